@@ -1,0 +1,131 @@
+"""The model bundle: the folder that a training leaves and that everything which predicts takes.
+
+    model/<run>/bundle.json         format, ClipSpec, class table, streams, fusion, flags, counts, metrics, versions
+    model/<run>/rgb.weights.h5 ...  one file a stream, whose SHA-256 bundle.json holds
+
+Nothing in a bundle is ever run: a network is rebuilt from its name in our own table and then given its weights.
+"""
+
+import importlib.metadata
+import json
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import clip
+import command
+import dataset
+from command import Problem
+
+FORMAT = 1
+FILE = "bundle.json"
+NETWORKS = {"i3d": ("model_i3d", "build_i3d")}  # name in a bundle -> (module, builder)
+STREAMS = {"rgb": "rgb", "flow": "flow"}  # stream -> what it sees (modality)
+LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-python", "numba")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One network of a bundle. `files` maps `weights` to its file name."""
+
+    name: str
+    modality: str
+    network: str
+    arguments: dict
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What bundle.json says; `about` holds what only people read (flags, counts, metrics, commit, versions)."""
+
+    folder: Path
+    spec: clip.ClipSpec
+    classes: list[dataset.Label]
+    streams: list[Stream]
+    fusion: str
+    about: dict
+
+    def weights(self, stream: Stream) -> Path:
+        return self.folder / stream.files["weights"]
+
+
+def save(bundle: Bundle) -> None:
+    """Write bundle.json, last of all: a folder with it is a whole bundle."""
+    hashes = {name: command.sha256(bundle.folder / name) for stream in bundle.streams for name in stream.files.values()}
+    content = {
+        "format": FORMAT,
+        "spec": bundle.spec.to_json(),
+        "classes": [asdict(row) for row in bundle.classes],
+        "streams": [asdict(stream) for stream in bundle.streams],
+        "fusion": bundle.fusion,
+        "sha256": hashes,
+        **bundle.about,
+    }
+    with command.atomic(bundle.folder / FILE) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def load(folder: Path) -> Bundle:
+    """Read and check a bundle; raises Problem where it is missing, of another format, or its files were changed."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise Problem(f"{folder}: no such folder; train a model with train_i3d.py")
+    try:
+        content = json.loads((folder / FILE).read_text())
+    except FileNotFoundError:
+        raise Problem(f"{folder}: no {FILE} in it; finish its training with train_i3d.py") from None
+    except ValueError:
+        raise Problem(f"{folder / FILE}: not JSON; it was damaged, train again or get a whole copy") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise Problem(f"{folder / FILE}: bundle format {found!r}; this version reads format {FORMAT}")
+    try:
+        bundle = _parse(folder, content)
+    except (KeyError, TypeError) as error:
+        raise Problem(f"{folder / FILE}: incomplete or of another version ({error!r})") from None
+    _check_files(bundle, content["sha256"])
+    return bundle
+
+
+def _parse(folder: Path, content: dict) -> Bundle:
+    streams = [Stream(**stream) for stream in content["streams"]]
+    for stream in streams:
+        if stream.network not in NETWORKS:
+            raise Problem(f"{folder / FILE}: network {stream.network!r}; known are {', '.join(NETWORKS)}")
+    known = {"format", "spec", "classes", "streams", "fusion", "sha256"}
+    return Bundle(
+        folder,
+        clip.ClipSpec.from_json(content["spec"]),
+        [dataset.Label(**row) for row in content["classes"]],
+        streams,
+        content["fusion"],
+        {key: value for key, value in content.items() if key not in known},
+    )
+
+
+def _check_files(bundle: Bundle, hashes: dict[str, str]) -> None:
+    for stream in bundle.streams:
+        for name in stream.files.values():
+            path = bundle.folder / dataset.check_name(name, f"{bundle.folder / FILE}: file")
+            if not path.is_file():
+                raise Problem(f"{path}: missing, though {FILE} names it; train again or get a whole copy")
+            if command.sha256(path) != hashes.get(name):
+                raise Problem(f"{path}: not the file that {FILE} was written with; train again or get a whole copy")
+
+
+def provenance() -> dict:
+    """Library versions and, in a git checkout, its commit."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    here = Path(__file__).parent
+    try:
+        said = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+        commit = said.stdout.strip() or None
+    except OSError:
+        commit = None
+    return {"commit": commit, "versions": versions}

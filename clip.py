@@ -1,0 +1,309 @@
+"""What is stored of a clip and what a network sees of it; reading and writing clip archives.
+
+In memory frames are `(T, H, W, 3) uint8 RGB` and flow is `(T, H, W, 2) float32`, pixels, x then y. On disc a clip is an
+uncompressed zip of JPEG pictures, `img_00001.jpg ...` or `flow_x_00001.jpg, flow_y_00001.jpg ...`, with a `clip.json`
+beside them; flow is coded in 8 bits as TSN, denseflow and MMAction2 do. A plain folder of such pictures is a clip too.
+
+`ClipSpec` has two halves. `stored` says what the archives hold: it names the store and decides whether a clip is done.
+`input` says what of it goes into a network: it lives in the model bundle alone.
+"""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import dataset
+from command import Problem, atomic
+
+FORMAT = 1
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal input gives equal bytes
+FLOW_INPUT_LIMIT = 20.0  # pixels; I3D's flow stream saw flow clipped at +-20 px and divided by 20 (Carreira 2017)
+RULE = re.compile(r"all|[1-9]\d*(fps)?")
+
+
+@dataclass(frozen=True)
+class FlowSpec:
+    """How flow was computed and coded; `bound` in pixels, the value that 0 and 255 stand for."""
+
+    method: str
+    parameters: dict = field(default_factory=dict)
+    bound: float = 20.0
+    between: str = "kept"  # frames: those kept, or "video": each kept one and the video's frame before it
+    quality: int = 95
+
+    @property
+    def name(self) -> str:
+        extra = f"-b{self.bound:g}" * (self.bound != 20) + "-video" * (self.between == "video")
+        return self.method + extra + f"-q{self.quality}" * (self.quality != 95)
+
+
+@dataclass(frozen=True)
+class StoredSpec:
+    """Which frames of a video are kept and how.
+
+    frames: "40" (that many, evenly spread in time), "all", or "10fps" (a fixed rate); short_side in pixels.
+    """
+
+    frames: str = "40"
+    short_side: int = 240
+    quality: int = 95
+    flow: FlowSpec | None = None
+
+    def __post_init__(self):
+        if not RULE.fullmatch(self.frames):
+            raise Problem(f"frames {self.frames!r}; expected a number (40), a rate (10fps) or all")
+
+    @property
+    def frame_store(self) -> str:
+        """Folder name of the frames: `frame-40x240`."""
+        return f"frame-{self.frames}x{self.short_side}" + f"-q{self.quality}" * (self.quality != 95)
+
+    @property
+    def flow_store(self) -> str:
+        """Folder name of the flow: `flow-40x240-tvl1-fast`."""
+        return f"{self.frame_store.replace('frame', 'flow', 1)}-{self.flow.name}"
+
+    def without_flow(self) -> "StoredSpec":
+        return replace(self, flow=None)
+
+    def keep(self, times: np.ndarray) -> np.ndarray:
+        """(T,) seconds -> indices of the kept frames, nearest in time to an even grid; a short clip repeats frames."""
+        if self.frames == "all":
+            return np.arange(len(times))
+        if self.frames.endswith("fps"):
+            rate = int(self.frames.removesuffix("fps"))
+            grid = times[0] + np.arange(int((times[-1] - times[0]) * rate + 1e-6) + 1) / rate
+        else:
+            grid = np.linspace(times[0], times[-1], int(self.frames))
+        after = np.clip(np.searchsorted(times, grid), 1, max(len(times) - 1, 1))
+        if len(times) == 1:
+            return np.zeros(len(grid), int)
+        # 1e-6 s: a grid point half-way between two frames takes the earlier one, whatever the rounding of its time.
+        return np.where(grid - times[after - 1] <= times[after] - grid + 1e-6, after - 1, after)
+
+    def resize(self, frame: np.ndarray) -> np.ndarray:
+        """(H, W, 3) -> the same with its short side at `short_side`, aspect kept."""
+        return resize_short_side(frame, self.short_side)
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network sees of a stored clip: `frames` of it, evenly; resized so that the short side is `short_side`
+    pixels; the square of `crop` pixels in the middle; 8 bits scaled to [-1, 1]."""
+
+    frames: int = 40
+    short_side: int = 240
+    crop: int = 224
+
+    def __post_init__(self):
+        if self.crop > self.short_side:
+            raise Problem(f"a crop of {self.crop} px out of a short side of {self.short_side} px; make it smaller")
+
+    def pick(self, count: int) -> np.ndarray:
+        """Indices of the frames that the network sees, out of `count` stored ones."""
+        return np.round(np.linspace(0, count - 1, self.frames)).astype(int)
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    stored: StoredSpec
+    input: InputSpec
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, spec: dict) -> "ClipSpec":
+        return cls(stored_from_json(spec["stored"]), InputSpec(**spec["input"]))
+
+
+def stored_from_json(spec: dict) -> StoredSpec:
+    flow = spec.get("flow")
+    return StoredSpec(**{**spec, "flow": FlowSpec(**flow) if flow else None})
+
+
+def resize_short_side(image: np.ndarray, short_side: int) -> np.ndarray:
+    """(H, W, C) uint8 -> the same picture with min(H, W) == short_side."""
+    height, width = image.shape[:2]
+    scale = short_side / min(height, width)
+    if scale == 1:
+        return image
+    size = (round(width * scale), short_side) if width >= height else (short_side, round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
+def quantise_flow(flow: np.ndarray, bound: float) -> np.ndarray:
+    """Pixels, float32 -> uint8, `round((u + bound) * 255 / (2 * bound))`, clipped: the coding of TSN and denseflow."""
+    return np.clip(np.rint((flow + bound) * (255 / (2 * bound))), 0, 255).astype(np.uint8)
+
+
+def restore_flow(coded: np.ndarray, bound: float) -> np.ndarray:
+    """uint8 -> pixels, float32: the inverse of `quantise_flow` to half a step, bound / 255 pixels."""
+    return coded.astype(np.float32) * np.float32(2 * bound / 255) - np.float32(bound)
+
+
+def network_input(
+    images: np.ndarray, spec: InputSpec, bound: float | None = None, shift=(0, 0), brightness: float = 1.0
+) -> np.ndarray:
+    """Stored 8-bit pictures -> what a network sees: the one path of training, evaluation and prediction.
+
+    Args:
+        images: (T, H, W, C) uint8, the frames that `spec.pick` chose; RGB, or flow coded with `bound`.
+        bound: pixels that the flow was coded with; None for RGB.
+        shift: (x, y) pixels by which the crop moves; over the edge the border pixel is repeated (augmentation).
+        brightness: factor on RGB values (augmentation).
+    Returns:
+        (T, crop, crop, C) float32 in [-1, 1].
+    """
+    if min(images.shape[1:3]) != spec.short_side:
+        images = np.stack([resize_short_side(image, spec.short_side) for image in images])
+    height, width = images.shape[1:3]
+    rows = np.clip(np.arange(spec.crop) + (height - spec.crop) // 2 + shift[1], 0, height - 1)
+    columns = np.clip(np.arange(spec.crop) + (width - spec.crop) // 2 + shift[0], 0, width - 1)
+    scaled = images[:, rows[:, None], columns].astype(np.float32)
+    if bound is None:
+        scaled *= np.float32(brightness * 2 / 255)
+        scaled -= 1
+    else:
+        scaled *= np.float32(2 * bound / 255 / FLOW_INPUT_LIMIT)
+        scaled -= np.float32(bound / FLOW_INPUT_LIMIT)
+    return np.clip(scaled, -1, 1, out=scaled)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A clip as stored: `images` (T, H, W, 3) uint8 RGB or (T, H, W, 2) uint8 coded flow, and its clip.json."""
+
+    images: np.ndarray
+    info: dict
+
+    @property
+    def flow(self) -> np.ndarray:
+        """(T, H, W, 2) float32 pixels."""
+        return restore_flow(self.images, self.info["stored"]["flow"]["bound"])
+
+
+def encode(images: np.ndarray, quality: int) -> dict[str, bytes]:
+    """(T, H, W, 3) RGB or (T, H, W, 2) coded flow, uint8 -> {name: JPEG bytes} in the archive's order."""
+    members, options = {}, [cv2.IMWRITE_JPEG_QUALITY, quality]
+    for number, image in enumerate(images, 1):
+        if image.shape[-1] == 3:
+            pictures = {f"img_{number:05d}.jpg": cv2.cvtColor(image, cv2.COLOR_RGB2BGR)}
+        else:
+            pictures = {f"flow_{axis}_{number:05d}.jpg": np.ascontiguousarray(image[..., i])
+                        for i, axis in enumerate("xy")}
+        for name, picture in pictures.items():
+            members[name] = cv2.imencode(".jpg", picture, options)[1].tobytes()
+    return members
+
+
+def decode(members: list[bytes], planes: int) -> np.ndarray:
+    """JPEG bytes in order -> (T, H, W, 3) RGB (planes 1) or (T, H, W, 2) coded flow (planes 2), uint8."""
+    if planes == 2:
+        grey = [_decode(member, cv2.IMREAD_GRAYSCALE) for member in members]
+        return np.stack([np.stack(grey[0::2]), np.stack(grey[1::2])], axis=-1)
+    return np.stack([_decode(member, cv2.IMREAD_COLOR_RGB) for member in members])
+
+
+def _decode(member: bytes, mode: int) -> np.ndarray:
+    image = cv2.imdecode(np.frombuffer(member, np.uint8), mode) if member else None
+    if image is None:
+        raise Problem("a picture in it cannot be decoded")
+    return image
+
+
+def as_stored(images: np.ndarray, quality: int) -> np.ndarray:
+    """What `images` are after the archive: the same 8-bit values that training saw, loss of JPEG included."""
+    return decode(list(encode(images, quality).values()), 2 if images.shape[-1] == 2 else 1)
+
+
+def write_archive(path: Path, images: np.ndarray, info: dict) -> None:
+    """Write a clip archive, whole or not at all; equal arguments give equal bytes.
+
+    Args:
+        images: (T, H, W, 3) uint8 RGB, or (T, H, W, 2) uint8 coded flow.
+        info: goes into clip.json; info["stored"] is the StoredSpec as a dict.
+    """
+    stored = info["stored"]
+    quality = stored["quality"] if images.shape[-1] == 3 else stored["flow"]["quality"]
+    members = {"clip.json": (json.dumps(info, indent=1, sort_keys=True) + "\n").encode(), **encode(images, quality)}
+    content = io.BytesIO()  # one write of a finished file; a clip is a megabyte or two
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for name, member in members.items():
+            archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), member)
+    with atomic(Path(path)) as temporary:
+        temporary.write_bytes(content.getbuffer())
+
+
+def read_archive(path: Path, pick: Callable[[int], np.ndarray] | None = None) -> Archive:
+    """Read a clip archive, or a plain folder of pictures; raises Problem where it is missing or damaged.
+
+    Args:
+        pick: number of stored pictures -> indices of those to read; all of them without it.
+    """
+    path = Path(path)
+    if path.is_dir():
+        names = {file.name: file for file in path.iterdir()}
+        return _read(path, names, lambda name: names[name].read_bytes(), pick)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _read(path, set(archive.namelist()), archive.read, pick)
+    except FileNotFoundError:
+        raise Problem(f"{path}: no such clip; run frame.py (and opticalflow.py) first") from None
+    except (zipfile.BadZipFile, EOFError):
+        raise Problem(f"{path}: cut short or damaged; delete it and run the step that wrote it again") from None
+
+
+def _read(path: Path, names, read: Callable[[str], bytes], pick) -> Archive:
+    pictures = sorted(name for name in names if name.lower().endswith((".jpg", ".jpeg", ".png")))
+    flow_x = [name for name in pictures if name.startswith("flow_x_")]
+    if not pictures:
+        raise Problem(f"{path}: no picture in it; expected img_00001.jpg ... or flow_x_00001.jpg ...")
+    frames = [(name, name.replace("flow_x_", "flow_y_")) for name in flow_x] or [(name,) for name in pictures]
+    chosen = frames if pick is None else [frames[index] for index in pick(len(frames))]
+    missing = [name for frame in chosen for name in frame if name not in names]
+    if missing:
+        raise Problem(f"{path}: {missing[0]} is missing; delete it and run the step that wrote it again")
+    cache = {name: read(name) for frame in dict.fromkeys(chosen) for name in frame}
+    try:
+        images = decode([cache[name] for frame in chosen for name in frame], len(chosen[0]))
+    except Problem as problem:
+        raise Problem(f"{path}: {problem}; delete it and run the step that wrote it again") from None
+    return Archive(images, json.loads(read("clip.json")) if "clip.json" in names else {})
+
+
+def read_info(path: Path) -> dict | None:
+    """clip.json of an archive that is whole by its directory, or None where there is none such."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("clip.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
+
+
+def find_stored(data: dataset.Dataset, kind: str, name: str | None = None) -> StoredSpec:
+    """The StoredSpec of a store of `kind` (`frame` or `flow`) in a data set, read from one of its clips.
+
+    Args:
+        name: `40x240`, with or without `frame-` in front; may be left out where there is only one store.
+    """
+    step = "frame.py" if kind == "frame" else "opticalflow.py"
+    stores = data.stores(kind)
+    if name:
+        stores = [store for store in stores if store == f"{kind}-{name.removeprefix(f'{kind}-')}"]
+    if not stores:
+        raise Problem(f"{data.folder}: no {kind} store{f' {name}' if name else ''}; run {step} --data {data.folder}")
+    if len(stores) > 1:
+        raise Problem(f"{data.folder}: several stores, {', '.join(stores)}; choose one with --store")
+    for archive in (data.folder / stores[0]).rglob("[!.]*.zip"):
+        info = read_info(archive)
+        if info:
+            return stored_from_json(info["stored"])
+    raise Problem(f"{data.folder / stores[0]}: no whole clip in it; run {step} --data {data.folder} again")

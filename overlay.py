@@ -1,0 +1,189 @@
+"""What the live demo paints over a picture: pure functions, image and state in, a new image out; never run itself.
+
+    canvas = overlay.draw(picture, overlay.View("recording", progress=0.4, left=3.0), (960, 720))
+
+in:   picture (H, W, 3) uint8 RGB as the camera sees it, a `View`, the canvas size (width, height)
+out:  (height, width, 3) uint8 RGB; nothing that came in is altered
+
+Mirroring happens here and nowhere else: it is for the eyes. Text is set in the fonts that OpenCV 5 brings along.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import cv2
+
+import paint
+from paint import AMBER, BOLD, DIM, GREEN, INK, RED, REGULAR, TEAL, TRACK, Image
+
+KEYS = (("space", "start a sign"), ("m", "mirror"), ("f", "full screen"), ("q", "quit"))
+STREAM_NAMES = {"rgb": "colour", "grey": "grey", "flow": "movement", "depth": "depth"}
+FEW = 8.0  # frames a second; a camera below that (in poor light, say) misses what a sign is made of
+LOOP_RATE = 12.0  # kept frames a second in the result's loop: a little slower than life shows the movement better
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An answer as the screen needs it: names instead of labels, pictures instead of flow fields."""
+
+    ranked: list[tuple[str, float]]
+    streams: dict[str, tuple[str, float]]
+    latency: float
+    seconds: dict[str, float]
+    rate: float
+    frames: list[Image] = field(default_factory=list)
+    flow: list[Image] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything `draw` needs beside the picture: the state, and where in it we are."""
+
+    state: str
+    left: float = 0.0  # seconds left of countdown or recording
+    progress: float = 0.0  # 0..1 of countdown or recording
+    elapsed: float = 0.0  # seconds since the state began
+    mirror: bool = True
+    message: str = ""
+    result: Shown | None = None
+
+
+def draw(picture: Image, view: View, size: tuple[int, int]) -> Image:
+    """The whole window for one moment."""
+    picture = picture[:, ::-1] if view.mirror else picture
+    canvas = paint.blurred(picture, size) if view.state == "result" else paint.contain(picture, size)
+    unit = min(size[0] / 640, size[1] / 480)
+    PAINTERS[view.state](canvas, view, unit)
+    draw_keys(canvas, unit)
+    return canvas
+
+
+def draw_keys(canvas: Image, unit: float) -> None:
+    """The keys along the lower edge; the last ones are left out where there is no room."""
+    height, width = canvas.shape[:2]
+    size, high = 13 * unit, round(34 * unit)
+    paint.panel(canvas, (0, height - high, width, high), 0)
+    x, middle = 14 * unit, height - high / 2
+    for key, meaning in KEYS:
+        cap = paint.text_width(key, size, BOLD) + 14 * unit
+        needed = cap + 7 * unit + paint.text_width(meaning, size)
+        if x + needed > width - 10 * unit:
+            break
+        paint.panel(canvas, (round(x), round(middle - 10 * unit), round(cap), round(20 * unit)), 5 * unit, TRACK, 1.0)
+        paint.text(canvas, key, x + cap / 2, middle + size * 0.35, size, INK, BOLD, "centre")
+        paint.text(canvas, meaning, x + cap + 7 * unit, middle + size * 0.35, size, DIM)
+        x += needed + 20 * unit
+
+
+def draw_idle(canvas: Image, view: View, unit: float) -> None:
+    height, width = canvas.shape[:2]
+    paint.pill(canvas, 14 * unit, 14 * unit, unit, view.message or "ready", AMBER if view.message else GREEN)
+    paint.pill(canvas, width / 2, height - 74 * unit, unit, "press space, then make one sign", align="centre")
+
+
+def draw_countdown(canvas: Image, view: View, unit: float) -> None:
+    height, width = canvas.shape[:2]
+    centre, radius = (width / 2, height / 2 - 17 * unit), 62 * unit
+    outer = radius + 20 * unit
+    paint.panel(canvas, (centre[0] - outer, centre[1] - outer, 2 * outer, 2 * outer), outer, alpha=0.5)
+    paint.arc(canvas, centre, radius, 8 * unit, 0, 1, TRACK)
+    paint.arc(canvas, centre, radius, 8 * unit, 0, 1 - view.progress, TEAL)
+    number, size = str(max(1, math.ceil(view.left))), 64 * unit
+    paint.text(canvas, number, centre[0], centre[1] + size * 0.35, size, INK, BOLD, "centre")
+    paint.pill(canvas, 14 * unit, 14 * unit, unit, "get ready", AMBER)
+
+
+def draw_recording(canvas: Image, view: View, unit: float) -> None:
+    height, width = canvas.shape[:2]
+    # The edge of the picture tells it even to someone who looks at their own hands.
+    cv2.rectangle(canvas, (0, 0), (width - 1, height - round(34 * unit)), RED, max(2, round(4 * unit)))
+    beat = 0.8 + 0.2 * math.cos(view.elapsed * 2 * math.pi)
+    paint.pill(canvas, 14 * unit, 14 * unit, unit, "recording", tuple(round(value * beat) for value in RED))
+    centre, radius = (width - 50 * unit, 50 * unit), 24 * unit
+    outer = radius + 11 * unit
+    paint.panel(canvas, (centre[0] - outer, centre[1] - outer, 2 * outer, 2 * outer), outer)
+    paint.arc(canvas, centre, radius, 6 * unit, 0, 1, TRACK)
+    paint.arc(canvas, centre, radius, 6 * unit, 0, view.progress, RED)
+    size = 22 * unit
+    paint.text(canvas, str(max(0, math.ceil(view.left))), centre[0], centre[1] + size * 0.35, size, INK, BOLD, "centre")
+    paint.bar(canvas, (14 * unit, height - 50 * unit, width - 28 * unit, 6 * unit), view.progress, RED)
+
+
+def draw_translating(canvas: Image, view: View, unit: float) -> None:
+    height, width = canvas.shape[:2]
+    cv2.convertScaleAbs(canvas, canvas, 0.6, 6)
+    wide, high, middle = 230 * unit, 74 * unit, height / 2 - 17 * unit
+    left = width / 2 - wide / 2
+    paint.panel(canvas, (left, middle - high / 2, wide, high), 16 * unit, alpha=0.78)
+    centre = (left + 40 * unit, middle)
+    paint.arc(canvas, centre, 18 * unit, 5 * unit, 0, 1, TRACK)
+    paint.arc(canvas, centre, 18 * unit, 5 * unit, view.elapsed * 300 % 360, 0.28, TEAL)
+    paint.text(canvas, "translating", left + 76 * unit, middle + 1 * unit, 20 * unit, INK, BOLD)
+    paint.text(canvas, f"{view.elapsed:.1f} s", left + 76 * unit, middle + 22 * unit, 14 * unit, DIM)
+
+
+def draw_result(canvas: Image, view: View, unit: float) -> None:
+    """Above, the kept frames beside their flow; below, the three best with bars, the streams and the time taken."""
+    height, width = canvas.shape[:2]
+    margin, result = 14 * unit, view.result
+    top, below = margin, 184 * unit
+    above = height - 34 * unit - below - 3 * margin
+    if result.frames:
+        draw_loop(canvas, view, unit, (margin, top, width - 2 * margin, above))
+    draw_answer(canvas, result, unit, (margin, top + above + margin, width - 2 * margin, below))
+
+
+def draw_loop(canvas: Image, view: View, unit: float, box) -> None:
+    """The kept frames and their flow in colour, side by side in `box`, each with its caption."""
+    left, top, width, height = box
+    result, gap = view.result, 14 * unit
+    moment = int(view.elapsed * LOOP_RATE) % len(result.frames)
+    pictures = [(result.frames[moment], "what was seen")]
+    if result.flow:
+        pictures.append((result.flow[moment % len(result.flow)], "how it moved"))
+    shape = pictures[0][0].shape
+    wide = min((width - gap) / 2, height * shape[1] / shape[0])
+    high = wide * shape[0] / shape[1]
+    x = left + (width - wide * len(pictures) - gap * (len(pictures) - 1)) / 2
+    y = top + (height - high) / 2
+    for picture, caption in pictures:
+        picture = picture[:, ::-1] if view.mirror else picture
+        paint.inset(canvas, picture, (round(x), round(y), round(wide), round(high)), 12 * unit)
+        size = 12 * unit
+        around = paint.text_width(caption, size) + 16 * unit
+        paint.panel(canvas, (x + 8 * unit, y + 8 * unit, around, 22 * unit), 11 * unit)
+        paint.text(canvas, caption, x + 16 * unit, y + 19 * unit + size * 0.35, size)
+        x += wide + gap
+
+
+def draw_answer(canvas: Image, result: Shown, unit: float, box) -> None:
+    left, top, width, height = box
+    paint.panel(canvas, box, 14 * unit, alpha=0.78)
+    left, width, y = left + 18 * unit, width - 36 * unit, top + 35 * unit
+    for place, (name, probability) in enumerate(result.ranked[:3]):
+        first = place == 0
+        size, weight, colour = (26 * unit, BOLD, INK) if first else (16 * unit, REGULAR, DIM)
+        percent = f"{probability * 100:.0f} %"
+        room = width - 70 * unit
+        paint.text(canvas, paint.fitted(name, size, weight, room), left, y, size, colour, weight)
+        paint.text(canvas, percent, left + width, y, size * 0.85, colour, weight, "right")
+        thick = (8 if first else 5) * unit
+        paint.bar(canvas, (left, y + 9 * unit, width, thick), probability, TEAL if first else DIM)
+        y += (44 if first else 37) * unit
+    y = top + height - 32 * unit
+    each = [f"{STREAM_NAMES.get(key, key)}: {name} {part * 100:.0f} %" for key, (name, part) in result.streams.items()]
+    paint.text(canvas, paint.fitted("   ".join(each), 13 * unit, REGULAR, width), left, y, 13 * unit)
+    steps = "   ".join(f"{key} {seconds:.2f} s" for key, seconds in result.seconds.items())
+    line = f"answer after {result.latency:.2f} s" + (f"   ({steps})" if steps else "")
+    rate = f"{result.rate:.0f} frames/s" if result.rate else ""
+    paint.text(canvas, rate, left + width, y + 20 * unit, 13 * unit, AMBER if result.rate < FEW else DIM, align="right")
+    paint.text(canvas, paint.fitted(line, 13 * unit, REGULAR, width - 90 * unit), left, y + 20 * unit, 13 * unit, DIM)
+
+
+PAINTERS = {
+    "idle": draw_idle,
+    "countdown": draw_countdown,
+    "recording": draw_recording,
+    "translating": draw_translating,
+    "result": draw_result,
+}

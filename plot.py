@@ -1,0 +1,128 @@
+"""Pictures of results, with matplotlib: confusion matrices and the one-page report."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import clip
+import command
+import dataset
+import opticalflow
+import training
+from recogniser import BOTH
+
+COLOURS = {"rgb": "#c2571a", "flow": "#1a6fc2", BOTH: "#222222"}
+RIGHT, WRONG, OTHER = "#2e8b57", "#c0392b", "#b8bcc2"
+SHOWN_FRAMES = 6
+SHOWN_CLIPS = 4
+MOST_NAMED = 40  # classes; beyond it names on an axis cannot be read
+
+
+def save(figure, path: Path) -> None:
+    with command.atomic(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+    plt.close(figure)
+
+
+def confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> None:
+    """(classes, classes) counts, true class by row -> a picture with each row's shares; counts where there is room."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = float(np.clip(2.5 + 0.42 * len(names), 5, 14))
+    figure, axes = plt.subplots(figsize=(side + 1, side), layout="constrained")
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    axes.set(title=title, xlabel="recognised as", ylabel="true sign")
+    if len(names) <= MOST_NAMED:
+        axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
+        axes.set_yticks(range(len(names)), names)
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            dark = shares[row, column] > 0.5
+            axes.text(column, row, counts[row, column], ha="center", va="center", color="white" if dark else "black")
+    save(figure, path)
+
+
+def _curves(axes, log: training.Log, streams: list[str]) -> None:
+    """Figure 3 of Sarhan & Frintrop: accuracy by epoch, a dotted line where fine-tuning of everything starts."""
+    for stream in streams:
+        rows = log.of(stream)
+        epochs = [int(row["epoch"]) for row in rows]
+        axes.plot(epochs, [100 * float(row["val_accuracy"]) for row in rows], color=COLOURS[stream], label=f"{stream}, valid")
+        axes.plot(epochs, [100 * float(row["accuracy"]) for row in rows], "--", lw=1, color=COLOURS[stream],
+                  label=f"{stream}, train")
+        top = [int(row["epoch"]) for row in rows if row["phase"] == "top"]
+        if top and len(top) < len(rows):
+            axes.axvline(max(top) + 0.5, color="grey", linestyle=":")
+    axes.set(xlabel="epoch", ylabel="accuracy in %", ylim=(0, 102), title="training")
+    axes.legend(loc="lower right", fontsize=8)
+    axes.grid(alpha=0.3)
+
+
+def _bars(axes, predictions, position: int, names: dict[str, str]) -> None:
+    """The five most probable signs of one clip, both streams averaged (or the only one)."""
+    item = predictions.clips[position]
+    stream = BOTH if BOTH in predictions.streams else next(iter(predictions.streams))
+    row = predictions.streams[stream][position]
+    best = np.argsort(-row, kind="stable")[:5][::-1]
+    labels = [predictions.labels[index] for index in best]
+    first = labels[-1]
+    colours = [RIGHT if label == item.label else WRONG if label == first else OTHER for label in labels]
+    axes.barh(range(len(best)), row[best], color=colours)
+    axes.set_yticks(range(len(best)), [names[label] for label in labels], fontsize=9)
+    axes.set(xlim=(0, 1))
+    axes.set_title(f"true: {names[item.label]}", fontsize=10, color=RIGHT if first == item.label else WRONG)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _strip(images) -> np.ndarray:
+    """Some pictures of one clip side by side, white lines between them."""
+    gap = np.full((images[0].shape[0], 4, 3), 255, np.uint8)
+    return np.concatenate([part for image in images for part in (image, gap)][:-1], axis=1)
+
+
+def choose(predictions) -> list[int]:
+    """Some scored clips to show: of different classes, and of what went wrong one, if anything did."""
+    scored = np.flatnonzero(predictions.scored)
+    stream = BOTH if BOTH in predictions.streams else next(iter(predictions.streams))
+    right = predictions.streams[stream][scored].argmax(axis=1) == predictions.truth
+    seen, chosen = set(), list(scored[~right][:1])
+    for position in scored:
+        label = predictions.clips[position].label
+        if len(chosen) < SHOWN_CLIPS and position not in chosen and label not in seen:
+            chosen.append(position)
+            seen.add(label)
+    return [int(position) for position in chosen]
+
+
+def report(path: Path, recogniser, data: dataset.Dataset, predictions, split: str) -> None:
+    """One page: frames, flow and probabilities of some clips of the split, accuracies, training curves."""
+    names = {row.label: row.name for row in recogniser.classes}
+    stored, chosen = recogniser.bundle.spec.stored, choose(predictions)
+    figure = plt.figure(figsize=(15, 2.5 * len(chosen) + 3.4), layout="constrained")
+    grid = figure.add_gridspec(len(chosen) + 1, 2, width_ratios=(4, 1), height_ratios=[2.4] * len(chosen) + [3])
+    for line, position in enumerate(chosen):
+        item = predictions.clips[position]
+        frames = clip.read_archive(item.archive(data.folder, stored.frame_store)).images
+        # The sign itself is in the middle; at both ends hands rest.
+        shown = np.round(np.linspace(0.15, 0.8, SHOWN_FRAMES) * (len(frames) - 1)).astype(int)
+        strips = [_strip(frames[shown])]
+        if stored.flow:
+            flow = clip.read_archive(item.archive(data.folder, stored.flow_store)).flow
+            strips.append(_strip([opticalflow.flow_to_colour(flow[index]) for index in shown]))
+        axes = figure.add_subplot(grid[line, 0])
+        axes.imshow(np.concatenate(strips))
+        axes.axis("off")
+        _bars(figure.add_subplot(grid[line, 1]), predictions, position, names)
+    _curves(figure.add_subplot(grid[-1, 0]), training.Log(recogniser.bundle.folder / "log.csv"),
+            [stream.name for stream in recogniser.bundle.streams])
+    axes = figure.add_subplot(grid[-1, 1])
+    scores = {stream: 100 * predictions.top(stream, 1) for stream in predictions.streams}
+    bars = axes.bar(list(scores), list(scores.values()), color=[COLOURS[stream] for stream in scores])
+    axes.bar_label(bars, fmt="%.1f")
+    axes.set(ylim=(0, 110), title=f"top-1 in %, {split}, {int(predictions.scored.sum())} clips")
+    axes.spines[["top", "right"]].set_visible(False)
+    save(figure, path)

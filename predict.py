@@ -1,0 +1,71 @@
+"""Name the signs in video files.
+
+    python predict.py --model model/chalearn clip.avi another.mp4
+    python predict.py --model model/chalearn --json clip.avi          (one line of JSON a clip)
+
+in:   a model bundle; each video holds one sign
+out:  on the standard output, ranked labels with their probabilities
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import command
+
+
+def as_json(path: Path, answer, top: int) -> str:
+    """{"clip", "label", "probability", "top", "streams", "seconds"}, as one line."""
+    def rounded(ranked):
+        return [[label, round(probability, 6)] for label, probability in ranked[:top]]
+
+    label, probability = answer.ranked[0]
+    return json.dumps({
+        "clip": str(path), "label": label, "probability": round(probability, 6), "top": rounded(answer.ranked),
+        "streams": {name: rounded(ranked) for name, ranked in answer.streams.items()},
+        "seconds": {step: round(seconds, 4) for step, seconds in answer.seconds.items()},
+    })  # fmt: skip
+
+
+def as_text(path: Path, answer, recogniser, top: int) -> str:
+    lines = [str(path)]
+    for label, probability in answer.ranked[:top]:
+        name = recogniser.name(label)
+        lines.append(f"  {probability:6.1%}  {label}" + (f"  {name}" if name != label else ""))
+    alone = ", ".join(f"{name} {recogniser.name(ranked[0][0])} {ranked[0][1]:.0%}" for name, ranked in answer.streams.items())
+    return "\n".join([*lines, f"  each stream alone: {alone}; {sum(answer.seconds.values()):.2f} s"])
+
+
+def predict(recogniser, paths: list[Path], top: int, lines: bool) -> command.Outcome:
+    """Print one answer a file; a file that is no video is named and the rest is done."""
+    import frame
+
+    outcome = command.Outcome()
+    for path in paths:
+        try:
+            frames, times = frame.read_video(path, recogniser.bundle.spec.stored.short_side)
+            answer = recogniser.answer(frames, times)
+        except command.Problem as problem:
+            outcome.failed.append((str(path), str(problem)))
+            continue
+        print(as_json(path, answer, top) if lines else as_text(path, answer, recogniser, top), flush=True)
+        outcome.done.append(path)
+    return outcome
+
+
+def main(argv=None) -> int:
+    flags = command.parser(__doc__)
+    flags.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="video files, one sign each")
+    flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
+    flags.add_argument("--json", action="store_true", help="one line of JSON a clip")
+    flags.add_argument("--top", type=int, default=5, metavar="N", help="labels shown")
+    args = flags.parse_args(argv)
+    from recogniser import Recogniser
+
+    recogniser = Recogniser.load(args.model)
+    recogniser.warm_up()
+    return predict(recogniser, args.clips, args.top, args.json).summary()
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))

@@ -1,0 +1,198 @@
+"""Draw a small data set of synthetic signers, packed as ChaLearn IsoGD ships its own: something to try everything on.
+
+    python prepare_demo.py --output data_set/demo/_download
+    python prepare_chalearn.py --download data_set/demo/_download --output data_set/demo
+
+Nothing goes in. Out come three archives of XviD videos (10 frames/s, 320x240, colour `M_*.avi` and depth `K_*.avi`),
+IsoGD_phase_1.zip with `IsoGD_phase_1/train/001/M_00001.avi`, phase 2 with `valid` and phase 3 with `test`; the lists
+`train_list.txt`, `valid_list.txt`, `test_list.txt`; `signers.csv` (video, signer); `class.csv` (label, name, kind); and
+`demo.json`, written last. No signer is in two splits. Equal flags give equal bytes.
+
+Eight signs differ in movement alone. In each, both hands make two slow strokes with a quick way back over one line:
+four signs across (both to one side or to the other, apart, closing), four up and down (both, or one against the other).
+The signs of a pair are each other played backwards, and the four of a group move each hand over the same line by the
+same amount, so a clip's average picture and its average change tell at most the group. One picture tells at most the
+pair. A mirrored sign is another sign: train without flipping.
+"""
+
+import csv
+import json
+import os
+import shutil
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import command
+from command import Problem
+
+VERSION = 2  # of what is drawn; a data set of another version is not taken for this one
+PER_FOLDER = 200  # videos in one numbered folder, as in IsoGD
+ZIP_DATE = (2016, 1, 1, 0, 0, 0)
+FOURCCS = ("XVID", "MJPG")
+LISTS = {"train": "train_list.txt", "valid": "valid_list.txt", "test": "test_list.txt"}
+ARCHIVES = {"train": "IsoGD_phase_1", "valid": "IsoGD_phase_2", "test": "IsoGD_phase_3"}
+NAMES = [*(f"{name}.zip" for name in ARCHIVES.values()), *LISTS.values(), "signers.csv", "class.csv"]
+MARK, DRAWING = "demo.json", ".drawing"
+
+# Name, and the direction (x, y; y is down) of the slow stroke of the right and of the left hand, as the camera sees it.
+# At phase p (0 to 1) each wrist is at `centre + reach * stroke_at(p) * direction`; stroke_at runs 0, quickly to -1,
+# slowly to 1, quickly to -1, slowly to 1, quickly to 0. The centre is in front of the chest, one for each hand.
+SIGNS = (
+    ("both-right", (1, 0), (1, 0)),
+    ("both-left", (-1, 0), (-1, 0)),
+    ("apart", (-1, 0), (1, 0)),
+    ("closing", (1, 0), (-1, 0)),
+    ("both-up", (0, -1), (0, -1)),
+    ("both-down", (0, 1), (0, 1)),
+    ("right-up-left-down", (0, -1), (0, 1)),
+    ("right-down-left-up", (0, 1), (0, -1)),
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One clip to draw: everything its pixels depend on, and where its two videos go."""
+
+    seed: int
+    split: str
+    signer: int
+    label: int
+    take: int
+    colour: str
+    depth: str
+
+
+def main(argv=None) -> int:
+    flags = command.parser(__doc__)
+    flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where the archives and lists go")
+    flags.add_argument("--signers", type=int, default=20, help="signers in train; valid gets a fifth, test a quarter")
+    flags.add_argument("--clips", type=int, default=2, help="clips of each sign by each signer")
+    flags.add_argument("--seed", type=int, default=0, help="another seed draws other people")
+    command.add_workers(flags)
+    options = flags.parse_args(argv)
+    for name, least in (("signers", 1), ("clips", 1), ("seed", 0)):
+        if getattr(options, name) < least:
+            raise Problem(f"--{name} {getattr(options, name)}: give {least} or more")
+    return prepare_demo(options.output, options.signers, options.clips, options.seed, options.workers)
+
+
+def prepare_demo(output: Path, signers: int = 20, clips: int = 2, seed: int = 0, workers: int = -1) -> int:
+    """Draw the data set into `output`, or say that it is there; returns the exit code."""
+    wanted = {"version": VERSION, "signers": signers, "clips": clips, "seed": seed}
+    if output.exists() and not output.is_dir():
+        raise Problem(f"{output}: a file; --output wants a folder")
+    with command.lock(output):
+        if is_there(output, wanted):
+            print(f"{output}: already there, nothing done")
+            return command.DONE
+        jobs, drawing = plan(signers, clips, seed), output / DRAWING
+        shutil.rmtree(drawing, ignore_errors=True)
+        drawing.mkdir()
+        try:
+            outcome = command.parallel(draw, [(job.colour, (drawing, job)) for job in jobs], workers, "clips")
+            if outcome.failed:
+                raise Problem("{}: {}".format(*outcome.failed[0]))
+            pack(drawing, jobs)
+            for name in NAMES:
+                os.replace(drawing / name, output / name)
+            with command.atomic(output / MARK) as temporary:
+                temporary.write_text(json.dumps(wanted, indent=2) + "\n")
+        finally:
+            shutil.rmtree(drawing, ignore_errors=True)
+    counts = ", ".join(f"{split} {sum(job.split == split for job in jobs)}" for split in LISTS)
+    print(f"{output}: {len(jobs)} clips of {len(SIGNS)} signs ({counts})")
+    return command.DONE
+
+
+def is_there(output: Path, wanted: dict) -> bool:
+    """Whether `output` has exactly this data set; raises Problem where it has something else that would be lost."""
+    found = [name for name in NAMES if (output / name).exists()]
+    if (output / MARK).exists():
+        try:
+            held = json.loads((output / MARK).read_text())
+        except ValueError:
+            held = {}
+        if {key: held.get(key) for key in wanted} != wanted:
+            raise Problem(f"{output}: holds another data set ({MARK}); choose another --output or delete that folder")
+        return len(found) == len(NAMES)
+    if found and not (output / DRAWING).exists():
+        raise Problem(f"{output}: has {found[0]} that is not from here; choose another --output")
+    return False
+
+
+def plan(signers: int, clips: int, seed: int) -> list[Job]:
+    """Every clip of the data set, in the order of the lists: shuffled within a split, signers counted over all."""
+    import numpy as np
+
+    jobs, first, labels = [], 1, range(1, len(SIGNS) + 1)
+    for split, people in (("train", signers), ("valid", max(1, signers // 5)), ("test", max(1, signers // 4))):
+        rows = [(s, label, take) for s in range(first, first + people) for label in labels for take in range(clips)]
+        first += people
+        order = np.random.default_rng([seed, first]).permutation(len(rows))
+        for number, (signer, label, take) in enumerate((rows[i] for i in order), 1):
+            folder = f"{split}/{(number - 1) // PER_FOLDER + 1:03d}"
+            names = (f"{folder}/M_{number:05d}.avi", f"{folder}/K_{number:05d}.avi")
+            jobs.append(Job(seed, split, signer, label, take, *names))
+    return jobs
+
+
+def draw(item: tuple[Path, Job]) -> None:
+    """Draw one clip and write its colour and its depth video below a folder."""
+    import cv2
+    import numpy as np
+
+    import synthetic
+
+    folder, job = item
+    cv2.setNumThreads(1)  # the processes are as many as the cores
+    signer = synthetic.signer_of(job.seed, job.signer)
+    movement = synthetic.Movement(*SIGNS[job.label - 1][1:])
+    seed = [job.seed, job.signer, job.label, job.take]
+    colour, depth = synthetic.draw_clip(signer, movement, np.random.default_rng(seed))
+    write_video(folder / job.colour, [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in colour], synthetic.RATE)
+    write_video(folder / job.depth, [cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR) for frame in depth], synthetic.RATE)
+
+
+def write_video(path: Path, frames: list, rate: float) -> None:
+    """Write (H, W, 3) uint8 BGR frames as an AVI file, XviD where OpenCV has it."""
+    import cv2
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = frames[0].shape[:2]
+    for name in FOURCCS:
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*name), rate, (width, height))
+        if writer.isOpened():
+            break
+    else:
+        raise Problem(f"this OpenCV writes neither {' nor '.join(FOURCCS)} video; install opencv-python from PyPI")
+    for frame in frames:
+        writer.write(frame)
+    writer.release()
+
+
+def pack(folder: Path, jobs: list[Job]) -> None:
+    """Make NAMES in the folder that holds the drawn videos: archives, lists and tables."""
+    for split, name in ARCHIVES.items():
+        chosen = [job for job in jobs if job.split == split]
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+            for video in sorted(video for job in chosen for video in (job.colour, job.depth)):
+                member = zipfile.ZipInfo(f"{name}/{video}", ZIP_DATE)
+                member.create_system, member.external_attr = 3, 0o644 << 16  # as on Unix, wherever this runs
+                archive.writestr(member, (folder / video).read_bytes())
+        rows = (f"{job.colour} {job.depth} {job.label}\n" for job in chosen)
+        (folder / LISTS[split]).write_text("".join(rows), newline="\n")
+    people = [(job.colour, f"signer{job.signer:03d}") for job in jobs]
+    write_table(folder / "signers.csv", ("video", "signer"), people)
+    classes = [(f"{number:03d}", sign[0], "gesture") for number, sign in enumerate(SIGNS, 1)]
+    write_table(folder / "class.csv", ("label", "name", "kind"), classes)
+
+
+def write_table(path: Path, header: tuple, rows: list[tuple]) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))

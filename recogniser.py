@@ -1,0 +1,178 @@
+"""From frames to ranked labels: the one path to a prediction, for files, archives, evaluation and the live demo.
+
+    recogniser = Recogniser.load("model/chalearn")
+    label, probability = recogniser.predict(frames, times)[0]
+
+Frames are kept, resized and coded exactly as frame.py and opticalflow.py store them, so that a network sees the same
+8-bit values here as in training. Each stream's logits go through a softmax; the streams' probabilities are averaged.
+"""
+
+import importlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import bundle as bundles
+import clip
+import dataset
+import opticalflow
+from command import Problem
+
+BOTH = "both"  # the name of the fused prediction beside the streams' own
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was recognised in one clip.
+
+    ranked: (label, probability), best first; streams: the same for each stream alone; seconds: by step;
+    frames (T, H, W, 3) uint8 RGB and flow (T, H, W, 2) float32 pixels, or None: what was kept of the clip.
+    """
+
+    ranked: list[tuple[str, float]]
+    streams: dict[str, list[tuple[str, float]]]
+    seconds: dict[str, float]
+    frames: np.ndarray
+    flow: np.ndarray | None
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """(..., classes) -> probabilities, float64."""
+    shifted = np.exp(np.float64(logits) - np.max(logits, axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def fuse(streams: dict[str, np.ndarray]) -> np.ndarray:
+    """The plain mean of the streams' probabilities (Sarhan & Frintrop 2020)."""
+    return np.mean(list(streams.values()), axis=0)
+
+
+def build(stream: bundles.Stream) -> keras.Model:
+    """The network of a stream, from our own table of builders, not yet with its weights."""
+    module, builder = bundles.NETWORKS[stream.network]
+    model = getattr(importlib.import_module(module), builder)(**stream.arguments)
+    model.compile(jit_compile=False)  # on a CPU XLA is slower than TensorFlow's own kernels
+    return model
+
+
+class Recogniser:
+    """A loaded bundle. Not for several threads at once."""
+
+    def __init__(self, bundle: bundles.Bundle, models: dict[str, keras.Model]):
+        self.bundle, self.models = bundle, models
+        self.classes = bundle.classes
+        self.labels = [row.label for row in bundle.classes]
+        self._names = {row.label: row.name for row in bundle.classes}
+
+    @classmethod
+    def load(cls, folder: Path) -> "Recogniser":
+        """Read a bundle; raises Problem where it is missing, of another format or changed."""
+        bundle, models = bundles.load(folder), {}
+        for stream in bundle.streams:
+            models[stream.name] = build(stream)
+            try:
+                models[stream.name].load_weights(bundle.weights(stream))
+            except (ValueError, OSError) as error:
+                raise Problem(f"{bundle.weights(stream)}: not the weights of this network ({error})") from None
+        return cls(bundle, models)
+
+    def name(self, label: str) -> str:
+        """The readable name of a label."""
+        return self._names[label]
+
+    def predict(self, frames: np.ndarray, times: np.ndarray) -> list[tuple[str, float]]:
+        """frames (T, H, W, 3) uint8 RGB, times (T,) seconds -> (label, probability), best first."""
+        return self.answer(frames, times).ranked
+
+    def answer(self, frames: np.ndarray, times: np.ndarray) -> Answer:
+        """As `predict`, with each stream's answer, the seconds each step took, and what was kept of the clip."""
+        seconds, started = {}, time.perf_counter()
+        stored = self.bundle.spec.stored
+        times = np.asarray(times, float)
+        kept = stored.keep(times)
+        if stored.flow and stored.flow.between == "video":
+            every = np.stack([stored.resize(frame) for frame in frames])
+            small = every[kept]
+        else:
+            every, small = None, np.stack([stored.resize(frames[index]) for index in kept])
+        images = {"rgb": clip.as_stored(small, stored.quality)}
+        seconds["frames"], started = time.perf_counter() - started, time.perf_counter()
+        flow = self._flow(images["rgb"], every, times, kept) if stored.flow else None
+        if flow is not None:
+            images["flow"] = clip.as_stored(clip.quantise_flow(flow, stored.flow.bound), stored.flow.quality)
+            seconds["flow"] = time.perf_counter() - started
+        probabilities = {}
+        for stream in self.bundle.streams:
+            started = time.perf_counter()
+            probabilities[stream.name] = softmax(self.logits(stream, self.input(stream, images[stream.modality])))[0]
+            seconds[f"{stream.name} network"] = time.perf_counter() - started
+        ranked = {name: self.rank(row) for name, row in probabilities.items()}
+        return Answer(self.rank(fuse(probabilities)), ranked, seconds, images["rgb"], flow)
+
+    def _flow(self, images, every, times, kept) -> np.ndarray:
+        stored = self.bundle.spec.stored
+        if every is not None:
+            return opticalflow.video_flow(every, times, stored)
+        return opticalflow.clip_flow(images, times[kept], stored.flow)
+
+    def input(self, stream: bundles.Stream, images: np.ndarray) -> np.ndarray:
+        """(T, H, W, C) uint8 as stored -> (1, frames, crop, crop, C) float32."""
+        spec = self.bundle.spec
+        bound = spec.stored.flow.bound if stream.modality == "flow" else None
+        return clip.network_input(images[spec.input.pick(len(images))], spec.input, bound)[None]
+
+    def logits(self, stream: bundles.Stream, batch: np.ndarray) -> np.ndarray:
+        """(B, frames, crop, crop, C) float32 -> (B, classes)."""
+        return np.asarray(self.models[stream.name].predict_on_batch(batch))
+
+    def rank(self, probabilities: np.ndarray) -> list[tuple[str, float]]:
+        """(classes,) -> (label, probability), best first."""
+        order = np.argsort(-probabilities, kind="stable")
+        return [(self.labels[index], float(probabilities[index])) for index in order]
+
+    def warm_up(self) -> None:
+        """Run each network once on zeros: the first call builds its graph."""
+        if self.bundle.spec.stored.flow:
+            opticalflow.compile_solver()
+        for stream in self.bundle.streams:
+            self.logits(stream, np.zeros((1, *stream.arguments["input_shape"]), np.float32))
+
+    def session(self) -> "Session":
+        return Session(self)
+
+
+class Session:
+    """One sign that is being recorded."""
+
+    def __init__(self, recogniser: Recogniser):
+        self.recogniser = recogniser
+        self._stored = recogniser.bundle.spec.stored
+        self._frames, self._times = [], []
+
+    def push(self, frame: np.ndarray, seconds: float) -> None:
+        """frame (H, W, 3) uint8 RGB, not mirrored; seconds on any clock that only goes forward."""
+        if self._times and seconds <= self._times[-1]:
+            return  # a camera that sends a frame twice
+        self._frames.append(self._stored.resize(frame))
+        self._times.append(seconds)
+
+    def result(self) -> Answer:
+        """Recognise what was pushed; raises Problem where that is nothing."""
+        if not self._frames:
+            raise Problem("no frame came while recording; is the camera still connected?")
+        return self.recogniser.answer(np.stack(self._frames), np.array(self._times))
+
+
+def check_store(bundle: bundles.Bundle, data: dataset.Dataset) -> None:
+    """Raise Problem where the data set lacks what the bundle's networks were trained on, e.g. another flow method."""
+    for stream in bundle.streams:
+        wanted = bundle.spec.stored.flow_store if stream.modality == "flow" else bundle.spec.stored.frame_store
+        if wanted not in data.stores("flow" if stream.modality == "flow" else "frame"):
+            raise Problem(
+                f"{bundle.folder} was trained on {wanted}; {data.folder} has "
+                f"{', '.join(data.stores('frame') + data.stores('flow')) or 'no clip archive'}; "
+                "run frame.py and opticalflow.py with the settings of the model"
+            )

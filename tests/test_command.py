@@ -1,0 +1,154 @@
+"""What all commands share: exit codes, one line a failure, locks, atomic files, work on all cores."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import command
+from command import Problem
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def raising(error: BaseException):
+    def main():
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("main", "code", "said"),
+    [
+        (lambda: None, 0, ""),
+        (lambda: 1, 1, ""),
+        (raising(Problem("a folder is missing")), 2, "a folder is missing"),
+        (raising(KeyboardInterrupt()), 130, "the same command goes on from here"),
+        (raising(OSError(errno.ENOSPC, "No space left on device", "x")), 2, "the disc is full"),
+        (raising(PermissionError(errno.EACCES, "Permission denied", "x.csv")), 2, "x.csv: Permission denied"),
+    ],
+)
+def test_exit_codes(main, code, said, capsys):
+    assert command.run(main) == code
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == bool(said)
+
+
+def test_a_bug_is_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        command.run(lambda: 1 // 0)
+
+
+def test_wrong_flags(capsys):
+    flags = command.parser("What it does.")
+    flags.add_argument("--data", required=True, help="a folder")
+    with pytest.raises(SystemExit) as stopped:
+        flags.parse_args(["--dat", "x"])
+    assert stopped.value.code == command.NOTHING
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_help_shows_defaults(capsys):
+    flags = command.parser("What it does.\n\n    python it.py --workers 2\n")
+    command.add_workers(flags)
+    flags.add_argument("--name", default="", help="no default shown")
+    with pytest.raises(SystemExit) as stopped:
+        flags.parse_args(["--help"])
+    shown = capsys.readouterr().out
+    assert stopped.value.code == 0
+    assert "    python it.py --workers 2\n" in shown and "(default: -1)" in shown and "(default: )" not in shown
+
+
+def test_atomic(tmp_path):
+    path = tmp_path / "new" / "weights.h5"
+    with command.atomic(path) as temporary:
+        temporary.write_text("whole")
+        assert temporary.suffix == ".h5" and not path.exists()
+    assert path.read_text() == "whole"
+    with pytest.raises(OSError), command.atomic(path) as temporary:
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "full")
+    assert path.read_text() == "whole" and os.listdir(path.parent) == ["weights.h5"]
+
+
+def test_leftovers_of_a_killed_run(tmp_path):
+    code = "import command, os, pathlib\nwith command.atomic(pathlib.Path('deep/a.b.zip')) as path:\n"
+    code += "    path.write_text('half')\n    os.kill(os.getpid(), 9)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    assert run.returncode == -signal.SIGKILL
+    assert len(os.listdir(tmp_path / "deep")) == 1
+    command.remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path / "deep") == []
+
+
+def test_lock(tmp_path):
+    with command.lock(tmp_path / "out"), pytest.raises(Problem, match="another run"), command.lock(tmp_path / "out"):
+        pass
+    with command.lock(tmp_path / "out"):
+        pass
+
+
+def test_lock_of_another_process(tmp_path):
+    code = "import command, pathlib, time\nwith command.lock(pathlib.Path('out')):\n    print('held', flush=True)\n"
+    code += "    time.sleep(60)"
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    run = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
+    try:
+        assert run.stdout.readline() == b"held\n"
+        with pytest.raises(Problem, match="another run"), command.lock(tmp_path / "out"):
+            pass
+    finally:
+        run.kill()
+        run.wait()
+        run.stdout.close()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            with command.lock(tmp_path / "out"):
+                return
+        except Problem:
+            time.sleep(0.05)
+    pytest.fail("a killed run keeps its lock")
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert command.sha256(tmp_path / "a").startswith("ba7816bf8f01cfea")
+
+
+def reciprocal(number: int) -> float:
+    if number == 7:
+        raise Problem("seven is not liked")
+    return 1 / number
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_parallel(workers, capsys):
+    items = [(f"item {number}", number) for number in range(10)]
+    outcome = command.parallel(reciprocal, items, workers, "working")
+    assert outcome.done == [1 / number for number in range(1, 10) if number != 7]
+    assert outcome.failed == [("item 0", "ZeroDivisionError: division by zero"), ("item 7", "seven is not liked")]
+    assert outcome.summary() == command.PARTLY
+    assert "2 not done (named above), 8 done" in capsys.readouterr().err
+
+
+def fill(_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_full_disc_stops_parallel_work(workers):
+    with pytest.raises(OSError) as stopped:
+        command.parallel(fill, [(str(n), n) for n in range(5)], workers, "working")
+    assert stopped.value.errno == errno.ENOSPC
+
+
+def test_outcome():
+    assert command.Outcome().summary() == command.DONE
+    assert command.Outcome(failed=[("a", "bad")]).summary() == command.NOTHING

@@ -1,0 +1,372 @@
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import fake_recogniser
+import numpy as np
+import pytest
+
+import command
+import frame
+import livedemo
+import videocapture
+from command import Problem
+
+ROOT = Path(livedemo.__file__).parent
+# The script as it is, with the stand-in for the networks.
+RUN = f"""import sys
+sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
+sys.argv[0] = "livedemo.py"
+import fake_recogniser
+fake_recogniser.Session.delay = 0.3
+sys.modules["recogniser"] = fake_recogniser
+import command, livedemo
+sys.exit(command.run(livedemo.main))
+"""
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def video(tmp_path) -> Path:
+    """A bright left half that flickers; 2 s at 10 frames/s."""
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 120))
+    for number in range(20):
+        image = np.zeros((120, 160, 3), np.uint8)
+        image[:, :80] = 100 + 7 * number
+        writer.write(image)
+    writer.release()
+    return path
+
+
+def machine_in(state: str) -> livedemo.Machine:
+    """A machine that events have brought into `state`."""
+    machine = livedemo.Machine(countdown=3, seconds=5, clock=Clock())
+    for step in ("countdown", "recording", "translating", "result"):
+        if machine.state == state:
+            break
+        if step == "countdown":
+            machine.start()
+        elif step == "recording":
+            machine.clock.now += 3
+            machine.tick()
+        elif step == "translating":
+            machine.frame(0.0)
+            machine.ended()
+        else:
+            machine.answered("answer")
+    assert machine.state == state
+    return machine
+
+
+STATES = ["idle", "countdown", "recording", "translating", "result"]
+EVENTS = {
+    "start": lambda machine: machine.start(),
+    "tick": lambda machine: machine.tick(),
+    "frame": lambda machine: machine.frame(1.0),
+    "ended": lambda machine: machine.ended(),
+    "answered": lambda machine: machine.answered("answer"),
+    "failed": lambda machine: machine.failed("reason"),
+    "quit": lambda machine: machine.quit(),
+}
+MOVES = {
+    ("idle", "start"): "countdown",
+    ("recording", "ended"): "translating",
+    ("translating", "answered"): "result",
+    ("translating", "failed"): "idle",
+    ("result", "start"): "countdown",
+}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("state", STATES)
+def test_every_event_in_every_state(state, event):
+    machine = machine_in(state)
+    EVENTS[event](machine)
+    assert machine.state == ("quit" if event == "quit" else MOVES.get((state, event), state))
+
+
+def test_the_countdown_runs_by_the_clock():
+    machine = machine_in("countdown")
+    machine.clock.now += 2
+    machine.tick()
+    assert machine.state == "countdown" and machine.left == 1 and machine.progress == pytest.approx(2 / 3)
+    machine.clock.now += 1
+    machine.tick()
+    assert machine.state == "recording" and machine.progress == 0 and machine.left == 5
+
+
+def test_a_recording_lasts_by_the_stamps_of_its_frames():
+    machine = machine_in("recording")
+    machine.clock.now += 60
+    assert machine.frame(40.0) and machine.frame(42.5)
+    assert machine.progress == 0.5 and machine.left == 2.5
+    assert machine.frame(45.0) and machine.rate == pytest.approx(2 / 5)
+    assert not machine.frame(45.1), "belongs to no recording any more"
+    assert machine.state == "translating" and machine.frames == 3
+
+
+def test_latency_and_message():
+    machine = machine_in("translating")
+    machine.clock.now += 0.75
+    machine.answered("answer")
+    assert machine.latency == 0.75 and machine.answer == "answer"
+    machine = machine_in("translating")
+    machine.failed("too dark")
+    assert machine.message == "too dark"
+    machine.start()
+    assert machine.message == ""
+
+
+def test_the_session_gets_the_files_frames_as_they_are(video):
+    frames, times = frame.read_video(video)
+    recogniser = fake_recogniser.Recogniser()
+    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video) as source:
+        demo = livedemo.Demo(recogniser, source, livedemo.Machine(0, 1.05), worker)
+        assert livedemo.record_once(demo) == 0
+    (session,) = recogniser.sessions
+    assert session.times == pytest.approx(times[:11]), "1.05 s of 10 frames/s"
+    assert np.array_equal(np.stack(session.frames), frames[:11]), "neither mirrored nor altered"
+
+
+def test_a_recording_ends_with_the_file_and_can_be_repeated(video):
+    recogniser, machine = fake_recogniser.Recogniser(), livedemo.Machine(0.1, 60)
+    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
+        demo = livedemo.Demo(recogniser, source, machine, worker)
+        for _ in range(2):
+            machine.start()
+            until = time.monotonic() + 10
+            while machine.state != "result" and time.monotonic() < until:
+                demo.step(0.02)
+            assert machine.state == "result"
+    assert [session.times[0] for session in recogniser.sessions] == [0, 0], "from the file's start both times"
+    assert [len(session.times) for session in recogniser.sessions] == [20, 20]
+
+
+def test_a_failed_translation_is_a_problem_without_window(video, monkeypatch):
+    monkeypatch.setattr(fake_recogniser.Session, "failure", "the model has no streams")
+    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video) as source:
+        demo = livedemo.Demo(fake_recogniser.Recogniser(), source, livedemo.Machine(0), worker)
+        with pytest.raises(Problem, match="no streams"):
+            livedemo.record_once(demo)
+
+
+def test_no_window_prints_the_ranked_answer(video, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "recogniser", fake_recogniser)
+    assert livedemo.main(["--model", str(tmp_path), "--video", str(video), "--no-window"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "recorded 20 frames, bright on the left"
+    assert [" ".join(line.split()) for line in out[1:4]] == ["1 push down 70.0%", "2 wave 20.0%", "3 none 10.0%"]
+    assert out[4] == "rgb: push down 70.0%   flow: wave 90.0%"
+    assert "20 frames in 1.9 s; answer after" in out[5]
+
+
+def test_a_camera_without_window_counts_down_on_the_terminal(tmp_path, monkeypatch, capsys):
+    class Device:
+        released = threading.Event()
+
+        def isOpened(self):
+            return True
+
+        def read(self):
+            time.sleep(0.02)
+            return True, np.zeros((48, 64, 3), np.uint8)
+
+        def release(self):
+            self.released.set()
+
+    monkeypatch.setitem(sys.modules, "recogniser", fake_recogniser)
+    monkeypatch.setattr(videocapture, "open_camera", lambda index: Device())
+    flags = ["--model", str(tmp_path), "--no-window", "--countdown", "0.3", "--seconds", "0.3"]
+    assert livedemo.main(flags) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[:3] == ["1", "recording", "translating"] and out[-1].endswith("rgb 0.10 s)")
+    assert Device.released.wait(1)
+
+
+def test_ctrl_c_is_one_line_and_releases_the_source(video, tmp_path, monkeypatch, capsys):
+    def stop(demo):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "recogniser", fake_recogniser)
+    monkeypatch.setattr(livedemo, "record_once", stop)
+    assert livedemo.main(["--model", str(tmp_path), "--video", str(video), "--no-window"]) == command.STOPPED
+    assert capsys.readouterr().err == "livedemo.py: stopped\n"
+    assert not [thread for thread in threading.enumerate() if thread.name == str(video)]
+
+
+def script(*flags, **environment) -> subprocess.CompletedProcess:
+    environment = {**os.environ, **environment}
+    for name in [name for name, value in environment.items() if value is None]:
+        del environment[name]
+    return subprocess.run([sys.executable, "-c", RUN, *flags], capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only X11 and Wayland can be missing")
+@pytest.mark.parametrize("display", [None, ":4711"])
+def test_no_display_is_one_line(video, tmp_path, display):
+    done = script("--model", str(tmp_path), "--video", str(video), DISPLAY=display, WAYLAND_DISPLAY=None)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("livedemo.py: no ") and done.stderr.count("\n") == 1 and "--no-window" in done.stderr
+
+
+def test_a_missing_model_and_a_bad_flag_are_one_line(video, tmp_path):
+    done = script("--model", str(tmp_path / "none"), "--video", str(video), "--no-window")
+    assert done.returncode == 2 and "no such folder" in done.stderr and done.stderr.count("\n") == 1
+    done = script("--model", str(tmp_path), "--seconds", "0")
+    assert done.returncode == 2 and "--seconds 0" in done.stderr
+
+
+def test_help_waits_for_no_library():
+    code = "import sys, livedemo; sys.exit(bool({'cv2', 'numpy', 'tensorflow'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+    done = subprocess.run([sys.executable, ROOT / "livedemo.py", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "--countdown" in done.stdout
+
+
+@pytest.mark.parametrize("library", ["libGL.so.1", "libgthread-2.0.so.0"])
+def test_missing_system_libraries_are_named_with_their_packages(library, capsys):
+    def main():
+        raise ImportError(f"{library}: cannot open shared object file: No such file or directory")
+
+    assert command.run(main) == 2
+    error = capsys.readouterr().err
+    assert library in error and "libgl1 libglib2.0-0" in error and error.count("\n") == 1
+
+
+def test_another_import_error_is_not_hidden():
+    def main():
+        raise ImportError("No module named 'nothing'")
+
+    with pytest.raises(ImportError):
+        command.run(main)
+
+
+@pytest.fixture
+def display():
+    """A display of its own, under Xvfb."""
+    missing = [tool for tool in ("Xvfb", "xdotool") if not shutil.which(tool)]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not installed")
+    read, write = os.pipe()
+    command_line = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x800x24"]
+    with open(read) as number, subprocess.Popen(command_line, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
+        os.close(write)
+        yield f":{number.readline().strip()}"
+        server.terminate()
+
+
+@contextlib.contextmanager
+def window(display: str, *flags):
+    """The demo in its window on `display`: the process, and a function that has xdotool do something."""
+    environment = {**os.environ, "DISPLAY": display}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", RUN, *flags], env=environment, **pipes) as process:
+        try:
+            search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "sign recogniser"]
+            found = subprocess.run(search, env=environment, capture_output=True, text=True, timeout=20, check=True)
+
+            def tell(*words):
+                subprocess.run(["xdotool", *words], env=environment, check=True, timeout=10)
+
+            tell("windowfocus", found.stdout.split()[-1])
+            time.sleep(0.3)
+            yield process, tell
+        finally:
+            process.kill()
+
+
+def test_a_sign_in_a_real_window(display, video, tmp_path):
+    flags = ["--model", str(tmp_path), "--video", str(video), "--countdown", "0.2", "--seconds", "1"]
+    with window(display, *flags) as (process, tell):
+        assert process.stdout.readline().startswith("loading ")
+        tell("key", "space")
+        assert process.stdout.readline() == "recorded 11 frames, bright on the left\n", "mirrored on screen only"
+        tell("key", "m")
+        tell("key", "f")
+        tell("key", "space")
+        assert process.stdout.readline().startswith("recorded 11 frames")
+        tell("key", "q")
+        _, error = process.communicate(timeout=10)
+        assert process.returncode == 0 and error == ""
+
+
+def test_ctrl_c_in_a_real_window(display, video, tmp_path):
+    with window(display, "--model", str(tmp_path), "--video", str(video)) as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=10)[1] == "livedemo.py: stopped\n"
+        assert process.returncode == command.STOPPED
+
+
+class FakeWindow:
+    """Presses `keys` one after the other, then is closed by its user."""
+
+    keys = []
+
+    def __init__(self, full_screen, size):
+        self.size, self.shown, self.waiting, self.closed, self.full_screen = (320, 240), [], list(self.keys), False, 0
+        FakeWindow.last = self
+
+    def show(self, canvas):
+        self.shown.append(canvas)
+
+    def key(self, seconds):
+        time.sleep(seconds)
+        if self.waiting and self.shown:
+            return self.waiting.pop(0)
+        self.closed = not self.waiting
+        return ""
+
+    def toggle_full_screen(self):
+        self.full_screen += 1
+
+    def close(self):
+        self.was_closed = True
+
+
+@pytest.mark.parametrize(
+    ("keys", "state"), [([], "idle"), (["m", "f", " "], "countdown"), (["q"], "idle"), (["x", "", "q"], "idle")]
+)
+def test_closing_the_window_or_a_key_ends_it(video, monkeypatch, keys, state):
+    import window as screen
+
+    monkeypatch.setattr(screen, "Window", FakeWindow)
+    monkeypatch.setattr(FakeWindow, "keys", keys)
+    machine, states = livedemo.Machine(), []
+    quit_for_real = machine.quit
+    machine.quit = lambda: (states.append(machine.state), quit_for_real())
+    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
+        assert screen.show(livedemo.Demo(fake_recogniser.Recogniser(), source, machine, worker)) == 0
+    assert states == [state] and FakeWindow.last.was_closed and FakeWindow.last.full_screen == keys.count("f")
+    assert FakeWindow.last.shown[0][100, 250].max() > 60 > FakeWindow.last.shown[0][100, 60].max(), "starts mirrored"
+
+
+def test_a_camera_that_stops_closes_the_window(monkeypatch):
+    import window as screen
+
+    class Silent(videocapture.VideoSource):
+        drops, silence = True, 0.3
+
+        def _read(self, stop):
+            yield np.zeros((48, 64, 3), np.uint8), 1.0
+            stop.wait()
+
+    monkeypatch.setattr(screen, "Window", FakeWindow)
+    monkeypatch.setattr(FakeWindow, "keys", ["x"] * 1000)
+    with ThreadPoolExecutor(1) as worker, pytest.raises(Problem, match="no picture"), Silent("camera 0") as source:
+        screen.show(livedemo.Demo(fake_recogniser.Recogniser(), source, livedemo.Machine(), worker))
+    assert FakeWindow.last.was_closed

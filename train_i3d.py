@@ -1,0 +1,204 @@
+"""Train the two streams of I3D, RGB and flow, and write a model bundle.
+
+    python train_i3d.py --data data_set/chalearn --output model/chalearn --weights model/kinetics
+
+in:   data_set/<name>/frame-<store> and flow-<store>; the published Kinetics weights
+out:  model/<run>/: bundle.json, <stream>.weights.h5 (best epoch), log.csv, events/, checkpoint/
+
+The recipe of Sarhan & Frintrop (2020): the published weights are frozen and the new top trained for 3 epochs at 1e-3;
+then everything at a tenth of it, until the validation loss has not improved for some epochs; Adam, batches of 4,
+cross-entropy, shifts and brightness. With `--weights none` the start is random: nothing is frozen, everything trains
+at 1e-3. Stopped at any moment, the same command goes on after the last whole epoch.
+"""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import clip
+import command
+import dataset
+from command import Problem
+
+CHANNELS = {"rgb": 3, "flow": 2}
+# The paper's recipe starts from ImageNet and Kinetics.
+CHECKPOINTS = {"rgb": "rgb_imagenet", "flow": "flow_imagenet"}
+PUBLISHED = "the git repository google-deepmind/kinetics-i3d, data/checkpoints"
+# The moving averages forget their random start after some ten steps instead of some hundred.
+SCRATCH_MOMENTUM = 0.9
+NOT_PART_OF_A_RUN = ("data", "output", "stream", "workers")  # flags that may change when a run goes on
+
+
+def parse(argv=None):
+    flags = command.parser(__doc__)
+    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
+    flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/chalearn")
+    flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="both", help="trained one after the other")
+    flags.add_argument("--weights", default="kinetics", metavar="none|FOLDER",
+                       help="none: random start; or the folder that holds the published rgb_imagenet/ and "
+                            "flow_imagenet/ ('kinetics': the folder model/kinetics)")
+    flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
+    group = flags.add_argument_group("what the networks see")
+    group.add_argument("--frames", type=int, default=40, metavar="N", help="frames of a clip, evenly")
+    group.add_argument("--short-side", type=int, metavar="PX", help="resize to this before the crop (default: as stored)")
+    group.add_argument("--crop", type=int, default=224, metavar="PX", help="square in the middle")
+    group = flags.add_argument_group("recipe")
+    group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of the new top alone")
+    group.add_argument("--epochs", type=int, default=40, metavar="N", help="most epochs of everything after that")
+    group.add_argument("--patience", type=int, default=5, metavar="N", help="epochs without a lower validation loss")
+    group.add_argument("--learning-rate", type=float, default=1e-3, help="of the top, and of a random start")
+    group.add_argument("--batch", type=int, default=4, metavar="N", help="clips a step")
+    group.add_argument("--dropout", type=float, default=0.5, help="share of the pooled features dropped")
+    group.add_argument("--shift", type=float, default=0.1, help="largest shift along x and y, as a share of the crop")
+    group.add_argument("--brightness", type=float, default=0.2, help="RGB values times 1 +- this")
+    group.add_argument("--seed", type=int, default=0, help="of the start, the order and the augmentation")
+    flags.add_argument("--workers", type=int, default=2, metavar="N", help="threads that load clips")
+    return flags.parse_args(argv)
+
+
+def streams_of(args) -> list[str]:
+    return ["rgb", "flow"] if args.stream == "both" else [args.stream]
+
+
+def clip_spec(args, data: dataset.Dataset) -> clip.ClipSpec:
+    """What is stored, read from the data set's archives, and what the networks will see of it."""
+    if args.stream == "rgb" and not data.stores("flow"):
+        stored = clip.find_stored(data, "frame", args.store)
+    else:
+        stored = clip.find_stored(data, "flow", args.store)
+        if stored.frame_store not in data.stores("frame") and args.stream != "flow":
+            raise Problem(f"{data.folder}: no {stored.frame_store}, the frames that the flow was computed from; run frame.py")
+    return clip.ClipSpec(stored, clip.InputSpec(args.frames, args.short_side or stored.short_side, args.crop))
+
+
+def check_run(args, spec: clip.ClipSpec) -> dict:
+    """The flags of the run, written beside its checkpoint; raises Problem where the folder holds another run."""
+    path = args.output / "checkpoint" / "run.json"
+    run = {name: value for name, value in vars(args).items() if name not in NOT_PART_OF_A_RUN}
+    # The same run may have begun with one stream, before there was flow.
+    seen = {"flags": run, "input": spec.to_json()["input"], "store": spec.stored.frame_store}
+    seen = json.loads(json.dumps(seen))
+    if path.exists():
+        before = json.loads(path.read_text())
+        if before != seen:
+            changed = [name for name in run if before["flags"].get(name) != seen["flags"][name]] or ["the stored frames"]
+            raise Problem(f"{args.output}: holds a run with other settings ({', '.join(changed)}); "
+                          "choose another --output, or delete it")
+    else:
+        with command.atomic(path) as temporary:
+            temporary.write_text(json.dumps(seen, indent=1) + "\n")
+    return run
+
+
+def checkpoint_of(weights: str, stream: str) -> Path:
+    """Where a stream's published weights lie; raises Problem where they do not."""
+    import model_i3d
+
+    folder = Path("model/kinetics") if weights == "kinetics" else Path(weights)
+    path = folder / CHECKPOINTS[stream] / "model.ckpt"
+    missing = [name for name in model_i3d.FILES if not (path.parent / name).is_file()]
+    if missing:
+        raise Problem(f"{path.parent}: no {' and no '.join(missing)}; copy them there from {PUBLISHED}/"
+                      f"{CHECKPOINTS[stream]}, or train from a random start with --weights none")
+    return path
+
+
+def phases_of(args) -> list:
+    from training import Phase
+
+    if args.weights == "none":
+        return [Phase("all", args.epochs, args.learning_rate)]
+    return [Phase("top", args.top_epochs, args.learning_rate, top_only=True),
+            Phase("all", args.epochs, args.learning_rate / 10)]
+
+
+def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str, generators: dict) -> dict:
+    """Train one stream to its end and return its row for the bundle."""
+    import keras
+
+    import model_i3d
+    import training
+
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(args.seed)
+    size = (spec.input.frames, spec.input.crop, spec.input.crop, CHANNELS[stream])
+    scratch = args.weights == "none"
+    arguments = {"input_shape": size, "classes": len(data.classes), "dropout": args.dropout}
+    if scratch:
+        arguments["momentum"] = SCRATCH_MOMENTUM
+    model = model_i3d.build_i3d(**arguments)
+    if not scratch:
+        model_i3d.load_kinetics_checkpoint(model, checkpoint_of(args.weights, stream))
+    training.fit(model, generators["train"], generators["valid"], phases_of(args), args.output, stream, args.patience)
+    weights = f"{stream}.weights.h5"
+    if not (args.output / weights).exists():
+        raise Problem(f"{args.output / 'log.csv'}: the validation loss was never a number; lower --learning-rate")
+    return {"name": stream, "modality": stream, "network": "i3d", "arguments": arguments, "files": {"weights": weights}}
+
+
+def generators_of(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str) -> dict:
+    """The training and validation generators of a stream; every archive they need is there."""
+    from datagenerator import Augmentation, ClipGenerator
+
+    labels = [row.label for row in data.classes]
+    augmentation = Augmentation(args.shift, args.brightness)
+    generators = {}
+    for split in ("train", "valid"):
+        clips = data.split(split, labelled=True)
+        if not clips:
+            raise Problem(f"{data.folder}/clips.csv: no labelled clip in the split {split}; training needs both")
+        generators[split] = ClipGenerator(data, clips, spec, stream, labels, args.batch, seed=args.seed,
+                                          augmentation=augmentation if split == "train" else None,
+                                          workers=args.workers)
+        generators[split].check()
+    return generators
+
+
+def write_bundle(args, data: dataset.Dataset, spec: clip.ClipSpec, run: dict, trained: list[dict]) -> None:
+    """Join the streams trained now with those of an earlier `--stream` in the same folder."""
+    import bundle
+    import training
+
+    names = {stream["name"] for stream in trained}
+    if (args.output / bundle.FILE).exists():
+        earlier = bundle.load(args.output)
+        if earlier.spec.stored.flow and not spec.stored.flow:
+            spec = replace(spec, stored=earlier.spec.stored)
+        trained = [vars(stream) for stream in earlier.streams if stream.name not in names] + trained
+    streams = [bundle.Stream(**row) for row in sorted(trained, key=lambda row: row["name"], reverse=True)]
+    if not any(stream.modality == "flow" for stream in streams):
+        spec = replace(spec, stored=spec.stored.without_flow())
+    log = training.Log(args.output / "log.csv")
+    metrics = {}
+    for stream in streams:
+        best = min(log.of(stream.name), key=lambda row: float(row["val_loss"]))
+        metrics[stream.name] = {key: float(best[key]) for key in ("epoch", "val_loss", "val_accuracy")}
+    counts = {split: sum(labels.values()) for split, labels in data.count().items()}
+    about = {"flags": run, "data": {"folder": data.folder.name, "clips": counts}, "training": metrics}
+    bundle.save(bundle.Bundle(args.output, spec, data.classes, streams, "mean", {**about, **bundle.provenance()}))
+    for stream in streams:
+        row = metrics[stream.name]
+        print(f"{stream.name}: best at epoch {row['epoch']:.0f}, validation accuracy {row['val_accuracy']:.1%}")
+    print(f"model bundle -> {args.output}")
+
+
+def main(argv=None) -> int:
+    args = parse(argv)
+    data = dataset.load(args.data)
+    spec = clip_spec(args, data)
+    if args.weights != "none":
+        for stream in streams_of(args):
+            checkpoint_of(args.weights, stream)
+    # TensorFlow is loaded after everything that can be wrong without it.
+    generators = {stream: generators_of(args, data, spec, stream) for stream in streams_of(args)}
+    with command.lock(args.output):
+        run = check_run(args, spec)
+        command.remove_leftovers(args.output)
+        trained = [train_stream(args, data, spec, stream, generators[stream]) for stream in streams_of(args)]
+        write_bundle(args, data, spec, run, trained)
+    return command.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))

@@ -1,0 +1,216 @@
+"""What every training here does: phases, callbacks, a log, a checkpoint after each epoch, resuming from it.
+
+    model/<run>/log.csv                      a row per stream and epoch
+    model/<run>/<stream>.weights.h5          of the best epoch, by validation loss
+    model/<run>/checkpoint/<stream>.json     the last epoch that is whole, and the name of its state
+    model/<run>/checkpoint/<stream>-0007.weights.h5   that state: weights, optimiser, dropout's random numbers
+    model/<run>/events/<stream>/             for TensorBoard
+
+A checkpoint is written whole and then named, so a kill at any moment loses at most the epoch in hand.
+"""
+
+import csv
+import importlib.util
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+import command
+import dataset
+from command import Problem
+
+HEADER = ("stream", "phase", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Some epochs at one learning rate. `top_only`: only layers whose names begin with `Logits` are trained."""
+
+    name: str
+    epochs: int
+    learning_rate: float
+    top_only: bool = False
+
+
+class Log:
+    """log.csv of a run: the rows of all its streams, in the order they were trained."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.rows = dataset.read_table(path, HEADER) if path.exists() else []
+
+    def of(self, stream: str) -> list[dict]:
+        return [row for row in self.rows if row["stream"] == stream]
+
+    def cut(self, stream: str, epochs: int) -> None:
+        """Forget what was logged of `stream` after that many epochs: the checkpoint does not have it."""
+        self.rows = [row for row in self.rows if row["stream"] != stream or int(row["epoch"]) <= epochs]
+        self._write()
+
+    def add(self, row: dict) -> None:
+        self.rows.append({name: str(row[name]) for name in HEADER})
+        self._write()
+
+    def _write(self) -> None:
+        dataset.write_table(self.path, self.rows, HEADER)
+
+
+@dataclass
+class State:
+    """How far one stream's training has come."""
+
+    epoch: int = 0
+    weights: str | None = None
+    finished: bool = False
+
+    @classmethod
+    def load(cls, path: Path) -> "State":
+        try:
+            return cls(**json.loads(path.read_text()))
+        except FileNotFoundError:
+            return cls()
+        except (ValueError, TypeError):
+            raise Problem(f"{path}: damaged; delete {path.parent} to train from the start") from None
+
+    def save(self, path: Path) -> None:
+        with command.atomic(path) as temporary:
+            temporary.write_text(json.dumps(vars(self)) + "\n")
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write the model's weights without its optimiser, whole or not at all."""
+    bare = keras.Model(model.inputs, model.outputs)  # shares the layers, was never compiled
+    with command.atomic(path) as temporary:
+        bare.save_weights(temporary)
+
+
+class Keeper(keras.callbacks.Callback):
+    """After each epoch: the best weights, a row of the log, a checkpoint; in this order, which resuming relies on."""
+
+    def __init__(self, folder: Path, stream: str, phase: Phase, log: Log):
+        super().__init__()
+        self.folder, self.stream, self.phase, self.log = folder, stream, phase, log
+        self.state_path = folder / "checkpoint" / f"{stream}.json"
+        self.best = min((float(row["val_loss"]) for row in log.of(stream)), default=float("inf"))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = time.perf_counter() - self.started
+        if logs["val_loss"] < self.best:
+            self.best = logs["val_loss"]
+            save_weights(self.model, self.folder / f"{self.stream}.weights.h5")
+        row = {name: f"{logs[name]:.6g}" for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        rate = float(self.model.optimizer.learning_rate)
+        self.log.add({"stream": self.stream, "phase": self.phase.name, "epoch": epoch + 1,
+                      "learning_rate": f"{rate:.3g}", "seconds": f"{seconds:.1f}", **row})  # fmt: skip
+        self._checkpoint(epoch + 1)
+
+    def _checkpoint(self, epoch: int) -> None:
+        folder = self.state_path.parent
+        name = f"{self.stream}-{epoch:04d}.weights.h5"
+        with command.atomic(folder / name) as temporary:
+            self.model.save_weights(temporary)
+        State(epoch, name).save(self.state_path)
+        for old in folder.glob(f"{self.stream}-*.weights.h5"):
+            if old.name != name:
+                old.unlink()
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras's, told of the epochs before a resume, so that its patience goes on where it stood."""
+
+    def __init__(self, patience: int, earlier: list[dict]):
+        super().__init__(monitor="val_loss", patience=patience)
+        self.earlier = earlier
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        for row in self.earlier:
+            self.on_epoch_end(int(row["epoch"]) - 1, {"val_loss": float(row["val_loss"])})
+
+
+class Report(keras.callbacks.Callback):
+    """One line an epoch for people."""
+
+    def __init__(self, stream: str, phase: Phase, last: int):
+        super().__init__()
+        self.stream, self.phase, self.last = stream, phase, last
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = time.perf_counter() - self.started
+        print(
+            f"{self.stream:4} {self.phase.name} epoch {epoch + 1:2}/{self.last}  loss {logs['loss']:.3f}  "
+            f"accuracy {logs['accuracy']:6.1%}  valid loss {logs['val_loss']:.3f}  "
+            f"valid accuracy {logs['val_accuracy']:6.1%}  {seconds:5.1f} s",
+            flush=True,
+        )
+
+
+def _compile(model: keras.Model, phase: Phase) -> None:
+    for layer in model.layers:
+        layer.trainable = layer.name.startswith("Logits") or not phase.top_only
+    model.compile(
+        keras.optimizers.Adam(phase.learning_rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        # On a CPU XLA takes four times as long as TensorFlow's own kernels; elsewhere Keras knows best.
+        jit_compile="auto" if keras.backend.backend() != "tensorflow" or _has_gpu() else False,
+    )
+
+
+def _has_gpu() -> bool:
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def _callbacks(folder: Path, stream: str, phase: Phase, log: Log, first: int, last: int, patience: int) -> list:
+    callbacks = [Report(stream, phase, last), Keeper(folder, stream, phase, log)]
+    if not phase.top_only:
+        earlier = [row for row in log.of(stream) if int(row["epoch"]) > first]
+        callbacks.append(EarlyStopping(patience, earlier))
+    if importlib.util.find_spec("tensorflow"):
+        callbacks.append(keras.callbacks.TensorBoard(folder / "events" / stream, write_graph=False))
+    return callbacks
+
+
+def fit(model: keras.Model, train, valid, phases: list[Phase], folder: Path, stream: str, patience: int) -> None:
+    """Train one stream through its phases, from where its checkpoint stands.
+
+    Args:
+        train, valid: a ClipGenerator each; `train.epoch` is set to the epoch that training begins with.
+        patience: epochs without a lower validation loss after which the last phase ends.
+    """
+    state_path, log = folder / "checkpoint" / f"{stream}.json", Log(folder / "log.csv")
+    state = State.load(state_path)
+    if state.finished:
+        print(f"{stream}: trained already, {state.epoch} epochs")
+        return
+    log.cut(stream, state.epoch)
+    if state.epoch:
+        print(f"{stream}: going on after epoch {state.epoch}")
+    first = 0
+    for phase in phases:
+        last = first + phase.epochs
+        if state.epoch < last:
+            done = max(state.epoch, first)
+            if state.weights and done == first:  # between two phases: the optimiser starts anew
+                model.load_weights(state_path.parent / state.weights)
+            _compile(model, phase)
+            if state.weights and done > first:
+                model.optimizer.build(model.trainable_variables)
+                model.load_weights(state_path.parent / state.weights)
+            train.epoch = done
+            model.fit(train, validation_data=valid, initial_epoch=done, epochs=last, shuffle=False, verbose=0,
+                      callbacks=_callbacks(folder, stream, phase, log, first, last, patience))  # fmt: skip
+            state = State.load(state_path)
+        first = last
+    State(state.epoch, state.weights, finished=True).save(state_path)

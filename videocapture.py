@@ -1,0 +1,228 @@
+"""Frames with time stamps from a camera or from a video file that plays the camera's part; imported, never run.
+
+    with videocapture.open_source(camera=0) as source:       # or video=Path("clip.avi"), paced=True
+        for frame, seconds in source: ...
+
+Each frame is (H, W, 3) uint8 RGB as the camera sees it, never mirrored. Seconds rise strictly: `time.monotonic()` on
+arrival for a camera, the file's own stamps for a file. A thread reads, so that a camera that hangs or a slow file
+never stops a window; whatever goes wrong in it is raised as `Problem` where the frames are taken.
+"""
+
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import frame
+from command import Problem
+
+Stamped = tuple[np.ndarray, float]
+
+SILENCE = 5.0  # seconds without a frame before a camera counts as stopped; laptop cameras need up to three to start
+WAITING = 32  # frames that may wait to be taken: one second of a camera
+CAMERA_SIZE = (640, 480)  # asked of a camera; networks see half of it, and larger modes are often slower
+LATE = 0.5  # seconds that playing a file may lag before it goes on from where it is instead of hurrying
+
+
+class _Pass:
+    """One run through a source: what its thread has read and how it ended. A restart begins a new one."""
+
+    def __init__(self):
+        self.waiting: deque[Stamped] = deque()
+        self.ended, self.stop, self.problem = False, threading.Event(), None
+        self.arrival = time.monotonic()
+        self.changed = threading.Condition()
+
+
+class VideoSource:
+    """What camera and file share. Subclasses yield from `_read(stop)` and say whether late frames may be dropped."""
+
+    drops = False  # a camera goes on whether we look or not; a file waits
+    loops = False  # whether it is to be restarted when it ends
+    silence: float | None = None
+
+    def __init__(self, name: str):
+        self.name = name
+        self._pass = _Pass()
+        self._thread: threading.Thread | None = None
+
+    def _read(self, stop: threading.Event) -> Iterator[Stamped]:
+        raise NotImplementedError
+
+    def __enter__(self) -> "VideoSource":
+        """Open, and wait for the first frame, so that whatever is wrong is known before anything else starts."""
+        self._start()
+        try:
+            self._wait(self.silence)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_error) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        self._pass = _Pass()
+        self._thread = threading.Thread(target=self._pump, args=(self._pass,), name=self.name, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading. The thread itself releases the device, for that is unsafe while a read is under way."""
+        self._pass.stop.set()
+        if self._thread:
+            self._thread.join(timeout=2)
+
+    def restart(self) -> None:
+        """From the start of a file again; a camera just goes on."""
+
+    def _pump(self, run: _Pass) -> None:
+        reading = self._read(run.stop)
+        try:
+            for stamped in reading:
+                with run.changed:
+                    while not self.drops and len(run.waiting) >= WAITING and not run.stop.is_set():
+                        run.changed.wait(0.1)
+                    if len(run.waiting) >= WAITING:
+                        run.waiting.popleft()
+                    run.waiting.append(stamped)
+                    run.arrival = time.monotonic()
+                    run.changed.notify_all()
+                if run.stop.is_set():
+                    break
+        except Exception as error:  # raised again by whoever takes the frames
+            run.problem = error
+        finally:
+            reading.close()
+            with run.changed:
+                run.ended = True
+                run.changed.notify_all()
+
+    def _wait(self, seconds: float | None) -> None:
+        """Wait (for `seconds` at most) until a frame is there or none will come; raises what the thread met."""
+        run = self._pass
+        with run.changed:
+            run.changed.wait_for(lambda: run.waiting or run.ended, seconds)
+            if run.waiting:
+                return
+            if run.problem:
+                raise run.problem
+            if not run.ended and self.silence and time.monotonic() - run.arrival >= self.silence:
+                raise Problem(f"{self.name} has sent no picture for {self.silence:g} s; unplugged, or asleep?")
+
+    def arrived(self, seconds: float = 0.0) -> list[Stamped]:
+        """All frames since the last call, waiting up to `seconds` for the first; raises Problem for a silent camera."""
+        self._wait(seconds)
+        run = self._pass
+        with run.changed:
+            frames = list(run.waiting)
+            run.waiting.clear()
+            run.changed.notify_all()
+        return frames
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last frame of a file has been taken."""
+        with self._pass.changed:
+            return self._pass.ended and not self._pass.waiting and self._pass.problem is None
+
+    def __iter__(self) -> Iterator[Stamped]:
+        while not self.ended:
+            yield from self.arrived(0.1)
+
+
+class VideoFile(VideoSource):
+    """A file as a camera: at its own rate (`paced`, for a window) or as fast as its frames are taken."""
+
+    def __init__(self, path: Path, paced: bool = False):
+        super().__init__(str(path))
+        self.path, self.paced, self.loops = path, paced, paced
+
+    def restart(self) -> None:
+        self.close()
+        self._start()
+
+    def _read(self, stop: threading.Event) -> Iterator[Stamped]:
+        start = time.monotonic()
+        for picture, seconds in frame.video_frames(self.path):
+            if self.paced:
+                wait = start + seconds - time.monotonic()
+                if wait < -LATE:
+                    start -= wait
+                elif wait > 0 and stop.wait(wait):
+                    return
+            yield picture, seconds
+
+
+class Camera(VideoSource):
+    """Camera number `index`, as OpenCV counts them; `capture` opens it and is another only in tests."""
+
+    drops = True
+
+    def __init__(self, index: int, capture: Callable | None = None, silence: float = SILENCE):
+        super().__init__(f"camera {index}")
+        self.index, self.capture, self.silence = index, capture or open_camera, silence
+
+    def _read(self, stop: threading.Event) -> Iterator[Stamped]:
+        device, last = self.capture(self.index), -1.0
+        try:
+            if not device.isOpened():
+                raise Problem(camera_problem(self.index))
+            while not stop.is_set():
+                found, picture = device.read()
+                now = time.monotonic()
+                if not found or picture is None or now <= last:
+                    stop.wait(0.01)  # one failed read is common after opening; silence is told by the clock
+                    continue
+                last = now
+                yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), now
+        finally:
+            device.release()
+
+
+def open_camera(index: int) -> "cv2.VideoCapture":
+    """The camera with a short queue in the driver, without OpenCV's own lines about what it tried on the way."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        device = cv2.VideoCapture(index)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    if device.isOpened():
+        device.set(cv2.CAP_PROP_FRAME_WIDTH, CAMERA_SIZE[0])
+        device.set(cv2.CAP_PROP_FRAME_HEIGHT, CAMERA_SIZE[1])
+        # Two, not one: with one buffer the driver cannot fill the next frame while this one is decoded.
+        device.set(cv2.CAP_PROP_BUFFERSIZE, 2)
+    return device
+
+
+def camera_problem(index: int, devices: Path = Path("/dev"), platform: str = sys.platform) -> str:
+    """Why camera `index` did not open, as far as the system tells, and what to do."""
+    instead = "plug one in, or play a file: --video clip.avi"
+    if platform != "linux":
+        return f"camera {index} does not open: none there, used by another program, or not allowed; {instead}"
+    numbers = sorted(int(path.name[5:]) for path in devices.glob("video*") if path.name[5:].isdigit())
+    if not numbers:
+        return f"camera {index}: no camera found; {instead}"
+    if index not in numbers:
+        return f"camera {index}: no such camera; found {', '.join(map(str, numbers))}: try --camera {numbers[0]}"
+    node = devices / f"video{index}"
+    try:
+        node.open("rb").close()
+    except PermissionError:
+        return f"camera {index}: {node} may not be read; add yourself to its group: sudo usermod -aG video $USER"
+    except OSError:
+        pass
+    others = [f"--camera {number}" for number in numbers if number != index]
+    hint = f", or try {' or '.join(others)}" if others else ""
+    return f"camera {index} is there but does not open; another program may be using it: close that one{hint}"
+
+
+def open_source(camera: int = 0, video: Path | None = None, paced: bool = False) -> VideoSource:
+    """The video file where one is given, else the camera; opened by `with`."""
+    return VideoFile(video, paced) if video else Camera(camera)

@@ -1,0 +1,91 @@
+"""Members of an encrypted zip archive, in the traditional encryption (PKWARE's APPNOTE, section 6.1).
+
+Python's own reader decrypts a byte at a time in the interpreter, 1 MB/s: hours for a data set. This is the same loop
+compiled by Numba, some 40 times faster. AES is not read.
+"""
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+import numba
+import numpy as np
+
+CHUNK = 1 << 20  # bytes
+HEADER = 12  # encrypted bytes in front of each member; the last one tells a wrong password, mostly
+KEYS = (0x12345678, 0x23456789, 0x34567890)
+
+
+def _crc_table() -> np.ndarray:
+    table = np.arange(256, dtype=np.int64)
+    for _ in range(8):
+        table = np.where(table & 1, (table >> 1) ^ 0xEDB88320, table >> 1)
+    return table
+
+
+CRC_TABLE = _crc_table()
+
+
+@numba.njit(cache=True)
+def _run(keys, table, data, decrypt):
+    """Advance `keys` (3,) int64 by `data` (N,) uint8, decrypting it in place or taking it as plain (a password)."""
+    key0, key1, key2 = keys
+    for index in range(data.size):
+        byte = np.int64(data[index])
+        if decrypt:
+            word = (key2 | 2) & 0xFFFF
+            byte ^= ((word * (word ^ 1)) >> 8) & 255
+            data[index] = byte
+        key0 = (key0 >> 8) ^ table[(key0 ^ byte) & 255]
+        key1 = ((key1 + (key0 & 255)) * 134775813 + 1) & 0xFFFFFFFF
+        key2 = (key2 >> 8) ^ table[(key2 ^ (key1 >> 24)) & 255]
+    keys[0], keys[1], keys[2] = key0, key1, key2
+
+
+def _decrypted(file, size: int, keys: np.ndarray) -> Iterator[bytes]:
+    while size:
+        data = np.frombuffer(file.read(min(CHUNK, size)), np.uint8).copy()
+        if not data.size:
+            raise EOFError("the archive ends inside it")
+        _run(keys, CRC_TABLE, data, True)
+        size -= data.size
+        yield data.tobytes()
+
+
+def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    inflate = zlib.decompressobj(-15)
+    for chunk in chunks:
+        while chunk and not inflate.eof:
+            yield inflate.decompress(chunk, CHUNK)
+            chunk = inflate.unconsumed_tail
+    yield inflate.flush()
+
+
+def read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, password: bytes) -> Iterator[bytes]:
+    """The content of an encrypted member, in chunks; raises as `ZipFile.open` does, and never yields over its size."""
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise NotImplementedError(f"method {info.compress_type}")
+    keys = np.array(KEYS, np.int64)
+    _run(keys, CRC_TABLE, np.frombuffer(password, np.uint8).copy(), False)
+    with open(archive.filename, "rb") as file:
+        file.seek(info.header_offset)
+        header = file.read(30)
+        time, name_size, extra_size = struct.unpack_from("<10xH14xHH", header)
+        file.seek(name_size + extra_size, 1)
+        front = b"".join(_decrypted(file, HEADER, keys))
+        if front[-1] != ((time >> 8) if info.flag_bits & 8 else (info.CRC >> 24)):
+            raise RuntimeError(f"Bad password for file {info.filename!r}")
+        chunks = _decrypted(file, info.compress_size - HEADER, keys)
+        yield from _checked(_inflated(chunks) if info.compress_type else chunks, info)
+
+
+def _checked(chunks: Iterator[bytes], info: zipfile.ZipInfo) -> Iterator[bytes]:
+    size = crc = 0
+    for chunk in chunks:
+        size, crc = size + len(chunk), zlib.crc32(chunk, crc)
+        if size > info.file_size:
+            raise zipfile.BadZipFile(f"more than the {info.file_size:,} bytes its header declares")
+        yield chunk
+    if crc != info.CRC:
+        raise zipfile.BadZipFile("bad CRC-32")
