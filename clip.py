@@ -8,10 +8,12 @@ beside them; flow is coded in 8 bits as TSN, denseflow and MMAction2 do. A plain
 `input` says what of it goes into a network: it lives in the model bundle alone.
 """
 
+import errno
 import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -25,6 +27,8 @@ from command import Problem, atomic
 FORMAT = 1
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal input gives equal bytes
 FLOW_INPUT_LIMIT = 20.0  # pixels; I3D's flow stream saw flow clipped at +-20 px and divided by 20 (Carreira 2017)
+# What zipfile raises, one or another, where a bit of a header is wrong.
+DAMAGED = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, KeyError, zlib.error)
 RULE = re.compile(r"all|[1-9]\d*(fps)?")
 
 
@@ -96,13 +100,21 @@ class StoredSpec:
 @dataclass(frozen=True)
 class InputSpec:
     """What a network sees of a stored clip: `frames` of it, evenly; resized so that the short side is `short_side`
-    pixels; the square of `crop` pixels in the middle; 8 bits scaled to [-1, 1]."""
+    pixels; the square of `crop` pixels in the middle; 8 bits scaled to [-1, 1].
+
+    still: "keep", or "subtract": the clip's average picture is taken away from RGB, so that only what moves is left.
+    A network from a random start learns from few clips then, where rooms and clothes would drown the movement; the
+    published weights want "keep".
+    """
 
     frames: int = 40
     short_side: int = 240
     crop: int = 224
+    still: str = "keep"
 
     def __post_init__(self):
+        if self.still not in ("keep", "subtract"):
+            raise Problem(f"still {self.still!r}; expected keep or subtract")
         if self.crop > self.short_side:
             raise Problem(f"a crop of {self.crop} px out of a short side of {self.short_side} px; make it smaller")
 
@@ -160,7 +172,7 @@ def network_input(
         shift: (x, y) pixels by which the crop moves; over the edge the border pixel is repeated (augmentation).
         brightness: factor on RGB values (augmentation).
     Returns:
-        (T, crop, crop, C) float32 in [-1, 1].
+        (T, crop, crop, C) float32 in [-1, 1]; within +-2 around 0 where the average picture is subtracted.
     """
     if min(images.shape[1:3]) != spec.short_side:
         images = np.stack([resize_short_side(image, spec.short_side) for image in images])
@@ -174,7 +186,10 @@ def network_input(
     else:
         scaled *= np.float32(2 * bound / 255 / FLOW_INPUT_LIMIT)
         scaled -= np.float32(bound / FLOW_INPUT_LIMIT)
-    return np.clip(scaled, -1, 1, out=scaled)
+    np.clip(scaled, -1, 1, out=scaled)
+    if bound is None and spec.still == "subtract":
+        scaled -= scaled.mean(axis=0)
+    return scaled
 
 
 @dataclass(frozen=True)
@@ -257,7 +272,9 @@ def read_archive(path: Path, pick: Callable[[int], np.ndarray] | None = None) ->
             return _read(path, set(archive.namelist()), archive.read, pick)
     except FileNotFoundError:
         raise Problem(f"{path}: no such clip; run frame.py (and opticalflow.py) first") from None
-    except (zipfile.BadZipFile, EOFError):
+    except (*DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         raise Problem(f"{path}: cut short or damaged; delete it and run the step that wrote it again") from None
 
 
@@ -267,6 +284,10 @@ def _read(path: Path, names, read: Callable[[str], bytes], pick) -> Archive:
     if not pictures:
         raise Problem(f"{path}: no picture in it; expected img_00001.jpg ... or flow_x_00001.jpg ...")
     frames = [(name, name.replace("flow_x_", "flow_y_")) for name in flow_x] or [(name,) for name in pictures]
+    info = json.loads(read("clip.json")) if "clip.json" in names else {}
+    if len(frames) != len(info.get("times", frames)):
+        there = f"{len(frames)} of {len(info['times'])} pictures"
+        raise Problem(f"{path}: {there}; delete it and run the step that wrote it again")
     chosen = frames if pick is None else [frames[index] for index in pick(len(frames))]
     missing = [name for frame in chosen for name in frame if name not in names]
     if missing:
@@ -276,7 +297,7 @@ def _read(path: Path, names, read: Callable[[str], bytes], pick) -> Archive:
         images = decode([cache[name] for frame in chosen for name in frame], len(chosen[0]))
     except Problem as problem:
         raise Problem(f"{path}: {problem}; delete it and run the step that wrote it again") from None
-    return Archive(images, json.loads(read("clip.json")) if "clip.json" in names else {})
+    return Archive(images, info)
 
 
 def read_info(path: Path) -> dict | None:
@@ -284,7 +305,7 @@ def read_info(path: Path) -> dict | None:
     try:
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read("clip.json"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+    except (*DAMAGED, OSError):
         return None
 
 

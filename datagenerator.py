@@ -46,7 +46,10 @@ class ClipGenerator(keras.utils.PyDataset):
         epoch: int = 0,
         workers: int = 2,
     ):
-        """Without `augmentation` the clips come in their own order; unlabelled ones get the class index -1."""
+        """Without `augmentation` the clips come in their own order; unlabelled ones get the class index -1.
+
+        `epoch` is for the training to set (training.EpochStart): Keras's own `on_epoch_end` comes once too often.
+        """
         # Threads: the decoding and scaling underneath release the lock, and a process would copy every batch.
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
         self.data, self.clips, self.spec, self.modality = data, clips, spec, modality
@@ -62,9 +65,6 @@ class ClipGenerator(keras.utils.PyDataset):
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self._order()[number * self.batch : (number + 1) * self.batch]
         return np.stack([self._clip(position) for position in chosen]), self.targets[chosen]
-
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
 
     def path(self, item: dataset.Clip) -> Path:
         return item.archive(self.data.folder, self._store)

@@ -195,7 +195,7 @@ def evaluate(folder: Path, data: dataset.Dataset, split: str, batch: int, worker
         return outcome.summary()
     import plot
 
-    write_confusion(folder, split, predictions, [row.name for row in data.classes])
+    write_confusion(folder, split, predictions, [row.name for row in recogniser.classes])
     metrics = update_metrics(folder, split, predictions)
     plot.report(folder / "report.png", recogniser, data, predictions, split)
     print_table(metrics, folder)

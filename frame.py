@@ -9,6 +9,8 @@ A clip whose archive already holds what would be written now is skipped, so the 
 bad video does not stop the others: it is named at the end. Sarhan & Frintrop (2020) keep 40 frames, evenly.
 """
 
+import contextlib
+import mmap
 import sys
 import time
 from collections.abc import Iterator
@@ -26,15 +28,33 @@ from command import Problem
 FALLBACK_RATE = 10.0  # frames/s for a file that does not say; ChaLearn's
 
 
+@contextlib.contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """OpenCV without its own lines about what it tried on the way: the one line that helps is ours."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
 def open_video(path: Path) -> cv2.VideoCapture:
     """A decoder for `path`; raises Problem where it is no video (told from its first bytes) or cannot be decoded."""
     problem = dataset.video_problem(Path(path))
     if problem:
-        raise Problem(problem)
-    video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        raise Problem(f"{path}: {problem}")
+    with quiet_opencv():
+        video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not video.isOpened():
         raise Problem(f"{path}: a video by its first bytes, but it cannot be decoded; is it whole?")
     return video
+
+
+def never_closed(path: Path) -> bool:
+    """Whether `path` is an AVI without the index that a writer puts behind the frames when it closes the file."""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content[:4] == b"RIFF" and content.rfind(b"idx1") < 0 and content.rfind(b"ix00") < 0
 
 
 def video_frames(path: Path) -> Iterator[tuple[np.ndarray, float]]:
@@ -60,6 +80,8 @@ def video_frames(path: Path) -> Iterator[tuple[np.ndarray, float]]:
     # Containers may be off by a frame or two, or count to a tenth; a video cut in the middle misses far more.
     if count < said - max(2, 0.1 * said):
         raise Problem(f"{path}: stops after {count} of {said:.0f} frames; get a whole copy")
+    if said <= 0 and never_closed(path):
+        raise Problem(f"{path}: stops after {count} frames, its writer was cut off; get a whole copy")
 
 
 def read_video(path: Path, short_side: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +135,8 @@ def extract_clip(item: dataset.Clip, folder: Path, stored: clip.StoredSpec) -> i
     if video.exists() and item.sha256 and command.sha256(video) != item.sha256:
         raise Problem(f"{video}: its content is not the one in clips.csv; run the prepare step again")
     frames, times = extract(video, stored)
-    clip.write_archive(item.archive(folder, stored.frame_store), frames, {**expected_info(item, stored), "times": times})
+    info = {**expected_info(item, stored), "times": times}
+    clip.write_archive(item.archive(folder, stored.frame_store), frames, info)
     return len(frames)
 
 

@@ -21,18 +21,18 @@ EPSILON = 1e-3  # of batch normalisation, as published; it has no scale
 # One line per Inception block: the published channels of
 #   Branch_0 1x1 | Branch_1 1x1, 3x3 | Branch_2 1x1, 3x3 | Branch_3 pool, 1x1
 # A pool stands before the block that it precedes. Shapes are for 64x224x224 pictures.
-MIXED = {                                             # 16, 28, 28, 192
-    "Mixed_3b": (64, (96, 128), (16, 32), 32),        # 16, 28, 28, 256
-    "Mixed_3c": (128, (128, 192), (32, 96), 64),      # 16, 28, 28, 480
-    "MaxPool3d_4a_3x3": ((3, 3, 3), (2, 2, 2)),       #  8, 14, 14, 480
-    "Mixed_4b": (192, (96, 208), (16, 48), 64),       #  8, 14, 14, 512
-    "Mixed_4c": (160, (112, 224), (24, 64), 64),      #  8, 14, 14, 512
-    "Mixed_4d": (128, (128, 256), (24, 64), 64),      #  8, 14, 14, 512
-    "Mixed_4e": (112, (144, 288), (32, 64), 64),      #  8, 14, 14, 528
-    "Mixed_4f": (256, (160, 320), (32, 128), 128),    #  8, 14, 14, 832
-    "MaxPool3d_5a_2x2": ((2, 2, 2), (2, 2, 2)),       #  4,  7,  7, 832
-    "Mixed_5b": (256, (160, 320), (32, 128), 128),    #  4,  7,  7, 832
-    "Mixed_5c": (384, (192, 384), (48, 128), 128),    #  4,  7,  7, 1024
+MIXED = {                                             # 32, 28, 28, 192
+    "Mixed_3b": (64, (96, 128), (16, 32), 32),        # 32, 28, 28, 256
+    "Mixed_3c": (128, (128, 192), (32, 96), 64),      # 32, 28, 28, 480
+    "MaxPool3d_4a_3x3": ((3, 3, 3), (2, 2, 2)),       # 16, 14, 14, 480
+    "Mixed_4b": (192, (96, 208), (16, 48), 64),       # 16, 14, 14, 512
+    "Mixed_4c": (160, (112, 224), (24, 64), 64),      # 16, 14, 14, 512
+    "Mixed_4d": (128, (128, 256), (24, 64), 64),      # 16, 14, 14, 512
+    "Mixed_4e": (112, (144, 288), (32, 64), 64),      # 16, 14, 14, 528
+    "Mixed_4f": (256, (160, 320), (32, 128), 128),    # 16, 14, 14, 832
+    "MaxPool3d_5a_2x2": ((2, 2, 2), (2, 2, 2)),       #  8,  7,  7, 832
+    "Mixed_5b": (256, (160, 320), (32, 128), 128),    #  8,  7,  7, 832
+    "Mixed_5c": (384, (192, 384), (48, 128), 128),    #  8,  7,  7, 1024
 }  # fmt: skip
 # The published checkpoints name one layer unlike its fifty sisters.
 ODD_NAMES = {"Mixed_5b_Branch_2_Conv3d_0b_3x3": "Mixed_5b_Branch_2_Conv3d_0a_3x3"}
@@ -125,7 +125,7 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
         reader = tf.train.load_checkpoint(str(path))
         names = [name for name in reader.get_variable_to_shape_map() if not name.endswith("/Momentum")]
         return {name.split("inception_i3d/")[-1]: reader.get_tensor(name) for name in names}
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         text = str(error).splitlines()[0]
         raise Problem(f"{path}: no readable checkpoint ({text}); expected {' and '.join(FILES)} there") from None
 

@@ -8,11 +8,10 @@ IsoGD_phase_1.zip with `IsoGD_phase_1/train/001/M_00001.avi`, phase 2 with `vali
 `train_list.txt`, `valid_list.txt`, `test_list.txt`; `signers.csv` (video, signer); `class.csv` (label, name, kind); and
 `demo.json`, written last. No signer is in two splits. Equal flags give equal bytes.
 
-Eight signs differ in movement alone. In each, both hands make two slow strokes with a quick way back over one line:
-four signs across (both to one side or to the other, apart, closing), four up and down (both, or one against the other).
-The signs of a pair are each other played backwards, and the four of a group move each hand over the same line by the
-same amount, so a clip's average picture and its average change tell at most the group. One picture tells at most the
-pair. A mirrored sign is another sign: train without flipping.
+Eight signs differ in movement alone. In each, both hands swing twice along a line of their own, four signs across and
+four up and down; what differs is how the hands go together: both the same way, one against the other, one a quarter
+behind the other, or first the one and then the other way. Each hand covers the same line as often and as far in all
+four, so a clip's average picture and its average change tell at most across from up and down.
 """
 
 import csv
@@ -27,7 +26,7 @@ from pathlib import Path
 import command
 from command import Problem
 
-VERSION = 2  # of what is drawn; a data set of another version is not taken for this one
+VERSION = 1  # of what is drawn; a data set of another version is not taken for this one
 PER_FOLDER = 200  # videos in one numbered folder, as in IsoGD
 ZIP_DATE = (2016, 1, 1, 0, 0, 0)
 FOURCCS = ("XVID", "MJPG")
@@ -36,18 +35,11 @@ ARCHIVES = {"train": "IsoGD_phase_1", "valid": "IsoGD_phase_2", "test": "IsoGD_p
 NAMES = [*(f"{name}.zip" for name in ARCHIVES.values()), *LISTS.values(), "signers.csv", "class.csv"]
 MARK, DRAWING = "demo.json", ".drawing"
 
-# Name, and the direction (x, y; y is down) of the slow stroke of the right and of the left hand, as the camera sees it.
-# At phase p (0 to 1) each wrist is at `centre + reach * stroke_at(p) * direction`; stroke_at runs 0, quickly to -1,
-# slowly to 1, quickly to -1, slowly to 1, quickly to 0. The centre is in front of the chest, one for each hand.
-SIGNS = (
-    ("both-right", (1, 0), (1, 0)),
-    ("both-left", (-1, 0), (-1, 0)),
-    ("apart", (-1, 0), (1, 0)),
-    ("closing", (1, 0), (-1, 0)),
-    ("both-up", (0, -1), (0, -1)),
-    ("both-down", (0, 1), (0, 1)),
-    ("right-up-left-down", (0, -1), (0, 1)),
-    ("right-down-left-up", (0, 1), (0, -1)),
+# Name, the line (x, y) that both hands swing along, and how the left hand goes with the right: synthetic.swings_at.
+SIGNS = tuple(
+    (f"{line}-{relation}", axis, relation)
+    for line, axis in (("across", (1, 0)), ("upright", (0, -1)))
+    for relation in ("together", "against", "following", "changing")
 )
 
 
@@ -67,8 +59,8 @@ class Job:
 def main(argv=None) -> int:
     flags = command.parser(__doc__)
     flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where the archives and lists go")
-    flags.add_argument("--signers", type=int, default=20, help="signers in train; valid gets a fifth, test a quarter")
-    flags.add_argument("--clips", type=int, default=2, help="clips of each sign by each signer")
+    flags.add_argument("--signers", type=int, default=40, help="signers in train; valid gets a fifth, test a quarter")
+    flags.add_argument("--clips", type=int, default=1, help="clips of each sign by each signer")
     flags.add_argument("--seed", type=int, default=0, help="another seed draws other people")
     command.add_workers(flags)
     options = flags.parse_args(argv)
@@ -78,7 +70,7 @@ def main(argv=None) -> int:
     return prepare_demo(options.output, options.signers, options.clips, options.seed, options.workers)
 
 
-def prepare_demo(output: Path, signers: int = 20, clips: int = 2, seed: int = 0, workers: int = -1) -> int:
+def prepare_demo(output: Path, signers: int = 40, clips: int = 1, seed: int = 0, workers: int = -1) -> int:
     """Draw the data set into `output`, or say that it is there; returns the exit code."""
     wanted = {"version": VERSION, "signers": signers, "clips": clips, "seed": seed}
     if output.exists() and not output.is_dir():

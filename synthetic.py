@@ -1,7 +1,7 @@
 """Draw a synthetic signer: numbers that describe a person and a movement in, frames of a colour and a depth video out.
 
     signer = synthetic.draw_signer(np.random.default_rng(1))
-    colour, depth = synthetic.draw_clip(signer, Movement(right=(1, 0), left=(-1, 0)), np.random.default_rng(2))
+    colour, depth = synthetic.draw_clip(signer, Movement((1, 0), "against"), np.random.default_rng(2))
 
 Pure functions over OpenCV's drawing, all coordinates sub-pixel so that movement is smooth. The person's proportions are
 given in pixels of the finished 320x240 frame for a person of scale 1, relative to the point between the shoulders,
@@ -22,11 +22,11 @@ SHIFT = 5  # fractional bits of a coordinate that is handed to OpenCV
 SHOULDER, NECK = (41.0, 8.0), (0.0, -44.0)  # x is mirrored for the other arm; NECK is the middle of the head
 UPPER_ARM, FOREARM = 51.0, 50.0
 REST = (33.0, 116.0)  # the wrist before and after every sign
-CENTRE = (45.0, 52.0)  # the middle of the wrist's stroke
+CENTRE = (45.0, 52.0)  # the middle of the wrist's line
 REACH = 32.0  # from there to either end
-STROKES, SLOW, QUICK = 2, 10, 3  # how often, and frames of a slow stroke and of its quick return
+SWINGS, PERIOD = 2, 14  # how often to and fro, and frames of one
 
-SKINS = ((246, 212, 186), (232, 190, 160), (214, 165, 130), (187, 134, 98), (150, 102, 72), (110, 74, 54))
+SKINS = ((250, 216, 190), (240, 198, 168), (228, 180, 145), (212, 158, 120), (190, 136, 100), (168, 116, 84))
 HAIRS = ((38, 30, 28), (70, 46, 32), (112, 74, 44), (166, 128, 78), (150, 148, 146), (120, 52, 34))
 # Fingers of a hand shape: (angle from the forearm's direction in degrees, length in pixels); thumb first.
 HANDS = (
@@ -40,10 +40,10 @@ HANDS = (
 
 @dataclass(frozen=True)
 class Movement:
-    """The direction (x, y) of each hand's slow stroke as the camera sees it; the way back is the same line, quick."""
+    """axis: the line (x, y) along which both hands swing; relation: how the left hand swings to the right one's."""
 
-    right: tuple[int, int]
-    left: tuple[int, int]
+    axis: tuple[int, int]
+    relation: str
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,11 @@ def signer_of(seed: int, number: int) -> Signer:
 def draw_signer(rng: np.random.Generator) -> Signer:
     """A person with a place to stand: looks, size and habits drawn at random."""
     skin = _shade(SKINS[rng.integers(len(SKINS))], rng.uniform(0.94, 1.05))
-    cloth = tuple(int(c) for c in rng.integers(25, 95, 3) + (0 if sum(skin) > 400 else 115))
-    stripe = _shade(cloth, rng.uniform(1.4, 1.6) if max(cloth) < 100 else rng.uniform(0.68, 0.78))
+    # As in the corpora of sign languages: plain clothes, darker than skin, before a plain wall.
+    cloth = tuple(int(c) for c in rng.integers(15, 60, 3))
+    stripe = _shade(cloth, rng.uniform(1.2, 1.6))
     origin = (WIDTH / 2 + rng.uniform(-12, 12), 102 + rng.uniform(-8, 8))
-    scale = rng.uniform(0.88, 1.12)
+    scale = rng.uniform(0.95, 1.2)
     scene = _background(rng)
     depth = np.full(scene.shape[:2], int(rng.integers(190, 230)), np.uint8)
     cv2.rectangle(depth, (0, 200), (depth.shape[1], depth.shape[0]), 180, -1)
@@ -89,7 +90,7 @@ def draw_signer(rng: np.random.Generator) -> Signer:
     return Signer(
         scene=scene, depth=depth, origin=origin, scale=scale, amplitude=rng.uniform(0.85, 1.15),
         tempo=rng.uniform(0.84, 1.16), light=rng.uniform(0.88, 1.1), noise=rng.uniform(1.5, 4.0), skin=skin,
-        cloth=cloth, stripe=stripe, sleeve=float(rng.choice([0.0, 0.45, 0.9])), hand=int(rng.integers(len(HANDS))),
+        cloth=cloth, stripe=stripe, sleeve=float(rng.choice([0.0, 0.2, 0.45])), hand=int(rng.integers(len(HANDS))),
     )  # fmt: skip
 
 
@@ -117,34 +118,40 @@ def draw_clip(signer: Signer, movement: Movement, rng: np.random.Generator) -> t
 
 
 def wrist_paths(movement: Movement, amplitude: float, tempo: float, rng: np.random.Generator):
-    """Both wrists over time, two (T, 2) arrays of pixels: rest, raise, slow strokes with quick returns, lower, rest.
+    """Both wrists over time, two (T, 2) arrays of pixels: rest, raise, swing, lower, rest.
 
-    Played backwards it is the sign of the opposite direction, so neither the average picture of a clip nor the average
-    change in it tells the two apart.
+    Whatever the relation, each hand swings as often and as far along the same line: neither the average picture of a
+    clip nor the average change in it tells one relation from another.
     """
     speed = tempo * rng.uniform(0.93, 1.07)
-    raising, signing, lowering = (round(frames / speed) for frames in (4, STROKES * (SLOW + QUICK), 4))
+    raising, signing, lowering = (round(frames / speed) for frames in (4, SWINGS * PERIOD, 4))
     before, after = rng.integers(1, 5, 2)
     frames = np.arange(before + raising + signing + lowering + after, dtype=float)
     raised = _ease((frames - before) / raising) * _ease((frames[-1] - after + 1 - frames) / lowering)
-    stroke = stroke_at((frames - before - raising) / signing)
-    size = REACH * amplitude * rng.uniform(0.94, 1.06) * stroke[:, None]
+    phase = 2 * math.pi * (SWINGS * np.clip((frames - before - raising) / signing, 0, 1) + rng.uniform(-0.15, 0.15))
+    swings = swings_at(phase, movement.relation)
+    size = REACH * amplitude * rng.uniform(0.94, 1.06) * raised
     paths = []
-    for side, direction in ((-1, movement.right), (1, movement.left)):
+    for side, swing in zip((-1, 1), swings, strict=True):
         rest, centre = np.array([side * REST[0], REST[1]]), np.array([side * CENTRE[0], CENTRE[1]])
         wobble = _smooth(rng, len(frames), 1.2) + rng.normal(0, 1.5, 2) * raised[:, None]
-        paths.append(rest + (centre - rest) * raised[:, None] + size * np.array(direction) + wobble)
+        stroke = (size * swing)[:, None] * np.array(movement.axis)
+        paths.append(rest + (centre - rest) * raised[:, None] + stroke + wobble)
     return paths
 
 
-def stroke_at(part: np.ndarray) -> np.ndarray:
-    """Part of the movement (0 to 1) -> place on the stroke, -1 to 1: from 0 quickly to -1, slowly to 1, and again."""
-    spans = [QUICK / 2, *([SLOW, QUICK] * STROKES)[:-1], QUICK / 2]
-    ends = np.cumsum([0, *spans]) / sum(spans)
-    place = [0, *[-1, 1] * STROKES, 0]
-    where = np.clip(np.searchsorted(ends, part, side="right") - 1, 0, len(spans) - 1)
-    within = np.clip((part - ends[where]) / np.diff(ends)[where], 0, 1)
-    return np.take(place, where) + np.diff(place)[where] * (0.5 * within + 0.5 * _ease(within))
+def swings_at(phase: np.ndarray, relation: str) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) phase of the right hand's swing, radians -> place of the right and of the left hand on its line, -1 to 1."""
+    right = np.sin(phase)
+    # "changing" changes where both hands pass the middle, nearest to half-way.
+    change = math.pi * np.round((phase[0] + phase[-1]) / 2 / math.pi)
+    left = {
+        "together": right,
+        "against": -right,
+        "following": np.sin(phase - math.pi / 2),
+        "changing": np.where(phase < change, right, -right),
+    }
+    return right, left[relation]
 
 
 def elbow(shoulder, wrist, side: int) -> tuple[float, float]:
@@ -220,18 +227,18 @@ def _texture(rng: np.random.Generator, shape, cell: int, size: float) -> np.ndar
 def _background(rng: np.random.Generator) -> np.ndarray:
     """A wall with furniture, (H, W, 3) uint8 RGB with MARGIN."""
     height, width = HEIGHT + 2 * MARGIN, WIDTH + 2 * MARGIN
-    first = rng.uniform(120, 190) + rng.uniform(-15, 15, 3)
-    second = first + rng.uniform(-35, 35)
+    first = rng.uniform(60, 120) + rng.uniform(-18, 18, 3)
+    second = first + rng.uniform(-20, 20)
     across = np.linspace(0, 1, width)[None, :, None] * rng.uniform(-1, 1)
     down = np.linspace(0, 1, height)[:, None, None] * rng.uniform(-1, 1)
     wall = (first + (second - first) * np.clip(0.5 + 0.5 * (across + down), 0, 1)).astype(np.float32)
-    for _ in range(rng.integers(3, 7)):
+    for _ in range(rng.integers(1, 4)):
         x, y = int(rng.integers(-20, width)), int(rng.integers(-20, height))
         corner = (x + int(rng.integers(25, 110)), y + int(rng.integers(20, 120)))
-        colour = (first + rng.uniform(-60, 40) + rng.uniform(-20, 20, 3)).tolist()
+        colour = (first + rng.uniform(-35, 30) + rng.uniform(-15, 15, 3)).tolist()
         cv2.rectangle(wall, (x, y), corner, colour, -1)
-        cv2.rectangle(wall, (x, y), corner, [c * 0.7 for c in colour], 2)
-    wall += (_texture(rng, wall.shape, 7, 5) + _texture(rng, wall.shape, 3, 3))[..., None]
+        cv2.rectangle(wall, (x, y), corner, [c * 0.75 for c in colour], 2)
+    wall += (_texture(rng, wall.shape, 7, 4) + _texture(rng, wall.shape, 3, 3))[..., None]
     return cv2.GaussianBlur(np.clip(wall, 0, 255).astype(np.uint8), (0, 0), 0.8)
 
 

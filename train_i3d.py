@@ -43,6 +43,8 @@ def parse(argv=None):
     group.add_argument("--frames", type=int, default=40, metavar="N", help="frames of a clip, evenly")
     group.add_argument("--short-side", type=int, metavar="PX", help="resize to this before the crop (default: as stored)")
     group.add_argument("--crop", type=int, default=224, metavar="PX", help="square in the middle")
+    group.add_argument("--still", choices=("keep", "subtract"), default="keep",
+                       help="subtract the clip's average picture from RGB; for a random start on few clips")
     group = flags.add_argument_group("recipe")
     group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of the new top alone")
     group.add_argument("--epochs", type=int, default=40, metavar="N", help="most epochs of everything after that")
@@ -69,7 +71,7 @@ def clip_spec(args, data: dataset.Dataset) -> clip.ClipSpec:
         stored = clip.find_stored(data, "flow", args.store)
         if stored.frame_store not in data.stores("frame") and args.stream != "flow":
             raise Problem(f"{data.folder}: no {stored.frame_store}, the frames that the flow was computed from; run frame.py")
-    return clip.ClipSpec(stored, clip.InputSpec(args.frames, args.short_side or stored.short_side, args.crop))
+    return clip.ClipSpec(stored, clip.InputSpec(args.frames, args.short_side or stored.short_side, args.crop, args.still))
 
 
 def check_run(args, spec: clip.ClipSpec) -> dict:

@@ -3,7 +3,7 @@
     model/<run>/log.csv                      a row per stream and epoch
     model/<run>/<stream>.weights.h5          of the best epoch, by validation loss
     model/<run>/checkpoint/<stream>.json     the last epoch that is whole, and the name of its state
-    model/<run>/checkpoint/<stream>-0007.weights.h5   that state: weights, optimiser, dropout's random numbers
+    model/<run>/checkpoint/<stream>-0007.weights.h5   that state: weights and optimiser
     model/<run>/events/<stream>/             for TensorBoard
 
 A checkpoint is written whole and then named, so a kill at any moment loses at most the epoch in hand.
@@ -121,6 +121,21 @@ class Keeper(keras.callbacks.Callback):
                 old.unlink()
 
 
+class EpochStart(keras.callbacks.Callback):
+    """Order, augmentation and dropout of an epoch depend on the seed and its number, in a resumed run as in an unbroken
+    one. Keras counts an epoch more at the start of each `fit`, and keeps no dropout state among the weights."""
+
+    def __init__(self, train):
+        super().__init__()
+        self.train = train
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.train.epoch = epoch
+        for layer in self.model.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.seed_generator.state.assign([self.train.seed, epoch << 16])  # each step adds one
+
+
 class EarlyStopping(keras.callbacks.EarlyStopping):
     """Keras's, told of the epochs before a resume, so that its patience goes on where it stood."""
 
@@ -132,6 +147,12 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         super().on_train_begin(logs)
         for row in self.earlier:
             self.on_epoch_end(int(row["epoch"]) - 1, {"val_loss": float(row["val_loss"])})
+
+
+def is_spent(rows: list[dict], patience: int) -> bool:
+    """Whether EarlyStopping ended the phase with these rows of the log, even if the run was killed right then."""
+    losses = [float(row["val_loss"]) for row in rows]
+    return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= max(patience, 1)
 
 
 class Report(keras.callbacks.Callback):
@@ -172,10 +193,9 @@ def _has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def _callbacks(folder: Path, stream: str, phase: Phase, log: Log, first: int, last: int, patience: int) -> list:
+def _callbacks(folder: Path, stream: str, phase: Phase, log: Log, earlier: list[dict], last: int, patience: int) -> list:
     callbacks = [Report(stream, phase, last), Keeper(folder, stream, phase, log)]
     if not phase.top_only:
-        earlier = [row for row in log.of(stream) if int(row["epoch"]) > first]
         callbacks.append(EarlyStopping(patience, earlier))
     if importlib.util.find_spec("tensorflow"):
         callbacks.append(keras.callbacks.TensorBoard(folder / "events" / stream, write_graph=False))
@@ -186,7 +206,7 @@ def fit(model: keras.Model, train, valid, phases: list[Phase], folder: Path, str
     """Train one stream through its phases, from where its checkpoint stands.
 
     Args:
-        train, valid: a ClipGenerator each; `train.epoch` is set to the epoch that training begins with.
+        train, valid: a ClipGenerator each; `train.epoch` is set at the start of each epoch.
         patience: epochs without a lower validation loss after which the last phase ends.
     """
     state_path, log = folder / "checkpoint" / f"{stream}.json", Log(folder / "log.csv")
@@ -200,7 +220,8 @@ def fit(model: keras.Model, train, valid, phases: list[Phase], folder: Path, str
     first = 0
     for phase in phases:
         last = first + phase.epochs
-        if state.epoch < last:
+        earlier = [row for row in log.of(stream) if int(row["epoch"]) > first]
+        if state.epoch < last and (phase.top_only or not is_spent(earlier, patience)):
             done = max(state.epoch, first)
             if state.weights and done == first:  # between two phases: the optimiser starts anew
                 model.load_weights(state_path.parent / state.weights)
@@ -208,9 +229,9 @@ def fit(model: keras.Model, train, valid, phases: list[Phase], folder: Path, str
             if state.weights and done > first:
                 model.optimizer.build(model.trainable_variables)
                 model.load_weights(state_path.parent / state.weights)
-            train.epoch = done
+            callbacks = [EpochStart(train), *_callbacks(folder, stream, phase, log, earlier, last, patience)]
             model.fit(train, validation_data=valid, initial_epoch=done, epochs=last, shuffle=False, verbose=0,
-                      callbacks=_callbacks(folder, stream, phase, log, first, last, patience))  # fmt: skip
+                      callbacks=callbacks)  # fmt: skip
             state = State.load(state_path)
         first = last
     State(state.epoch, state.weights, finished=True).save(state_path)

@@ -33,13 +33,19 @@ FAST = {**QUALITY, "scale_step": 0.5, "warps": 3, "epsilon": 0.02}
 SMALLEST_SIDE = 16  # pixels; a pyramid stops above it, as OpenCV's does
 FLAT = np.float32(np.finfo(np.float32).eps)  # |grad I|^2 up to which a pixel has no data term
 
-# Rounding freedom that costs nothing in accuracy; NaN and infinity keep their meaning. The row functions are inlined
-# always: otherwise code just compiled and code from the disc's cache round differently, and a resumed run would not
-# write the bytes of an unbroken one.
-FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
+COMPILE = {
+    "cache": True,
+    "nogil": True,
+    # A check for division by zero in a loop would keep it from being vectorised: four times as slow.
+    "error_model": "numpy",
+    # Rounding freedom that costs nothing in accuracy; NaN and infinity keep their meaning. The row functions are
+    # inlined always: otherwise code just compiled and code from the disc's cache round differently, and a resumed run
+    # would not write the bytes of an unbroken one.
+    "fastmath": {"contract", "reassoc", "nsz", "arcp"},
+}
 
 
-@numba.njit(cache=True, fastmath=FASTMATH, nogil=True)
+@numba.njit(**COMPILE)
 def _linearise(previous, warped, warped_x, warped_y, u1, u2, constant, inverse):
     """rho(u) = constant + warped_x u1 + warped_y u2, and 1 / |grad I1|^2 (0 where the image is flat)."""
     height, width = previous.shape
@@ -51,59 +57,68 @@ def _linearise(previous, warped, warped_x, warped_y, u1, u2, constant, inverse):
             constant[y, x] = warped[y, x] - gx * u1[y, x] - gy * u2[y, x] - previous[y, x]
 
 
-@numba.njit(cache=True, fastmath=FASTMATH, nogil=True, inline="always")
-def _primal_row(u1, u2, p11, p12, p21, p22, above12, above22, gx, gy, constant, inverse, limit, theta):
+@numba.njit(**COMPILE, inline="always")
+def _divergence_row(px, py, above, out):
+    """div p of one component on one row: backward differences, p itself at the first column (and row: above is 0)."""
+    out[0] = px[0] + py[0] - above[0]
+    for x in range(1, px.shape[0]):
+        out[x] = px[x] - px[x - 1] + py[x] - above[x]
+
+
+@numba.njit(**COMPILE, inline="always")
+def _primal_row(u1, u2, div1, div2, gx, gy, constant, inverse, limit, theta):
     """Equations (8) and (10) on one row, in place; returns the sum of squared changes of u. All are (W,) float32."""
     error = np.float32(0.0)
-    left11 = left21 = np.float32(0.0)
     for x in range(u1.shape[0]):
         a, b = u1[x], u2[x]
         step = -(constant[x] + gx[x] * a + gy[x] * b) * inverse[x]
-        step = min(max(step, -limit), limit)
-        new_a = a + step * gx[x] + theta * (p11[x] - left11 + p12[x] - above12[x])
-        new_b = b + step * gy[x] + theta * (p21[x] - left21 + p22[x] - above22[x])
-        left11, left21 = p11[x], p21[x]
-        error += (new_a - a) * (new_a - a) + (new_b - b) * (new_b - b)
-        u1[x], u2[x] = new_a, new_b
+        step = limit if step > limit else step
+        step = -limit if step < -limit else step
+        da = step * gx[x] + theta * div1[x]
+        db = step * gy[x] + theta * div2[x]
+        error += da * da + db * db
+        u1[x] = a + da
+        u2[x] = b + db
     return error
 
 
-@numba.njit(cache=True, fastmath=FASTMATH, nogil=True, inline="always")
+@numba.njit(**COMPILE, inline="always")
 def _dual_row(u, below, px, py, ratio):
     """Equation (11) on one row of one component, in place; forward differences, zero at the last column."""
     last = u.shape[0] - 1
+    one = np.float32(1.0)
     for x in range(last):
         dx, dy = u[x + 1] - u[x], below[x] - u[x]
-        scale = np.float32(1.0) / (np.float32(1.0) + ratio * np.sqrt(dx * dx + dy * dy))
+        scale = one / (one + ratio * np.sqrt(dx * dx + dy * dy))
         px[x] = (px[x] + ratio * dx) * scale
         py[x] = (py[x] + ratio * dy) * scale
     dy = below[last] - u[last]
-    scale = np.float32(1.0) / (np.float32(1.0) + ratio * abs(dy))
+    scale = one / (one + ratio * abs(dy))
     px[last] *= scale
     py[last] = (py[last] + ratio * dy) * scale
 
 
-@numba.njit(cache=True, fastmath=FASTMATH, nogil=True)
-def _iterate(u, p, zero, gx, gy, constant, inverse, limit, theta, ratio, iterations, enough):
+@numba.njit(**COMPILE)
+def _iterate(u1, u2, p11, p12, p21, p22, gx, gy, constant, inverse, limit, theta, ratio, iterations, enough):
     """Up to `iterations` of (8), (10), (11) in one sweep over the rows each; returns the last sum of squared changes.
 
     The dual of row y - 1 needs the new u of rows y - 1 and y, and the primal of row y needs the old dual of row
     y - 1: so one pass suffices, with the dual one row behind, and what it touches stays in the cache.
     """
-    height = u.shape[1]
+    height, width = u1.shape
+    zero, div1, div2 = np.zeros(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
     error = np.float32(math.inf)
     for _ in range(iterations):
         error = np.float32(0.0)
         for y in range(height):
-            above12 = p[1, y - 1] if y > 0 else zero
-            above22 = p[3, y - 1] if y > 0 else zero
-            error += _primal_row(u[0, y], u[1, y], p[0, y], p[1, y], p[2, y], p[3, y], above12, above22,
-                                 gx[y], gy[y], constant[y], inverse[y], limit, theta)  # fmt: skip
+            _divergence_row(p11[y], p12[y], p12[y - 1] if y > 0 else zero, div1)
+            _divergence_row(p21[y], p22[y], p22[y - 1] if y > 0 else zero, div2)
+            error += _primal_row(u1[y], u2[y], div1, div2, gx[y], gy[y], constant[y], inverse[y], limit, theta)
             if y > 0:
-                _dual_row(u[0, y - 1], u[0, y], p[0, y - 1], p[1, y - 1], ratio)
-                _dual_row(u[1, y - 1], u[1, y], p[2, y - 1], p[3, y - 1], ratio)
-        _dual_row(u[0, height - 1], u[0, height - 1], p[0, height - 1], p[1, height - 1], ratio)
-        _dual_row(u[1, height - 1], u[1, height - 1], p[2, height - 1], p[3, height - 1], ratio)
+                _dual_row(u1[y - 1], u1[y], p11[y - 1], p12[y - 1], ratio)
+                _dual_row(u2[y - 1], u2[y], p21[y - 1], p22[y - 1], ratio)
+        _dual_row(u1[height - 1], u1[height - 1], p11[height - 1], p12[height - 1], ratio)
+        _dual_row(u2[height - 1], u2[height - 1], p21[height - 1], p22[height - 1], ratio)
         if error <= enough:
             break
     return error
@@ -121,11 +136,8 @@ def pyramid(image: np.ndarray, parameters: dict) -> list[np.ndarray]:
     """(H, W) uint8 grey -> float32 images from fine to coarse, each `scale_step` of the one before."""
     levels = [image.astype(np.float32)]
     step = parameters["scale_step"]
-    while len(levels) < parameters["scales"]:
-        smaller = cv2.resize(levels[-1], None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
-        if min(smaller.shape) < SMALLEST_SIDE:
-            break
-        levels.append(smaller)
+    while len(levels) < parameters["scales"] and round(min(levels[-1].shape) * step) >= SMALLEST_SIDE:
+        levels.append(cv2.resize(levels[-1], None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR))
     return levels
 
 
@@ -137,7 +149,7 @@ def _solve_scale(previous: np.ndarray, current: np.ndarray, u: np.ndarray, param
     enough = np.float32(parameters["epsilon"] ** 2 * previous.size)
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     current_x, current_y = _gradient(current)
-    p, zero = np.zeros((4, height, width), np.float32), np.zeros(width, np.float32)
+    dual = np.zeros((4, height, width), np.float32)
     constant, inverse = np.empty_like(previous), np.empty_like(previous)
     for _ in range(parameters["warps"]):
         at_x, at_y = columns + u[0], rows + u[1]
@@ -149,8 +161,8 @@ def _solve_scale(previous: np.ndarray, current: np.ndarray, u: np.ndarray, param
                 break
             if parameters["median"] > 1:
                 u[0], u[1] = (cv2.medianBlur(component, parameters["median"]) for component in u)
-            error = _iterate(u, p, zero, gx, gy, constant, inverse, limit, np.float32(theta), ratio,
-                             parameters["inner"], enough)  # fmt: skip
+            error = _iterate(u[0], u[1], *dual, gx, gy, constant, inverse, limit, np.float32(theta), ratio,
+                             parameters["inner"], enough)
 
 
 def solve(previous: list[np.ndarray], current: list[np.ndarray], parameters: dict) -> np.ndarray:

@@ -187,12 +187,8 @@ class Camera(VideoSource):
 
 def open_camera(index: int) -> "cv2.VideoCapture":
     """The camera with a short queue in the driver, without OpenCV's own lines about what it tried on the way."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
+    with frame.quiet_opencv():
         device = cv2.VideoCapture(index)
-    finally:
-        cv2.utils.logging.setLogLevel(level)
     if device.isOpened():
         device.set(cv2.CAP_PROP_FRAME_WIDTH, CAMERA_SIZE[0])
         device.set(cv2.CAP_PROP_FRAME_HEIGHT, CAMERA_SIZE[1])

@@ -1,0 +1,51 @@
+# make demo    install, then the whole sequence on synthetic signers: archives -> frames -> flow -> training -> answers
+# make test    install, then ruff and the tests
+# Nothing but python3 (3.11 to 3.13) and make has to be there before.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready-$(shell cksum < requirements.txt | cut -d ' ' -f 1)
+RUN := $(BIN)/python
+
+.PHONY: demo demo-data demo-model test install
+
+install: $(READY)
+
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	    { echo "make: $(PYTHON) is $$($(PYTHON) -V); Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ..." >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@rm -f .venv/ready-*
+	@touch $@
+
+# Sizes were chosen on the validation signers so that all of it takes minutes on two cores without a GPU.
+DATA := data_set/demo
+MODEL := model/demo
+SEED ?= 0
+INPUT := --frames 16 --short-side 54 --crop 48 --still subtract
+RECIPE := --weights none --batch 8 --seed $(SEED)
+
+demo: demo-model
+	$(RUN) evaluate.py --data $(DATA) --model $(MODEL) --split valid
+	$(RUN) evaluate.py --data $(DATA) --model $(MODEL) --split test --baselines
+	$(RUN) predict.py --model $(MODEL) $$(ls $(DATA)/video/test/*/*.avi | head -n 2)
+	$(RUN) livedemo.py --model $(MODEL) --no-window --video $$(ls $(DATA)/video/test/*/*.avi | tail -n 1)
+	@echo
+	@echo "look at $(MODEL)/report.png; then, with a camera or this clip as the camera:"
+	@echo "    $(RUN) livedemo.py --model $(MODEL)"
+	@echo "    $(RUN) livedemo.py --model $(MODEL) --video $$(ls $(DATA)/video/test/*/*.avi | tail -n 1)"
+
+demo-model: demo-data
+	$(RUN) train_i3d.py --data $(DATA) --output $(MODEL) --stream flow $(INPUT) $(RECIPE) --epochs 8
+	$(RUN) train_i3d.py --data $(DATA) --output $(MODEL) --stream rgb $(INPUT) $(RECIPE) --epochs 14
+
+demo-data: install
+	$(RUN) prepare_demo.py --output $(DATA)/_download
+	$(RUN) prepare_chalearn.py --download $(DATA)/_download --output $(DATA)
+	$(RUN) frame.py --data $(DATA) --short-side 120
+	$(RUN) opticalflow.py --data $(DATA)
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest

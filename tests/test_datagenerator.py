@@ -1,0 +1,159 @@
+"""Batches depend on (seed, epoch) alone, cover every clip once, and show a network what prediction shows it."""
+
+import dataclasses
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import clip
+import dataset
+import frame
+import training
+from command import Problem
+from datagenerator import Augmentation, ClipGenerator
+
+LABELS = [f"{number:03d}" for number in range(1, 9)]
+SEES = clip.InputSpec(frames=8, short_side=36, crop=32)
+
+
+@pytest.fixture(scope="module")
+def data(demo):
+    return dataset.load(demo)
+
+
+def generator(data, modality="rgb", clips=None, augmentation=None, **settings) -> ClipGenerator:
+    spec = clip.ClipSpec(clip.find_stored(data, "flow"), SEES)
+    clips = data.split("train") if clips is None else clips
+    return ClipGenerator(data, clips, spec, modality, LABELS, settings.pop("batch", 6), augmentation, **settings)
+
+
+def equal(first, second) -> bool:
+    pairs = zip(first, second, strict=True)
+    return all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) for a, b in pairs)
+
+
+def batches(some: ClipGenerator) -> list:
+    return [some[number] for number in range(len(some))]
+
+
+@pytest.mark.parametrize(("modality", "channels"), [("rgb", 3), ("flow", 2)])
+def test_shapes_values_and_the_last_batch(data, modality, channels):
+    found = batches(generator(data, modality))
+    assert [images.shape for images, _ in found] == [(size, 8, 32, 32, channels) for size in (6, 6, 4)]
+    images = np.concatenate([images for images, _ in found])
+    assert images.dtype == np.float32 and images.min() >= -1 and images.max() <= 1 and images.std() > 0.01
+    targets = np.concatenate([targets for _, targets in found])
+    assert targets.dtype == np.int32
+    assert [LABELS[index] for index in targets] == [item.label for item in data.split("train")]
+
+
+def test_equal_seed_and_epoch_give_equal_batches_and_others_do_not(data):
+    shake = Augmentation()
+    first = batches(generator(data, augmentation=shake, seed=3, epoch=2))
+    # In any order: no batch depends on the one before.
+    again = generator(data, augmentation=shake, seed=3, epoch=2)
+    assert equal(first, [again[number] for number in (2, 0, 1)][1:] + [again[2]])
+    for other in ({"seed": 3, "epoch": 1}, {"seed": 4, "epoch": 2}):
+        found = batches(generator(data, augmentation=shake, **other))
+        assert not any(np.array_equal(a[0], b[0]) for a, b in zip(first, found, strict=True))
+
+
+def test_every_clip_comes_once_an_epoch_in_another_order(data):
+    still = Augmentation(shift=0, brightness=0)
+    plain = [images.tobytes() for images in np.concatenate([images for images, _ in batches(generator(data))])]
+    assert len(set(plain)) == 16
+    orders = []
+    for epoch in (0, 1):
+        found = batches(generator(data, augmentation=still, epoch=epoch))
+        orders.append([plain.index(images.tobytes()) for group, _ in found for images in group])
+        targets = [target for _, group in found for target in group]
+        assert [LABELS[target] for target in targets] == [data.split("train")[place].label for place in orders[-1]]
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(16))
+    assert orders[0] != orders[1] != list(range(16))
+
+
+def test_augmentation_moves_rgb_and_its_brightness_but_not_the_brightness_of_flow(data):
+    clips = data.split("train")[:1]
+    plain = {name: generator(data, name, clips)[0][0] for name in ("rgb", "flow")}
+    brighter = {name: generator(data, name, clips, Augmentation(0, 0.5))[0][0] for name in ("rgb", "flow")}
+    np.testing.assert_array_equal(brighter["flow"], plain["flow"])
+    factor = (brighter["rgb"] + 1)[brighter["rgb"] < 0.9] / (plain["rgb"] + 1)[brighter["rgb"] < 0.9]
+    assert np.nanstd(factor) < 1e-4 and 0.01 < abs(np.nanmedian(factor) - 1) <= 0.5
+    for epoch in range(20):
+        moved = generator(data, "rgb", clips, Augmentation(0.2, 0), epoch=epoch)[0][0]
+        shifts = [(x, y) for x in range(-6, 7) for y in range(-6, 7) if same_where_both_see(plain["rgb"], moved, x, y)]
+        assert len(shifts) == 1
+
+
+def same_where_both_see(plain, moved, x, y) -> bool:
+    """Whether `moved` is `plain` seen from (x, y) pixels further right and down, within the 2 px that exist around."""
+    x0, x1, y0, y1 = max(0, -x), min(32, 32 - x), max(0, -y), min(32, 32 - y)
+    return np.array_equal(moved[:, :, y0:y1, x0:x1], plain[:, :, y0 + y : y1 + y, x0 + x : x1 + x])
+
+
+class Recorder(keras.Model):
+    """Learns nothing, keeps the batches that Keras's own loop brings."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def call(self, images):
+        return images
+
+    def train_step(self, data):
+        self.seen.append(tuple(np.asarray(part) for part in data))
+        return {"loss": 0.0}
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_keras_with_any_number_of_threads_brings_the_epochs_in_order(data, workers):
+    shake, recorder = Augmentation(), Recorder()
+    recorder.compile(run_eagerly=True)
+    some = generator(data, augmentation=shake, seed=1, workers=workers)
+    start = training.EpochStart(some)
+    recorder.fit(some, initial_epoch=5, epochs=7, shuffle=False, verbose=0, callbacks=[start])
+    expected = [batch for epoch in (5, 6) for batch in batches(generator(data, augmentation=shake, seed=1, epoch=epoch))]
+    assert equal(recorder.seen, expected)
+
+
+@pytest.mark.parametrize("still", ["keep", "subtract"])
+def test_a_file_an_archive_and_training_show_a_network_the_same(data, still, monkeypatch):
+    """Bit for bit: what reaches `Recogniser.logits` from a video, and what the generator makes of its archives."""
+    import bundle
+    import recogniser
+
+    spec = clip.ClipSpec(clip.find_stored(data, "flow"), dataclasses.replace(SEES, still=still))
+    streams = [bundle.Stream(name, name, "i3d", {}, {}) for name in ("rgb", "flow")]
+    someone = recogniser.Recogniser(bundle.Bundle(data.folder, spec, data.classes, streams, "mean", {}), {})
+    reached = {}
+    monkeypatch.setattr(someone, "logits", lambda stream, batch: reached.update({stream.name: batch}) or np.zeros((1, 8)))
+    for item in data.split("test")[:2]:
+        someone.answer(*frame.read_video(item.video(data.folder)))
+        for name in ("rgb", "flow"):
+            batch = ClipGenerator(data, [item], spec, name, LABELS)[0][0]
+            assert reached[name].dtype == batch.dtype
+            np.testing.assert_array_equal(reached[name], batch)
+            archive = clip.read_archive(item.archive(data.folder, getattr(spec.stored, f"{name.replace('rgb', 'frame')}_store")))
+            stream = next(stream for stream in streams if stream.name == name)
+            np.testing.assert_array_equal(someone.input(stream, archive.images), batch)
+
+
+def test_an_unlabelled_clip_has_no_class(data):
+    item = dataclasses.replace(data.split("valid")[0], label="")
+    assert generator(data, clips=[data.split("valid")[0], item]).targets.tolist()[1] == -1
+
+
+@pytest.mark.parametrize(("modality", "step"), [("rgb", "frame.py"), ("flow", "opticalflow.py")])
+def test_a_missing_archive_is_told_before_training(data, tmp_path, modality, step):
+    some = generator(data, modality)
+    some.check()
+    copy = dataset.Dataset(tmp_path, data.clips, data.classes)
+    shutil.copytree(data.folder / some._store, tmp_path / some._store)
+    some = ClipGenerator(copy, copy.split("train"), some.spec, modality, LABELS)
+    some.path(copy.split("train")[3]).unlink()
+    with pytest.raises(Problem, match=f"no such clip, and 0 more of 16; run {step}") as caught:
+        some.check()
+    assert copy.split("train")[3].clip in str(caught.value)

@@ -1,0 +1,147 @@
+"""Phases, log, checkpoints, early stopping and resuming, on a network that trains in a second."""
+
+import keras
+import numpy as np
+import pytest
+
+import training
+from command import Problem
+
+PHASES = [training.Phase("top", 1, 1e-2, top_only=True), training.Phase("all", 5, 1e-3)]
+
+
+class Data(keras.utils.PyDataset):
+    """Four batches that depend on the epoch; `stop_at`: an epoch in which the machine goes off."""
+
+    def __init__(self, stop_at: int | None = None, flip: bool = False, moves: bool = True):
+        super().__init__()
+        self.seed, self.epoch, self.stop_at, self.flip, self.moves = 0, 0, stop_at, flip, moves
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, number):
+        if self.epoch == self.stop_at and number == 2:
+            raise RuntimeError("power cut")
+        rng = np.random.default_rng([self.epoch * self.moves, number])
+        x = rng.normal(size=(8, 6)).astype(np.float32)
+        y = (x[:, 0] > 0).astype(np.int32)
+        return x, 1 - y if self.flip else y
+
+
+def build() -> keras.Model:
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.Input((6,))
+    x = keras.layers.BatchNormalization(name="norm")(keras.layers.Dense(8, name="dense")(x))
+    x = keras.layers.Dropout(0.5, name="drop")(keras.layers.ReLU()(x))
+    return keras.Model(inputs, keras.layers.Dense(2, name="Logits_dense")(x))
+
+
+def train(folder, data=None, valid=None, phases=PHASES, patience=9) -> keras.Model:
+    model = build()
+    training.fit(model, data or Data(), valid or Data(moves=False), phases, folder, "rgb", patience)
+    return model
+
+
+def rows(folder) -> list[tuple]:
+    return [(row["phase"], int(row["epoch"]), float(row["learning_rate"])) for row in training.Log(folder / "log.csv").rows]
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    return folder, train(folder)
+
+
+def test_log_has_each_epoch_with_its_phase_and_rate(unbroken):
+    folder, _ = unbroken
+    assert rows(folder) == [("top", 1, 1e-2), *(("all", epoch, 1e-3) for epoch in range(2, 7))]
+    assert next((folder / "events" / "rgb").rglob("events.out.tfevents.*")).stat().st_size > 0
+    assert training.State.load(folder / "checkpoint" / "rgb.json").finished
+    assert [path.name for path in (folder / "checkpoint").glob("*.h5")] == ["rgb-0006.weights.h5"]
+
+
+def test_the_weights_are_those_of_the_best_epoch(unbroken):
+    folder, _ = unbroken
+    model = build()
+    model.load_weights(folder / "rgb.weights.h5")
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    best = min(float(row["val_loss"]) for row in training.Log(folder / "log.csv").rows)
+    assert model.evaluate(Data(moves=False), verbose=0) == pytest.approx(best, abs=1e-5)
+
+
+def test_the_top_alone_moves_in_the_first_phase(tmp_path):
+    start, model = build().get_weights(), train(tmp_path, phases=PHASES[:1])
+    moved = [not np.array_equal(a, b) for a, b in zip(start, model.get_weights(), strict=True)]
+    names = [variable.path for variable in model.weights]
+    assert {name for name, changed in zip(names, moved, strict=True) if changed} >= {"Logits_dense/kernel"}
+    # Not even the moving averages of what is frozen.
+    assert not any(changed for name, changed in zip(names, moved, strict=True) if name.startswith(("norm", "dense")))
+
+
+@pytest.mark.parametrize("stop_at", [0, 1, 3])
+def test_a_stopped_run_goes_on_to_the_weights_of_an_unbroken_one(unbroken, tmp_path, capsys, stop_at):
+    folder, expected = unbroken
+    with pytest.raises(Exception, match="power cut"):
+        train(tmp_path, Data(stop_at))
+    assert len(rows(tmp_path)) == stop_at
+    found = train(tmp_path)
+    assert (f"going on after epoch {stop_at}" in capsys.readouterr().out) == (stop_at > 0)
+    assert rows(tmp_path) == rows(folder)
+    for one, other in zip(found.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    best = [(path / "rgb.weights.h5") for path in (tmp_path, folder)]
+    one, other = build(), build()
+    one.load_weights(best[0]), other.load_weights(best[1])
+    np.testing.assert_allclose(one.get_weights()[0], other.get_weights()[0], atol=1e-6)
+
+
+def test_a_row_without_its_checkpoint_is_written_again(unbroken, tmp_path):
+    """Killed between the log and the checkpoint."""
+    with pytest.raises(Exception, match="power cut"):
+        train(tmp_path, Data(2))
+    log = training.Log(tmp_path / "log.csv")
+    log.add(log.rows[-1] | {"epoch": 3})
+    log.add(log.rows[-1] | {"stream": "flow", "epoch": 3})
+    train(tmp_path)
+    log = training.Log(tmp_path / "log.csv")
+    assert [int(row["epoch"]) for row in log.of("rgb")] == [1, 2, 3, 4, 5, 6]
+    assert len(log.of("flow")) == 1
+    assert [row["loss"] for row in log.of("rgb")] == [row["loss"] for row in training.Log(unbroken[0] / "log.csv").rows]
+
+
+def test_training_again_when_finished_does_nothing(unbroken, capsys):
+    folder, _ = unbroken
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    train(folder)
+    assert "rgb: trained already, 6 epochs" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+WORSENING = [training.Phase("all", 30, 1e-1)]
+
+
+def test_early_stopping_counts_on_after_a_stop(tmp_path):
+    """Trained on one truth and validated on its opposite, the loss only rises: patience decides."""
+    whole, stopped, patience = tmp_path / "whole", tmp_path / "stopped", 4
+    wrong = Data(flip=True, moves=False)
+    train(whole, valid=wrong, phases=WORSENING, patience=patience)
+    losses = [float(row["val_loss"]) for row in training.Log(whole / "log.csv").rows]
+    assert len(losses) == int(np.argmin(losses)) + 1 + patience < 30
+    with pytest.raises(Exception, match="power cut"):
+        train(stopped, Data(len(losses) - 2), Data(flip=True, moves=False), WORSENING, patience)
+    train(stopped, None, Data(flip=True, moves=False), WORSENING, patience)
+    assert len(rows(stopped)) == len(losses)
+    # Killed after the last epoch, before the run was called finished.
+    state = training.State.load(stopped / "checkpoint" / "rgb.json")
+    training.State(state.epoch, state.weights).save(stopped / "checkpoint" / "rgb.json")
+    train(stopped, None, Data(flip=True, moves=False), WORSENING, patience)
+    assert len(rows(stopped)) == len(losses)
+
+
+def test_a_damaged_state_is_a_problem(tmp_path):
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "rgb.json").write_text('{"epoch": 3, "wei')
+    with pytest.raises(Problem, match="damaged; delete"):
+        train(tmp_path)

@@ -1,0 +1,113 @@
+"""Tiny pictures, videos and data sets: the one place where the tests of frames and flow make them."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import command
+import dataset
+from dataset import Clip, Dataset, Label
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+FRAMES = 12  # of each video of `data_set`, at 10 frames/s
+# Every kind of row: two labels, three splits, a clip without a label.
+CLIPS = [
+    ("a_1", "train", "001"), ("a_2", "train", "002"), ("a_3", "train", "001"),
+    ("b_1", "valid", "002"), ("c_1", "test", "001"), ("c_2", "test", ""),
+]  # fmt: skip
+
+
+def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """(H, W) float32 in 10..245: smooth noise of four sizes, so that every place can be told from its neighbours."""
+    noise = np.random.default_rng(seed).standard_normal((height, width)).astype(np.float32)
+    blurred = (cv2.GaussianBlur(noise, (0, 0), sigma) for sigma in (1.5, 3, 6, 12))
+    return cv2.normalize(sum(image / np.abs(image).max() for image in blurred), None, 10, 245, cv2.NORM_MINMAX)
+
+
+def moving(frames: int = FRAMES, height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
+    """(T, H, W, 3) uint8 RGB of a coloured texture that moves 2 px to the left and 1 px up in each frame."""
+    room = np.stack([texture(height + frames, width + 2 * frames, 3 * seed + plane) for plane in range(3)], axis=-1)
+    return np.stack([room[t : t + height, 2 * t : 2 * t + width] for t in range(frames)]).round().astype(np.uint8)
+
+
+def write_video(path: Path, images: np.ndarray, rate: float = 10, codec: str = "MJPG") -> Path:
+    """(T, H, W, 3) uint8 RGB -> a video file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), rate, images.shape[2:0:-1])
+    assert writer.isOpened()
+    for image in images:
+        writer.write(np.ascontiguousarray(image[..., ::-1]))
+    writer.release()
+    return path
+
+
+def data_set(folder: Path) -> Dataset:
+    """A prepared data set of six clips: videos, clips.csv with their hashes, class.csv."""
+    clips = []
+    for number, (name, split, label) in enumerate(CLIPS):
+        clip = Clip(name, split, label, name[0], source=f"in/{name}.avi")
+        video = write_video(clip.video(folder), moving(seed=number))
+        clips.append(Clip(name, split, label, name[0], "", f"in/{name}.avi", command.sha256(video)))
+    data = Dataset(folder, clips, [Label("001", "wave"), Label("002", "stop")])
+    dataset.save(data)
+    return data
+
+
+def contents(store: Path) -> dict[str, bytes]:
+    """{path below the store: bytes} of every file, hidden ones too; the lock, which stays, is left out."""
+    assert store.is_dir()
+    return {
+        path.relative_to(store).as_posix(): path.read_bytes()
+        for path in store.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def times(store: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in store.rglob("*.zip")}
+
+
+def python(*argv: str | Path, **environment: str) -> subprocess.CompletedProcess:
+    line = [sys.executable, *map(str, argv)]
+    return subprocess.run(line, capture_output=True, text=True, env={**os.environ, **environment}, timeout=120)
+
+
+def script(name: str, *argv: str | Path, **environment: str) -> subprocess.CompletedProcess:
+    """A script of the repository as a user starts it."""
+    return python(REPOSITORY / name, *argv, **environment)
+
+
+# `kill -9` at a moment that no timing can miss: while the third archive is written, or before it gets its name.
+KILL = {
+    "half written": "pathlib.Path.write_bytes",
+    "not yet named": "os.replace",
+}
+KILLED = """
+import os, pathlib, runpy, signal, sys
+owner, name = ({"os": os}.get(sys.argv[1]) or pathlib.Path), sys.argv[2]
+real, calls = getattr(owner, name), []
+def fatal(path, *more):
+    calls.append(path)
+    if len(calls) == 3:
+        if name == "write_bytes":
+            real(path, bytes(more[0])[: len(more[0]) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(path, *more)
+setattr(owner, name, fatal)
+sys.argv = sys.argv[3:]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def kill_script(moment: str, name: str, *argv: str | Path) -> None:
+    """Start a script of the repository and kill it in the middle; it works in one process, as `--workers 1`."""
+    owner, function = KILL[moment].rsplit(".", 1)
+    line = [sys.executable, "-c", KILLED, owner, function, str(REPOSITORY / name), *map(str, argv), "--workers", "1"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr
