@@ -37,7 +37,7 @@ demo: demo-model
 	@echo "    $(RUN) livedemo.py --model $(MODEL) --video $$(ls $(DATA)/video/test/*/*.avi | tail -n 1)"
 
 demo-model: demo-data
-	$(RUN) train_i3d.py --data $(DATA) --output $(MODEL) --stream flow $(INPUT) $(RECIPE) --epochs 8
+	$(RUN) train_i3d.py --data $(DATA) --output $(MODEL) --stream flow $(INPUT) $(RECIPE) --epochs 10
 	$(RUN) train_i3d.py --data $(DATA) --output $(MODEL) --stream rgb $(INPUT) $(RECIPE) --epochs 14
 
 demo-data: install

@@ -8,7 +8,9 @@ Nothing in a bundle is ever run: a network is rebuilt from its name in our own t
 
 import importlib.metadata
 import json
+import os
 import subprocess
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -82,9 +84,9 @@ def load(folder: Path) -> Bundle:
         raise Problem(f"{folder / FILE}: bundle format {found!r}; this version reads format {FORMAT}")
     try:
         bundle = _parse(folder, content)
-    except (KeyError, TypeError) as error:
+        _check_files(bundle, content["sha256"])
+    except (KeyError, TypeError, AttributeError) as error:
         raise Problem(f"{folder / FILE}: incomplete or of another version ({error!r})") from None
-    _check_files(bundle, content["sha256"])
     return bundle
 
 
@@ -93,6 +95,8 @@ def _parse(folder: Path, content: dict) -> Bundle:
     for stream in streams:
         if stream.network not in NETWORKS:
             raise Problem(f"{folder / FILE}: network {stream.network!r}; known are {', '.join(NETWORKS)}")
+        if stream.modality not in STREAMS.values():
+            raise Problem(f"{folder / FILE}: modality {stream.modality!r}; known are {', '.join(STREAMS.values())}")
     known = {"format", "spec", "classes", "streams", "fusion", "sha256"}
     return Bundle(
         folder,
@@ -106,12 +110,30 @@ def _parse(folder: Path, content: dict) -> Bundle:
 
 def _check_files(bundle: Bundle, hashes: dict[str, str]) -> None:
     for stream in bundle.streams:
-        for name in stream.files.values():
+        for name in {stream.files["weights"], *stream.files.values()}:
             path = bundle.folder / dataset.check_name(name, f"{bundle.folder / FILE}: file")
             if not path.is_file():
                 raise Problem(f"{path}: missing, though {FILE} names it; train again or get a whole copy")
             if command.sha256(path) != hashes.get(name):
                 raise Problem(f"{path}: not the file that {FILE} was written with; train again or get a whole copy")
+
+
+def load_keras() -> None:
+    """Import Keras and its backend without the messages about the machine that TensorFlow prints come what may."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            import keras
+
+            keras.ops.zeros(1)  # the second page of them comes with the first operation
+        except BaseException:
+            said.seek(0)
+            os.write(kept, said.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def provenance() -> dict:

@@ -179,6 +179,9 @@ def evaluate(folder: Path, data: dataset.Dataset, split: str, batch: int, worker
     clips = data.split(split)
     if not clips:
         raise Problem(f"{data.folder}/clips.csv: no clip in the split {split}")
+    import bundle
+
+    bundle.load_keras()
     from recogniser import Recogniser, check_store
 
     recogniser = Recogniser.load(folder)
@@ -210,7 +213,7 @@ def main(argv=None) -> int:
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
     flags.add_argument("--split", choices=dataset.SPLITS, default="valid", help="which clips")
-    flags.add_argument("--batch", type=int, default=4, metavar="N", help="clips a step; the results do not depend on it")
+    flags.add_argument("--batch", type=int, default=4, metavar="N", help="clips a step; results do not depend on it")
     flags.add_argument("--baselines", action="store_true", help="also what nearest class means reach on this split")
     flags.add_argument("--workers", type=int, default=2, metavar="N", help="threads that load clips")
     args = flags.parse_args(argv)

@@ -215,6 +215,9 @@ def demonstrate(args) -> int:
         source = stack.enter_context(videocapture.open_source(args.camera, args.video, paced=not args.no_window))
         if not args.no_window:
             print(f"loading {args.model}", flush=True)
+        import bundle
+
+        bundle.load_keras()
         import recogniser
 
         model = recogniser.Recogniser.load(args.model)

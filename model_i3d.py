@@ -37,7 +37,6 @@ MIXED = {                                             # 32, 28, 28, 192
 # The published checkpoints name one layer unlike its fifty sisters.
 ODD_NAMES = {"Mixed_5b_Branch_2_Conv3d_0b_3x3": "Mixed_5b_Branch_2_Conv3d_0a_3x3"}
 HEAD = "Logits_Conv3d_0c_1x1"
-FILES = ("model.ckpt.index", "model.ckpt.data-00000-of-00001")
 
 
 def _unit(x, filters: int, size, name: str, momentum: float, strides=1):
@@ -127,7 +126,8 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
         return {name.split("inception_i3d/")[-1]: reader.get_tensor(name) for name in names}
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         text = str(error).splitlines()[0]
-        raise Problem(f"{path}: no readable checkpoint ({text}); expected {' and '.join(FILES)} there") from None
+        wanted = f"{path.name}.index and {path.name}.data-00000-of-00001"
+        raise Problem(f"{path}: no readable checkpoint ({text}); expected {wanted} there") from None
 
 
 def load_kinetics_checkpoint(model: keras.Model, path: Path) -> None:
@@ -156,5 +156,6 @@ def load_kinetics_checkpoint(model: keras.Model, path: Path) -> None:
         # Sonnet keeps batch normalisation's averages as (1, 1, 1, 1, C); the values are the same.
         value = arrays[name]
         if value.size != np.prod(variable.shape) or np.squeeze(value).shape != np.squeeze(variable).shape:
-            raise Problem(f"{path}: {name} is {value.shape}, expected {tuple(variable.shape)}; another stream's weights?")
+            shape = tuple(variable.shape)
+            raise Problem(f"{path}: {name} is {value.shape}, expected {shape}; another stream's weights?")
         variable.assign(value.reshape(variable.shape))

@@ -51,9 +51,9 @@ def _curves(axes, log: training.Log, streams: list[str]) -> None:
     for stream in streams:
         rows = log.of(stream)
         epochs = [int(row["epoch"]) for row in rows]
-        axes.plot(epochs, [100 * float(row["val_accuracy"]) for row in rows], color=COLOURS[stream], label=f"{stream}, valid")
-        axes.plot(epochs, [100 * float(row["accuracy"]) for row in rows], "--", lw=1, color=COLOURS[stream],
-                  label=f"{stream}, train")
+        for column, split, style in (("val_accuracy", "valid", "-"), ("accuracy", "train", "--")):
+            accuracies = [100 * float(row[column]) for row in rows]
+            axes.plot(epochs, accuracies, style, color=COLOURS[stream], label=f"{stream}, {split}")
         top = [int(row["epoch"]) for row in rows if row["phase"] == "top"]
         if top and len(top) < len(rows):
             axes.axvline(max(top) + 0.5, color="grey", linestyle=":")

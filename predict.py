@@ -32,7 +32,8 @@ def as_text(path: Path, answer, recogniser, top: int) -> str:
     for label, probability in answer.ranked[:top]:
         name = recogniser.name(label)
         lines.append(f"  {probability:6.1%}  {label}" + (f"  {name}" if name != label else ""))
-    alone = ", ".join(f"{name} {recogniser.name(ranked[0][0])} {ranked[0][1]:.0%}" for name, ranked in answer.streams.items())
+    first = {name: ranked[0] for name, ranked in answer.streams.items()}
+    alone = ", ".join(f"{name} {recogniser.name(label)} {share:.0%}" for name, (label, share) in first.items())
     return "\n".join([*lines, f"  each stream alone: {alone}; {sum(answer.seconds.values()):.2f} s"])
 
 
@@ -60,6 +61,9 @@ def main(argv=None) -> int:
     flags.add_argument("--json", action="store_true", help="one line of JSON a clip")
     flags.add_argument("--top", type=int, default=5, metavar="N", help="labels shown")
     args = flags.parse_args(argv)
+    import bundle
+
+    bundle.load_keras()
     from recogniser import Recogniser
 
     recogniser = Recogniser.load(args.model)

@@ -53,9 +53,7 @@ def fuse(streams: dict[str, np.ndarray]) -> np.ndarray:
 def build(stream: bundles.Stream) -> keras.Model:
     """The network of a stream, from our own table of builders, not yet with its weights."""
     module, builder = bundles.NETWORKS[stream.network]
-    model = getattr(importlib.import_module(module), builder)(**stream.arguments)
-    model.compile(jit_compile=False)  # on a CPU XLA is slower than TensorFlow's own kernels
-    return model
+    return getattr(importlib.import_module(module), builder)(**stream.arguments)
 
 
 class Recogniser:
@@ -72,11 +70,15 @@ class Recogniser:
         """Read a bundle; raises Problem where it is missing, of another format or changed."""
         bundle, models = bundles.load(folder), {}
         for stream in bundle.streams:
-            models[stream.name] = build(stream)
             try:
-                models[stream.name].load_weights(bundle.weights(stream))
-            except (ValueError, OSError) as error:
-                raise Problem(f"{bundle.weights(stream)}: not the weights of this network ({error})") from None
+                model = build(stream)
+                model.load_weights(bundle.weights(stream))
+            except (ValueError, TypeError, OSError) as error:
+                reason = " ".join(str(error).split())
+                raise Problem(f"{bundle.weights(stream)}: not the weights of this network ({reason})") from None
+            # After its weights, or Keras warns of an optimiser that is not there. On a CPU XLA is slower.
+            model.compile(jit_compile=False)
+            models[stream.name] = model
         return cls(bundle, models)
 
     def name(self, label: str) -> str:

@@ -16,6 +16,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import bundle
 import clip
 import command
 import dataset
@@ -24,10 +25,11 @@ from command import Problem
 CHANNELS = {"rgb": 3, "flow": 2}
 # The paper's recipe starts from ImageNet and Kinetics.
 CHECKPOINTS = {"rgb": "rgb_imagenet", "flow": "flow_imagenet"}
+FILES = ("model.ckpt.index", "model.ckpt.data-00000-of-00001")
 PUBLISHED = "the git repository google-deepmind/kinetics-i3d, data/checkpoints"
 # The moving averages forget their random start after some ten steps instead of some hundred.
 SCRATCH_MOMENTUM = 0.9
-NOT_PART_OF_A_RUN = ("data", "output", "stream", "workers")  # flags that may change when a run goes on
+NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "workers")  # flags that may change when a run goes on
 
 
 def parse(argv=None):
@@ -95,11 +97,9 @@ def check_run(args, spec: clip.ClipSpec) -> dict:
 
 def checkpoint_of(weights: str, stream: str) -> Path:
     """Where a stream's published weights lie; raises Problem where they do not."""
-    import model_i3d
-
     folder = Path("model/kinetics") if weights == "kinetics" else Path(weights)
     path = folder / CHECKPOINTS[stream] / "model.ckpt"
-    missing = [name for name in model_i3d.FILES if not (path.parent / name).is_file()]
+    missing = [name for name in FILES if not (path.parent / name).is_file()]
     if missing:
         raise Problem(f"{path.parent}: no {' and no '.join(missing)}; copy them there from {PUBLISHED}/"
                       f"{CHECKPOINTS[stream]}, or train from a random start with --weights none")
@@ -159,7 +159,6 @@ def generators_of(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str)
 
 def write_bundle(args, data: dataset.Dataset, spec: clip.ClipSpec, run: dict, trained: list[dict]) -> None:
     """Join the streams trained now with those of an earlier `--stream` in the same folder."""
-    import bundle
     import training
 
     names = {stream["name"] for stream in trained}
@@ -192,7 +191,7 @@ def main(argv=None) -> int:
     if args.weights != "none":
         for stream in streams_of(args):
             checkpoint_of(args.weights, stream)
-    # TensorFlow is loaded after everything that can be wrong without it.
+    bundle.load_keras()  # seconds; so after what can be wrong without it
     generators = {stream: generators_of(args, data, spec, stream) for stream in streams_of(args)}
     with command.lock(args.output):
         run = check_run(args, spec)

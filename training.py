@@ -9,7 +9,6 @@
 A checkpoint is written whole and then named, so a kill at any moment loses at most the epoch in hand.
 """
 
-import csv
 import importlib.util
 import json
 import time
@@ -193,7 +192,7 @@ def _has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def _callbacks(folder: Path, stream: str, phase: Phase, log: Log, earlier: list[dict], last: int, patience: int) -> list:
+def _callbacks(folder: Path, stream: str, phase: Phase, log: Log, earlier: list, last: int, patience: int) -> list:
     callbacks = [Report(stream, phase, last), Keeper(folder, stream, phase, log)]
     if not phase.top_only:
         callbacks.append(EarlyStopping(patience, earlier))

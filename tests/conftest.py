@@ -1,5 +1,8 @@
 """What several test files share: a very small demo, prepared and trained once by the scripts themselves."""
 
+import contextlib
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,9 +33,30 @@ def model(demo, tmp_path_factory) -> Path:
     import train_i3d
 
     output = tmp_path_factory.mktemp("model") / "demo"
-    for stream in ("rgb", "flow"):
-        assert train_i3d.main(["--data", str(demo), "--output", str(output), "--stream", stream, *TRAINING]) == 0
+    for stream, eager in (("rgb", False), ("flow", True)):
+        with without_graphs(eager):
+            assert train_i3d.main(["--data", str(demo), "--output", str(output), "--stream", stream, *TRAINING]) == 0
     return output
+
+
+@contextlib.contextmanager
+def without_graphs(eager: bool = True):
+    """Each operation runs by itself: for two or three steps much sooner done than tracing I3D's training."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(eager)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def copied(model, tmp_path) -> Path:
+    """A bundle of one's own; its files are to be replaced, not written into (they are hard links)."""
+    target = tmp_path / "model"
+    shutil.copytree(model, target, copy_function=os.link, ignore=shutil.ignore_patterns("checkpoint", "events", ".lock"))
+    return target
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +64,17 @@ def recogniser(model):
     from recogniser import Recogniser
 
     return Recogniser.load(model)
+
+
+@pytest.fixture
+def loaded(recogniser, monkeypatch):
+    """Scripts get the shared recogniser instead of building its networks again; its folder is the one they ask for."""
+    import dataclasses
+
+    from recogniser import Recogniser
+
+    def load(folder):
+        return Recogniser(dataclasses.replace(recogniser.bundle, folder=Path(folder)), recogniser.models)
+
+    monkeypatch.setattr(Recogniser, "load", load)
+    return recogniser

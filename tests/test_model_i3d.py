@@ -77,7 +77,7 @@ def write_checkpoint(folder: Path, arrays: dict, prefix: str = "RGB/inception_i3
     names = [prefix + name for name in arrays]
     tf.raw_ops.SaveV2(prefix=str(path), tensor_names=names, shape_and_slices=[""] * len(names),
                       tensors=[tf.constant(value) for value in arrays.values()])  # fmt: skip
-    assert all((folder / name).is_file() for name in model_i3d.FILES)
+    assert all((folder / name).is_file() for name in train_i3d.FILES)
     return path
 
 
@@ -255,7 +255,7 @@ def test_flow_weights_do_not_fit_rgb(small, flow, tmp_path):
 @pytest.mark.parametrize("how", ["none", "no index", "no data", "data cut", "index cut", "text"])
 def test_files_that_are_missing_or_cut_are_one_line(small, tmp_path, how):
     path = write_checkpoint(tmp_path, random_arrays(small))
-    index, data = (tmp_path / name for name in model_i3d.FILES)
+    index, data = (tmp_path / name for name in train_i3d.FILES)
     if how in ("none", "no index"):
         index.unlink()
     if how in ("none", "no data"):

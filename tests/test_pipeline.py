@@ -1,0 +1,145 @@
+"""The real train_i3d.py on a very small demo: killed and gone on with, streams one by one, published weights."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import conftest
+import h5py
+import numpy as np
+import pytest
+
+import bundle
+import command
+import train_i3d
+import training
+from command import Problem
+
+ROOT = Path(train_i3d.__file__).parent
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def state_of(folder: Path, stream: str) -> dict:
+    try:
+        return json.loads((folder / "checkpoint" / f"{stream}.json").read_text())
+    except FileNotFoundError:
+        return {"epoch": 0}
+
+
+def train(demo, output, *flags) -> int:
+    return train_i3d.main(["--data", str(demo), "--output", str(output), *flags])
+
+
+def test_the_bundle_has_both_streams_trained_one_after_the_other(model):
+    found = bundle.load(model)
+    assert [(stream.name, stream.arguments["input_shape"]) for stream in found.streams] == [
+        ("rgb", [8, 32, 32, 3]), ("flow", [8, 32, 32, 2])]  # fmt: skip
+    log = training.Log(model / "log.csv")
+    for stream in ("rgb", "flow"):
+        assert [(row["phase"], row["epoch"], row["learning_rate"]) for row in log.of(stream)] == [
+            ("all", str(epoch), "0.001") for epoch in (1, 2, 3)]  # fmt: skip
+        assert list((model / "events" / stream).rglob("events.out.tfevents.*"))
+
+
+def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, model, tmp_path, capsys):
+    output = tmp_path / "model"
+    flags = ["--data", str(demo), "--output", str(output), "--stream", "rgb", *conftest.TRAINING]
+    running = subprocess.Popen([sys.executable, str(ROOT / "train_i3d.py"), *flags], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, cwd=tmp_path, start_new_session=True)  # fmt: skip
+    try:
+        until = time.monotonic() + 240
+        while state_of(output, "rgb")["epoch"] == 0:
+            assert running.poll() is None and time.monotonic() < until
+            time.sleep(0.01)
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    done = state_of(output, "rgb")["epoch"]
+    assert 1 <= done < 3 and not (output / "bundle.json").exists()
+
+    assert train(demo, output, *flags[4:]) == command.DONE
+    assert f"rgb: going on after epoch {done}\n" in capsys.readouterr().out
+    assert [row["epoch"] for row in training.Log(output / "log.csv").rows] == ["1", "2", "3"]
+    assert not list(output.rglob(".*.part*"))
+    for name in (f"checkpoint/{state_of(model, 'rgb')['weights']}", "rgb.weights.h5"):
+        found, expected = arrays(output / name), arrays(model / name)
+        assert found.keys() == expected.keys() and len(found) > 200
+        for key, value in expected.items():
+            np.testing.assert_allclose(found[key], value, rtol=1e-3, atol=1e-4, err_msg=f"{name}: {key}")
+
+
+def test_again_does_nothing_and_other_settings_are_refused(demo, model, capsys):
+    files = [path for path in model.rglob("*") if path.is_file() and path.name not in (".lock", "bundle.json")]
+    before = {path: path.stat().st_mtime_ns for path in files}
+    whole = json.loads((model / "bundle.json").read_text())
+    assert train(demo, model, *conftest.TRAINING) == command.DONE
+    said = capsys.readouterr().out
+    assert "rgb: trained already, 3 epochs" in said and "flow: trained already, 3 epochs" in said
+    with pytest.raises(Problem, match=r"holds a run with other settings \(dropout\)"):
+        train(demo, model, *conftest.TRAINING, "--dropout", "0.4")
+    with pytest.raises(Problem, match=r"other settings \(crop, seed\)"):
+        train(demo, model, *conftest.TRAINING, "--crop", "34", "--seed", "1")
+    assert {path: path.stat().st_mtime_ns for path in files} == before
+    assert json.loads((model / "bundle.json").read_text()) == whole
+
+
+def test_missing_published_weights_are_named(demo, tmp_path):
+    with pytest.raises(Problem, match="rgb_imagenet: no model.ckpt.index and no model.ckpt.data-00000-of-00001.*"
+                                      "--weights none") as caught:
+        train(demo, tmp_path / "model", "--weights", str(tmp_path))
+    assert "\n" not in str(caught.value) and not (tmp_path / "model").exists()
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory) -> tuple[Path, dict]:
+    """A folder with an RGB checkpoint as published, for 400 classes, and its arrays."""
+    import tensorflow as tf
+
+    import model_i3d
+
+    folder = tmp_path_factory.mktemp("kinetics")
+    (folder / "rgb_imagenet").mkdir()
+    names = model_i3d.checkpoint_names(model_i3d.build_i3d((8, 32, 32, 3), 400))
+    values = {name: np.asarray(variable) for name, variable in names.items()}
+    tf.raw_ops.SaveV2(prefix=str(folder / "rgb_imagenet" / "model.ckpt"), shape_and_slices=[""] * len(values),
+                      tensor_names=[f"RGB/inception_i3d/{name}" for name in values],
+                      tensors=list(values.values()))  # fmt: skip
+    return folder, values
+
+
+def test_from_published_weights_first_the_top_and_then_everything(demo, published, tmp_path, monkeypatch):
+    import model_i3d
+
+    folder, values = published
+    starts, compiled = [], training._compile
+
+    def compile_and_look(model, phase):
+        compiled(model, phase)
+        starts.append({name: np.array(variable) for name, variable in model_i3d.checkpoint_names(model).items()})
+        compile_and_look.model = model
+
+    monkeypatch.setattr(training, "_compile", compile_and_look)
+    flags = "--stream rgb --frames 8 --short-side 36 --crop 32 --batch 8 --top-epochs 1 --epochs 1".split()
+    with conftest.without_graphs():
+        assert train(demo, tmp_path / "model", "--weights", str(folder), *flags) == 0
+    rows = training.Log(tmp_path / "model" / "log.csv").rows
+    assert [(row["phase"], float(row["learning_rate"])) for row in rows] == [("top", 1e-3), ("all", 1e-4)]
+    first, second = starts
+    last = {name: np.array(variable) for name, variable in model_i3d.checkpoint_names(compile_and_look.model).items()}
+    for name, value in values.items():
+        if name.startswith("Logits"):
+            assert not np.array_equal(first[name], second[name]) and not np.array_equal(second[name], last[name])
+        else:
+            np.testing.assert_array_equal(first[name], value.reshape(first[name].shape), name)
+            np.testing.assert_array_equal(second[name], first[name], name)
+            assert not np.array_equal(last[name], second[name]), name
