@@ -43,7 +43,7 @@ def parse(argv=None):
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
     group = flags.add_argument_group("what the networks see")
     group.add_argument("--frames", type=int, default=40, metavar="N", help="frames of a clip, evenly")
-    group.add_argument("--short-side", type=int, metavar="PX", help="resize to this before the crop (default: as stored)")
+    group.add_argument("--short-side", type=int, metavar="PX", help="resized to before the crop (default: as stored)")
     group.add_argument("--crop", type=int, default=224, metavar="PX", help="square in the middle")
     group.add_argument("--still", choices=("keep", "subtract"), default="keep",
                        help="subtract the clip's average picture from RGB; for a random start on few clips")
@@ -72,8 +72,9 @@ def clip_spec(args, data: dataset.Dataset) -> clip.ClipSpec:
     else:
         stored = clip.find_stored(data, "flow", args.store)
         if stored.frame_store not in data.stores("frame") and args.stream != "flow":
-            raise Problem(f"{data.folder}: no {stored.frame_store}, the frames that the flow was computed from; run frame.py")
-    return clip.ClipSpec(stored, clip.InputSpec(args.frames, args.short_side or stored.short_side, args.crop, args.still))
+            raise Problem(f"{data.folder}: no {stored.frame_store}, which the flow was computed from; run frame.py")
+    short_side = args.short_side or stored.short_side
+    return clip.ClipSpec(stored, clip.InputSpec(args.frames, short_side, args.crop, args.still))
 
 
 def check_run(args, spec: clip.ClipSpec) -> dict:
@@ -83,11 +84,11 @@ def check_run(args, spec: clip.ClipSpec) -> dict:
     # The same run may have begun with one stream, before there was flow.
     seen = {"flags": run, "input": spec.to_json()["input"], "store": spec.stored.frame_store}
     seen = json.loads(json.dumps(seen))
-    if path.exists():
+    if path.exists() and any(path.parent.glob("*.weights.h5")):
         before = json.loads(path.read_text())
         if before != seen:
-            changed = [name for name in run if before["flags"].get(name) != seen["flags"][name]] or ["the stored frames"]
-            raise Problem(f"{args.output}: holds a run with other settings ({', '.join(changed)}); "
+            changed = [name for name in run if before["flags"].get(name) != seen["flags"][name]]
+            raise Problem(f"{args.output}: holds a run with other settings ({', '.join(changed) or 'stored frames'}); "
                           "choose another --output, or delete it")
     else:
         with command.atomic(path) as temporary:

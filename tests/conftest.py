@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-TRAINING = "--frames 8 --short-side 36 --crop 32 --weights none --epochs 3 --batch 8".split()
+TRAINING = ["--frames", "8", "--short-side", "36", "--crop", "32", "--weights", "none", "--epochs", "3", "--batch", "8"]
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def demo(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def model(demo, tmp_path_factory) -> Path:
-    """A bundle of both streams, trained one after the other for 3 epochs; only to be read, `copied` is to be changed."""
+    """A bundle of both streams, one after the other, for 3 epochs; only to be read, `copied` may be changed."""
     import train_i3d
 
     output = tmp_path_factory.mktemp("model") / "demo"
@@ -54,8 +54,8 @@ def without_graphs(eager: bool = True):
 @pytest.fixture
 def copied(model, tmp_path) -> Path:
     """A bundle of one's own; its files are to be replaced, not written into (they are hard links)."""
-    target = tmp_path / "model"
-    shutil.copytree(model, target, copy_function=os.link, ignore=shutil.ignore_patterns("checkpoint", "events", ".lock"))
+    target, left_out = tmp_path / "model", shutil.ignore_patterns("checkpoint", "events", ".lock")
+    shutil.copytree(model, target, copy_function=os.link, ignore=left_out)
     return target
 
 

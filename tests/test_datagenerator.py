@@ -12,7 +12,7 @@ import dataset
 import frame
 import training
 from command import Problem
-from datagenerator import Augmentation, ClipGenerator
+from datagenerator import Augmentation, ClipGenerator, store_of
 
 LABELS = [f"{number:03d}" for number in range(1, 9)]
 SEES = clip.InputSpec(frames=8, short_side=36, crop=32)
@@ -115,8 +115,8 @@ def test_keras_with_any_number_of_threads_brings_the_epochs_in_order(data, worke
     some = generator(data, augmentation=shake, seed=1, workers=workers)
     start = training.EpochStart(some)
     recorder.fit(some, initial_epoch=5, epochs=7, shuffle=False, verbose=0, callbacks=[start])
-    expected = [batch for epoch in (5, 6) for batch in batches(generator(data, augmentation=shake, seed=1, epoch=epoch))]
-    assert equal(recorder.seen, expected)
+    alone = [generator(data, augmentation=shake, seed=1, epoch=epoch) for epoch in (5, 6)]
+    assert equal(recorder.seen, [batch for each in alone for batch in batches(each)])
 
 
 @pytest.mark.parametrize("still", ["keep", "subtract"])
@@ -129,14 +129,19 @@ def test_a_file_an_archive_and_training_show_a_network_the_same(data, still, mon
     streams = [bundle.Stream(name, name, "i3d", {}, {}) for name in ("rgb", "flow")]
     someone = recogniser.Recogniser(bundle.Bundle(data.folder, spec, data.classes, streams, "mean", {}), {})
     reached = {}
-    monkeypatch.setattr(someone, "logits", lambda stream, batch: reached.update({stream.name: batch}) or np.zeros((1, 8)))
+
+    def logits(stream, batch):
+        reached[stream.name] = batch
+        return np.zeros((1, 8))
+
+    monkeypatch.setattr(someone, "logits", logits)
     for item in data.split("test")[:2]:
         someone.answer(*frame.read_video(item.video(data.folder)))
         for name in ("rgb", "flow"):
             batch = ClipGenerator(data, [item], spec, name, LABELS)[0][0]
             assert reached[name].dtype == batch.dtype
             np.testing.assert_array_equal(reached[name], batch)
-            archive = clip.read_archive(item.archive(data.folder, getattr(spec.stored, f"{name.replace('rgb', 'frame')}_store")))
+            archive = clip.read_archive(item.archive(data.folder, store_of(spec.stored, name)))
             stream = next(stream for stream in streams if stream.name == name)
             np.testing.assert_array_equal(someone.input(stream, archive.images), batch)
 

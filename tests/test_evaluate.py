@@ -78,7 +78,8 @@ def test_probabilities_are_those_of_the_networks(demo, evaluated, recogniser):
         expected.append((expected[0] + expected[1]) / 2)
         for row, probabilities in zip(rows[place : place + 3], expected, strict=True):
             assert (row["label"], row["signer"]) == (item.label, item.signer) != ("", "")
-            np.testing.assert_allclose([float(row[f"p_{label}"]) for label in recogniser.labels], probabilities, atol=1e-5)
+            written = [float(row[f"p_{label}"]) for label in recogniser.labels]
+            np.testing.assert_allclose(written, probabilities, atol=1e-5)
 
 
 def test_metrics_are_those_of_the_table(evaluated):

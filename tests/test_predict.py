@@ -4,13 +4,14 @@ import json
 import shutil
 
 import pytest
+import tiny
 
 import command
 import dataset
 import evaluate
+import frame
 import livedemo
 import predict
-import tiny
 
 
 @pytest.fixture
@@ -70,18 +71,12 @@ def test_the_archive_and_the_file_give_the_same_probabilities(demo, copied, load
 
 
 def test_the_live_demo_gives_the_same_answer(clips, copied, loaded, capsys):
-    (answer,) = [loaded.answer(*tiny_read(clips[0]))]
+    answer = loaded.answer(*frame.read_video(clips[0]))
     assert livedemo.main(["--model", str(copied), "--no-window", "--video", str(clips[0]), "--seconds", "30"]) == 0
     lines = capsys.readouterr().out.splitlines()
     for place, (label, part) in enumerate(answer.ranked[:3], 1):
         (line,) = [line for line in lines if line.startswith(f"{place}  ")]
         assert loaded.name(label) in line and line.endswith(f"{part:.1%}")
-
-
-def tiny_read(path):
-    import frame
-
-    return frame.read_video(path)
 
 
 def test_the_script_itself(clips, model, tmp_path):

@@ -45,7 +45,8 @@ def train(folder, data=None, valid=None, phases=PHASES, patience=9) -> keras.Mod
 
 
 def rows(folder) -> list[tuple]:
-    return [(row["phase"], int(row["epoch"]), float(row["learning_rate"])) for row in training.Log(folder / "log.csv").rows]
+    log = training.Log(folder / "log.csv")
+    return [(row["phase"], int(row["epoch"]), float(row["learning_rate"])) for row in log.rows]
 
 
 @pytest.fixture(scope="module")
