@@ -23,7 +23,7 @@ $(READY): requirements.txt
 DATA := data_set/demo
 MODEL := model/demo
 SEED ?= 0
-INPUT := --frames 16 --short-side 54 --crop 48 --still subtract
+INPUT := --frames 8 --short-side 54 --crop 48 --still subtract
 RECIPE := --weights none --batch 8 --seed $(SEED)
 
 demo: demo-model
@@ -37,13 +37,13 @@ demo: demo-model
 	@echo "    $(RUN) livedemo.py --model $(MODEL) --video $$(ls $(DATA)/video/test/*/*.avi | tail -n 1)"
 
 demo-model: demo-data
-	$(RUN) train_i3d.py --data $(DATA) --output $(MODEL) --stream flow $(INPUT) $(RECIPE) --epochs 10
-	$(RUN) train_i3d.py --data $(DATA) --output $(MODEL) --stream rgb $(INPUT) $(RECIPE) --epochs 14
+	$(RUN) train_i3d.py --data $(DATA) --output $(MODEL) --stream flow $(INPUT) $(RECIPE) --epochs 9
+	$(RUN) train_i3d.py --data $(DATA) --output $(MODEL) --stream rgb $(INPUT) $(RECIPE) --epochs 12
 
 demo-data: install
 	$(RUN) prepare_demo.py --output $(DATA)/_download
 	$(RUN) prepare_chalearn.py --download $(DATA)/_download --output $(DATA)
-	$(RUN) frame.py --data $(DATA) --short-side 120
+	$(RUN) frame.py --data $(DATA) --short-side 96
 	$(RUN) opticalflow.py --data $(DATA)
 
 test: install

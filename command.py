@@ -159,6 +159,8 @@ def parallel(function: Callable, items: Iterable[tuple[str, object]], workers: i
     import joblib
 
     items, outcome = list(items), Outcome()
+    if not items:
+        return outcome
     jobs = (joblib.delayed(_guarded)(function, name, item) for name, item in items)
     with progress() as bar:
         task = bar.add_task(title, total=len(items))

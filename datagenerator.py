@@ -17,6 +17,9 @@ import dataset
 from command import Problem
 
 
+MEMORY = 1 << 30  # bytes of decoded pictures that a generator keeps: a small data set is decoded once, not every epoch
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """shift: largest move of the crop along x and along y, as a share of the crop; brightness: factor 1 +- this."""
@@ -58,6 +61,7 @@ class ClipGenerator(keras.utils.PyDataset):
         self.targets = np.array([index.get(item.label, -1) for item in clips], np.int32)
         self.bound = spec.stored.flow.bound if modality == "flow" else None
         self._store = store_of(spec.stored, modality)
+        self._kept, self._room = {}, MEMORY
 
     def __len__(self) -> int:
         return -(-len(self.clips) // self.batch)
@@ -84,8 +88,18 @@ class ClipGenerator(keras.utils.PyDataset):
             return np.arange(len(self.clips))
         return np.random.default_rng([self.seed, self.epoch]).permutation(len(self.clips))
 
+    def _images(self, position: int) -> np.ndarray:
+        """The stored pictures that the network will see; kept in memory as long as there is room for them."""
+        images = self._kept.get(position)
+        if images is None:
+            images = clip.read_archive(self.path(self.clips[position]), self.spec.input.pick).images
+            if self._room >= images.nbytes:
+                self._room -= images.nbytes
+                self._kept[position] = images
+        return images
+
     def _clip(self, position: int) -> np.ndarray:
-        images = clip.read_archive(self.path(self.clips[position]), self.spec.input.pick).images
+        images = self._images(int(position))
         if self.augmentation is None:
             return clip.network_input(images, self.spec.input, self.bound)
         rng = np.random.default_rng([self.seed, self.epoch, int(position)])
