@@ -23,7 +23,7 @@ $(READY): requirements.txt
 DATA := data_set/demo
 MODEL := model/demo
 SEED ?= 0
-INPUT := --frames 8 --short-side 54 --crop 48 --still subtract
+INPUT := --frames 12 --short-side 54 --crop 48 --still subtract
 RECIPE := --weights none --batch 8 --seed $(SEED)
 
 demo: demo-model
@@ -36,9 +36,10 @@ demo: demo-model
 	@echo "    $(RUN) livedemo.py --model $(MODEL)"
 	@echo "    $(RUN) livedemo.py --model $(MODEL) --video $$(ls $(DATA)/video/test/*/*.avi | tail -n 1)"
 
+# Both streams at once, each on a core of its own: on two cores that takes two thirds of the time.
+TRAIN := TF_NUM_INTRAOP_THREADS=1 $(RUN) train_i3d.py --data $(DATA) --output $(MODEL) $(INPUT) $(RECIPE)
 demo-model: demo-data
-	$(RUN) train_i3d.py --data $(DATA) --output $(MODEL) --stream flow $(INPUT) $(RECIPE) --epochs 9
-	$(RUN) train_i3d.py --data $(DATA) --output $(MODEL) --stream rgb $(INPUT) $(RECIPE) --epochs 12
+	$(TRAIN) --stream flow --epochs 10 & flow=$$!; $(TRAIN) --stream rgb --epochs 13 && wait $$flow
 
 demo-data: install
 	$(RUN) prepare_demo.py --output $(DATA)/_download

@@ -84,14 +84,15 @@ def describe(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Hold `folder` (made if missing) for this run alone; raises Problem where another run has it."""
+def lock(folder: Path, part: str = "", wait: bool = False) -> Iterator[None]:
+    """Hold `folder` (made if missing), or a named part of it, for this run alone; where another run has it, raise
+    Problem, or wait for it."""
     import filelock
 
     folder.mkdir(parents=True, exist_ok=True)
-    held = filelock.FileLock(folder / ".lock")
+    held = filelock.FileLock(folder / (f".lock-{part}" if part else ".lock"))
     try:
-        held.acquire(timeout=0)
+        held.acquire(timeout=-1 if wait else 0)
     except filelock.Timeout:
         raise Problem(f"{folder}: another run is writing there; wait for it or choose another output") from None
     try:
@@ -113,9 +114,9 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete the temporary files that a killed run left below `folder`; hold its lock."""
-    for path in folder.rglob(".*.part*"):
+def remove_leftovers(folder: Path, part: str = "") -> None:
+    """Delete the temporary files, of names that begin with `part`, that a killed run left below; hold its lock."""
+    for path in folder.rglob(f".{part}*.part*"):
         path.unlink(missing_ok=True)
 
 

@@ -16,7 +16,6 @@ import clip
 import dataset
 from command import Problem
 
-
 MEMORY = 1 << 30  # bytes of decoded pictures that a generator keeps: a small data set is decoded once, not every epoch
 
 

@@ -35,26 +35,29 @@ class Phase:
 
 
 class Log:
-    """log.csv of a run: the rows of all its streams, in the order they were trained."""
+    """log.csv of a run: the rows of all its streams. Two streams may be trained, and write to it, at once."""
 
     def __init__(self, path: Path):
         self.path = path
-        self.rows = dataset.read_table(path, HEADER) if path.exists() else []
+
+    @property
+    def rows(self) -> list[dict]:
+        return dataset.read_table(self.path, HEADER) if self.path.exists() else []
 
     def of(self, stream: str) -> list[dict]:
         return [row for row in self.rows if row["stream"] == stream]
 
     def cut(self, stream: str, epochs: int) -> None:
         """Forget what was logged of `stream` after that many epochs: the checkpoint does not have it."""
-        self.rows = [row for row in self.rows if row["stream"] != stream or int(row["epoch"]) <= epochs]
-        self._write()
+        with command.lock(self.path.parent, "log", wait=True):
+            self._write([row for row in self.rows if row["stream"] != stream or int(row["epoch"]) <= epochs])
 
     def add(self, row: dict) -> None:
-        self.rows.append({name: str(row[name]) for name in HEADER})
-        self._write()
+        with command.lock(self.path.parent, "log", wait=True):
+            self._write([*self.rows, {name: str(row[name]) for name in HEADER}])
 
-    def _write(self) -> None:
-        dataset.write_table(self.path, self.rows, HEADER)
+    def _write(self, rows: list[dict]) -> None:
+        dataset.write_table(self.path, rows, HEADER)
 
 
 @dataclass

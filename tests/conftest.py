@@ -54,7 +54,7 @@ def without_graphs(eager: bool = True):
 @pytest.fixture
 def copied(model, tmp_path) -> Path:
     """A bundle of one's own; its files are to be replaced, not written into (they are hard links)."""
-    target, left_out = tmp_path / "model", shutil.ignore_patterns("checkpoint", "events", ".lock")
+    target, left_out = tmp_path / "model", shutil.ignore_patterns("checkpoint", "events", ".lock*")
     shutil.copytree(model, target, copy_function=os.link, ignore=left_out)
     return target
 

@@ -94,6 +94,12 @@ def test_lock(tmp_path):
         pass
 
 
+def test_parts_of_a_folder_are_locked_apart(tmp_path):
+    with command.lock(tmp_path, "rgb"), command.lock(tmp_path, "flow"), command.lock(tmp_path):
+        with pytest.raises(Problem, match="another run"), command.lock(tmp_path, "rgb"):
+            pass
+
+
 def test_lock_of_another_process(tmp_path):
     code = "import command, pathlib, time\nwith command.lock(pathlib.Path('out')):\n    print('held', flush=True)\n"
     code += "    time.sleep(60)"

@@ -1,5 +1,7 @@
 """Phases, log, checkpoints, early stopping and resuming, on a network that trains in a second."""
 
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -146,3 +148,19 @@ def test_a_damaged_state_is_a_problem(tmp_path):
     (tmp_path / "checkpoint" / "rgb.json").write_text('{"epoch": 3, "wei')
     with pytest.raises(Problem, match="damaged; delete"):
         train(tmp_path)
+
+
+def test_two_streams_may_write_to_one_log_at_once(tmp_path):
+    def write(stream):
+        log = training.Log(tmp_path / "log.csv")
+        for epoch in range(1, 16):
+            log.add({**dict.fromkeys(training.HEADER, "0"), "stream": stream, "epoch": epoch})
+
+    threads = [threading.Thread(target=write, args=(stream,)) for stream in ("rgb", "flow")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for stream in ("rgb", "flow"):
+        epochs = [int(row["epoch"]) for row in training.Log(tmp_path / "log.csv").of(stream)]
+        assert epochs == list(range(1, 16))
