@@ -162,57 +162,70 @@ def print_table(metrics: dict, folder: Path) -> None:
     console.Console().print(shown)
 
 
-def print_baselines(data: dataset.Dataset, store: str, clips: list[dataset.Clip], split: str, workers: int) -> dict:
+def print_baselines(data: dataset.Dataset, store: str, split: str, workers: int) -> None:
     """What nearest class means reach without seeing any movement in order; near chance where the data gives nothing
     away, far above it where place, clothes or the amount of motion betray the sign."""
     import baseline
 
-    found = baseline.nearest_class_mean(data, store, data.split("train", labelled=True), clips, workers)
+    train, clips = data.split("train", labelled=True), data.split(split, labelled=True)
+    if not train or not clips:
+        return
+    found = baseline.nearest_class_mean(data, store, train, clips, workers)
     chance = 1 / len({item.label for item in clips})
     print(f"nearest class mean on {split}: average frame {found['frame']:.1%}, "
           f"average absolute frame difference {found['difference']:.1%} (chance {chance:.1%})")
-    return found
 
 
-def evaluate(folder: Path, data: dataset.Dataset, split: str, batch: int, workers: int, baselines: bool) -> int:
-    """Evaluate one split, write every file and print the table; returns the exit code."""
-    clips = data.split(split)
-    if not clips:
-        raise Problem(f"{data.folder}/clips.csv: no clip in the split {split}")
+def evaluate(folder: Path, data: dataset.Dataset, splits: list[str], batch: int, workers: int, baselines: bool) -> int:
+    """Evaluate some splits, write every file and print the table; returns the exit code."""
+    empty = [split for split in splits if not data.split(split)]
+    if empty:
+        raise Problem(f"{data.folder}/clips.csv: no clip in the split {empty[0]}")
     import bundle
 
     bundle.load_keras()
     from recogniser import Recogniser, check_store
 
     recogniser = Recogniser.load(folder)
-    unknown = {item.label for item in clips if item.label} - set(recogniser.labels)
+    unknown = {item.label for item in data.split(*splits) if item.label} - set(recogniser.labels)
     if unknown:
         raise Problem(f"{data.folder}: label {min(unknown)} is not among the classes of {folder}; "
                       "evaluate on data with the model's own class table")
     check_store(recogniser.bundle, data)
-    predictions, failed = predict(recogniser, data, clips, batch, workers)
+    outcome, metrics = command.Outcome(), {}
+    for split in splits:
+        predictions, failed = predict(recogniser, data, data.split(split), batch, workers)
+        outcome.done += predictions.clips
+        outcome.failed += failed
+        metrics = write_results(recogniser, data, split, predictions) or metrics
+    if metrics:
+        print_table(metrics, folder)
+    if baselines:
+        for split in splits:
+            print_baselines(data, recogniser.bundle.spec.stored.frame_store, split, workers)
+    print(f"predictions, confusion matrices and report.png -> {folder}")
+    return outcome.summary()
+
+
+def write_results(recogniser, data: dataset.Dataset, split: str, predictions: Predictions) -> dict | None:
+    """Write all files of one split; returns the metrics of every split so far, or None where nothing was scored."""
+    folder = recogniser.bundle.folder
     write_predictions(folder / f"predictions-{split}.csv", predictions)
-    outcome = command.Outcome(predictions.clips, failed)
     if not predictions.scored.any():
         print(f"{len(predictions.clips)} clips predicted, none scored: {split} has no labels")
-        return outcome.summary()
+        return None
     import plot
 
     write_confusion(folder, split, predictions, [row.name for row in recogniser.classes])
-    metrics = update_metrics(folder, split, predictions)
     plot.report(folder / "report.png", recogniser, data, predictions, split)
-    print_table(metrics, folder)
-    if baselines:
-        print_baselines(data, recogniser.bundle.spec.stored.frame_store, [c for c in clips if c.label], split, workers)
-    print(f"predictions, confusion matrices and report.png -> {folder}")
-    return outcome.summary()
+    return update_metrics(folder, split, predictions)
 
 
 def main(argv=None) -> int:
     flags = command.parser(__doc__)
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
-    flags.add_argument("--split", choices=dataset.SPLITS, default="valid", help="which clips")
+    flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=["valid"], help="which clips")
     flags.add_argument("--batch", type=int, default=4, metavar="N", help="clips a step; results do not depend on it")
     flags.add_argument("--baselines", action="store_true", help="also what nearest class means reach on this split")
     flags.add_argument("--workers", type=int, default=2, metavar="N", help="threads that load clips")
