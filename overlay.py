@@ -173,7 +173,7 @@ def draw_answer(canvas: Image, result: Shown, unit: float, box) -> None:
     y = top + height - 32 * unit
     each = [f"{STREAM_NAMES.get(key, key)}: {name} {part * 100:.0f} %" for key, (name, part) in result.streams.items()]
     paint.text(canvas, paint.fitted("   ".join(each), 13 * unit, REGULAR, width), left, y, 13 * unit)
-    steps = "   ".join(f"{key} {seconds:.2f} s" for key, seconds in result.seconds.items())
+    steps = ",  ".join(f"{key} {seconds:.2f}" for key, seconds in result.seconds.items())
     line = f"answer after {result.latency:.2f} s" + (f"   ({steps})" if steps else "")
     rate = f"{result.rate:.0f} frames/s" if result.rate else ""
     paint.text(canvas, rate, left + width, y + 20 * unit, 13 * unit, AMBER if result.rate < FEW else DIM, align="right")

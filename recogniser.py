@@ -110,7 +110,7 @@ class Recogniser:
         for stream in self.bundle.streams:
             started = time.perf_counter()
             probabilities[stream.name] = softmax(self.logits(stream, self.input(stream, images[stream.modality])))[0]
-            seconds[f"{stream.name} network"] = time.perf_counter() - started
+            seconds[f"{stream.name} net"] = time.perf_counter() - started
         ranked = {name: self.rank(row) for name, row in probabilities.items()}
         return Answer(self.rank(fuse(probabilities)), ranked, seconds, images["rgb"], flow)
 

@@ -34,7 +34,7 @@ def test_a_line_of_json_a_clip(clips, copied, loaded, capsys):
         assert found["top"][0] == [found["label"], found["probability"]] and len(found["top"]) == 3
         assert set(found["streams"]) == {"rgb", "flow"} and all(len(top) == 3 for top in found["streams"].values())
         assert all(label in loaded.labels and 0 <= part <= 1 for label, part in found["top"])
-        assert set(found["seconds"]) == {"frames", "flow", "rgb network", "flow network"}
+        assert set(found["seconds"]) == {"frames", "flow", "rgb net", "flow net"}
 
 
 def test_text_for_people_names_the_signs(clips, copied, loaded, capsys):

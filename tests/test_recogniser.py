@@ -35,7 +35,7 @@ def test_all_classes_best_first_and_the_mean_of_both_streams(recogniser, video):
     assert rgb != flow
     assert dict(answer.ranked) == pytest.approx({label: (rgb[label] + flow[label]) / 2 for label in rgb})
     assert recogniser.predict(*video) == answer.ranked
-    assert set(answer.seconds) == {"frames", "flow", "rgb network", "flow network"}
+    assert set(answer.seconds) == {"frames", "flow", "rgb net", "flow net"}
     assert answer.frames.shape == (40, 64, 85, 3) and answer.flow.shape == (40, 64, 85, 2)
 
 
