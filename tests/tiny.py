@@ -74,7 +74,7 @@ def times(store: Path) -> dict[str, int]:
 
 def python(*argv: str | Path, **environment: str) -> subprocess.CompletedProcess:
     line = [sys.executable, *map(str, argv)]
-    return subprocess.run(line, capture_output=True, text=True, env={**os.environ, **environment}, timeout=120)
+    return subprocess.run(line, capture_output=True, text=True, env={**os.environ, **environment}, timeout=300)
 
 
 def script(name: str, *argv: str | Path, **environment: str) -> subprocess.CompletedProcess:
@@ -109,5 +109,5 @@ def kill_script(moment: str, name: str, *argv: str | Path) -> None:
     """Start a script of the repository and kill it in the middle; it works in one process, as `--workers 1`."""
     owner, function = KILL[moment].rsplit(".", 1)
     line = [sys.executable, "-c", KILLED, owner, function, str(REPOSITORY / name), *map(str, argv), "--workers", "1"]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=300)
     assert done.returncode == -signal.SIGKILL, done.stderr
