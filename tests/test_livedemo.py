@@ -275,7 +275,12 @@ def window(display: str, *flags):
     """The demo in its window on `display`: the process, and a function that has xdotool do something."""
     environment = {**os.environ, "DISPLAY": display}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", RUN, *flags], env=environment, **pipes) as process:
+
+    def heed_ctrl_c():  # started in the background by a shell, the tests and all below them would ignore it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    line = [sys.executable, "-c", RUN, *flags]
+    with subprocess.Popen(line, env=environment, preexec_fn=heed_ctrl_c, **pipes) as process:
         try:
             search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "sign recogniser"]
             found = subprocess.run(search, env=environment, capture_output=True, text=True, timeout=60, check=True)
