@@ -203,7 +203,7 @@ def evaluate(folder: Path, data: dataset.Dataset, splits: list[str], batch: int,
     if baselines:
         for split in splits:
             print_baselines(data, recogniser.bundle.spec.stored.frame_store, split, workers)
-    print(f"predictions, confusion matrices and report.png -> {folder}")
+    print(f"{'predictions, confusion matrices and report.png' if metrics else 'predictions'} -> {folder}")
     return outcome.summary()
 
 

@@ -203,6 +203,7 @@ def main(argv=None) -> int:
         run = check_run(args, spec)
         trained = [train_stream(args, data, spec, stream, generators[stream]) for stream in streams_of(args)]
         with command.lock(args.output, wait=True):
+            command.remove_leftovers(args.output, "bundle.")
             write_bundle(args, data, spec, run, trained)
     return command.DONE
 

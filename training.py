@@ -50,6 +50,7 @@ class Log:
     def cut(self, stream: str, epochs: int) -> None:
         """Forget what was logged of `stream` after that many epochs: the checkpoint does not have it."""
         with command.lock(self.path.parent, "log", wait=True):
+            command.remove_leftovers(self.path.parent, "log.")
             self._write([row for row in self.rows if row["stream"] != stream or int(row["epoch"]) <= epochs])
 
     def add(self, row: dict) -> None:
