@@ -54,6 +54,8 @@ def parse(argv=None):
     group.add_argument("--patience", type=int, default=5, metavar="N", help="epochs without a lower validation loss")
     group.add_argument("--learning-rate", type=float, default=1e-3, help="of the top, and of a random start")
     group.add_argument("--batch", type=int, default=4, metavar="N", help="clips a step")
+    group.add_argument("--ema", type=float, default=0.0, metavar="DECAY",
+                       help="validate and keep a running mean of the weights; 0.98: about the last 50 steps")
     group.add_argument("--dropout", type=float, default=0.5, help="share of the pooled features dropped")
     group.add_argument("--shift", type=float, default=0.1, help="largest shift along x and y, as a share of the crop")
     group.add_argument("--brightness", type=float, default=0.2, help="RGB values times 1 +- this")
@@ -134,7 +136,8 @@ def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str, 
     model = model_i3d.build_i3d(**arguments)
     if not scratch:
         model_i3d.load_kinetics_checkpoint(model, checkpoint_of(args.weights, stream))
-    training.fit(model, generators["train"], generators["valid"], phases_of(args), args.output, stream, args.patience)
+    training.fit(model, generators["train"], generators["valid"], phases_of(args), args.output, stream, args.patience,
+                 args.ema)  # fmt: skip
     weights = f"{stream}.weights.h5"
     if not (args.output / weights).exists():
         raise Problem(f"{args.output / 'log.csv'}: the validation loss was never a number; lower --learning-rate")

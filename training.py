@@ -4,6 +4,7 @@
     model/<run>/<stream>.weights.h5          of the best epoch, by validation loss
     model/<run>/checkpoint/<stream>.json     the last epoch that is whole, and the name of its state
     model/<run>/checkpoint/<stream>-0007.weights.h5   that state: weights and optimiser
+    model/<run>/checkpoint/<stream>-0007.average.weights.h5   with weight averaging: the average
     model/<run>/events/<stream>/             for TensorBoard
 
 A checkpoint is written whole and then named, so a kill at any moment loses at most the epoch in hand.
@@ -90,12 +91,60 @@ def save_weights(model: keras.Model, path: Path) -> None:
         bare.save_weights(temporary)
 
 
+class Average(keras.callbacks.Callback):
+    """Weight averaging: what is validated and kept is a running mean of the weights over the last steps, batch
+    normalisation's statistics included (Polyak & Juditsky 1992). The training itself goes on with its own weights.
+
+    decay: share of the mean that stays at a step: 0.98 averages about the last 50. The first n steps of a phase keep
+    (1 + n) / (10 + n) of it where that is less, so that the start is soon forgotten.
+    """
+
+    def __init__(self, decay: float, model: keras.Model):
+        super().__init__()
+        self.decay, self.variables = decay, model.weights
+        self.values = [keras.ops.copy(variable.value) for variable in self.variables]
+
+    def on_train_batch_end(self, batch, logs=None):
+        steps = int(self.model.optimizer.iterations)
+        self._move(1 - min(self.decay, (1 + steps) / (10 + steps)))
+
+    def on_test_begin(self, logs=None):
+        self.swap()
+
+    def on_test_end(self, logs=None):
+        self.swap()
+
+    def _move(self, share: float) -> None:
+        for position, variable in enumerate(self.variables):
+            value = self.values[position]
+            if "float" in str(value.dtype):
+                self.values[position] = value + (variable.value - value) * share
+
+    def swap(self) -> None:
+        """Exchange the model's weights and their average."""
+        for position, variable in enumerate(self.variables):
+            current = keras.ops.copy(variable.value)
+            variable.assign(self.values[position])
+            self.values[position] = current
+
+    def save(self, path: Path) -> None:
+        self.swap()
+        save_weights(self.model, path)
+        self.swap()
+
+    def load(self, path: Path) -> None:
+        """Take the average from `path`; the model keeps its own weights."""
+        self.swap()
+        keras.Model(self.model.inputs, self.model.outputs).load_weights(path)
+        self.swap()
+
+
 class Keeper(keras.callbacks.Callback):
     """After each epoch: the best weights, a row of the log, a checkpoint; in this order, which resuming relies on."""
 
-    def __init__(self, folder: Path, stream: str, phase: Phase, log: Log):
+    def __init__(self, folder: Path, stream: str, phase: Phase, log: Log, average: Average | None):
         super().__init__()
-        self.folder, self.stream, self.phase, self.log = folder, stream, phase, log
+        self.folder, self.stream, self.phase, self.log, self.average = folder, stream, phase, log, average
         self.state_path = folder / "checkpoint" / f"{stream}.json"
         self.best = min((float(row["val_loss"]) for row in log.of(stream)), default=float("inf"))
 
@@ -106,7 +155,8 @@ class Keeper(keras.callbacks.Callback):
         seconds = time.perf_counter() - self.started
         if logs["val_loss"] < self.best:
             self.best = logs["val_loss"]
-            save_weights(self.model, self.folder / f"{self.stream}.weights.h5")
+            path = self.folder / f"{self.stream}.weights.h5"
+            self.average.save(path) if self.average else save_weights(self.model, path)
         row = {name: f"{logs[name]:.6g}" for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
         rate = float(self.model.optimizer.learning_rate)
         self.log.add({"stream": self.stream, "phase": self.phase.name, "epoch": epoch + 1,
@@ -118,10 +168,17 @@ class Keeper(keras.callbacks.Callback):
         name = f"{self.stream}-{epoch:04d}.weights.h5"
         with command.atomic(folder / name) as temporary:
             self.model.save_weights(temporary)
+        if self.average:
+            self.average.save(average_beside(folder / name))
         State(epoch, name).save(self.state_path)
         for old in folder.glob(f"{self.stream}-*.weights.h5"):
-            if old.name != name:
+            if old not in (folder / name, average_beside(folder / name)):
                 old.unlink()
+
+
+def average_beside(weights: Path) -> Path:
+    """Where the average lies that belongs to a checkpoint's weights."""
+    return weights.with_name(weights.name.replace(".weights.h5", ".average.weights.h5"))
 
 
 class EpochStart(keras.callbacks.Callback):
@@ -135,7 +192,7 @@ class EpochStart(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.train.epoch = epoch
         for layer in self.model.layers:
-            if isinstance(layer, keras.layers.Dropout):
+            if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
                 layer.seed_generator.state.assign([self.train.seed, epoch << 16])  # each step adds one
 
 
@@ -196,8 +253,11 @@ def _has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def _callbacks(folder: Path, stream: str, phase: Phase, log: Log, earlier: list, last: int, patience: int) -> list:
-    callbacks = [Report(stream, phase, last), Keeper(folder, stream, phase, log)]
+def _callbacks(
+    folder: Path, stream: str, phase: Phase, log: Log, earlier: list, last: int, patience: int, average: Average | None
+) -> list:
+    callbacks = [average] if average else []
+    callbacks += [Report(stream, phase, last), Keeper(folder, stream, phase, log, average)]
     if not phase.top_only:
         callbacks.append(EarlyStopping(patience, earlier))
     if importlib.util.find_spec("tensorflow"):
@@ -205,12 +265,26 @@ def _callbacks(folder: Path, stream: str, phase: Phase, log: Log, earlier: list,
     return callbacks
 
 
-def fit(model: keras.Model, train, valid, phases: list[Phase], folder: Path, stream: str, patience: int) -> None:
+def _average(model: keras.Model, ema: float, saved: Path | None) -> Average | None:
+    """Weight averaging with that decay, from the model's weights or from where an earlier run left it."""
+    if not ema:
+        return None
+    average = Average(ema, model)
+    average.set_model(model)
+    if saved:
+        average.load(average_beside(saved))
+    return average
+
+
+def fit(
+    model: keras.Model, train, valid, phases: list[Phase], folder: Path, stream: str, patience: int, ema: float = 0.0
+) -> None:
     """Train one stream through its phases, from where its checkpoint stands.
 
     Args:
         train, valid: a ClipGenerator each; `train.epoch` is set at the start of each epoch.
         patience: epochs without a lower validation loss after which the last phase ends.
+        ema: decay of the average of the weights that is validated and kept; 0 keeps the weights themselves.
     """
     state_path, log = folder / "checkpoint" / f"{stream}.json", Log(folder / "log.csv")
     state = State.load(state_path)
@@ -229,10 +303,13 @@ def fit(model: keras.Model, train, valid, phases: list[Phase], folder: Path, str
             if state.weights and done == first:  # between two phases: the optimiser starts anew
                 model.load_weights(state_path.parent / state.weights)
             _compile(model, phase)
-            if state.weights and done > first:
+            saved = state_path.parent / state.weights if state.weights and done > first else None
+            if saved:
                 model.optimizer.build(model.trainable_variables)
-                model.load_weights(state_path.parent / state.weights)
-            callbacks = [EpochStart(train), *_callbacks(folder, stream, phase, log, earlier, last, patience)]
+                model.load_weights(saved)
+            average = _average(model, ema, saved)
+            callbacks = _callbacks(folder, stream, phase, log, earlier, last, patience, average)
+            callbacks.insert(0, EpochStart(train))
             model.fit(train, validation_data=valid, initial_epoch=done, epochs=last, shuffle=False, verbose=0,
                       callbacks=callbacks)  # fmt: skip
             state = State.load(state_path)

@@ -31,18 +31,18 @@ class Data(keras.utils.PyDataset):
         return x, 1 - y if self.flip else y
 
 
-def build() -> keras.Model:
+def build(dropout: float = 0.5) -> keras.Model:
     keras.backend.clear_session()
     keras.utils.set_random_seed(0)
     x = inputs = keras.Input((6,))
     x = keras.layers.BatchNormalization(name="norm")(keras.layers.Dense(8, name="dense")(x))
-    x = keras.layers.Dropout(0.5, name="drop")(keras.layers.ReLU()(x))
+    x = keras.layers.Dropout(dropout, name="drop")(keras.layers.ReLU()(x))
     return keras.Model(inputs, keras.layers.Dense(2, name="Logits_dense")(x))
 
 
-def train(folder, data=None, valid=None, phases=PHASES, patience=9) -> keras.Model:
+def train(folder, data=None, valid=None, phases=PHASES, patience=9, ema=0.0) -> keras.Model:
     model = build()
-    training.fit(model, data or Data(), valid or Data(moves=False), phases, folder, "rgb", patience)
+    training.fit(model, data or Data(), valid or Data(moves=False), phases, folder, "rgb", patience, ema)
     return model
 
 
@@ -112,6 +112,53 @@ def test_a_row_without_its_checkpoint_is_written_again(unbroken, tmp_path):
     assert [int(row["epoch"]) for row in log.of("rgb")] == [1, 2, 3, 4, 5, 6]
     assert len(log.of("flow")) == 1
     assert [row["loss"] for row in log.of("rgb")] == [row["loss"] for row in training.Log(unbroken[0] / "log.csv").rows]
+
+
+def test_a_network_without_dropout(tmp_path):
+    training.fit(build(dropout=0), Data(), Data(moves=False), PHASES[:1], tmp_path, "rgb", patience=1)
+    assert len(rows(tmp_path)) == 1
+
+
+class Weights(keras.callbacks.Callback):
+    """Every step's weights, as a reference for their average."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps = [*getattr(self, "steps", []), self.model.get_weights()]
+
+
+def test_the_average_is_that_of_the_steps():
+    model = build()
+    average, weights = training.Average(0.5, model), Weights()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    expected = model.get_weights()
+    model.fit(Data(), epochs=3, shuffle=False, verbose=0, callbacks=[weights, average])
+    for step, values in enumerate(weights.steps, 1):
+        keep = min(0.5, (1 + step) / (10 + step))
+        expected = [keep * mean + (1 - keep) * value for mean, value in zip(expected, values, strict=True)]
+    average.swap()
+    for variable, mean, last in zip(model.weights, expected, weights.steps[-1], strict=True):
+        if variable.dtype == "float32":
+            np.testing.assert_allclose(variable.numpy(), mean, rtol=1e-4, atol=1e-6)
+            assert not np.allclose(variable.numpy(), last, rtol=1e-4, atol=1e-6)
+
+
+def test_averaged_training_goes_on_to_the_weights_of_an_unbroken_one(tmp_path):
+    train(tmp_path / "whole", ema=0.9)
+    with pytest.raises(Exception, match="power cut"):
+        train(tmp_path / "stopped", Data(stop_at=3), ema=0.9)
+    train(tmp_path / "stopped", ema=0.9)
+    kept = []
+    for name in ("whole", "stopped"):
+        model = build()
+        model.load_weights(tmp_path / name / "rgb.weights.h5")
+        kept.append(model.get_weights())
+    for one, other in zip(*kept, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    names = sorted(path.name for path in (tmp_path / "whole" / "checkpoint").glob("*.h5"))
+    assert names == ["rgb-0006.average.weights.h5", "rgb-0006.weights.h5"]
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    best = min(float(row["val_loss"]) for row in training.Log(tmp_path / "whole" / "log.csv").rows)
+    assert model.evaluate(Data(moves=False), verbose=0) == pytest.approx(best, abs=1e-5)
 
 
 def test_training_again_when_finished_does_nothing(unbroken, capsys):
