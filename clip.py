@@ -39,12 +39,12 @@ class FlowSpec:
     method: str
     parameters: dict = field(default_factory=dict)
     bound: float = 20.0
-    between: str = "kept"  # frames: those kept, or "video": each kept one and the video's frame before it
+    flow_from: str = "frames"  # from kept frame to kept frame; or "video": from the video's frame before each kept one
     quality: int = 95
 
     @property
     def name(self) -> str:
-        extra = f"-b{self.bound:g}" * (self.bound != 20) + "-video" * (self.between == "video")
+        extra = f"-b{self.bound:g}" * (self.bound != 20) + "-video" * (self.flow_from == "video")
         return self.method + extra + f"-q{self.quality}" * (self.quality != 95)
 
 

@@ -58,7 +58,8 @@ def tvl1(previous: np.ndarray, current: np.ndarray, preset: str | dict = "fast")
     """
     check_pair(previous, current)
     parameters = PRESETS[preset] if isinstance(preset, str) else preset
-    return solver.solve(solver.pyramid(previous, parameters), solver.pyramid(current, parameters), parameters)
+    pyramids = (solver.pyramid(image, parameters) for image in (previous, current))
+    return solver.Solver(parameters).solve(*pyramids)
 
 
 class FlowStream:
@@ -72,6 +73,7 @@ class FlowStream:
         self._dis = None
         if self._family == "dis":
             self._dis = cv2.DISOpticalFlow.create(self.parameters["preset"])
+        self._solver = solver.Solver(self.parameters)
         self._previous = None
 
     def push(self, frame: np.ndarray) -> np.ndarray | None:
@@ -87,7 +89,7 @@ class FlowStream:
             return None
         check_pair(previous[0], image)
         if self._family == "tvl1":
-            return solver.solve(previous[1], current, self.parameters)
+            return self._solver.solve(previous[1], current)
         if self._family == "dis":
             return self._dis.calc(previous[0], image, None)
         return cv2.calcOpticalFlowFarneback(previous[0], image, None, flags=0, **self.parameters)
@@ -140,6 +142,19 @@ def flow_to_colour(flow: np.ndarray, longest: float | None = None) -> np.ndarray
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
 
 
+def statistics(flow: np.ndarray, coded: np.ndarray) -> dict[str, float]:
+    """What clip.json says of a clip's flow: lengths in pixels, and the share of values that 8 bits cut off.
+
+    Args:
+        flow: (T, H, W, 2) float32 pixels; the first field, always zero, is left out.
+        coded: the same in 8 bits.
+    """
+    length = np.hypot(flow[1:, ..., 0], flow[1:, ..., 1]) if len(flow) > 1 else np.zeros(1)
+    cut = np.mean((coded == 0) | (coded == 255))
+    figures = {"mean": length.mean(), "p99": np.percentile(length, 99), "largest": length.max(), "cut_off": cut}
+    return {name: round(float(value), 4) for name, value in figures.items()}
+
+
 def compile_solver() -> None:
     """Have Numba compile TV-L1 now, once, rather than in every worker process; later runs find it on the disc."""
     image = np.random.default_rng(0).integers(0, 255, (32, 32), np.uint8)
@@ -163,13 +178,13 @@ class Compute:
         if any(frames.info.get(key) != value for key, value in frame_info.items()):
             raise Problem(f"{archive}: not the frames of the video in clips.csv; run frame.py again")
         times = frames.info["times"]
-        if self.stored.flow.between == "kept":
+        if self.stored.flow.flow_from == "frames":
             flow = clip_flow(frames.images, times, self.stored.flow)
         else:
             images, seconds = frames_of.read_video(item.video(self.folder), self.stored.short_side)
             flow = video_flow(images, seconds, self.stored)
         coded = clip.quantise_flow(flow, self.stored.flow.bound)
-        info = {**frames_of.expected_info(item, self.stored), "times": times}
+        info = {**frames_of.expected_info(item, self.stored), "times": times, "statistics": statistics(flow, coded)}
         clip.write_archive(item.archive(self.folder, self.stored.flow_store), coded, info)
         return len(flow)
 
@@ -199,15 +214,15 @@ def main(argv=None) -> int:
     flags.add_argument("--method", choices=METHODS, default="tvl1-fast", help="how flow is computed")
     flags.add_argument("--store", help="which frames, where there are several: 40x240 for frame-40x240")
     flags.add_argument("--bound", type=float, default=20.0, metavar="PX", help="motion that 0 and 255 stand for")
-    flags.add_argument("--between", choices=("kept", "video"), default="kept",
-                       help="flow between kept frames, or between each and the video's frame before it")
+    flags.add_argument("--flow-from", choices=("frames", "video"), default="frames",
+                       help="from each kept frame to the next, or at the video's own rate, as Sarhan & Frintrop (2020)")
     flags.add_argument("--quality", type=int, default=95, help="JPEG quality")
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
     command.add_workers(flags)
     args = flags.parse_args(argv)
     data = dataset.load(args.data)
     stored = clip.find_stored(data, "frame", args.store)
-    flow = clip.FlowSpec(args.method, METHODS[args.method], args.bound, args.between, args.quality)
+    flow = clip.FlowSpec(args.method, METHODS[args.method], args.bound, args.flow_from, args.quality)
     return compute_all(data, replace(stored, flow=flow), args.split, args.workers).summary()
 
 

@@ -95,7 +95,7 @@ class Recogniser:
         stored = self.bundle.spec.stored
         times = np.asarray(times, float)
         kept = stored.keep(times)
-        if stored.flow and stored.flow.between == "video":
+        if stored.flow and stored.flow.flow_from == "video":
             every = np.stack([stored.resize(frame) for frame in frames])
             small = every[kept]
         else:

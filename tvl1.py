@@ -15,7 +15,8 @@ where rho is linear around a known u0. A second field v splits the two terms, ti
 
 These three run until u moves by less than epsilon a pixel; then the image is warped anew by u (a "warp"), on every
 scale of a pyramid from coarse to fine. Parameters mean what they mean in OpenCV's DualTVL1OpticalFlow, whose choices
-are followed where the paper leaves one open: cubic warping, a median filter of u, intensities 0..255.
+are followed where the paper leaves one open: cubic warping, black beyond the border, a median filter of u, intensities
+0..255. What is done otherwise, and why it is faster, is in docs/flow.md.
 """
 
 import math
@@ -24,6 +25,10 @@ import cv2
 import numba
 import numpy as np
 
+import median5
+import simd
+from simd import PAD, Vector, floor, maximum, minimum, row_kernel, sqrt, where
+
 # OpenCV's defaults. lambda_ and median are its `lambda` and `medianFiltering`; epsilon is in pixels.
 QUALITY = {
     "tau": 0.25, "lambda_": 0.15, "theta": 0.3, "scales": 5, "scale_step": 0.8, "warps": 5,
@@ -31,147 +36,236 @@ QUALITY = {
 }  # fmt: skip
 FAST = {**QUALITY, "scale_step": 0.5, "warps": 3, "epsilon": 0.02}
 SMALLEST_SIDE = 16  # pixels; a pyramid stops above it, as OpenCV's does
-FLAT = np.float32(np.finfo(np.float32).eps)  # |grad I|^2 up to which a pixel has no data term
+FLAT = float(np.finfo(np.float32).eps)  # |grad I|^2 up to which a pixel has no data term
+CUBIC = -0.75  # of the cubic kernel, as OpenCV's
 
-COMPILE = {
-    "cache": True,
-    "nogil": True,
-    # A check for division by zero in a loop would keep it from being vectorised: four times as slow.
-    "error_model": "numpy",
-    # Rounding freedom that costs nothing in accuracy; NaN and infinity keep their meaning. The row functions are
-    # inlined always: otherwise code just compiled and code from the disc's cache round differently, and a resumed run
-    # would not write the bytes of an unbroken one.
-    "fastmath": {"contract", "reassoc", "nsz", "arcp"},
-}
+# The planes of a scale, see `simd`. The first are u, the flow, and what its median filter needs; p is the dual of u, g
+# the warped gradient; `constant` and `inverse` are those of `_linearise`.
+NAMES = (*median5.NAMES, "p11", "p12", "p21", "p22", "gx", "gy", "constant", "inverse", "previous")
+TOP = 2  # rows above and below the picture, of which the median filter needs two
+BLACK = 4  # pixels around a picture that is warped: the cubic kernel's reach, and one
+BLOCK = 8  # most iterations in one pass over the rows
+CAUTION = 0.5  # at 0.7 three warps in a hundred did an iteration too many, at 0.5 none of 486
+
+NO_ITERATION = np.empty(0, np.float32)
+
+COMPILE = {"cache": True, "nogil": True, "error_model": "numpy"}
+
+
+@row_kernel(NAMES)
+def _linearise(at, flat):
+    """rho(u) = constant + gx u1 + gy u2, and 1 / |grad I1|^2, 0 where the image is flat; `constant` was I1(x + u)."""
+    gx, gy = at("gx"), at("gy")
+    square = gx * gx + gy * gy
+    at.store("inverse", where(square > flat, 1 / square, 0.0))
+    at.store("constant", at("constant") - gx * at("u1") - gy * at("u2") - at("previous"))
+
+
+@row_kernel(NAMES)
+def _primal(at, limit, theta):
+    """Equations (8) and (10) in place; sums the squared changes of u. div p is backward differences, zero outside."""
+    gx, gy, u1, u2 = at("gx"), at("gy"), at("u1"), at("u2")
+    div1 = at("p11") - at("p11", dx=-1) + at("p12") - at("p12", dy=-1)
+    div2 = at("p21") - at("p21", dx=-1) + at("p22") - at("p22", dy=-1)
+    step = maximum(minimum((at("constant") + gx * u1 + gy * u2) * at("inverse"), limit), 0 - limit)
+    change1, change2 = theta * div1 - step * gx, theta * div2 - step * gy
+    at.store("u1", u1 + change1)
+    at.store("u2", u2 + change2)
+    return at.inside(change1 * change1 + change2 * change2)
+
+
+@row_kernel(NAMES)
+def _dual(at, ratio):
+    """Equation (11) in place; forward differences."""
+    for u, px, py in (("u1", "p11", "p12"), ("u2", "p21", "p22")):
+        here = at(u)
+        dx, dy = at(u, dx=1) - here, at(u, dy=1) - here
+        scale = 1 / (1 + ratio * sqrt(dx * dx + dy * dy))
+        at.store(px, (at(px) + ratio * dx) * scale)
+        at.store(py, (at(py) + ratio * dy) * scale)
+
+
+def _cubic(position: Vector) -> list[Vector]:
+    """Weights of the four taps around a fraction in [0, 1): Keys' cubic convolution (1981)."""
+    t, a = position, CUBIC
+    zero = ((a * t - 2 * a) * t + a) * t
+    one = ((a + 2) * t - (a + 3)) * t * t + 1
+    three = (a - a * t) * t * t
+    return [zero, one, 1 - zero - one - three, three]
+
+
+@row_kernel(NAMES)
+def _warp(at, height, width, y):
+    """I1(x + u) into `constant` and its gradient into gx, gy: cubic interpolation of a `pack`ed picture, 0 outside."""
+    x_at = maximum(minimum(at.columns() + at("u1"), width + 1), -3.0)
+    y_at = maximum(minimum(y + at("u2"), height + 1), -3.0)
+    column, row = floor(x_at), floor(y_at)
+    at.gather(column + (BLACK - 1), row + (BLACK - 1), _cubic(x_at - column), _cubic(y_at - row),
+              ("constant", "gx", "gy"))  # fmt: skip
 
 
 @numba.njit(**COMPILE)
-def _linearise(previous, warped, warped_x, warped_y, u1, u2, constant, inverse):
-    """rho(u) = constant + warped_x u1 + warped_y u2, and 1 / |grad I1|^2 (0 where the image is flat)."""
-    height, width = previous.shape
+def _pack(image, packed):
+    """(H, W) picture -> (H + 2 BLACK, W + 2 BLACK, 4): itself and its central differences along x and y."""
+    height, width = image.shape
     for y in range(height):
+        up, down = max(y - 1, 0), min(y + 1, height - 1)
         for x in range(width):
-            gx, gy = warped_x[y, x], warped_y[y, x]
-            square = gx * gx + gy * gy
-            inverse[y, x] = np.float32(1.0) / square if square > FLAT else np.float32(0.0)
-            constant[y, x] = warped[y, x] - gx * u1[y, x] - gy * u2[y, x] - previous[y, x]
-
-
-@numba.njit(**COMPILE, inline="always")
-def _divergence_row(px, py, above, out):
-    """div p of one component on one row: backward differences, p itself at the first column (and row: above is 0)."""
-    out[0] = px[0] + py[0] - above[0]
-    for x in range(1, px.shape[0]):
-        out[x] = px[x] - px[x - 1] + py[x] - above[x]
-
-
-@numba.njit(**COMPILE, inline="always")
-def _primal_row(u1, u2, div1, div2, gx, gy, constant, inverse, limit, theta):
-    """Equations (8) and (10) on one row, in place; returns the sum of squared changes of u. All are (W,) float32."""
-    error = np.float32(0.0)
-    for x in range(u1.shape[0]):
-        a, b = u1[x], u2[x]
-        step = -(constant[x] + gx[x] * a + gy[x] * b) * inverse[x]
-        step = limit if step > limit else step
-        step = -limit if step < -limit else step
-        da = step * gx[x] + theta * div1[x]
-        db = step * gy[x] + theta * div2[x]
-        error += da * da + db * db
-        u1[x] = a + da
-        u2[x] = b + db
-    return error
-
-
-@numba.njit(**COMPILE, inline="always")
-def _dual_row(u, below, px, py, ratio):
-    """Equation (11) on one row of one component, in place; forward differences, zero at the last column."""
-    last = u.shape[0] - 1
-    one = np.float32(1.0)
-    for x in range(last):
-        dx, dy = u[x + 1] - u[x], below[x] - u[x]
-        scale = one / (one + ratio * np.sqrt(dx * dx + dy * dy))
-        px[x] = (px[x] + ratio * dx) * scale
-        py[x] = (py[x] + ratio * dy) * scale
-    dy = below[last] - u[last]
-    scale = one / (one + ratio * abs(dy))
-    px[last] *= scale
-    py[last] = (py[last] + ratio * dy) * scale
+            left, right = max(x - 1, 0), min(x + 1, width - 1)
+            packed[y + BLACK, x + BLACK, 0] = image[y, x]
+            packed[y + BLACK, x + BLACK, 1] = (image[y, right] - image[y, left]) * np.float32(0.5)
+            packed[y + BLACK, x + BLACK, 2] = (image[down, x] - image[up, x]) * np.float32(0.5)
+            packed[y + BLACK, x + BLACK, 3] = 0
+    for edge in range(BLACK):
+        packed[edge] = packed[height + BLACK + edge] = 0
+        packed[:, edge] = packed[:, width + BLACK + edge] = 0
 
 
 @numba.njit(**COMPILE)
-def _iterate(u1, u2, p11, p12, p21, p22, gx, gy, constant, inverse, limit, theta, ratio, iterations, enough):
-    """Up to `iterations` of (8), (10), (11) in one sweep over the rows each; returns the last sum of squared changes.
+def _sweep(planes, packed, height, width, weights, errors, warp, median):
+    """One pass over the rows: the warp if asked for, the median filter if asked for, and len(errors) iterations.
 
-    The dual of row y - 1 needs the new u of rows y - 1 and y, and the primal of row y needs the old dual of row
-    y - 1: so one pass suffices, with the dual one row behind, and what it touches stays in the cache.
+    A row is warped; two rows behind it the filter follows and four behind it, where u is filtered, the first iteration.
+    The dual of row y - 1 needs the new u of rows y - 1 and y, the primal of row y the old dual of rows y - 1 and y: so
+    the dual follows one row behind the primal, and the next iteration one row behind that. While a row is in the cache
+    everything is done with it; the result is that of one pass for each.
+
+    Args:
+        weights: lambda theta, theta and tau / theta.
+        errors: becomes the sum of squared changes of u, of each iteration.
     """
-    height, width = u1.shape
-    zero, div1, div2 = np.zeros(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
-    error = np.float32(math.inf)
-    for _ in range(iterations):
-        error = np.float32(0.0)
-        for y in range(height):
-            _divergence_row(p11[y], p12[y], p12[y - 1] if y > 0 else zero, div1)
-            _divergence_row(p21[y], p22[y], p22[y - 1] if y > 0 else zero, div2)
-            error += _primal_row(u1[y], u2[y], div1, div2, gx[y], gy[y], constant[y], inverse[y], limit, theta)
-            if y > 0:
-                _dual_row(u1[y - 1], u1[y], p11[y - 1], p12[y - 1], ratio)
-                _dual_row(u2[y - 1], u2[y], p21[y - 1], p22[y - 1], ratio)
-        _dual_row(u1[height - 1], u1[height - 1], p11[height - 1], p12[height - 1], ratio)
-        _dual_row(u2[height - 1], u2[height - 1], p21[height - 1], p22[height - 1], ratio)
-        if error <= enough:
-            break
-    return error
+    limit, theta, ratio = weights
+    errors[:] = 0
+    behind = 2 * median5.REACH if median else 0
+    if median:
+        median5.repeat_border(planes, height, TOP)
+    for front in range(height + behind + len(errors)):
+        if warp and front < height:
+            size = (np.float32(height), np.float32(width), np.float32(front))
+            _warp((planes, packed), (TOP + front,), width, size)
+            _linearise((planes,), (TOP + front,), width, (np.float32(FLAT),))
+        if median and median5.REACH <= front < height + behind:
+            median5.filter_row(planes, front - median5.REACH, height, width, TOP)
+        for iteration in range(len(errors)):
+            y = front - behind - iteration
+            row = TOP + y
+            if 0 <= y < height:
+                errors[iteration] += _primal((planes,), (row,), width, (limit, theta))
+                for u in range(2):  # what is beyond the border moves with it, so there is no gradient across it
+                    planes[u, row, PAD + width] = planes[u, row, PAD + width - 1]
+                    if y == height - 1:
+                        planes[u, row + 1] = planes[u, row]
+            if 1 <= y <= height:
+                _dual((planes,), (row - 1,), width, (ratio,))
 
 
-def _gradient(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Central differences along x and y, the border repeated."""
-    padded = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    x = (padded[1:-1, 2:] - padded[1:-1, :-2]) * np.float32(0.5)
-    y = (padded[2:, 1:-1] - padded[:-2, 1:-1]) * np.float32(0.5)
-    return x, y
+@numba.njit(**COMPILE)
+def _block_after(before, last, enough):
+    """How many iterations to do at once: as many as will hardly reach `enough` before the last one of them.
+
+    The change of u falls by a factor that nears 1, so CAUTION times the latest factor is a safe guess of those to come.
+    """
+    fall = CAUTION * last / before
+    if fall >= 1 or enough <= 0 or last <= enough:
+        return BLOCK
+    return min(1 + int(math.log(enough / last) / math.log(fall)), BLOCK)
 
 
-def pyramid(image: np.ndarray, parameters: dict) -> list[np.ndarray]:
-    """(H, W) uint8 grey -> float32 images from fine to coarse, each `scale_step` of the one before."""
-    levels = [image.astype(np.float32)]
+@numba.njit(**COMPILE)
+def _iterate(planes, packed, height, width, weights, iterations, enough, block, warp, median):
+    """Iterate until the sum of squared changes of u is `enough`, at most `iterations` times, `block` at once at first.
+
+    Before that, in the same pass, warp and filter u if asked for. Returns how many iterations were done, and that sum.
+    """
+    errors, done = np.empty(BLOCK, np.float32), 0
+    before = last = np.float32(math.inf)
+    while done < iterations and last > enough:
+        block = min(block, iterations - done)
+        _sweep(planes, packed, height, width, weights, errors[:block], warp and done == 0, median and done == 0)
+        done += block
+        before = errors[block - 2] if block > 1 else last
+        last = errors[block - 1]
+        block = _block_after(before, last, enough)
+    return done, last
+
+
+class Level:
+    """A picture on one scale of its pyramid: (H, W) float32, and what warping it needs."""
+
+    def __init__(self, image: np.ndarray):
+        self.image = image
+        height, width = image.shape
+        self.packed = simd.allocate(height + 2 * BLACK, width + 2 * BLACK, simd.CHANNELS)
+        _pack(image, self.packed)
+
+
+def pyramid(image: np.ndarray, parameters: dict) -> list[Level]:
+    """(H, W) uint8 grey -> levels from fine to coarse, each `scale_step` of the one before."""
+    images = [image.astype(np.float32)]
     step = parameters["scale_step"]
-    while len(levels) < parameters["scales"] and round(min(levels[-1].shape) * step) >= SMALLEST_SIDE:
-        levels.append(cv2.resize(levels[-1], None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR))
-    return levels
+    while len(images) < parameters["scales"] and round(min(images[-1].shape) * step) >= SMALLEST_SIDE:
+        images.append(cv2.resize(images[-1], None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR))
+    return [Level(image) for image in images]
 
 
-def _solve_scale(previous: np.ndarray, current: np.ndarray, u: np.ndarray, parameters: dict) -> None:
-    """Improve u, (2, H, W) float32 pixels, in place, on one scale."""
-    height, width = previous.shape
-    tau, theta = parameters["tau"], parameters["theta"]
-    limit, ratio = np.float32(parameters["lambda_"] * theta), np.float32(tau / theta)
-    enough = np.float32(parameters["epsilon"] ** 2 * previous.size)
-    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    current_x, current_y = _gradient(current)
-    dual = np.zeros((4, height, width), np.float32)
-    constant, inverse = np.empty_like(previous), np.empty_like(previous)
-    for _ in range(parameters["warps"]):
-        at_x, at_y = columns + u[0], rows + u[1]
-        warped, gx, gy = (cv2.remap(image, at_x, at_y, cv2.INTER_CUBIC) for image in (current, current_x, current_y))
-        _linearise(previous, warped, gx, gy, u[0], u[1], constant, inverse)
-        error = np.float32(math.inf)
-        for _ in range(parameters["outer"]):
-            if error <= enough:
-                break
-            if parameters["median"] > 1:
-                u[0], u[1] = (cv2.medianBlur(component, parameters["median"]) for component in u)
-            error = _iterate(u[0], u[1], *dual, gx, gy, constant, inverse, limit, np.float32(theta), ratio,
-                             parameters["inner"], enough)
+class Scale:
+    """The room that the solver needs on one scale; u is its flow, two (H, W) float32 views, pixels."""
+
+    def __init__(self, height: int, width: int):
+        self.size = height, width
+        self.planes = simd.allocate(len(NAMES), height + 2 * TOP, simd.stride_of(width))
+        self.planes[:] = 0
+        self.u = self.planes[:2, TOP : TOP + height, PAD : PAD + width]
+
+    def solve(self, previous: Level, current: Level, parameters: dict) -> None:
+        """Improve u in place."""
+        height, width = self.size
+        tau, theta = parameters["tau"], parameters["theta"]
+        weights = np.float32(parameters["lambda_"] * theta), np.float32(theta), np.float32(tau / theta)
+        enough = np.float32(parameters["epsilon"] ** 2 * height * width)
+        self.planes[NAMES.index("p11") : NAMES.index("p22") + 1] = 0
+        self.planes[NAMES.index("previous"), TOP : TOP + height, PAD : PAD + width] = previous.image
+        block = 2
+        for _ in range(parameters["warps"]):
+            warp, error = True, math.inf
+            for _ in range(parameters["outer"]):
+                if error <= enough:
+                    break
+                if parameters["median"] not in (0, 1, 5):
+                    if warp:  # with the flow as it is before the filter
+                        _sweep(self.planes, current.packed, height, width, weights, NO_ITERATION, True, False)
+                        warp = False
+                    self._filter(parameters["median"])
+                done, error = _iterate(self.planes, current.packed, height, width, weights, parameters["inner"], enough,
+                                       block, warp, parameters["median"] == 5)  # fmt: skip
+                warp = False
+            block = 2 if done > 3 else 1  # the next warp has less left to do, perhaps one iteration
+
+    def _filter(self, size: int) -> None:
+        """OpenCV's median filter, for the sizes that `median5` is not made for."""
+        for u in self.u:
+            u[:] = cv2.medianBlur(np.ascontiguousarray(u), size)
 
 
-def solve(previous: list[np.ndarray], current: list[np.ndarray], parameters: dict) -> np.ndarray:
-    """Flow between two images given as their `pyramid`s: (H, W, 2) float32 pixels, x then y."""
-    u = np.zeros((2, *previous[-1].shape), np.float32)
-    for coarse, fine in zip(reversed(previous), reversed(current), strict=True):
-        if u.shape[1:] != coarse.shape:
-            size = coarse.shape[::-1]
-            grown = (cv2.resize(component, size, interpolation=cv2.INTER_LINEAR) for component in u)
-            u = np.stack(list(grown)) * np.float32(1 / parameters["scale_step"])
-        _solve_scale(coarse, fine, u, parameters)
-    return np.ascontiguousarray(np.moveaxis(u, 0, -1))
+class Solver:
+    """TV-L1 between pyramids of one size; it keeps its room from pair to pair, so it belongs to one thread."""
+
+    def __init__(self, parameters: dict):
+        self.parameters = parameters
+        self.scales: list[Scale] = []
+
+    def solve(self, previous: list[Level], current: list[Level]) -> np.ndarray:
+        """Flow between two images given as their `pyramid`s: (H, W, 2) float32 pixels, x then y."""
+        if [scale.size for scale in self.scales] != [level.image.shape for level in previous]:
+            self.scales = [Scale(*level.image.shape) for level in previous]
+        coarser = None
+        for scale, first, second in reversed(list(zip(self.scales, previous, current, strict=True))):
+            for number, u in enumerate(scale.u):
+                if coarser is None:
+                    u[:] = 0
+                else:
+                    grown = cv2.resize(coarser.u[number], scale.size[::-1], interpolation=cv2.INTER_LINEAR)
+                    np.multiply(grown, np.float32(1 / self.parameters["scale_step"]), out=u)
+            scale.solve(first, second, self.parameters)
+            coarser = scale
+        return np.stack(list(scale.u), axis=-1)

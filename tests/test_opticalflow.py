@@ -131,7 +131,7 @@ def test_equal_pictures_at_different_times_have_no_motion():
 def test_flow_at_the_rate_of_the_video(rule, kept):
     frames = tiny.moving(9)
     times = np.arange(9) / 10
-    stored = StoredSpec(rule, 48, flow=replace(SPEC, between="video"))
+    stored = StoredSpec(rule, 48, flow=replace(SPEC, flow_from="video"))
     indices = stored.keep(times).tolist()
     assert kept is None or indices == kept
     flow = opticalflow.video_flow(frames, times, stored)
@@ -139,6 +139,16 @@ def test_flow_at_the_rate_of_the_video(rule, kept):
     grey = [opticalflow.grey(image) for image in frames]
     for field, index in zip(flow, indices, strict=True):
         assert index == 0 or np.array_equal(field, opticalflow.tvl1(grey[index - 1], grey[index]))
+
+
+def test_statistics_of_a_clip():
+    flow = np.zeros((3, 10, 10, 2), np.float32)
+    flow[1:, ..., 0], flow[1:, ..., 1] = 3, 4
+    flow[2, 0, 0] = 30, -40
+    figures = opticalflow.statistics(flow, clip.quantise_flow(flow, 20))
+    assert figures == {"mean": round((5 * 199 + 50) / 200, 4), "p99": 5, "largest": 50, "cut_off": round(2 / 600, 4)}
+    one = opticalflow.statistics(flow[:1], clip.quantise_flow(flow[:1], 20))
+    assert one == {"mean": 0, "p99": 0, "largest": 0, "cut_off": 0}
 
 
 # Colours
@@ -180,6 +190,7 @@ def test_what_an_archive_holds(data, unbroken, capsys):
     assert flow.images.shape == (6, 32, 43, 2) and flow.info["times"] == frames.info["times"]
     assert flow.info["sha256"] == item.sha256 and flow.info["stored"]["flow"]["method"] == "tvl1-fast"
     assert flow.info["stored"]["flow"]["parameters"] == opticalflow.METHODS["tvl1-fast"]
+    assert 0 < flow.info["statistics"]["mean"] < flow.info["statistics"]["largest"] < 20
     wanted = opticalflow.clip_flow(frames.images, frames.info["times"], SPEC)
     assert np.array_equal(flow.images, clip.as_stored(clip.quantise_flow(wanted, 20), 95))
     # Frames 0, 2, 4, 7, 9, 11 of 48 x 64, at two thirds of the size.
@@ -238,7 +249,7 @@ def test_frames_of_an_older_video_are_not_used(data, capsys):
         (["--method", "dis"], "flow-6x32-dis"),
         (["--method", "farneback", "--bound", "10"], "flow-6x32-farneback-b10"),
         (["--method", "tvl1-quality"], "flow-6x32-tvl1-quality"),
-        (["--between", "video", "--quality", "80"], "flow-6x32-tvl1-fast-video-q80"),
+        (["--flow-from", "video", "--quality", "80"], "flow-6x32-tvl1-fast-video-q80"),
     ],
 )
 def test_other_flow_goes_into_another_store(data, flags, store):

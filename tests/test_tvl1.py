@@ -1,9 +1,13 @@
-"""The TV-L1 solver: known motions, the equations in plain NumPy, and pictures without motion or texture."""
+"""The TV-L1 solver: known motions, the equations in plain NumPy, and pictures of every kind and size."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import pytest
 import tiny
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tvl1
 from opticalflow import METHODS, FlowStream
@@ -166,6 +170,83 @@ def test_the_equations_in_numpy(height, width, iterations):
     assert np.abs(found - wanted).max() < 1e-3 and np.abs(wanted).max() > 0.02
 
 
+def step_by_step(previous: np.ndarray, current: np.ndarray, parameters: dict) -> np.ndarray:
+    """The whole method as OpenCV does it, one NumPy or OpenCV call a step: pyramid, warps, filter, the rule to stop."""
+    pyramid = [[level.image for level in tvl1.pyramid(image, parameters)] for image in (previous, current)]
+    limit, ratio = parameters["lambda_"] * parameters["theta"], parameters["tau"] / parameters["theta"]
+    u = np.zeros((2, *pyramid[0][-1].shape), np.float32)
+    for first, second in reversed(list(zip(*pyramid, strict=True))):
+        grown = [cv2.resize(component, first.shape[::-1]) for component in u]
+        u = np.stack(grown) * np.float32(1 if u.shape[1:] == first.shape else 1 / parameters["scale_step"])
+        around = np.pad(second, 1, "edge")
+        gradients = (around[1:-1, 2:] - around[1:-1, :-2]) / 2, (around[2:, 1:-1] - around[:-2, 1:-1]) / 2
+        rows, columns = np.indices(first.shape).astype(np.float32)
+        p = np.zeros((2, 2, *first.shape), np.float32)
+        for _ in range(parameters["warps"]):
+            place = columns + u[0], rows + u[1]
+            warped, *g = (cv2.remap(image, *place, cv2.INTER_CUBIC) for image in (second, *gradients))
+            constant, g = warped - g[0] * u[0] - g[1] * u[1] - first, np.stack(g)
+            square = (g**2).sum(axis=0)
+            error = np.inf
+            for _ in range(parameters["outer"]):
+                if error <= parameters["epsilon"] ** 2:
+                    break
+                u = np.stack([cv2.medianBlur(component, parameters["median"]) for component in u])
+                for _ in range(parameters["inner"]):
+                    rho = constant + (g * u).sum(axis=0)
+                    step = np.clip(-rho / np.where(square > tvl1.FLAT, square, np.inf), -limit, limit)
+                    divergence = np.diff(p[:, 0], axis=2, prepend=0) + np.diff(p[:, 1], axis=1, prepend=0)
+                    change = step * g + parameters["theta"] * divergence
+                    u = (u + change).astype(np.float32)
+                    grad = np.stack([np.diff(u, axis=2, append=u[:, :, -1:]), np.diff(u, axis=1, append=u[:, -1:])], 1)
+                    p = (p + ratio * grad) / (1 + ratio * np.sqrt((grad**2).sum(axis=1, keepdims=True)))
+                    error = (change**2).sum(axis=0).mean()
+                    if error <= parameters["epsilon"] ** 2:
+                        break
+    return np.moveaxis(u, 0, -1)
+
+
+@pytest.mark.parametrize("median", [5, 3])
+@pytest.mark.parametrize("preset", [tvl1.FAST, tvl1.QUALITY], ids=["fast", "quality"])
+@pytest.mark.parametrize("name", ["half a pixel", "two pixels", "turn by 2 degrees", "farther"])
+def test_the_whole_method_step_by_step(name, preset, median):
+    """Iterations done in blocks stop where those done one by one do; places are not rounded to 1/32 px as OpenCV's."""
+    previous, current = pair(MOTIONS[name])
+    parameters = {**preset, "median": median}
+    distance = np.linalg.norm(flow_between(previous, current, parameters)
+                              - step_by_step(previous, current, parameters), axis=2)  # fmt: skip
+    # Where the change is at epsilon to the last bits, one of the two does an iteration more: hence not 0.
+    assert distance.mean() < 0.012 and np.median(distance) < 0.006
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 2**32 - 1), st.sampled_from(["noise", "black and white"]),
+       st.sampled_from(["fast", "quality"]))  # fmt: skip
+def test_no_nan_whatever_the_pictures(height, width, seed, kind, preset):
+    rng = np.random.default_rng(seed)
+    pictures = rng.integers(0, 256, (2, height, width), np.uint8)
+    if kind == "black and white":
+        pictures = np.where(pictures < rng.integers(0, 256), 0, 255).astype(np.uint8)
+    flow = flow_between(*pictures, preset)
+    assert flow.shape == (height, width, 2) and np.isfinite(flow).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(720, 1280), (1080, 1920), (1081, 1913)])
+def test_large_pictures(height, width):
+    room = tiny.texture(height + 2, width + 5).astype(np.uint8)
+    flow = flow_between(room[1:-1, 5:], room[1:-1, :-5])
+    assert np.median(np.abs(flow - (5, 0))) < 0.05 and np.isfinite(flow).all()
+
+
+def test_threads_share_nothing():
+    """Numba lets go of the interpreter; each thread has its own solver."""
+    previous, current = pair(MOTIONS["turn by 2 degrees"])
+    alone = flow_between(previous, current)
+    with ThreadPoolExecutor(4) as pool:
+        fields = list(pool.map(lambda _: flow_between(previous, current), range(16)))
+    assert all(np.array_equal(field, alone) for field in fields)
+
+
 def test_inner_and_outer_iterations_go_on_from_each_other():
     previous, current = pair(MOTIONS["two pixels"])
     once = {**tvl1.QUALITY, "scales": 1, "warps": 1, "median": 1, "epsilon": 0}
@@ -187,12 +268,13 @@ def test_a_larger_epsilon_stops_earlier_and_a_larger_lambda_follows_the_data():
 
 def test_pyramid():
     picture = np.zeros((100, 160), np.uint8)
-    shapes = [level.shape for level in tvl1.pyramid(picture, tvl1.FAST)]
+    shapes = [level.image.shape for level in tvl1.pyramid(picture, tvl1.FAST)]
     assert shapes == [(100, 160), (50, 80), (25, 40)], "the next one would be under 16 px"
     assert len(tvl1.pyramid(picture, tvl1.QUALITY)) == 5
-    sides = {size: [len(level) for level in tvl1.pyramid(picture[:size], tvl1.QUALITY)] for size in (15, 16, 20, 31)}
+    sides = {size: [len(level.image) for level in tvl1.pyramid(picture[:size], tvl1.QUALITY)]
+             for size in (15, 16, 20, 31)}  # fmt: skip
     assert sides == {15: [15], 16: [16], 20: [20, 16], 31: [31, 25, 20, 16]}
-    assert all(level.dtype == np.float32 for level in tvl1.pyramid(picture, tvl1.FAST))
+    assert all(level.image.dtype == np.float32 for level in tvl1.pyramid(picture, tvl1.FAST))
 
 
 @pytest.mark.parametrize(
