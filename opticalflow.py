@@ -58,8 +58,9 @@ def tvl1(previous: np.ndarray, current: np.ndarray, preset: str | dict = "fast")
     """
     check_pair(previous, current)
     parameters = PRESETS[preset] if isinstance(preset, str) else preset
-    pyramids = (solver.pyramid(image, parameters) for image in (previous, current))
-    return solver.Solver(parameters).solve(*pyramids)
+    stream = solver.Solver(parameters)
+    stream.push(previous)
+    return stream.push(current)
 
 
 class FlowStream:
@@ -73,7 +74,7 @@ class FlowStream:
         self._dis = None
         if self._family == "dis":
             self._dis = cv2.DISOpticalFlow.create(self.parameters["preset"])
-        self._solver = solver.Solver(self.parameters)
+        self._solver = solver.Solver(self.parameters) if self._family == "tvl1" else None
         self._previous = None
 
     def push(self, frame: np.ndarray) -> np.ndarray | None:
@@ -82,17 +83,15 @@ class FlowStream:
         Raises ValueError where the size or type differs from the frame before.
         """
         image = np.ascontiguousarray(grey(frame))
-        current = solver.pyramid(image, self.parameters) if self._family == "tvl1" else [image]
-        previous, self._previous = self._previous, (image, current)
-        if previous is None:
-            check_pair(image, image)
-            return None
-        check_pair(previous[0], image)
+        previous, self._previous = self._previous, image
+        check_pair(image if previous is None else previous, image)
         if self._family == "tvl1":
-            return self._solver.solve(previous[1], current)
+            return self._solver.push(image)
+        if previous is None:
+            return None
         if self._family == "dis":
-            return self._dis.calc(previous[0], image, None)
-        return cv2.calcOpticalFlowFarneback(previous[0], image, None, flags=0, **self.parameters)
+            return self._dis.calc(previous, image, None)
+        return cv2.calcOpticalFlowFarneback(previous, image, None, flags=0, **self.parameters)
 
 
 def clip_flow(images: np.ndarray, times, spec: clip.FlowSpec) -> np.ndarray:

@@ -192,20 +192,37 @@ def _iterate(planes, packed, height, width, weights, iterations, enough, block, 
 class Level:
     """A picture on one scale of its pyramid: (H, W) float32, and what warping it needs."""
 
-    def __init__(self, image: np.ndarray):
-        self.image = image
-        height, width = image.shape
+    def __init__(self, height: int, width: int):
+        self.image = np.empty((height, width), np.float32)
         self.packed = simd.allocate(height + 2 * BLACK, width + 2 * BLACK, simd.CHANNELS)
-        _pack(image, self.packed)
 
 
-def pyramid(image: np.ndarray, parameters: dict) -> list[Level]:
-    """(H, W) uint8 grey -> levels from fine to coarse, each `scale_step` of the one before."""
-    images = [image.astype(np.float32)]
+def sizes_of(height: int, width: int, parameters: dict) -> list[tuple[int, int]]:
+    """Sizes of a pyramid's levels from fine to coarse, each `scale_step` of the one before."""
+    sizes = [(height, width)]
+    while len(sizes) < parameters["scales"]:
+        smaller = tuple(round(side * parameters["scale_step"]) for side in sizes[-1])
+        if min(smaller) < SMALLEST_SIDE:
+            break
+        sizes.append(smaller)
+    return sizes
+
+
+def pyramid(image: np.ndarray, parameters: dict, room: list[Level] | None = None) -> list[Level]:
+    """(H, W) uint8 grey -> levels from fine to coarse.
+
+    Args:
+        room: a pyramid of the same size that is needed no more and written over; new room without it.
+    """
+    levels = room or [Level(*size) for size in sizes_of(*image.shape, parameters)]
     step = parameters["scale_step"]
-    while len(images) < parameters["scales"] and round(min(images[-1].shape) * step) >= SMALLEST_SIDE:
-        images.append(cv2.resize(images[-1], None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR))
-    return [Level(image) for image in images]
+    levels[0].image[:] = image
+    for finer, level in zip(levels, levels[1:], strict=False):
+        # The exact step, not the ratio of the rounded sizes: as OpenCV does it.
+        cv2.resize(finer.image, None, dst=level.image, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
+    for level in levels:
+        _pack(level.image, level.packed)
+    return levels
 
 
 class Scale:
@@ -216,6 +233,7 @@ class Scale:
         self.planes = simd.allocate(len(NAMES), height + 2 * TOP, simd.stride_of(width))
         self.planes[:] = 0
         self.u = self.planes[:2, TOP : TOP + height, PAD : PAD + width]
+        self._grown = np.empty((height, width), np.float32)
 
     def solve(self, previous: Level, current: Level, parameters: dict) -> None:
         """Improve u in place."""
@@ -241,6 +259,15 @@ class Scale:
                 warp = False
             block = 2 if done > 3 else 1  # the next warp has less left to do, perhaps one iteration
 
+    def start(self, coarser: "Scale | None", growth: float) -> None:
+        """Begin at zero flow, or at the flow of the next coarser scale."""
+        for number, u in enumerate(self.u):
+            if coarser is None:
+                u[:] = 0
+            else:
+                cv2.resize(coarser.u[number], self.size[::-1], dst=self._grown, interpolation=cv2.INTER_LINEAR)
+                np.multiply(self._grown, np.float32(growth), out=u)
+
     def _filter(self, size: int) -> None:
         """OpenCV's median filter, for the sizes that `median5` is not made for."""
         for u in self.u:
@@ -248,24 +275,27 @@ class Scale:
 
 
 class Solver:
-    """TV-L1 between pyramids of one size; it keeps its room from pair to pair, so it belongs to one thread."""
+    """TV-L1 between pictures of one size, which come one after the other.
+
+    A picture's pyramid is built once, and room is kept from pair to pair; so a solver belongs to one thread.
+    """
 
     def __init__(self, parameters: dict):
         self.parameters = parameters
-        self.scales: list[Scale] = []
+        self._scales: list[Scale] = []
+        self._previous: list[Level] | None = None
+        self._spare: list[Level] | None = None
 
-    def solve(self, previous: list[Level], current: list[Level]) -> np.ndarray:
-        """Flow between two images given as their `pyramid`s: (H, W, 2) float32 pixels, x then y."""
-        if [scale.size for scale in self.scales] != [level.image.shape for level in previous]:
-            self.scales = [Scale(*level.image.shape) for level in previous]
+    def push(self, image: np.ndarray) -> np.ndarray | None:
+        """(H, W) uint8 grey -> (H, W, 2) float32 pixels, x then y, since the picture before; None for the first one."""
+        current = pyramid(image, self.parameters, self._spare)
+        previous, self._previous, self._spare = self._previous, current, self._previous
+        if previous is None:
+            self._scales = [Scale(*level.image.shape) for level in current]
+            return None
         coarser = None
-        for scale, first, second in reversed(list(zip(self.scales, previous, current, strict=True))):
-            for number, u in enumerate(scale.u):
-                if coarser is None:
-                    u[:] = 0
-                else:
-                    grown = cv2.resize(coarser.u[number], scale.size[::-1], interpolation=cv2.INTER_LINEAR)
-                    np.multiply(grown, np.float32(1 / self.parameters["scale_step"]), out=u)
+        for scale, first, second in reversed(list(zip(self._scales, previous, current, strict=True))):
+            scale.start(coarser, 1 / self.parameters["scale_step"])
             scale.solve(first, second, self.parameters)
             coarser = scale
         return np.stack(list(scale.u), axis=-1)

@@ -148,13 +148,13 @@ def energy(pair: np.ndarray, flow: np.ndarray, weight: float) -> float:
     return smooth + weight * data
 
 
-def ours(solver: tvl1.Solver, pair: np.ndarray) -> tuple[np.ndarray, float]:
+def ours(parameters: dict, pair: np.ndarray) -> tuple[np.ndarray, float]:
     """A pair in a stream: the first picture's pyramid is there from the pair before."""
-    before = tvl1.pyramid(pair[0], solver.parameters)
-    seconds = []
-    for _ in range(REPEAT):
+    stream, seconds = tvl1.Solver(parameters), []
+    for _ in range(REPEAT + 1):  # the first time makes room, as the first pair of a clip does
+        stream.push(pair[0])
         started = time.perf_counter()
-        flow = solver.solve(before, tvl1.pyramid(pair[1], solver.parameters))
+        flow = stream.push(pair[1])
         seconds.append(time.perf_counter() - started)
     return flow, min(seconds)
 
@@ -162,11 +162,10 @@ def ours(solver: tvl1.Solver, pair: np.ndarray) -> tuple[np.ndarray, float]:
 def compare(name: str, pairs: list[np.ndarray], reference: Reference) -> dict:
     """One preset on real or drawn pairs."""
     parameters = PRESETS[name]
-    solver = tvl1.Solver(parameters)
-    ours(solver, pairs[0])
+    ours(parameters, pairs[0])
     rows = []
     for pair in pairs:
-        flow, seconds = ours(solver, pair)
+        flow, seconds = ours(parameters, pair)
         other, other_seconds = reference("opencv", pair, parameters)
         other_seconds = min(other_seconds, *(reference("opencv", pair, parameters)[1] for _ in range(REPEAT - 1)))
         distance = np.linalg.norm(flow - other, axis=-1)
@@ -183,10 +182,10 @@ def compare(name: str, pairs: list[np.ndarray], reference: Reference) -> dict:
 
 def known(name: str, reference: Reference) -> dict[str, tuple[float, float]]:
     """{motion: mean end-point error of ours, of OpenCV's}, pixels."""
-    solver, found = tvl1.Solver(PRESETS[name]), {}
+    found = {}
     for seed in range(TEXTURES):
         for motion, (pair, truth) in known_motions(seed).items():
-            fields = ours(solver, pair)[0], reference("opencv", pair, PRESETS[name])[0]
+            fields = ours(PRESETS[name], pair)[0], reference("opencv", pair, PRESETS[name])[0]
             found.setdefault(motion, []).append([np.linalg.norm(field - truth, axis=-1).mean() for field in fields])
     return {motion: tuple(np.mean(errors, axis=0).tolist()) for motion, errors in found.items()}
 
@@ -197,8 +196,7 @@ def iteration(reference: Reference, pair: np.ndarray) -> dict[str, float]:
     seconds = {"ours": [], "opencv": []}
     for inner in (30, 150):
         parameters = {**base, "inner": inner}
-        solver = tvl1.Solver(parameters)
-        seconds["ours"].append(min(ours(solver, pair)[1] for _ in range(5)))
+        seconds["ours"].append(min(ours(parameters, pair)[1] for _ in range(5)))
         seconds["opencv"].append(min(reference("opencv", pair, parameters)[1] for _ in range(3)))
     return {name: 1e9 * (many - few) / (120 * WIDTH * HEIGHT) for name, (few, many) in seconds.items()}
 

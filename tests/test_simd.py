@@ -90,7 +90,8 @@ def test_warping_is_cubic_interpolation_with_black_beyond_the_border():
     height, width = 20, 37
     rng = np.random.default_rng(3)
     picture = rng.uniform(0, 255, (height, width)).astype(np.float32)
-    level, scale = tvl1.Level(picture), tvl1.Scale(height, width)
+    level, scale = tvl1.Level(height, width), tvl1.Scale(height, width)
+    tvl1._pack(picture, level.packed)
     scale.u[:] = rng.choice([0, 0.25, -0.5, 1.75, 30, -200, 1e6], (2, height, width))  # OpenCV rounds to 1/32
     rows, columns = np.indices((height, width)).astype(np.float32)
     place = columns + scale.u[0], rows + scale.u[1]
