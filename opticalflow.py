@@ -8,7 +8,7 @@ out:  data_set/<name>/flow-40x240-tvl1-fast/<split>/<label>/<clip>.zip
 Flow is (T, H, W, 2) float32, pixels, x then y: the motion from the frame before to this one, so the first field is
 zero, and a repeated frame repeats the field before it. It is stored in 8 bits, +-20 px. Methods: `tvl1-fast` and
 `tvl1-quality` (TV-L1, the method of this field; the second has OpenCV's default settings and takes four times as long),
-`dis` and `farneback` (OpenCV's, quicker and coarser). A clip that is done is skipped: the same command goes on.
+`dis` and `farneback` (OpenCV's, coarser and no quicker). A clip that is done is skipped: the same command goes on.
 """
 
 import sys
