@@ -174,14 +174,14 @@ def parallel(function: Callable, items: Iterable[tuple[str, object]], workers: i
     return outcome
 
 
-def progress():
-    """One rich progress bar with rate and time left; on a dumb terminal it prints only its last state."""
+def progress(unit: str = "items"):
+    """One rich progress bar with time left, of items or of bytes; on a dumb terminal it prints only its last state."""
     from rich import progress as rich_progress
 
     return rich_progress.Progress(
         rich_progress.TextColumn("{task.description}"),
         rich_progress.BarColumn(),
-        rich_progress.MofNCompleteColumn(),
+        rich_progress.DownloadColumn() if unit == "bytes" else rich_progress.MofNCompleteColumn(),
         rich_progress.TimeElapsedColumn(),
         rich_progress.TextColumn("left"),
         rich_progress.TimeRemainingColumn(),

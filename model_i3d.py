@@ -90,9 +90,18 @@ def build_i3d(
     window = tuple(min(full, left) for full, left in zip((2, 7, 7), x.shape[1:4], strict=True))
     x = layers.AveragePooling3D(window, 1, "valid", name="Logits_AvgPool")(x)
     x = layers.Dropout(dropout, name="Logits_Dropout")(x)
-    x = layers.Conv3D(classes, 1, name=f"{HEAD}_conv_3d")(x)
-    logits = layers.GlobalAveragePooling3D(name="Logits")(x)
+    # In float32 under a mixed precision too: a softmax needs it.
+    x = layers.Conv3D(classes, 1, dtype="float32", name=f"{HEAD}_conv_3d")(x)
+    logits = layers.GlobalAveragePooling3D(dtype="float32", name="Logits")(x)
     return keras.Model(clip, logits, name="i3d")
+
+
+def inflate(kernel: np.ndarray, frames: int) -> np.ndarray:
+    """A 2D kernel (h, w, in, out) -> a 3D kernel (frames, h, w, in, out): repeated, divided by the number of frames.
+
+    A still video gives what the picture gave (Carreira & Zisserman 2017, section 2.5).
+    """
+    return np.repeat(kernel[None] / frames, frames, axis=0)
 
 
 def checkpoint_names(model: keras.Model) -> dict[str, keras.Variable]:
