@@ -105,22 +105,35 @@ class InputSpec:
     still: "keep", or "subtract": the clip's average picture is taken away from RGB, so that only what moves is left.
     A network from a random start learns from few clips then, where rooms and clothes would drown the movement; the
     published weights want "keep".
+    views: how many times a clip is looked at when it is predicted, at frames in between; the logits are averaged.
     """
 
     frames: int = 40
     short_side: int = 240
     crop: int = 224
     still: str = "keep"
+    views: int = 1
 
     def __post_init__(self):
+        if self.views < 1:
+            raise Problem(f"{self.views} views of a clip; at least 1")
         if self.still not in ("keep", "subtract"):
             raise Problem(f"still {self.still!r}; expected keep or subtract")
         if self.crop > self.short_side:
             raise Problem(f"a crop of {self.crop} px out of a short side of {self.short_side} px; make it smaller")
 
-    def pick(self, count: int) -> np.ndarray:
-        """Indices of the frames that the network sees, out of `count` stored ones."""
-        return np.round(np.linspace(0, count - 1, self.frames)).astype(int)
+    def pick(self, count: int, first: float = 0.0, last: float = 1.0) -> np.ndarray:
+        """Indices of the frames that the network sees, out of `count` stored ones; evenly from `first` to `last`.
+
+        Args:
+            first, last: shares of the clip's length (augmentation: a part of the clip, at another speed).
+        """
+        return np.round(np.linspace(first * (count - 1), last * (count - 1), self.frames)).astype(int)
+
+    def pick_views(self, count: int) -> list[np.ndarray]:
+        """For each view the indices of its frames: together they are spread evenly over the clip."""
+        every = np.round(np.linspace(0, count - 1, self.frames * self.views)).astype(int)
+        return [every[view :: self.views] for view in range(self.views)]
 
 
 @dataclass(frozen=True)
@@ -164,7 +177,7 @@ def restore_flow(coded: np.ndarray, bound: float) -> np.ndarray:
 
 
 def network_input(
-    images: np.ndarray, spec: InputSpec, bound: float | None = None, shift=(0, 0), brightness: float = 1.0
+    images: np.ndarray, spec: InputSpec, bound: float | None = None, shift=(0, 0), brightness=1.0, zoom: float = 1.0
 ) -> np.ndarray:
     """Stored 8-bit pictures -> what a network sees: the one path of training, evaluation and prediction.
 
@@ -172,22 +185,25 @@ def network_input(
         images: (T, H, W, C) uint8, the frames that `spec.pick` chose; RGB, or flow coded with `bound`.
         bound: pixels that the flow was coded with; None for RGB.
         shift: (x, y) pixels by which the crop moves; over the edge the border pixel is repeated (augmentation).
-        brightness: factor on RGB values (augmentation).
+        brightness: factor on RGB values, one or one a channel (augmentation).
+        zoom: how much larger the picture is seen, to the nearest pixel; flow grows with it (augmentation).
     Returns:
         (T, crop, crop, C) float32 in [-1, 1]; within +-2 around 0 where the average picture is subtracted.
     """
     if min(images.shape[1:3]) != spec.short_side:
         images = np.stack([resize_short_side(image, spec.short_side) for image in images])
     height, width = images.shape[1:3]
-    rows = np.clip(np.arange(spec.crop) + (height - spec.crop) // 2 + shift[1], 0, height - 1)
-    columns = np.clip(np.arange(spec.crop) + (width - spec.crop) // 2 + shift[0], 0, width - 1)
+    middle = (spec.crop - 1) / 2
+    steps = np.rint((np.arange(spec.crop) - middle) / zoom + middle).astype(int)
+    rows = np.clip(steps + (height - spec.crop) // 2 + shift[1], 0, height - 1)
+    columns = np.clip(steps + (width - spec.crop) // 2 + shift[0], 0, width - 1)
     scaled = images[:, rows[:, None], columns].astype(np.float32)
     if bound is None:
-        scaled *= np.float32(brightness * 2 / 255)
+        scaled *= np.float32(np.multiply(brightness, 2 / 255))
         scaled -= 1
     else:
-        scaled *= np.float32(2 * bound / 255 / FLOW_INPUT_LIMIT)
-        scaled -= np.float32(bound / FLOW_INPUT_LIMIT)
+        scaled *= np.float32(zoom * 2 * bound / 255 / FLOW_INPUT_LIMIT)
+        scaled -= np.float32(zoom * bound / FLOW_INPUT_LIMIT)
     np.clip(scaled, -1, 1, out=scaled)
     if bound is None and spec.still == "subtract":
         scaled -= scaled.mean(axis=0)

@@ -2,8 +2,8 @@
 
 Order and augmentation depend on (seed, epoch, clip) alone, never on which worker thread is first, so a training that
 is stopped and resumed sees what an unbroken one sees. Every picture goes through `clip.network_input`, as prediction's
-do. Augmentation is the paper's (Sarhan & Frintrop 2020): shifts along x and y, and brightness for RGB. There are no
-horizontal flips: they turn a sign into another one.
+do. Augmentation is the paper's (Sarhan & Frintrop 2020), shifts along x and y and brightness for RGB, and what may be
+added to it. There are no horizontal flips: they turn a sign into another one.
 """
 
 from dataclasses import dataclass
@@ -21,10 +21,22 @@ MEMORY = 1 << 30  # bytes of decoded pictures that a generator keeps: a small da
 
 @dataclass(frozen=True)
 class Augmentation:
-    """shift: largest move of the crop along x and along y, as a share of the crop; brightness: factor 1 +- this."""
+    """What is drawn at random for each clip and epoch.
+
+    shift: largest move of the crop along x and along y, as a share of the crop; brightness: factor on RGB of 1 +- this;
+    colour: the same for each of red, green and blue; zoom: the picture is seen larger by a factor of 1 +- this;
+    part: the shortest part of the clip that is seen, as a share of its length, from a random start: another speed;
+    mixup: alpha of the Beta distribution of the share with which the clips of a batch are mixed, 0 not at all
+    (Zhang et al.: mixup, 2018); smoothing: share of a target that goes to all classes alike (Szegedy et al. 2016).
+    """
 
     shift: float = 0.1
     brightness: float = 0.2
+    colour: float = 0.0
+    zoom: float = 0.0
+    part: float = 1.0
+    mixup: float = 0.0
+    smoothing: float = 0.0
 
 
 def store_of(stored: clip.StoredSpec, modality: str) -> str:
@@ -33,7 +45,7 @@ def store_of(stored: clip.StoredSpec, modality: str) -> str:
 
 
 class ClipGenerator(keras.utils.PyDataset):
-    """Batches of one stream: ((B, T, crop, crop, 3 or 2) float32 in [-1, 1], (B,) int32 class index)."""
+    """Batches of one stream: ((B, T, crop, crop, 3 or 2) float32 in [-1, 1], (B, classes) float32, 1 at the class)."""
 
     def __init__(
         self,
@@ -48,7 +60,7 @@ class ClipGenerator(keras.utils.PyDataset):
         epoch: int = 0,
         workers: int = 2,
     ):
-        """Without `augmentation` the clips come in their own order; unlabelled ones get the class index -1.
+        """Without `augmentation` the clips come in their own order; an unlabelled one has 0 for every class.
 
         `epoch` is for the training to set (training.EpochStart): Keras's own `on_epoch_end` comes once too often.
         """
@@ -58,6 +70,7 @@ class ClipGenerator(keras.utils.PyDataset):
         self.batch, self.augmentation, self.seed, self.epoch = batch, augmentation, seed, epoch
         index = {label: position for position, label in enumerate(labels)}
         self.targets = np.array([index.get(item.label, -1) for item in clips], np.int32)
+        self._one_hot = np.eye(len(labels) + 1, len(labels), dtype=np.float32)[self.targets]  # -1: the row of zeros
         self.bound = spec.stored.flow.bound if modality == "flow" else None
         self._store = store_of(spec.stored, modality)
         self._kept, self._room = {}, MEMORY
@@ -67,7 +80,17 @@ class ClipGenerator(keras.utils.PyDataset):
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self._order()[number * self.batch : (number + 1) * self.batch]
-        return np.stack([self._clip(position) for position in chosen]), self.targets[chosen]
+        images, targets = np.stack([self._clip(position) for position in chosen]), self._one_hot[chosen]
+        if self.augmentation is None:
+            return images, targets
+        targets = targets + self.augmentation.smoothing * (1 / targets.shape[1] - targets)
+        if self.augmentation.mixup:
+            rng = np.random.default_rng([self.seed, self.epoch, len(self.clips) + number])
+            share = np.float32(rng.beta(self.augmentation.mixup, self.augmentation.mixup))
+            other = rng.permutation(len(chosen))
+            images = share * images + (1 - share) * images[other]
+            targets = share * targets + (1 - share) * targets[other]
+        return images, targets
 
     def path(self, item: dataset.Clip) -> Path:
         return item.archive(self.data.folder, self._store)
@@ -88,10 +111,12 @@ class ClipGenerator(keras.utils.PyDataset):
         return np.random.default_rng([self.seed, self.epoch]).permutation(len(self.clips))
 
     def _images(self, position: int) -> np.ndarray:
-        """The stored pictures that the network will see; kept in memory as long as there is room for them."""
+        """The stored pictures that the network may see; kept in memory as long as there is room for them."""
         images = self._kept.get(position)
         if images is None:
-            images = clip.read_archive(self.path(self.clips[position]), self.spec.input.pick).images
+            # A part of the clip may need any picture of it.
+            pick = None if self._takes_parts else self.spec.input.pick
+            images = clip.read_archive(self.path(self.clips[position]), pick).images
             if self._room >= images.nbytes:
                 self._room -= images.nbytes
                 self._kept[position] = images
@@ -105,4 +130,14 @@ class ClipGenerator(keras.utils.PyDataset):
         reach = round(self.augmentation.shift * self.spec.input.crop)
         shift = rng.integers(-reach, reach, size=2, endpoint=True)
         brightness = 1 + self.augmentation.brightness * rng.uniform(-1, 1)
-        return clip.network_input(images, self.spec.input, self.bound, shift, brightness)
+        colour = 1 + self.augmentation.colour * rng.uniform(-1, 1, 3)
+        zoom = 1 + self.augmentation.zoom * rng.uniform(-1, 1)
+        if self._takes_parts:
+            length = rng.uniform(self.augmentation.part, 1)
+            first = rng.uniform(0, 1 - length)
+            images = images[self.spec.input.pick(len(images), first, first + length)]
+        return clip.network_input(images, self.spec.input, self.bound, shift, brightness * colour, zoom)
+
+    @property
+    def _takes_parts(self) -> bool:
+        return self.augmentation is not None and self.augmentation.part < 1

@@ -60,7 +60,7 @@ class Predictions:
 
 
 def _inputs(recogniser, data: dataset.Dataset, item: dataset.Clip):
-    """({stream: (1, T, crop, crop, C) float32}, None), or (None, why not)."""
+    """({stream: (views, T, crop, crop, C) float32}, None), or (None, why not)."""
     import clip
     from datagenerator import store_of
 

@@ -121,14 +121,16 @@ class Recogniser:
         return opticalflow.clip_flow(images, times[kept], stored.flow)
 
     def input(self, stream: bundles.Stream, images: np.ndarray) -> np.ndarray:
-        """(T, H, W, C) uint8 as stored -> (1, frames, crop, crop, C) float32."""
+        """(T, H, W, C) uint8 as stored -> (views, frames, crop, crop, C) float32."""
         spec = self.bundle.spec
         bound = spec.stored.flow.bound if stream.modality == "flow" else None
-        return clip.network_input(images[spec.input.pick(len(images))], spec.input, bound)[None]
+        picked = spec.input.pick_views(len(images))
+        return np.stack([clip.network_input(images[indices], spec.input, bound) for indices in picked])
 
     def logits(self, stream: bundles.Stream, batch: np.ndarray) -> np.ndarray:
-        """(B, frames, crop, crop, C) float32 -> (B, classes)."""
-        return np.asarray(self.models[stream.name].predict_on_batch(batch))
+        """(B * views, frames, crop, crop, C) float32 -> (B, classes), averaged over the views of each clip."""
+        logits = np.asarray(self.models[stream.name].predict_on_batch(batch))
+        return logits.reshape(-1, self.bundle.spec.input.views, logits.shape[-1]).mean(axis=1)
 
     def rank(self, probabilities: np.ndarray) -> list[tuple[str, float]]:
         """(classes,) -> (label, probability), best first."""
@@ -140,7 +142,8 @@ class Recogniser:
         if self.bundle.spec.stored.flow:
             opticalflow.compile_solver()
         for stream in self.bundle.streams:
-            self.logits(stream, np.zeros((1, *stream.arguments["input_shape"]), np.float32))
+            views = self.bundle.spec.input.views
+            self.logits(stream, np.zeros((views, *stream.arguments["input_shape"]), np.float32))
 
     def session(self) -> "Session":
         return Session(self)

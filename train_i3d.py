@@ -2,34 +2,42 @@
 
     python train_i3d.py --data data_set/chalearn --output model/chalearn --weights model/kinetics
 
-in:   data_set/<name>/frame-<store> and flow-<store>; the published Kinetics weights
+in:   data_set/<name>/frame-<store> and flow-<store>; the published Kinetics weights, which it fetches
 out:  model/<run>/: bundle.json, <stream>.weights.h5 (best epoch), log.csv, events/, checkpoint/
 
 The recipe of Sarhan & Frintrop (2020): the published weights are frozen and the new top trained for 3 epochs at 1e-3;
 then everything at a tenth of it, until the validation loss has not improved for some epochs; Adam, batches of 4,
 cross-entropy, shifts and brightness. With `--weights none` the start is random: nothing is frozen, everything trains
-at 1e-3. Stopped at any moment, the same command goes on after the last whole epoch.
+at 1e-3. `--recipe strong` adds what came after the paper, each part with a flag of its own. Stopped at any moment, the
+same command goes on after the last whole epoch.
 """
 
+import argparse
 import contextlib
 import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 import bundle
 import clip
 import command
 import dataset
+import kinetics
 from command import Problem
 
 CHANNELS = {"rgb": 3, "flow": 2}
-# The paper's recipe starts from ImageNet and Kinetics.
-CHECKPOINTS = {"rgb": "rgb_imagenet", "flow": "flow_imagenet"}
-FILES = ("model.ckpt.index", "model.ckpt.data-00000-of-00001")
-PUBLISHED = "the git repository google-deepmind/kinetics-i3d, data/checkpoints"
 # The moving averages forget their random start after some ten steps instead of some hundred.
 SCRATCH_MOMENTUM = 0.9
+# What --recipe says where a flag does not.
+RECIPES = {
+    "paper": {"patience": 5, "accumulate": 1, "schedule": "constant", "warm_up": 0.0, "ema": 0.0, "smoothing": 0.0,
+              "balance": False, "colour": 0.0, "zoom": 0.0, "part": 1.0, "mixup": 0.0, "views": 1},
+    "strong": {"patience": 15, "accumulate": 1, "schedule": "cosine", "warm_up": 1.0, "ema": 0.99, "smoothing": 0.1,
+               "balance": True, "colour": 0.1, "zoom": 0.15, "part": 0.7, "mixup": 0.2, "views": 2},
+}  # fmt: skip
 NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "workers")  # flags that may change when a run goes on
 
 
@@ -38,9 +46,9 @@ def parse(argv=None):
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
     flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/chalearn")
     flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="both", help="trained one after the other")
-    flags.add_argument("--weights", default="kinetics", metavar="none|FOLDER",
-                       help="none: random start; or the folder that holds the published rgb_imagenet/ and "
-                            "flow_imagenet/ ('kinetics': the folder model/kinetics)")
+    flags.add_argument("--weights", default="kinetics", metavar="none|NAME|FOLDER",
+                       help=f"none: random start; {', '.join(kinetics.STARTS)}: published weights, fetched once (the "
+                            "first: ImageNet, then Kinetics); or a folder that holds a copy of them")
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
     group = flags.add_argument_group("what the networks see")
     group.add_argument("--frames", type=int, default=40, metavar="N", help="frames of a clip, evenly")
@@ -48,20 +56,56 @@ def parse(argv=None):
     group.add_argument("--crop", type=int, default=224, metavar="PX", help="square in the middle")
     group.add_argument("--still", choices=("keep", "subtract"), default="keep",
                        help="subtract the clip's average picture from RGB; for a random start on few clips")
-    group = flags.add_argument_group("recipe")
+    group.add_argument("--views", type=int, metavar="N",
+                       help="look at a clip N times when it is predicted, at frames in between, and average")
+    group = flags.add_argument_group("recipe", "What is not named is as --recipe has it (paper, strong).")
+    group.add_argument("--recipe", choices=RECIPES, default="paper", help="Sarhan & Frintrop's, or what came after it")
     group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of the new top alone")
     group.add_argument("--epochs", type=int, default=40, metavar="N", help="most epochs of everything after that")
-    group.add_argument("--patience", type=int, default=5, metavar="N", help="epochs without a lower validation loss")
+    group.add_argument("--patience", type=int, metavar="N", help="epochs without a lower validation loss (5, 15)")
     group.add_argument("--learning-rate", type=float, default=1e-3, help="of the top, and of a random start")
     group.add_argument("--batch", type=int, default=4, metavar="N", help="clips a step")
-    group.add_argument("--ema", type=float, default=0.0, metavar="DECAY",
-                       help="validate and keep a running mean of the weights; 0.98: about the last 50 steps")
+    group.add_argument("--accumulate", type=int, metavar="N", help="steps whose gradients are added up (1, 1)")
+    group.add_argument("--schedule", choices=("constant", "cosine"), help="of the learning rate (constant, cosine)")
+    group.add_argument("--warm-up", type=float, metavar="EPOCHS", help="in which a cosine first rises (0, 1)")
+    group.add_argument("--ema", type=float, metavar="DECAY",
+                       help="validate and keep a running mean of the weights; 0.98: about the last 50 steps (0, 0.99)")
     group.add_argument("--dropout", type=float, default=0.5, help="share of the pooled features dropped")
+    group.add_argument("--smoothing", type=float, help="share of a target that goes to all classes alike (0, 0.1)")
+    group.add_argument("--balance", action=argparse.BooleanOptionalAction, help="rare classes weigh more (no, yes)")
+    group.add_argument("--precision", choices=("float32", "mixed_float16", "mixed_bfloat16"), default="float32",
+                       help="mixed: of the arithmetic; the weights stay float32. For a GPU")
+    group.add_argument("--seed", type=int, default=0, help="of the start, the order and the augmentation")
+    group = flags.add_argument_group("augmentation", "As --recipe has it (paper, strong); no flips: they change signs.")
     group.add_argument("--shift", type=float, default=0.1, help="largest shift along x and y, as a share of the crop")
     group.add_argument("--brightness", type=float, default=0.2, help="RGB values times 1 +- this")
-    group.add_argument("--seed", type=int, default=0, help="of the start, the order and the augmentation")
+    group.add_argument("--colour", type=float, help="red, green and blue each times 1 +- this (0, 0.1)")
+    group.add_argument("--zoom", type=float, help="seen larger by a factor of 1 +- this (0, 0.15)")
+    group.add_argument("--part", type=float, help="shortest part of the clip, in time, that is seen (1, 0.7)")
+    group.add_argument("--mixup", type=float, metavar="ALPHA", help="mix the clips of a batch (0, 0.2)")
     flags.add_argument("--workers", type=int, default=2, metavar="N", help="threads that load clips")
-    return flags.parse_args(argv)
+    args = flags.parse_args(argv)
+    for name, value in RECIPES[args.recipe].items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    check_ranges(args)
+    return args
+
+
+def check_ranges(args) -> None:
+    """Raise Problem where a number makes no sense; the frames and pixels are checked with the data."""
+    for name, least, below in (("part", 0, None), ("ema", None, 1), ("smoothing", None, 1), ("dropout", None, 1),
+                               ("zoom", None, 1), ("brightness", None, None), ("colour", None, None),
+                               ("shift", None, None), ("mixup", None, None), ("warm_up", None, None)):  # fmt: skip
+        value = getattr(args, name)
+        if value < 0 or (least is not None and value <= least) or (below is not None and value >= below):
+            raise Problem(f"--{name.replace('_', '-')} {value:g}: {'above 0' if least == 0 else 'at least 0'}"
+                          f"{f', below {below}' if below else ''}")  # fmt: skip
+    for name in ("epochs", "batch", "accumulate", "views", "patience"):
+        if getattr(args, name) < 1:
+            raise Problem(f"--{name} {getattr(args, name)}: at least 1")
+    if args.part > 1:
+        raise Problem(f"--part {args.part:g}: at most 1, the whole clip")
 
 
 def streams_of(args) -> list[str]:
@@ -77,7 +121,7 @@ def clip_spec(args, data: dataset.Dataset) -> clip.ClipSpec:
         if stored.frame_store not in data.stores("frame") and args.stream != "flow":
             raise Problem(f"{data.folder}: no {stored.frame_store}, which the flow was computed from; run frame.py")
     short_side = args.short_side or stored.short_side
-    return clip.ClipSpec(stored, clip.InputSpec(args.frames, short_side, args.crop, args.still))
+    return clip.ClipSpec(stored, clip.InputSpec(args.frames, short_side, args.crop, args.still, args.views))
 
 
 def check_run(args, spec: clip.ClipSpec) -> dict:
@@ -99,17 +143,6 @@ def check_run(args, spec: clip.ClipSpec) -> dict:
     return run
 
 
-def checkpoint_of(weights: str, stream: str) -> Path:
-    """Where a stream's published weights lie; raises Problem where they do not."""
-    folder = Path("model/kinetics") if weights == "kinetics" else Path(weights)
-    path = folder / CHECKPOINTS[stream] / "model.ckpt"
-    missing = [name for name in FILES if not (path.parent / name).is_file()]
-    if missing:
-        raise Problem(f"{path.parent}: no {' and no '.join(missing)}; copy them there from {PUBLISHED}/"
-                      f"{CHECKPOINTS[stream]}, or train from a random start with --weights none")
-    return path
-
-
 def phases_of(args) -> list:
     from training import Phase
 
@@ -117,6 +150,18 @@ def phases_of(args) -> list:
         return [Phase("all", args.epochs, args.learning_rate)]
     return [Phase("top", args.top_epochs, args.learning_rate, top_only=True),
             Phase("all", args.epochs, args.learning_rate / 10)]
+
+
+def recipe_of(args, targets):
+    from training import Recipe
+
+    weights = None
+    if args.balance:
+        counts = np.bincount(targets)
+        # The mean over the clips is 1; a class without clips has no loss to weigh.
+        mean = len(targets) / np.count_nonzero(counts)
+        weights = {label: mean / count for label, count in enumerate(counts) if count}
+    return Recipe(args.patience, args.ema, args.schedule, args.warm_up, args.accumulate, weights)
 
 
 def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str, generators: dict) -> dict:
@@ -127,6 +172,7 @@ def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str, 
     import training
 
     keras.backend.clear_session()
+    keras.config.set_dtype_policy(args.precision)
     keras.utils.set_random_seed(args.seed)
     size = (spec.input.frames, spec.input.crop, spec.input.crop, CHANNELS[stream])
     scratch = args.weights == "none"
@@ -135,9 +181,9 @@ def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str, 
         arguments["momentum"] = SCRATCH_MOMENTUM
     model = model_i3d.build_i3d(**arguments)
     if not scratch:
-        model_i3d.load_kinetics_checkpoint(model, checkpoint_of(args.weights, stream))
-    training.fit(model, generators["train"], generators["valid"], phases_of(args), args.output, stream, args.patience,
-                 args.ema)  # fmt: skip
+        model_i3d.load_kinetics_checkpoint(model, kinetics.checkpoint(args.weights, stream))
+    training.fit(model, generators["train"], generators["valid"], phases_of(args), args.output, stream,
+                 recipe_of(args, generators["train"].targets))  # fmt: skip
     weights = f"{stream}.weights.h5"
     if not (args.output / weights).exists():
         raise Problem(f"{args.output / 'log.csv'}: the validation loss was never a number; lower --learning-rate")
@@ -149,7 +195,8 @@ def generators_of(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str)
     from datagenerator import Augmentation, ClipGenerator
 
     labels = [row.label for row in data.classes]
-    augmentation = Augmentation(args.shift, args.brightness)
+    augmentation = Augmentation(args.shift, args.brightness, args.colour, args.zoom, args.part, args.mixup,
+                                args.smoothing)  # fmt: skip
     generators = {}
     for split in ("train", "valid"):
         clips = data.split(split, labelled=True)
@@ -195,7 +242,7 @@ def main(argv=None) -> int:
     spec = clip_spec(args, data)
     if args.weights != "none":
         for stream in streams_of(args):
-            checkpoint_of(args.weights, stream)
+            kinetics.checkpoint(args.weights, stream)
     bundle.load_keras()  # seconds; so after what can be wrong without it
     generators = {stream: generators_of(args, data, spec, stream) for stream in streams_of(args)}
     with contextlib.ExitStack() as locks:

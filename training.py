@@ -18,6 +18,7 @@ from pathlib import Path
 
 import keras
 
+import averaging
 import command
 import dataset
 from command import Problem
@@ -84,65 +85,10 @@ class State:
             temporary.write_text(json.dumps(vars(self)) + "\n")
 
 
-def save_weights(model: keras.Model, path: Path) -> None:
-    """Write the model's weights without its optimiser, whole or not at all."""
-    bare = keras.Model(model.inputs, model.outputs)  # shares the layers, was never compiled
-    with command.atomic(path) as temporary:
-        bare.save_weights(temporary)
-
-
-class Average(keras.callbacks.Callback):
-    """Weight averaging: what is validated and kept is a running mean of the weights over the last steps, batch
-    normalisation's statistics included (Polyak & Juditsky 1992). The training itself goes on with its own weights.
-
-    decay: share of the mean that stays at a step: 0.98 averages about the last 50. The first n steps of a phase keep
-    (1 + n) / (10 + n) of it where that is less, so that the start is soon forgotten.
-    """
-
-    def __init__(self, decay: float, model: keras.Model):
-        super().__init__()
-        self.decay, self.variables = decay, model.weights
-        self.values = [keras.ops.copy(variable.value) for variable in self.variables]
-
-    def on_train_batch_end(self, batch, logs=None):
-        steps = int(self.model.optimizer.iterations)
-        self._move(1 - min(self.decay, (1 + steps) / (10 + steps)))
-
-    def on_test_begin(self, logs=None):
-        self.swap()
-
-    def on_test_end(self, logs=None):
-        self.swap()
-
-    def _move(self, share: float) -> None:
-        for position, variable in enumerate(self.variables):
-            value = self.values[position]
-            if "float" in str(value.dtype):
-                self.values[position] = value + (variable.value - value) * share
-
-    def swap(self) -> None:
-        """Exchange the model's weights and their average."""
-        for position, variable in enumerate(self.variables):
-            current = keras.ops.copy(variable.value)
-            variable.assign(self.values[position])
-            self.values[position] = current
-
-    def save(self, path: Path) -> None:
-        self.swap()
-        save_weights(self.model, path)
-        self.swap()
-
-    def load(self, path: Path) -> None:
-        """Take the average from `path`; the model keeps its own weights."""
-        self.swap()
-        keras.Model(self.model.inputs, self.model.outputs).load_weights(path)
-        self.swap()
-
-
 class Keeper(keras.callbacks.Callback):
     """After each epoch: the best weights, a row of the log, a checkpoint; in this order, which resuming relies on."""
 
-    def __init__(self, folder: Path, stream: str, phase: Phase, log: Log, average: Average | None):
+    def __init__(self, folder: Path, stream: str, phase: Phase, log: Log, average: averaging.Average | None):
         super().__init__()
         self.folder, self.stream, self.phase, self.log, self.average = folder, stream, phase, log, average
         self.state_path = folder / "checkpoint" / f"{stream}.json"
@@ -156,7 +102,7 @@ class Keeper(keras.callbacks.Callback):
         if logs["val_loss"] < self.best:
             self.best = logs["val_loss"]
             path = self.folder / f"{self.stream}.weights.h5"
-            self.average.save(path) if self.average else save_weights(self.model, path)
+            self.average.save(path) if self.average else averaging.save_weights(self.model, path)
         row = {name: f"{logs[name]:.6g}" for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
         rate = float(self.model.optimizer.learning_rate)
         self.log.add({"stream": self.stream, "phase": self.phase.name, "epoch": epoch + 1,
@@ -169,16 +115,11 @@ class Keeper(keras.callbacks.Callback):
         with command.atomic(folder / name) as temporary:
             self.model.save_weights(temporary)
         if self.average:
-            self.average.save(average_beside(folder / name))
+            self.average.save(averaging.beside(folder / name))
         State(epoch, name).save(self.state_path)
         for old in folder.glob(f"{self.stream}-*.weights.h5"):
-            if old not in (folder / name, average_beside(folder / name)):
+            if old not in (folder / name, averaging.beside(folder / name)):
                 old.unlink()
-
-
-def average_beside(weights: Path) -> Path:
-    """Where the average lies that belongs to a checkpoint's weights."""
-    return weights.with_name(weights.name.replace(".weights.h5", ".average.weights.h5"))
 
 
 class EpochStart(keras.callbacks.Callback):
@@ -235,13 +176,46 @@ class Report(keras.callbacks.Callback):
         )
 
 
-def _compile(model: keras.Model, phase: Phase) -> None:
+@dataclass(frozen=True)
+class Recipe:
+    """How a stream is trained, beside its phases; as it stands here, the paper's way.
+
+    patience: epochs without a lower validation loss after which the last phase ends;
+    ema: decay of the average of the weights that is validated and kept, 0 keeps the weights themselves;
+    schedule: of the learning rate of a phase, "constant" or "cosine" (down to 0: Loshchilov & Hutter 2017);
+    warm_up: epochs in which a cosine first rises from 0;
+    accumulate: batches whose gradients are added up for one step;
+    class_weights: {class index: weight of its loss} in training, or None.
+    """
+
+    patience: int = 5
+    ema: float = 0.0
+    schedule: str = "constant"
+    warm_up: float = 0.0
+    accumulate: int = 1
+    class_weights: dict[int, float] | None = None
+
+    def learning_rate(self, phase: Phase, batches: int):
+        """A number or a Keras schedule for a phase of that many batches an epoch."""
+        if self.schedule == "constant":
+            return phase.learning_rate
+        steps = phase.epochs * batches  # Keras counts batches here, added up or not
+        warm_up = min(round(self.warm_up * batches), steps - 1)
+        if not warm_up:
+            return keras.optimizers.schedules.CosineDecay(phase.learning_rate, steps)
+        return keras.optimizers.schedules.CosineDecay(
+            0.0, steps - warm_up, warmup_target=phase.learning_rate, warmup_steps=warm_up
+        )
+
+
+def _compile(model: keras.Model, phase: Phase, recipe: Recipe, batches: int) -> None:
     for layer in model.layers:
         layer.trainable = layer.name.startswith("Logits") or not phase.top_only
+    accumulate = recipe.accumulate if recipe.accumulate > 1 else None
     model.compile(
-        keras.optimizers.Adam(phase.learning_rate),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        keras.optimizers.Adam(recipe.learning_rate(phase, batches), gradient_accumulation_steps=accumulate),
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         # On a CPU XLA takes four times as long as TensorFlow's own kernels; elsewhere Keras knows best.
         jit_compile="auto" if keras.backend.backend() != "tensorflow" or _has_gpu() else False,
     )
@@ -253,9 +227,7 @@ def _has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def _callbacks(
-    folder: Path, stream: str, phase: Phase, log: Log, earlier: list, last: int, patience: int, average: Average | None
-) -> list:
+def _callbacks(folder: Path, stream: str, phase: Phase, log: Log, earlier: list, last: int, patience: int, average):
     callbacks = [average] if average else []
     callbacks += [Report(stream, phase, last), Keeper(folder, stream, phase, log, average)]
     if not phase.top_only:
@@ -265,26 +237,11 @@ def _callbacks(
     return callbacks
 
 
-def _average(model: keras.Model, ema: float, saved: Path | None) -> Average | None:
-    """Weight averaging with that decay, from the model's weights or from where an earlier run left it."""
-    if not ema:
-        return None
-    average = Average(ema, model)
-    average.set_model(model)
-    if saved:
-        average.load(average_beside(saved))
-    return average
-
-
-def fit(
-    model: keras.Model, train, valid, phases: list[Phase], folder: Path, stream: str, patience: int, ema: float = 0.0
-) -> None:
+def fit(model: keras.Model, train, valid, phases: list[Phase], folder: Path, stream: str, recipe: Recipe) -> None:
     """Train one stream through its phases, from where its checkpoint stands.
 
     Args:
         train, valid: a ClipGenerator each; `train.epoch` is set at the start of each epoch.
-        patience: epochs without a lower validation loss after which the last phase ends.
-        ema: decay of the average of the weights that is validated and kept; 0 keeps the weights themselves.
     """
     state_path, log = folder / "checkpoint" / f"{stream}.json", Log(folder / "log.csv")
     state = State.load(state_path)
@@ -298,20 +255,20 @@ def fit(
     for phase in phases:
         last = first + phase.epochs
         earlier = [row for row in log.of(stream) if int(row["epoch"]) > first]
-        if state.epoch < last and (phase.top_only or not is_spent(earlier, patience)):
+        if state.epoch < last and (phase.top_only or not is_spent(earlier, recipe.patience)):
             done = max(state.epoch, first)
             if state.weights and done == first:  # between two phases: the optimiser starts anew
                 model.load_weights(state_path.parent / state.weights)
-            _compile(model, phase)
+            _compile(model, phase, recipe, len(train))
             saved = state_path.parent / state.weights if state.weights and done > first else None
             if saved:
                 model.optimizer.build(model.trainable_variables)
                 model.load_weights(saved)
-            average = _average(model, ema, saved)
-            callbacks = _callbacks(folder, stream, phase, log, earlier, last, patience, average)
+            average = averaging.start(model, recipe.ema, saved)
+            callbacks = _callbacks(folder, stream, phase, log, earlier, last, recipe.patience, average)
             callbacks.insert(0, EpochStart(train))
             model.fit(train, validation_data=valid, initial_epoch=done, epochs=last, shuffle=False, verbose=0,
-                      callbacks=callbacks)  # fmt: skip
+                      callbacks=callbacks, class_weight=recipe.class_weights)  # fmt: skip
             state = State.load(state_path)
         first = last
     State(state.epoch, state.weights, finished=True).save(state_path)

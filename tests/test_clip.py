@@ -421,6 +421,14 @@ def test_pick():
     assert InputSpec(4, 16, 16).pick(10).tolist() == [0, 3, 6, 9]
     assert InputSpec(4, 16, 16).pick(2).tolist() == [0, 0, 1, 1]
     assert InputSpec(4, 16, 16).pick(1).tolist() == [0] * 4
+    assert InputSpec(4, 16, 16).pick(11, 0.2, 0.8).tolist() == [2, 4, 6, 8]
+
+
+def test_views_share_the_frames_out():
+    assert [view.tolist() for view in InputSpec(4, 16, 16, views=2).pick_views(8)] == [[0, 2, 4, 6], [1, 3, 5, 7]]
+    assert InputSpec(4, 16, 16).pick_views(10)[0].tolist() == InputSpec(4, 16, 16).pick(10).tolist()
+    with pytest.raises(Problem, match="0 views of a clip"):
+        InputSpec(views=0)
 
 
 def test_inputs_that_are_none():

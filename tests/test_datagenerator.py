@@ -45,8 +45,8 @@ def test_shapes_values_and_the_last_batch(data, modality, channels):
     images = np.concatenate([images for images, _ in found])
     assert images.dtype == np.float32 and images.min() >= -1 and images.max() <= 1 and images.std() > 0.01
     targets = np.concatenate([targets for _, targets in found])
-    assert targets.dtype == np.int32
-    assert [LABELS[index] for index in targets] == [item.label for item in data.split("train")]
+    assert targets.dtype == np.float32 and targets.shape == (16, 8) and np.all(targets.sum(axis=1) == 1)
+    assert [LABELS[index] for index in targets.argmax(axis=1)] == [item.label for item in data.split("train")]
 
 
 def test_equal_seed_and_epoch_give_equal_batches_and_others_do_not(data):
@@ -68,7 +68,7 @@ def test_every_clip_comes_once_an_epoch_in_another_order(data):
     for epoch in (0, 1):
         found = batches(generator(data, augmentation=still, epoch=epoch))
         orders.append([plain.index(images.tobytes()) for group, _ in found for images in group])
-        targets = [target for _, group in found for target in group]
+        targets = [target.argmax() for _, group in found for target in group]
         assert [LABELS[target] for target in targets] == [data.split("train")[place].label for place in orders[-1]]
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(16))
     assert orders[0] != orders[1] != list(range(16))
@@ -148,7 +148,62 @@ def test_a_file_an_archive_and_training_show_a_network_the_same(data, still, mon
 
 def test_an_unlabelled_clip_has_no_class(data):
     item = dataclasses.replace(data.split("valid")[0], label="")
-    assert generator(data, clips=[data.split("valid")[0], item]).targets.tolist()[1] == -1
+    some = generator(data, clips=[data.split("valid")[0], item])
+    assert some.targets.tolist()[1] == -1 and some._one_hot.sum(axis=1).tolist() == [1, 0]
+
+
+ALL = Augmentation(0.1, 0.2, colour=0.2, zoom=0.2, part=0.6, mixup=0.3, smoothing=0.1)
+
+
+@pytest.mark.parametrize("modality", ["rgb", "flow"])
+def test_everything_that_may_be_drawn_depends_on_seed_and_epoch_alone(data, modality):
+    first = batches(generator(data, modality, augmentation=ALL, seed=3, epoch=2))
+    again = generator(data, modality, augmentation=ALL, seed=3, epoch=2)
+    again[2]
+    assert equal(first, batches(again))
+    images = np.concatenate([images for images, _ in first])
+    assert images.dtype == np.float32 and np.abs(images).max() <= 1
+    assert all(targets.dtype == np.float32 and np.allclose(targets.sum(axis=1), 1, atol=1e-6) for _, targets in first)
+
+
+def test_smoothing_and_mixing_of_targets(data):
+    smooth = np.concatenate([t for _, t in batches(generator(data, augmentation=Augmentation(smoothing=0.2)))])
+    assert np.allclose(np.sort(smooth, axis=1), [0.025] * 7 + [0.825])
+    plain, mixed = (generator(data, augmentation=Augmentation(0, 0, mixup=alpha), seed=5)[0] for alpha in (0, 5.0))
+    rows = mixed[1][mixed[1].max(axis=1) < 1]
+    assert len(rows) and np.all((rows > 0).sum(axis=1) == 2) and np.allclose(rows.sum(axis=1), 1)
+    share = rows.max()
+    # The mixed pictures are mixed as their targets are.
+    pairs = [share * a + (1 - share) * b for a in plain[0] for b in plain[0]]
+    pairs += [(1 - share) * a + share * b for a in plain[0] for b in plain[0]]
+    assert all(min(np.abs(image - pair).max() for pair in pairs) < 1e-5 for image in mixed[0])
+
+
+def test_a_part_of_a_clip_is_seen_at_another_speed(data):
+    item = data.split("train")[:1]
+    stored = clip.read_archive(item[0].archive(data.folder, "frame-40x64")).images
+    seen = set()
+    for epoch in range(12):
+        images = generator(data, clips=item, augmentation=Augmentation(0, 0, part=0.5), epoch=epoch)[0][0][0]
+        every = clip.network_input(stored, dataclasses.replace(SEES, frames=40))
+        places = [int(np.abs(every - image).mean(axis=(1, 2, 3)).argmin()) for image in images]
+        assert places == sorted(places) and np.array_equal(every[places], images)
+        assert 18 <= places[-1] - places[0] <= 39
+        seen.add((places[0], places[-1]))
+    assert len(seen) > 6
+
+
+def test_colour_changes_channels_and_zoom_changes_size_and_flow(data):
+    item = data.split("train")[:1]
+    plain, tinted = (generator(data, clips=item, augmentation=Augmentation(0, 0, colour=c))[0][0] for c in (0, 0.3))
+    factors = [np.median((tinted[..., c] + 1) / np.maximum(plain[..., c] + 1, 1e-3)) for c in range(3)]
+    assert np.ptp(factors) > 0.02 and np.all(np.abs(np.array(factors) - 1) <= 0.3 + 1e-3)
+    coded = clip.quantise_flow(np.full((8, 40, 48, 2), 2, np.float32), 20)
+    near = clip.network_input(coded, SEES, 20.0, zoom=1.25)
+    assert np.allclose(near, 1.25 * clip.network_input(coded, SEES, 20.0), atol=1e-6)
+    ramp = np.broadcast_to(np.arange(48, dtype=np.uint8)[None, None, :, None] * 5, (8, 36, 48, 3))
+    wide, close = (clip.network_input(ramp, SEES, zoom=zoom)[0, 0, :, 0] for zoom in (1, 1.5))
+    assert np.isclose(np.ptp(wide) / np.ptp(close), 1.5, atol=0.1)
 
 
 @pytest.mark.parametrize(("modality", "step"), [("rgb", "frame.py"), ("flow", "opticalflow.py")])

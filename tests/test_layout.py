@@ -8,9 +8,9 @@ import pytest
 import tiny
 
 LAYERS = [
-    "command dataset clip archive unpack place split chalearn_list zipcrypto",
+    "command kinetics dataset clip archive unpack place split chalearn_list zipcrypto",
     "simd median5 tvl1 frame opticalflow synthetic videocapture paint overlay window baseline",
-    "bundle datagenerator model_i3d training recogniser plot",
+    "bundle datagenerator model_i3d averaging training recogniser plot",
     "prepare_* train_i3d evaluate predict livedemo",
 ]
 NUMBERS, VIDEO, NETWORKS, SCRIPTS = range(4)

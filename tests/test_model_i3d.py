@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kinetics
 import model_i3d
-import train_i3d
 from command import Problem
 
 LISTED = Path(model_i3d.__file__).parent.parent / "shared" / "facts" / "i3d_kinetics_variables.tsv"
@@ -78,7 +78,7 @@ def write_checkpoint(folder: Path, arrays: dict, prefix: str = "RGB/inception_i3
     names = [prefix + name for name in arrays]
     tf.raw_ops.SaveV2(prefix=str(path), tensor_names=names, shape_and_slices=[""] * len(names),
                       tensors=[tf.constant(value) for value in arrays.values()])  # fmt: skip
-    assert all((folder / name).is_file() for name in train_i3d.FILES)
+    assert all((folder / name).is_file() for name in (kinetics.INDEX, kinetics.DATA))
     return path
 
 
@@ -198,6 +198,20 @@ def test_the_head_averages_2x7x7_and_then_its_logits(flow):
     close(np.asarray(head(features))[0], logits)
 
 
+def test_an_inflated_kernel_answers_a_still_video_as_the_picture():
+    rng = np.random.default_rng(5)
+    kernel = rng.normal(size=(3, 3, 4, 6)).astype(np.float32)
+    picture = rng.normal(size=(1, 9, 11, 4)).astype(np.float32)
+    wanted = keras.ops.conv(picture, kernel, padding="valid")
+    inflated = model_i3d.inflate(kernel, 5)
+    assert inflated.shape == (5, 3, 3, 4, 6)
+    video = np.repeat(picture[:, None], 8, axis=1)
+    found = np.asarray(keras.ops.conv(video, inflated, padding="valid"))
+    assert found.shape == (1, 4, 7, 9, 6)
+    for frame in found[0]:
+        np.testing.assert_allclose(frame, np.asarray(wanted)[0], atol=1e-4)
+
+
 # ---- published checkpoints --------------------------------------------------------------------------------------
 
 
@@ -256,7 +270,7 @@ def test_flow_weights_do_not_fit_rgb(small, flow, tmp_path):
 @pytest.mark.parametrize("how", ["none", "no index", "no data", "data cut", "index cut", "text"])
 def test_files_that_are_missing_or_cut_are_one_line(small, tmp_path, how):
     path = write_checkpoint(tmp_path, random_arrays(small))
-    index, data = (tmp_path / name for name in train_i3d.FILES)
+    index, data = (tmp_path / name for name in (kinetics.INDEX, kinetics.DATA))
     if how in ("none", "no index"):
         index.unlink()
     if how in ("none", "no data"):

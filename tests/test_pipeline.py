@@ -96,8 +96,8 @@ def test_again_does_nothing_and_other_settings_are_refused(demo, model, capsys):
 
 
 def test_missing_published_weights_are_named(demo, tmp_path):
-    with pytest.raises(Problem, match="rgb_imagenet: no model.ckpt.index and no model.ckpt.data-00000-of-00001.*"
-                                      "--weights none") as caught:
+    with pytest.raises(Problem, match="no model.ckpt.index and model.ckpt.data-00000-of-00001 there or in its "
+                                      "rgb_imagenet.*--weights none") as caught:
         train(demo, tmp_path / "model", "--weights", str(tmp_path), *SEES)
     assert "\n" not in str(caught.value) and not (tmp_path / "model").exists()
 
@@ -125,8 +125,8 @@ def test_from_published_weights_first_the_top_and_then_everything(demo, publishe
     folder, values = published
     starts, compiled = [], training._compile
 
-    def compile_and_look(model, phase):
-        compiled(model, phase)
+    def compile_and_look(model, phase, *rest):
+        compiled(model, phase, *rest)
         starts.append({name: np.array(variable) for name, variable in model_i3d.checkpoint_names(model).items()})
         compile_and_look.model = model
 
@@ -145,3 +145,38 @@ def test_from_published_weights_first_the_top_and_then_everything(demo, publishe
             np.testing.assert_array_equal(first[name], value.reshape(first[name].shape), name)
             np.testing.assert_array_equal(second[name], first[name], name)
             assert not np.array_equal(last[name], second[name]), name
+
+
+def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys):
+    """Every part of it at once; what it leaves is an ordinary bundle, which looks at a clip twice."""
+    import keras
+
+    import evaluate
+
+    output = tmp_path / "model"
+    flags = ["--stream", "rgb", *SEES, "--weights", "none", "--epochs", "2", "--batch", "8", "--accumulate", "2",
+             "--recipe", "strong", "--precision", "mixed_bfloat16", "--still", "subtract"]  # fmt: skip
+    try:
+        with conftest.without_graphs():
+            assert train(demo, output, *flags) == command.DONE
+    finally:
+        keras.config.set_dtype_policy("float32")
+    rates = [float(row["learning_rate"]) for row in training.Log(output / "log.csv").rows]
+    assert rates[0] == pytest.approx(1e-3) and rates[1] < 1e-4, "one epoch of warm-up, then the cosine's end"
+    made = bundle.load(output)
+    assert made.spec.input.views == 2 and made.about["flags"]["mixup"] == 0.2 and made.about["flags"]["balance"]
+    weights = arrays(output / "rgb.weights.h5")
+    assert all(value.dtype == np.float32 for value in weights.values())
+    assert evaluate.main(["--data", str(demo), "--model", str(output), "--split", "valid"]) == command.DONE
+    assert "RGB" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("flags", "said"), [
+    (["--part", "0"], "--part 0: above 0"), (["--part", "1.5"], "--part 1.5: at most 1"),
+    (["--ema", "1"], "--ema 1: at least 0, below 1"), (["--zoom", "-0.1"], "--zoom -0.1: at least 0"),
+    (["--views", "0"], "--views 0: at least 1"), (["--accumulate", "0"], "--accumulate 0: at least 1"),
+])  # fmt: skip
+def test_numbers_that_make_no_sense(demo, tmp_path, flags, said):
+    with pytest.raises(Problem, match=said):
+        train(demo, tmp_path / "model", *flags)
+    assert not (tmp_path / "model").exists()

@@ -47,6 +47,22 @@ def test_softmax_and_fusion():
     np.testing.assert_array_equal(mixed, [0.625, 0.375])
 
 
+def test_views_are_averaged_before_the_softmax(recogniser, video):
+    import dataclasses
+
+    spec = recogniser.bundle.spec
+    twice = dataclasses.replace(spec, input=dataclasses.replace(spec.input, views=2))
+    someone = module.Recogniser(dataclasses.replace(recogniser.bundle, spec=twice), recogniser.models)
+    stream = recogniser.bundle.streams[0]
+    images = np.stack([spec.stored.resize(frame) for frame in video[0]])[spec.stored.keep(np.array(video[1]))]
+    batch = someone.input(stream, images)
+    assert batch.shape[0] == 2 and not np.array_equal(batch[0], batch[1])
+    alone = [recogniser.logits(stream, view[None])[0] for view in batch]
+    np.testing.assert_allclose(someone.logits(stream, np.concatenate([batch, batch])), [np.mean(alone, axis=0)] * 2,
+                               rtol=1e-4, atol=1e-5)  # fmt: skip
+    check(someone.predict(*video), someone)
+
+
 def test_a_session_gives_what_the_frames_give_at_once(recogniser, video):
     session = recogniser.session()
     for image, seconds in zip(*video, strict=True):

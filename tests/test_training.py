@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+import averaging
 import training
 from command import Problem
 
@@ -27,7 +28,7 @@ class Data(keras.utils.PyDataset):
             raise RuntimeError("power cut")
         rng = np.random.default_rng([self.epoch * self.moves, number])
         x = rng.normal(size=(8, 6)).astype(np.float32)
-        y = (x[:, 0] > 0).astype(np.int32)
+        y = np.eye(2, dtype=np.float32)[(x[:, 0] > 0).astype(int)]
         return x, 1 - y if self.flip else y
 
 
@@ -40,9 +41,10 @@ def build(dropout: float = 0.5) -> keras.Model:
     return keras.Model(inputs, keras.layers.Dense(2, name="Logits_dense")(x))
 
 
-def train(folder, data=None, valid=None, phases=PHASES, patience=9, ema=0.0) -> keras.Model:
+def train(folder, data=None, valid=None, phases=PHASES, patience=9, **recipe) -> keras.Model:
     model = build()
-    training.fit(model, data or Data(), valid or Data(moves=False), phases, folder, "rgb", patience, ema)
+    recipe = training.Recipe(patience, **recipe)
+    training.fit(model, data or Data(), valid or Data(moves=False), phases, folder, "rgb", recipe)
     return model
 
 
@@ -69,7 +71,7 @@ def test_the_weights_are_those_of_the_best_epoch(unbroken):
     folder, _ = unbroken
     model = build()
     model.load_weights(folder / "rgb.weights.h5")
-    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
     best = min(float(row["val_loss"]) for row in training.Log(folder / "log.csv").rows)
     assert model.evaluate(Data(moves=False), verbose=0) == pytest.approx(best, abs=1e-5)
 
@@ -115,7 +117,7 @@ def test_a_row_without_its_checkpoint_is_written_again(unbroken, tmp_path):
 
 
 def test_a_network_without_dropout(tmp_path):
-    training.fit(build(dropout=0), Data(), Data(moves=False), PHASES[:1], tmp_path, "rgb", patience=1)
+    training.fit(build(dropout=0), Data(), Data(moves=False), PHASES[:1], tmp_path, "rgb", training.Recipe())
     assert len(rows(tmp_path)) == 1
 
 
@@ -128,8 +130,8 @@ class Weights(keras.callbacks.Callback):
 
 def test_the_average_is_that_of_the_steps():
     model = build()
-    average, weights = training.Average(0.5, model), Weights()
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    average, weights = averaging.Average(0.5, model), Weights()
+    model.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
     expected = model.get_weights()
     model.fit(Data(), epochs=3, shuffle=False, verbose=0, callbacks=[weights, average])
     for step, values in enumerate(weights.steps, 1):
@@ -156,9 +158,36 @@ def test_averaged_training_goes_on_to_the_weights_of_an_unbroken_one(tmp_path):
         np.testing.assert_allclose(one, other, atol=1e-6)
     names = sorted(path.name for path in (tmp_path / "whole" / "checkpoint").glob("*.h5"))
     assert names == ["rgb-0006.average.weights.h5", "rgb-0006.weights.h5"]
-    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
     best = min(float(row["val_loss"]) for row in training.Log(tmp_path / "whole" / "log.csv").rows)
     assert model.evaluate(Data(moves=False), verbose=0) == pytest.approx(best, abs=1e-5)
+
+
+def test_a_cosine_rises_and_falls_and_goes_on_after_a_stop(tmp_path):
+    cosine = {"schedule": "cosine", "warm_up": 1, "accumulate": 2, "class_weights": {0: 1.0, 1: 2.0}}
+    phases = [training.Phase("all", 5, 1e-2)]
+    whole = train(tmp_path / "whole", phases=phases, **cosine)
+    rates = [rate for _, _, rate in rows(tmp_path / "whole")]
+    assert rates[0] == pytest.approx(1e-2) and rates == sorted(rates, reverse=True) and rates[-1] < 1e-4
+    with pytest.raises(Exception, match="power cut"):
+        train(tmp_path / "stopped", Data(stop_at=3), phases=phases, **cosine)
+    stopped = train(tmp_path / "stopped", phases=phases, **cosine)
+    assert rows(tmp_path / "stopped") == rows(tmp_path / "whole")
+    for one, other in zip(whole.get_weights(), stopped.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_adding_up_gradients_is_a_step_of_a_larger_batch():
+    steps = {}
+    for accumulate in (1, 2):
+        model = build(dropout=0)
+        model.get_layer("norm").trainable = False
+        training._compile(model, training.Phase("all", 1, 1e-2), training.Recipe(accumulate=accumulate), 4)
+        x, y = np.random.default_rng(0).normal(size=(16, 6)).astype(np.float32), np.eye(2)[np.arange(16) % 2]
+        model.fit(x, y, batch_size=16 // accumulate, shuffle=False, verbose=0)
+        steps[accumulate] = model.get_layer("Logits_dense").get_weights()[0]
+    # Adam's first step is the sign of the gradient: nearly the same, though the batch statistics differ.
+    assert np.corrcoef(steps[1].ravel(), steps[2].ravel())[0, 1] > 0.99
 
 
 def test_training_again_when_finished_does_nothing(unbroken, capsys):

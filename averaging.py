@@ -1,0 +1,82 @@
+"""Weight averaging: a running mean of the weights is validated and kept, while the training goes on with its own.
+
+    Polyak, Juditsky: Acceleration of stochastic approximation by averaging. SIAM J. Control Optim. 1992.
+
+A training from a random start swings by tens of points from epoch to epoch; its mean does not.
+"""
+
+from pathlib import Path
+
+import keras
+
+import command
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write the model's weights without its optimiser, whole or not at all."""
+    bare = keras.Model(model.inputs, model.outputs)  # shares the layers, was never compiled
+    with command.atomic(path) as temporary:
+        bare.save_weights(temporary)
+
+
+class Average(keras.callbacks.Callback):
+    """The mean of the weights over the last steps, batch normalisation's statistics included.
+
+    decay: share of the mean that stays at a step: 0.98 averages about the last 50. The first n steps of a phase keep
+    (1 + n) / (10 + n) of it where that is less, so that the start is soon forgotten.
+    """
+
+    def __init__(self, decay: float, model: keras.Model):
+        super().__init__()
+        self.decay, self.variables = decay, model.weights
+        self.values = [keras.ops.copy(variable.value) for variable in self.variables]
+
+    def on_train_batch_end(self, batch, logs=None):
+        steps = int(self.model.optimizer.iterations)
+        self._move(1 - min(self.decay, (1 + steps) / (10 + steps)))
+
+    def on_test_begin(self, logs=None):
+        self.swap()
+
+    def on_test_end(self, logs=None):
+        self.swap()
+
+    def _move(self, share: float) -> None:
+        for position, variable in enumerate(self.variables):
+            value = self.values[position]
+            if "float" in str(value.dtype):
+                self.values[position] = value + (variable.value - value) * share
+
+    def swap(self) -> None:
+        """Exchange the model's weights and their average."""
+        for position, variable in enumerate(self.variables):
+            current = keras.ops.copy(variable.value)
+            variable.assign(self.values[position])
+            self.values[position] = current
+
+    def save(self, path: Path) -> None:
+        self.swap()
+        save_weights(self.model, path)
+        self.swap()
+
+    def load(self, path: Path) -> None:
+        """Take the average from `path`; the model keeps its own weights."""
+        self.swap()
+        keras.Model(self.model.inputs, self.model.outputs).load_weights(path)
+        self.swap()
+
+
+def beside(weights: Path) -> Path:
+    """Where the average lies that belongs to a checkpoint's weights."""
+    return weights.with_name(weights.name.replace(".weights.h5", ".average.weights.h5"))
+
+
+def start(model: keras.Model, ema: float, saved: Path | None) -> Average | None:
+    """Weight averaging with that decay, from the model's weights or from where an earlier run left it."""
+    if not ema:
+        return None
+    average = Average(ema, model)
+    average.set_model(model)
+    if saved:
+        average.load(beside(saved))
+    return average
