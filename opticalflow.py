@@ -77,6 +77,12 @@ class FlowStream:
         self._solver = solver.Solver(self.parameters) if self._family == "tvl1" else None
         self._previous = None
 
+    def restart(self) -> None:
+        """The next frame is a first one again."""
+        self._previous = None
+        if self._solver:
+            self._solver.restart()
+
     def push(self, frame: np.ndarray) -> np.ndarray | None:
         """(H, W, 3) uint8 RGB or (H, W) uint8 grey -> (H, W, 2) float32 pixels since the frame before; None at first.
 
@@ -116,13 +122,18 @@ def video_flow(images: np.ndarray, times: np.ndarray, stored: clip.StoredSpec) -
     """As `clip_flow`, but between each kept frame and the video's frame before it; images are all the video's frames,
     resized as stored."""
     fields, kept = [], stored.keep(times)
+    stream, pushed = FlowStream(stored.flow.method, stored.flow.parameters), None
     for position, index in enumerate(kept):
         if position and index == kept[position - 1]:
             fields.append(fields[-1])
-            continue
-        stream = FlowStream(stored.flow.method, stored.flow.parameters)
-        stream.push(images[max(index - 1, 0)])
-        fields.append(stream.push(images[index]) if index else np.zeros((*images.shape[1:3], 2), np.float32))
+        elif index == 0:
+            fields.append(np.zeros((*images.shape[1:3], 2), np.float32))
+        else:
+            if pushed != index - 1:
+                stream.restart()
+                stream.push(images[index - 1])
+            fields.append(stream.push(images[index]))
+            pushed = index
     return np.stack(fields)
 
 
@@ -159,11 +170,10 @@ def statistics(flow: np.ndarray, coded: np.ndarray) -> dict[str, float]:
 
 def compile_solver() -> None:
     """Have Numba compile TV-L1 now, once, rather than in every worker process; later runs find it on the disc."""
+    if not solver.is_compiled():
+        print("compiling the TV-L1 solver for this machine, once; about 10 s", file=sys.stderr, flush=True)
     image = np.random.default_rng(0).integers(0, 255, (32, 32), np.uint8)
-    started = time.perf_counter()
     tvl1(image, image)
-    if time.perf_counter() - started > 2:
-        print(f"compiled the TV-L1 solver in {time.perf_counter() - started:.0f} s; it is cached from now on")
 
 
 class Compute:

@@ -20,6 +20,7 @@ are followed where the paper leaves one open: cubic warping, black beyond the bo
 """
 
 import math
+from pathlib import Path
 
 import cv2
 import numba
@@ -189,6 +190,11 @@ def _iterate(planes, packed, height, width, weights, iterations, enough, block, 
     return done, last
 
 
+def is_compiled() -> bool:
+    """Whether an earlier run left the solver's machine code on the disc."""
+    return any(Path(_iterate._cache.cache_path).glob(f"{__name__}.{_iterate.__name__}-*.nbi"))
+
+
 class Level:
     """A picture on one scale of its pyramid: (H, W) float32, and what warping it needs."""
 
@@ -286,12 +292,19 @@ class Solver:
         self._previous: list[Level] | None = None
         self._spare: list[Level] | None = None
 
+    def restart(self) -> None:
+        """The next picture is a first one again; its size may be another."""
+        self._previous, self._spare = None, self._previous
+
     def push(self, image: np.ndarray) -> np.ndarray | None:
         """(H, W) uint8 grey -> (H, W, 2) float32 pixels, x then y, since the picture before; None for the first one."""
-        current = pyramid(image, self.parameters, self._spare)
+        fits = self._spare is not None and self._spare[0].image.shape == image.shape
+        current = pyramid(image, self.parameters, self._spare if fits else None)
         previous, self._previous, self._spare = self._previous, current, self._previous
         if previous is None:
-            self._scales = [Scale(*level.image.shape) for level in current]
+            sizes = [level.image.shape for level in current]
+            if [scale.size for scale in self._scales] != sizes:
+                self._scales = [Scale(*size) for size in sizes]
             return None
         coarser = None
         for scale, first, second in reversed(list(zip(self._scales, previous, current, strict=True))):

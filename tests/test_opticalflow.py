@@ -151,6 +151,29 @@ def test_statistics_of_a_clip():
     assert one == {"mean": 0, "p99": 0, "largest": 0, "cut_off": 0}
 
 
+def test_a_stream_that_starts_again_forgets_the_frame_before():
+    frames = tiny.moving(3)
+    for method in opticalflow.METHODS:
+        stream = FlowStream(method)
+        stream.push(frames[0])
+        first = stream.push(frames[1])
+        stream.restart()
+        assert stream.push(frames[0][:-8]) is None, "another size, too"
+        stream.restart()
+        assert stream.push(frames[0]) is None
+        assert np.array_equal(stream.push(frames[1]), first)
+
+
+COMPILING = "import opticalflow; opticalflow.compile_solver(); opticalflow.compile_solver()"
+
+
+def test_the_first_use_says_what_it_waits_for(tmp_path):
+    for said in (1, 0):
+        run = tiny.python("-c", COMPILING, PYTHONPATH=str(tiny.REPOSITORY), NUMBA_CACHE_DIR=str(tmp_path))
+        assert run.returncode == 0 and run.stderr.count("compiling the TV-L1 solver") == said, run.stderr
+        assert run.stdout == ""
+
+
 # Colours
 
 
