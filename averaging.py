@@ -30,10 +30,15 @@ class Average(keras.callbacks.Callback):
         super().__init__()
         self.decay, self.variables = decay, model.weights
         self.values = [keras.ops.copy(variable.value) for variable in self.variables]
+        self.steps = 0
 
     def on_train_batch_end(self, batch, logs=None):
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()  # on JAX the variables are empty while batches run
         steps = int(self.model.optimizer.iterations)
-        self._move(1 - min(self.decay, (1 + steps) / (10 + steps)))
+        if steps != self.steps:  # several batches may be added up for a step
+            self.steps = steps
+            self._move(1 - min(self.decay, (1 + steps) / (10 + steps)))
 
     def on_test_begin(self, logs=None):
         self.swap()

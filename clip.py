@@ -115,6 +115,8 @@ class InputSpec:
     views: int = 1
 
     def __post_init__(self):
+        if self.frames < 1 or self.crop < 1:
+            raise Problem(f"{self.frames} frames of {self.crop} px; at least 1 of each")
         if self.views < 1:
             raise Problem(f"{self.views} views of a clip; at least 1")
         if self.still not in ("keep", "subtract"):
@@ -131,7 +133,10 @@ class InputSpec:
         return np.round(np.linspace(first * (count - 1), last * (count - 1), self.frames)).astype(int)
 
     def pick_views(self, count: int) -> list[np.ndarray]:
-        """For each view the indices of its frames: together they are spread evenly over the clip."""
+        """For each view the indices of its frames: together they are spread evenly over the clip.
+
+        They repeat each other where the clip has not `frames * views` pictures.
+        """
         every = np.round(np.linspace(0, count - 1, self.frames * self.views)).astype(int)
         return [every[view :: self.views] for view in range(self.views)]
 
@@ -150,8 +155,13 @@ class ClipSpec:
 
 
 def stored_from_json(spec: dict) -> StoredSpec:
+    """The spec of a clip.json or of a bundle; raises Problem where another version wrote it."""
     flow = spec.get("flow")
-    return StoredSpec(**{**spec, "flow": FlowSpec(**flow) if flow else None})
+    try:
+        return StoredSpec(**{**spec, "flow": FlowSpec(**flow) if flow else None})
+    except TypeError as error:
+        said = str(error).split(") ")[-1]
+        raise Problem(f"written by another version ({said}); run frame.py and opticalflow.py again") from None
 
 
 def resize_short_side(image: np.ndarray, short_side: int) -> np.ndarray:
@@ -162,6 +172,13 @@ def resize_short_side(image: np.ndarray, short_side: int) -> np.ndarray:
         return image
     size = (round(width * scale), short_side) if width >= height else (short_side, round(height * scale))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
+def resize_all(images: np.ndarray, short_side: int) -> np.ndarray:
+    """(T, H, W, C) uint8 -> the same pictures with min(H, W) == short_side; they themselves where it is so already."""
+    if min(images.shape[1:3]) == short_side:
+        return images
+    return np.stack([resize_short_side(image, short_side) for image in images])
 
 
 def quantise_flow(flow: np.ndarray, bound: float) -> np.ndarray:
@@ -190,8 +207,7 @@ def network_input(
     Returns:
         (T, crop, crop, C) float32 in [-1, 1]; within +-2 around 0 where the average picture is subtracted.
     """
-    if min(images.shape[1:3]) != spec.short_side:
-        images = np.stack([resize_short_side(image, spec.short_side) for image in images])
+    images = resize_all(images, spec.short_side)
     height, width = images.shape[1:3]
     middle = (spec.crop - 1) / 2
     steps = np.rint((np.arange(spec.crop) - middle) / zoom + middle).astype(int)

@@ -45,7 +45,8 @@ def store_of(stored: clip.StoredSpec, modality: str) -> str:
 
 
 class ClipGenerator(keras.utils.PyDataset):
-    """Batches of one stream: ((B, T, crop, crop, 3 or 2) float32 in [-1, 1], (B, classes) float32, 1 at the class)."""
+    """Batches of one stream: ((B, T, crop, crop, 3 or 2) float32, as `clip.network_input` scales it, and (B, classes)
+    float32, 1 at the class unless the augmentation smooths or mixes it)."""
 
     def __init__(
         self,
@@ -117,6 +118,7 @@ class ClipGenerator(keras.utils.PyDataset):
             # A part of the clip may need any picture of it.
             pick = None if self._takes_parts else self.spec.input.pick
             images = clip.read_archive(self.path(self.clips[position]), pick).images
+            images = clip.resize_all(images, self.spec.input.short_side)
             if self._room >= images.nbytes:
                 self._room -= images.nbytes
                 self._kept[position] = images

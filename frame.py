@@ -128,13 +128,18 @@ def pending(data: dataset.Dataset, clips: list[dataset.Clip], store: str, stored
     ]
 
 
-def extract_clip(item: dataset.Clip, folder: Path, stored: clip.StoredSpec) -> int:
-    """Write one clip's frame archive; returns its number of frames."""
-    cv2.setNumThreads(1)  # one clip a process is the parallelism
+def check_video(item: dataset.Clip, folder: Path) -> Path:
+    """The clip's video; raises Problem where its content is another one than when it was prepared."""
     video = item.video(folder)
     if video.exists() and item.sha256 and command.sha256(video) != item.sha256:
         raise Problem(f"{video}: its content is not the one in clips.csv; run the prepare step again")
-    frames, times = extract(video, stored)
+    return video
+
+
+def extract_clip(item: dataset.Clip, folder: Path, stored: clip.StoredSpec) -> int:
+    """Write one clip's frame archive; returns its number of frames."""
+    cv2.setNumThreads(1)  # one clip a process is the parallelism
+    frames, times = extract(check_video(item, folder), stored)
     info = {**expected_info(item, stored), "times": times}
     clip.write_archive(item.archive(folder, stored.frame_store), frames, info)
     return len(frames)

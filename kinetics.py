@@ -73,10 +73,9 @@ def checkpoint(weights: str, stream: str, address: str = ADDRESS) -> Path:
     Raises:
         Problem: there is none, or it cannot be fetched.
     """
+    check(weights, stream)
     if weights not in STARTS:
         return _on_disc(Path(weights), stream)
-    if stream not in STARTS[weights]:
-        raise Problem(f"--weights {weights} has no weights for {stream}; use --stream {' or '.join(STARTS[weights])}")
     name = STARTS[weights][stream]
     published, folder = CHECKPOINTS[name], CACHE / name
     with command.lock(folder, wait=True):
@@ -89,6 +88,14 @@ def checkpoint(weights: str, stream: str, address: str = ADDRESS) -> Path:
                 f"repository {REPOSITORY} to {folder}, or train from a random start with --weights none"
             ) from None
     return folder / "model.ckpt"
+
+
+def check(weights: str, stream: str) -> None:
+    """Raise Problem where there is no such start, without fetching anything."""
+    if weights not in STARTS:
+        _on_disc(Path(weights), stream)
+    elif stream not in STARTS[weights]:
+        raise Problem(f"--weights {weights} has no weights for {stream}; use --stream {' or '.join(STARTS[weights])}")
 
 
 def _on_disc(folder: Path, stream: str) -> Path:

@@ -89,8 +89,8 @@ class FlowStream:
         Raises ValueError where the size or type differs from the frame before.
         """
         image = np.ascontiguousarray(grey(frame))
+        check_pair(image if self._previous is None else self._previous, image)
         previous, self._previous = self._previous, image
-        check_pair(image if previous is None else previous, image)
         if self._family == "tvl1":
             return self._solver.push(image)
         if previous is None:
@@ -193,6 +193,7 @@ class Compute:
         if self.stored.flow.flow_from == "frames":
             flow = clip_flow(frames.images, times, self.stored.flow)
         else:
+            frames_of.check_video(item, self.folder)
             images, seconds = frames_of.read_video(item.video(self.folder), self.stored.short_side)
             flow = video_flow(images, seconds, self.stored)
         coded = clip.quantise_flow(flow, self.stored.flow.bound)

@@ -27,17 +27,19 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 LANES = 16 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 8
-PAD = 16  # columns on either side of a picture, so that rows start where a cache line does
+PAD = 16  # columns on either side of a picture: a cache line, so that every row starts where one does
 ALIGNMENT = 64  # bytes of a cache line
 TAPS, CHANNELS = 4, 4  # of a gathered patch, along x and y, and of the picture
 
 FLOAT, INT = ir.FloatType(), ir.IntType(32)
 FAST = ("fast",)
+COMPILED_TOGETHER = ("simd.py", "median5.py", "tvl1.py")
 
 
 def _cache_apart() -> None:
-    """Numba's cache on the disc knows a function's own file, not what this one makes of it: keep a cache a version."""
-    version = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    """Numba's cache on the disc knows a function's own file, not the others that go into it: keep a cache a version."""
+    files = (Path(__file__).with_name(name).read_bytes() for name in COMPILED_TOGETHER)
+    version = hashlib.sha256(b"".join(files)).hexdigest()[:12]
     folder = Path(numba.config.CACHE_DIR or Path(__file__).parent / "__pycache__")
     numba.config.CACHE_DIR = str(folder / f"numba-{version}")
 
@@ -46,8 +48,8 @@ _cache_apart()
 
 
 def padded(width: int) -> int:
-    """`width` rounded up to whole vectors."""
-    return -(-width // LANES) * LANES
+    """`width` rounded up to whole cache lines, which are whole vectors."""
+    return -(-width // PAD) * PAD
 
 
 def stride_of(width: int) -> int:

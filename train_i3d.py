@@ -1,6 +1,6 @@
 """Train the two streams of I3D, RGB and flow, and write a model bundle.
 
-    python train_i3d.py --data data_set/chalearn --output model/chalearn --weights model/kinetics
+    python train_i3d.py --data data_set/chalearn --output model/chalearn
 
 in:   data_set/<name>/frame-<store> and flow-<store>; the published Kinetics weights, which it fetches
 out:  model/<run>/: bundle.json, <stream>.weights.h5 (best epoch), log.csv, events/, checkpoint/
@@ -93,7 +93,7 @@ def parse(argv=None):
 
 
 def check_ranges(args) -> None:
-    """Raise Problem where a number makes no sense; the frames and pixels are checked with the data."""
+    """Raise Problem where a number makes no sense, before anything is read or fetched."""
     for name, least, below in (("part", 0, None), ("ema", None, 1), ("smoothing", None, 1), ("dropout", None, 1),
                                ("zoom", None, 1), ("brightness", None, None), ("colour", None, None),
                                ("shift", None, None), ("mixup", None, None), ("warm_up", None, None)):  # fmt: skip
@@ -101,9 +101,12 @@ def check_ranges(args) -> None:
         if value < 0 or (least is not None and value <= least) or (below is not None and value >= below):
             raise Problem(f"--{name.replace('_', '-')} {value:g}: {'above 0' if least == 0 else 'at least 0'}"
                           f"{f', below {below}' if below else ''}")  # fmt: skip
-    for name in ("epochs", "batch", "accumulate", "views", "patience"):
-        if getattr(args, name) < 1:
-            raise Problem(f"--{name} {getattr(args, name)}: at least 1")
+    for name, least in (("epochs", 1), ("batch", 1), ("accumulate", 1), ("views", 1), ("patience", 1),
+                        ("top_epochs", 0), ("frames", 8), ("crop", 32)):  # fmt: skip
+        if getattr(args, name) < least:  # I3D's smallest input is 8 frames of 32x32
+            raise Problem(f"--{name.replace('_', '-')} {getattr(args, name)}: at least {least}")
+    if args.learning_rate <= 0:
+        raise Problem(f"--learning-rate {args.learning_rate:g}: above 0")
     if args.part > 1:
         raise Problem(f"--part {args.part:g}: at most 1, the whole clip")
 
@@ -121,13 +124,19 @@ def clip_spec(args, data: dataset.Dataset) -> clip.ClipSpec:
         if stored.frame_store not in data.stores("frame") and args.stream != "flow":
             raise Problem(f"{data.folder}: no {stored.frame_store}, which the flow was computed from; run frame.py")
     short_side = args.short_side or stored.short_side
-    return clip.ClipSpec(stored, clip.InputSpec(args.frames, short_side, args.crop, args.still, args.views))
+    views = args.views
+    if stored.frames.isdigit() and views * args.frames > int(stored.frames):
+        views = max(int(stored.frames) // args.frames, 1)
+        print(f"{stored.frames} stored frames hold {views} view(s) of {args.frames} frames, not {args.views}")
+    return clip.ClipSpec(stored, clip.InputSpec(args.frames, short_side, args.crop, args.still, views))
 
 
 def check_run(args, spec: clip.ClipSpec) -> dict:
     """The flags of the run, written beside its checkpoint; raises Problem where the folder holds another run."""
     path = args.output / "checkpoint" / "run.json"
     run = {name: value for name, value in vars(args).items() if name not in NOT_PART_OF_A_RUN}
+    if args.schedule == "cosine":
+        run["epochs"] = args.epochs  # its rate depends on how many there will be
     # The same run may have begun with one stream, before there was flow.
     seen = {"flags": run, "input": spec.to_json()["input"], "store": spec.stored.frame_store}
     seen = json.loads(json.dumps(seen))
@@ -242,7 +251,7 @@ def main(argv=None) -> int:
     spec = clip_spec(args, data)
     if args.weights != "none":
         for stream in streams_of(args):
-            kinetics.checkpoint(args.weights, stream)
+            kinetics.check(args.weights, stream)
     bundle.load_keras()  # seconds; so after what can be wrong without it
     generators = {stream: generators_of(args, data, spec, stream) for stream in streams_of(args)}
     with contextlib.ExitStack() as locks:
@@ -251,6 +260,9 @@ def main(argv=None) -> int:
             locks.enter_context(command.lock(args.output, stream))
             command.remove_leftovers(args.output, stream)
         run = check_run(args, spec)
+        if args.weights != "none":
+            for stream in streams_of(args):  # all of them before the first trains
+                kinetics.checkpoint(args.weights, stream)
         trained = [train_stream(args, data, spec, stream, generators[stream]) for stream in streams_of(args)]
         with command.lock(args.output, wait=True):
             command.remove_leftovers(args.output, "bundle.")

@@ -20,6 +20,7 @@ are followed where the paper leaves one open: cubic warping, black beyond the bo
 """
 
 import math
+import sys
 from pathlib import Path
 
 import cv2
@@ -44,6 +45,7 @@ CUBIC = -0.75  # of the cubic kernel, as OpenCV's
 # the warped gradient; `constant` and `inverse` are those of `_linearise`.
 NAMES = (*median5.NAMES, "p11", "p12", "p21", "p22", "gx", "gy", "constant", "inverse", "previous")
 TOP = 2  # rows above and below the picture, of which the median filter needs two
+LARGEST = 4000 * 4000  # pixels of a picture: places in it are counted in float32
 BLACK = 4  # pixels around a picture that is warped: the cubic kernel's reach, and one
 BLOCK = 8  # most iterations in one pass over the rows
 CAUTION = 0.5  # at 0.7 three warps in a hundred did an iteration too many, at 0.5 none of 486
@@ -192,7 +194,8 @@ def _iterate(planes, packed, height, width, weights, iterations, enough, block, 
 
 def is_compiled() -> bool:
     """Whether an earlier run left the solver's machine code on the disc."""
-    return any(Path(_iterate._cache.cache_path).glob(f"{__name__}.{_iterate.__name__}-*.nbi"))
+    python = "py{}{}".format(*sys.version_info[:2])
+    return any(Path(_iterate._cache.cache_path).glob(f"{__name__}.{_iterate.__name__}-*.{python}*.nbi"))
 
 
 class Level:
@@ -219,7 +222,11 @@ def pyramid(image: np.ndarray, parameters: dict, room: list[Level] | None = None
 
     Args:
         room: a pyramid of the same size that is needed no more and written over; new room without it.
+    Raises:
+        ValueError: the picture is larger than `simd` can gather from.
     """
+    if image.size > LARGEST:
+        raise ValueError(f"a picture of {image.shape[1]}x{image.shape[0]} pixels; expected at most {LARGEST} in all")
     levels = room or [Level(*size) for size in sizes_of(*image.shape, parameters)]
     step = parameters["scale_step"]
     levels[0].image[:] = image

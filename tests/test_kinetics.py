@@ -126,7 +126,7 @@ def test_without_a_network_the_error_says_what_to_do(tmp_path, monkeypatch):
 
 def test_weights_that_a_stream_does_not_have():
     with pytest.raises(Problem, match="--weights kinetics-600 has no weights for flow; use --stream rgb"):
-        kinetics.checkpoint("kinetics-600", "flow")
+        kinetics.check("kinetics-600", "flow")
 
 
 def test_every_start_is_a_known_checkpoint():
