@@ -8,7 +8,7 @@ the columns sorted there are only 6^5 of these; the tests go through them.
 
 import numba
 
-from simd import PAD, Vector, maximum, minimum, row_kernel
+from simd import COMPILE, PAD, Vector, maximum, minimum, row_kernel
 
 SORTED = ("sorted0", "sorted1", "sorted2", "sorted3", "sorted4")
 # Planes 0 and 1 are filtered in place. Of the others a few rows are used: one of the sorted columns, and RING of the
@@ -28,8 +28,6 @@ SELECT = (
     (21, 13), (11, 16), (8, 4), (17, 21), (16, 8), (12, 17), (8, 4), (20, 12), (4, 20), (8, 4),
 )  # fmt: skip
 MIDDLE = 4
-
-COMPILE = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 def compare(values: list[Vector], network) -> list[Vector]:

@@ -33,6 +33,8 @@ TAPS, CHANNELS = 4, 4  # of a gathered patch, along x and y, and of the picture
 
 FLOAT, INT = ir.FloatType(), ir.IntType(32)
 FAST = ("fast",)
+# For every function that calls kernels: they go into one another, so they are compiled alike.
+COMPILE = {"cache": True, "nogil": True, "error_model": "numpy"}
 COMPILED_TOGETHER = ("simd.py", "median5.py", "tvl1.py")
 
 

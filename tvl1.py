@@ -29,7 +29,7 @@ import numpy as np
 
 import median5
 import simd
-from simd import PAD, Vector, floor, maximum, minimum, row_kernel, sqrt, where
+from simd import COMPILE, PAD, Vector, floor, maximum, minimum, row_kernel, sqrt, where
 
 # OpenCV's defaults. lambda_ and median are its `lambda` and `medianFiltering`; epsilon is in pixels.
 QUALITY = {
@@ -51,8 +51,6 @@ BLOCK = 8  # most iterations in one pass over the rows
 CAUTION = 0.5  # at 0.7 three warps in a hundred did an iteration too many, at 0.5 none of 486
 
 NO_ITERATION = np.empty(0, np.float32)
-
-COMPILE = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @row_kernel(NAMES)
