@@ -22,11 +22,13 @@ import cv2
 import numpy as np
 
 import dataset
+import region
 from command import Problem, atomic
 
-FORMAT = 1
+FORMAT = 2
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal input gives equal bytes
 FLOW_INPUT_LIMIT = 20.0  # pixels; I3D's flow stream saw flow clipped at +-20 px and divided by 20 (Carreira 2017)
+FLOW_SIDE = 240.0  # pixels that the square round a signer counts as wide when its flow is seen
 # What zipfile raises, one or another, where a bit of a header is wrong.
 DAMAGED = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, KeyError, zlib.error)
 RULE = re.compile(r"all|[1-9]\d*(fps)?")
@@ -106,6 +108,8 @@ class InputSpec:
     A network from a random start learns from few clips then, where rooms and clothes would drown the movement; the
     published weights want "keep".
     views: how many times a clip is looked at when it is predicted, at frames in between; the logits are averaged.
+    region: "middle", or "signer": the square round what moves (region.signer_square) takes the crop's place, so that a
+    far signer is seen as large as a near one; flow grows with it.
     """
 
     frames: int = 40
@@ -113,6 +117,7 @@ class InputSpec:
     crop: int = 224
     still: str = "keep"
     views: int = 1
+    region: str = "middle"
 
     def __post_init__(self):
         if self.frames < 1 or self.crop < 1:
@@ -121,6 +126,8 @@ class InputSpec:
             raise Problem(f"{self.views} views of a clip; at least 1")
         if self.still not in ("keep", "subtract"):
             raise Problem(f"still {self.still!r}; expected keep or subtract")
+        if self.region not in ("middle", "signer"):
+            raise Problem(f"region {self.region!r}; expected middle or signer")
         if self.crop > self.short_side:
             raise Problem(f"a crop of {self.crop} px out of a short side of {self.short_side} px; make it smaller")
 
@@ -181,6 +188,23 @@ def resize_all(images: np.ndarray, short_side: int) -> np.ndarray:
     return np.stack([resize_short_side(image, short_side) for image in images])
 
 
+def cut_out(images: np.ndarray, spec: InputSpec, square: list[float] | None) -> tuple[np.ndarray, float]:
+    """Stored pictures -> those of which `network_input` sees the middle, and how much larger they show the signer.
+
+    Args:
+        images: (T, H, W, C) uint8.
+        square: [x, y, side] of `region.signer_square`, pixels of the stored pictures; None where nothing moves.
+    Returns:
+        (T, h, w, C) uint8 with min(h, w) == spec.short_side, and the factor by which their flow is to be multiplied:
+        as if the square had been FLOW_SIDE pixels wide, whatever the store's size and the signer's distance.
+    """
+    if spec.region == "middle" or square is None:
+        return resize_all(images, spec.short_side), 1.0
+    x, y, side = square
+    side *= spec.short_side / spec.crop  # the square is what the network sees; round it is room for shifts
+    return region.cut(images, [x, y, side], spec.short_side), FLOW_SIDE / side
+
+
 def quantise_flow(flow: np.ndarray, bound: float) -> np.ndarray:
     """Pixels, float32 -> uint8, `round((u + bound) * 255 / (2 * bound))`, clipped: the coding of TSN and denseflow."""
     row = np.ascontiguousarray(flow, np.float32).reshape(1, -1)
@@ -194,16 +218,18 @@ def restore_flow(coded: np.ndarray, bound: float) -> np.ndarray:
 
 
 def network_input(
-    images: np.ndarray, spec: InputSpec, bound: float | None = None, shift=(0, 0), brightness=1.0, zoom: float = 1.0
-) -> np.ndarray:
+    images: np.ndarray, spec: InputSpec, bound: float | None = None, shift=(0, 0), brightness=1.0, zoom: float = 1.0,
+    magnified: float = 1.0,
+) -> np.ndarray:  # fmt: skip
     """Stored 8-bit pictures -> what a network sees: the one path of training, evaluation and prediction.
 
     Args:
-        images: (T, H, W, C) uint8, the frames that `spec.pick` chose; RGB, or flow coded with `bound`.
+        images: (T, H, W, C) uint8, of `cut_out`, the frames that `spec.pick` chose; RGB, or flow coded with `bound`.
         bound: pixels that the flow was coded with; None for RGB.
         shift: (x, y) pixels by which the crop moves; over the edge the border pixel is repeated (augmentation).
         brightness: factor on RGB values, one or one a channel (augmentation).
         zoom: how much larger the picture is seen, to the nearest pixel; flow grows with it (augmentation).
+        magnified: how much larger than stored the pictures show the signer; flow grows with it.
     Returns:
         (T, crop, crop, C) float32 in [-1, 1]; within +-2 around 0 where the average picture is subtracted.
     """
@@ -218,8 +244,9 @@ def network_input(
         scaled *= np.float32(np.multiply(brightness, 2 / 255))
         scaled -= 1
     else:
-        scaled *= np.float32(zoom * 2 * bound / 255 / FLOW_INPUT_LIMIT)
-        scaled -= np.float32(zoom * bound / FLOW_INPUT_LIMIT)
+        longer = zoom * magnified
+        scaled *= np.float32(longer * 2 * bound / 255 / FLOW_INPUT_LIMIT)
+        scaled -= np.float32(longer * bound / FLOW_INPUT_LIMIT)
     np.clip(scaled, -1, 1, out=scaled)
     if bound is None and spec.still == "subtract":
         scaled -= scaled.mean(axis=0)
@@ -237,6 +264,11 @@ class Archive:
     def flow(self) -> np.ndarray:
         """(T, H, W, 2) float32 pixels."""
         return restore_flow(self.images, self.info["stored"]["flow"]["bound"])
+
+    @property
+    def square(self) -> list[float] | None:
+        """Where the signer moves, `region.signer_square`; None where nothing moves, and in a folder of pictures."""
+        return self.info.get("square")
 
 
 def encode(images: np.ndarray, quality: int) -> dict[str, bytes]:

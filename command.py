@@ -165,7 +165,8 @@ def parallel(function: Callable, items: Iterable[tuple[str, object]], workers: i
     jobs = (joblib.delayed(_guarded)(function, name, item) for name, item in items)
     with progress() as bar:
         task = bar.add_task(title, total=len(items))
-        for name, result, reason in joblib.Parallel(n_jobs=workers, return_as="generator")(jobs):
+        # One job at a time: batches of them leave a core without work at the end.
+        for name, result, reason in joblib.Parallel(n_jobs=workers, batch_size=1, return_as="generator")(jobs):
             if reason is None:
                 outcome.done.append(result)
             else:

@@ -111,23 +111,24 @@ class ClipGenerator(keras.utils.PyDataset):
             return np.arange(len(self.clips))
         return np.random.default_rng([self.seed, self.epoch]).permutation(len(self.clips))
 
-    def _images(self, position: int) -> np.ndarray:
-        """The stored pictures that the network may see; kept in memory as long as there is room for them."""
-        images = self._kept.get(position)
-        if images is None:
+    def _images(self, position: int) -> tuple[np.ndarray, float]:
+        """The stored pictures that the network may see, as `clip.cut_out` gives them; kept in memory as long as there
+        is room for them."""
+        kept = self._kept.get(position)
+        if kept is None:
             # A part of the clip may need any picture of it.
             pick = None if self._takes_parts else self.spec.input.pick
-            images = clip.read_archive(self.path(self.clips[position]), pick).images
-            images = clip.resize_all(images, self.spec.input.short_side)
-            if self._room >= images.nbytes:
-                self._room -= images.nbytes
-                self._kept[position] = images
-        return images
+            archive = clip.read_archive(self.path(self.clips[position]), pick)
+            kept = clip.cut_out(archive.images, self.spec.input, archive.square)
+            if self._room >= kept[0].nbytes:
+                self._room -= kept[0].nbytes
+                self._kept[position] = kept
+        return kept
 
     def _clip(self, position: int) -> np.ndarray:
-        images = self._images(int(position))
+        images, magnified = self._images(int(position))
         if self.augmentation is None:
-            return clip.network_input(images, self.spec.input, self.bound)
+            return clip.network_input(images, self.spec.input, self.bound, magnified=magnified)
         rng = np.random.default_rng([self.seed, self.epoch, int(position)])
         reach = round(self.augmentation.shift * self.spec.input.crop)
         shift = rng.integers(-reach, reach, size=2, endpoint=True)
@@ -138,7 +139,7 @@ class ClipGenerator(keras.utils.PyDataset):
             length = rng.uniform(self.augmentation.part, 1)
             first = rng.uniform(0, 1 - length)
             images = images[self.spec.input.pick(len(images), first, first + length)]
-        return clip.network_input(images, self.spec.input, self.bound, shift, brightness * colour, zoom)
+        return clip.network_input(images, self.spec.input, self.bound, shift, brightness * colour, zoom, magnified)
 
     @property
     def _takes_parts(self) -> bool:

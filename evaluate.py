@@ -68,7 +68,8 @@ def _inputs(recogniser, data: dataset.Dataset, item: dataset.Clip):
     try:
         for stream in recogniser.bundle.streams:
             path = item.archive(data.folder, store_of(spec.stored, stream.modality))
-            inputs[stream.name] = recogniser.input(stream, clip.read_archive(path).images)
+            archive = clip.read_archive(path)
+            inputs[stream.name] = recogniser.input(stream, archive.images, archive.square)
     except Problem as problem:
         return None, str(problem)
     return inputs, None

@@ -23,6 +23,7 @@ import numpy as np
 import clip
 import command
 import dataset
+import region
 from command import Problem
 
 FALLBACK_RATE = 10.0  # frames/s for a file that does not say; ChaLearn's
@@ -109,7 +110,7 @@ def extract(video: Path, stored: clip.StoredSpec) -> tuple[np.ndarray, list[floa
 
 
 def expected_info(item: dataset.Clip, stored: clip.StoredSpec) -> dict:
-    """What clip.json of this clip must say for the clip to count as done; the frames' times come on top."""
+    """What clip.json of this clip must say for the clip to count as done; more comes on top."""
     return {"format": clip.FORMAT, "source": item.source, "sha256": item.sha256, "stored": asdict(stored)}
 
 
@@ -140,7 +141,7 @@ def extract_clip(item: dataset.Clip, folder: Path, stored: clip.StoredSpec) -> i
     """Write one clip's frame archive; returns its number of frames."""
     cv2.setNumThreads(1)  # one clip a process is the parallelism
     frames, times = extract(check_video(item, folder), stored)
-    info = {**expected_info(item, stored), "times": times}
+    info = {**expected_info(item, stored), "times": times, "square": region.signer_square(frames)}
     clip.write_archive(item.archive(folder, stored.frame_store), frames, info)
     return len(frames)
 

@@ -168,3 +168,16 @@ def load_kinetics_checkpoint(model: keras.Model, path: Path) -> None:
             shape = tuple(variable.shape)
             raise Problem(f"{path}: {name} is {value.shape}, expected {shape}; another stream's weights?")
         variable.assign(value.reshape(variable.shape))
+
+
+def copy_weights(source: keras.Model, model: keras.Model) -> None:
+    """Give a model of `build_i3d` the weights of another one, of the same channels; sizes of the input may differ.
+
+    The head is taken where it has as many classes and stays new where not.
+    """
+    for layer in model.layers:
+        theirs = source.get_layer(layer.name).get_weights()
+        if [value.shape for value in theirs] == [tuple(variable.shape) for variable in layer.weights]:
+            layer.set_weights(theirs)
+        elif not layer.name.startswith("Logits"):
+            raise ValueError(f"{layer.name}: another shape; networks of other channels?")

@@ -197,7 +197,8 @@ class Compute:
             images, seconds = frames_of.read_video(item.video(self.folder), self.stored.short_side)
             flow = video_flow(images, seconds, self.stored)
         coded = clip.quantise_flow(flow, self.stored.flow.bound)
-        info = {**frames_of.expected_info(item, self.stored), "times": times, "statistics": statistics(flow, coded)}
+        info = {**frames_of.expected_info(item, self.stored), "times": times, "square": frames.square,
+                "statistics": statistics(flow, coded)}  # fmt: skip
         clip.write_archive(item.archive(self.folder, self.stored.flow_store), coded, info)
         return len(flow)
 

@@ -19,6 +19,7 @@ import bundle as bundles
 import clip
 import dataset
 import opticalflow
+import region
 from command import Problem
 
 BOTH = "both"  # the name of the fused prediction beside the streams' own
@@ -100,7 +101,7 @@ class Recogniser:
             small = every[kept]
         else:
             every, small = None, np.stack([stored.resize(frames[index]) for index in kept])
-        images = {"rgb": clip.as_stored(small, stored.quality)}
+        images, square = {"rgb": clip.as_stored(small, stored.quality)}, region.signer_square(small)
         seconds["frames"], started = time.perf_counter() - started, time.perf_counter()
         flow = self._flow(images["rgb"], every, times, kept) if stored.flow else None
         if flow is not None:
@@ -109,7 +110,8 @@ class Recogniser:
         probabilities = {}
         for stream in self.bundle.streams:
             started = time.perf_counter()
-            probabilities[stream.name] = softmax(self.logits(stream, self.input(stream, images[stream.modality])))[0]
+            batch = self.input(stream, images[stream.modality], square)
+            probabilities[stream.name] = softmax(self.logits(stream, batch))[0]
             seconds[f"{stream.name} net"] = time.perf_counter() - started
         ranked = {name: self.rank(row) for name, row in probabilities.items()}
         return Answer(self.rank(fuse(probabilities)), ranked, seconds, images["rgb"], flow)
@@ -120,12 +122,13 @@ class Recogniser:
             return opticalflow.video_flow(every, times, stored)
         return opticalflow.clip_flow(images, times[kept], stored.flow)
 
-    def input(self, stream: bundles.Stream, images: np.ndarray) -> np.ndarray:
-        """(T, H, W, C) uint8 as stored -> (views, frames, crop, crop, C) float32."""
+    def input(self, stream: bundles.Stream, images: np.ndarray, square: list[float] | None) -> np.ndarray:
+        """(T, H, W, C) uint8 as stored, and `region.signer_square` -> (views, frames, crop, crop, C) float32."""
         spec = self.bundle.spec
         bound = spec.stored.flow.bound if stream.modality == "flow" else None
+        images, magnified = clip.cut_out(images, spec.input, square)
         picked = spec.input.pick_views(len(images))
-        return np.stack([clip.network_input(images[indices], spec.input, bound) for indices in picked])
+        return np.stack([clip.network_input(images[i], spec.input, bound, magnified=magnified) for i in picked])
 
     def logits(self, stream: bundles.Stream, batch: np.ndarray) -> np.ndarray:
         """(B * views, frames, crop, crop, C) float32 -> (B, classes), averaged over the views of each clip."""

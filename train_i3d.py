@@ -48,7 +48,7 @@ def parse(argv=None):
     flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="both", help="trained one after the other")
     flags.add_argument("--weights", default="kinetics", metavar="none|NAME|FOLDER",
                        help=f"none: random start; {', '.join(kinetics.STARTS)}: published weights, fetched once (the "
-                            "first: ImageNet, then Kinetics); or a folder that holds a copy of them")
+                            "first: ImageNet, then Kinetics); or a folder with a copy of them, or a model folder")
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
     group = flags.add_argument_group("what the networks see")
     group.add_argument("--frames", type=int, default=40, metavar="N", help="frames of a clip, evenly")
@@ -56,6 +56,8 @@ def parse(argv=None):
     group.add_argument("--crop", type=int, default=224, metavar="PX", help="square in the middle")
     group.add_argument("--still", choices=("keep", "subtract"), default="keep",
                        help="subtract the clip's average picture from RGB; for a random start on few clips")
+    group.add_argument("--region", choices=("middle", "signer"), default="middle",
+                       help="signer: the square round what moves is the crop; for signers who stand far away")
     group.add_argument("--views", type=int, metavar="N",
                        help="look at a clip N times when it is predicted, at frames in between, and average")
     group = flags.add_argument_group("recipe", "What is not named is as --recipe has it (paper, strong).")
@@ -128,7 +130,7 @@ def clip_spec(args, data: dataset.Dataset) -> clip.ClipSpec:
     if stored.frames.isdigit() and views * args.frames > int(stored.frames):
         views = max(int(stored.frames) // args.frames, 1)
         print(f"{stored.frames} stored frames hold {views} view(s) of {args.frames} frames, not {args.views}")
-    return clip.ClipSpec(stored, clip.InputSpec(args.frames, short_side, args.crop, args.still, views))
+    return clip.ClipSpec(stored, clip.InputSpec(args.frames, short_side, args.crop, args.still, views, args.region))
 
 
 def check_run(args, spec: clip.ClipSpec) -> dict:
@@ -173,6 +175,35 @@ def recipe_of(args, targets):
     return Recipe(args.patience, args.ema, args.schedule, args.warm_up, args.accumulate, weights)
 
 
+def is_bundle(weights: str) -> bool:
+    return (Path(weights) / bundle.FILE).exists()
+
+
+def check_start(weights: str, stream: str) -> bundle.Stream | None:
+    """The stream of a bundle to start from, or None for published weights; raises Problem where there is none such."""
+    if not is_bundle(weights):
+        kinetics.check(weights, stream)
+        return None
+    streams = bundle.load(Path(weights)).streams
+    for one in streams:
+        if one.modality == stream and one.network == "i3d":
+            return one
+    raise Problem(f"{weights}: no I3D on {stream} in it, only {', '.join(one.name for one in streams)}")
+
+
+def load_start(model, weights: str, stream: str) -> None:
+    """Give the network the weights to start from: published ones, or those of a bundle."""
+    import model_i3d
+
+    trained = check_start(weights, stream)
+    if trained is None:
+        model_i3d.load_kinetics_checkpoint(model, kinetics.checkpoint(weights, stream))
+        return
+    source = model_i3d.build_i3d(**trained.arguments)
+    source.load_weights(Path(weights) / trained.files["weights"])
+    model_i3d.copy_weights(source, model)
+
+
 def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str, generators: dict) -> dict:
     """Train one stream to its end and return its row for the bundle."""
     import keras
@@ -186,11 +217,11 @@ def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str, 
     size = (spec.input.frames, spec.input.crop, spec.input.crop, CHANNELS[stream])
     scratch = args.weights == "none"
     arguments = {"input_shape": size, "classes": len(data.classes), "dropout": args.dropout}
-    if scratch:
+    if scratch or is_bundle(args.weights):
         arguments["momentum"] = SCRATCH_MOMENTUM
     model = model_i3d.build_i3d(**arguments)
     if not scratch:
-        model_i3d.load_kinetics_checkpoint(model, kinetics.checkpoint(args.weights, stream))
+        load_start(model, args.weights, stream)
     training.fit(model, generators["train"], generators["valid"], phases_of(args), args.output, stream,
                  recipe_of(args, generators["train"].targets))  # fmt: skip
     weights = f"{stream}.weights.h5"
@@ -251,7 +282,7 @@ def main(argv=None) -> int:
     spec = clip_spec(args, data)
     if args.weights != "none":
         for stream in streams_of(args):
-            kinetics.check(args.weights, stream)
+            check_start(args.weights, stream)
     bundle.load_keras()  # seconds; so after what can be wrong without it
     generators = {stream: generators_of(args, data, spec, stream) for stream in streams_of(args)}
     with contextlib.ExitStack() as locks:
@@ -260,7 +291,7 @@ def main(argv=None) -> int:
             locks.enter_context(command.lock(args.output, stream))
             command.remove_leftovers(args.output, stream)
         run = check_run(args, spec)
-        if args.weights != "none":
+        if args.weights != "none" and not is_bundle(args.weights):
             for stream in streams_of(args):  # all of them before the first trains
                 kinetics.checkpoint(args.weights, stream)
         trained = [train_stream(args, data, spec, stream, generators[stream]) for stream in streams_of(args)]

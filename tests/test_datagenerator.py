@@ -143,7 +143,7 @@ def test_a_file_an_archive_and_training_show_a_network_the_same(data, still, mon
             np.testing.assert_array_equal(reached[name], batch)
             archive = clip.read_archive(item.archive(data.folder, store_of(spec.stored, name)))
             stream = next(stream for stream in streams if stream.name == name)
-            np.testing.assert_array_equal(someone.input(stream, archive.images), batch)
+            np.testing.assert_array_equal(someone.input(stream, archive.images, archive.square), batch)
 
 
 def test_an_unlabelled_clip_has_no_class(data):

@@ -73,8 +73,9 @@ def test_probabilities_are_those_of_the_networks(demo, evaluated, recogniser):
     for item, place in zip(clips, range(0, 24, 3), strict=True):
         expected = []
         for stream, store in zip(recogniser.bundle.streams, ("frame-40x64", "flow-40x64-tvl1-fast"), strict=True):
-            images = clip.read_archive(item.archive(demo, store)).images
-            expected.append(softmax(recogniser.logits(stream, recogniser.input(stream, images)))[0])
+            archive = clip.read_archive(item.archive(demo, store))
+            batch = recogniser.input(stream, archive.images, archive.square)
+            expected.append(softmax(recogniser.logits(stream, batch))[0])
         expected.append((expected[0] + expected[1]) / 2)
         for row, probabilities in zip(rows[place : place + 3], expected, strict=True):
             assert (row["label"], row["signer"]) == (item.label, item.signer) != ("", "")
