@@ -54,39 +54,45 @@ class Job:
     take: int
     colour: str
     depth: str
+    signs: int | None
 
 
 def main(argv=None) -> int:
     flags = command.parser(__doc__)
     flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where the archives and lists go")
+    flags.add_argument("--signs", type=int, metavar="N",
+                       help="draw N signs of another kind (vocabulary.py) instead of the eight: to pre-train on")
     flags.add_argument("--signers", type=int, default=40, help="signers in train; valid gets a fifth, test a quarter")
     flags.add_argument("--clips", type=int, default=1, help="clips of each sign by each signer")
     flags.add_argument("--seed", type=int, default=0, help="another seed draws other people")
     command.add_workers(flags)
     options = flags.parse_args(argv)
-    for name, least in (("signers", 1), ("clips", 1), ("seed", 0)):
-        if getattr(options, name) < least:
-            raise Problem(f"--{name} {getattr(options, name)}: give {least} or more")
-    return prepare_demo(options.output, options.signers, options.clips, options.seed, options.workers)
+    for name, least, most in (("signers", 1, 9999), ("clips", 1, 99), ("seed", 0, 1 << 63), ("signs", 2, 300)):
+        value = getattr(options, name)
+        if value is not None and not least <= value <= most:
+            raise Problem(f"--{name} {value}: give {least} to {most}")
+    return prepare_demo(options.output, options.signers, options.clips, options.seed, options.workers, options.signs)
 
 
-def prepare_demo(output: Path, signers: int = 40, clips: int = 1, seed: int = 0, workers: int = -1) -> int:
+def prepare_demo(
+    output: Path, signers: int = 40, clips: int = 1, seed: int = 0, workers: int = -1, signs: int | None = None
+) -> int:
     """Draw the data set into `output`, or say that it is there; returns the exit code."""
-    wanted = {"version": VERSION, "signers": signers, "clips": clips, "seed": seed}
+    wanted = {"version": VERSION, "signers": signers, "clips": clips, "seed": seed, "signs": signs}
     if output.exists() and not output.is_dir():
         raise Problem(f"{output}: a file; --output wants a folder")
     with command.lock(output):
         if is_there(output, wanted):
             print(f"{output}: already there, nothing done")
             return command.DONE
-        jobs, drawing = plan(signers, clips, seed), output / DRAWING
+        jobs, drawing = plan(signers, clips, seed, signs), output / DRAWING
         shutil.rmtree(drawing, ignore_errors=True)
         drawing.mkdir()
         try:
             outcome = command.parallel(draw, [(job.colour, (drawing, job)) for job in jobs], workers, "clips")
             if outcome.failed:
                 raise Problem("{}: {}".format(*outcome.failed[0]))
-            pack(drawing, jobs)
+            pack(drawing, jobs, signs)
             for name in NAMES:
                 os.replace(drawing / name, output / name)
             with command.atomic(output / MARK) as temporary:
@@ -94,7 +100,7 @@ def prepare_demo(output: Path, signers: int = 40, clips: int = 1, seed: int = 0,
         finally:
             shutil.rmtree(drawing, ignore_errors=True)
     counts = ", ".join(f"{split} {sum(job.split == split for job in jobs)}" for split in LISTS)
-    print(f"{output}: {len(jobs)} clips of {len(SIGNS)} signs ({counts})")
+    print(f"{output}: {len(jobs)} clips of {signs or len(SIGNS)} signs ({counts})")
     return command.DONE
 
 
@@ -114,11 +120,11 @@ def is_there(output: Path, wanted: dict) -> bool:
     return False
 
 
-def plan(signers: int, clips: int, seed: int) -> list[Job]:
+def plan(signers: int, clips: int, seed: int, signs: int | None) -> list[Job]:
     """Every clip of the data set, in the order of the lists: shuffled within a split, signers counted over all."""
     import numpy as np
 
-    jobs, first, labels = [], 1, range(1, len(SIGNS) + 1)
+    jobs, first, labels = [], 1, range(1, (signs or len(SIGNS)) + 1)
     for split, people in (("train", signers), ("valid", max(1, signers // 5)), ("test", max(1, signers // 4))):
         rows = [(s, label, take) for s in range(first, first + people) for label in labels for take in range(clips)]
         first += people
@@ -126,7 +132,7 @@ def plan(signers: int, clips: int, seed: int) -> list[Job]:
         for number, (signer, label, take) in enumerate((rows[i] for i in order), 1):
             folder = f"{split}/{(number - 1) // PER_FOLDER + 1:03d}"
             names = (f"{folder}/M_{number:05d}.avi", f"{folder}/K_{number:05d}.avi")
-            jobs.append(Job(seed, split, signer, label, take, *names))
+            jobs.append(Job(seed, split, signer, label, take, *names, signs))
     return jobs
 
 
@@ -136,13 +142,14 @@ def draw(item: tuple[Path, Job]) -> None:
     import numpy as np
 
     import synthetic
+    import vocabulary
 
     folder, job = item
     cv2.setNumThreads(1)  # the processes are as many as the cores
     signer = synthetic.signer_of(job.seed, job.signer)
-    movement = synthetic.Movement(*SIGNS[job.label - 1][1:])
+    movements = vocabulary.signs(job.signs) if job.signs else [synthetic.Movement(*sign[1:]) for sign in SIGNS]
     seed = [job.seed, job.signer, job.label, job.take]
-    colour, depth = synthetic.draw_clip(signer, movement, np.random.default_rng(seed))
+    colour, depth = synthetic.draw_clip(signer, movements[job.label - 1], np.random.default_rng(seed))
     write_video(folder / job.colour, [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in colour], synthetic.RATE)
     write_video(folder / job.depth, [cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR) for frame in depth], synthetic.RATE)
 
@@ -164,8 +171,10 @@ def write_video(path: Path, frames: list, rate: float) -> None:
     writer.release()
 
 
-def pack(folder: Path, jobs: list[Job]) -> None:
+def pack(folder: Path, jobs: list[Job], signs: int | None) -> None:
     """Make NAMES in the folder that holds the drawn videos: archives, lists and tables."""
+    import vocabulary
+
     for split, name in ARCHIVES.items():
         chosen = [job for job in jobs if job.split == split]
         with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
@@ -177,7 +186,8 @@ def pack(folder: Path, jobs: list[Job]) -> None:
         (folder / LISTS[split]).write_text("".join(rows), newline="\n")
     people = [(job.colour, f"signer{job.signer:03d}") for job in jobs]
     write_table(folder / "signers.csv", ("video", "signer"), people)
-    classes = [(f"{number:03d}", sign[0], "gesture") for number, sign in enumerate(SIGNS, 1)]
+    names = [sign.name for sign in vocabulary.signs(signs)] if signs else [sign[0] for sign in SIGNS]
+    classes = [(f"{number:03d}", name, "gesture") for number, name in enumerate(names, 1)]
     write_table(folder / "class.csv", ("label", "name", "kind"), classes)
 
 

@@ -44,6 +44,10 @@ class Movement:
 
     axis: tuple[int, int]
     relation: str
+    hand: None = None  # the signer's own shape, or any
+
+    def wrists(self, amplitude: float, tempo: float, rng: np.random.Generator):
+        return wrist_paths(self, amplitude, tempo, rng)
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,19 @@ def draw_signer(rng: np.random.Generator) -> Signer:
     )  # fmt: skip
 
 
-def draw_clip(signer: Signer, movement: Movement, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One clip of one sign -> (T, H, W, 3) uint8 RGB and (T, H, W) uint8 depth, where nearer is darker."""
-    right, left = wrist_paths(movement, signer.amplitude, signer.tempo, rng)
-    hand = HANDS[signer.hand if rng.random() < 0.5 else rng.integers(len(HANDS))]
+def draw_clip(signer: Signer, movement, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """One clip of one sign -> (T, H, W, 3) uint8 RGB and (T, H, W) uint8 depth, where nearer is darker.
+
+    Args:
+        movement: a Movement, or a vocabulary.Sign.
+    """
+    right, left = movement.wrists(signer.amplitude, signer.tempo, rng)
+    if movement.hand is not None:
+        hand = HANDS[movement.hand]
+    else:
+        hand = HANDS[signer.hand if rng.random() < 0.5 else rng.integers(len(HANDS))]
     light = signer.light * rng.uniform(0.95, 1.05)
-    shake = _smooth(rng, len(right), 0.35)
+    shake = smooth(rng, len(right), 0.35)
     grain = np.clip(rng.normal(128, signer.noise, (HEIGHT + 64, WIDTH + 64, 3)), 0, 255).astype(np.uint8)
     corners = rng.integers(0, 64, (len(right), 2))
     colour = np.empty((len(right), HEIGHT, WIDTH, 3), np.uint8)
@@ -127,14 +138,14 @@ def wrist_paths(movement: Movement, amplitude: float, tempo: float, rng: np.rand
     raising, signing, lowering = (round(frames / speed) for frames in (4, SWINGS * PERIOD, 4))
     before, after = rng.integers(1, 5, 2)
     frames = np.arange(before + raising + signing + lowering + after, dtype=float)
-    raised = _ease((frames - before) / raising) * _ease((frames[-1] - after + 1 - frames) / lowering)
+    raised = ease((frames - before) / raising) * ease((frames[-1] - after + 1 - frames) / lowering)
     phase = 2 * math.pi * (SWINGS * np.clip((frames - before - raising) / signing, 0, 1) + rng.uniform(-0.15, 0.15))
     swings = swings_at(phase, movement.relation)
     size = REACH * amplitude * rng.uniform(0.94, 1.06) * raised
     paths = []
     for side, swing in zip((-1, 1), swings, strict=True):
         rest, centre = np.array([side * REST[0], REST[1]]), np.array([side * CENTRE[0], CENTRE[1]])
-        wobble = _smooth(rng, len(frames), 1.2) + rng.normal(0, 1.5, 2) * raised[:, None]
+        wobble = smooth(rng, len(frames), 1.2) + rng.normal(0, 1.5, 2) * raised[:, None]
         stroke = (size * swing)[:, None] * np.array(movement.axis)
         paths.append(rest + (centre - rest) * raised[:, None] + stroke + wobble)
     return paths
@@ -170,13 +181,13 @@ def elbow(shoulder, wrist, side: int) -> tuple[float, float]:
     return shoulder[0] + ux * along + uy * across, shoulder[1] + uy * along - ux * across
 
 
-def _ease(t):
+def ease(t):
     """0 to 1 without a jerk at either end."""
     t = np.clip(t, 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def _smooth(rng: np.random.Generator, length: int, size: float) -> np.ndarray:
+def smooth(rng: np.random.Generator, length: int, size: float) -> np.ndarray:
     """(length, 2) slow random wandering of about `size` pixels."""
     t = np.linspace(0, 1, length)[:, None]
     waves = [rng.normal(0, size / (k + 1), 2) * np.sin(2 * math.pi * (k * t + rng.random(2))) for k in (1, 2, 3)]

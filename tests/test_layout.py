@@ -9,7 +9,7 @@ import tiny
 
 LAYERS = [
     "command kinetics dataset region clip archive unpack place split chalearn_list zipcrypto",
-    "simd median5 tvl1 frame opticalflow synthetic videocapture paint overlay window baseline",
+    "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture paint overlay window baseline",
     "bundle datagenerator model_i3d averaging training recogniser plot",
     "prepare_* train_i3d evaluate predict livedemo",
 ]

@@ -1,0 +1,142 @@
+"""How well are people recognised whom no training saw? Each person is left out once, with everything chosen on another.
+
+    python benchmarks/bench_people.py --data data_set/gestures --output model/people -- --weights none --epochs 40
+
+For each of the people a data set of links is made in which that person is `test`, the next one `valid`, the others
+`train`; `train_i3d.py` gets what stands behind `--`, `evaluate.py` scores both splits. Printed: top-1 of each stream and
+of both on the validation and on the test people, the mean over people, the worst person and, with --table and --by,
+each group of clips (the distance from the camera, say). The last line is JSON. A run that was stopped goes on.
+"""
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parent.parent
+STREAMS = ("rgb", "flow", "both")
+
+
+def read(path: Path) -> list[dict]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def make_fold(data: Path, fold: Path, test: str, valid: str) -> None:
+    """A data set of links to the archives of `data`, split by person."""
+    rows, fold = read(data / "clips.csv"), fold.resolve()
+    fold.mkdir(parents=True, exist_ok=True)
+    stores = [path for path in data.iterdir() if path.name.startswith(("frame-", "flow-"))]
+    for row in rows:
+        split = {test: "test", valid: "valid"}.get(row["signer"], "train")
+        for store in stores:
+            archive = fold / store.name / split / row["label"] / f"{row['clip']}.zip"
+            archive.parent.mkdir(parents=True, exist_ok=True)
+            if not archive.is_symlink():
+                archive.symlink_to((store / row["split"] / row["label"] / archive.name).resolve())
+        row["split"] = split
+    with open(fold / "clips.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    (fold / "class.csv").write_bytes((data / "class.csv").read_bytes())
+
+
+def call(script: str, *arguments) -> None:
+    """Run a script of the repository; its output goes to a log beside what it writes."""
+    model = Path(arguments[arguments.index("--output" if script == "train_i3d.py" else "--model") + 1])
+    model.mkdir(parents=True, exist_ok=True)
+    name = f"{Path(script).stem}-{arguments[-1]}.txt" if script == "train_i3d.py" else f"{Path(script).stem}.txt"
+    command = [sys.executable, ROOT / script, *map(str, arguments)]
+    with open(model / name, "a") as log:
+        done = subprocess.run(command, stdout=log, stderr=log, check=False)
+    if done.returncode:
+        raise SystemExit(f"{script} ended with {done.returncode}; see {model / name}")
+
+
+def scores(model: Path, split: str) -> list[dict]:
+    """A row per clip and stream: clip, signer, stream, right (0 or 1)."""
+    found = []
+    for row in read(model / f"predictions-{split}.csv"):
+        labels = [name for name in row if name.startswith("p_")]
+        best = max(labels, key=lambda name: float(row[name]))
+        found.append({"clip": row["clip"], "signer": row["signer"], "stream": row["stream"],
+                      "right": int(best == f"p_{row['label']}")})  # fmt: skip
+    return found
+
+
+def summary(rows: list[dict], groups: dict[str, str]) -> dict:
+    """Top-1 by stream: mean over people, worst person, each person, each group."""
+    result = {}
+    for stream in STREAMS:
+        people, parts = defaultdict(list), defaultdict(list)
+        for row in rows:
+            if row["stream"] == stream:
+                people[row["signer"]].append(row["right"])
+                if row["clip"] in groups:
+                    parts[groups[row["clip"]]].append(row["right"])
+        if people:
+            means = {person: float(np.mean(right)) for person, right in sorted(people.items())}
+            result[stream] = {"mean": float(np.mean(list(means.values()))), "worst": min(means.values()),
+                              "people": means, "groups": {name: float(np.mean(r)) for name, r in sorted(parts.items())}}
+    return result
+
+
+def show(found: dict) -> None:
+    console = Console(width=120)
+    for split, streams in found.items():
+        some = next(iter(streams.values()))
+        heads = ("stream", "mean", "worst", *some["people"], *some["groups"])
+        table = Table(*heads, title=f"top-1, people left out of the training ({split})")
+        for stream, row in streams.items():
+            values = (row["mean"], row["worst"], *row["people"].values(), *row["groups"].values())
+            table.add_row(stream, *(f"{100 * value:.1f}" for value in values))
+        console.print(table)
+
+
+def main(argv=None) -> int:
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--data", type=Path, required=True, help="data set folder with its frame and flow archives")
+    flags.add_argument("--output", type=Path, required=True, help="folder for the folds and their models")
+    flags.add_argument("--table", type=Path, help="CSV with a column video, as in clips.csv's source, and --by's")
+    flags.add_argument("--by", default="distance", help="column of --table by which clips are grouped")
+    flags.add_argument("--streams", nargs="+", choices=STREAMS[:2], default=STREAMS[:2])
+    flags.add_argument("--people", nargs="+", help="leave out only these")
+    flags.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at once")
+    flags.add_argument("train", nargs="*", metavar="-- FLAGS", help="of train_i3d.py; {test} stands for the person")
+    args = flags.parse_args(argv)
+    rows = read(args.data / "clips.csv")
+    people = sorted({row["signer"] for row in rows})
+    folds = [(people[i], people[(i + 1) % len(people)]) for i in range(len(people))]
+    folds = [fold for fold in folds if not args.people or fold[0] in args.people]
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // args.jobs)))
+    jobs = []
+    for test, valid in folds:
+        make_fold(args.data, args.output / "data" / test, test, valid)
+        jobs += [("train_i3d.py", "--data", args.output / "data" / test, "--output", args.output / test,
+                  *(flag.format(test=test) for flag in args.train), "--stream", stream) for stream in args.streams]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        list(pool.map(lambda job: call(*job), jobs))
+        checks = [("evaluate.py", "--data", args.output / "data" / test, "--model", args.output / test, "--split",
+                   "valid", "test") for test, _ in folds]  # fmt: skip
+        list(pool.map(lambda job: call(*job), checks))
+    by_source = {row["video"]: row[args.by] for row in read(args.table)} if args.table else {}
+    groups = {row["clip"]: by_source[row["source"]] for row in rows if row["source"] in by_source}
+    found = {split: summary([row for test, _ in folds for row in scores(args.output / test, split)], groups)
+             for split in ("valid", "test")}  # fmt: skip
+    show(found)
+    print(json.dumps({"train": args.train, **found}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
