@@ -2,9 +2,9 @@
 
     python benchmarks/bench_people.py --data data_set/gestures --output model/people -- --weights none --epochs 40
 
-For each of the people a data set of links is made in which that person is `test`, the next one `valid`, the others
-`train`; `train_i3d.py` gets what stands behind `--`, `evaluate.py` scores both splits. Printed: top-1 of each stream and
-of both on the validation and on the test people, the mean over people, the worst person and, with --table and --by,
+For each person a data set of links is made in which that person is `test`, the next one `valid` and the others
+`train`; `train_i3d.py` gets what stands behind `--`, `evaluate.py` scores both splits. Printed: top-1 of each stream
+and of both on the validation and on the test people, the mean over people, the worst person and, with --table and --by,
 each group of clips (the distance from the camera, say). The last line is JSON. A run that was stopped goes on.
 """
 
