@@ -219,7 +219,7 @@ def restore_flow(coded: np.ndarray, bound: float) -> np.ndarray:
 
 def network_input(
     images: np.ndarray, spec: InputSpec, bound: float | None = None, shift=(0, 0), brightness=1.0, zoom: float = 1.0,
-    magnified: float = 1.0,
+    magnified: float = 1.0, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Stored 8-bit pictures -> what a network sees: the one path of training, evaluation and prediction.
 
@@ -230,6 +230,7 @@ def network_input(
         brightness: factor on RGB values, one or one a channel (augmentation).
         zoom: how much larger the picture is seen, to the nearest pixel; flow grows with it (augmentation).
         magnified: how much larger than stored the pictures show the signer; flow grows with it.
+        out: where the result goes, a place in a batch; a new array without it.
     Returns:
         (T, crop, crop, C) float32 in [-1, 1]; within +-2 around 0 where the average picture is subtracted.
     """
@@ -239,17 +240,33 @@ def network_input(
     steps = np.rint((np.arange(spec.crop) - middle) / zoom + middle).astype(int)
     rows = np.clip(steps + (height - spec.crop) // 2 + shift[1], 0, height - 1)
     columns = np.clip(steps + (width - spec.crop) // 2 + shift[0], 0, width - 1)
-    scaled = images[:, rows[:, None], columns].astype(np.float32)
     if bound is None:
-        scaled *= np.float32(np.multiply(brightness, 2 / 255))
-        scaled -= 1
+        factor, offset = np.float32(np.multiply(brightness, 2 / 255)), np.float32(1)
     else:
         longer = zoom * magnified
-        scaled *= np.float32(longer * 2 * bound / 255 / FLOW_INPUT_LIMIT)
-        scaled -= np.float32(longer * bound / FLOW_INPUT_LIMIT)
-    np.clip(scaled, -1, 1, out=scaled)
+        factor = np.float32(longer * 2 * bound / 255 / FLOW_INPUT_LIMIT)
+        offset = np.float32(longer * bound / FLOW_INPUT_LIMIT)
+    scaled = _scale(images, rows, columns, factor, offset, out)
     if bound is None and spec.still == "subtract":
         scaled -= scaled.mean(axis=0)
+    return scaled
+
+
+def _scale(images: np.ndarray, rows: np.ndarray, columns: np.ndarray, factor, offset, out) -> np.ndarray:
+    """(T, H, W, C) uint8 -> (T, rows, columns, C) float32: `factor * value - offset`, clipped to [-1, 1].
+
+    Picture by picture, so that it stays in the processor's cache, and by a table of the 256 values: a third of the
+    time of one index over both axes and arithmetic over the whole clip, and equal to it bit for bit.
+    """
+    channels = images.shape[-1]
+    table = np.clip(np.arange(256, dtype=np.float32)[:, None] * factor - offset, -1, 1)
+    table = np.ascontiguousarray(np.broadcast_to(table, (256, channels)))[None]
+    straight = np.all(np.diff(columns) == 1)  # neither zoomed nor over the edge: a view does
+    scaled = np.empty((len(images), len(rows), len(columns), channels), np.float32) if out is None else out
+    for image, seen in zip(images, scaled, strict=True):
+        image = image[rows]
+        image = image[:, columns[0] : columns[-1] + 1] if straight else image.take(columns, axis=1)
+        cv2.LUT(image, table, seen)
     return scaled
 
 

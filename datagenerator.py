@@ -81,7 +81,12 @@ class ClipGenerator(keras.utils.PyDataset):
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self._order()[number * self.batch : (number + 1) * self.batch]
-        images, targets = np.stack([self._clip(position) for position in chosen]), self._one_hot[chosen]
+        seen, targets = self.spec.input, self._one_hot[chosen]
+        # Each clip is written to its place in the batch: a copy of 100 MB would cost as much as the scaling.
+        channels = 2 if self.modality == "flow" else 3
+        images = np.empty((len(chosen), seen.frames, seen.crop, seen.crop, channels), np.float32)
+        for position, place in zip(chosen, images, strict=True):
+            self._clip(position, place)
         if self.augmentation is None:
             return images, targets
         targets = targets + self.augmentation.smoothing * (1 / targets.shape[1] - targets)
@@ -89,7 +94,10 @@ class ClipGenerator(keras.utils.PyDataset):
             rng = np.random.default_rng([self.seed, self.epoch, len(self.clips) + number])
             share = np.float32(rng.beta(self.augmentation.mixup, self.augmentation.mixup))
             other = rng.permutation(len(chosen))
-            images = share * images + (1 - share) * images[other]
+            others = images[other]
+            images *= share
+            others *= 1 - share
+            images += others
             targets = share * targets + (1 - share) * targets[other]
         return images, targets
 
@@ -125,10 +133,12 @@ class ClipGenerator(keras.utils.PyDataset):
                 self._kept[position] = kept
         return kept
 
-    def _clip(self, position: int) -> np.ndarray:
+    def _clip(self, position: int, place: np.ndarray) -> None:
+        """What the network sees of a clip, written to `place` (T, crop, crop, C) float32."""
         images, magnified = self._images(int(position))
         if self.augmentation is None:
-            return clip.network_input(images, self.spec.input, self.bound, magnified=magnified)
+            clip.network_input(images, self.spec.input, self.bound, magnified=magnified, out=place)
+            return
         rng = np.random.default_rng([self.seed, self.epoch, int(position)])
         reach = round(self.augmentation.shift * self.spec.input.crop)
         shift = rng.integers(-reach, reach, size=2, endpoint=True)
@@ -139,7 +149,9 @@ class ClipGenerator(keras.utils.PyDataset):
             length = rng.uniform(self.augmentation.part, 1)
             first = rng.uniform(0, 1 - length)
             images = images[self.spec.input.pick(len(images), first, first + length)]
-        return clip.network_input(images, self.spec.input, self.bound, shift, brightness * colour, zoom, magnified)
+        clip.network_input(
+            images, self.spec.input, self.bound, shift, brightness * colour, zoom, magnified, place
+        )
 
     @property
     def _takes_parts(self) -> bool:

@@ -380,6 +380,24 @@ def test_brightness_is_clipped():
     assert np.all(pixels(clip.network_input(images, spec, brightness=0.5)) == 100)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("still", ["keep", "subtract"])
+def test_the_network_sees_the_plain_formula_bit_for_bit(channels, still):
+    """By place and by value at once, what `network_input` does by views and tables; inside and over the edge."""
+    images = np.random.default_rng(channels).integers(0, 256, (3, 20, 30, channels), dtype=np.uint8)
+    spec, brightness = InputSpec(3, 20, 16, still), np.linspace(0.7, 1.4, channels)
+    for shift, zoom in (((0, 0), 1.0), ((5, -2), 1.0), ((9, 3), 1.0), ((-2, 1), 0.8), ((1, 0), 1.3)):
+        steps = np.rint((np.arange(16) - 7.5) / zoom + 7.5).astype(int)
+        rows, columns = np.clip(steps + 2 + shift[1], 0, 19), np.clip(steps + 7 + shift[0], 0, 29)
+        wanted = images[:, rows[:, None], columns].astype(np.float32)
+        wanted = np.clip(wanted * np.float32(brightness * (2 / 255)) - 1, -1, 1)
+        wanted -= wanted.mean(axis=0) if still == "subtract" else np.float32(0)
+        place = np.full((2, *wanted.shape), 9, np.float32)
+        seen = clip.network_input(images, spec, None, shift, brightness, zoom, place[1])
+        assert seen.dtype == np.float32 and np.array_equal(seen, wanted)
+        assert np.array_equal(place[1], wanted) and np.all(place[0] == 9)
+
+
 @pytest.mark.parametrize("bound", [20.0, 10.0, 40.0])
 def test_flow_is_scaled_by_pixels_whatever_its_bound(bound):
     """20 px is 1 to the network, as I3D's flow stream was trained, also where 8 bits stand for more or less."""
