@@ -149,9 +149,7 @@ class ClipGenerator(keras.utils.PyDataset):
             length = rng.uniform(self.augmentation.part, 1)
             first = rng.uniform(0, 1 - length)
             images = images[self.spec.input.pick(len(images), first, first + length)]
-        clip.network_input(
-            images, self.spec.input, self.bound, shift, brightness * colour, zoom, magnified, place
-        )
+        clip.network_input(images, self.spec.input, self.bound, shift, brightness * colour, zoom, magnified, place)
 
     @property
     def _takes_parts(self) -> bool:

@@ -393,7 +393,7 @@ def test_the_network_sees_the_plain_formula_bit_for_bit(channels, still):
         wanted = np.clip(wanted * np.float32(brightness * (2 / 255)) - 1, -1, 1)
         wanted -= wanted.mean(axis=0) if still == "subtract" else np.float32(0)
         place = np.full((2, *wanted.shape), 9, np.float32)
-        seen = clip.network_input(images, spec, None, shift, brightness, zoom, place[1])
+        seen = clip.network_input(images, spec, None, shift, brightness, zoom, out=place[1])
         assert seen.dtype == np.float32 and np.array_equal(seen, wanted)
         assert np.array_equal(place[1], wanted) and np.all(place[0] == 9)
 
