@@ -38,7 +38,8 @@ class Sign:
 
     @property
     def name(self) -> str:
-        return f"{self.hands}-{self.path}-{self.place}"
+        way = {"hold": "", "circle": "-back" * (self.turn > 0)}.get(self.path, f"-{math.degrees(self.turn):.0f}")
+        return f"{self.hands}-{self.place}-{self.path}{way}"
 
     def wrists(self, amplitude: float, tempo: float, rng: np.random.Generator) -> list[np.ndarray]:
         """Both wrists over time, two (T, 2) arrays of pixels: rest, raise, sign, lower or not, rest."""

@@ -61,7 +61,7 @@ def test_class_table(drawn):
 
 
 def test_plan_of_the_default_size_fills_folders_as_isogd_does():
-    jobs = prepare_demo.plan(20, 2, 0)
+    jobs = prepare_demo.plan(20, 2, 0, None)
     counts = {split: sum(job.split == split for job in jobs) for split in prepare_demo.LISTS}
     assert counts == {"train": 320, "valid": 64, "test": 80}
     assert jobs[199].colour == "train/001/M_00200.avi" and jobs[200].depth == "train/002/K_00201.avi"
@@ -116,6 +116,16 @@ def test_refuses_an_output_that_is_a_file(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(command.Problem, match="wants a folder"):
         prepare_demo.prepare_demo(tmp_path / "file")
+
+
+def test_as_many_signs_as_wanted(tmp_path):
+    prepare_demo.prepare_demo(tmp_path / "many", signers=1, workers=2, signs=10)
+    with open(tmp_path / "many/class.csv", newline="") as file:
+        names = [row["name"] for row in csv.DictReader(file)]
+    assert len(names) == 10 and not set(names) & {sign[0] for sign in prepare_demo.SIGNS}
+    assert sorted(row[2] for row in rows(tmp_path / "many", "train")) == sorted(str(n) for n in range(1, 11))
+    with pytest.raises(command.Problem, match="another data set"):
+        prepare_demo.prepare_demo(tmp_path / "many", signers=1, workers=2, signs=11)
 
 
 def test_mark_says_what_was_drawn(drawn):
