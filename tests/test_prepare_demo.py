@@ -65,7 +65,7 @@ def test_plan_of_the_default_size_fills_folders_as_isogd_does():
     counts = {split: sum(job.split == split for job in jobs) for split in prepare_demo.LISTS}
     assert counts == {"train": 320, "valid": 64, "test": 80}
     assert jobs[199].colour == "train/001/M_00200.avi" and jobs[200].depth == "train/002/K_00201.avi"
-    assert prepare_demo.plan(20, 2, 1) != jobs
+    assert prepare_demo.plan(20, 2, 1, None) != jobs
 
 
 @pytest.mark.parametrize("kind", ["M", "K"])
