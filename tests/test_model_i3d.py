@@ -283,3 +283,14 @@ def test_files_that_are_missing_or_cut_are_one_line(small, tmp_path, how):
     with pytest.raises(Problem, match="no readable checkpoint") as caught:
         model_i3d.load_kinetics_checkpoint(small, path)
     assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_network_come_to_their_place_and_a_new_head_stays(small, flow):
+    other = model_i3d.build_i3d((8, 48, 40, 3), 4, momentum=0.9)
+    head = [np.array(variable) for variable in other.get_layer("Logits_Conv3d_0c_1x1_conv_3d").weights]
+    model_i3d.copy_weights(small, other)
+    for layer in other.layers:
+        theirs = head if layer.name.startswith("Logits_Conv3d") else small.get_layer(layer.name).get_weights()
+        assert all(np.array_equal(a, b) for a, b in zip(layer.get_weights(), theirs, strict=True)), layer.name
+    with pytest.raises(ValueError, match="Conv3d_1a_7x7_conv_3d: another shape"):
+        model_i3d.copy_weights(flow, other)

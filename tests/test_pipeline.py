@@ -147,6 +147,33 @@ def test_from_published_weights_first_the_top_and_then_everything(demo, publishe
             assert not np.array_equal(last[name], second[name]), name
 
 
+def test_it_starts_from_another_model(demo, model, tmp_path, monkeypatch):
+    import recogniser
+
+    class Started(Exception):
+        pass
+
+    def fit(started, train, valid, phases, *rest):
+        assert [phase.name for phase in phases] == ["top", "all"]
+        fit.weights = started.get_weights()
+        raise Started
+
+    monkeypatch.setattr(training, "fit", fit)
+    with pytest.raises(Started):
+        train(demo, tmp_path / "model", "--weights", str(model), "--stream", "flow", *SEES)
+    wanted = recogniser.Recogniser.load(model).models["flow"].get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(fit.weights, wanted, strict=True))
+
+
+def test_a_model_to_start_from_without_that_stream(demo, copied, tmp_path):
+    content = json.loads((copied / bundle.FILE).read_text())
+    content["streams"] = [stream for stream in content["streams"] if stream["name"] == "rgb"]
+    (copied / bundle.FILE).write_text(json.dumps(content))
+    with pytest.raises(Problem, match="no I3D on flow in it, only rgb"):
+        train(demo, tmp_path / "model", "--weights", str(copied), "--stream", "flow", *SEES)
+    assert not (tmp_path / "model").exists()
+
+
 def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys):
     """Every part of it at once; what it leaves is an ordinary bundle, which looks at a clip twice."""
     import keras
