@@ -170,8 +170,8 @@ def test_a_model_to_start_from_without_that_stream(demo, copied, tmp_path):
     content["streams"] = [stream for stream in content["streams"] if stream["name"] == "rgb"]
     (copied / bundle.FILE).write_text(json.dumps(content))
     with pytest.raises(Problem, match="no I3D on flow in it, only rgb"):
-        train(demo, tmp_path / "model", "--weights", str(copied), "--stream", "flow", *SEES)
-    assert not (tmp_path / "model").exists()
+        train(demo, tmp_path / "new", "--weights", str(copied), "--stream", "flow", *SEES)
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys):
