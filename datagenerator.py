@@ -66,7 +66,8 @@ class ClipGenerator(keras.utils.PyDataset):
         `epoch` is for the training to set (training.EpochStart): Keras's own `on_epoch_end` comes once too often.
         """
         # Threads: the decoding and scaling underneath release the lock, and a process would copy every batch.
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
+        # Keras lets no more of them work at once than its queue is long, and two.
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=max(8, workers))
         self.data, self.clips, self.spec, self.modality = data, clips, spec, modality
         self.batch, self.augmentation, self.seed, self.epoch = batch, augmentation, seed, epoch
         index = {label: position for position, label in enumerate(labels)}
@@ -94,10 +95,10 @@ class ClipGenerator(keras.utils.PyDataset):
             rng = np.random.default_rng([self.seed, self.epoch, len(self.clips) + number])
             share = np.float32(rng.beta(self.augmentation.mixup, self.augmentation.mixup))
             other = rng.permutation(len(chosen))
-            others = images[other]
-            images *= share
-            others *= 1 - share
-            images += others
+            for moment in np.moveaxis(images, 1, 0):  # so little at a time stays in the processor's cache
+                others = (1 - share) * moment[other]
+                moment *= share
+                moment += others
             targets = share * targets + (1 - share) * targets[other]
         return images, targets
 

@@ -146,6 +146,10 @@ def test_a_file_an_archive_and_training_show_a_network_the_same(data, still, reg
             np.testing.assert_array_equal(someone.input(stream, archive.images, archive.square), batch)
 
 
+def test_every_worker_has_work(data):
+    assert [generator(data, workers=workers).max_queue_size for workers in (1, 8, 32)] == [8, 8, 32]
+
+
 def test_an_unlabelled_clip_has_no_class(data):
     item = dataclasses.replace(data.split("valid")[0], label="")
     some = generator(data, clips=[data.split("valid")[0], item])
