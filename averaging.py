@@ -40,10 +40,10 @@ class Average(keras.callbacks.Callback):
             self.steps = steps
             self._move(1 - min(self.decay, (1 + steps) / (10 + steps)))
 
-    def on_test_begin(self, logs=None):
+    def on_predict_begin(self, logs=None):
         self.swap()
 
-    def on_test_end(self, logs=None):
+    def on_predict_end(self, logs=None):
         self.swap()
 
     def _move(self, share: float) -> None:

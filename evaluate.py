@@ -14,7 +14,6 @@ once for a model that is reported. Clips without a label are predicted and not s
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,41 +21,9 @@ import numpy as np
 import command
 import dataset
 from command import Problem
+from predictions import BOTH, TITLES, Predictions, fuse, softmax
 
-TITLES = {"rgb": "RGB", "flow": "optical flow", "both": "RGB + flow"}
 TOP = (1, 5)
-
-
-@dataclass
-class Predictions:
-    """Of `clips`, in their order: {stream: (N, classes) float64 probabilities}, the mean of the streams included."""
-
-    clips: list[dataset.Clip]
-    labels: list[str]
-    streams: dict[str, np.ndarray]
-
-    @property
-    def scored(self) -> np.ndarray:
-        """(N,) bool: clips whose label is known."""
-        return np.array([bool(item.label) for item in self.clips])
-
-    @property
-    def truth(self) -> np.ndarray:
-        """(scored,) class index."""
-        index = {label: position for position, label in enumerate(self.labels)}
-        return np.array([index[item.label] for item in self.clips if item.label], int)
-
-    def top(self, stream: str, k: int) -> float:
-        """Share of the scored clips whose true class is among the k most probable."""
-        probabilities = self.streams[stream][self.scored]
-        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-        return float(np.mean(np.any(best == self.truth[:, None], axis=1)))
-
-    def confusion(self, stream: str) -> np.ndarray:
-        """(classes, classes) counts, true class by row."""
-        counts = np.zeros((len(self.labels),) * 2, int)
-        np.add.at(counts, (self.truth, self.streams[stream][self.scored].argmax(axis=1)), 1)
-        return counts
 
 
 def _inputs(recogniser, data: dataset.Dataset, item: dataset.Clip):
@@ -78,8 +45,6 @@ def _inputs(recogniser, data: dataset.Dataset, item: dataset.Clip):
 def predict(recogniser, data: dataset.Dataset, clips: list[dataset.Clip], batch: int, workers: int):
     """Probabilities of stored clips: (Predictions, [(clip, why it was left out), ...])."""
     import joblib
-
-    from recogniser import BOTH, fuse, softmax
 
     loaded = joblib.Parallel(n_jobs=workers, prefer="threads", return_as="generator")(
         joblib.delayed(_inputs)(recogniser, data, item) for item in clips
@@ -105,19 +70,6 @@ def predict(recogniser, data: dataset.Dataset, clips: list[dataset.Clip], batch:
     if len(probabilities) > 1:
         probabilities[BOTH] = fuse(probabilities)
     return Predictions(kept, recogniser.labels, probabilities), failed
-
-
-def write_predictions(path: Path, predictions: Predictions) -> None:
-    """A row per clip and stream: clip, signer, label, stream, then a probability a class."""
-    rows = (
-        {"clip": item.clip, "signer": item.signer, "label": item.label, "stream": stream,
-         **{f"p_{label}": f"{value:.9g}" for label, value in zip(predictions.labels, row, strict=True)}}
-        for position, item in enumerate(predictions.clips)
-        for stream, probabilities in predictions.streams.items()
-        for row in [probabilities[position]]
-    )  # fmt: skip
-    header = ["clip", "signer", "label", "stream", *(f"p_{label}" for label in predictions.labels)]
-    dataset.write_table(path, rows, header)
 
 
 def write_confusion(folder: Path, split: str, predictions: Predictions, names: list[str]) -> None:
@@ -211,7 +163,7 @@ def evaluate(folder: Path, data: dataset.Dataset, splits: list[str], batch: int,
 def write_results(recogniser, data: dataset.Dataset, split: str, predictions: Predictions) -> dict | None:
     """Write all files of one split; returns the metrics of every split so far, or None where nothing was scored."""
     folder = recogniser.bundle.folder
-    write_predictions(folder / f"predictions-{split}.csv", predictions)
+    predictions.write(predictions.path(folder, split))
     if not predictions.scored.any():
         print(f"{len(predictions.clips)} clips predicted, none scored: {split} has no labels")
         return None

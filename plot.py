@@ -13,8 +13,8 @@ import clip
 import command
 import dataset
 import opticalflow
-import training
-from recogniser import BOTH
+from history import Log
+from predictions import BOTH
 
 COLOURS = {"rgb": "#c2571a", "flow": "#1a6fc2", BOTH: "#222222"}
 RIGHT, WRONG, OTHER = "#2e8b57", "#c0392b", "#b8bcc2"
@@ -46,7 +46,7 @@ def confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> N
     save(figure, path)
 
 
-def _curves(axes, log: training.Log, streams: list[str]) -> None:
+def _curves(axes, log: Log, streams: list[str]) -> None:
     """Figure 3 of Sarhan & Frintrop: accuracy by epoch, a dotted line where fine-tuning of everything starts."""
     for stream in streams:
         rows = log.of(stream)
@@ -117,7 +117,7 @@ def report(path: Path, recogniser, data: dataset.Dataset, predictions, split: st
         axes.imshow(np.concatenate(strips))
         axes.axis("off")
         _bars(figure.add_subplot(grid[line, 1]), predictions, position, names)
-    _curves(figure.add_subplot(grid[-1, 0]), training.Log(recogniser.bundle.folder / "log.csv"),
+    _curves(figure.add_subplot(grid[-1, 0]), Log(recogniser.bundle.folder / "log.csv"),
             [stream.name for stream in recogniser.bundle.streams])
     axes = figure.add_subplot(grid[-1, 1])
     scores = {stream: 100 * predictions.top(stream, 1) for stream in predictions.streams}

@@ -21,8 +21,7 @@ import dataset
 import opticalflow
 import region
 from command import Problem
-
-BOTH = "both"  # the name of the fused prediction beside the streams' own
+from predictions import fuse, softmax
 
 
 @dataclass(frozen=True)
@@ -38,17 +37,6 @@ class Answer:
     seconds: dict[str, float]
     frames: np.ndarray
     flow: np.ndarray | None
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """(..., classes) -> probabilities, float64."""
-    shifted = np.exp(np.float64(logits) - np.max(logits, axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
-
-
-def fuse(streams: dict[str, np.ndarray]) -> np.ndarray:
-    """The plain mean of the streams' probabilities (Sarhan & Frintrop 2020)."""
-    return np.mean(list(streams.values()), axis=0)
 
 
 def build(stream: bundles.Stream) -> keras.Model:

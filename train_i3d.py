@@ -27,6 +27,7 @@ import command
 import dataset
 import kinetics
 from command import Problem
+from history import Log
 
 CHANNELS = {"rgb": 3, "flow": 2}
 # The moving averages forget their random start after some ten steps instead of some hundred.
@@ -251,8 +252,6 @@ def generators_of(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str)
 
 def write_bundle(args, data: dataset.Dataset, spec: clip.ClipSpec, run: dict, trained: list[dict]) -> None:
     """Join the streams trained now with those of an earlier `--stream` in the same folder."""
-    import training
-
     names = {stream["name"] for stream in trained}
     if (args.output / bundle.FILE).exists():
         earlier = bundle.load(args.output)
@@ -262,7 +261,7 @@ def write_bundle(args, data: dataset.Dataset, spec: clip.ClipSpec, run: dict, tr
     streams = [bundle.Stream(**row) for row in sorted(trained, key=lambda row: row["name"], reverse=True)]
     if not any(stream.modality == "flow" for stream in streams):
         spec = replace(spec, stored=spec.stored.without_flow())
-    log = training.Log(args.output / "log.csv")
+    log = Log(args.output / "log.csv")
     metrics = {}
     for stream in streams:
         best = min(log.of(stream.name), key=lambda row: float(row["val_loss"]))

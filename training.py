@@ -1,6 +1,7 @@
 """What every training here does: phases, callbacks, a log, a checkpoint after each epoch, resuming from it.
 
     model/<run>/log.csv                      a row per stream and epoch
+    model/<run>/valid/<stream>-0007.npz      the validation clips' probabilities after that epoch
     model/<run>/<stream>.weights.h5          of the best epoch, by validation loss
     model/<run>/checkpoint/<stream>.json     the last epoch that is whole, and the name of its state
     model/<run>/checkpoint/<stream>-0007.weights.h5   that state: weights and optimiser
@@ -17,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
 import averaging
 import command
-import dataset
 from command import Problem
-
-HEADER = ("stream", "phase", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+from history import Log, Validated
+from predictions import softmax
 
 
 @dataclass(frozen=True)
@@ -34,33 +35,6 @@ class Phase:
     epochs: int
     learning_rate: float
     top_only: bool = False
-
-
-class Log:
-    """log.csv of a run: the rows of all its streams. Two streams may be trained, and write to it, at once."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    @property
-    def rows(self) -> list[dict]:
-        return dataset.read_table(self.path, HEADER) if self.path.exists() else []
-
-    def of(self, stream: str) -> list[dict]:
-        return [row for row in self.rows if row["stream"] == stream]
-
-    def cut(self, stream: str, epochs: int) -> None:
-        """Forget what was logged of `stream` after that many epochs: the checkpoint does not have it."""
-        with command.lock(self.path.parent, "log", wait=True):
-            command.remove_leftovers(self.path.parent, "log.")
-            self._write([row for row in self.rows if row["stream"] != stream or int(row["epoch"]) <= epochs])
-
-    def add(self, row: dict) -> None:
-        with command.lock(self.path.parent, "log", wait=True):
-            self._write([*self.rows, {name: str(row[name]) for name in HEADER}])
-
-    def _write(self, rows: list[dict]) -> None:
-        dataset.write_table(self.path, rows, HEADER)
 
 
 @dataclass
@@ -83,6 +57,26 @@ class State:
     def save(self, path: Path) -> None:
         with command.atomic(path) as temporary:
             temporary.write_text(json.dumps(vars(self)) + "\n")
+
+
+class Validation(keras.callbacks.Callback):
+    """After each epoch, the validation clips' probabilities, on disc, and their loss and accuracy, in the logs that the
+    callbacks after this one read. Keras's own validation gives the numbers, but not what they were made from.
+
+    With weight averaging all of it is the average's: `averaging.Average` changes places while the model predicts.
+    """
+
+    def __init__(self, valid, folder: Path, stream: str, average: averaging.Average | None):
+        super().__init__()
+        self.valid, self.folder, self.stream, self.average = valid, folder, stream, average
+        self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logits = self.model.predict(self.valid, verbose=0, callbacks=[self.average] if self.average else None)
+        clips = np.array([item.clip for item in self.valid.clips])
+        validated = Validated(clips, self.valid.targets, softmax(logits).astype(np.float32))
+        validated.write(self.folder, self.stream, epoch + 1)
+        logs |= {"val_loss": float(self.loss(self.valid.targets, logits)), "val_accuracy": validated.accuracy}
 
 
 class Keeper(keras.callbacks.Callback):
@@ -227,8 +221,11 @@ def _has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def _callbacks(folder: Path, stream: str, phase: Phase, log: Log, earlier: list, last: int, patience: int, average):
+def _callbacks(
+    valid, folder: Path, stream: str, phase: Phase, log: Log, earlier: list, last: int, patience: int, average
+):
     callbacks = [average] if average else []
+    callbacks += [Validation(valid, folder, stream, average)]  # the others read what it puts into the logs
     callbacks += [Report(stream, phase, last), Keeper(folder, stream, phase, log, average)]
     if not phase.top_only:
         callbacks.append(EarlyStopping(patience, earlier))
@@ -265,10 +262,10 @@ def fit(model: keras.Model, train, valid, phases: list[Phase], folder: Path, str
                 model.optimizer.build(model.trainable_variables)
                 model.load_weights(saved)
             average = averaging.start(model, recipe.ema, saved)
-            callbacks = _callbacks(folder, stream, phase, log, earlier, last, recipe.patience, average)
+            callbacks = _callbacks(valid, folder, stream, phase, log, earlier, last, recipe.patience, average)
             callbacks.insert(0, EpochStart(train))
-            model.fit(train, validation_data=valid, initial_epoch=done, epochs=last, shuffle=False, verbose=0,
-                      callbacks=callbacks, class_weight=recipe.class_weights)  # fmt: skip
+            model.fit(train, initial_epoch=done, epochs=last, shuffle=False, verbose=0, callbacks=callbacks,
+                      class_weight=recipe.class_weights)  # fmt: skip
             state = State.load(state_path)
         first = last
     State(state.epoch, state.weights, finished=True).save(state_path)

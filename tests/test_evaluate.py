@@ -61,7 +61,7 @@ def evaluated(demo, altered, model, recogniser, tmp_path_factory):
 
 
 def test_probabilities_are_those_of_the_networks(demo, evaluated, recogniser):
-    from recogniser import softmax
+    from predictions import softmax
 
     folder, code, _, _ = evaluated
     assert code == command.DONE

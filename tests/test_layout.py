@@ -8,7 +8,7 @@ import pytest
 import tiny
 
 LAYERS = [
-    "command kinetics dataset region clip archive unpack place split chalearn_list zipcrypto",
+    "command kinetics dataset region clip history predictions archive unpack place split chalearn_list zipcrypto",
     "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture paint overlay window baseline",
     "bundle datagenerator model_i3d averaging training recogniser plot",
     "prepare_* train_i3d evaluate predict livedemo",

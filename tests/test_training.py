@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import averaging
+import dataset
+import history
 import training
 from command import Problem
 
@@ -22,6 +24,14 @@ class Data(keras.utils.PyDataset):
 
     def __len__(self):
         return 4
+
+    @property
+    def clips(self):
+        return [dataset.Clip(f"clip_{number}", "valid") for number in range(32)]
+
+    @property
+    def targets(self):
+        return np.concatenate([self[number][1] for number in range(4)]).argmax(axis=1)
 
     def __getitem__(self, number):
         if self.epoch == self.stop_at and number == 2:
@@ -76,6 +86,41 @@ def test_the_weights_are_those_of_the_best_epoch(unbroken):
     assert model.evaluate(Data(moves=False), verbose=0) == pytest.approx(best, abs=1e-5)
 
 
+def validated(folder) -> list[history.Validated]:
+    """Of every epoch of the log, each checked against the log's numbers."""
+    found = []
+    for row in history.Log(folder / "log.csv").of("rgb"):
+        one = history.Validated.read(folder, "rgb", int(row["epoch"]))
+        right = one.probabilities[np.arange(32), one.targets].astype(float)
+        assert -np.log(right).mean() == pytest.approx(float(row["val_loss"]), rel=1e-4)
+        assert np.mean(one.probabilities.argmax(axis=1) == one.targets) == pytest.approx(float(row["val_accuracy"]))
+        found.append(one)
+    assert len(list((folder / "valid").iterdir())) == len(found), "of other epochs there is nothing"
+    return found
+
+
+def kept_probabilities(folder) -> np.ndarray:
+    """(32, 2) what the kept weights make of the validation clips, by Keras's own softmax."""
+    model = build()
+    model.load_weights(folder / "rgb.weights.h5")
+    batches = [model(Data(moves=False)[number][0], training=False) for number in range(4)]
+    return np.concatenate([keras.ops.convert_to_numpy(keras.ops.softmax(logits)) for logits in batches])
+
+
+def best_of(folder) -> int:
+    return int(np.argmin([float(row["val_loss"]) for row in history.Log(folder / "log.csv").of("rgb")]))
+
+
+def test_each_epochs_probabilities_are_kept(unbroken):
+    folder, _ = unbroken
+    found = validated(folder)
+    assert len(found) == 6 and not np.array_equal(found[1].probabilities, found[2].probabilities)
+    for one in found:
+        assert one.clips.tolist() == [item.clip for item in Data(moves=False).clips]
+        assert one.targets.tolist() == Data(moves=False).targets.tolist()
+    np.testing.assert_allclose(found[best_of(folder)].probabilities, kept_probabilities(folder), atol=1e-6)
+
+
 def test_the_top_alone_moves_in_the_first_phase(tmp_path):
     start, model = build().get_weights(), train(tmp_path, phases=PHASES[:1])
     moved = [not np.array_equal(a, b) for a, b in zip(start, model.get_weights(), strict=True)]
@@ -96,6 +141,8 @@ def test_a_stopped_run_goes_on_to_the_weights_of_an_unbroken_one(unbroken, tmp_p
     assert rows(tmp_path) == rows(folder)
     for one, other in zip(found.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+    for one, other in zip(validated(tmp_path), validated(folder), strict=True):
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
     best = [(path / "rgb.weights.h5") for path in (tmp_path, folder)]
     one, other = build(), build()
     one.load_weights(best[0]), other.load_weights(best[1])
@@ -103,13 +150,18 @@ def test_a_stopped_run_goes_on_to_the_weights_of_an_unbroken_one(unbroken, tmp_p
 
 
 def test_a_row_without_its_checkpoint_is_written_again(unbroken, tmp_path):
-    """Killed between the log and the checkpoint."""
+    """Killed between the log and the checkpoint; the other stream's rows and probabilities stay."""
     with pytest.raises(Exception, match="power cut"):
         train(tmp_path, Data(2))
     log = training.Log(tmp_path / "log.csv")
     log.add(log.rows[-1] | {"epoch": 3})
     log.add(log.rows[-1] | {"stream": "flow", "epoch": 3})
+    wrong = history.Validated(np.array(["other"]), np.zeros(1, int), np.ones((1, 2), np.float32))
+    for stream, epoch in (("rgb", 3), ("rgb", 9), ("flow", 3)):
+        wrong.write(tmp_path, stream, epoch)
     train(tmp_path)
+    (tmp_path / "valid" / "flow-0003.npz").unlink()
+    assert len(validated(tmp_path)) == 6
     log = training.Log(tmp_path / "log.csv")
     assert [int(row["epoch"]) for row in log.of("rgb")] == [1, 2, 3, 4, 5, 6]
     assert len(log.of("flow")) == 1
@@ -156,6 +208,11 @@ def test_averaged_training_goes_on_to_the_weights_of_an_unbroken_one(tmp_path):
         kept.append(model.get_weights())
     for one, other in zip(*kept, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+    whole, stopped = (validated(tmp_path / name) for name in ("whole", "stopped"))
+    for one, other in zip(whole, stopped, strict=True):
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
+    best = best_of(tmp_path / "whole")
+    np.testing.assert_allclose(whole[best].probabilities, kept_probabilities(tmp_path / "whole"), atol=1e-6)
     names = sorted(path.name for path in (tmp_path / "whole" / "checkpoint").glob("*.h5"))
     assert names == ["rgb-0006.average.weights.h5", "rgb-0006.weights.h5"]
     model.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
@@ -239,7 +296,7 @@ def test_two_streams_may_write_to_one_log_at_once(tmp_path):
     def write(stream):
         log = training.Log(tmp_path / "log.csv")
         for epoch in range(1, 16):
-            log.add({**dict.fromkeys(training.HEADER, "0"), "stream": stream, "epoch": epoch})
+            log.add({**dict.fromkeys(history.HEADER, "0"), "stream": stream, "epoch": epoch})
 
     threads = [threading.Thread(target=write, args=(stream,)) for stream in ("rgb", "flow")]
     for thread in threads:

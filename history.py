@@ -1,0 +1,90 @@
+"""What a training leaves of every epoch beside the weights, for report.py and for going on after a stop.
+
+    model/<run>/log.csv               a row per stream and epoch
+    model/<run>/valid/rgb-0007.npz    what the stream made of the validation clips after that epoch: `clips` (N,),
+                                      `targets` (N,) class index, `probabilities` (N, classes) float32
+
+The second is there because the mean of two streams cannot be had from their accuracies. With ChaLearn's 5,784 clips and
+249 classes it takes 6.5 MB an epoch and stream; it may be deleted once there is a report.
+"""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import command
+import dataset
+from command import Problem
+
+HEADER = ("stream", "phase", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+FOLDER = "valid"
+
+
+class Log:
+    """log.csv of a run: the rows of all its streams. Two streams may be trained, and write to it, at once."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @property
+    def rows(self) -> list[dict]:
+        return dataset.read_table(self.path, HEADER) if self.path.exists() else []
+
+    def of(self, stream: str) -> list[dict]:
+        return [row for row in self.rows if row["stream"] == stream]
+
+    def cut(self, stream: str, epochs: int) -> None:
+        """Forget what was logged of `stream` after that many epochs: the checkpoint does not have it."""
+        with command.lock(self.path.parent, "log", wait=True):
+            command.remove_leftovers(self.path.parent, "log.")
+            self._write([row for row in self.rows if row["stream"] != stream or int(row["epoch"]) <= epochs])
+        for path in (self.path.parent / FOLDER).glob(f"{stream}-*.npz"):
+            if int(path.stem.rsplit("-", 1)[1]) > epochs:
+                path.unlink()
+
+    def add(self, row: dict) -> None:
+        with command.lock(self.path.parent, "log", wait=True):
+            self._write([*self.rows, {name: str(row[name]) for name in HEADER}])
+
+    def _write(self, rows: list[dict]) -> None:
+        dataset.write_table(self.path, rows, HEADER)
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What one stream made of the validation clips after one epoch.
+
+    clips: (N,) names; targets: (N,) class index; probabilities: (N, classes) float32.
+    """
+
+    clips: np.ndarray
+    targets: np.ndarray
+    probabilities: np.ndarray
+
+    @staticmethod
+    def path(run: Path, stream: str, epoch: int) -> Path:
+        """`epoch` counts from 1, as in log.csv."""
+        return run / FOLDER / f"{stream}-{epoch:04d}.npz"
+
+    @property
+    def accuracy(self) -> float:
+        return float(np.mean(self.probabilities.argmax(axis=1) == self.targets))
+
+    def write(self, run: Path, stream: str, epoch: int) -> None:
+        with command.atomic(self.path(run, stream, epoch)) as temporary:
+            np.savez(temporary, clips=self.clips, targets=self.targets, probabilities=self.probabilities)
+
+    @classmethod
+    def read(cls, run: Path, stream: str, epoch: int) -> "Validated":
+        """Raises Problem where the file is missing or damaged."""
+        path = cls.path(run, stream, epoch)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls(file["clips"], file["targets"], file["probabilities"])
+        except FileNotFoundError:
+            raise Problem(f"{path}: missing, though log.csv has that epoch; train again for the mean of the streams "
+                          "by epoch") from None  # fmt: skip
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            raise Problem(f"{path}: damaged; get a whole copy of the run, or train again") from None

@@ -1,0 +1,102 @@
+"""Probabilities of clips, by stream: what evaluate.py leaves and report.py reads.
+
+    model/<run>/predictions-<split>.csv    clip, signer, label, stream (rgb, flow, both), p_<label> a class
+
+From a network's logits to a fused probability there is one way, and it is here; it needs NumPy alone.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import dataset
+from command import Problem
+
+BOTH = "both"  # the name of the fused prediction beside the streams' own
+TITLES = {"rgb": "RGB", "flow": "optical flow", BOTH: "RGB + flow"}
+COLUMNS = ["clip", "signer", "label", "stream"]
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """(..., classes) -> probabilities, float64."""
+    shifted = np.exp(np.float64(logits) - np.max(logits, axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def fuse(streams: dict[str, np.ndarray]) -> np.ndarray:
+    """The plain mean of the streams' probabilities (Sarhan & Frintrop 2020)."""
+    return np.mean(list(streams.values()), axis=0)
+
+
+@dataclass
+class Predictions:
+    """Of `clips`, in their order: {stream: (N, classes) float64 probabilities}, the mean of the streams included."""
+
+    clips: list[dataset.Clip]
+    labels: list[str]
+    streams: dict[str, np.ndarray]
+
+    @property
+    def scored(self) -> np.ndarray:
+        """(N,) bool: clips whose label is known."""
+        return np.array([bool(item.label) for item in self.clips])
+
+    @property
+    def truth(self) -> np.ndarray:
+        """(scored,) class index."""
+        index = {label: position for position, label in enumerate(self.labels)}
+        return np.array([index[item.label] for item in self.clips if item.label], int)
+
+    def top(self, stream: str, k: int) -> float:
+        """Share of the scored clips whose true class is among the k most probable."""
+        probabilities = self.streams[stream][self.scored]
+        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+        return float(np.mean(np.any(best == self.truth[:, None], axis=1)))
+
+    def confusion(self, stream: str) -> np.ndarray:
+        """(classes, classes) counts, true class by row."""
+        counts = np.zeros((len(self.labels),) * 2, int)
+        np.add.at(counts, (self.truth, self.streams[stream][self.scored].argmax(axis=1)), 1)
+        return counts
+
+    @staticmethod
+    def path(run: Path, split: str) -> Path:
+        return run / f"predictions-{split}.csv"
+
+    def write(self, path: Path) -> None:
+        """A row per clip and stream: clip, signer, label, stream, then a probability a class."""
+        rows = (
+            {"clip": item.clip, "signer": item.signer, "label": item.label, "stream": stream,
+             **{f"p_{label}": f"{value:.9g}" for label, value in zip(self.labels, row, strict=True)}}
+            for position, item in enumerate(self.clips)
+            for stream, probabilities in self.streams.items()
+            for row in [probabilities[position]]
+        )  # fmt: skip
+        dataset.write_table(path, rows, [*COLUMNS, *(f"p_{label}" for label in self.labels)])
+
+    @classmethod
+    def read(cls, path: Path, split: str) -> "Predictions":
+        """The table that `write` wrote; raises Problem where it is missing or not whole."""
+        again = f"run evaluate.py --model {path.parent} --split {split}"
+        clips, streams = {}, {}
+        try:
+            with open(path, newline="", encoding="utf-8") as file:
+                lines = csv.reader(file)
+                header = next(lines, [])
+                for name, signer, label, stream, *values in lines:
+                    clips[name] = dataset.Clip(name, split, label, signer)
+                    streams.setdefault(stream, {})[name] = np.array(values, float)
+        except FileNotFoundError:
+            raise Problem(f"{path}: no such file; {again} first") from None
+        except (ValueError, csv.Error):
+            raise Problem(f"{path}: damaged; {again} again") from None
+        labels = [name.removeprefix("p_") for name in header[len(COLUMNS) :]]
+        if header[: len(COLUMNS)] != COLUMNS or not clips or any(
+            rows.keys() != clips.keys() or {len(row) for row in rows.values()} != {len(labels)}
+            for rows in streams.values()
+        ):  # fmt: skip
+            raise Problem(f"{path}: rows or columns are missing; {again} again")
+        order = {stream: np.stack([rows[name] for name in clips]) for stream, rows in streams.items()}
+        return cls(list(clips.values()), labels, order)
