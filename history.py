@@ -17,6 +17,7 @@ import numpy as np
 import command
 import dataset
 from command import Problem
+from predictions import fuse
 
 HEADER = ("stream", "phase", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 FOLDER = "valid"
@@ -34,6 +35,10 @@ class Log:
 
     def of(self, stream: str) -> list[dict]:
         return [row for row in self.rows if row["stream"] == stream]
+
+    def best(self, stream: str) -> dict:
+        """The row of the epoch whose weights are kept: the lowest validation loss."""
+        return min(self.of(stream), key=lambda row: float(row["val_loss"]))
 
     def cut(self, stream: str, epochs: int) -> None:
         """Forget what was logged of `stream` after that many epochs: the checkpoint does not have it."""
@@ -88,3 +93,24 @@ class Validated:
                           "by epoch") from None  # fmt: skip
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise Problem(f"{path}: damaged; get a whole copy of the run, or train again") from None
+
+
+def mean_by_epoch(run: Path, streams: list[str]) -> list[float]:
+    """Validation accuracy of the streams' averaged probabilities after each epoch, as far as the longest stream went.
+
+    A stream that ended earlier goes on with its best epoch, which is what the model keeps of it.
+    """
+    log, accuracies = Log(run / "log.csv"), []
+    ends = {stream: len(log.of(stream)) for stream in streams}
+    best = {stream: int(log.best(stream)["epoch"]) for stream in streams}
+    for epoch in range(1, max(ends.values()) + 1):
+        found = {stream: Validated.read(run, stream, epoch if epoch <= ends[stream] else best[stream])
+                 for stream in streams}  # fmt: skip
+        first = found[streams[0]]
+        for stream, one in found.items():
+            if not (np.array_equal(one.clips, first.clips) and np.array_equal(one.targets, first.targets)):
+                raise Problem(f"{run / FOLDER}: {streams[0]} and {stream} were validated on different clips; the data "
+                              "set was changed in between, train again")  # fmt: skip
+        mean = fuse({stream: np.float64(one.probabilities) for stream, one in found.items()})
+        accuracies.append(Validated(first.clips, first.targets, mean).accuracy)
+    return accuracies

@@ -78,7 +78,7 @@ def _bars(axes, predictions, position: int, names: dict[str, str]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _strip(images) -> np.ndarray:
+def strip(images) -> np.ndarray:
     """Some pictures of one clip side by side, white lines between them."""
     gap = np.full((images[0].shape[0], 4, 3), 255, np.uint8)
     return np.concatenate([part for image in images for part in (image, gap)][:-1], axis=1)
@@ -109,10 +109,10 @@ def report(path: Path, recogniser, data: dataset.Dataset, predictions, split: st
         frames = clip.read_archive(item.archive(data.folder, stored.frame_store)).images
         # The sign itself is in the middle; at both ends hands rest.
         shown = np.round(np.linspace(0.15, 0.8, SHOWN_FRAMES) * (len(frames) - 1)).astype(int)
-        strips = [_strip(frames[shown])]
+        strips = [strip(frames[shown])]
         if stored.flow:
             flow = clip.read_archive(item.archive(data.folder, stored.flow_store)).flow
-            strips.append(_strip([opticalflow.flow_to_colour(flow[index]) for index in shown]))
+            strips.append(strip([opticalflow.flow_to_colour(flow[index]) for index in shown]))
         axes = figure.add_subplot(grid[line, 0])
         axes.imshow(np.concatenate(strips))
         axes.axis("off")

@@ -30,6 +30,21 @@ def fuse(streams: dict[str, np.ndarray]) -> np.ndarray:
     return np.mean(list(streams.values()), axis=0)
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two classes, by index, that are mistaken for each other; `true` is taken for `taken` more often than the reverse.
+
+    count, back: clips of `true` taken for `taken`, and of `taken` for `true`; clips, back_clips: all that each has.
+    """
+
+    true: int
+    taken: int
+    count: int
+    clips: int
+    back: int
+    back_clips: int
+
+
 @dataclass
 class Predictions:
     """Of `clips`, in their order: {stream: (N, classes) float64 probabilities}, the mean of the streams included."""
@@ -61,6 +76,28 @@ class Predictions:
         np.add.at(counts, (self.truth, self.streams[stream][self.scored].argmax(axis=1)), 1)
         return counts
 
+    def confused(self, stream: str, most: int) -> list[Pair]:
+        """The pairs of classes mistaken for each other most often, both ways counted; at most so many, worst first.
+
+        Of equal counts the pair with fewer clips comes first, then the one that stands first in the class table.
+        """
+        counts = self.confusion(stream)
+        clips = counts.sum(axis=1)
+        pairs = []
+        for one, other in zip(*np.nonzero(np.triu(counts + counts.T, 1)), strict=True):
+            true, taken = (one, other) if counts[one, other] >= counts[other, one] else (other, one)
+            numbers = true, taken, counts[true, taken], clips[true], counts[taken, true], clips[taken]
+            pairs.append(Pair(*(int(number) for number in numbers)))
+        return sorted(pairs, key=lambda pair: (-pair.count - pair.back, pair.clips + pair.back_clips))[:most]
+
+    def example(self, stream: str, true: int, taken: int) -> dataset.Clip | None:
+        """The clip of class `true` that is most certainly taken for `taken`; None where none is."""
+        scores = self.streams[stream][self.scored]
+        chosen = np.flatnonzero((self.truth == true) & (scores.argmax(axis=1) == taken))
+        if not len(chosen):
+            return None
+        return [item for item in self.clips if item.label][chosen[scores[chosen, taken].argmax()]]
+
     @staticmethod
     def path(run: Path, split: str) -> Path:
         return run / f"predictions-{split}.csv"
@@ -79,7 +116,7 @@ class Predictions:
     @classmethod
     def read(cls, path: Path, split: str) -> "Predictions":
         """The table that `write` wrote; raises Problem where it is missing or not whole."""
-        again = f"run evaluate.py --model {path.parent} --split {split}"
+        again = f"run evaluate.py --data ... --model {path.parent} --split {split}"
         clips, streams = {}, {}
         try:
             with open(path, newline="", encoding="utf-8") as file:

@@ -264,7 +264,7 @@ def write_bundle(args, data: dataset.Dataset, spec: clip.ClipSpec, run: dict, tr
     log = Log(args.output / "log.csv")
     metrics = {}
     for stream in streams:
-        best = min(log.of(stream.name), key=lambda row: float(row["val_loss"]))
+        best = log.best(stream.name)
         metrics[stream.name] = {key: float(best[key]) for key in ("epoch", "val_loss", "val_accuracy")}
     counts = {split: sum(labels.values()) for split, labels in data.count().items()}
     about = {"flags": run, "data": {"folder": data.folder.name, "clips": counts}, "training": metrics}

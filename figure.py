@@ -1,0 +1,101 @@
+"""Figures 3, 4 and 5 of Sarhan & Frintrop (2020), with matplotlib: accuracy by epoch, confused signs, start weights."""
+
+from pathlib import Path
+
+import numpy as np
+
+from history import Log
+from plot import COLOURS, plt, save, strip
+from predictions import BOTH, TITLES
+
+FRAMES = 5  # of a clip in figure 4
+LONGEST_NAME = 52  # characters; beside it there is room for the counts
+
+
+def _fine_tuning(axes, log: Log, streams: list[str]) -> None:
+    """A dotted line between the epochs of the top alone and those of everything."""
+    starts = set()
+    for stream in streams:
+        phases = [row["phase"] for row in log.of(stream)]
+        if phases.count("top") and phases.count("top") < len(phases):
+            starts.add(phases.count("top") + 0.5)
+    for start in starts:
+        axes.axvline(start, color="grey", linestyle=":")
+        axes.annotate("fine-tuning starts", (start, 1), (4, -4), xycoords=("data", "axes fraction"), va="top",
+                      textcoords="offset points", color="grey", fontsize=9)  # fmt: skip
+
+
+def by_epoch(log: Log, streams: list[str], mean: list[float], path: Path) -> None:
+    """Figure 3. `mean`: accuracy of the streams' averaged probabilities after each epoch, as a share."""
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    ends, notes = {}, []
+    for stream in streams:
+        rows, best = log.of(stream), int(log.best(stream)["epoch"])
+        accuracies, ends[stream] = [100 * float(row["val_accuracy"]) for row in rows], len(rows)
+        axes.plot(range(1, len(rows) + 1), accuracies, color=COLOURS[stream], label=TITLES[stream], lw=1.6)
+        axes.plot(best, accuracies[best - 1], "o", color=COLOURS[stream])
+        if len(rows) < len(mean):
+            notes.append(f"After its last epoch, {len(rows)}, {TITLES[stream]} goes into the mean (then dashed) with "
+                         f"epoch {best}, its best.")  # fmt: skip
+    epochs, shared = np.arange(1, len(mean) + 1), min(ends.values())
+    axes.plot(epochs[:shared], 100 * np.array(mean[:shared]), color=COLOURS[BOTH], lw=2.2,
+              label=f"{TITLES[BOTH]}, mean of both")  # fmt: skip
+    axes.plot(epochs[shared - 1 :], 100 * np.array(mean[shared - 1 :]), "--", color=COLOURS[BOTH], lw=2.2)
+    axes.plot([], [], "o", color="grey", label="kept: lowest validation loss")
+    _fine_tuning(axes, log, streams)
+    highest = max(100 * max(mean), *(100 * float(row["val_accuracy"]) for row in log.rows))
+    axes.set(xlabel="\n".join(["epoch", *notes]), ylabel="validation accuracy in %", ylim=(0, min(1.18 * highest, 104)))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    save(figure, path)
+
+
+def shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + "..."
+
+
+def confused(rows: list[dict], title: str, path: Path) -> None:
+    """Figure 4: a row per pair of signs that are mistaken for each other.
+
+    Args:
+        rows: of `names`, two; `counts`, two; `frames`, two (T, H, W, 3) uint8 RGB: a clip of the first sign that was
+            taken for the second, and a clip of the second, or None where there is none to show.
+    """
+    height, width = rows[0]["frames"][0].shape[1:3]
+    high = 7.4 / FRAMES * height / width + 0.4  # inches: a strip of FRAMES pictures and the line over it
+    figure, grid = plt.subplots(len(rows), 2, figsize=(15, high * len(rows) + 0.5), squeeze=False, layout="constrained")
+    figure.suptitle(title, fontsize=13)
+    for line, row in zip(grid, rows, strict=True):
+        for axes, name, counts, frames in zip(line, row["names"], row["counts"], row["frames"], strict=True):
+            axes.set_title(shortened(name), loc="left", fontsize=11, pad=4)
+            axes.set_title(counts, loc="right", fontsize=10, pad=4, color="#555555")
+            axes.axis("off")
+            if frames is None:
+                axes.text(0.5, 0.5, "no clip of it", ha="center", va="center", color="#555555")
+                continue
+            # The sign itself is in the middle; at both ends hands rest.
+            shown = np.round(np.linspace(0.15, 0.85, FRAMES) * (len(frames) - 1)).astype(int)
+            axes.imshow(strip(frames[shown]))
+    save(figure, path)
+
+
+def starts(names: list[str], scores: list[dict[str, float]], subtitle: str, path: Path) -> None:
+    """Figure 5: for each run its name and {stream: accuracy as a share}, as grouped bars."""
+    figure, axes = plt.subplots(figsize=(max(6, 1.5 + 2.2 * len(names)), 5), layout="constrained")
+    width = 0.27
+    for position, stream in enumerate(TITLES):
+        heights = [100 * score[stream] for score in scores]
+        places = np.arange(len(names)) + (position - 1) * width
+        bars = axes.bar(places, heights, 0.92 * width, color=COLOURS[stream], label=TITLES[stream])
+        axes.bar_label(bars, fmt="%.1f", fontsize=9, padding=2)
+    axes.set_xticks(range(len(names)), names)
+    axes.tick_params(axis="x", length=0)
+    highest = 100 * max(value for score in scores for value in score.values())
+    axes.set(ylabel=f"top-1 accuracy in %, {subtitle}", ylim=(0, 1.12 * highest or 1))
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=len(TITLES), fontsize=9, frameon=False)
+    save(figure, path)
