@@ -72,8 +72,9 @@ class Validation(keras.callbacks.Callback):
         self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     def on_epoch_end(self, epoch, logs=None):
-        logits = self.model.predict(self.valid, verbose=0, callbacks=[self.average] if self.average else None)
         clips = np.array([item.clip for item in self.valid.clips])
+        logits = self.model.predict(self.valid, verbose=0, callbacks=[self.average] if self.average else None)
+        logits = logits[: len(clips)]  # a last batch that several devices share may be filled up
         validated = Validated(clips, self.valid.targets, softmax(logits).astype(np.float32))
         validated.write(self.folder, self.stream, epoch + 1)
         logs |= {"val_loss": float(self.loss(self.valid.targets, logits)), "val_accuracy": validated.accuracy}
