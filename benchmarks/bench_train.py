@@ -144,7 +144,8 @@ def show_steps(console: Console, found: dict) -> None:
     for name, row in rows.items():
         if row:
             table.add_row(name, f"{row['clips_per_s']:.2f}", f"{row['step_ms']:.1f}", f"{row['first_step_s']:.1f} s",
-                          f"{row['memory_mib']:,.0f} MiB", f"{6e-3 * gmac * row['clips_per_s']:.2f}", "")  # fmt: skip
+                          f"{row['memory_mib']:,.0f} MiB",
+                          f"{6e-3 * gmac * row['clips_per_s']:.2f}" if gmac else "")  # fmt: skip
     if ours and "from_host" in ours:
         table.add_row("step, batch from host", f"{ours['from_host']:.2f}")
     for name, row in found.get("fit", {}).items():
