@@ -35,7 +35,7 @@ class Average(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()  # on JAX the variables are empty while batches run
-        steps = int(self.model.optimizer.iterations)
+        steps = self.count()
         if steps != self.steps:  # several batches may be added up for a step
             self.steps = steps
             self._move(1 - min(self.decay, (1 + steps) / (10 + steps)))
@@ -45,6 +45,10 @@ class Average(keras.callbacks.Callback):
 
     def on_predict_end(self, logs=None):
         self.swap()
+
+    def count(self) -> int:
+        """Steps that the optimiser has made in this phase."""
+        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
 
     def _move(self, share: float) -> None:
         for position, variable in enumerate(self.variables):
@@ -84,4 +88,5 @@ def start(model: keras.Model, ema: float, saved: Path | None) -> Average | None:
     average.set_model(model)
     if saved:
         average.load(beside(saved))
+        average.steps = average.count()  # else the first batch after a resume, one that is only added up, would move it
     return average

@@ -126,7 +126,8 @@ def load_keras() -> None:
         try:
             import keras
 
-            keras.ops.zeros(1)  # the second page of them comes with the first operation
+            if keras.backend.backend() == "tensorflow":
+                keras.ops.zeros(1)  # the second page of them comes with the first operation
         except BaseException:
             said.seek(0)
             os.write(kept, said.read())

@@ -14,6 +14,7 @@ import numpy as np
 
 import clip
 import dataset
+import distribute
 from command import Problem
 
 MEMORY = 1 << 30  # bytes of decoded pictures that a generator keeps: a small data set is decoded once, not every epoch
@@ -63,31 +64,40 @@ class ClipGenerator(keras.utils.PyDataset):
     ):
         """Without `augmentation` the clips come in their own order; an unlabelled one has 0 for every class.
 
-        `epoch` is for the training to set (training.EpochStart): Keras's own `on_epoch_end` comes once too often.
+        `epoch` is for the training to set (training.EpochStart): Keras's own `on_epoch_end` comes once too often. So is
+        `devices`: with several of them each batch has as many clips for each. A training leaves out the few clips of an
+        epoch that are over, other ones each time; without augmentation the last batch is filled up with a clip that has
+        no label, and a third array of weights lets the mean over the batches be that of the clips.
         """
         # Threads: the decoding and scaling underneath release the lock, and a process would copy every batch.
         # Keras lets no more of them work at once than its queue is long, and two.
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=max(8, workers))
         self.data, self.clips, self.spec, self.modality = data, clips, spec, modality
         self.batch, self.augmentation, self.seed, self.epoch = batch, augmentation, seed, epoch
+        self.devices = distribute.ONE
         index = {label: position for position, label in enumerate(labels)}
         self.targets = np.array([index.get(item.label, -1) for item in clips], np.int32)
-        self._one_hot = np.eye(len(labels) + 1, len(labels), dtype=np.float32)[self.targets]  # -1: the row of zeros
+        # -1: the row of zeros. The last target is that of no clip.
+        self._one_hot = np.eye(len(labels) + 1, len(labels), dtype=np.float32)[np.append(self.targets, -1)]
         self.bound = spec.stored.flow.bound if modality == "flow" else None
         self._store = store_of(spec.stored, modality)
         self._kept, self._room = {}, MEMORY
 
     def __len__(self) -> int:
-        return -(-len(self.clips) // self.batch)
+        return -(-len(self._order()) // self.batch)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        chosen = self._order()[number * self.batch : (number + 1) * self.batch]
+        order = self._order()
+        chosen = order[number * self.batch : (number + 1) * self.batch]
+        chosen = chosen[self.devices.share(len(chosen))]  # mixup mixes these: no host reads another's
         seen, targets = self.spec.input, self._one_hot[chosen]
         # Each clip is written to its place in the batch: a copy of 100 MB would cost as much as the scaling.
         channels = 2 if self.modality == "flow" else 3
         images = np.empty((len(chosen), seen.frames, seen.crop, seen.crop, channels), np.float32)
         for position, place in zip(chosen, images, strict=True):
             self._clip(position, place)
+        if self.augmentation is None and len(order) > len(self.clips):
+            return images, targets, np.full(len(chosen), len(order) / len(self.clips), np.float32)
         if self.augmentation is None:
             return images, targets
         targets = targets + self.augmentation.smoothing * (1 / targets.shape[1] - targets)
@@ -116,9 +126,10 @@ class ClipGenerator(keras.utils.PyDataset):
             )
 
     def _order(self) -> np.ndarray:
+        clips, count = len(self.clips), self.devices.count
         if self.augmentation is None:
-            return np.arange(len(self.clips))
-        return np.random.default_rng([self.seed, self.epoch]).permutation(len(self.clips))
+            return np.append(np.arange(clips), np.full(-clips % count, -1))
+        return np.random.default_rng([self.seed, self.epoch]).permutation(clips)[: clips - clips % count]
 
     def _images(self, position: int) -> tuple[np.ndarray, float]:
         """The stored pictures that the network may see, as `clip.cut_out` gives them; kept in memory as long as there

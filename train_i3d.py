@@ -14,7 +14,9 @@ same command goes on after the last whole epoch.
 
 import argparse
 import contextlib
+import hashlib
 import json
+import random
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,7 @@ import bundle
 import clip
 import command
 import dataset
+import distribute
 import kinetics
 from command import Problem
 from history import Log
@@ -39,7 +42,8 @@ RECIPES = {
     "strong": {"patience": 15, "accumulate": 1, "schedule": "cosine", "warm_up": 1.0, "ema": 0.99, "smoothing": 0.1,
                "balance": True, "colour": 0.1, "zoom": 0.15, "part": 0.7, "mixup": 0.2, "views": 2},
 }  # fmt: skip
-NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "workers")  # flags that may change when a run goes on
+# Flags that may change when a run goes on.
+NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "workers", *distribute.FLAGS)
 
 
 def parse(argv=None):
@@ -67,7 +71,7 @@ def parse(argv=None):
     group.add_argument("--epochs", type=int, default=40, metavar="N", help="most epochs of everything after that")
     group.add_argument("--patience", type=int, metavar="N", help="epochs without a lower validation loss (5, 15)")
     group.add_argument("--learning-rate", type=float, default=1e-3, help="of the top, and of a random start")
-    group.add_argument("--batch", type=int, default=4, metavar="N", help="clips a step")
+    group.add_argument("--batch", type=int, default=4, metavar="N", help="clips a step, of all devices together")
     group.add_argument("--accumulate", type=int, metavar="N", help="steps whose gradients are added up (1, 1)")
     group.add_argument("--schedule", choices=("constant", "cosine"), help="of the learning rate (constant, cosine)")
     group.add_argument("--warm-up", type=float, metavar="EPOCHS", help="in which a cosine first rises (0, 1)")
@@ -87,11 +91,13 @@ def parse(argv=None):
     group.add_argument("--part", type=float, help="shortest part of the clip, in time, that is seen (1, 0.7)")
     group.add_argument("--mixup", type=float, metavar="ALPHA", help="mix the clips of a batch (0, 0.2)")
     flags.add_argument("--workers", type=int, default=2, metavar="N", help="threads that load clips")
+    distribute.add_flags(flags)
     args = flags.parse_args(argv)
     for name, value in RECIPES[args.recipe].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
     check_ranges(args)
+    distribute.check(args)
     return args
 
 
@@ -205,7 +211,7 @@ def load_start(model, weights: str, stream: str) -> None:
     model_i3d.copy_weights(source, model)
 
 
-def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str, generators: dict) -> dict:
+def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str, generators: dict, devices) -> dict:
     """Train one stream to its end and return its row for the bundle."""
     import keras
 
@@ -214,17 +220,25 @@ def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str, 
 
     keras.backend.clear_session()
     keras.config.set_dtype_policy(args.precision)
-    keras.utils.set_random_seed(args.seed)
+    if keras.backend.backend() == "jax":
+        random.seed(args.seed)  # all that Keras draws from there; its own function would import TensorFlow
+    else:
+        keras.utils.set_random_seed(args.seed)
     size = (spec.input.frames, spec.input.crop, spec.input.crop, CHANNELS[stream])
     scratch = args.weights == "none"
     arguments = {"input_shape": size, "classes": len(data.classes), "dropout": args.dropout}
     if scratch or is_bundle(args.weights):
         arguments["momentum"] = SCRATCH_MOMENTUM
-    model = model_i3d.build_i3d(**arguments)
-    if not scratch:
-        load_start(model, args.weights, stream)
-    training.fit(model, generators["train"], generators["valid"], phases_of(args), args.output, stream,
-                 recipe_of(args, generators["train"].targets))  # fmt: skip
+    for generator in generators.values():
+        generator.devices = devices
+        if not len(generator):
+            raise Problem(f"{data.folder}: {len(generator.clips)} clips for training, fewer than --devices")
+    with devices.scope():
+        model = model_i3d.build_i3d(**arguments)
+        if not scratch:
+            load_start(model, args.weights, stream)
+        training.fit(model, generators["train"], generators["valid"], phases_of(args), args.output, stream,
+                     recipe_of(args, generators["train"].targets))  # fmt: skip
     weights = f"{stream}.weights.h5"
     if not (args.output / weights).exists():
         raise Problem(f"{args.output / 'log.csv'}: the validation loss was never a number; lower --learning-rate")
@@ -275,6 +289,22 @@ def write_bundle(args, data: dataset.Dataset, spec: clip.ClipSpec, run: dict, tr
     print(f"model bundle -> {args.output}")
 
 
+def claim(args, spec: clip.ClipSpec, held: contextlib.ExitStack) -> dict:
+    """Lock the output for the streams that will be trained; the flags of the run, which fit what is there."""
+    for stream in streams_of(args):
+        # One lock a stream: on a CPU two processes that train one stream each are quicker than one after the other.
+        held.enter_context(command.lock(args.output, stream))
+        command.remove_leftovers(args.output, stream)
+    return check_run(args, spec)
+
+
+def stamp_of(args, data: dataset.Dataset, spec: clip.ClipSpec) -> str:
+    """Equal for hosts that were started alike, whatever their folders are called."""
+    flags = {name: value for name, value in vars(args).items() if name not in ("data", "output", "workers", "host")}
+    clips = [(item.clip, item.split, item.label) for item in data.clips]
+    return hashlib.sha256(json.dumps([flags, clips, spec.to_json()]).encode()).hexdigest()
+
+
 def main(argv=None) -> int:
     args = parse(argv)
     data = dataset.load(args.data)
@@ -284,19 +314,18 @@ def main(argv=None) -> int:
             check_start(args.weights, stream)
     bundle.load_keras()  # seconds; so after what can be wrong without it
     generators = {stream: generators_of(args, data, spec, stream) for stream in streams_of(args)}
-    with contextlib.ExitStack() as locks:
-        for stream in streams_of(args):
-            # One lock a stream: on a CPU two processes that train one stream each are quicker than one after the other.
-            locks.enter_context(command.lock(args.output, stream))
-            command.remove_leftovers(args.output, stream)
-        run = check_run(args, spec)
+    with contextlib.ExitStack() as held:
+        run = claim(args, spec, held) if args.host == 0 else {}
         if args.weights != "none" and not is_bundle(args.weights):
             for stream in streams_of(args):  # all of them before the first trains
                 kinetics.checkpoint(args.weights, stream)
-        trained = [train_stream(args, data, spec, stream, generators[stream]) for stream in streams_of(args)]
-        with command.lock(args.output, wait=True):
-            command.remove_leftovers(args.output, "bundle.")
-            write_bundle(args, data, spec, run, trained)
+        devices = distribute.start(args, stamp_of(args, data, spec))
+        args.output = held.enter_context(distribute.output(devices, args.output))
+        trained = [train_stream(args, data, spec, stream, generators[stream], devices) for stream in streams_of(args)]
+        if args.host == 0:
+            with command.lock(args.output, wait=True):
+                command.remove_leftovers(args.output, "bundle.")
+                write_bundle(args, data, spec, run, trained)
     return command.DONE
 
 

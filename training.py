@@ -11,7 +11,6 @@
 A checkpoint is written whole and then named, so a kill at any moment loses at most the epoch in hand.
 """
 
-import importlib.util
 import json
 import time
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 
 import averaging
 import command
+import distribute
 from command import Problem
 from history import Log, Validated
 from predictions import softmax
@@ -99,7 +99,7 @@ class Keeper(keras.callbacks.Callback):
             path = self.folder / f"{self.stream}.weights.h5"
             self.average.save(path) if self.average else averaging.save_weights(self.model, path)
         row = {name: f"{logs[name]:.6g}" for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        rate = float(self.model.optimizer.learning_rate)
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.log.add({"stream": self.stream, "phase": self.phase.name, "epoch": epoch + 1,
                       "learning_rate": f"{rate:.3g}", "seconds": f"{seconds:.1f}", **row})  # fmt: skip
         self._checkpoint(epoch + 1)
@@ -203,14 +203,23 @@ class Recipe:
         )
 
 
+class Accuracy(keras.metrics.CategoricalAccuracy):
+    """Share of the clips named right, of those with a label; weights, which the loss has, do not count."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return super().update_state(y_true, y_pred, keras.ops.any(y_true > 0, axis=-1))
+
+
 def _compile(model: keras.Model, phase: Phase, recipe: Recipe, batches: int) -> None:
     for layer in model.layers:
         layer.trainable = layer.name.startswith("Logits") or not phase.top_only
+        if isinstance(layer, keras.layers.BatchNormalization) and distribute.replicas() > 1:
+            layer.synchronized = True  # set here, so that what is saved is rebuilt on one device, or on JAX
     accumulate = recipe.accumulate if recipe.accumulate > 1 else None
     model.compile(
         keras.optimizers.Adam(recipe.learning_rate(phase, batches), gradient_accumulation_steps=accumulate),
         keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        metrics=[Accuracy(name="accuracy")],
         # On a CPU XLA takes four times as long as TensorFlow's own kernels; elsewhere Keras knows best.
         jit_compile="auto" if keras.backend.backend() != "tensorflow" or _has_gpu() else False,
     )
@@ -230,7 +239,7 @@ def _callbacks(
     callbacks += [Report(stream, phase, last), Keeper(folder, stream, phase, log, average)]
     if not phase.top_only:
         callbacks.append(EarlyStopping(patience, earlier))
-    if importlib.util.find_spec("tensorflow"):
+    if keras.backend.backend() == "tensorflow":  # whose import and GPU memory another backend need not pay for
         callbacks.append(keras.callbacks.TensorBoard(folder / "events" / stream, write_graph=False))
     return callbacks
 

@@ -8,10 +8,10 @@ import pytest
 import tiny
 
 LAYERS = [
-    "command kinetics dataset region clip history predictions table1 archive unpack place split "
+    "command rollcall kinetics dataset region clip history predictions table1 archive unpack place split "
     "chalearn_list zipcrypto",
     "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture paint overlay window baseline",
-    "bundle datagenerator model_i3d averaging training recogniser plot figure",
+    "bundle distribute datagenerator model_i3d averaging training recogniser plot figure",
     "prepare_* train_i3d evaluate report predict livedemo",
 ]
 NUMBERS, VIDEO, NETWORKS, SCRIPTS = range(4)
