@@ -128,7 +128,9 @@ def load_keras() -> None:
 
             if keras.backend.backend() == "tensorflow":
                 keras.ops.zeros(1)  # the second page of them comes with the first operation
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, ModuleNotFoundError) and error.name == "jax":
+                raise Problem('KERAS_BACKEND=jax, and no JAX is installed; pip install ".[jax]"') from None
             said.seek(0)
             os.write(kept, said.read())
             raise

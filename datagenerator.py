@@ -77,8 +77,7 @@ class ClipGenerator(keras.utils.PyDataset):
         self.devices = distribute.ONE
         index = {label: position for position, label in enumerate(labels)}
         self.targets = np.array([index.get(item.label, -1) for item in clips], np.int32)
-        # -1: the row of zeros. The last target is that of no clip.
-        self._one_hot = np.eye(len(labels) + 1, len(labels), dtype=np.float32)[np.append(self.targets, -1)]
+        self._one_hot = np.eye(len(labels) + 1, len(labels), dtype=np.float32)[self.targets]  # -1: the row of zeros
         self.bound = spec.stored.flow.bound if modality == "flow" else None
         self._store = store_of(spec.stored, modality)
         self._kept, self._room = {}, MEMORY
@@ -90,7 +89,7 @@ class ClipGenerator(keras.utils.PyDataset):
         order = self._order()
         chosen = order[number * self.batch : (number + 1) * self.batch]
         chosen = chosen[self.devices.share(len(chosen))]  # mixup mixes these: no host reads another's
-        seen, targets = self.spec.input, self._one_hot[chosen]
+        seen, targets = self.spec.input, self._one_hot[chosen] * (chosen >= 0)[:, None]
         # Each clip is written to its place in the batch: a copy of 100 MB would cost as much as the scaling.
         channels = 2 if self.modality == "flow" else 3
         images = np.empty((len(chosen), seen.frames, seen.crop, seen.crop, channels), np.float32)

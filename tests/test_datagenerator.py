@@ -9,6 +9,7 @@ import pytest
 
 import clip
 import dataset
+import distribute
 import frame
 import training
 from command import Problem
@@ -208,6 +209,46 @@ def test_colour_changes_channels_and_zoom_changes_size_and_flow(data):
     ramp = np.broadcast_to(np.arange(48, dtype=np.uint8)[None, None, :, None] * 5, (8, 36, 48, 3))
     wide, close = (clip.network_input(ramp, SEES, zoom=zoom)[0, 0, :, 0] for zoom in (1, 1.5))
     assert np.isclose(np.ptp(wide) / np.ptp(close), 1.5, atol=0.1)
+
+
+def test_devices_share_each_batch_and_each_host_reads_its_own_part(data, monkeypatch):
+    """16 clips on three devices: 15 an epoch, other ones in the next; each batch is the hosts' parts together."""
+    still, read = Augmentation(shift=0, brightness=0), []
+    one = generator(data, augmentation=still)
+
+    def note(some, position, place):
+        read.append(position)
+        place.fill(position)
+
+    monkeypatch.setattr(ClipGenerator, "_clip", note)
+    whole, read[:] = [images[:, 0, 0, 0, 0] for images, _ in batches(one)], []
+    parts = []
+    for host in range(3):
+        some = generator(data, augmentation=still)
+        some.devices = distribute.Devices(3, 3, host)
+        parts.append([images[:, 0, 0, 0, 0] for images, _ in batches(some)])
+    assert [len(part) for part in parts[0]] == [2, 2, 1]
+    for number, expected in enumerate(whole):
+        together = np.concatenate([part[number] for part in parts])
+        assert np.array_equal(together, expected[: len(together)])
+    assert sorted(read) == sorted(np.concatenate(whole)[:15]), "none twice"
+    some.epoch = 1
+    assert set(some._order()) != set(one._order()[:15])
+
+
+def test_the_last_batch_of_a_validation_is_filled_up_without_changing_its_mean(data):
+    """8 clips on three devices, in batches of 6: the ninth has no label, and each weighs 9/8."""
+    plain, some = generator(data, clips=data.split("valid")), generator(data, clips=data.split("valid"))
+    some.devices = distribute.Devices(3)
+    found = batches(some)
+    assert [len(images) for images, _, _ in found] == [6, 3]
+    targets, weights = (np.concatenate([batch[place] for batch in found]) for place in (1, 2))
+    assert np.array_equal(targets[:8], np.concatenate([targets for _, targets in batches(plain)]))
+    assert not targets[8].any() and np.all(weights == np.float32(9 / 8))
+    losses = -np.log(0.1) * targets.sum(axis=1) * weights
+    assert losses.mean() == pytest.approx(-np.log(0.1))
+    some.devices = distribute.Devices(2)
+    assert [len(batch) for batch in batches(some)] == [2, 2], "an even share needs no weights"
 
 
 @pytest.mark.parametrize(("modality", "step"), [("rgb", "frame.py"), ("flow", "opticalflow.py")])
