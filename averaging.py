@@ -40,12 +40,6 @@ class Average(keras.callbacks.Callback):
             self.steps = steps
             self._move(1 - min(self.decay, (1 + steps) / (10 + steps)))
 
-    def on_predict_begin(self, logs=None):
-        self.swap()
-
-    def on_predict_end(self, logs=None):
-        self.swap()
-
     def count(self) -> int:
         """Steps that the optimiser has made in this phase."""
         return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))

@@ -66,8 +66,8 @@ class ClipGenerator(keras.utils.PyDataset):
 
         `epoch` is for the training to set (training.EpochStart): Keras's own `on_epoch_end` comes once too often. So is
         `devices`: with several of them each batch has as many clips for each. A training leaves out the few clips of an
-        epoch that are over, other ones each time; without augmentation the last batch is filled up with a clip that has
-        no label, and a third array of weights lets the mean over the batches be that of the clips.
+        epoch that are over, other ones each time; without augmentation the last batch is filled up with a clip again,
+        without its label, whose answer is for the caller to leave out.
         """
         # Threads: the decoding and scaling underneath release the lock, and a process would copy every batch.
         # Keras lets no more of them work at once than its queue is long, and two.
@@ -95,8 +95,6 @@ class ClipGenerator(keras.utils.PyDataset):
         images = np.empty((len(chosen), seen.frames, seen.crop, seen.crop, channels), np.float32)
         for position, place in zip(chosen, images, strict=True):
             self._clip(position, place)
-        if self.augmentation is None and len(order) > len(self.clips):
-            return images, targets, np.full(len(chosen), len(order) / len(self.clips), np.float32)
         if self.augmentation is None:
             return images, targets
         targets = targets + self.augmentation.smoothing * (1 / targets.shape[1] - targets)

@@ -130,6 +130,26 @@ def replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def whole(model):
+    """The same network, whose logits of a batch are whole on every host of JAX's; each has only its share otherwise."""
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return model
+    import jax
+
+    if jax.process_count() == 1:
+        return model
+    mesh = keras.distribution.distribution().device_mesh.backend_mesh
+    everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+
+    class Whole(keras.layers.Layer):
+        def call(self, x):
+            return jax.lax.with_sharding_constraint(x, everywhere)
+
+    return keras.Model(model.inputs, Whole()(model.outputs[0]))
+
+
 @contextlib.contextmanager
 def output(devices: Devices, folder: Path) -> Iterator[Path]:
     """Where this host writes: the first into `folder`, the others, silently, into a copy of it that does not last."""

@@ -63,21 +63,27 @@ class Validation(keras.callbacks.Callback):
     """After each epoch, the validation clips' probabilities, on disc, and their loss and accuracy, in the logs that the
     callbacks after this one read. Keras's own validation gives the numbers, but not what they were made from.
 
-    With weight averaging all of it is the average's: `averaging.Average` changes places while the model predicts.
+    With weight averaging all of it is the average's.
     """
 
     def __init__(self, valid, folder: Path, stream: str, average: averaging.Average | None):
         super().__init__()
         self.valid, self.folder, self.stream, self.average = valid, folder, stream, average
-        self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def on_train_begin(self, logs=None):
+        self.whole = distribute.whole(self.model)
 
     def on_epoch_end(self, epoch, logs=None):
-        clips = np.array([item.clip for item in self.valid.clips])
-        logits = self.model.predict(self.valid, verbose=0, callbacks=[self.average] if self.average else None)
-        logits = logits[: len(clips)]  # a last batch that several devices share may be filled up
-        validated = Validated(clips, self.valid.targets, softmax(logits).astype(np.float32))
+        clips, targets = np.array([item.clip for item in self.valid.clips]), self.valid.targets
+        swap = self.average.swap if self.average else lambda: None
+        swap()
+        logits = self.whole.predict(self.valid, verbose=0)
+        swap()
+        probabilities = softmax(logits[: len(clips)])  # a last batch that several devices share may be filled up
+        validated = Validated(clips, targets, probabilities.astype(np.float32))
         validated.write(self.folder, self.stream, epoch + 1)
-        logs |= {"val_loss": float(self.loss(self.valid.targets, logits)), "val_accuracy": validated.accuracy}
+        loss = -np.log(probabilities[np.arange(len(targets)), targets]).mean()
+        logs |= {"val_loss": float(loss), "val_accuracy": validated.accuracy}
 
 
 class Keeper(keras.callbacks.Callback):
@@ -203,13 +209,6 @@ class Recipe:
         )
 
 
-class Accuracy(keras.metrics.CategoricalAccuracy):
-    """Share of the clips named right, of those with a label; weights, which the loss has, do not count."""
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        return super().update_state(y_true, y_pred, keras.ops.any(y_true > 0, axis=-1))
-
-
 def _compile(model: keras.Model, phase: Phase, recipe: Recipe, batches: int) -> None:
     for layer in model.layers:
         layer.trainable = layer.name.startswith("Logits") or not phase.top_only
@@ -219,7 +218,7 @@ def _compile(model: keras.Model, phase: Phase, recipe: Recipe, batches: int) -> 
     model.compile(
         keras.optimizers.Adam(recipe.learning_rate(phase, batches), gradient_accumulation_steps=accumulate),
         keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=[Accuracy(name="accuracy")],
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         # On a CPU XLA takes four times as long as TensorFlow's own kernels; elsewhere Keras knows best.
         jit_compile="auto" if keras.backend.backend() != "tensorflow" or _has_gpu() else False,
     )

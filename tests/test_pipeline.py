@@ -15,6 +15,7 @@ import pytest
 
 import bundle
 import command
+import history
 import train_i3d
 import training
 from command import Problem
@@ -72,6 +73,11 @@ def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, model, tmp_
     assert f"rgb: going on after epoch {done}\n" in capsys.readouterr().out
     assert [row["epoch"] for row in training.Log(output / "log.csv").rows] == ["1", "2", "3"]
     assert not list(output.rglob(".*.part*"))
+    assert sorted(path.name for path in (output / "valid").iterdir()) == [f"rgb-000{epoch}.npz" for epoch in (1, 2, 3)]
+    for epoch in (1, 2, 3):
+        found, expected = (history.Validated.read(folder, "rgb", epoch) for folder in (output, model))
+        assert found.clips.tolist() == expected.clips.tolist()
+        np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-3)
     for name in (f"checkpoint/{state_of(model, 'rgb')['weights']}", "rgb.weights.h5"):
         found, expected = arrays(output / name), arrays(model / name)
         assert found.keys() == expected.keys() and len(found) > 200
