@@ -79,11 +79,12 @@ class Validation(keras.callbacks.Callback):
         swap()
         logits = self.whole.predict(self.valid, verbose=0)
         swap()
-        probabilities = softmax(logits[: len(clips)])  # a last batch that several devices share may be filled up
-        validated = Validated(clips, targets, probabilities.astype(np.float32))
+        logits = np.float64(logits[: len(clips)])  # a last batch that several devices share may be filled up
+        validated = Validated(clips, targets, softmax(logits).astype(np.float32))
         validated.write(self.folder, self.stream, epoch + 1)
-        loss = -np.log(probabilities[np.arange(len(targets)), targets]).mean()
-        logs |= {"val_loss": float(loss), "val_accuracy": validated.accuracy}
+        # From the logits: a probability may be rounded to zero.
+        losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(targets)), targets]
+        logs |= {"val_loss": float(losses.mean()), "val_accuracy": validated.accuracy}
 
 
 class Keeper(keras.callbacks.Callback):
