@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import os
 import random
 import sys
 from dataclasses import replace
@@ -90,7 +91,8 @@ def parse(argv=None):
     group.add_argument("--zoom", type=float, help="seen larger by a factor of 1 +- this (0, 0.15)")
     group.add_argument("--part", type=float, help="shortest part of the clip, in time, that is seen (1, 0.7)")
     group.add_argument("--mixup", type=float, metavar="ALPHA", help="mix the clips of a batch (0, 0.2)")
-    flags.add_argument("--workers", type=int, default=2, metavar="N", help="threads that load clips")
+    flags.add_argument("--workers", type=int, default=min(16, os.cpu_count() or 2), metavar="N",
+                       help="threads that load clips")
     distribute.add_flags(flags)
     args = flags.parse_args(argv)
     for name, value in RECIPES[args.recipe].items():
