@@ -91,7 +91,9 @@ def start(args, stamp: str) -> Devices:
 
     if args.coordinator:
         rollcall.call(args.coordinator, args.hosts, args.host, stamp)
-        jax.distributed.initialize(args.coordinator, args.hosts, args.host)
+        # JAX would listen on every address of host 0.
+        jax.distributed.initialize(args.coordinator, args.hosts, args.host,
+                                   coordinator_bind_address=None if args.host else args.coordinator)  # fmt: skip
     of_host = [[device for device in jax.devices() if device.process_index == host] for host in range(args.hosts)]
     number = _number(args, min(map(len, of_host)), of_host[0][0].platform != "cpu")
     if number * args.hosts == 1:

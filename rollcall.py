@@ -27,18 +27,19 @@ def call(coordinator: str, hosts: int, host: int, stamp: str) -> None:
     if host:
         _report(address.strip("[]"), int(port), here)
     else:
-        _gather(int(port), here)
+        _gather(address.strip("[]"), int(port), here)
 
 
-def _gather(port: int, here: dict) -> None:
-    """Host 0: wait until every other one has called; what is wrong with one of them is told to it."""
+def _gather(address: str, port: int, here: dict) -> None:
+    """Host 0: wait until every other one has called, at that address alone; what is wrong with one is told to it."""
     until, present = time.monotonic() + WAIT, {}
-    family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
     with contextlib.ExitStack() as connections:
         try:
-            server = socket.create_server(("", port), family=family, dualstack_ipv6=family == socket.AF_INET6)
+            family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
+            server = socket.create_server((address, port), family=family)
         except (OSError, OverflowError) as error:
-            raise Problem(f"--coordinator: port {port} does not open on this machine ({error}); another one?") from None
+            raise Problem(f"--coordinator {address}:{port}: does not open on this machine ({error}); it has to be an "
+                          "address of host 0's own, with a port that is free") from None  # fmt: skip
         connections.enter_context(server)
         while len(present) < here["hosts"] - 1:
             server.settimeout(max(until - time.monotonic(), 0.01))
