@@ -144,7 +144,7 @@ class InputSpec:
 
         They repeat each other where the clip has not `frames * views` pictures.
         """
-        every = np.round(np.linspace(0, count - 1, self.frames * self.views)).astype(int)
+        every = replace(self, frames=self.frames * self.views).pick(count)
         return [every[view :: self.views] for view in range(self.views)]
 
 

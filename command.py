@@ -48,6 +48,12 @@ def add_workers(flags: argparse.ArgumentParser) -> None:
     flags.add_argument("--workers", type=int, default=-1, metavar="N", help="processes; -1 is one a core")
 
 
+def add_threads(flags: argparse.ArgumentParser) -> None:
+    """`--workers` of a script whose networks wait for clips."""
+    flags.add_argument("--workers", type=int, default=min(16, os.cpu_count() or 2), metavar="N",
+                       help="threads that load clips")  # fmt: skip
+
+
 def run(main: Callable[[], int | None]) -> int:
     """Call `main()` and turn what it raises into one line on stderr and an exit code."""
     name = Path(sys.argv[0]).name

@@ -13,7 +13,6 @@ once for a model that is reported. Clips without a label are predicted and not s
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -182,8 +181,7 @@ def main(argv=None) -> int:
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=["valid"], help="which clips")
     flags.add_argument("--batch", type=int, default=4, metavar="N", help="clips a step; results do not depend on it")
     flags.add_argument("--baselines", action="store_true", help="also what nearest class means reach on this split")
-    flags.add_argument("--workers", type=int, default=min(16, os.cpu_count() or 2), metavar="N",
-                       help="threads that load clips")
+    command.add_threads(flags)
     args = flags.parse_args(argv)
     return evaluate(args.model, dataset.load(args.data), args.split, args.batch, args.workers, args.baselines)
 

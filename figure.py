@@ -14,12 +14,7 @@ LONGEST_NAME = 52  # characters; beside it there is room for the counts
 
 def _fine_tuning(axes, log: Log, streams: list[str]) -> None:
     """A dotted line between the epochs of the top alone and those of everything."""
-    starts = set()
-    for stream in streams:
-        phases = [row["phase"] for row in log.of(stream)]
-        if phases.count("top") and phases.count("top") < len(phases):
-            starts.add(phases.count("top") + 0.5)
-    for start in starts:
+    for start in {log.fine_tuning(stream) for stream in streams} - {None}:
         axes.axvline(start, color="grey", linestyle=":")
         axes.annotate("fine-tuning starts", (start, 1), (4, -4), xycoords=("data", "axes fraction"), va="top",
                       textcoords="offset points", color="grey", fontsize=9)  # fmt: skip

@@ -40,6 +40,12 @@ class Log:
         """The row of the epoch whose weights are kept: the lowest validation loss."""
         return min(self.of(stream), key=lambda row: float(row["val_loss"]))
 
+    def fine_tuning(self, stream: str) -> float | None:
+        """Between which epochs everything began to be trained: 3.5 after three of the top; None where it did not."""
+        phases = [row["phase"] for row in self.of(stream)]
+        top = phases.count("top")
+        return top + 0.5 if 0 < top < len(phases) else None
+
     def cut(self, stream: str, epochs: int) -> None:
         """Forget what was logged of `stream` after that many epochs: the checkpoint does not have it."""
         with command.lock(self.path.parent, "log", wait=True):

@@ -54,9 +54,9 @@ def _curves(axes, log: Log, streams: list[str]) -> None:
         for column, split, style in (("val_accuracy", "valid", "-"), ("accuracy", "train", "--")):
             accuracies = [100 * float(row[column]) for row in rows]
             axes.plot(epochs, accuracies, style, color=COLOURS[stream], label=f"{stream}, {split}")
-        top = [int(row["epoch"]) for row in rows if row["phase"] == "top"]
-        if top and len(top) < len(rows):
-            axes.axvline(max(top) + 0.5, color="grey", linestyle=":")
+        start = log.fine_tuning(stream)
+        if start:
+            axes.axvline(start, color="grey", linestyle=":")
     axes.set(xlabel="epoch", ylabel="accuracy in %", ylim=(0, 102), title="training")
     axes.legend(loc="lower right", fontsize=8)
     axes.grid(alpha=0.3)

@@ -54,7 +54,7 @@ class Job:
     take: int
     colour: str
     depth: str
-    signs: int | None
+    movement: object  # synthetic.Movement or vocabulary.Sign
 
 
 def main(argv=None) -> int:
@@ -120,11 +120,22 @@ def is_there(output: Path, wanted: dict) -> bool:
     return False
 
 
+def movements(signs: int | None) -> list[tuple]:
+    """(name, movement) of each sign: the eight, or so many of the vocabulary."""
+    import synthetic
+    import vocabulary
+
+    if signs is None:
+        return [(name, synthetic.Movement(axis, relation)) for name, axis, relation in SIGNS]
+    return [(sign.name, sign) for sign in vocabulary.signs(signs)]
+
+
 def plan(signers: int, clips: int, seed: int, signs: int | None) -> list[Job]:
     """Every clip of the data set, in the order of the lists: shuffled within a split, signers counted over all."""
     import numpy as np
 
-    jobs, first, labels = [], 1, range(1, (signs or len(SIGNS)) + 1)
+    found = movements(signs)
+    jobs, first, labels = [], 1, range(1, len(found) + 1)
     for split, people in (("train", signers), ("valid", max(1, signers // 5)), ("test", max(1, signers // 4))):
         rows = [(s, label, take) for s in range(first, first + people) for label in labels for take in range(clips)]
         first += people
@@ -132,7 +143,7 @@ def plan(signers: int, clips: int, seed: int, signs: int | None) -> list[Job]:
         for number, (signer, label, take) in enumerate((rows[i] for i in order), 1):
             folder = f"{split}/{(number - 1) // PER_FOLDER + 1:03d}"
             names = (f"{folder}/M_{number:05d}.avi", f"{folder}/K_{number:05d}.avi")
-            jobs.append(Job(seed, split, signer, label, take, *names, signs))
+            jobs.append(Job(seed, split, signer, label, take, *names, found[label - 1][1]))
     return jobs
 
 
@@ -142,14 +153,12 @@ def draw(item: tuple[Path, Job]) -> None:
     import numpy as np
 
     import synthetic
-    import vocabulary
 
     folder, job = item
     cv2.setNumThreads(1)  # the processes are as many as the cores
     signer = synthetic.signer_of(job.seed, job.signer)
-    movements = vocabulary.signs(job.signs) if job.signs else [synthetic.Movement(*sign[1:]) for sign in SIGNS]
     seed = [job.seed, job.signer, job.label, job.take]
-    colour, depth = synthetic.draw_clip(signer, movements[job.label - 1], np.random.default_rng(seed))
+    colour, depth = synthetic.draw_clip(signer, job.movement, np.random.default_rng(seed))
     write_video(folder / job.colour, [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in colour], synthetic.RATE)
     write_video(folder / job.depth, [cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR) for frame in depth], synthetic.RATE)
 
@@ -173,8 +182,6 @@ def write_video(path: Path, frames: list, rate: float) -> None:
 
 def pack(folder: Path, jobs: list[Job], signs: int | None) -> None:
     """Make NAMES in the folder that holds the drawn videos: archives, lists and tables."""
-    import vocabulary
-
     for split, name in ARCHIVES.items():
         chosen = [job for job in jobs if job.split == split]
         with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
@@ -186,8 +193,7 @@ def pack(folder: Path, jobs: list[Job], signs: int | None) -> None:
         (folder / LISTS[split]).write_text("".join(rows), newline="\n")
     people = [(job.colour, f"signer{job.signer:03d}") for job in jobs]
     write_table(folder / "signers.csv", ("video", "signer"), people)
-    names = [sign.name for sign in vocabulary.signs(signs)] if signs else [sign[0] for sign in SIGNS]
-    classes = [(f"{number:03d}", name, "gesture") for number, name in enumerate(names, 1)]
+    classes = [(f"{number:03d}", name, "gesture") for number, (name, _) in enumerate(movements(signs), 1)]
     write_table(folder / "class.csv", ("label", "name", "kind"), classes)
 
 

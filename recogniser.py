@@ -89,7 +89,8 @@ class Recogniser:
             small = every[kept]
         else:
             every, small = None, np.stack([stored.resize(frames[index]) for index in kept])
-        images, square = {"rgb": clip.as_stored(small, stored.quality)}, region.signer_square(small)
+        images = {"rgb": clip.as_stored(small, stored.quality)}
+        square = region.signer_square(small) if self.bundle.spec.input.region == "signer" else None
         seconds["frames"], started = time.perf_counter() - started, time.perf_counter()
         flow = self._flow(images["rgb"], every, times, kept) if stored.flow else None
         if flow is not None:

@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import hashlib
 import json
-import os
 import random
 import sys
 from dataclasses import replace
@@ -91,8 +90,7 @@ def parse(argv=None):
     group.add_argument("--zoom", type=float, help="seen larger by a factor of 1 +- this (0, 0.15)")
     group.add_argument("--part", type=float, help="shortest part of the clip, in time, that is seen (1, 0.7)")
     group.add_argument("--mixup", type=float, metavar="ALPHA", help="mix the clips of a batch (0, 0.2)")
-    flags.add_argument("--workers", type=int, default=min(16, os.cpu_count() or 2), metavar="N",
-                       help="threads that load clips")
+    command.add_threads(flags)
     distribute.add_flags(flags)
     args = flags.parse_args(argv)
     for name, value in RECIPES[args.recipe].items():
@@ -247,20 +245,24 @@ def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str, 
     return {"name": stream, "modality": stream, "network": "i3d", "arguments": arguments, "files": {"weights": weights}}
 
 
+def augmentation_of(args):
+    from datagenerator import Augmentation
+
+    return Augmentation(args.shift, args.brightness, args.colour, args.zoom, args.part, args.mixup, args.smoothing)
+
+
 def generators_of(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str) -> dict:
     """The training and validation generators of a stream; every archive they need is there."""
-    from datagenerator import Augmentation, ClipGenerator
+    from datagenerator import ClipGenerator
 
     labels = [row.label for row in data.classes]
-    augmentation = Augmentation(args.shift, args.brightness, args.colour, args.zoom, args.part, args.mixup,
-                                args.smoothing)  # fmt: skip
     generators = {}
     for split in ("train", "valid"):
         clips = data.split(split, labelled=True)
         if not clips:
             raise Problem(f"{data.folder}/clips.csv: no labelled clip in the split {split}; training needs both")
         generators[split] = ClipGenerator(data, clips, spec, stream, labels, args.batch, seed=args.seed,
-                                          augmentation=augmentation if split == "train" else None,
+                                          augmentation=augmentation_of(args) if split == "train" else None,
                                           workers=args.workers)
         generators[split].check()
     return generators

@@ -16,39 +16,33 @@ import subprocess
 import sys
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parent.parent
-STREAMS = ("rgb", "flow", "both")
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import dataset  # noqa: E402
+from predictions import TITLES, Predictions  # noqa: E402
+
+STREAMS = tuple(TITLES)
 
 
-def read(path: Path) -> list[dict]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def make_fold(data: Path, fold: Path, test: str, valid: str) -> None:
+def make_fold(data: dataset.Dataset, folder: Path, test: str, valid: str) -> None:
     """A data set of links to the archives of `data`, split by person."""
-    rows, fold = read(data / "clips.csv"), fold.resolve()
-    fold.mkdir(parents=True, exist_ok=True)
-    stores = [path for path in data.iterdir() if path.name.startswith(("frame-", "flow-"))]
-    for row in rows:
-        split = {test: "test", valid: "valid"}.get(row["signer"], "train")
-        for store in stores:
-            archive = fold / store.name / split / row["label"] / f"{row['clip']}.zip"
+    splits, moved = {test: "test", valid: "valid"}, []
+    for item in data.clips:
+        moved.append(replace(item, split=splits.get(item.signer, "train")))
+        for store in data.stores("frame") + data.stores("flow"):
+            archive = moved[-1].archive(folder, store)
             archive.parent.mkdir(parents=True, exist_ok=True)
             if not archive.is_symlink():
-                archive.symlink_to((store / row["split"] / row["label"] / archive.name).resolve())
-        row["split"] = split
-    with open(fold / "clips.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
-    (fold / "class.csv").write_bytes((data / "class.csv").read_bytes())
+                archive.symlink_to(item.archive(data.folder, store).resolve())
+    dataset.save(dataset.Dataset(folder, moved, data.classes))
 
 
 def call(script: str, *arguments) -> None:
@@ -65,13 +59,11 @@ def call(script: str, *arguments) -> None:
 
 def scores(model: Path, split: str) -> list[dict]:
     """A row per clip and stream: clip, signer, stream, right (0 or 1)."""
-    found = []
-    for row in read(model / f"predictions-{split}.csv"):
-        labels = [name for name in row if name.startswith("p_")]
-        best = max(labels, key=lambda name: float(row[name]))
-        found.append({"clip": row["clip"], "signer": row["signer"], "stream": row["stream"],
-                      "right": int(best == f"p_{row['label']}")})  # fmt: skip
-    return found
+    table = Predictions.read(Predictions.path(model, split), split)
+    known = [item for item, scored in zip(table.clips, table.scored, strict=True) if scored]
+    return [{"clip": item.clip, "signer": item.signer, "stream": stream, "right": int(right)}
+            for stream, probabilities in table.streams.items()
+            for item, right in zip(known, probabilities[table.scored].argmax(axis=1) == table.truth, strict=True)]
 
 
 def summary(rows: list[dict], groups: dict[str, str]) -> dict:
@@ -114,14 +106,14 @@ def main(argv=None) -> int:
     flags.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at once")
     flags.add_argument("train", nargs="*", metavar="-- FLAGS", help="of train_i3d.py; {test} stands for the person")
     args = flags.parse_args(argv)
-    rows = read(args.data / "clips.csv")
-    people = sorted({row["signer"] for row in rows})
+    data = dataset.load(args.data)
+    people = sorted({item.signer for item in data.clips})
     folds = [(people[i], people[(i + 1) % len(people)]) for i in range(len(people))]
     folds = [fold for fold in folds if not args.people or fold[0] in args.people]
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // args.jobs)))
     jobs = []
     for test, valid in folds:
-        make_fold(args.data, args.output / "data" / test, test, valid)
+        make_fold(data, args.output / "data" / test, test, valid)
         jobs += [("train_i3d.py", "--data", args.output / "data" / test, "--output", args.output / test,
                   *(flag.format(test=test) for flag in args.train), "--stream", stream) for stream in args.streams]
     with ThreadPoolExecutor(args.jobs) as pool:
@@ -129,8 +121,11 @@ def main(argv=None) -> int:
         checks = [("evaluate.py", "--data", args.output / "data" / test, "--model", args.output / test, "--split",
                    "valid", "test") for test, _ in folds]  # fmt: skip
         list(pool.map(lambda job: call(*job), checks))
-    by_source = {row["video"]: row[args.by] for row in read(args.table)} if args.table else {}
-    groups = {row["clip"]: by_source[row["source"]] for row in rows if row["source"] in by_source}
+    groups = {}
+    if args.table:
+        with open(args.table, newline="", encoding="utf-8") as file:
+            by_source = {row["video"]: row[args.by] for row in csv.DictReader(file)}
+        groups = {item.clip: by_source[item.source] for item in data.clips if item.source in by_source}
     found = {split: summary([row for test, _ in folds for row in scores(args.output / test, split)], groups)
              for split in ("valid", "test")}  # fmt: skip
     show(found)

@@ -59,8 +59,7 @@ def generator(request: dict, recipe: str, workers: int, cold: bool = True) -> Lo
     stored = clip.find_stored(data, "frame", request["store"])
     spec = clip.ClipSpec(stored, clip.InputSpec(request["frames"], stored.short_side, request["crop"]))
     row = train_i3d.parse(["--data", request["data"], "--output", "none", "--recipe", recipe])
-    augmentation = datagenerator.Augmentation(row.shift, row.brightness, row.colour, row.zoom, row.part, row.mixup,
-                                              row.smoothing)  # fmt: skip
+    augmentation = train_i3d.augmentation_of(row)
     labels = [f"{number:03d}" for number in range(1, CLASSES + 1)]  # the network's classes, whatever the data's are
     return Looped(data, clips, spec, "rgb", labels, batch, augmentation, workers=workers)
 
