@@ -14,10 +14,11 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import clip
 import command
-import dataset
 from command import Problem
+
+import clip
+import dataset
 
 FORMAT = 1
 FILE = "bundle.json"

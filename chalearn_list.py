@@ -8,8 +8,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import dataset
 from command import Problem
+
+import dataset
 from dataset import Label
 
 LIST_ROW = "train/001/M_00001.avi train/001/K_00001.avi 26"

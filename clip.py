@@ -18,12 +18,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from command import Problem, atomic
+
 import cv2
 import numpy as np
 
 import dataset
 import region
-from command import Problem, atomic
 
 FORMAT = 2
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal input gives equal bytes

@@ -9,13 +9,14 @@ added to it. There are no horizontal flips: they turn a sign into another one.
 from dataclasses import dataclass
 from pathlib import Path
 
+from command import Problem
+
 import keras
 import numpy as np
 
 import clip
 import dataset
 import distribute
-from command import Problem
 
 MEMORY = 1 << 30  # bytes of decoded pictures that a generator keeps: a small data set is decoded once, not every epoch
 

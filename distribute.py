@@ -20,8 +20,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import rollcall
 from command import Problem
+
+import rollcall
 
 FLAGS = ("devices", "coordinator", "hosts", "host")
 KEPT = ("log.csv", "*.weights.h5", "checkpoint/*")  # what a training goes on from

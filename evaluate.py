@@ -16,11 +16,12 @@ import json
 import sys
 from pathlib import Path
 
+import command
+from command import Problem
+
 import numpy as np
 
-import command
 import dataset
-from command import Problem
 from predictions import BOTH, TITLES, Predictions, fuse, softmax
 
 TOP = (1, 5)

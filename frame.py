@@ -17,14 +17,15 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import command
+from command import Problem
+
 import cv2
 import numpy as np
 
 import clip
-import command
 import dataset
 import region
-from command import Problem
 
 FALLBACK_RATE = 10.0  # frames/s for a file that does not say; ChaLearn's
 

@@ -12,11 +12,12 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import command
+from command import Problem
+
 import numpy as np
 
-import command
 import dataset
-from command import Problem
 from predictions import fuse
 
 HEADER = ("stream", "phase", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")

@@ -9,11 +9,11 @@ With 400 classes it has 12,704,544 parameters (RGB) or 12,682,592 (flow), moving
 
 from pathlib import Path
 
+from command import Problem
+
 import keras
 import numpy as np
 from keras import layers
-
-from command import Problem
 
 SMALLEST_INPUT = (8, 32, 32)  # frames, pixels, pixels: below it the last stage has nothing left to average
 EPSILON = 1e-3  # of batch normalisation, as published; it has no scale

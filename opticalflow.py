@@ -16,15 +16,16 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import command
+from command import Problem
+
 import cv2
 import numpy as np
 
 import clip
-import command
 import dataset
 import frame as frames_of
 import tvl1 as solver
-from command import Problem
 
 METHODS = {
     "tvl1-fast": solver.FAST,

@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
-import dataset
 from command import Outcome, Problem, atomic, sha256
+
+import dataset
 from dataset import Clip, Dataset
 
 TRANSFERS = ("copy", "hardlink", "link")

@@ -6,11 +6,12 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import command
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 import clip
-import command
 import dataset
 import opticalflow
 from history import Log

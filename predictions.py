@@ -9,10 +9,11 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from command import Problem
+
 import numpy as np
 
 import dataset
-from command import Problem
 
 BOTH = "both"  # the name of the fused prediction beside the streams' own
 TITLES = {"rgb": "RGB", "flow": "optical flow", BOTH: "RGB + flow"}

@@ -18,12 +18,13 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-import archive
 import command
+from command import Problem
+
+import archive
 import dataset
 import place
 from chalearn_list import LIST_ROW, Row, check_rows, choose_list
-from command import Problem
 from dataset import Clip, Dataset, Label
 from unpack import Videos
 

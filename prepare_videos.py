@@ -19,10 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import command
+from command import Outcome, Problem
+
 import dataset
 import place
 import split
-from command import Outcome, Problem
 from dataset import Clip, Dataset, Label
 
 SPLIT_WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}

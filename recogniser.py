@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from command import Problem
+
 import keras
 import numpy as np
 
@@ -20,7 +22,6 @@ import clip
 import dataset
 import opticalflow
 import region
-from command import Problem
 from predictions import fuse, softmax
 
 

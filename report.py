@@ -18,13 +18,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import command
+from command import Problem
+
 import bundle as bundles
 import clip
-import command
 import dataset
 import history
 import table1
-from command import Problem
 from predictions import BOTH, TITLES, Predictions
 
 STREAMS = ["rgb", "flow"]

@@ -21,15 +21,16 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import command
+from command import Problem
+
 import numpy as np
 
 import bundle
 import clip
-import command
 import dataset
 import distribute
 import kinetics
-from command import Problem
 from history import Log
 
 CHANNELS = {"rgb": 3, "flow": 2}

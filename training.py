@@ -16,13 +16,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import command
+from command import Problem
+
 import keras
 import numpy as np
 
 import averaging
-import command
 import distribute
-from command import Problem
 from history import Log, Validated
 from predictions import softmax
 

@@ -13,10 +13,11 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-import archive
 import command
-import place
 from command import Outcome, Problem
+
+import archive
+import place
 
 
 class Videos:

@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from command import Problem
+
 import cv2
 import numpy as np
 
 import frame
-from command import Problem
 
 Stamped = tuple[np.ndarray, float]
 

@@ -13,12 +13,13 @@ import sys
 import time
 from pathlib import Path
 
+from command import Problem
+
 import cv2
 import numpy as np
 
 import opticalflow
 import overlay
-from command import Problem
 
 TITLE = "sign recogniser"
 SMALLEST, LARGEST = (320, 240), (1920, 1200)  # width, height painted; beyond, drawing gets slow

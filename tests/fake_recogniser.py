@@ -3,10 +3,11 @@
 import time
 from dataclasses import dataclass
 
+from command import Problem
+
 import numpy as np
 
 import dataset
-from command import Problem
 
 CLASSES = [dataset.Label("001", "wave"), dataset.Label("002", "push down"), dataset.Label("003", "none", "none")]
 

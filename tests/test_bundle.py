@@ -2,10 +2,11 @@
 
 import json
 
+from command import Problem
+
 import pytest
 
 import bundle
-from command import Problem
 
 
 def change(folder, how) -> None:

@@ -4,6 +4,9 @@ import json
 import zipfile
 from dataclasses import asdict, replace
 
+import command
+from command import Problem
+
 import cv2
 import numpy as np
 import pytest
@@ -13,10 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import clip
-import command
 import dataset
 from clip import ClipSpec, FlowSpec, InputSpec, StoredSpec
-from command import Problem
 
 FLOW = FlowSpec("tvl1-fast", {"tau": 0.25, "scales": 5})
 INFO = {"format": 1, "source": "in/a.avi", "sha256": "00ff", "stored": asdict(StoredSpec("6", 48))}

@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 import command
 from command import Problem
+
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -3,6 +3,8 @@
 import dataclasses
 import shutil
 
+from command import Problem
+
 import keras
 import numpy as np
 import pytest
@@ -12,7 +14,6 @@ import dataset
 import distribute
 import frame
 import training
-from command import Problem
 from datagenerator import Augmentation, ClipGenerator, store_of
 
 LABELS = [f"{number:03d}" for number in range(1, 9)]

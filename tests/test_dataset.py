@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from command import Problem
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import dataset
-from command import Problem
 from dataset import Clip, Dataset, Label
 
 CLASSES = [Label("001", "wave, both hands", "gesture", {"vocabulary": "Mudra1"}), Label("rest", "rest", "none")]

@@ -10,6 +10,8 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from command import Problem
+
 import numpy as np
 import pytest
 import small_network
@@ -22,7 +24,6 @@ import evaluate
 import model_i3d
 import train_i3d
 import training
-from command import Problem
 
 FLAGS = ["--stream", "rgb", "--frames", "8", "--short-side", "36", "--crop", "32", "--weights", "none", "--batch", "4",
          "--epochs", "2", "--ema", "0.9", "--workers", "1"]  # fmt: skip

@@ -6,14 +6,15 @@ import shutil
 from collections import Counter
 from dataclasses import replace
 
+import command
+from command import Problem
+
 import numpy as np
 import pytest
 
 import clip
-import command
 import dataset
 import evaluate
-from command import Problem
 
 
 def table(path) -> list[dict]:

@@ -5,16 +5,17 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import command
+from command import Problem
+
 import cv2
 import numpy as np
 import pytest
 import tiny
 
 import clip
-import command
 import dataset
 import frame
-from command import Problem
 
 FLAGS = ["--frames", "6", "--short-side", "32", "--workers", "1"]
 STORE = "frame-6x32"

@@ -4,13 +4,14 @@ import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from command import Problem
+
 import numpy as np
 import pytest
 from test_model_i3d import random_arrays, write_checkpoint
 
 import kinetics
 import model_i3d
-from command import Problem
 
 CONTENT = np.random.default_rng(0).bytes(1 << 20)
 

@@ -58,6 +58,15 @@ def test_numbers_and_video_know_no_network(name):
     assert not MODULES[name] & HEAVY
 
 
+@pytest.mark.parametrize("name", [name for name in MODULES if MODULES[name] & {"tensorflow", "keras"}])
+def test_what_tensorflow_reads_is_set_before_it_is_imported(name):
+    tree = ast.parse((tiny.REPOSITORY / f"{name}.py").read_text())
+    first = [node.names[0].name if isinstance(node, ast.Import) else node.module
+             for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]  # fmt: skip
+    heavy = [number for number, used in enumerate(first) if used.split(".")[0] in ("tensorflow", "keras")]
+    assert not heavy or "command" in first[: heavy[0]], f"{name}.py imports {first[heavy[0]]} before command"
+
+
 def test_no_cycle():
     left = dict(OWN)
     while left:

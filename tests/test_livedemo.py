@@ -9,16 +9,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import command
+from command import Problem
+
 import cv2
 import fake_recogniser
 import numpy as np
 import pytest
 
-import command
 import frame
 import livedemo
 import videocapture
-from command import Problem
 
 ROOT = Path(livedemo.__file__).parent
 # The script as it is, with the stand-in for the networks.

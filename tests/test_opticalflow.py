@@ -4,18 +4,19 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import command
+from command import Problem
+
 import cv2
 import numpy as np
 import pytest
 import tiny
 
 import clip
-import command
 import dataset
 import frame
 import opticalflow
 from clip import FlowSpec, StoredSpec
-from command import Problem
 from opticalflow import FlowStream
 
 STORE = "flow-6x32-tvl1-fast"

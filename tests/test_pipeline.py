@@ -8,17 +8,18 @@ import sys
 import time
 from pathlib import Path
 
+import command
+from command import Problem
+
 import conftest
 import h5py
 import numpy as np
 import pytest
 
 import bundle
-import command
 import history
 import train_i3d
 import training
-from command import Problem
 
 SEES = ["--frames", "8", "--short-side", "36", "--crop", "32"]
 ROOT = Path(train_i3d.__file__).parent

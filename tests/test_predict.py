@@ -3,10 +3,11 @@
 import json
 import shutil
 
+import command
+
 import pytest
 import tiny
 
-import command
 import dataset
 import evaluate
 import frame

@@ -15,10 +15,11 @@ import time
 import zipfile
 from pathlib import Path
 
+import command
+
 import pytest
 
 import archive
-import command
 import dataset
 import place
 import prepare_chalearn

@@ -5,11 +5,12 @@ import hashlib
 import json
 import zipfile
 
+import command
+
 import cv2
 import numpy as np
 import pytest
 
-import command
 import prepare_demo
 import synthetic
 

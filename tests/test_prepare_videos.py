@@ -10,9 +10,10 @@ import sys
 from collections import Counter
 from pathlib import Path, PurePath
 
+import command
+
 import pytest
 
-import command
 import dataset
 import place
 import prepare_videos

@@ -3,13 +3,14 @@
 import itertools
 import warnings
 
+from command import Problem
+
 import numpy as np
 import pytest
 
 import dataset
 import frame
 import recogniser as module
-from command import Problem
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,20 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import command
+from command import Problem
+
 import numpy as np
 import pytest
 import tiny
 
 import bundle
-import command
 import dataset
 import evaluate
 import figure
 import history
 import report
 import table1
-from command import Problem
 from predictions import Pair, Predictions
 
 STREAMS = ("rgb", "flow", "both")

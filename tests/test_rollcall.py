@@ -4,10 +4,11 @@ import socket
 import threading
 import time
 
+from command import Problem
+
 import pytest
 
 import rollcall
-from command import Problem
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 import threading
 
+from command import Problem
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,6 @@ import averaging
 import dataset
 import history
 import training
-from command import Problem
 
 PHASES = [training.Phase("top", 1, 1e-2, top_only=True), training.Phase("all", 5, 1e-3)]
 

@@ -3,6 +3,8 @@ import threading
 import time
 from pathlib import Path
 
+from command import Problem
+
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +12,6 @@ import pytest
 import frame
 import overlay
 import videocapture
-from command import Problem
 
 WEBCAM = Path(__file__).parents[2] / "shared" / "clips" / "webcam_hello.mp4"
 

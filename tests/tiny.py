@@ -6,10 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import command
+
 import cv2
 import numpy as np
 
-import command
 import dataset
 from dataset import Clip, Dataset, Label
 
