@@ -29,6 +29,9 @@ import region
 FORMAT = 2
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal input gives equal bytes
 FLOW_INPUT_LIMIT = 20.0  # pixels; I3D's flow stream saw flow clipped at +-20 px and divided by 20 (Carreira 2017)
+OWN_SCALE = 0.3  # root mean square that a clip is brought to; RGB without its average picture has about as much at most
+STILLEST = 0.01  # a clip below this root mean square counts as still: its noise is not blown up to a movement
+LARGEST = 3.0  # values beyond it are cut off after that
 FLOW_SIDE = 240.0  # pixels that the square round a signer counts as wide when its flow is seen
 # What zipfile raises, one or another, where a bit of a header is wrong.
 DAMAGED = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, KeyError, zlib.error)
@@ -111,6 +114,9 @@ class InputSpec:
     views: how many times a clip is looked at when it is predicted, at frames in between; the logits are averaged.
     region: "middle", or "signer": the square round what moves (region.signer_square) takes the crop's place, so that a
     far signer is seen as large as a near one; flow grows with it.
+    scale: "fixed", or "own": each clip is divided by its own root mean square. How much moves, and how fast, differs
+    tenfold between clips; a network from a random start learns little from those with small values then. The published
+    weights want "fixed".
     """
 
     frames: int = 40
@@ -119,6 +125,7 @@ class InputSpec:
     still: str = "keep"
     views: int = 1
     region: str = "middle"
+    scale: str = "fixed"
 
     def __post_init__(self):
         if self.frames < 1 or self.crop < 1:
@@ -129,6 +136,8 @@ class InputSpec:
             raise Problem(f"still {self.still!r}; expected keep or subtract")
         if self.region not in ("middle", "signer"):
             raise Problem(f"region {self.region!r}; expected middle or signer")
+        if self.scale not in ("fixed", "own"):
+            raise Problem(f"scale {self.scale!r}; expected fixed or own")
         if self.crop > self.short_side:
             raise Problem(f"a crop of {self.crop} px out of a short side of {self.short_side} px; make it smaller")
 
@@ -233,7 +242,8 @@ def network_input(
         magnified: how much larger than stored the pictures show the signer; flow grows with it.
         out: where the result goes, a place in a batch; a new array without it.
     Returns:
-        (T, crop, crop, C) float32 in [-1, 1]; within +-2 around 0 where the average picture is subtracted.
+        (T, crop, crop, C) float32 in [-1, 1]; within +-2 around 0 where the average picture is subtracted; within +-3
+        where the scale is the clip's own.
     """
     images = resize_all(images, spec.short_side)
     height, width = images.shape[1:3]
@@ -247,9 +257,15 @@ def network_input(
         longer = zoom * magnified
         factor = np.float32(longer * 2 * bound / 255 / FLOW_INPUT_LIMIT)
         offset = np.float32(longer * bound / FLOW_INPUT_LIMIT)
+        if spec.scale == "own":
+            offset = 128 * factor  # the code of no movement is half a step from 0, and would not stay small
     scaled = _scale(images, rows, columns, factor, offset, out)
     if bound is None and spec.still == "subtract":
         scaled -= scaled.mean(axis=0)
+    if spec.scale == "own":
+        values = scaled.reshape(-1)
+        scaled *= np.float32(OWN_SCALE / max(float(np.sqrt(np.dot(values, values) / len(values))), STILLEST))
+        np.clip(scaled, -LARGEST, LARGEST, out=scaled)
     return scaled
 
 

@@ -26,9 +26,9 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return shifted / shifted.sum(axis=-1, keepdims=True)
 
 
-def fuse(streams: dict[str, np.ndarray]) -> np.ndarray:
-    """The plain mean of the streams' probabilities (Sarhan & Frintrop 2020)."""
-    return np.mean(list(streams.values()), axis=0)
+def fuse(streams: dict[str, np.ndarray], weights: dict[str, float] | None = None) -> np.ndarray:
+    """The mean of the streams' probabilities, plain (Sarhan & Frintrop 2020) unless weights are given."""
+    return np.average(list(streams.values()), axis=0, weights=[weights[name] for name in streams] if weights else None)
 
 
 @dataclass(frozen=True)

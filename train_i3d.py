@@ -64,6 +64,8 @@ def parse(argv=None):
                        help="subtract the clip's average picture from RGB; for a random start on few clips")
     group.add_argument("--region", choices=("middle", "signer"), default="middle",
                        help="signer: the square round what moves is the crop; for signers who stand far away")
+    group.add_argument("--scale", choices=("fixed", "own"), default="fixed",
+                       help="own: divide each clip by its own root mean square; for a random start on few clips")
     group.add_argument("--views", type=int, metavar="N",
                        help="look at a clip N times when it is predicted, at frames in between, and average")
     group = flags.add_argument_group("recipe", "What is not named is as --recipe has it (paper, strong).")
@@ -138,7 +140,8 @@ def clip_spec(args, data: dataset.Dataset) -> clip.ClipSpec:
     if stored.frames.isdigit() and views * args.frames > int(stored.frames):
         views = max(int(stored.frames) // args.frames, 1)
         print(f"{stored.frames} stored frames hold {views} view(s) of {args.frames} frames, not {args.views}")
-    return clip.ClipSpec(stored, clip.InputSpec(args.frames, short_side, args.crop, args.still, views, args.region))
+    seen = clip.InputSpec(args.frames, short_side, args.crop, args.still, views, args.region, args.scale)
+    return clip.ClipSpec(stored, seen)
 
 
 def check_run(args, spec: clip.ClipSpec) -> dict:

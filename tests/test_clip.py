@@ -422,6 +422,39 @@ def test_subtract_leaves_what_moves():
     assert np.array_equal(flow, clip.network_input(coded, replace(spec, still="keep"), 20.0)), "flow stays as it is"
 
 
+@pytest.mark.parametrize("modality", ["rgb", "flow"])
+def test_own_scale_shows_a_small_movement_as_large_as_a_great_one(modality):
+    rng = np.random.default_rng(0)
+    moved = rng.normal(0, 1, (4, 16, 16, 2 if modality == "flow" else 3))
+    bound = 20.0 if modality == "flow" else None
+    spec = InputSpec(4, 16, 16, "subtract", scale="own")
+
+    def seen(size):
+        if modality == "flow":
+            return clip.network_input(clip.quantise_flow(np.float32(size * moved), 20.0), spec, bound)
+        return clip.network_input(np.clip(128 + 10 * size * moved, 0, 255).astype(np.uint8), spec, bound)
+
+    small, great = seen(1), seen(4)
+    for one in (small, great):
+        assert np.sqrt(np.mean(one**2)) == pytest.approx(clip.OWN_SCALE, rel=1e-3) and one.dtype == np.float32
+    assert np.corrcoef(small.ravel(), great.ravel())[0, 1] > 0.99
+    assert np.abs(small - great).mean() < 0.05
+    fixed = replace(spec, scale="fixed")
+    assert np.abs(clip.network_input(clip.quantise_flow(np.float32(moved), 20.0)[..., :2], fixed, 20.0)).mean() < 0.05
+
+
+def test_own_scale_does_not_blow_up_what_is_still():
+    spec = InputSpec(4, 16, 16, "subtract", scale="own")
+    flow = np.full((4, 16, 16, 2), 128, np.uint8)
+    assert np.all(clip.network_input(flow, spec, 20.0) == 0), "the code of no movement is 0 to the network"
+    flow[1, 3, 3] = 129
+    assert np.abs(clip.network_input(flow, spec, 20.0)).max() <= 1 / 127 * clip.OWN_SCALE / clip.STILLEST
+    flow[2, 5:7, 5:7] = 255
+    assert clip.network_input(flow, spec, 20.0).max() == clip.LARGEST
+    still = np.full((4, 16, 16, 3), 77, np.uint8)
+    assert np.abs(clip.network_input(still, spec)).max() < 1e-5
+
+
 def test_another_store_is_resized_first():
     images = np.stack([tiny.moving(2, 96, 128)])[0]
     seen = clip.network_input(images, InputSpec(2, 48, 48))
@@ -455,3 +488,5 @@ def test_inputs_that_are_none():
         InputSpec(1, 48, 64)
     with pytest.raises(Problem, match="expected keep or subtract"):
         InputSpec(still="remove")
+    with pytest.raises(Problem, match="scale"):
+        InputSpec(scale="mine")

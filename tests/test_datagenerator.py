@@ -121,13 +121,13 @@ def test_keras_with_any_number_of_threads_brings_the_epochs_in_order(data, worke
     assert equal(recorder.seen, [batch for each in alone for batch in batches(each)])
 
 
-@pytest.mark.parametrize(("still", "region"), [("keep", "middle"), ("subtract", "signer")])
-def test_a_file_an_archive_and_training_show_a_network_the_same(data, still, region, monkeypatch):
+@pytest.mark.parametrize("seen", [{}, {"still": "subtract", "region": "signer"}, {"still": "subtract", "scale": "own"}])
+def test_a_file_an_archive_and_training_show_a_network_the_same(data, seen, monkeypatch):
     """Bit for bit: what reaches `Recogniser.logits` from a video, and what the generator makes of its archives."""
     import bundle
     import recogniser
 
-    spec = clip.ClipSpec(clip.find_stored(data, "flow"), dataclasses.replace(SEES, still=still, region=region))
+    spec = clip.ClipSpec(clip.find_stored(data, "flow"), dataclasses.replace(SEES, **seen))
     streams = [bundle.Stream(name, name, "i3d", {}, {}) for name in ("rgb", "flow")]
     someone = recogniser.Recogniser(bundle.Bundle(data.folder, spec, data.classes, streams, "mean", {}), {})
     reached = {}

@@ -1,0 +1,209 @@
+"""How sure an answer is: fusion weights, temperature and rejection threshold, learnt from the validation split alone.
+
+    model/<run>/calibration.json    written by evaluate.py with `--split valid`, read by whatever predicts
+
+The probability of an answer stays what the networks say, the mean of the streams. Its `confidence` is that after one
+temperature for the bundle (Guo et al., On Calibration of Modern Neural Networks, 2017): of answers with confidence 0.7
+seven in ten should be right. An answer below the threshold is `not known`. Streams are weighted alike unless other
+weights, learnt on other people than they are tried on, are better by more than the interval of the gain.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import command
+
+import numpy as np
+from scipy import optimize
+
+import scores
+from predictions import Predictions, fuse
+
+FILE = "calibration.json"
+BINS = 15  # of the reliability curve, as Guo et al. have it
+POINTS = 100  # of the risk-coverage curve
+FOLDS = 5  # over clips, where there are not several people
+COLDEST, HOTTEST = 0.05, 20.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """temperature; weights of the streams, none: alike; threshold of the confidence, None: every answer is given;
+    about: how they were found; model: hash of each weight file that they belong to."""
+
+    temperature: float = 1.0
+    weights: dict[str, float] = field(default_factory=dict)
+    threshold: float | None = None
+    about: dict = field(default_factory=dict)
+    model: dict[str, str] = field(default_factory=dict)
+
+    def fuse(self, streams: dict[str, np.ndarray]) -> np.ndarray:
+        """{stream: (..., classes)} -> (..., classes) probabilities."""
+        return fuse(streams, self.weights)
+
+    def calibrated(self, probabilities: np.ndarray) -> np.ndarray:
+        """(..., classes) -> the same order, as sure as it should be."""
+        return tempered(probabilities, self.temperature)
+
+    def known(self, confidence: float, gesture: bool = True) -> bool:
+        """Whether an answer is given; one of a class that is no gesture never is rejected."""
+        return not gesture or self.threshold is None or confidence >= self.threshold
+
+    def write(self, folder: Path) -> None:
+        with command.atomic(folder / FILE) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+def load(folder: Path, model: dict[str, str]) -> Calibration:
+    """The calibration of a bundle; the plain one where there is none, or it belongs to other weights."""
+    try:
+        found = Calibration(**json.loads((folder / FILE).read_text()))
+    except FileNotFoundError:
+        return Calibration()
+    except (ValueError, TypeError):
+        raise command.Problem(f"{folder / FILE}: damaged; delete it and run evaluate.py --split valid") from None
+    return found if found.model == model else Calibration()
+
+
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities whose logarithms are divided by the temperature; float64."""
+    if temperature == 1:
+        return probabilities
+    logits = np.log(np.maximum(probabilities, 1e-30)) / temperature
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return raised / raised.sum(axis=-1, keepdims=True)
+
+
+def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """Mean negative logarithm of the true class's probability: (N, classes), (N,) -> nats."""
+    return float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-30)).mean())
+
+
+def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature of the lowest log loss: (N, classes), (N,)."""
+    found = optimize.minimize_scalar(
+        lambda logarithm: log_loss(tempered(probabilities, np.exp(logarithm)), truth),
+        bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")  # fmt: skip
+    return float(np.exp(found.x))
+
+
+def reliability(confidence: np.ndarray, right: np.ndarray) -> tuple[list[dict], float]:
+    """(N,) and (N,) bool -> ([{low, high, clips, confidence, accuracy}, ...] of the bins that hold clips, expected
+    calibration error: the mean distance of the two, weighted by clips)."""
+    place, rows = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1), []
+    for number in np.unique(place):
+        own = place == number
+        rows.append({"low": number / BINS, "high": (number + 1) / BINS, "clips": int(own.sum()),
+                     "confidence": float(confidence[own].mean()), "accuracy": float(right[own].mean())})  # fmt: skip
+    error = sum(row["clips"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / len(right)
+    return rows, float(error)
+
+
+def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> tuple[list[dict], float]:
+    """(N,) and (N,) bool -> ([{coverage, risk, threshold}, ...] with at most POINTS rows, the area under it).
+
+    Answering only the surest share of clips, `coverage`, that share of the answers, `risk`, is wrong. Clips of equal
+    confidence are answered together.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    sure, wrong = confidence[order], np.cumsum(~right[order])
+    ends = np.flatnonzero(np.append(sure[1:] != sure[:-1], True))
+    coverage, risk = (ends + 1) / len(right), wrong[ends] / (ends + 1)
+    area = float(np.sum(risk * np.diff(coverage, prepend=0)))
+    kept = np.unique(np.linspace(0, len(ends) - 1, POINTS).round().astype(int))
+    rows = [{"coverage": float(coverage[i]), "risk": float(risk[i]), "threshold": float(sure[ends[i]])} for i in kept]
+    return rows, area
+
+
+def find_threshold(confidence: np.ndarray, false: np.ndarray, considered: np.ndarray, rate: float) -> float | None:
+    """The lowest threshold with which at most `rate` of the `considered` clips are `false` and answered.
+
+    Args:
+        confidence: (N,); false: (N,) bool, answers that should not be given; considered: (N,) bool, out of which.
+    Returns:
+        None where all answers may be given.
+    """
+    allowed = int(np.floor(rate * considered.sum() + 1e-9))
+    bad = np.sort(confidence[false & considered])[::-1]
+    if len(bad) <= allowed:
+        return None
+    above = confidence[confidence > bad[allowed]]
+    return float((above.min() + bad[allowed]) / 2) if len(above) else float(np.nextafter(bad[allowed], 2))
+
+
+def fit_weights(streams: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, float]:
+    """Shares of the streams, summing to 1, with the lowest log loss of their weighted mean."""
+    names = list(streams)
+
+    def shares(free) -> dict[str, float]:
+        raised = np.exp(np.append(0.0, np.clip(free, -20, 20)))
+        return dict(zip(names, (raised / raised.sum()).tolist(), strict=True))
+
+    found = optimize.minimize(lambda free: log_loss(fuse(streams, shares(free)), truth),
+                              np.zeros(len(names) - 1), method="Nelder-Mead")  # fmt: skip
+    return shares(found.x)
+
+
+def weigh(streams: dict[str, np.ndarray], truth: np.ndarray, signers: list[str]) -> tuple[dict[str, float], dict]:
+    """The weights to use (none: alike) and what was found.
+
+    Learnt weights are tried on people (clips, where there is one person) that they were not learnt on.
+    """
+    drawn = scores.draw(signers)
+    fold = drawn.owner if drawn.over == "signers" else np.arange(len(truth)) % FOLDS
+    if len(streams) < 2 or len(truth) < 2:
+        return {}, {}
+    weighted = fuse(streams)
+    for number in np.unique(fold):
+        out = fold == number
+        if out.all():
+            continue
+        learnt = fit_weights({name: rows[~out] for name, rows in streams.items()}, truth[~out])
+        weighted[out] = fuse({name: rows[out] for name, rows in streams.items()}, learnt)
+    plain = scores.in_top(fuse(streams), truth, 1)
+    gain = scores.difference(scores.in_top(weighted, truth, 1), plain, drawn)
+    weights = fit_weights(streams, truth)
+    kept = gain.low > 0
+    return weights if kept else {}, {"weights": weights, "gain": gain.to_json(), "kept": kept, "over": drawn.over}
+
+
+def fit(predictions: Predictions, names: list[str], none: set[str], rate: float, model: dict[str, str]) -> Calibration:
+    """Learn it all from the scored validation clips.
+
+    Args:
+        names: the streams; none: labels of classes that are no gesture; rate: false alarms that are allowed, a share of
+            the clips of those classes, or, where there are none, of all clips (then a wrong answer is a false alarm).
+    """
+    scored, truth = predictions.scored, predictions.truth
+    signers = [item.signer for item in predictions.clips if item.label]
+    streams = {name: predictions.streams[name][scored] for name in names}
+    weights, fusion = weigh(streams, truth, signers)
+    fused = fuse(streams, weights)
+    temperature = fit_temperature(fused, truth)
+    confidence, answer = tempered(fused, temperature).max(axis=1), fused.argmax(axis=1)
+    idle = np.isin(np.array(predictions.labels), sorted(none))
+    alarms = idle[truth] if idle[truth].any() else np.ones(len(truth), bool)
+    false = ~idle[answer] & (alarms if idle[truth].any() else answer != truth)
+    threshold = find_threshold(confidence, false, alarms, rate)
+    given = ~idle[answer] & (confidence >= (threshold or 0))
+    about = {"clips": len(truth), "fusion": fusion, "false_alarms": {
+        "of": "no gesture" if idle[truth].any() else "all clips",
+        "allowed": rate, "clips": int(alarms.sum()), "found": float(np.mean((false & given)[alarms])),
+        "interval": list(scores.wilson(float(np.mean((false & given)[alarms])), int(alarms.sum()))),
+        "gestures_answered": float(np.mean(given[~idle[truth]])) if (~idle[truth]).any() else None,
+    }}  # fmt: skip
+    return Calibration(temperature, weights, threshold, about, model)
+
+
+def measure(calibration: Calibration, predictions: Predictions, stream: str) -> dict:
+    """How well calibrated a stream's (or the fused) answers are on a split, as it stands in metrics.json."""
+    probabilities, truth = predictions.streams[stream][predictions.scored], predictions.truth
+    right = scores.in_top(probabilities, truth, 1)
+    raw, after = probabilities.max(axis=1), calibration.calibrated(probabilities)
+    curve, error = reliability(after.max(axis=1), right)
+    raw_curve, raw_error = reliability(raw, right)
+    risk, area = risk_coverage(after.max(axis=1), right)
+    return {"log_loss": log_loss(after, truth), "log_loss_raw": log_loss(probabilities, truth), "ece": error,
+            "ece_raw": raw_error, "reliability": curve, "reliability_raw": raw_curve,
+            "risk_coverage": risk, "area_under_risk_coverage": area}  # fmt: skip
