@@ -8,10 +8,11 @@ Nothing in a bundle is ever run: a network is rebuilt from its name in our own t
 
 import importlib.metadata
 import json
+import logging
 import os
 import subprocess
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import command
@@ -40,7 +41,10 @@ class Stream:
 
 @dataclass(frozen=True)
 class Bundle:
-    """What bundle.json says; `about` holds what only people read (flags, counts, metrics, commit, versions)."""
+    """What bundle.json says; `about` holds what only people read (flags, counts, metrics, commit, versions).
+
+    hashes: {file name: SHA-256} of the weight files; of a bundle that was loaded.
+    """
 
     folder: Path
     spec: clip.ClipSpec
@@ -48,6 +52,7 @@ class Bundle:
     streams: list[Stream]
     fusion: str
     about: dict
+    hashes: dict[str, str] = field(default_factory=dict)
 
     def weights(self, stream: Stream) -> Path:
         return self.folder / stream.files["weights"]
@@ -106,6 +111,7 @@ def _parse(folder: Path, content: dict) -> Bundle:
         streams,
         content["fusion"],
         {key: value for key, value in content.items() if key not in known},
+        content["sha256"],
     )
 
 
@@ -127,6 +133,8 @@ def load_keras() -> None:
         try:
             import keras
 
+            # That a last, smaller batch makes a second graph is known.
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)
             if keras.backend.backend() == "tensorflow":
                 keras.ops.zeros(1)  # the second page of them comes with the first operation
         except BaseException as error:

@@ -164,7 +164,7 @@ def weigh(streams: dict[str, np.ndarray], truth: np.ndarray, signers: list[str])
     plain = scores.in_top(fuse(streams), truth, 1)
     gain = scores.difference(scores.in_top(weighted, truth, 1), plain, drawn)
     weights = fit_weights(streams, truth)
-    kept = gain.low > 0
+    kept = bool(gain.low > 0)
     return weights if kept else {}, {"weights": weights, "gain": gain.to_json(), "kept": kept, "over": drawn.over}
 
 

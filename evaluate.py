@@ -1,76 +1,79 @@
-"""Say how well a model recognises the clips of a split: RGB, flow and both streams averaged.
+"""Say how well a model recognises the clips of a split, how far that can be trusted, and who and what fails.
 
     python evaluate.py --data data_set/chalearn --model model/chalearn --split valid
+    python evaluate.py --compare model/chalearn model/other --split test
 
-in:   a model bundle, and the data set's clip archives
-out:  model/<run>/predictions-<split>.csv   a row per clip and stream, a probability per class
-      model/<run>/metrics.json              top-1 and top-5 of every split evaluated so far
-      model/<run>/confusion-<split>-<stream>.csv and .png
-      model/<run>/report.png                frames, flow and probabilities of some clips, and the training curves
+in:   a model bundle, and the data set's clip archives; with --compare what earlier evaluations left, nothing else
+out:  model/<run>/report/index.html         everything below to look at: tables, curves, loops of clips that fail
+      model/<run>/metrics.json              every number of it, of all splits evaluated so far
+      model/<run>/calibration.json          fusion weights, temperature, rejection threshold (with --split valid)
+      model/<run>/predictions-<split>.csv   a row per clip and stream, a probability per class
+      model/<run>/confusion-<split>-<stream>.csv and .png, report.png
 
-The table has the shape of Table 1 of Sarhan & Frintrop (2020). Nothing is to be chosen on the test split: evaluate it
-once for a model that is reported. Clips without a label are predicted and not scored.
+Before any number the splits are checked: no person, group or clip in two of them, no class without training clips.
+Intervals are over signers where they are known. The table has the shape of Table 1 of Sarhan & Frintrop (2020).
+Nothing is to be chosen on the test split: evaluate it once for a model that is reported. Clips without a label are
+predicted and not scored.
 """
 
+import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import command
 from command import Problem
 
-import numpy as np
-
 import dataset
-from predictions import BOTH, TITLES, Predictions, fuse, softmax
+from predictions import BOTH, TITLES, Predictions
 
-TOP = (1, 5)
-
-
-def _inputs(recogniser, data: dataset.Dataset, item: dataset.Clip):
-    """({stream: (views, T, crop, crop, C) float32}, None), or (None, why not)."""
-    import clip
-    from datagenerator import store_of
-
-    inputs, spec = {}, recogniser.bundle.spec
-    try:
-        for stream in recogniser.bundle.streams:
-            path = item.archive(data.folder, store_of(spec.stored, stream.modality))
-            archive = clip.read_archive(path)
-            inputs[stream.name] = recogniser.input(stream, archive.images, archive.square)
-    except Problem as problem:
-        return None, str(problem)
-    return inputs, None
+TOP = (1, 5)  # of the printed table
 
 
-def predict(recogniser, data: dataset.Dataset, clips: list[dataset.Clip], batch: int, workers: int):
-    """Probabilities of stored clips: (Predictions, [(clip, why it was left out), ...])."""
-    import joblib
+def check_splits(data: dataset.Dataset, splits: list[str], ignored: bool) -> list[str]:
+    """What is wrong with the splits; raises Problem with it unless it is to be ignored."""
+    import checks
 
-    loaded = joblib.Parallel(n_jobs=workers, prefer="threads", return_as="generator")(
-        joblib.delayed(_inputs)(recogniser, data, item) for item in clips
-    )
-    streams = {stream.name: stream for stream in recogniser.bundle.streams}
-    logits, waiting, kept, failed = {name: [] for name in streams}, [], [], []
-    with command.progress() as bar:
-        task = bar.add_task("predict", total=len(clips))
-        for item, (inputs, reason) in zip(clips, loaded, strict=True):
-            if reason:
-                failed.append((item.clip, reason))
-            else:
-                kept.append(item)
-                waiting.append(inputs)
-            if waiting and (len(waiting) == batch or item is clips[-1]):
-                for name, stream in streams.items():
-                    logits[name].append(recogniser.logits(stream, np.concatenate([row[name] for row in waiting])))
-                waiting = []
-            bar.advance(task)
-    if not kept:
-        raise Problem(f"no clip could be read; the first: {failed[0][1]}")
-    probabilities = {name: softmax(np.concatenate(rows)) for name, rows in logits.items()}
-    if len(probabilities) > 1:
-        probabilities[BOTH] = fuse(probabilities)
-    return Predictions(kept, recogniser.labels, probabilities), failed
+    found = checks.check(data, splits, next(iter(data.stores("frame")), None))
+    if found and not ignored:
+        raise Problem(f"{data.folder}: the splits give numbers that mean nothing: {'; '.join(found)}. Split the data "
+                      "again, or say --ignore-checks, which the report will show")  # fmt: skip
+    for line in found:
+        print(f"CHECK OVERRIDDEN: {line}")
+    return found
+
+
+def calibrate(recogniser, predictions: Predictions, rate: float):
+    """Learn calibration.json from the validation clips; returns the recogniser that uses it."""
+    import calibration
+
+    none = {row.label for row in recogniser.classes if row.kind == "none"}
+    names = [stream.name for stream in recogniser.bundle.streams]
+    found = calibration.fit(predictions, names, none, rate, recogniser.bundle.hashes)
+    found.write(recogniser.bundle.folder)
+    limit = "none" if found.threshold is None else f"{found.threshold:.1%}"
+    used = "as learnt" if found.weights else "alike"
+    print(f"calibrated on valid: temperature {found.temperature:.2f}, rejection below {limit}, streams weighted {used}")
+    return type(recogniser)(recogniser.bundle, recogniser.models)
+
+
+def numbers(recogniser, predictions: Predictions, checked: list[str]) -> dict:
+    """What metrics.json holds of one split, but for what only pictures and videos tell."""
+    import calibration
+    import scores
+
+    found = {"clips": int(predictions.scored.sum()), "classes": len(predictions.labels), "checks": checked}
+    for stream in predictions.streams:
+        measured = calibration.measure(recogniser.calibration, predictions, stream)
+        found[stream] = {**scores.score(predictions, stream), "calibration": measured}
+    if BOTH in predictions.streams:
+        drawn = scores.draw([item.signer for item in predictions.clips if item.label])
+        right = {stream: scores.in_top(rows[predictions.scored], predictions.truth, 1)
+                 for stream, rows in predictions.streams.items()}  # fmt: skip
+        found["gains"] = {stream: scores.difference(right[BOTH], right[stream], drawn).to_json()
+                          for stream in right if stream != BOTH}  # fmt: skip
+    return found
 
 
 def write_confusion(folder: Path, split: str, predictions: Predictions, names: list[str]) -> None:
@@ -85,35 +88,37 @@ def write_confusion(folder: Path, split: str, predictions: Predictions, names: l
         plot.confusion(counts, names, f"{TITLES.get(stream, stream)}, {split}", path.with_suffix(".png"))
 
 
-def update_metrics(folder: Path, split: str, predictions: Predictions) -> dict:
-    """Write this split's numbers into metrics.json; returns those of all splits."""
-    path = folder / "metrics.json"
-    metrics = json.loads(path.read_text()) if path.exists() else {}
-    metrics[split] = {"clips": int(predictions.scored.sum()), "classes": len(predictions.labels)}
-    for stream in predictions.streams:
-        metrics[split][stream] = {f"top{k}": predictions.top(stream, k) for k in TOP}
-    with command.atomic(path) as temporary:
-        temporary.write_text(json.dumps(metrics, indent=1) + "\n")
-    return metrics
-
-
 def print_table(metrics: dict, folder: Path) -> None:
     """Table 1's shape: inputs by row, splits by column; percent."""
     from rich import console, table
 
     splits = [split for split in dataset.SPLITS if split in metrics]
-    shown = table.Table(title=f"{folder}: accuracy in percent", title_justify="left")
-    shown.add_column("input")
+    shown = table.Table(title=f"{folder}: accuracy in percent, 95 % intervals", title_justify="left")
+    shown.add_column("input", no_wrap=True)
     for split in splits:
-        clips = metrics[split]["clips"]
+        first = next(metrics[split][stream] for stream in TITLES if stream in metrics[split])
+        over = f"\n{first['groups']} {first['over']}"
         for k in TOP:
-            shown.add_column(f"{split} top-{k}" + (f"\n{clips} clips" if k == 1 else ""), justify="right")
+            shown.add_column(f"{split} top-{k}" + over * (k == 1), justify="right", no_wrap=True)
     for stream, title in TITLES.items():
-        cells = [f"{100 * metrics[split][stream][f'top{k}']:.2f}" if stream in metrics[split] else "-"
-                 for split in splits for k in TOP]
+        cells = []
+        for found in (metrics[split].get(stream) for split in splits):
+            low, high = found["intervals"]["top1"] if found else (0, 0)
+            cells += [f"{100 * found['top1']:.2f} {100 * low:.0f}-{100 * high:.0f}",
+                      f"{100 * found['top5']:.2f}"] if found else ["-", "-"]  # fmt: skip
         if set(cells) != {"-"}:
             shown.add_row(title, *cells)
     console.Console().print(shown)
+
+
+def print_failures(found: dict, names: dict[str, str]) -> None:
+    """Who and what is recognised worst, one line each."""
+    stream = BOTH if BOTH in found else next(stream for stream in TITLES if stream in found)
+    signs = sorted((row for row in found[stream]["classes"] if row["clips"]), key=lambda row: row["recall"])[:5]
+    print("worst signs: " + ", ".join(f"{names[row['label']]} {row['right']}/{row['clips']}" for row in signs))
+    if len(found[stream]["signers"]) > 1:
+        people = found[stream]["signers"][:5]
+        print("worst people: " + ", ".join(f"{row['signer']} {row['right']}/{row['clips']}" for row in people))
 
 
 def print_baselines(data: dataset.Dataset, store: str, split: str, workers: int) -> None:
@@ -130,61 +135,134 @@ def print_baselines(data: dataset.Dataset, store: str, split: str, workers: int)
           f"average absolute frame difference {found['difference']:.1%} (chance {chance:.1%})")
 
 
-def evaluate(folder: Path, data: dataset.Dataset, splits: list[str], batch: int, workers: int, baselines: bool) -> int:
-    """Evaluate some splits, write every file and print the table; returns the exit code."""
-    empty = [split for split in splits if not data.split(split)]
-    if empty:
-        raise Problem(f"{data.folder}/clips.csv: no clip in the split {empty[0]}")
+def check_labels(folder: Path, data: dataset.Dataset, splits: list[str]) -> None:
+    """Raise Problem where clips have a label that the model does not know."""
+    import bundle
+
+    known = {row.label for row in bundle.load(folder).classes}
+    unknown = {item.label for item in data.split(*splits) if item.label} - known
+    if unknown:
+        raise Problem(f"{data.folder}: label {min(unknown)} is not among the classes of {folder}; "
+                      "evaluate on data with the model's own class table")
+
+
+def load(folder: Path, data: dataset.Dataset):
+    """The recogniser of a model, checked to fit the data's archives."""
     import bundle
 
     bundle.load_keras()
     from recogniser import Recogniser, check_store
 
     recogniser = Recogniser.load(folder)
-    unknown = {item.label for item in data.split(*splits) if item.label} - set(recogniser.labels)
-    if unknown:
-        raise Problem(f"{data.folder}: label {min(unknown)} is not among the classes of {folder}; "
-                      "evaluate on data with the model's own class table")
     check_store(recogniser.bundle, data)
-    outcome, metrics = command.Outcome(), {}
+    return recogniser
+
+
+def evaluate(args) -> int:
+    """Evaluate some splits, write every file and print the table; returns the exit code."""
+    data = dataset.load(args.data)
+    splits = [split for split in dataset.SPLITS if split in args.split]
+    empty = [split for split in splits if not data.split(split)]
+    if empty:
+        raise Problem(f"{data.folder}/clips.csv: no clip in the split {empty[0]}")
+    check_labels(args.model, data, splits)
+    checked = check_splits(data, splits, args.ignore_checks)
+    recogniser = load(args.model, data)
+    import inference
+    import page
+
+    outcome, tables = command.Outcome(), {}
+    metrics = page.read_metrics(args.model, recogniser.bundle.hashes)
     for split in splits:
-        predictions, failed = predict(recogniser, data, data.split(split), batch, workers)
-        outcome.done += predictions.clips
+        tables[split], failed = inference.predict(recogniser, data, data.split(split), args.batch, args.workers)
+        outcome.done += tables[split].clips
         outcome.failed += failed
-        metrics = write_results(recogniser, data, split, predictions) or metrics
-    if metrics:
-        print_table(metrics, folder)
-    if baselines:
-        for split in splits:
-            print_baselines(data, recogniser.bundle.spec.stored.frame_store, split, workers)
-    print(f"{'predictions, confusion matrices and report.png' if metrics else 'predictions'} -> {folder}")
+    if "valid" in tables and tables["valid"].scored.any():
+        recogniser = calibrate(recogniser, tables["valid"], args.false_alarms)
+    learnt = recogniser.calibration
+    metrics |= {"model": recogniser.bundle.hashes, "calibration": asdict(learnt) if learnt.about else None}
+    for split in splits:
+        tables[split] = inference.with_both(tables[split], recogniser.calibration.weights)
+        tables[split].write(Predictions.path(args.model, split))
+        if tables[split].scored.any():
+            metrics[split] = numbers(recogniser, tables[split], checked)
+            write_confusion(args.model, split, tables[split], [row.name for row in recogniser.classes])
+        else:
+            print(f"{len(tables[split].clips)} clips predicted, none scored: {split} has no labels")
+    scored = [split for split in splits if split in metrics]
+    if scored:
+        report(args, recogniser, data, scored[-1], tables[scored[-1]], metrics)
+    if args.baselines:
+        for split in scored:
+            print_baselines(data, recogniser.bundle.spec.stored.frame_store, split, args.workers)
+    print(f"report/index.html, metrics.json, predictions -> {args.model}" if scored else f"predictions -> {args.model}")
     return outcome.summary()
 
 
-def write_results(recogniser, data: dataset.Dataset, split: str, predictions: Predictions) -> dict | None:
-    """Write all files of one split; returns the metrics of every split so far, or None where nothing was scored."""
-    folder = recogniser.bundle.folder
-    predictions.write(predictions.path(folder, split))
-    if not predictions.scored.any():
-        print(f"{len(predictions.clips)} clips predicted, none scored: {split} has no labels")
-        return None
+def report(args, recogniser, data: dataset.Dataset, split: str, predictions: Predictions, metrics: dict) -> None:
+    """The gallery, the robustness table, metrics.json and the page of one split; prints the tables."""
+    import gallery
+    import page
     import plot
 
-    write_confusion(folder, split, predictions, [row.name for row in recogniser.classes])
-    plot.report(folder / "report.png", recogniser, data, predictions, split)
-    return update_metrics(folder, split, predictions)
+    print_table(metrics, args.model)
+    print_failures(metrics[split], page.readable(recogniser.classes))
+    folder = args.model / "report"
+    if args.robustness:
+        import robustness
+
+        clips = gallery.sample(data.split(split, labelled=True), args.robustness)
+        metrics[split]["robustness"] = robustness.measure(recogniser, data, clips)
+        robustness.show(metrics[split]["robustness"], split)
+    if args.gallery:
+        metrics[split]["gallery"] = gallery.make(recogniser, data, predictions, folder, args.gallery, args.neighbours,
+                                                 args.batch, args.workers)  # fmt: skip
+    plot.report(args.model / "report.png", recogniser, data, predictions, split)
+    with command.atomic(args.model / "metrics.json") as temporary:
+        temporary.write_text(json.dumps(metrics, indent=1) + "\n")
+    page.write(recogniser.bundle, data.folder.name, split, metrics, predictions)
 
 
-def main(argv=None) -> int:
+def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
-    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
-    flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
+    flags.add_argument("--data", type=Path, help="data set folder, e.g. data_set/chalearn")
+    flags.add_argument("--model", type=Path, help="model folder, e.g. model/chalearn")
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=["valid"], help="which clips")
+    flags.add_argument("--compare", type=Path, nargs="+", metavar="MODEL",
+                       help="print several evaluated models side by side, and what their differences are worth")
+    flags.add_argument("--ignore-checks", action="store_true", help="go on though the splits share people or clips")
+    flags.add_argument("--false-alarms", type=float, default=0.1, metavar="SHARE",
+                       help="of clips without a gesture that may get an answer; of wrong answers, where there are none")
+    flags.add_argument("--gallery", type=int, default=12, metavar="N", help="wrong clips shown in the report")
+    flags.add_argument("--neighbours", type=int, default=500, metavar="N",
+                       help="training clips among which the nearest of each shown clip is looked for")
+    flags.add_argument("--robustness", type=int, default=0, metavar="N",
+                       help="also recognise N clips darker, blurred, shifted, slower, recompressed and mirrored")
     flags.add_argument("--batch", type=int, default=4, metavar="N", help="clips a step; results do not depend on it")
     flags.add_argument("--baselines", action="store_true", help="also what nearest class means reach on this split")
     command.add_threads(flags)
     args = flags.parse_args(argv)
-    return evaluate(args.model, dataset.load(args.data), args.split, args.batch, args.workers, args.baselines)
+    if args.compare is None and not (args.data and args.model):
+        flags.error("needs --data and --model, or --compare")
+    if args.compare is not None and (args.model or len(args.compare) < 2):
+        flags.error("--compare needs two models or more, and no --model")
+    if not 0 <= args.false_alarms < 1:
+        raise Problem(f"--false-alarms {args.false_alarms:g}: a share, at least 0 and below 1")
+    for name in ("gallery", "neighbours", "robustness"):
+        if getattr(args, name) < 0:
+            raise Problem(f"--{name} {getattr(args, name)}: at least 0")
+    return args
+
+
+def main(argv=None) -> int:
+    args = parse(argv)
+    if args.compare is None:
+        return evaluate(args)
+    import comparison
+
+    for split in args.split:
+        comparison.show(comparison.compare(comparison.load(args.compare, split)), split)
+    return command.DONE
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ MIXED = {                                             # 32, 28, 28, 192
 # The published checkpoints name one layer unlike its fifty sisters.
 ODD_NAMES = {"Mixed_5b_Branch_2_Conv3d_0b_3x3": "Mixed_5b_Branch_2_Conv3d_0a_3x3"}
 HEAD = "Logits_Conv3d_0c_1x1"
+FEATURES = "Mixed_5c"  # what is known of a clip before it gets a name
+MAPS = ("Mixed_5c", "Mixed_4f", "Mixed_3c")  # where gradcam.py may look, late to early
 
 
 def _unit(x, filters: int, size, name: str, momentum: float, strides=1):

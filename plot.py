@@ -47,7 +47,7 @@ def confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> N
     save(figure, path)
 
 
-def _curves(axes, log: Log, streams: list[str]) -> None:
+def curves(axes, log: Log, streams: list[str]) -> None:
     """Figure 3 of Sarhan & Frintrop: accuracy by epoch, a dotted line where fine-tuning of everything starts."""
     for stream in streams:
         rows = log.of(stream)
@@ -118,7 +118,7 @@ def report(path: Path, recogniser, data: dataset.Dataset, predictions, split: st
         axes.imshow(np.concatenate(strips))
         axes.axis("off")
         _bars(figure.add_subplot(grid[line, 1]), predictions, position, names)
-    _curves(figure.add_subplot(grid[-1, 0]), Log(recogniser.bundle.folder / "log.csv"),
+    curves(figure.add_subplot(grid[-1, 0]), Log(recogniser.bundle.folder / "log.csv"),
             [stream.name for stream in recogniser.bundle.streams])
     axes = figure.add_subplot(grid[-1, 1])
     scores = {stream: 100 * predictions.top(stream, 1) for stream in predictions.streams}

@@ -4,7 +4,8 @@
     python predict.py --model model/chalearn --json clip.avi          (one line of JSON a clip)
 
 in:   a model bundle; each video holds one sign
-out:  on the standard output, ranked labels with their probabilities
+out:  on the standard output, ranked labels with their probabilities; once evaluate.py has calibrated the model on its
+      validation clips, an answer that is less sure than it takes is marked
 """
 
 import json
@@ -15,15 +16,17 @@ import command
 
 
 def as_json(path: Path, answer, top: int) -> str:
-    """{"clip", "label", "probability", "top", "streams", "seconds"}, as one line."""
+    """{"clip", "label", "probability", "top", "streams", "seconds", "confidence", "known"}, as one line."""
     def rounded(ranked):
         return [[label, round(probability, 6)] for label, probability in ranked[:top]]
 
     label, probability = answer.ranked[0]
     return json.dumps({
-        "clip": str(path), "label": label, "probability": round(probability, 6), "top": rounded(answer.ranked),
+        "clip": str(path), "label": label, "probability": round(probability, 6),
+        "top": rounded(answer.ranked),
         "streams": {name: rounded(ranked) for name, ranked in answer.streams.items()},
         "seconds": {step: round(seconds, 4) for step, seconds in answer.seconds.items()},
+        "confidence": round(answer.confidence, 6), "known": answer.known,
     })  # fmt: skip
 
 
@@ -32,6 +35,9 @@ def as_text(path: Path, answer, recogniser, top: int) -> str:
     for label, probability in answer.ranked[:top]:
         name = recogniser.name(label)
         lines.append(f"  {probability:6.1%}  {label}" + (f"  {name}" if name != label else ""))
+    if not answer.known:
+        lines.append(f"  not sure: calibrated {answer.confidence:.0%}, an answer needs "
+                     f"{recogniser.calibration.threshold:.0%}")  # fmt: skip
     first = {name: ranked[0] for name, ranked in answer.streams.items()}
     alone = ", ".join(f"{name} {recogniser.name(label)} {share:.0%}" for name, (label, share) in first.items())
     return "\n".join([*lines, f"  each stream alone: {alone}; {sum(answer.seconds.values()):.2f} s"])

@@ -4,7 +4,8 @@
     label, probability = recogniser.predict(frames, times)[0]
 
 Frames are kept, resized and coded exactly as frame.py and opticalflow.py store them, so that a network sees the same
-8-bit values here as in training. Each stream's logits go through a softmax; the streams' probabilities are averaged.
+8-bit values here as in training. Each stream's logits go through a softmax; the streams' probabilities are averaged,
+plainly unless evaluate.py found better weights on the validation clips.
 """
 
 import importlib
@@ -18,11 +19,12 @@ import keras
 import numpy as np
 
 import bundle as bundles
+import calibration
 import clip
 import dataset
 import opticalflow
 import region
-from predictions import fuse, softmax
+from predictions import softmax
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Answer:
     """What was recognised in one clip.
 
     ranked: (label, probability), best first; streams: the same for each stream alone; seconds: by step;
-    frames (T, H, W, 3) uint8 RGB and flow (T, H, W, 2) float32 pixels, or None: what was kept of the clip.
+    frames (T, H, W, 3) uint8 RGB and flow (T, H, W, 2) float32 pixels, or None: what was kept of the clip;
+    confidence: how sure the best is, calibrated; known: whether that is enough for an answer (calibration.py).
     """
 
     ranked: list[tuple[str, float]]
@@ -38,12 +41,18 @@ class Answer:
     seconds: dict[str, float]
     frames: np.ndarray
     flow: np.ndarray | None
+    confidence: float
+    known: bool
+
+
+def network_module(stream: bundles.Stream):
+    """The module that the network of a stream is from, e.g. model_i3d."""
+    return importlib.import_module(bundles.NETWORKS[stream.network][0])
 
 
 def build(stream: bundles.Stream) -> keras.Model:
     """The network of a stream, from our own table of builders, not yet with its weights."""
-    module, builder = bundles.NETWORKS[stream.network]
-    return getattr(importlib.import_module(module), builder)(**stream.arguments)
+    return getattr(network_module(stream), bundles.NETWORKS[stream.network][1])(**stream.arguments)
 
 
 class Recogniser:
@@ -51,9 +60,11 @@ class Recogniser:
 
     def __init__(self, bundle: bundles.Bundle, models: dict[str, keras.Model]):
         self.bundle, self.models = bundle, models
+        self.calibration = calibration.load(bundle.folder, bundle.hashes)
         self.classes = bundle.classes
         self.labels = [row.label for row in bundle.classes]
         self._names = {row.label: row.name for row in bundle.classes}
+        self._gestures = {row.label for row in bundle.classes if row.kind == "gesture"}
 
     @classmethod
     def load(cls, folder: Path) -> "Recogniser":
@@ -103,8 +114,12 @@ class Recogniser:
             batch = self.input(stream, images[stream.modality], square)
             probabilities[stream.name] = softmax(self.logits(stream, batch))[0]
             seconds[f"{stream.name} net"] = time.perf_counter() - started
-        ranked = {name: self.rank(row) for name, row in probabilities.items()}
-        return Answer(self.rank(fuse(probabilities)), ranked, seconds, images["rgb"], flow)
+        fused = self.calibration.fuse(probabilities)
+        ranked = self.rank(fused)
+        confidence = float(self.calibration.calibrated(fused).max())
+        known = self.calibration.known(confidence, ranked[0][0] in self._gestures)
+        streams = {name: self.rank(row) for name, row in probabilities.items()}
+        return Answer(ranked, streams, seconds, images["rgb"], flow, confidence, known)
 
     def _flow(self, images, every, times, kept) -> np.ndarray:
         stored = self.bundle.spec.stored

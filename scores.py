@@ -170,7 +170,7 @@ def difference(a: np.ndarray, b: np.ndarray, drawn: Drawn) -> Difference:
     value, spread = float(change.mean()), drawn.spread((drawn.counts @ moved) / (drawn.counts @ clips))
     # As for a single number: never narrower than for independent clips, of which one at least may differ.
     alone = stats.norm.ppf((1 + LEVEL) / 2) * max(float(np.std(change)), len(change) ** -0.5) / len(change) ** 0.5
-    spread = max(spread, alone)
+    spread = float(max(spread, alone))
     only_a, only_b = int(np.sum(a & ~b)), int(np.sum(b & ~a))
     p = float(stats.binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
     return Difference(value, max(-1.0, value - spread), min(1.0, value + spread), only_a, only_b, p)

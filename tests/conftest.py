@@ -5,6 +5,8 @@ import os
 import shutil
 from pathlib import Path
 
+import command  # noqa: F401  before any test file imports Keras
+
 import pytest
 
 TRAINING = ["--frames", "8", "--short-side", "36", "--crop", "32", "--weights", "none", "--epochs", "3", "--batch", "8"]

@@ -8,10 +8,11 @@ import pytest
 import tiny
 
 LAYERS = [
-    "command rollcall kinetics dataset region clip history predictions table1 archive unpack place split "
-    "chalearn_list zipcrypto",
+    "command rollcall kinetics dataset region clip history predictions table1 scores calibration checks comparison "
+    "archive unpack place split chalearn_list zipcrypto",
     "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture paint overlay window baseline",
-    "bundle distribute datagenerator model_i3d averaging training recogniser plot figure",
+    "bundle distribute datagenerator model_i3d averaging training recogniser plot figure inference "
+    "gradcam gallery robustness chart page",
     "prepare_* train_i3d evaluate report predict livedemo",
 ]
 NUMBERS, VIDEO, NETWORKS, SCRIPTS = range(4)

@@ -9,8 +9,8 @@ import pytest
 import tiny
 
 import dataset
-import evaluate
 import frame
+import inference
 import livedemo
 import predict
 
@@ -31,7 +31,8 @@ def test_a_line_of_json_a_clip(clips, copied, loaded, capsys):
     assert [json.loads(line)["clip"] for line in lines] == [str(path) for path in clips]
     for line in lines:
         found = json.loads(line)
-        assert list(found) == ["clip", "label", "probability", "top", "streams", "seconds"]
+        assert list(found) == ["clip", "label", "probability", "top", "streams", "seconds", "confidence", "known"]
+        assert found["confidence"] == found["probability"] and found["known"], "without a calibration"
         assert found["top"][0] == [found["label"], found["probability"]] and len(found["top"]) == 3
         assert set(found["streams"]) == {"rgb", "flow"} and all(len(top) == 3 for top in found["streams"].values())
         assert all(label in loaded.labels and 0 <= part <= 1 for label, part in found["top"])
@@ -64,7 +65,7 @@ def test_the_archive_and_the_file_give_the_same_probabilities(demo, copied, load
     some = data.split("test")[:3]
     assert run(copied, "--json", "--top", 8, *(item.video(demo) for item in some)) == 0
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    expected, _ = evaluate.predict(loaded, data, some, batch=3, workers=1)
+    expected, _ = inference.predict(loaded, data, some, batch=3, workers=1)
     for position, answer in enumerate(answers):
         for stream, top in {"both": answer["top"], **answer["streams"]}.items():
             row = dict(zip(loaded.labels, expected.streams[stream][position], strict=True))

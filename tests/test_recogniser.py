@@ -10,6 +10,7 @@ import pytest
 
 import dataset
 import frame
+import predictions
 import recogniser as module
 
 
@@ -43,8 +44,8 @@ def test_all_classes_best_first_and_the_mean_of_both_streams(recogniser, video):
 def test_softmax_and_fusion():
     logits = np.array([[1.0, 2, 3], [1000, 0, -1000]])
     expected = np.exp([1.0, 2, 3]) / np.exp([1.0, 2, 3]).sum()
-    np.testing.assert_allclose(module.softmax(logits), [expected, [1, 0, 0]], atol=1e-12)
-    mixed = module.fuse({"rgb": np.array([1.0, 0]), "flow": np.array([0.25, 0.75])})
+    np.testing.assert_allclose(predictions.softmax(logits), [expected, [1, 0, 0]], atol=1e-12)
+    mixed = predictions.fuse({"rgb": np.array([1.0, 0]), "flow": np.array([0.25, 0.75])})
     np.testing.assert_array_equal(mixed, [0.625, 0.375])
 
 

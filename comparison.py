@@ -1,0 +1,96 @@
+"""Several models on the same clips, side by side, from what evaluate.py left in their folders. No network is run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from command import Problem
+
+import numpy as np
+
+import scores
+from predictions import BOTH, Predictions
+
+
+@dataclass(frozen=True)
+class Run:
+    """A model folder and its predictions of one split."""
+
+    folder: Path
+    predictions: Predictions
+
+    @property
+    def stream(self) -> str:
+        """The fused prediction, or the only stream."""
+        return BOTH if BOTH in self.predictions.streams else next(iter(self.predictions.streams))
+
+    @property
+    def right(self) -> np.ndarray:
+        """(scored,) bool."""
+        return scores.in_top(self.predictions.streams[self.stream][self.predictions.scored], self.predictions.truth, 1)
+
+
+def load(folders: list[Path], split: str) -> list[Run]:
+    """Raises Problem where predictions are missing or two runs have not the same labelled clips."""
+    runs = [Run(folder, Predictions.read(Predictions.path(folder, split), split)) for folder in folders]
+    for run in runs:
+        if not run.predictions.scored.any():
+            raise Problem(f"{Predictions.path(run.folder, split)}: no clip in it has a label; nothing to compare")
+    first = {(item.clip, item.label) for item in runs[0].predictions.clips if item.label}
+    for position, run in enumerate(runs):
+        own = {(item.clip, item.label) for item in run.predictions.clips if item.label}
+        if own != first:
+            raise Problem(f"{run.folder}: {len(own - first)} labelled clips of {split} that {runs[0].folder} has "
+                          f"not, and {len(first - own)} the other way round; evaluate all on one data set")  # fmt: skip
+        runs[position] = Run(run.folder, _sorted(run.predictions))
+    return runs
+
+
+def _sorted(predictions: Predictions) -> Predictions:
+    """By clip name: two runs may have evaluated in another order."""
+    order = sorted(range(len(predictions.clips)), key=lambda index: predictions.clips[index].clip)
+    streams = {name: rows[order] for name, rows in predictions.streams.items()}
+    return Predictions([predictions.clips[index] for index in order], predictions.labels, streams)
+
+
+def compare(runs: list[Run]) -> dict:
+    """{"runs": [{model, stream, clips, top1, ...}], "pairs": [{a, b, value, low, high, only_a, only_b, mcnemar}]}."""
+    rows, pairs = [], []
+    drawn = scores.draw([item.signer for item in runs[0].predictions.clips if item.label])
+    for run in runs:
+        found = scores.score(run.predictions, run.stream)
+        rows.append({"model": str(run.folder), "stream": run.stream, "clips": len(run.right),
+                     **{name: found[name] for name in ("top1", "top5", "mean_per_class", "worst_signer", "intervals",
+                                                       "over", "groups")}})  # fmt: skip
+    for position, one in enumerate(runs):
+        for other in runs[position + 1 :]:
+            pairs.append({"a": str(one.folder), "b": str(other.folder),
+                          **scores.difference(one.right, other.right, drawn).to_json()})  # fmt: skip
+    return {"runs": rows, "pairs": pairs}
+
+
+def show(found: dict, split: str) -> None:
+    from rich import console, table
+
+    screen = console.Console()
+    first = found["runs"][0]
+    title = f"{split}, {first['clips']} clips, percent; 95 % intervals over {first['groups']} {first['over']}"
+    shown = table.Table(title=title, title_justify="left")
+    for head in ("model", "input", "top-1", "top-5", "mean per class", "worst signer"):
+        shown.add_column(head, justify="left" if head in ("model", "input") else "right")
+    for row in found["runs"]:
+        cells = [with_interval(row[name], row["intervals"][name]) for name in ("top1", "top5", "mean_per_class")]
+        worst = "-" if row["worst_signer"] is None else f"{100 * row['worst_signer']:.1f}"
+        shown.add_row(row["model"], row["stream"], *cells, worst)
+    screen.print(shown)
+    shown = table.Table(title="top-1, first minus second", title_justify="left")
+    for head in ("first", "second", "difference", "only first right", "only second right", "McNemar p"):
+        shown.add_column(head, justify="left" if head in ("first", "second") else "right")
+    for pair in found["pairs"]:
+        cells = with_interval(pair["value"], (pair["low"], pair["high"]), sign="+")
+        shown.add_row(pair["a"], pair["b"], cells, str(pair["only_a"]), str(pair["only_b"]), f"{pair['mcnemar']:.2g}")
+    screen.print(shown)
+
+
+def with_interval(value: float, interval, sign: str = "") -> str:
+    """`71.2 (64.0 to 77.9)`, percent."""
+    return f"{100 * value:{sign}.1f} ({100 * interval[0]:{sign}.1f} to {100 * interval[1]:{sign}.1f})"

@@ -1,0 +1,96 @@
+"""Networks over stored clips: archives in, probabilities or features out. evaluate.py's side of the recogniser."""
+
+from collections.abc import Iterator
+
+import command
+from command import Problem
+
+import joblib
+import keras
+import numpy as np
+
+import clip
+import dataset
+from datagenerator import store_of
+from predictions import BOTH, Predictions, fuse, softmax
+from recogniser import Recogniser, network_module
+
+
+def read_inputs(recogniser: Recogniser, data: dataset.Dataset, item: dataset.Clip):
+    """({stream: (views, T, crop, crop, C) float32}, None), or (None, why not)."""
+    inputs, spec = {}, recogniser.bundle.spec
+    try:
+        for stream in recogniser.bundle.streams:
+            path = item.archive(data.folder, store_of(spec.stored, stream.modality))
+            archive = clip.read_archive(path)
+            inputs[stream.name] = recogniser.input(stream, archive.images, archive.square)
+    except Problem as problem:
+        return None, str(problem)
+    return inputs, None
+
+
+def batches(
+    recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.Clip], batch: int, workers: int, what: str,
+    failed: list,
+) -> Iterator[tuple[list[dataset.Clip], dict[str, np.ndarray]]]:  # fmt: skip
+    """Clips with what each stream sees of them, {stream: (B * views, T, crop, crop, C)}; what cannot be read goes to
+    `failed` as (clip, why). `what` stands at the progress bar."""
+    loaded = joblib.Parallel(n_jobs=workers, prefer="threads", return_as="generator")(
+        joblib.delayed(read_inputs)(recogniser, data, item) for item in clips
+    )
+    waiting = []
+    with command.progress() as bar:
+        task = bar.add_task(what, total=len(clips))
+        for item, (inputs, reason) in zip(clips, loaded, strict=True):
+            if reason:
+                failed.append((item.clip, reason))
+            else:
+                waiting.append((item, inputs))
+            if waiting and (len(waiting) == batch or item is clips[-1]):
+                yield [one for one, _ in waiting], {
+                    name: np.concatenate([row[name] for _, row in waiting]) for name in waiting[0][1]
+                }
+                waiting = []
+            bar.advance(task)
+
+
+def predict(recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.Clip], batch: int, workers: int):
+    """Probabilities of stored clips, fused ones too: (Predictions, [(clip, why it was left out), ...])."""
+    logits, kept, failed = {stream.name: [] for stream in recogniser.bundle.streams}, [], []
+    for items, inputs in batches(recogniser, data, clips, batch, workers, "predict", failed):
+        kept += items
+        for stream in recogniser.bundle.streams:
+            logits[stream.name].append(recogniser.logits(stream, inputs[stream.name]))
+    if not kept:
+        raise Problem(f"no clip could be read; the first: {failed[0][1]}")
+    probabilities = {name: softmax(np.concatenate(rows)) for name, rows in logits.items()}
+    return with_both(Predictions(kept, recogniser.labels, probabilities), recogniser.calibration.weights), failed
+
+
+def with_both(predictions: Predictions, weights: dict[str, float]) -> Predictions:
+    """The same with the fused prediction, anew, beside the streams', where there are several."""
+    streams = {name: rows for name, rows in predictions.streams.items() if name != BOTH}
+    if len(streams) > 1:
+        streams[BOTH] = fuse(streams, weights)
+    return Predictions(predictions.clips, predictions.labels, streams)
+
+
+def features(recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.Clip], batch: int, workers: int):
+    """(clips that could be read, (N, D) float32): what the networks know of a clip before they name it, all streams.
+
+    The last feature maps averaged over places and views, each stream's scaled to length 1: the product of two rows is
+    the mean cosine times the number of streams.
+    """
+    trunks = {}
+    for stream in recogniser.bundle.streams:
+        model = recogniser.models[stream.name]
+        maps = model.get_layer(network_module(stream).FEATURES).output
+        trunks[stream.name] = keras.Model(model.input, keras.layers.GlobalAveragePooling3D(dtype="float32")(maps))
+    kept, rows, views = [], [], recogniser.bundle.spec.input.views
+    for items, inputs in batches(recogniser, data, clips, batch, workers, "features", []):
+        kept += items
+        found = [np.asarray(trunk.predict_on_batch(inputs[name])).reshape(len(items), views, -1).mean(axis=1)
+                 for name, trunk in trunks.items()]  # fmt: skip
+        rows.append(np.concatenate([one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12)
+                                    for one in found], axis=1))  # fmt: skip
+    return kept, np.concatenate(rows) if rows else np.empty((0, 0), np.float32)

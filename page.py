@@ -1,0 +1,110 @@
+"""The report page of a model: `model/<run>/report/index.html`, with its pictures beside it; opens without a network.
+
+Everything on it comes from metrics.json and bundle.json; page.html is its Jinja template.
+"""
+
+import json
+from pathlib import Path
+
+import command
+
+import jinja2
+import numpy as np
+
+import bundle as bundles
+import chart
+import history
+from predictions import BOTH, TITLES, Predictions
+
+WORDS = {"train": "training", "valid": "validation", "test": "test"}
+PAIRS = 15  # of confused signs listed
+WORST = 3  # signs named in the first paragraph
+
+
+def taken_for(counts: np.ndarray, index: int) -> tuple[int, int] | None:
+    """The class that a class's clips are most often mistaken for, and how often; None where none is mistaken."""
+    row = counts[index].copy()
+    row[index] = 0
+    return (int(row.argmax()), int(row.max())) if row.any() else None
+
+
+def sign_rows(found: dict, predictions: Predictions, stream: str) -> list[dict]:
+    """The class rows of metrics.json that have clips, worst first, with what they are taken for."""
+    counts, rows = predictions.confusion(stream), []
+    for index, row in enumerate(found["classes"]):
+        if row["clips"]:
+            other = taken_for(counts, index)
+            rows.append({**row, "taken_for": other and predictions.labels[other[0]], "taken_count": other and other[1]})
+    return sorted(rows, key=lambda row: (row["recall"], -row["clips"]))
+
+
+def readable(classes) -> dict[str, str]:
+    """{label: name}, with the label in front where two classes have one name."""
+    names = [row.name.replace("_", " ").strip() or row.label for row in classes]
+    return {row.label: name if names.count(name) == 1 else f"{row.label} {name}"
+            for row, name in zip(classes, names, strict=True)}  # fmt: skip
+
+
+def about(bundle: bundles.Bundle, data: str) -> list[tuple[str, str]]:
+    """What a reader needs to make it again."""
+    stored, seen, said = bundle.spec.stored, bundle.spec.input, bundle.about
+    flags = [f"--{name.replace('_', '-')} {value}" for name, value in said.get("flags", {}).items()
+             if value not in (None, False)]  # fmt: skip
+    return [
+        ("model", str(bundle.folder)),
+        ("data set", data),
+        ("stored", " and ".join([stored.frame_store] + ([stored.flow_store] if stored.flow else []))),
+        ("seen", f"{seen.frames} frames, {seen.crop} pixels, {seen.views} view(s), region {seen.region}, "
+                 f"scale {seen.scale}, still {seen.still}"),
+        ("networks", ", ".join(f"{stream.name}: {stream.network}" for stream in bundle.streams)),
+        ("training", " ".join(flags)),
+        ("commit", said.get("commit") or "unknown"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in said.get("versions", {}).items())),
+    ]  # fmt: skip
+
+
+def write(bundle: bundles.Bundle, data: str, split: str, metrics: dict, predictions: Predictions) -> Path:
+    """Draw the page's pictures and write it; returns its path.
+
+    Args:
+        metrics: all of metrics.json; predictions: of `split`, the fused ones included.
+    """
+    folder, here = bundle.folder / "report", metrics[split]
+    stream = BOTH if BOTH in here else next(iter(predictions.streams))
+    names, log = readable(bundle.classes), history.Log(bundle.folder / "log.csv")
+    streams = [one.name for one in bundle.streams if log.of(one.name)]
+    chart.confusion(predictions.confusion(stream), [names[label] for label in predictions.labels],
+                    f"{TITLES[stream]}, {here['clips']} {WORDS[split]} clips", folder / "confusion.png")  # fmt: skip
+    calibration = metrics.get("calibration")
+    chart.calibrated(here[stream]["calibration"], (calibration or {}).get("threshold"), folder / "calibration.png")
+    if streams:
+        chart.training(log, streams, folder / "training.png")
+    signs = sign_rows(here[stream], predictions, stream)
+    pairs = [{**pair.__dict__, "true": predictions.labels[pair.true], "taken": predictions.labels[pair.taken]}
+             for pair in predictions.confused(stream, PAIRS)]  # fmt: skip
+    best = {**here[stream], "right": sum(row["right"] for row in here[stream]["classes"])}
+    words = {
+        "run": bundle.folder.resolve().name, "data": data, "split": split, "words": WORDS, "titles": TITLES,
+        "metrics": metrics, "here": here, "stream": stream, "best": best, "names": names, "signs": signs,
+        "worst_signs": [row for row in signs if row["recall"] < 1][:WORST], "pairs": pairs,
+        "silent": [names[row["label"]] for row in here[stream]["classes"] if not row["clips"]],
+        "splits": [one for one in WORDS if one in metrics], "gallery": here.get("gallery", []),
+        "calibration": calibration, "curves": bool(streams), "about": about(bundle, data),
+        "fusion": ((calibration or {}).get("about") or {}).get("fusion"),
+    }  # fmt: skip
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
+        Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+    )
+    path = folder / "index.html"
+    with command.atomic(path) as temporary:
+        temporary.write_text(template.render(words), encoding="utf-8")
+    return path
+
+
+def read_metrics(folder: Path, model: dict[str, str]) -> dict:
+    """metrics.json of a model folder; empty where there is none, or it belongs to other weights."""
+    try:
+        found = json.loads((folder / "metrics.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if found.get("model") == model else {}
