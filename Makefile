@@ -27,12 +27,12 @@ INPUT := --frames 12 --short-side 54 --crop 48 --still subtract
 RECIPE := --weights none --batch 8 --dropout 0 --ema 0.98 --epochs 10 --seed $(SEED)
 
 demo: demo-model
-	$(RUN) evaluate.py --data $(DATA) --model $(MODEL) --split valid test --baselines
+	$(RUN) evaluate.py --data $(DATA) --model $(MODEL) --split valid test --baselines --robustness 24
 	$(RUN) report.py --data $(DATA) --model $(MODEL)
 	$(RUN) predict.py --model $(MODEL) $$(ls $(DATA)/video/test/*/*.avi | head -n 2)
 	$(RUN) livedemo.py --model $(MODEL) --no-window --video $$(ls $(DATA)/video/test/*/*.avi | tail -n 1)
 	@echo
-	@echo "look at $(MODEL)/report.png; then, with a camera or this clip as the camera:"
+	@echo "open $(MODEL)/report/index.html in a browser: who and what fails; then, with a camera or this clip as the camera:"
 	@echo "    $(RUN) livedemo.py --model $(MODEL)"
 	@echo "    $(RUN) livedemo.py --model $(MODEL) --video $$(ls $(DATA)/video/test/*/*.avi | tail -n 1)"
 
