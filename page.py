@@ -9,7 +9,6 @@ from pathlib import Path
 import command
 
 import jinja2
-import numpy as np
 
 import bundle as bundles
 import chart
@@ -17,25 +16,7 @@ import history
 from predictions import BOTH, TITLES, Predictions
 
 WORDS = {"train": "training", "valid": "validation", "test": "test"}
-PAIRS = 15  # of confused signs listed
 WORST = 3  # signs named in the first paragraph
-
-
-def taken_for(counts: np.ndarray, index: int) -> tuple[int, int] | None:
-    """The class that a class's clips are most often mistaken for, and how often; None where none is mistaken."""
-    row = counts[index].copy()
-    row[index] = 0
-    return (int(row.argmax()), int(row.max())) if row.any() else None
-
-
-def sign_rows(found: dict, predictions: Predictions, stream: str) -> list[dict]:
-    """The class rows of metrics.json that have clips, worst first, with what they are taken for."""
-    counts, rows = predictions.confusion(stream), []
-    for index, row in enumerate(found["classes"]):
-        if row["clips"]:
-            other = taken_for(counts, index)
-            rows.append({**row, "taken_for": other and predictions.labels[other[0]], "taken_count": other and other[1]})
-    return sorted(rows, key=lambda row: (row["recall"], -row["clips"]))
 
 
 def readable(classes) -> dict[str, str]:
@@ -79,14 +60,13 @@ def write(bundle: bundles.Bundle, data: str, split: str, metrics: dict, predicti
     chart.calibrated(here[stream]["calibration"], (calibration or {}).get("threshold"), folder / "calibration.png")
     if streams:
         chart.training(log, streams, folder / "training.png")
-    signs = sign_rows(here[stream], predictions, stream)
-    pairs = [{**pair.__dict__, "true": predictions.labels[pair.true], "taken": predictions.labels[pair.taken]}
-             for pair in predictions.confused(stream, PAIRS)]  # fmt: skip
+    signs = sorted((row for row in here[stream]["classes"] if row["clips"]),
+                   key=lambda row: (row["recall"], -row["clips"]))  # fmt: skip
     best = {**here[stream], "right": sum(row["right"] for row in here[stream]["classes"])}
     words = {
         "run": bundle.folder.resolve().name, "data": data, "split": split, "words": WORDS, "titles": TITLES,
         "metrics": metrics, "here": here, "stream": stream, "best": best, "names": names, "signs": signs,
-        "worst_signs": [row for row in signs if row["recall"] < 1][:WORST], "pairs": pairs,
+        "worst_signs": [row for row in signs if row["recall"] < 1][:WORST],
         "silent": [names[row["label"]] for row in here[stream]["classes"] if not row["clips"]],
         "splits": [one for one in WORDS if one in metrics], "gallery": here.get("gallery", []),
         "calibration": calibration, "curves": bool(streams), "about": about(bundle, data),

@@ -18,6 +18,7 @@ from predictions import Predictions
 DRAWS = 2000
 LEVEL = 0.95
 TOP = (1, 5, 10)
+PAIRS = 15  # of confused classes listed
 
 
 @dataclass(frozen=True)
@@ -101,14 +102,24 @@ def in_top(probabilities: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:
 
 
 def per_class(predictions: Predictions, stream: str) -> list[dict]:
-    """A row per class of the table: clips, recall with Wilson's interval, precision; None where there is no clip."""
-    counts, rows = predictions.confusion(stream), []
-    for index, label in enumerate(predictions.labels):
+    """A row per class of the table: clips, recall with Wilson's interval, precision, the class it is most often taken
+    for and how often; None where there is nothing to say."""
+    counts, rows, labels = predictions.confusion(stream), [], predictions.labels
+    for index, label in enumerate(labels):
         clips, taken, right = int(counts[index].sum()), int(counts[:, index].sum()), int(counts[index, index])
         low, high = wilson(right / clips, clips) if clips else (None, None)
+        others = np.where(np.arange(len(labels)) == index, 0, counts[index])
+        mistaken = int(others.max())
         rows.append({"label": label, "clips": clips, "right": right, "recall": right / clips if clips else None,
-                     "low": low, "high": high, "taken": taken, "precision": right / taken if taken else None})
+                     "low": low, "high": high, "taken": taken, "precision": right / taken if taken else None,
+                     "taken_for": labels[others.argmax()] if mistaken else None, "mistaken": mistaken})  # fmt: skip
     return rows
+
+
+def confused(predictions: Predictions, stream: str) -> list[dict]:
+    """The PAIRS pairs of classes mistaken for each other most often, by label."""
+    return [{**asdict(pair), "true": predictions.labels[pair.true], "taken": predictions.labels[pair.taken]}
+            for pair in predictions.confused(stream, PAIRS)]  # fmt: skip
 
 
 def per_signer(right: np.ndarray, signers: list[str]) -> list[dict]:
@@ -136,7 +147,8 @@ def score(predictions: Predictions, stream: str) -> dict:
     people = per_signer(first, signers)
     return {**found, "intervals": intervals, "over": drawn.over, "groups": drawn.groups,
             "worst_signer": people[0]["top1"] if people else None,
-            "signers": people, "classes": per_class(predictions, stream)}  # fmt: skip
+            "signers": people, "classes": per_class(predictions, stream),
+            "confused": confused(predictions, stream)}  # fmt: skip
 
 
 @dataclass(frozen=True)

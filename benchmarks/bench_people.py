@@ -33,15 +33,17 @@ STREAMS = tuple(TITLES)
 
 
 def make_fold(data: dataset.Dataset, folder: Path, test: str, valid: str) -> None:
-    """A data set of links to the archives of `data`, split by person."""
+    """A data set of links to the archives and videos of `data`, split by person."""
     splits, moved = {test: "test", valid: "valid"}, []
     for item in data.clips:
-        moved.append(replace(item, split=splits.get(item.signer, "train")))
-        for store in data.stores("frame") + data.stores("flow"):
-            archive = moved[-1].archive(folder, store)
-            archive.parent.mkdir(parents=True, exist_ok=True)
-            if not archive.is_symlink():
-                archive.symlink_to(item.archive(data.folder, store).resolve())
+        now = replace(item, split=splits.get(item.signer, "train"))
+        moved.append(now)
+        links = {now.archive(folder, store): item.archive(data.folder, store)
+                 for store in data.stores("frame") + data.stores("flow")}  # fmt: skip
+        for link, target in {**links, now.video(folder): item.video(data.folder)}.items():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if not link.is_symlink():
+                link.symlink_to(target.resolve())
     dataset.save(dataset.Dataset(folder, moved, data.classes))
 
 

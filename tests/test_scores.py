@@ -40,6 +40,15 @@ def test_scikit_learn_finds_the_same_numbers(absent):
         assert row["clips"] == n
         assert row["recall"] == (pytest.approx(r) if n else None)
         assert row["precision"] == (pytest.approx(p) if row["taken"] else None)
+    matrix = metrics.confusion_matrix(truth, answers, labels=range(12))
+    np.fill_diagonal(matrix, 0)
+    for row, counts in zip(found["classes"], matrix, strict=True):
+        assert row["mistaken"] == counts.max()
+        assert row["taken_for"] == (some.labels[counts.argmax()] if counts.any() else None)
+    worst = found["confused"][0]
+    one, other = some.labels.index(worst["true"]), some.labels.index(worst["taken"])
+    assert (worst["count"], worst["back"]) == (matrix[one, other], matrix[other, one])
+    assert worst["count"] + worst["back"] == (matrix + matrix.T).max()
     for row in found["signers"]:
         own = [index for index, item in enumerate(some.clips) if item.signer == row["signer"]]
         assert row["top1"] == pytest.approx(metrics.accuracy_score(truth[own], answers[own]))

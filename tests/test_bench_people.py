@@ -1,0 +1,71 @@
+"""bench_people.py: folds that share nobody, and the tables of what training and evaluation would leave."""
+
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+import tiny
+
+import checks
+import dataset
+import frame
+from predictions import Predictions
+
+sys.path.insert(0, str(tiny.REPOSITORY / "benchmarks"))
+
+import bench_people  # noqa: E402
+
+
+def test_a_fold_leaves_one_person_out_and_links_everything(demo, tmp_path):
+    data = dataset.load(demo)
+    people = sorted({item.signer for item in data.clips})
+    bench_people.make_fold(data, tmp_path, people[0], people[1])
+    fold = dataset.load(tmp_path)
+    assert {item.signer for item in fold.split("test")} == {people[0]}
+    assert {item.signer for item in fold.split("valid")} == {people[1]}
+    assert {item.signer for item in fold.split("train")} == set(people[2:]) and len(fold.clips) == len(data.clips)
+    assert checks.check(fold, ["valid", "test"], fold.stores("frame")[0]) == []
+    for item in fold.clips:
+        assert all(item.archive(tmp_path, store).is_file() for store in fold.stores("frame") + fold.stores("flow"))
+    assert len(frame.read_video(fold.clips[0].video(tmp_path))[0]) > 10
+
+
+def test_tables_and_json(demo, tmp_path, monkeypatch, capsys):
+    """Training and evaluation are played: the first person left out is recognised always, the others never."""
+    data, calls = dataset.load(demo), []
+    people = sorted({item.signer for item in data.clips})
+    labels = [row.label for row in data.classes]
+
+    def play(script, *arguments):
+        calls.append((script, *map(str, arguments)))
+        if script != "evaluate.py":
+            return
+        fold = dataset.load(arguments[1])
+        for split in ("valid", "test"):
+            clips = fold.split(split)
+            right = clips[0].signer == people[0]
+            answers = [(labels.index(item.label) + (not right)) % len(labels) for item in clips]
+            rows = np.eye(len(labels))[answers]
+            path = Predictions.path(arguments[3], split)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Predictions(clips, labels, {"rgb": rows}).write(path)
+
+    monkeypatch.setattr(bench_people, "call", play)
+    with open(tmp_path / "table.csv", "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["video", "distance"])
+        table.writerows([item.source, "near" if item.signer == people[0] else "far"] for item in data.clips)
+    argv = ["--data", demo, "--output", tmp_path / "out", "--table", tmp_path / "table.csv", "--streams", "rgb",
+            "--", "--epochs", "3", "--weights", "model/{test}"]  # fmt: skip
+    assert bench_people.main([str(value) for value in argv]) == 0
+    trained = [call for call in calls if call[0] == "train_i3d.py"]
+    assert len(trained) == len(people)
+    for call, person in zip(trained, people, strict=True):
+        assert call[-6:] == ("--epochs", "3", "--weights", f"model/{person}", "--stream", "rgb")
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    rgb = found["test"]["rgb"]
+    assert rgb["people"] == {person: float(person == people[0]) for person in people} and rgb["worst"] == 0
+    assert rgb["mean"] == pytest.approx(1 / len(people)) and rgb["groups"] == {"near": 1, "far": 0}
+    assert found["valid"]["rgb"]["people"] == rgb["people"]
