@@ -36,7 +36,8 @@ def make_fold(data: dataset.Dataset, folder: Path, test: str, valid: str) -> Non
     """A data set of links to the archives and videos of `data`, split by person."""
     splits, moved = {test: "test", valid: "valid"}, []
     for item in data.clips:
-        now = replace(item, split=splits.get(item.signer, "train"))
+        # People are kept whole here, so groups of clips need not be.
+        now = replace(item, split=splits.get(item.signer, "train"), group="")
         moved.append(now)
         links = {now.archive(folder, store): item.archive(data.folder, store)
                  for store in data.stores("frame") + data.stores("flow")}  # fmt: skip
