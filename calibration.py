@@ -18,7 +18,7 @@ import numpy as np
 from scipy import optimize
 
 import scores
-from predictions import Predictions, fuse
+from predictions import Predictions, fuse, in_top
 
 FILE = "calibration.json"
 BINS = 15  # of the reliability curve, as Guo et al. have it
@@ -81,9 +81,21 @@ def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
 
 
 def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature of the lowest log loss: (N, classes), (N,)."""
+    """The temperature of the lowest log loss: (N, classes), (N,).
+
+    As if one of N + 2 clips had another label than it has (Platt, 1999): or a model that happens to be right in all of
+    them would be taken for one that never fails.
+    """
+    doubt = 1 / (len(truth) + 2)
+
+    def loss(logarithm: float) -> float:
+        logs = np.log(np.maximum(tempered(probabilities, np.exp(logarithm)), 1e-30))
+        own = logs[np.arange(len(truth)), truth].mean()
+        others = (logs.sum(axis=1).mean() - own) / max(logs.shape[1] - 1, 1)
+        return -(1 - doubt) * own - doubt * others
+
     found = optimize.minimize_scalar(
-        lambda logarithm: log_loss(tempered(probabilities, np.exp(logarithm)), truth),
+        loss,
         bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")  # fmt: skip
     return float(np.exp(found.x))
 
@@ -150,22 +162,58 @@ def weigh(streams: dict[str, np.ndarray], truth: np.ndarray, signers: list[str])
 
     Learnt weights are tried on people (clips, where there is one person) that they were not learnt on.
     """
-    drawn = scores.draw(signers)
-    fold = drawn.owner if drawn.over == "signers" else np.arange(len(truth)) % FOLDS
     if len(streams) < 2 or len(truth) < 2:
         return {}, {}
+    drawn = scores.draw(signers)
+    fold = drawn.owner if drawn.over == "signers" else np.arange(len(truth)) % FOLDS
     weighted = fuse(streams)
     for number in np.unique(fold):
         out = fold == number
-        if out.all():
-            continue
         learnt = fit_weights({name: rows[~out] for name, rows in streams.items()}, truth[~out])
         weighted[out] = fuse({name: rows[out] for name, rows in streams.items()}, learnt)
-    plain = scores.in_top(fuse(streams), truth, 1)
-    gain = scores.difference(scores.in_top(weighted, truth, 1), plain, drawn)
+    gain = scores.difference(in_top(weighted, truth, 1), in_top(fuse(streams), truth, 1), drawn)
     weights = fit_weights(streams, truth)
-    kept = bool(gain.low > 0)
+    kept = bool(gain.low > 0 and gain.mcnemar < 0.05)
     return weights if kept else {}, {"weights": weights, "gain": gain.to_json(), "kept": kept, "over": drawn.over}
+
+
+def alarms(calibration: Calibration, predictions: Predictions, stream: str, none: set[str]) -> dict:
+    """What the rejection threshold does to the answers of a split.
+
+    Args:
+        none: labels of classes that are no gesture.
+    Returns:
+        of: "no gesture", the clips of those classes, or "all clips" where there are none; clips: how many; found,
+        interval: share of them that gets a gesture for an answer (a wrong one, of all clips); gestures_answered: share
+        of the clips with a gesture that get an answer, None without such; coverage, risk: share of all clips that get
+        one, and of these answers that is wrong.
+    """
+    scored, truth = predictions.streams[stream][predictions.scored], predictions.truth
+    confidence, answer = calibration.calibrated(scored).max(axis=1), scored.argmax(axis=1)
+    considered, false = _false(predictions, answer, none)
+    idle = _idle(predictions, none)
+    given = confidence >= (calibration.threshold or 0)
+    own = [signer for signer, one in zip(predictions.signers, considered, strict=True) if one]
+    found = scores.share((false & given)[considered], scores.draw(own))
+    gesture = ~idle[truth]
+    return {"of": "no gesture" if idle[truth].any() else "all clips", "clips": int(considered.sum()),
+            "found": found.value, "interval": [found.low, found.high],
+            "gestures_answered": float(np.mean((given & ~idle[answer])[gesture])) if gesture.any() else None,
+            "coverage": float(given.mean()),
+            "risk": float(np.mean((answer != truth)[given])) if given.any() else 0.0}  # fmt: skip
+
+
+def _idle(predictions: Predictions, none: set[str]) -> np.ndarray:
+    """(classes,) bool: those that are no gesture."""
+    return np.isin(np.array(predictions.labels), sorted(none))
+
+
+def _false(predictions: Predictions, answer: np.ndarray, none: set[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(scored,) bool each: the clips among which false alarms are counted, and the answers that are one."""
+    idle, truth = _idle(predictions, none), predictions.truth
+    if idle[truth].any():
+        return idle[truth], ~idle[answer]
+    return np.ones(len(truth), bool), ~idle[answer] & (answer != truth)
 
 
 def fit(predictions: Predictions, names: list[str], none: set[str], rate: float, model: dict[str, str]) -> Calibration:
@@ -176,30 +224,20 @@ def fit(predictions: Predictions, names: list[str], none: set[str], rate: float,
             the clips of those classes, or, where there are none, of all clips (then a wrong answer is a false alarm).
     """
     scored, truth = predictions.scored, predictions.truth
-    signers = [item.signer for item in predictions.clips if item.label]
     streams = {name: predictions.streams[name][scored] for name in names}
-    weights, fusion = weigh(streams, truth, signers)
+    weights, fusion = weigh(streams, truth, predictions.signers)
     fused = fuse(streams, weights)
     temperature = fit_temperature(fused, truth)
-    confidence, answer = tempered(fused, temperature).max(axis=1), fused.argmax(axis=1)
-    idle = np.isin(np.array(predictions.labels), sorted(none))
-    alarms = idle[truth] if idle[truth].any() else np.ones(len(truth), bool)
-    false = ~idle[answer] & (alarms if idle[truth].any() else answer != truth)
-    threshold = find_threshold(confidence, false, alarms, rate)
-    given = ~idle[answer] & (confidence >= (threshold or 0))
-    about = {"clips": len(truth), "fusion": fusion, "false_alarms": {
-        "of": "no gesture" if idle[truth].any() else "all clips",
-        "allowed": rate, "clips": int(alarms.sum()), "found": float(np.mean((false & given)[alarms])),
-        "interval": list(scores.wilson(float(np.mean((false & given)[alarms])), int(alarms.sum()))),
-        "gestures_answered": float(np.mean(given[~idle[truth]])) if (~idle[truth]).any() else None,
-    }}  # fmt: skip
+    considered, false = _false(predictions, fused.argmax(axis=1), none)
+    threshold = find_threshold(tempered(fused, temperature).max(axis=1), false, considered, rate)
+    about = {"clips": len(truth), "fusion": fusion, "allowed": rate}
     return Calibration(temperature, weights, threshold, about, model)
 
 
 def measure(calibration: Calibration, predictions: Predictions, stream: str) -> dict:
     """How well calibrated a stream's (or the fused) answers are on a split, as it stands in metrics.json."""
     probabilities, truth = predictions.streams[stream][predictions.scored], predictions.truth
-    right = scores.in_top(probabilities, truth, 1)
+    right = predictions.hits(stream)
     raw, after = probabilities.max(axis=1), calibration.calibrated(probabilities)
     curve, error = reliability(after.max(axis=1), right)
     raw_curve, raw_error = reliability(raw, right)

@@ -49,8 +49,8 @@ def confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> N
     save(figure, path)
 
 
-def calibrated(measured: dict, threshold: float | None, path: Path) -> None:
-    """Reliability and risk-coverage curves of the fused answers, `calibration.measure`'s numbers."""
+def calibrated(measured: dict, rejection: dict, path: Path) -> None:
+    """Reliability and risk-coverage curves of the answers: `calibration.measure`'s and `alarms`' numbers."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
     left.plot([0, 1], [0, 1], ":", color="grey")
     for name, colour, label in (("reliability_raw", "#b8bcc2", f"as the networks say, error {measured['ece_raw']:.3f}"),
@@ -64,11 +64,9 @@ def calibrated(measured: dict, threshold: float | None, path: Path) -> None:
              title="reliability; dots grow with their clips")  # fmt: skip
     left.legend(loc="upper left", fontsize=9, markerscale=0.6)
     rows = measured["risk_coverage"]
-    right.step([row["coverage"] for row in rows], [row["risk"] for row in rows], where="post", color=COLOURS[BOTH])
-    given = [row for row in rows if threshold is not None and row["threshold"] >= threshold]
-    if given:
-        right.plot(given[-1]["coverage"], given[-1]["risk"], "o", color=RIGHT, ms=9, label="rejection threshold")
-        right.legend(loc="upper left", fontsize=9)
+    right.plot([row["coverage"] for row in rows], [row["risk"] for row in rows], color=COLOURS[BOTH])
+    right.plot(rejection["coverage"], rejection["risk"], "o", color=RIGHT, ms=9, label="with the rejection threshold")
+    right.legend(loc="upper left", fontsize=9)
     right.set(xlabel="coverage: share of clips answered, surest first", ylabel="risk: share of answers that is wrong",
               xlim=(0, 1.02), ylim=(0, None), title="risk and coverage")  # fmt: skip
     for axes in (left, right):

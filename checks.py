@@ -4,6 +4,7 @@ Two clips are the same by what they show, not by name: the videos have the same 
 frames are the same pictures, as after a change of container. A copy that was compressed again is not found.
 """
 
+import itertools
 import zipfile
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -50,7 +51,7 @@ def same_clips(data: dataset.Dataset, store: str | None) -> list[str]:
         shown = pictures(item.archive(data.folder, store)) if store else None
         if shown:
             same[shown].add(position)
-    pairs = {(min(alike), other) for alike in same.values() for other in alike if other != min(alike)}
+    pairs = {pair for alike in same.values() for pair in itertools.combinations(sorted(alike), 2)}
     found = defaultdict(list)
     for pair in sorted(pairs):
         one, other = sorted((data.clips[position] for position in pair),

@@ -1,6 +1,7 @@
 """Several models on the same clips, side by side, from what evaluate.py left in their folders. No network is run."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from command import Problem
@@ -8,7 +9,7 @@ from command import Problem
 import numpy as np
 
 import scores
-from predictions import BOTH, Predictions
+from predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -16,22 +17,27 @@ class Run:
     """A model folder and its predictions of one split."""
 
     folder: Path
+    split: str
     predictions: Predictions
-
-    @property
-    def stream(self) -> str:
-        """The fused prediction, or the only stream."""
-        return BOTH if BOTH in self.predictions.streams else next(iter(self.predictions.streams))
 
     @property
     def right(self) -> np.ndarray:
         """(scored,) bool."""
-        return scores.in_top(self.predictions.streams[self.stream][self.predictions.scored], self.predictions.truth, 1)
+        return self.predictions.hits(self.predictions.fused)
+
+    @property
+    def checks(self) -> list[str]:
+        """What was wrong with the splits when it was evaluated, and overridden."""
+        try:
+            metrics = json.loads((self.folder / "metrics.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return []
+        return metrics.get(self.split, {}).get("checks", [])
 
 
 def load(folders: list[Path], split: str) -> list[Run]:
     """Raises Problem where predictions are missing or two runs have not the same labelled clips."""
-    runs = [Run(folder, Predictions.read(Predictions.path(folder, split), split)) for folder in folders]
+    runs = [Run(folder, split, Predictions.read(Predictions.path(folder, split), split)) for folder in folders]
     for run in runs:
         if not run.predictions.scored.any():
             raise Problem(f"{Predictions.path(run.folder, split)}: no clip in it has a label; nothing to compare")
@@ -41,7 +47,7 @@ def load(folders: list[Path], split: str) -> list[Run]:
         if own != first:
             raise Problem(f"{run.folder}: {len(own - first)} labelled clips of {split} that {runs[0].folder} has "
                           f"not, and {len(first - own)} the other way round; evaluate all on one data set")  # fmt: skip
-        runs[position] = Run(run.folder, _sorted(run.predictions))
+        runs[position] = replace(run, predictions=_sorted(run.predictions))
     return runs
 
 
@@ -55,10 +61,11 @@ def _sorted(predictions: Predictions) -> Predictions:
 def compare(runs: list[Run]) -> dict:
     """{"runs": [{model, stream, clips, top1, ...}], "pairs": [{a, b, value, low, high, only_a, only_b, mcnemar}]}."""
     rows, pairs = [], []
-    drawn = scores.draw([item.signer for item in runs[0].predictions.clips if item.label])
+    drawn = scores.draw(runs[0].predictions.signers)
     for run in runs:
-        found = scores.score(run.predictions, run.stream)
-        rows.append({"model": str(run.folder), "stream": run.stream, "clips": len(run.right),
+        stream = run.predictions.fused
+        found = scores.score(run.predictions, stream)
+        rows.append({"model": str(run.folder), "stream": stream, "clips": len(run.right), "checks": run.checks,
                      **{name: found[name] for name in ("top1", "top5", "mean_per_class", "worst_signer", "intervals",
                                                        "over", "groups")}})  # fmt: skip
     for position, one in enumerate(runs):
@@ -78,7 +85,7 @@ def show(found: dict, split: str) -> None:
     for head in ("model", "input", "top-1", "top-5", "mean per class", "worst signer"):
         shown.add_column(head, justify="left" if head in ("model", "input") else "right")
     for row in found["runs"]:
-        cells = [with_interval(row[name], row["intervals"][name]) for name in ("top1", "top5", "mean_per_class")]
+        cells = [scores.with_interval(row[name], row["intervals"][name]) for name in ("top1", "top5", "mean_per_class")]
         worst = "-" if row["worst_signer"] is None else f"{100 * row['worst_signer']:.1f}"
         shown.add_row(row["model"], row["stream"], *cells, worst)
     screen.print(shown)
@@ -86,11 +93,10 @@ def show(found: dict, split: str) -> None:
     for head in ("first", "second", "difference", "only first right", "only second right", "McNemar p"):
         shown.add_column(head, justify="left" if head in ("first", "second") else "right")
     for pair in found["pairs"]:
-        cells = with_interval(pair["value"], (pair["low"], pair["high"]), sign="+")
+        cells = scores.with_interval(pair["value"], (pair["low"], pair["high"]), sign="+")
         shown.add_row(pair["a"], pair["b"], cells, str(pair["only_a"]), str(pair["only_b"]), f"{pair['mcnemar']:.2g}")
     screen.print(shown)
-
-
-def with_interval(value: float, interval, sign: str = "") -> str:
-    """`71.2 (64.0 to 77.9)`, percent."""
-    return f"{100 * value:{sign}.1f} ({100 * interval[0]:{sign}.1f} to {100 * interval[1]:{sign}.1f})"
+    print("McNemar's test takes clips for independent; where people made several, go by the interval.")
+    for row in found["runs"]:
+        for line in row["checks"]:
+            print(f"CHECK OVERRIDDEN for {row['model']}: {line}")

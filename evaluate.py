@@ -31,11 +31,19 @@ from predictions import BOTH, TITLES, Predictions
 TOP = (1, 5)  # of the printed table
 
 
-def check_splits(data: dataset.Dataset, splits: list[str], ignored: bool) -> list[str]:
-    """What is wrong with the splits; raises Problem with it unless it is to be ignored."""
+def check_model(folder: Path, data: dataset.Dataset, splits: list[str], ignored: bool) -> list[str]:
+    """What is wrong with the splits; raises Problem with it unless it is to be ignored, and where clips have a label
+    that the model does not know."""
+    import bundle
     import checks
 
-    found = checks.check(data, splits, next(iter(data.stores("frame")), None))
+    model = bundle.load(folder)
+    unknown = {item.label for item in data.split(*splits) if item.label} - {row.label for row in model.classes}
+    if unknown:
+        raise Problem(f"{data.folder}: label {min(unknown)} is not among the classes of {folder}; "
+                      "evaluate on data with the model's own class table")
+    store = model.spec.stored.frame_store
+    found = checks.check(data, splits, store if store in data.stores("frame") else None)
     if found and not ignored:
         raise Problem(f"{data.folder}: the splits give numbers that mean nothing: {'; '.join(found)}. Split the data "
                       "again, or say --ignore-checks, which the report will show")  # fmt: skip
@@ -44,13 +52,17 @@ def check_splits(data: dataset.Dataset, splits: list[str], ignored: bool) -> lis
     return found
 
 
+def no_gesture(recogniser) -> set[str]:
+    """Labels of the classes that are none."""
+    return {row.label for row in recogniser.classes if row.kind == "none"}
+
+
 def calibrate(recogniser, predictions: Predictions, rate: float):
     """Learn calibration.json from the validation clips; returns the recogniser that uses it."""
     import calibration
 
-    none = {row.label for row in recogniser.classes if row.kind == "none"}
     names = [stream.name for stream in recogniser.bundle.streams]
-    found = calibration.fit(predictions, names, none, rate, recogniser.bundle.hashes)
+    found = calibration.fit(predictions, names, no_gesture(recogniser), rate, recogniser.bundle.hashes)
     found.write(recogniser.bundle.folder)
     limit = "none" if found.threshold is None else f"{found.threshold:.1%}"
     used = "as learnt" if found.weights else "alike"
@@ -58,22 +70,51 @@ def calibrate(recogniser, predictions: Predictions, rate: float):
     return type(recogniser)(recogniser.bundle, recogniser.models)
 
 
-def numbers(recogniser, predictions: Predictions, checked: list[str]) -> dict:
-    """What metrics.json holds of one split, but for what only pictures and videos tell."""
+def numbers(recogniser, predictions: Predictions) -> dict:
+    """What metrics.json holds of one split's probabilities."""
     import calibration
     import scores
 
-    found = {"clips": int(predictions.scored.sum()), "classes": len(predictions.labels), "checks": checked}
+    fused, learnt = predictions.fused, recogniser.calibration
+    found = {"clips": int(predictions.scored.sum()), "classes": len(predictions.labels),
+             "unlabelled": int((~predictions.scored).sum()),
+             "rejection": calibration.alarms(learnt, predictions, fused, no_gesture(recogniser))}  # fmt: skip
     for stream in predictions.streams:
-        measured = calibration.measure(recogniser.calibration, predictions, stream)
-        found[stream] = {**scores.score(predictions, stream), "calibration": measured}
-    if BOTH in predictions.streams:
-        drawn = scores.draw([item.signer for item in predictions.clips if item.label])
-        right = {stream: scores.in_top(rows[predictions.scored], predictions.truth, 1)
-                 for stream, rows in predictions.streams.items()}  # fmt: skip
-        found["gains"] = {stream: scores.difference(right[BOTH], right[stream], drawn).to_json()
-                          for stream in right if stream != BOTH}  # fmt: skip
+        # The temperature is that of the fused answers.
+        own = learnt if stream == fused else calibration.Calibration()
+        found[stream] = {**scores.score(predictions, stream),
+                         "calibration": calibration.measure(own, predictions, stream)}  # fmt: skip
+    if fused == BOTH:
+        drawn = scores.draw(predictions.signers)
+        found["gains"] = {
+            stream: scores.difference(predictions.hits(BOTH), predictions.hits(stream), drawn).to_json()
+            for stream in predictions.streams if stream != BOTH
+        }  # fmt: skip
     return found
+
+
+def earlier(recogniser, data: dataset.Dataset, splits: list[str]) -> dict:
+    """metrics.json of earlier evaluations, for the splits that are not evaluated now: their probabilities stay, what is
+    made of them with the calibration is made anew. What belongs to other weights or other data is left out."""
+    import inference
+    import page
+
+    folder, kept = recogniser.bundle.folder, {}
+    found = page.read_metrics(folder, recogniser.bundle.hashes)
+    for split in set(dataset.SPLITS) & found.keys() - set(splits):
+        if found[split]["data"] != identity(data):
+            print(f"{split}: of other data ({found[split]['data']['name']}); its numbers are left out of the report")
+            continue
+        table = inference.with_both(Predictions.read(Predictions.path(folder, split), split),
+                                    recogniser.calibration.weights)  # fmt: skip
+        table.write(Predictions.path(folder, split))
+        kept[split] = {**found[split], **numbers(recogniser, table)}
+    return kept
+
+
+def identity(data: dataset.Dataset) -> dict:
+    """What tells a data set, and its splits, from others."""
+    return {"name": data.folder.resolve().name, "clips": command.sha256(data.folder / "clips.csv")}
 
 
 def write_confusion(folder: Path, split: str, predictions: Predictions, names: list[str]) -> None:
@@ -111,13 +152,14 @@ def print_table(metrics: dict, folder: Path) -> None:
     console.Console().print(shown)
 
 
-def print_failures(found: dict, names: dict[str, str]) -> None:
+def print_failures(found: dict, stream: str, names: dict[str, str]) -> None:
     """Who and what is recognised worst, one line each."""
-    stream = BOTH if BOTH in found else next(stream for stream in TITLES if stream in found)
-    signs = sorted((row for row in found[stream]["classes"] if row["clips"]), key=lambda row: row["recall"])[:5]
-    print("worst signs: " + ", ".join(f"{names[row['label']]} {row['right']}/{row['clips']}" for row in signs))
-    if len(found[stream]["signers"]) > 1:
-        people = found[stream]["signers"][:5]
+    rows = [row for row in found[stream]["classes"] if row["right"] < row["clips"]]
+    signs = sorted(rows, key=lambda row: row["recall"])[:5]
+    if signs:
+        print("worst signs: " + ", ".join(f"{names[row['label']]} {row['right']}/{row['clips']}" for row in signs))
+    people = [row for row in found[stream]["signers"] if row["right"] < row["clips"]][:5]
+    if people:
         print("worst people: " + ", ".join(f"{row['signer']} {row['right']}/{row['clips']}" for row in people))
 
 
@@ -133,17 +175,6 @@ def print_baselines(data: dataset.Dataset, store: str, split: str, workers: int)
     chance = 1 / len({item.label for item in clips})
     print(f"nearest class mean on {split}: average frame {found['frame']:.1%}, "
           f"average absolute frame difference {found['difference']:.1%} (chance {chance:.1%})")
-
-
-def check_labels(folder: Path, data: dataset.Dataset, splits: list[str]) -> None:
-    """Raise Problem where clips have a label that the model does not know."""
-    import bundle
-
-    known = {row.label for row in bundle.load(folder).classes}
-    unknown = {item.label for item in data.split(*splits) if item.label} - known
-    if unknown:
-        raise Problem(f"{data.folder}: label {min(unknown)} is not among the classes of {folder}; "
-                      "evaluate on data with the model's own class table")
 
 
 def load(folder: Path, data: dataset.Dataset):
@@ -165,33 +196,33 @@ def evaluate(args) -> int:
     empty = [split for split in splits if not data.split(split)]
     if empty:
         raise Problem(f"{data.folder}/clips.csv: no clip in the split {empty[0]}")
-    check_labels(args.model, data, splits)
-    checked = check_splits(data, splits, args.ignore_checks)
+    checked = check_model(args.model, data, splits, args.ignore_checks)
     recogniser = load(args.model, data)
     import inference
-    import page
 
-    outcome, tables = command.Outcome(), {}
-    metrics = page.read_metrics(args.model, recogniser.bundle.hashes)
+    outcome, tables, failed = command.Outcome(), {}, {}
     for split in splits:
-        tables[split], failed = inference.predict(recogniser, data, data.split(split), args.batch, args.workers)
+        tables[split], failed[split] = inference.predict(recogniser, data, data.split(split), args.batch, args.workers)
         outcome.done += tables[split].clips
-        outcome.failed += failed
+        outcome.failed += failed[split]
     if "valid" in tables and tables["valid"].scored.any():
         recogniser = calibrate(recogniser, tables["valid"], args.false_alarms)
     learnt = recogniser.calibration
-    metrics |= {"model": recogniser.bundle.hashes, "calibration": asdict(learnt) if learnt.about else None}
+    metrics = {"model": recogniser.bundle.hashes, "calibration": asdict(learnt) if learnt.about else None,
+               **earlier(recogniser, data, splits)}  # fmt: skip
     for split in splits:
-        tables[split] = inference.with_both(tables[split], recogniser.calibration.weights)
+        tables[split] = inference.with_both(tables[split], learnt.weights)
         tables[split].write(Predictions.path(args.model, split))
         if tables[split].scored.any():
-            metrics[split] = numbers(recogniser, tables[split], checked)
+            missing = [list(pair) for pair in failed[split]]
+            metrics[split] = {"data": identity(data), "checks": checked, "failed": missing,
+                              **numbers(recogniser, tables[split])}  # fmt: skip
             write_confusion(args.model, split, tables[split], [row.name for row in recogniser.classes])
         else:
             print(f"{len(tables[split].clips)} clips predicted, none scored: {split} has no labels")
     scored = [split for split in splits if split in metrics]
     if scored:
-        report(args, recogniser, data, scored[-1], tables[scored[-1]], metrics)
+        report(args, recogniser, data, scored[-1], tables[scored[-1]], metrics, outcome)
     if args.baselines:
         for split in scored:
             print_baselines(data, recogniser.bundle.spec.stored.frame_store, split, args.workers)
@@ -199,28 +230,34 @@ def evaluate(args) -> int:
     return outcome.summary()
 
 
-def report(args, recogniser, data: dataset.Dataset, split: str, predictions: Predictions, metrics: dict) -> None:
-    """The gallery, the robustness table, metrics.json and the page of one split; prints the tables."""
+def report(args, recogniser, data, split: str, predictions: Predictions, metrics: dict, outcome) -> None:
+    """metrics.json, then the gallery and the robustness table, and the page of one split; prints the tables."""
     import gallery
     import page
     import plot
+    import robustness
 
     print_table(metrics, args.model)
-    print_failures(metrics[split], page.readable(recogniser.classes))
-    folder = args.model / "report"
-    if args.robustness:
-        import robustness
+    print_failures(metrics[split], predictions.fused, page.readable(recogniser.classes))
+    write_metrics(args.model, metrics)
+    try:
+        if args.robustness:
+            clips = gallery.sample(data.split(split, labelled=True), args.robustness)
+            metrics[split]["robustness"] = robustness.measure(recogniser, data, clips)
+            robustness.show(metrics[split]["robustness"], split)
+        if args.gallery:
+            metrics[split]["gallery"] = gallery.make(recogniser, data, predictions, args.model / "report", args.gallery,
+                                                     args.neighbours, args.batch, args.workers)  # fmt: skip
+        plot.report(args.model / "report.png", recogniser, data, predictions, split)
+    except Problem as problem:
+        outcome.failed.append((f"{split}: part of the report", str(problem)))
+    write_metrics(args.model, metrics)
+    page.write(recogniser.bundle, data.folder.resolve().name, split, metrics, predictions)
 
-        clips = gallery.sample(data.split(split, labelled=True), args.robustness)
-        metrics[split]["robustness"] = robustness.measure(recogniser, data, clips)
-        robustness.show(metrics[split]["robustness"], split)
-    if args.gallery:
-        metrics[split]["gallery"] = gallery.make(recogniser, data, predictions, folder, args.gallery, args.neighbours,
-                                                 args.batch, args.workers)  # fmt: skip
-    plot.report(args.model / "report.png", recogniser, data, predictions, split)
-    with command.atomic(args.model / "metrics.json") as temporary:
-        temporary.write_text(json.dumps(metrics, indent=1) + "\n")
-    page.write(recogniser.bundle, data.folder.name, split, metrics, predictions)
+
+def write_metrics(folder: Path, metrics: dict) -> None:
+    with command.atomic(folder / "metrics.json") as temporary:
+        temporary.write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n")
 
 
 def parse(argv=None) -> argparse.Namespace:
@@ -232,7 +269,8 @@ def parse(argv=None) -> argparse.Namespace:
                        help="print several evaluated models side by side, and what their differences are worth")
     flags.add_argument("--ignore-checks", action="store_true", help="go on though the splits share people or clips")
     flags.add_argument("--false-alarms", type=float, default=0.1, metavar="SHARE",
-                       help="of clips without a gesture that may get an answer; of wrong answers, where there are none")
+                       help="of the clips without a gesture, that may get an answer; where there are none: of all, "
+                            "that may get a wrong one")
     flags.add_argument("--gallery", type=int, default=12, metavar="N", help="wrong clips shown in the report")
     flags.add_argument("--neighbours", type=int, default=500, metavar="N",
                        help="training clips among which the nearest of each shown clip is looked for")
@@ -244,8 +282,8 @@ def parse(argv=None) -> argparse.Namespace:
     args = flags.parse_args(argv)
     if args.compare is None and not (args.data and args.model):
         flags.error("needs --data and --model, or --compare")
-    if args.compare is not None and (args.model or len(args.compare) < 2):
-        flags.error("--compare needs two models or more, and no --model")
+    if args.compare is not None and (args.model or args.data or len(args.compare) < 2):
+        flags.error("--compare needs two models or more, and neither --model nor --data")
     if not 0 <= args.false_alarms < 1:
         raise Problem(f"--false-alarms {args.false_alarms:g}: a share, at least 0 and below 1")
     for name in ("gallery", "neighbours", "robustness"):

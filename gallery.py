@@ -1,6 +1,7 @@
 """Clips to look at, most of them wrong: loops of RGB and flow, where each network looked, the nearest training clip.
 
-    gallery/<clip>-rgb.webp, -flow.webp    stored pictures, and beside them what the network saw, warm where it looked
+    gallery/<clip>-rgb.webp, -flow.webp    stored pictures; beside them what the network saw, warm where it speaks
+                                           for the model's answer
     gallery/<clip>-nearest.webp            the training clip that the networks find most alike
 """
 
@@ -17,7 +18,7 @@ import gradcam
 import inference
 import opticalflow
 from datagenerator import store_of
-from predictions import BOTH, Predictions
+from predictions import Predictions
 from recogniser import Recogniser, network_module
 
 SIDE = 192  # pixels, height of a loop
@@ -89,21 +90,24 @@ class Gallery:
         return name
 
     def clip_loop(self, item: dataset.Clip, name: str) -> str:
-        store = self.recogniser.bundle.spec.stored.frame_store
-        images = clip.read_archive(item.archive(self.data.folder, store)).images
+        """A training clip as the first stream has it."""
+        stored, modality = self.recogniser.bundle.spec.stored, self.recogniser.bundle.streams[0].modality
+        images = clip.read_archive(item.archive(self.data.folder, store_of(stored, modality))).images
+        images = np.stack(colours(images, modality, stored.flow.bound if stored.flow else 0.0))
         shown = images[np.linspace(0, len(images) - 1, min(len(images), 16)).round().astype(int)]
         write_loop(self.folder / name, [high(picture) for picture in shown])
         return name
 
-    def row(self, predictions: Predictions, fused: str, index: int, near: dict[str, tuple]) -> dict:
+    def row(self, predictions: Predictions, index: int, near: dict[str, tuple]) -> dict:
         """Everything that the page says of one clip, its loops written."""
         item, labels = predictions.clips[index], predictions.labels
         answers = {name: rows[index] for name, rows in predictions.streams.items()}
-        taken = int(answers[fused].argmax())
+        fused = answers[predictions.fused]
+        taken = int(fused.argmax())
         row = {
             "clip": item.clip, "signer": item.signer, "label": item.label, "answer": labels[taken],
             "right": item.label == labels[taken],
-            "confidence": float(self.recogniser.calibration.calibrated(answers[fused]).max()),
+            "confidence": float(self.recogniser.calibration.calibrated(fused).max()),
             "top": {name: [(labels[i], float(values[i])) for i in np.argsort(-values, kind="stable")[:BEST]]
                     for name, values in answers.items()},
             "loops": {stream.name: f"{self.folder.name}/{self.stream_loop(stream, item, taken)}"
@@ -145,7 +149,8 @@ def sample(clips: list[dataset.Clip], most: int, seed: int = 0) -> list[dataset.
 
 def nearest(recogniser, data, items: list[dataset.Clip], most: int, batch: int, workers: int) -> dict[str, tuple]:
     """{clip: (the training clip most alike, mean cosine of the streams' features)}; out of at most `most`."""
-    known = sample(data.split("train", labelled=True), most)
+    named = [item for item in data.split("train", labelled=True) if item.label in recogniser.labels]
+    known = sample(named, most)
     if not known or not items:
         return {}
     kept, rows = inference.features(recogniser, data, [*items, *known], batch, workers)
@@ -164,13 +169,12 @@ def make(
 ) -> list[dict]:  # fmt: skip
     """Write the loops of the surest wrong answers, and of a few right ones, below `output`; returns a row for each of
     what the page says of it."""
-    fused = BOTH if BOTH in predictions.streams else next(iter(predictions.streams))
-    chosen = choose(predictions, fused, most, RIGHT)
+    chosen = choose(predictions, predictions.fused, most, RIGHT)
     maker, items = Gallery(recogniser, data, output / "gallery"), [predictions.clips[index] for index in chosen]
     clear(maker.folder)
     near = nearest(recogniser, data, items, neighbours, batch, workers)
     with command.progress() as bar:
-        return [maker.row(predictions, fused, index, near) for index in bar.track(chosen, description="gallery")]
+        return [maker.row(predictions, index, near) for index in bar.track(chosen, description="gallery")]
 
 
 def clear(folder: Path) -> None:

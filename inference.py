@@ -15,6 +15,8 @@ from datagenerator import store_of
 from predictions import BOTH, Predictions, fuse, softmax
 from recogniser import Recogniser, network_module
 
+WINDOW = 32  # clips whose input is held at once: a gigabyte or two at full size
+
 
 def read_inputs(recogniser: Recogniser, data: dataset.Dataset, item: dataset.Clip):
     """({stream: (views, T, crop, crop, C) float32}, None), or (None, why not)."""
@@ -35,23 +37,23 @@ def batches(
 ) -> Iterator[tuple[list[dataset.Clip], dict[str, np.ndarray]]]:  # fmt: skip
     """Clips with what each stream sees of them, {stream: (B * views, T, crop, crop, C)}; what cannot be read goes to
     `failed` as (clip, why). `what` stands at the progress bar."""
-    loaded = joblib.Parallel(n_jobs=workers, prefer="threads", return_as="generator")(
-        joblib.delayed(read_inputs)(recogniser, data, item) for item in clips
-    )
     waiting = []
-    with command.progress() as bar:
+    with command.progress() as bar, joblib.Parallel(n_jobs=workers, prefer="threads") as pool:
         task = bar.add_task(what, total=len(clips))
-        for item, (inputs, reason) in zip(clips, loaded, strict=True):
-            if reason:
-                failed.append((item.clip, reason))
-            else:
-                waiting.append((item, inputs))
-            if waiting and (len(waiting) == batch or item is clips[-1]):
-                yield [one for one, _ in waiting], {
-                    name: np.concatenate([row[name] for _, row in waiting]) for name in waiting[0][1]
-                }
-                waiting = []
-            bar.advance(task)
+        for start in range(0, len(clips), WINDOW):
+            window = clips[start : start + WINDOW]
+            loaded = pool(joblib.delayed(read_inputs)(recogniser, data, item) for item in window)
+            for item, (inputs, reason) in zip(window, loaded, strict=True):
+                if reason:
+                    failed.append((item.clip, reason))
+                else:
+                    waiting.append((item, inputs))
+                if waiting and (len(waiting) == batch or item is clips[-1]):
+                    yield [one for one, _ in waiting], {
+                        name: np.concatenate([row[name] for _, row in waiting]) for name in waiting[0][1]
+                    }
+                    waiting = []
+                bar.advance(task)
 
 
 def predict(recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.Clip], batch: int, workers: int):

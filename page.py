@@ -13,7 +13,8 @@ import jinja2
 import bundle as bundles
 import chart
 import history
-from predictions import BOTH, TITLES, Predictions
+import scores
+from predictions import TITLES, Predictions
 
 WORDS = {"train": "training", "valid": "validation", "test": "test"}
 WORST = 3  # signs named in the first paragraph
@@ -26,11 +27,17 @@ def readable(classes) -> dict[str, str]:
             for row, name in zip(classes, names, strict=True)}  # fmt: skip
 
 
+def flag(name: str, value) -> str:
+    name = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name} {value}"
+
+
 def about(bundle: bundles.Bundle, data: str) -> list[tuple[str, str]]:
     """What a reader needs to make it again."""
     stored, seen, said = bundle.spec.stored, bundle.spec.input, bundle.about
-    flags = [f"--{name.replace('_', '-')} {value}" for name, value in said.get("flags", {}).items()
-             if value not in (None, False)]  # fmt: skip
+    flags = [flag(name, value) for name, value in said.get("flags", {}).items() if value is not None]
     return [
         ("model", str(bundle.folder)),
         ("data set", data),
@@ -51,13 +58,13 @@ def write(bundle: bundles.Bundle, data: str, split: str, metrics: dict, predicti
         metrics: all of metrics.json; predictions: of `split`, the fused ones included.
     """
     folder, here = bundle.folder / "report", metrics[split]
-    stream = BOTH if BOTH in here else next(iter(predictions.streams))
+    stream = predictions.fused
     names, log = readable(bundle.classes), history.Log(bundle.folder / "log.csv")
     streams = [one.name for one in bundle.streams if log.of(one.name)]
     chart.confusion(predictions.confusion(stream), [names[label] for label in predictions.labels],
                     f"{TITLES[stream]}, {here['clips']} {WORDS[split]} clips", folder / "confusion.png")  # fmt: skip
     calibration = metrics.get("calibration")
-    chart.calibrated(here[stream]["calibration"], (calibration or {}).get("threshold"), folder / "calibration.png")
+    chart.calibrated(here[stream]["calibration"], here["rejection"], folder / "calibration.png")
     if streams:
         chart.training(log, streams, folder / "training.png")
     signs = sorted((row for row in here[stream]["classes"] if row["clips"]),
@@ -68,7 +75,10 @@ def write(bundle: bundles.Bundle, data: str, split: str, metrics: dict, predicti
         "metrics": metrics, "here": here, "stream": stream, "best": best, "names": names, "signs": signs,
         "worst_signs": [row for row in signs if row["recall"] < 1][:WORST],
         "silent": [names[row["label"]] for row in here[stream]["classes"] if not row["clips"]],
-        "splits": [one for one in WORDS if one in metrics], "gallery": here.get("gallery", []),
+        "splits": [one for one in WORDS if one in metrics],
+        "checks": list(dict.fromkeys(line for one in WORDS if one in metrics for line in metrics[one]["checks"])),
+        "columns": [f"top{k}" for k in scores.TOP if k < max(here["classes"], 2)] + ["mean_per_class"],
+        "gallery": here.get("gallery", []),
         "calibration": calibration, "curves": bool(streams), "about": about(bundle, data),
         "fusion": ((calibration or {}).get("about") or {}).get("fusion"),
     }  # fmt: skip

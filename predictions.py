@@ -31,6 +31,12 @@ def fuse(streams: dict[str, np.ndarray], weights: dict[str, float] | None = None
     return np.average(list(streams.values()), axis=0, weights=[weights[name] for name in streams] if weights else None)
 
 
+def in_top(probabilities: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:
+    """(N, classes), (N,) -> (N,) bool: the true class is among the k most probable; of equal ones the first count."""
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return np.any(best == truth[:, None], axis=1)
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two classes, by index, that are mistaken for each other; `true` is taken for `taken` more often than the reverse.
@@ -65,11 +71,23 @@ class Predictions:
         index = {label: position for position, label in enumerate(self.labels)}
         return np.array([index[item.label] for item in self.clips if item.label], int)
 
+    @property
+    def signers(self) -> list[str]:
+        """Of the scored clips, in their order; empty where nobody knows."""
+        return [item.signer for item in self.clips if item.label]
+
+    @property
+    def fused(self) -> str:
+        """The stream that answers: both together, or the only one."""
+        return BOTH if BOTH in self.streams else next(iter(self.streams))
+
+    def hits(self, stream: str, k: int = 1) -> np.ndarray:
+        """(scored,) bool: the true class is among the k most probable; of equal ones the first count."""
+        return in_top(self.streams[stream][self.scored], self.truth, k)
+
     def top(self, stream: str, k: int) -> float:
         """Share of the scored clips whose true class is among the k most probable."""
-        probabilities = self.streams[stream][self.scored]
-        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-        return float(np.mean(np.any(best == self.truth[:, None], axis=1)))
+        return float(np.mean(self.hits(stream, k)))
 
     def confusion(self, stream: str) -> np.ndarray:
         """(classes, classes) counts, true class by row."""

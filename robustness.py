@@ -1,6 +1,7 @@
 """The same clips, worse: what a model loses when the picture is dark, blurred, moved, slow, crushed or mirrored.
 
-Every change is made to the video's frames; everything after that, flow too, goes through the recogniser's one path.
+Every change is made to the video's frames, at the size that is stored; everything after that, flow too, goes
+through the recogniser's one path.
 """
 
 from collections.abc import Callable
@@ -96,12 +97,13 @@ def measure(recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.C
 def show(found: dict, split: str) -> None:
     from rich import console, table
 
-    title = f"{found['clips']} {split} clips, top-1 in percent; as they are {100 * found['top1']:.1f}"
+    title = (f"{found['clips']} {split} clips, top-1 in percent, intervals over {found['over']}; as they are "
+             f"{100 * found['top1']:.1f}")  # fmt: skip
     shown = table.Table(title=title, title_justify="left")
     for head in ("change", "top-1", "points (95 %)"):
         shown.add_column(head, justify="left" if head == "change" else "right")
     for name, row in found["changes"].items():
-        drop = row["difference"]
-        interval = f"{100 * drop['value']:+.1f} ({100 * drop['low']:+.1f} to {100 * drop['high']:+.1f})"
-        shown.add_row(name, f"{100 * row['top1']:.1f}", interval)
+        change = row["difference"]
+        points = scores.with_interval(change["value"], (change["low"], change["high"]), sign="+")
+        shown.add_row(name, f"{100 * row['top1']:.1f}", points)
     console.Console().print(shown)

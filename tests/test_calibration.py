@@ -66,14 +66,16 @@ def test_the_threshold_lets_no_more_false_alarms_through(rate):
 def test_clips_without_a_gesture_set_the_threshold():
     some = drawn(clips=600)
     found = calibration.fit(some, ["rgb"], {"0"}, 0.1, {"w": "1"})
+    out = calibration.alarms(found, some, "rgb", {"0"})
     fused = calibration.tempered(some.streams["rgb"], found.temperature)
     idle = some.truth == 0
     alarm = idle & (fused.argmax(axis=1) != 0) & (fused.max(axis=1) >= found.threshold)
-    assert alarm.sum() / idle.sum() <= 0.1 and found.about["false_alarms"]["of"] == "no gesture"
-    assert found.about["false_alarms"]["found"] == pytest.approx(alarm.sum() / idle.sum())
+    assert alarm.sum() / idle.sum() <= 0.1 and out["of"] == "no gesture"
+    assert out["found"] == pytest.approx(alarm.sum() / idle.sum())
     without = calibration.fit(some, ["rgb"], set(), 0.1, {})
     wrong = (fused.argmax(axis=1) != some.truth) & (fused.max(axis=1) >= without.threshold)
-    assert wrong.mean() <= 0.1 and without.about["false_alarms"]["of"] == "all clips"
+    out = calibration.alarms(without, some, "rgb", set())
+    assert out["found"] == pytest.approx(wrong.mean()) and wrong.mean() <= 0.1 and out["of"] == "all clips"
 
 
 def two_streams() -> Predictions:
@@ -120,3 +122,28 @@ def test_fused_probabilities_follow_the_weights():
     assert calibration.Calibration().fuse(rows) == pytest.approx(np.array([[0.6, 0.4]]))
     weighted = calibration.Calibration(weights={"rgb": 0.75, "flow": 0.25}).fuse(rows)
     assert weighted == pytest.approx(np.array([[0.7, 0.3]]))
+
+
+def test_a_model_that_happened_to_be_always_right_is_not_taken_for_infallible():
+    rng = np.random.default_rng(0)
+    rows = rng.dirichlet([1] * 8, 60)
+    rows = np.sort(rows, axis=1)[:, ::-1]
+    found = calibration.fit_temperature(rows, np.zeros(60, int))
+    mean = calibration.tempered(rows, found).max(axis=1).mean()
+    assert found > 2 * calibration.COLDEST and 0.8 < mean < 1 - 0.5 / 62
+
+
+def test_the_threshold_is_measured_on_other_clips_too():
+    learnt, other = drawn(clips=600), drawn(clips=600, seed=8)
+    found = calibration.fit(learnt, ["rgb"], {"0"}, 0.1, {})
+    out = calibration.alarms(found, other, "rgb", {"0"})
+    sure = calibration.tempered(other.streams["rgb"], found.temperature).max(axis=1) >= found.threshold
+    answer, idle = other.streams["rgb"].argmax(axis=1), other.truth == 0
+    assert out["of"] == "no gesture" and out["clips"] == idle.sum()
+    assert out["found"] == pytest.approx((sure & (answer != 0))[idle].mean())
+    assert out["gestures_answered"] == pytest.approx((sure & (answer != 0))[~idle].mean())
+    assert out["coverage"] == pytest.approx(sure.mean())
+    assert out["risk"] == pytest.approx((answer != other.truth)[sure].mean())
+    clips = [item for item in other.clips if item.label == "0"]
+    only = Predictions(clips, other.labels, {"rgb": other.streams["rgb"][idle]})
+    assert calibration.alarms(found, only, "rgb", {"0"})["gestures_answered"] is None

@@ -58,6 +58,7 @@ def evaluated(demo, altered, model, recogniser, tmp_path_factory):
         patch.setattr(Recogniser, "load",
                       lambda asked: Recogniser(replace(recogniser.bundle, folder=asked), recogniser.models))
         test = evaluate.main(["--data", str(demo), "--model", str(folder), "--split", "test", "--baselines"])
+        shutil.copy(folder / "metrics.json", folder / "metrics-test.json")
         with contextlib.redirect_stderr(said):
             valid = evaluate.main(["--data", str(altered[0]), "--model", str(folder)])
     return folder, test, valid, said.getvalue()
@@ -88,8 +89,10 @@ def test_probabilities_are_those_of_the_networks(demo, evaluated, recogniser):
 
 def test_metrics_are_those_of_the_table(evaluated):
     folder = evaluated[0]
-    metrics = json.loads((folder / "metrics.json").read_text())
-    assert set(metrics) == {"valid", "test", "model", "calibration"}
+    first, metrics = (json.loads((folder / name).read_text()) for name in ("metrics-test.json", "metrics.json"))
+    assert set(first) == {"test", "model", "calibration"} and first["calibration"] is None
+    assert set(metrics) == {"valid", "model", "calibration"}, "the test clips were those of another data set"
+    metrics["test"] = first["test"]
     for split, clips in (("test", 8), ("valid", 6)):
         assert metrics[split]["clips"] == clips
         hits = Counter()
@@ -188,3 +191,45 @@ def test_a_label_that_the_model_does_not_know(demo, copied, loaded, tmp_path):
     dataset.save(dataset.Dataset(tmp_path, clips, [*data.classes, dataset.Label("999", "new")]))
     with pytest.raises(Problem, match="label 999 is not among the classes"):
         evaluate.main(["--data", str(tmp_path), "--model", str(copied)])
+
+
+def test_the_page_names_what_could_not_be_read_and_shows_every_loop(evaluated, altered, tmp_path):
+    from test_page import CHROMIUM, look
+
+    folder, _, _, _ = evaluated
+    text = (folder / "report" / "index.html").read_text()
+    found = json.loads((folder / "metrics.json").read_text())["valid"]
+    assert found["failed"][0][0] == altered[2] and found["unlabelled"] == 1
+    assert "1 clips could not be read" in text and altered[2] in text and "1 clips without a label" in text
+    loops = [name for row in found["gallery"] for name in (*row["loops"].values(), row["nearest"]["loop"])]
+    assert len(loops) == 3 * len(found["gallery"]) > 3
+    assert all((folder / "report" / name).stat().st_size > 1000 and name in text for name in loops)
+    if CHROMIUM:
+        pictures, missing, over, _ = look(folder / "report" / "index.html", 900, tmp_path)
+        assert pictures == len(loops) + 3 and missing == 0 and over <= 0
+
+
+def test_other_splits_follow_a_new_calibration(demo, copied, loaded, capsys):
+    """test first, then valid: what is said of test uses what was learnt on valid."""
+    argv = ["--data", str(demo), "--model", str(copied), "--gallery", "0", "--split"]
+    assert evaluate.main([*argv, "test"]) == 0
+    before = json.loads((copied / "metrics.json").read_text())
+    assert evaluate.main([*argv, "valid"]) == 0
+    after = json.loads((copied / "metrics.json").read_text())
+    assert before["calibration"] is None and after["calibration"]["temperature"] > 0
+    assert after["test"]["both"]["calibration"]["log_loss"] != before["test"]["both"]["calibration"]["log_loss"]
+    assert evaluate.main([*argv, "valid", "test"]) == 0
+    again = json.loads((copied / "metrics.json").read_text())
+    for stream in ("rgb", "flow", "both"):
+        for name in ("log_loss", "ece"):
+            assert again["test"][stream]["calibration"][name] == pytest.approx(
+                after["test"][stream]["calibration"][name], abs=1e-6)  # fmt: skip
+
+
+def test_a_missing_video_costs_the_robustness_table_only(demo, copied, loaded, tmp_path, capsys):
+    shutil.copytree(demo, tmp_path / "data", ignore=shutil.ignore_patterns("_download", "video"))
+    argv = ["--data", str(tmp_path / "data"), "--model", str(copied), "--split", "test", "--gallery", "0"]
+    assert evaluate.main([*argv, "--robustness", "2"]) == command.PARTLY
+    assert "robustness needs them" in capsys.readouterr().err
+    assert "Not measured" in (copied / "report" / "index.html").read_text()
+    assert json.loads((copied / "metrics.json").read_text())["test"]["clips"] == 8

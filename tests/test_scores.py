@@ -106,7 +106,7 @@ def test_people_who_agree_prove_nothing():
     drawn = scores.draw([f"S{number // 10}" for number in range(50)])
     found = scores.share(np.ones(50, bool), drawn)
     expected = stats.binomtest(50, 50).proportion_ci(0.95, "wilson")
-    assert (found.value, found.high) == (1, 1) and found.low == pytest.approx(expected.low)
+    assert (found.value, found.high) == (1, pytest.approx(1)) and found.low == pytest.approx(expected.low)
     one_clip = scores.share(np.array([True]), scores.draw(["A"]))
     assert one_clip.low == 0 and one_clip.high == 1
 
@@ -115,12 +115,44 @@ def test_mcnemar_and_the_sign_of_a_difference():
     a = np.array([True] * 12 + [False] * 2 + [True] * 20)
     b = np.array([False] * 12 + [True] * 2 + [True] * 20)
     found = scores.difference(a, b, scores.draw([""] * 34))
-    assert (found.only_a, found.only_b) == (12, 2) and found.value == pytest.approx(10 / 34) and found.certain
+    assert (found.only_a, found.only_b) == (12, 2) and found.value == pytest.approx(10 / 34) and found.low > 0
     assert found.mcnemar == pytest.approx(2 * stats.binom.cdf(2, 14, 0.5))
     same = scores.difference(a, a, scores.draw([""] * 34))
-    assert same.value == 0 and same.mcnemar == 1 and same.low < 0 < same.high and not same.certain
+    assert same.value == 0 and same.mcnemar == 1 and same.low < 0 < same.high
 
 
 def test_draws_are_the_same_every_time():
     some = made()
     assert scores.score(some, "rgb") == scores.score(some, "rgb")
+
+
+def test_rare_classes_widen_the_mean_per_class():
+    """A class of which one clip is there, and right, says next to nothing."""
+    truth = np.array([0] * 1000 + [1])
+    found = scores.mean_per_class(np.ones(1001, bool), truth, scores.draw([""] * 1001))
+    assert found.value == 1 and found.low < 0.6
+    rng, held = np.random.default_rng(5), 0
+    for _ in range(200):
+        truth = np.repeat([0, 1, 2], [300, 4, 4])
+        right = rng.random(308) < np.array([0.95, 0.8, 0.8])[truth]
+        found = scores.mean_per_class(right, truth, scores.draw([""] * 308))
+        held += found.low <= 0.85 <= found.high
+    assert held / 200 > 0.9
+
+
+@pytest.mark.parametrize("gained", [1, 4, 5])
+def test_a_few_clips_are_no_certain_gain(gained):
+    a = np.array([True] * 50 + [False] * 50)
+    b = a.copy()
+    b[:gained] = False
+    found = scores.difference(a, b, scores.draw([""] * 100))
+    assert found.low < 0 < found.value and found.mcnemar > 0.05
+
+
+def test_recall_and_precision_of_a_class_come_from_people_too():
+    rng, held, runs = np.random.default_rng(6), 0, 300
+    for _ in range(runs):
+        right, signers = simulated(5, 20, 0.6, 0.1, rng)
+        found = scores.shares_by_class(right, np.zeros(100, int), 2, scores.draw(signers))
+        held += found[0].low <= 0.6 <= found[0].high
+    assert found[1] is None and held / runs > 0.9
