@@ -159,7 +159,7 @@ def print_failures(found: dict, stream: str, names: dict[str, str]) -> None:
     if signs:
         print("worst signs: " + ", ".join(f"{names[row['label']]} {row['right']}/{row['clips']}" for row in signs))
     people = [row for row in found[stream]["signers"] if row["right"] < row["clips"]][:5]
-    if people:
+    if len(found[stream]["signers"]) > 1 and people:
         print("worst people: " + ", ".join(f"{row['signer']} {row['right']}/{row['clips']}" for row in people))
 
 

@@ -97,11 +97,10 @@ def measure(recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.C
 def show(found: dict, split: str) -> None:
     from rich import console, table
 
-    title = (f"{found['clips']} {split} clips, top-1 in percent, intervals over {found['over']}; as they are "
-             f"{100 * found['top1']:.1f}")  # fmt: skip
+    title = f"{found['clips']} {split} clips; as they are {100 * found['top1']:.1f} %"
     shown = table.Table(title=title, title_justify="left")
-    for head in ("change", "top-1", "points (95 %)"):
-        shown.add_column(head, justify="left" if head == "change" else "right")
+    for head in ("change", "top-1", f"points, 95 % over {found['over']}"):
+        shown.add_column(head, justify="left" if head == "change" else "right", no_wrap=True)
     for name, row in found["changes"].items():
         change = row["difference"]
         points = scores.with_interval(change["value"], (change["low"], change["high"]), sign="+")
