@@ -117,7 +117,7 @@ def test_jax_stopped_and_gone_on_with(data, unbroken, tmp_path):
 
 
 def test_both_backends_predict_the_same(data, unbroken, monkeypatch):
-    flags = ["--data", str(data), "--model", str(unbroken), "--split", "valid"]
+    flags = ["--data", str(data), "--model", str(unbroken), "--split", "valid", "--gallery", "0"]
     done = run("evaluate", *flags, **JAX)
     assert done.returncode == 0, done.stderr
     on_jax = probabilities(unbroken)
