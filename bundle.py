@@ -6,12 +6,14 @@
 Nothing in a bundle is ever run: a network is rebuilt from its name in our own table and then given its weights.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import logging
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -125,27 +127,41 @@ def _check_files(bundle: Bundle, hashes: dict[str, str]) -> None:
                 raise Problem(f"{path}: not the file that {FILE} was written with; train again or get a whole copy")
 
 
-def load_keras() -> None:
-    """Import Keras and its backend without the messages about the machine that TensorFlow prints come what may."""
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """What a library writes to the standard error about the machine is kept back, unless it fails."""
     kept = os.dup(2)
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
         try:
-            import keras
-
-            # That a last, smaller batch makes a second graph is known.
-            logging.getLogger("tensorflow").setLevel(logging.ERROR)
-            if keras.backend.backend() == "tensorflow":
-                keras.ops.zeros(1)  # the second page of them comes with the first operation
-        except BaseException as error:
-            if isinstance(error, ModuleNotFoundError) and error.name == "jax":
-                raise Problem('KERAS_BACKEND=jax, and no JAX is installed; pip install ".[jax]"') from None
+            yield
+        except Problem:
+            raise
+        except BaseException:
             said.seek(0)
             os.write(kept, said.read())
             raise
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def load_keras() -> None:
+    """Import Keras and its backend without the messages about the machine that TensorFlow prints come what may."""
+    try:
+        with quiet():
+            import keras
+
+            # That a last, smaller batch makes a second graph is known.
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)
+            if keras.backend.backend() == "tensorflow":
+                keras.ops.zeros(1)  # the second page of them comes with the first operation
+    except ModuleNotFoundError as error:
+        if error.name == "jax":
+            raise Problem('KERAS_BACKEND=jax, and no JAX is installed; pip install ".[jax]"') from None
+        if error.name == "tensorflow":
+            raise Problem('no TensorFlow is installed to run this with; pip install ".[cpu]"') from None
+        raise
 
 
 def provenance() -> dict:

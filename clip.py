@@ -83,20 +83,31 @@ class StoredSpec:
     def without_flow(self) -> "StoredSpec":
         return replace(self, flow=None)
 
-    def keep(self, times: np.ndarray) -> np.ndarray:
-        """(T,) seconds -> indices of the kept frames, nearest in time to an even grid; a short clip repeats frames."""
-        if self.frames == "all":
-            return np.arange(len(times))
+    def points(self, first: float, last: float) -> np.ndarray:
+        """The even grid in time from `first` to `last` seconds at which frames are kept; not for `all`."""
         if self.frames.endswith("fps"):
             rate = int(self.frames.removesuffix("fps"))
-            grid = times[0] + np.arange(int((times[-1] - times[0]) * rate + 1e-6) + 1) / rate
-        else:
-            grid = np.linspace(times[0], times[-1], int(self.frames))
-        after = np.clip(np.searchsorted(times, grid), 1, max(len(times) - 1, 1))
+            return first + np.arange(int((last - first) * rate + 1e-6) + 1) / rate
+        return np.linspace(first, last, int(self.frames))
+
+    @staticmethod
+    def nearest(times: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """(T,) seconds that rise, (P,) seconds -> (P,) indices of the nearest frames."""
         if len(times) == 1:
-            return np.zeros(len(grid), int)
-        # 1e-6 s: a grid point half-way between two frames takes the earlier one, whatever the rounding of its time.
-        return np.where(grid - times[after - 1] <= times[after] - grid + 1e-6, after - 1, after)
+            return np.zeros(len(points), int)
+        after = np.clip(np.searchsorted(times, points), 1, len(times) - 1)
+        # 1e-6 s: a point half-way between two frames takes the earlier one, whatever the rounding of its time.
+        return np.where(points - times[after - 1] <= times[after] - points + 1e-6, after - 1, after)
+
+    def keep(self, times: np.ndarray, length: float | None = None) -> np.ndarray:
+        """(T,) seconds -> indices of the kept frames, nearest in time to an even grid; a short clip repeats frames.
+
+        Args:
+            length: seconds that the grid spans, where that is not from the first frame to the last.
+        """
+        if self.frames == "all":
+            return np.arange(len(times))
+        return self.nearest(times, self.points(times[0], times[-1] if length is None else times[0] + length))
 
     def resize(self, frame: np.ndarray) -> np.ndarray:
         """(H, W, 3) -> the same with its short side at `short_side`, aspect kept."""

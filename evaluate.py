@@ -67,12 +67,13 @@ def calibrate(recogniser, predictions: Predictions, rate: float):
     limit = "none" if found.threshold is None else f"{found.threshold:.1%}"
     used = "as learnt" if found.weights else "alike"
     print(f"calibrated on valid: temperature {found.temperature:.2f}, rejection below {limit}, streams weighted {used}")
-    return type(recogniser)(recogniser.bundle, recogniser.models)
+    return type(recogniser)(recogniser.bundle, recogniser.networks)
 
 
 def numbers(recogniser, predictions: Predictions) -> dict:
     """What metrics.json holds of one split's probabilities."""
     import calibration
+    import confidence
     import scores
 
     fused, learnt = predictions.fused, recogniser.calibration
@@ -81,7 +82,7 @@ def numbers(recogniser, predictions: Predictions) -> dict:
              "rejection": calibration.alarms(learnt, predictions, fused, no_gesture(recogniser))}  # fmt: skip
     for stream in predictions.streams:
         # The temperature is that of the fused answers.
-        own = learnt if stream == fused else calibration.Calibration()
+        own = learnt if stream == fused else confidence.Calibration()
         found[stream] = {**scores.score(predictions, stream),
                          "calibration": calibration.measure(own, predictions, stream)}  # fmt: skip
     if fused == BOTH:
@@ -183,8 +184,9 @@ def load(folder: Path, data: dataset.Dataset):
 
     bundle.load_keras()
     from recogniser import Recogniser, check_store
+    from runtime import KERAS
 
-    recogniser = Recogniser.load(folder)
+    recogniser = Recogniser.load(folder, KERAS)
     check_store(recogniser.bundle, data)
     return recogniser
 

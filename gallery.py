@@ -19,7 +19,8 @@ import inference
 import opticalflow
 from datagenerator import store_of
 from predictions import Predictions
-from recogniser import Recogniser, network_module
+from recogniser import Recogniser
+from runtime import network_module
 
 SIDE = 192  # pixels, height of a loop
 DURATION = 2400  # milliseconds a loop takes, whatever its number of pictures

@@ -13,7 +13,8 @@ import clip
 import dataset
 from datagenerator import store_of
 from predictions import BOTH, Predictions, fuse, softmax
-from recogniser import Recogniser, network_module
+from recogniser import Recogniser
+from runtime import network_module
 
 WINDOW = 32  # clips whose input is held at once: a gigabyte or two at full size
 

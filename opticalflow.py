@@ -101,8 +101,33 @@ class FlowStream:
         return cv2.calcOpticalFlowFarneback(previous, image, None, flags=0, **self.parameters)
 
 
+class KeptFlow:
+    """Flow of a clip's kept frames as they come: the one place that says what the first and a repeated field are."""
+
+    def __init__(self, spec: clip.FlowSpec):
+        self._from_video = spec.flow_from == "video"
+        self._stream = FlowStream(spec.method, spec.parameters)
+        self._number, self._field = None, None
+
+    def push(self, number: int, image: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
+        """The next kept frame -> (H, W, 2) float32 pixels; zero for the first, the same again for a repeated one.
+
+        Args:
+            number: of the frame in its video; equal numbers are one frame repeated.
+            image: (H, W, 3) uint8 RGB, as stored; before: the video's frame before it, where flow is taken from there.
+        """
+        if number == self._number:
+            return self._field
+        if self._from_video and number > 0 and self._number != number - 1:
+            self._stream.restart()
+            self._stream.push(before)
+        field = self._stream.push(image)
+        self._number, self._field = number, np.zeros((*image.shape[:2], 2), np.float32) if field is None else field
+        return self._field
+
+
 def clip_flow(images: np.ndarray, times, spec: clip.FlowSpec) -> np.ndarray:
-    """Flow of a clip's kept frames.
+    """Flow of a clip's kept frames, from each to the next.
 
     Args:
         images: (T, H, W, 3) uint8 RGB.
@@ -110,32 +135,16 @@ def clip_flow(images: np.ndarray, times, spec: clip.FlowSpec) -> np.ndarray:
     Returns:
         (T, H, W, 2) float32 pixels, x then y; the first field is zero.
     """
-    stream = FlowStream(spec.method, spec.parameters)
-    stream.push(images[0])
-    fields = [np.zeros((*images.shape[1:3], 2), np.float32)]
-    for index in range(1, len(images)):
-        repeated = times[index] == times[index - 1]
-        fields.append(fields[-1] if repeated else stream.push(images[index]))
-    return np.stack(fields)
+    kept = KeptFlow(replace(spec, flow_from="frames"))
+    numbers = np.concatenate([[0], np.cumsum(np.diff(times) != 0)])
+    return np.stack([kept.push(number, image) for number, image in zip(numbers, images, strict=True)])
 
 
 def video_flow(images: np.ndarray, times: np.ndarray, stored: clip.StoredSpec) -> np.ndarray:
     """As `clip_flow`, but between each kept frame and the video's frame before it; images are all the video's frames,
     resized as stored."""
-    fields, kept = [], stored.keep(times)
-    stream, pushed = FlowStream(stored.flow.method, stored.flow.parameters), None
-    for position, index in enumerate(kept):
-        if position and index == kept[position - 1]:
-            fields.append(fields[-1])
-        elif index == 0:
-            fields.append(np.zeros((*images.shape[1:3], 2), np.float32))
-        else:
-            if pushed != index - 1:
-                stream.restart()
-                stream.push(images[index - 1])
-            fields.append(stream.push(images[index]))
-            pushed = index
-    return np.stack(fields)
+    kept = KeptFlow(replace(stored.flow, flow_from="video"))
+    return np.stack([kept.push(number, images[number], images[number - 1]) for number in stored.keep(times)])
 
 
 def flow_to_colour(flow: np.ndarray, longest: float | None = None) -> np.ndarray:

@@ -5,39 +5,43 @@
 
 Frames are kept, resized and coded exactly as frame.py and opticalflow.py store them, so that a network sees the same
 8-bit values here as in training. Each stream's logits go through a softmax; the streams' probabilities are averaged,
-plainly unless evaluate.py found better weights on the validation clips.
+plainly unless evaluate.py found better weights on the validation clips. The networks run in Keras, or in the quickest
+form that export.py made of them and found to agree.
 """
 
-import importlib
-import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from command import Problem
 
-import keras
 import numpy as np
 
 import bundle as bundles
-import calibration
 import clip
+import confidence
 import dataset
+import exported
 import opticalflow
-import region
 from predictions import softmax
+from recording import Recorded, Recording
+from runtime import KERAS, Form, cores
+from timing import Timings
 
 
 @dataclass(frozen=True)
 class Answer:
     """What was recognised in one clip.
 
-    ranked: (label, probability), best first; streams: the same for each stream alone; seconds: by step;
-    frames (T, H, W, 3) uint8 RGB and flow (T, H, W, 2) float32 pixels, or None: what was kept of the clip;
-    confidence: how sure the best is, calibrated; known: whether that is enough for an answer (calibration.py).
+    ranked: (label, probability), best first; streams: the same for each stream alone; logits: (classes,) of each
+    stream; seconds: by step, all of it; frames (T, H, W, 3) uint8 RGB and flow (T, H, W, 2) float32 pixels, or None:
+    what was kept of the clip; confidence: how sure the best is, calibrated; known: whether that is enough for an answer
+    (confidence.py).
     """
 
     ranked: list[tuple[str, float]]
     streams: dict[str, list[tuple[str, float]]]
+    logits: dict[str, np.ndarray]
     seconds: dict[str, float]
     frames: np.ndarray
     flow: np.ndarray | None
@@ -45,42 +49,44 @@ class Answer:
     known: bool
 
 
-def network_module(stream: bundles.Stream):
-    """The module that the network of a stream is from, e.g. model_i3d."""
-    return importlib.import_module(bundles.NETWORKS[stream.network][0])
-
-
-def build(stream: bundles.Stream) -> keras.Model:
-    """The network of a stream, from our own table of builders, not yet with its weights."""
-    return getattr(network_module(stream), bundles.NETWORKS[stream.network][1])(**stream.arguments)
-
-
 class Recogniser:
-    """A loaded bundle. Not for several threads at once."""
+    """A loaded bundle. Not for several threads at once.
 
-    def __init__(self, bundle: bundles.Bundle, models: dict[str, keras.Model]):
-        self.bundle, self.models = bundle, models
-        self.calibration = calibration.load(bundle.folder, bundle.hashes)
+    networks: {stream: network}, see runtime.py; form: what they are, None for Keras; together: whether the streams'
+    networks run side by side, each on its share of the cores.
+    """
+
+    def __init__(self, bundle: bundles.Bundle, networks: dict, form: Form | None = None, together: bool = False):
+        self.bundle, self.networks, self.form, self.together = bundle, networks, form, together
+        self.calibration = confidence.load(bundle.folder, bundle.hashes)
         self.classes = bundle.classes
         self.labels = [row.label for row in bundle.classes]
         self._names = {row.label: row.name for row in bundle.classes}
         self._gestures = {row.label for row in bundle.classes if row.kind == "gesture"}
+        self._pool = ThreadPoolExecutor(len(networks)) if together else None
 
     @classmethod
-    def load(cls, folder: Path) -> "Recogniser":
-        """Read a bundle; raises Problem where it is missing, of another format or changed."""
-        bundle, models = bundles.load(folder), {}
-        for stream in bundle.streams:
-            try:
-                model = build(stream)
-                model.load_weights(bundle.weights(stream))
-            except (ValueError, TypeError, OSError) as error:
-                reason = " ".join(str(error).split())
-                raise Problem(f"{bundle.weights(stream)}: not the weights of this network ({reason})") from None
-            # After its weights, or Keras warns of an optimiser that is not there. On a CPU XLA is slower.
-            model.compile(jit_compile=False)
-            models[stream.name] = model
-        return cls(bundle, models)
+    def load(cls, folder: Path, runtime: str = exported.AUTO) -> "Recogniser":
+        """Read a bundle; raises Problem where it is missing, of another format or changed.
+
+        Args:
+            runtime: "keras", a form of runtime.py that export.py made, or "auto": the quickest of them that agrees.
+        """
+        bundle = bundles.load(folder)
+        form = exported.choose(bundle, runtime)
+        together = form is not None and exported.load(bundle)["forms"][form.name]["together"]
+        threads = max(1, cores() // len(bundle.streams)) if together else None
+        return cls(bundle, exported.open_networks(bundle, form, threads), form, together)
+
+    @property
+    def models(self) -> dict:
+        """{stream: keras.Model}; of a recogniser that runs in Keras."""
+        return {name: network.model for name, network in self.networks.items()}
+
+    @property
+    def runtime(self) -> str:
+        """The name of the form that runs."""
+        return self.form.name if self.form else KERAS
 
     def name(self, label: str) -> str:
         """The readable name of a label."""
@@ -92,40 +98,33 @@ class Recogniser:
 
     def answer(self, frames: np.ndarray, times: np.ndarray) -> Answer:
         """As `predict`, with each stream's answer, the seconds each step took, and what was kept of the clip."""
-        seconds, started = {}, time.perf_counter()
-        stored = self.bundle.spec.stored
-        times = np.asarray(times, float)
-        kept = stored.keep(times)
-        if stored.flow and stored.flow.flow_from == "video":
-            every = np.stack([stored.resize(frame) for frame in frames])
-            small = every[kept]
+        recording = Recording(self.bundle.spec, float(times[-1]) - float(times[0]))
+        for frame, seconds in zip(frames, times, strict=True):
+            recording.push(frame, float(seconds))
+        return self.recognise(recording.finish(), recording.timings)
+
+    def recognise(self, clip_: Recorded, timings: Timings) -> Answer:
+        """What was kept of a clip -> its answer; the networks' steps are added to `timings`."""
+        if self._pool:
+            rows = self._pool.map(lambda stream: self._stream_logits(stream, clip_, timings), self.bundle.streams)
+            logits = {stream.name: row for stream, row in zip(self.bundle.streams, rows, strict=True)}
         else:
-            every, small = None, np.stack([stored.resize(frames[index]) for index in kept])
-        images = {"rgb": clip.as_stored(small, stored.quality)}
-        square = region.signer_square(small) if self.bundle.spec.input.region == "signer" else None
-        seconds["frames"], started = time.perf_counter() - started, time.perf_counter()
-        flow = self._flow(images["rgb"], every, times, kept) if stored.flow else None
-        if flow is not None:
-            images["flow"] = clip.as_stored(clip.quantise_flow(flow, stored.flow.bound), stored.flow.quality)
-            seconds["flow"] = time.perf_counter() - started
-        probabilities = {}
-        for stream in self.bundle.streams:
-            started = time.perf_counter()
-            batch = self.input(stream, images[stream.modality], square)
-            probabilities[stream.name] = softmax(self.logits(stream, batch))[0]
-            seconds[f"{stream.name} net"] = time.perf_counter() - started
+            logits = {stream.name: self._stream_logits(stream, clip_, timings) for stream in self.bundle.streams}
+        return self.conclude(logits, timings.sums(), clip_.images["rgb"], clip_.flow)
+
+    def _stream_logits(self, stream: bundles.Stream, clip_: Recorded, timings: Timings) -> np.ndarray:
+        with timings.measure(f"{stream.name} net"):
+            return self.logits(stream, self.input(stream, clip_.images[stream.modality], clip_.square))[0]
+
+    def conclude(self, logits: dict[str, np.ndarray], seconds: dict[str, float], frames, flow) -> Answer:
+        """{stream: (classes,) logits} -> the answer."""
+        probabilities = {name: softmax(row) for name, row in logits.items()}
         fused = self.calibration.fuse(probabilities)
         ranked = self.rank(fused)
-        confidence = float(self.calibration.calibrated(fused).max())
-        known = self.calibration.known(confidence, ranked[0][0] in self._gestures)
+        sure = float(self.calibration.calibrated(fused).max())
+        known = self.calibration.known(sure, ranked[0][0] in self._gestures)
         streams = {name: self.rank(row) for name, row in probabilities.items()}
-        return Answer(ranked, streams, seconds, images["rgb"], flow, confidence, known)
-
-    def _flow(self, images, every, times, kept) -> np.ndarray:
-        stored = self.bundle.spec.stored
-        if every is not None:
-            return opticalflow.video_flow(every, times, stored)
-        return opticalflow.clip_flow(images, times[kept], stored.flow)
+        return Answer(ranked, streams, logits, seconds, frames, flow, sure, known)
 
     def input(self, stream: bundles.Stream, images: np.ndarray, square: list[float] | None) -> np.ndarray:
         """(T, H, W, C) uint8 as stored, and `region.signer_square` -> (views, frames, crop, crop, C) float32."""
@@ -137,7 +136,7 @@ class Recogniser:
 
     def logits(self, stream: bundles.Stream, batch: np.ndarray) -> np.ndarray:
         """(B * views, frames, crop, crop, C) float32 -> (B, classes), averaged over the views of each clip."""
-        logits = np.asarray(self.models[stream.name].predict_on_batch(batch))
+        logits = self.networks[stream.name].logits(batch)
         return logits.reshape(-1, self.bundle.spec.input.views, logits.shape[-1]).mean(axis=1)
 
     def rank(self, probabilities: np.ndarray) -> list[tuple[str, float]]:
@@ -153,30 +152,39 @@ class Recogniser:
             views = self.bundle.spec.input.views
             self.logits(stream, np.zeros((views, *stream.arguments["input_shape"]), np.float32))
 
-    def session(self) -> "Session":
-        return Session(self)
+    def session(self, length: float | None = None) -> "Session":
+        """A sign that is about to be recorded.
+
+        Args:
+            length: seconds that the recording will last, where that is known: then frames are kept and flow is computed
+                while it lasts. A bundle whose clips are stored at a rate does so without it.
+        """
+        return Session(self, length)
 
 
 class Session:
-    """One sign that is being recorded."""
+    """One sign that is being recorded: a thread of its own keeps frames and computes flow while more come."""
 
-    def __init__(self, recogniser: Recogniser):
+    def __init__(self, recogniser: Recogniser, length: float | None = None):
         self.recogniser = recogniser
-        self._stored = recogniser.bundle.spec.stored
-        self._frames, self._times = [], []
+        self.recording = Recording(recogniser.bundle.spec, length)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="recording")
+        self._pushed: list[Future] = []
 
     def push(self, frame: np.ndarray, seconds: float) -> None:
-        """frame (H, W, 3) uint8 RGB, not mirrored; seconds on any clock that only goes forward."""
-        if self._times and seconds <= self._times[-1]:
-            return  # a camera that sends a frame twice
-        self._frames.append(self._stored.resize(frame))
-        self._times.append(seconds)
+        """frame (H, W, 3) uint8 RGB, not mirrored and not written to any more; seconds on any clock that only goes
+        forward. Returns at once."""
+        self._pushed.append(self._worker.submit(self.recording.push, frame, seconds))
 
     def result(self) -> Answer:
         """Recognise what was pushed; raises Problem where that is nothing."""
-        if not self._frames:
-            raise Problem("no frame came while recording; is the camera still connected?")
-        return self.recogniser.answer(np.stack(self._frames), np.array(self._times))
+        try:
+            for done in self._pushed:
+                done.result()  # raises what went wrong in the thread
+            recorded = self._worker.submit(self.recording.finish).result()
+        finally:
+            self._worker.shutdown(wait=False, cancel_futures=True)
+        return self.recogniser.recognise(recorded, self.recording.timings)
 
 
 def check_store(bundle: bundles.Bundle, data: dataset.Dataset) -> None:

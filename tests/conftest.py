@@ -75,8 +75,8 @@ def loaded(recogniser, monkeypatch):
 
     from recogniser import Recogniser
 
-    def load(folder):
-        return Recogniser(dataclasses.replace(recogniser.bundle, folder=Path(folder)), recogniser.models)
+    def load(folder, runtime="auto"):
+        return Recogniser(dataclasses.replace(recogniser.bundle, folder=Path(folder)), recogniser.networks)
 
     monkeypatch.setattr(Recogniser, "load", load)
     return recogniser

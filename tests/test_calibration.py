@@ -9,6 +9,7 @@ import pytest
 from sklearn import metrics
 
 import calibration
+import confidence as bundled
 import dataset
 from predictions import Predictions
 
@@ -30,9 +31,9 @@ def test_the_temperature_undoes_what_sharpened(sharp):
     some = drawn(sharp=sharp)
     found = calibration.fit_temperature(some.streams["rgb"], some.truth)
     assert found == pytest.approx(sharp, rel=0.08)
-    measured = calibration.measure(calibration.Calibration(found), some, "rgb")
+    measured = calibration.measure(bundled.Calibration(found), some, "rgb")
     assert measured["ece"] < 0.03 and (sharp == 1 or measured["ece_raw"] > 2 * measured["ece"])
-    after = calibration.tempered(some.streams["rgb"], found)
+    after = bundled.tempered(some.streams["rgb"], found)
     assert measured["log_loss"] == pytest.approx(metrics.log_loss(some.truth, after, labels=range(8)))
     assert np.array_equal(after.argsort(axis=1), some.streams["rgb"].argsort(axis=1)), "no answer may change"
 
@@ -67,7 +68,7 @@ def test_clips_without_a_gesture_set_the_threshold():
     some = drawn(clips=600)
     found = calibration.fit(some, ["rgb"], {"0"}, 0.1, {"w": "1"})
     out = calibration.alarms(found, some, "rgb", {"0"})
-    fused = calibration.tempered(some.streams["rgb"], found.temperature)
+    fused = bundled.tempered(some.streams["rgb"], found.temperature)
     idle = some.truth == 0
     alarm = idle & (fused.argmax(axis=1) != 0) & (fused.max(axis=1) >= found.threshold)
     assert alarm.sum() / idle.sum() <= 0.1 and out["of"] == "no gesture"
@@ -103,24 +104,24 @@ def test_weights_are_tried_on_people_they_were_not_learnt_on(monkeypatch):
 def test_a_calibration_of_other_weights_is_not_used(tmp_path):
     found = calibration.fit(two_streams(), ["rgb", "flow"], set(), 0.1, {"rgb.weights.h5": "12"})
     found.write(tmp_path)
-    assert calibration.load(tmp_path, {"rgb.weights.h5": "12"}) == found
-    assert calibration.load(tmp_path, {"rgb.weights.h5": "13"}) == calibration.Calibration()
-    assert json.loads((tmp_path / calibration.FILE).read_text())["temperature"] == found.temperature
-    (tmp_path / calibration.FILE).write_text("{")
+    assert bundled.load(tmp_path, {"rgb.weights.h5": "12"}) == found
+    assert bundled.load(tmp_path, {"rgb.weights.h5": "13"}) == bundled.Calibration()
+    assert json.loads((tmp_path / bundled.FILE).read_text())["temperature"] == found.temperature
+    (tmp_path / bundled.FILE).write_text("{")
     with pytest.raises(Problem, match="damaged"):
-        calibration.load(tmp_path, {})
+        bundled.load(tmp_path, {})
 
 
 def test_an_answer_that_is_no_gesture_needs_no_confidence():
-    some = calibration.Calibration(threshold=0.6)
+    some = bundled.Calibration(threshold=0.6)
     assert some.known(0.6) and not some.known(0.59) and some.known(0.1, gesture=False)
-    assert calibration.Calibration().known(0.0)
+    assert bundled.Calibration().known(0.0)
 
 
 def test_fused_probabilities_follow_the_weights():
     rows = {"rgb": np.array([[0.8, 0.2]]), "flow": np.array([[0.4, 0.6]])}
-    assert calibration.Calibration().fuse(rows) == pytest.approx(np.array([[0.6, 0.4]]))
-    weighted = calibration.Calibration(weights={"rgb": 0.75, "flow": 0.25}).fuse(rows)
+    assert bundled.Calibration().fuse(rows) == pytest.approx(np.array([[0.6, 0.4]]))
+    weighted = bundled.Calibration(weights={"rgb": 0.75, "flow": 0.25}).fuse(rows)
     assert weighted == pytest.approx(np.array([[0.7, 0.3]]))
 
 
@@ -129,7 +130,7 @@ def test_a_model_that_happened_to_be_always_right_is_not_taken_for_infallible():
     rows = rng.dirichlet([1] * 8, 60)
     rows = np.sort(rows, axis=1)[:, ::-1]
     found = calibration.fit_temperature(rows, np.zeros(60, int))
-    mean = calibration.tempered(rows, found).max(axis=1).mean()
+    mean = bundled.tempered(rows, found).max(axis=1).mean()
     assert found > 2 * calibration.COLDEST and 0.8 < mean < 1 - 0.5 / 62
 
 
@@ -137,7 +138,7 @@ def test_the_threshold_is_measured_on_other_clips_too():
     learnt, other = drawn(clips=600), drawn(clips=600, seed=8)
     found = calibration.fit(learnt, ["rgb"], {"0"}, 0.1, {})
     out = calibration.alarms(found, other, "rgb", {"0"})
-    sure = calibration.tempered(other.streams["rgb"], found.temperature).max(axis=1) >= found.threshold
+    sure = bundled.tempered(other.streams["rgb"], found.temperature).max(axis=1) >= found.threshold
     answer, idle = other.streams["rgb"].argmax(axis=1), other.truth == 0
     assert out["of"] == "no gesture" and out["clips"] == idle.sum()
     assert out["found"] == pytest.approx((sure & (answer != 0))[idle].mean())

@@ -56,7 +56,7 @@ def evaluated(demo, altered, model, recogniser, tmp_path_factory):
     said = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Recogniser, "load",
-                      lambda asked: Recogniser(replace(recogniser.bundle, folder=asked), recogniser.models))
+                      lambda asked, runtime: Recogniser(replace(recogniser.bundle, folder=asked), recogniser.networks))
         test = evaluate.main(["--data", str(demo), "--model", str(folder), "--split", "test", "--baselines"])
         shutil.copy(folder / "metrics.json", folder / "metrics-test.json")
         with contextlib.redirect_stderr(said):

@@ -16,6 +16,7 @@ import bundle as bundles
 import calibration
 import chart
 import clip
+import confidence
 import dataset
 import evaluate
 import page
@@ -49,7 +50,7 @@ class Model:
         spec = clip.ClipSpec(clip.StoredSpec(flow=clip.FlowSpec("tvl1-fast")), clip.InputSpec())
         streams = [bundles.Stream(name, name, "i3d", {}, {}) for name in ("rgb", "flow")]
         self.bundle = bundles.Bundle(folder, spec, names, streams, "mean", {"flags": {"seed": 0}, "commit": "c0ffee"})
-        self.classes, self.calibration = names, calibration.Calibration()
+        self.classes, self.calibration = names, confidence.Calibration()
 
 
 def made(folder: Path, classes: int, clips: int) -> tuple[dict, dict[str, Predictions]]:

@@ -54,7 +54,7 @@ def test_views_are_averaged_before_the_softmax(recogniser, video):
 
     spec = recogniser.bundle.spec
     twice = dataclasses.replace(spec, input=dataclasses.replace(spec.input, views=2))
-    someone = module.Recogniser(dataclasses.replace(recogniser.bundle, spec=twice), recogniser.models)
+    someone = module.Recogniser(dataclasses.replace(recogniser.bundle, spec=twice), recogniser.networks)
     stream = recogniser.bundle.streams[0]
     images = np.stack([spec.stored.resize(frame) for frame in video[0]])[spec.stored.keep(np.array(video[1]))]
     batch = someone.input(stream, images, None)

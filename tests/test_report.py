@@ -37,7 +37,7 @@ def evaluated(demo, model, recogniser, tmp_path_factory) -> Path:
     shutil.copytree(model, folder, copy_function=os.link, ignore=left_out)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Recogniser, "load",
-                      lambda asked: Recogniser(replace(recogniser.bundle, folder=asked), recogniser.models))
+                      lambda asked, runtime: Recogniser(replace(recogniser.bundle, folder=asked), recogniser.networks))
         assert evaluate.main(["--data", str(demo), "--model", str(folder), "--gallery", "0"]) == command.DONE
     shutil.rmtree(folder / "report")  # evaluate.py's own page
     return folder

@@ -1,0 +1,74 @@
+"""What export.py left in a bundle, and which form of its networks is to be run; imported, never run.
+
+    model/<run>/export.json         of each form: hashes, agreement with Keras, accuracy, time, whether to use it
+    model/<run>/export/<form>/      its files, one or two a stream
+"""
+
+import json
+from pathlib import Path
+
+import command
+from command import Problem
+
+import bundle as bundles
+from runtime import FORMS, KERAS, Form, KerasNetwork, open_form, runs_here
+
+FILE = "export.json"
+AUTO = "auto"
+CHOICES = (AUTO, KERAS, *FORMS)
+AGAIN = "run export.py --data ... --model {} again"
+
+
+def files(bundle: bundles.Bundle, form: Form, stream: bundles.Stream) -> list[Path]:
+    """Where the form's files of a stream are; the first one is opened."""
+    return [bundle.folder / form.folder / f"{stream.name}{suffix}" for suffix in form.suffixes]
+
+
+def load(bundle: bundles.Bundle) -> dict:
+    """export.json; without forms where there is none, or it belongs to other weights than the bundle has now."""
+    path = bundle.folder / FILE
+    try:
+        found = json.loads(path.read_text())
+        return found if found["model"] == bundle.hashes else {"forms": {}}
+    except FileNotFoundError:
+        return {"forms": {}}
+    except (ValueError, KeyError, TypeError):
+        raise Problem(f"{path}: damaged; delete it and {AGAIN.format(bundle.folder)}") from None
+
+
+def choose(bundle: bundles.Bundle, wanted: str) -> Form | None:
+    """The form to run: the quickest that agrees and runs here, or the one that is wanted; None is Keras itself.
+
+    Raises:
+        Problem: the wanted form is not there.
+    """
+    there = load(bundle)["forms"]
+    if wanted == KERAS:
+        return None
+    if wanted != AUTO:
+        if wanted not in there:
+            have = f"it has {', '.join(there)}" if there else "it has none"
+            raise Problem(f"{bundle.folder}: no form {wanted} of its networks ({have}); "
+                          f"{AGAIN.format(bundle.folder).removesuffix(' again')}")  # fmt: skip
+        return FORMS[wanted]
+    usable = [FORMS[name] for name, row in there.items() if name in FORMS and row["use"] and runs_here(FORMS[name])]
+    return min(usable, key=lambda form: there[form.name]["ms"], default=None)
+
+
+def check(bundle: bundles.Bundle, form: Form) -> None:
+    """Raise Problem where a file of the form is missing or not the one that export.py checked."""
+    hashes = load(bundle)["forms"][form.name]["sha256"]
+    for stream in bundle.streams:
+        for path in files(bundle, form, stream):
+            if not path.is_file() or command.sha256(path) != hashes.get(path.name):
+                what = "not the file that export.py checked" if path.is_file() else "missing"
+                raise Problem(f"{path}: {what}; {AGAIN.format(bundle.folder)}")
+
+
+def open_networks(bundle: bundles.Bundle, form: Form | None, threads: int | None = None) -> dict:
+    """{stream: network} of a form, or of Keras."""
+    if form is None:
+        return {stream.name: KerasNetwork.load(stream, bundle.weights(stream)) for stream in bundle.streams}
+    check(bundle, form)
+    return {stream.name: open_form(form, files(bundle, form, stream)[0], stream.arguments["input_shape"], threads)
+            for stream in bundle.streams}  # fmt: skip

@@ -1,0 +1,98 @@
+"""A clip while it is recorded: frames in one at a time, what a bundle stores of them out; imported, never run.
+
+    recording = Recording(spec, length=5.0)
+    recording.push(frame, seconds)          for each frame
+    clip = recording.finish()
+
+Each frame that the grid keeps is resized, coded and given its flow as soon as it is certain that it is kept. Files,
+camera and evaluation all end in the same 8-bit pictures: those that frame.py and opticalflow.py store.
+"""
+
+from dataclasses import dataclass
+
+from command import Problem
+
+import numpy as np
+
+import clip
+import opticalflow
+import region
+from grid import Grid
+from timing import Timings
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was kept of a clip.
+
+    images: by modality, (T, H, W, C) uint8 as the archives hold it; flow: (T, H, W, 2) float32 pixels, or None;
+    square: `region.signer_square`, or None; numbers: (T,) of the kept frames among those that were pushed.
+    """
+
+    images: dict[str, np.ndarray]
+    flow: np.ndarray | None
+    square: list[float] | None
+    numbers: list[int]
+
+
+class Recording:
+    """length: seconds from the first frame to the end of the recording, where that is known beforehand."""
+
+    def __init__(self, spec: clip.ClipSpec, length: float | None = None, timings: Timings | None = None):
+        self.stored, self.timings = spec.stored, timings or Timings()
+        self.grid = Grid(spec.stored, length)
+        self._signer = spec.input.region == "signer"
+        self._flow = opticalflow.KeptFlow(spec.stored.flow) if spec.stored.flow else None
+        self._frames: dict[int, np.ndarray] = {}  # resized, those that may still be kept
+        self._small, self._images, self._fields, self._coded = [], [], [], []
+        self.numbers: list[int] = []
+
+    def push(self, frame: np.ndarray, seconds: float) -> None:
+        """frame (H, W, 3) uint8 RGB, not mirrored; seconds on any clock. One that is not later is left out."""
+        if self.grid.times and seconds <= self.grid.times[-1]:
+            return  # a camera that sends a frame twice
+        number = len(self.grid.times)
+        with self.timings.measure("frames"):
+            self._frames[number] = self.stored.resize(frame)
+        self._keep(self.grid.push(seconds))
+        if self.grid.known:  # the one before may be kept yet, and its flow wants the one before that
+            self._frames.pop(number - 2, None)
+
+    def finish(self) -> Recorded:
+        """What was kept of it all; raises Problem where nothing was pushed."""
+        if not self.grid.times:
+            raise Problem("no frame came while recording; is the camera still connected?")
+        self._keep(self.grid.finish())
+        images = {"rgb": np.stack(self._images)}
+        if self._flow:
+            images["flow"] = np.stack(self._coded)
+        flow = np.stack(self._fields) if self._flow else None
+        return Recorded(images, flow, region.signer_square(self._small) if self._signer else None, self.numbers)
+
+    def _keep(self, numbers: list[int]) -> None:
+        for number in numbers:
+            repeated = self.numbers[-1:] == [number]
+            self.numbers.append(number)
+            if repeated:
+                for kept in (self._small, self._images, self._fields, self._coded):
+                    kept += kept[-1:]
+            else:
+                self._keep_frame(number)
+
+    def _keep_frame(self, number: int) -> None:
+        frame = self._frames[number]
+        with self.timings.measure("frames"):
+            image = clip.as_stored(frame[None], self.stored.quality)[0]
+            self._images.append(image)
+            if self._signer:
+                self._small.append(frame)
+        if self._flow is None:
+            return
+        with self.timings.measure("flow"):
+            if self.stored.flow.flow_from == "video":
+                field = self._flow.push(number, frame, self._frames.get(number - 1))
+            else:
+                field = self._flow.push(number, image)
+            coded = clip.quantise_flow(field, self.stored.flow.bound)
+            self._fields.append(field)
+            self._coded.append(clip.as_stored(coded[None], self.stored.flow.quality)[0])

@@ -1,0 +1,176 @@
+"""A trained network in the form that runs it: Keras, or what export.py made of it. One interface for all of them.
+
+    network = open_network("openvino", stream, files)
+    logits = network.logits(batch)          (B, T, H, W, C) float32 -> (B, classes) float32
+
+Each form imports its own library and no other, when it is opened: with OpenVINO there is no TensorFlow in memory. None
+of these files can hold code: OpenVINO's IR, ONNX and LiteRT are tables of known operations and numbers.
+"""
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from command import Problem
+
+import numpy as np
+
+import bundle as bundles
+
+KERAS = "keras"
+
+
+@dataclass(frozen=True)
+class Form:
+    """A kind of file that holds a network, and what opens it.
+
+    precision: what it computes in; folder: below the bundle; suffixes: of its files, the first one is opened.
+    """
+
+    name: str
+    precision: str
+    folder: str
+    suffixes: tuple[str, ...]
+    library: str
+    reduced: bool = False
+
+
+# In the order in which they are tried where nobody has timed them.
+FORMS = {form.name: form for form in (
+    Form("openvino-int8", "int8", "export/openvino-int8", (".xml", ".bin"), "openvino", reduced=True),
+    Form("openvino-bf16", "bf16", "export/openvino", (".xml", ".bin"), "openvino", reduced=True),
+    Form("openvino", "f32", "export/openvino", (".xml", ".bin"), "openvino"),
+    Form("onnx", "f32", "export/onnx", (".onnx",), "onnxruntime"),
+    Form("litert", "f32", "export/litert", (".tflite",), "ai_edge_litert"),
+)}  # fmt: skip
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def installed(form: Form) -> bool:
+    return importlib.util.find_spec(form.library) is not None
+
+
+def runs_here(form: Form) -> bool:
+    """Whether its library is installed and, of bfloat16, whether the processor has it (else it would be slower)."""
+    if not installed(form):
+        return False
+    if form.precision != "bf16":
+        return True
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+class KerasNetwork:
+    """The network itself; `model` is the keras.Model."""
+
+    def __init__(self, model):
+        self.model = model
+
+    @classmethod
+    def load(cls, stream: bundles.Stream, weights: Path) -> "KerasNetwork":
+        """Rebuild from our own table of builders and load its weights; raises Problem where they do not fit."""
+        bundles.load_keras()
+        try:
+            model = build(stream)
+            model.load_weights(weights)
+        except (ValueError, TypeError, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise Problem(f"{weights}: not the weights of this network ({reason})") from None
+        # After its weights, or Keras warns of an optimiser that is not there. On a CPU XLA is slower.
+        model.compile(jit_compile=False)
+        return cls(model)
+
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        return np.asarray(self.model.predict_on_batch(batch))
+
+
+def network_module(stream: bundles.Stream):
+    """The module that the network of a stream is from, e.g. model_i3d."""
+    return importlib.import_module(bundles.NETWORKS[stream.network][0])
+
+
+def build(stream: bundles.Stream):
+    """The network of a stream, from our own table of builders, not yet with its weights."""
+    return getattr(network_module(stream), bundles.NETWORKS[stream.network][1])(**stream.arguments)
+
+
+class OneByOne:
+    """Networks that were opened for a batch of one: what a live demo needs, and the quickest."""
+
+    def __init__(self, run: Callable[[np.ndarray], np.ndarray]):
+        self._run = run
+
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        return np.concatenate([self._run(np.ascontiguousarray(one[None], np.float32)) for one in batch])
+
+
+def _openvino(path: Path, shape, form: Form, threads: int) -> OneByOne:
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(path)
+    model.reshape([1, *shape])
+    hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+    if form.precision != "int8":
+        hints["INFERENCE_PRECISION_HINT"] = form.precision
+    request = core.compile_model(model, "CPU", hints).create_infer_request()
+
+    def run(clip: np.ndarray) -> np.ndarray:
+        return next(iter(request.infer([clip]).values())).copy()
+
+    return OneByOne(run)
+
+
+def _onnx(path: Path, _shape, _form: Form, threads: int) -> OneByOne:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return OneByOne(lambda clip: session.run(None, {name: clip})[0])
+
+
+def _litert(path: Path, shape, _form: Form, threads: int) -> OneByOne:
+    with bundles.quiet():
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(str(path), num_threads=threads)
+        place = interpreter.get_input_details()[0]["index"]
+        interpreter.resize_tensor_input(place, [1, *shape])
+        interpreter.allocate_tensors()
+
+    def run(clip: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(place, clip)
+        interpreter.invoke()
+        return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+    return OneByOne(run)
+
+
+OPENERS = {"openvino": _openvino, "onnxruntime": _onnx, "ai_edge_litert": _litert}
+
+
+def open_form(form: Form, path: Path, shape, threads: int | None = None):
+    """An exported network, ready to run.
+
+    Args:
+        path: its first file; shape: (T, H, W, C) of its input; threads: all cores without it.
+    Raises:
+        Problem: the file is not one of this form, or its library is missing.
+    """
+    if not installed(form):
+        raise Problem(f"{form.name} needs {form.library}; pip install {form.library.replace('_', '-')}")
+    try:
+        return OPENERS[form.library](path, shape, form, threads or cores())
+    except Exception as error:  # each library has its own
+        reason = " ".join(str(error).split())[:200]
+        raise Problem(f"{path}: {form.library} does not take it ({reason}); run export.py again") from None
