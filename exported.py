@@ -4,6 +4,7 @@
     model/<run>/export/<form>/      its files, one or two a stream
 """
 
+import argparse
 import json
 from pathlib import Path
 
@@ -17,6 +18,12 @@ FILE = "export.json"
 AUTO = "auto"
 CHOICES = (AUTO, KERAS, *FORMS)
 AGAIN = "run export.py --data ... --model {} again"
+
+
+def add_runtime(flags: argparse.ArgumentParser) -> None:
+    """`--runtime` of whatever predicts."""
+    flags.add_argument("--runtime", choices=CHOICES, default=AUTO,
+                       help="what runs the networks; auto: the quickest form of export.py that agrees")  # fmt: skip
 
 
 def files(bundle: bundles.Bundle, form: Form, stream: bundles.Stream) -> list[Path]:
@@ -70,5 +77,10 @@ def open_networks(bundle: bundles.Bundle, form: Form | None, threads: int | None
     if form is None:
         return {stream.name: KerasNetwork.load(stream, bundle.weights(stream)) for stream in bundle.streams}
     check(bundle, form)
+    return open_files(bundle, form, threads)
+
+
+def open_files(bundle: bundles.Bundle, form: Form, threads: int | None = None) -> dict:
+    """{stream: network} of a form, whatever export.json says."""
     return {stream.name: open_form(form, files(bundle, form, stream)[0], stream.arguments["input_shape"], threads)
             for stream in bundle.streams}  # fmt: skip

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import command
 
+import exported
+
 
 def as_json(path: Path, answer, top: int) -> str:
     """{"clip", "label", "probability", "top", "streams", "seconds", "confidence", "known"}, as one line."""
@@ -65,14 +67,12 @@ def main(argv=None) -> int:
     flags.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="video files, one sign each")
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
     flags.add_argument("--json", action="store_true", help="one line of JSON a clip")
+    exported.add_runtime(flags)
     flags.add_argument("--top", type=int, default=5, metavar="N", help="labels shown")
     args = flags.parse_args(argv)
-    import bundle
-
-    bundle.load_keras()
     from recogniser import Recogniser
 
-    recogniser = Recogniser.load(args.model)
+    recogniser = Recogniser.load(args.model, args.runtime)
     recogniser.warm_up()
     return predict(recogniser, args.clips, args.top, args.json).summary()
 

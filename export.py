@@ -1,0 +1,237 @@
+"""Turn a model's networks into forms that run quickly without TensorFlow, and check each of them on real clips.
+
+    python export.py --data data_set/chalearn --model model/chalearn
+
+in:   a model bundle and the data set that it was trained on, with its frames and flow
+out:  model/<run>/export/openvino, openvino-int8, onnx, litert and saved-model, and model/<run>/export.json, which says
+      of each how far its logits are from Keras's, how many answers are equal, its accuracy on the validation clips, the
+      time a clip takes, and whether predict.py and livedemo.py may use it
+
+A form in float32 is used where its logits are Keras's to 1e-3. A reduced one (bfloat16, where the processor has it, and
+int8, calibrated on training clips by NNCF) is used where validation accuracy falls by at most one point and no answer
+changes that float32 gave by a margin above 0.2. Needs `pip install ".[cpu,export]"`; the laptop needs `".[live]"`.
+"""
+
+import json
+import statistics
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import command
+from command import Problem
+
+import numpy as np
+
+import bundle as bundles
+import dataset
+import exported
+from convert import CONVERTERS, SAVED_MODEL, spread, write_form
+from predictions import softmax
+from runtime import FORMS, KERAS, Form, cores, installed, runs_here
+
+CLOSE = 1e-3  # logits of float32 forms, of the largest logit where that is above 1
+LOST = 0.01  # accuracy that a reduced form may lose
+SURE = 0.2  # margin between the two best above which no answer may change
+TIMED = 5  # runs of which the median is taken
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What export.json says of a form: the largest differences of a logit and of a fused probability, the share of
+    equal answers, accuracy (None without labels), sure answers that changed, ms of a clip through all streams."""
+
+    difference: float
+    probability: float
+    equal: float
+    accuracy: float | None
+    changed: int
+    ms: float
+    together: bool
+    use: bool
+    why: str
+    sha256: dict[str, str]
+
+
+def logits_of(networks: dict, inputs: list[dict], views: int) -> dict[str, np.ndarray]:
+    """{stream: (N, classes)} of the clips, views averaged."""
+    return {name: np.stack([network.logits(clip[name]).reshape(views, -1).mean(axis=0) for clip in inputs])
+            for name, network in networks.items()}  # fmt: skip
+
+
+def seconds_of(networks: dict, clip: dict, together: bool) -> float:
+    """Median time of one clip through all streams, one after the other or at once."""
+    taken = []
+    with ThreadPoolExecutor(len(networks)) as pool:
+        for _ in range(TIMED):
+            started = time.perf_counter()
+            if together:
+                list(pool.map(lambda name: networks[name].logits(clip[name]), networks))
+            else:
+                for name, network in networks.items():
+                    network.logits(clip[name])
+            taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
+
+
+def decide(form: Form | None, found: dict, keras: dict, calibration, truth: np.ndarray) -> dict:
+    """Difference, equal answers, accuracy and whether the form may be used, from {stream: logits} of both."""
+    difference = max(float(np.abs(found[name] - keras[name]).max()) for name in keras)
+    largest = max(1.0, *(float(np.abs(rows).max()) for rows in keras.values()))
+    mine, theirs = (calibration.fuse({name: softmax(rows) for name, rows in one.items()}) for one in (found, keras))
+    equal = mine.argmax(axis=1) == theirs.argmax(axis=1)
+    best = np.sort(theirs, axis=1)
+    changed = int(np.sum(~equal & (best[:, -1] - best[:, -2] > SURE)))
+    known = truth >= 0
+    accuracy, before = (float(np.mean(one.argmax(axis=1)[known] == truth[known])) if known.any() else None
+                        for one in (mine, theirs))  # fmt: skip
+    why = ""
+    if not (form and form.reduced):
+        if difference > CLOSE * largest:
+            why = f"logits are {difference:.2g} off"
+    elif accuracy is None:
+        why = "no labelled validation clip to judge it by"
+    elif before - accuracy > LOST:
+        why = f"accuracy falls from {before:.1%} to {accuracy:.1%}"
+    elif changed:
+        why = f"{changed} sure answer{'s change' if changed > 1 else ' changes'}"
+    if form is None:
+        why = "for other programs"
+    return {"difference": difference, "probability": float(np.abs(mine - theirs).max()), "equal": float(equal.mean()),
+            "accuracy": accuracy, "changed": changed, "use": not why, "why": why}  # fmt: skip
+
+
+class SavedNetwork:
+    """TensorFlow's own reader for what was written a moment ago, to check it."""
+
+    def __init__(self, path: Path):
+        import tensorflow as tf
+
+        with bundles.quiet():
+            self._model = tf.saved_model.load(str(path))
+
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        return self._model.serve(batch).numpy()
+
+
+def measure(bundle: bundles.Bundle, name: str, keras: dict, inputs: list[dict], truth, calibration) -> Measured:
+    """Open a form that was written and compare it with Keras."""
+    form, folder = FORMS.get(name), bundle.folder / (FORMS[name].folder if name in FORMS else f"export/{name}")
+    hashes = {path.relative_to(folder).as_posix(): command.sha256(path)
+              for path in sorted(folder.rglob("*")) if path.is_file()}  # fmt: skip
+    if form:
+        networks = exported.open_files(bundle, form)
+    else:
+        networks = {stream.name: SavedNetwork(folder / stream.name) for stream in bundle.streams}
+    found = decide(form, logits_of(networks, inputs, bundle.spec.input.views), keras, calibration, truth)
+    seconds, together = seconds_of(networks, inputs[0], False), False
+    if form and len(networks) > 1 and cores() > 1:
+        beside = exported.open_files(bundle, form, max(1, cores() // len(networks)))
+        at_once = seconds_of(beside, inputs[0], True)
+        if at_once < 0.95 * seconds:
+            seconds, together = at_once, True
+    return Measured(**found, ms=round(1000 * seconds, 2), together=together, sha256=hashes)
+
+
+def read_clips(recogniser, data: dataset.Dataset, split: str, count: int):
+    """([{stream: (views, T, crop, crop, C)}, ...], (N,) index of the true class, -1 without a label)."""
+    import inference
+
+    labels, inputs, truth = {label: i for i, label in enumerate(recogniser.labels)}, [], []
+    for item in spread(data.split(split), count):
+        found, reason = inference.read_inputs(recogniser, data, item)
+        if reason:
+            print(f"{item.clip}: {reason}", file=sys.stderr)
+            continue
+        inputs.append(found)
+        truth.append(labels.get(item.label, -1))
+    if not inputs:
+        raise Problem(f"{data.folder}: no readable clip in the split {split} to check the forms on")
+    return inputs, np.array(truth)
+
+
+def show(found: dict[str, Measured], keras_ms: float, accuracy: float | None, clips: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("form", "ms a clip", "logits off by", "probabilities", "equal answers", "accuracy", "used",
+                  title=f"forms of the networks, on {clips} clips")  # fmt: skip
+
+    def share(value: float | None) -> str:
+        return "" if value is None else f"{value:.1%}"
+
+    table.add_row(KERAS, f"{keras_ms:.0f}", "", "", "", share(accuracy), "")
+    for name, row in found.items():
+        used = "yes" if row.use else f"no: {row.why}"
+        table.add_row(name, f"{row.ms:.0f}", f"{row.difference:.2g}", f"{row.probability:.2g}", share(row.equal),
+                      share(row.accuracy), used)  # fmt: skip
+    Console().print(table)
+
+
+def export(args) -> int:
+    """Write and check every form; returns the exit code."""
+    data = dataset.load(args.data)
+    missing = [form for form in args.forms if form in CONVERTERS and not (
+        installed(FORMS[form]) and find_spec(CONVERTERS[form]))]
+    if missing:
+        raise Problem(f"{', '.join(missing)}: what writes them is not installed; pip install \".[cpu,export]\"")
+    bundles.load_keras()
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise Problem(f"export.py needs TensorFlow, and this is {keras.backend.backend()}; unset KERAS_BACKEND")
+    from recogniser import Recogniser, check_store
+
+    recogniser = Recogniser.load(args.model, KERAS)
+    check_store(recogniser.bundle, data)
+    with command.lock(args.model):
+        return write_all(recogniser, data, args)
+
+
+def write_all(recogniser, data: dataset.Dataset, args) -> int:
+    bundle, found = recogniser.bundle, {}
+    inputs, truth = read_clips(recogniser, data, args.split, args.clips)
+    expected = logits_of(recogniser.networks, inputs, bundle.spec.input.views)
+    keras_ms = 1000 * seconds_of(recogniser.networks, inputs[0], False)
+    fused = recogniser.calibration.fuse({name: softmax(rows) for name, rows in expected.items()})
+    accuracy = float(np.mean(fused.argmax(axis=1)[truth >= 0] == truth[truth >= 0])) if (truth >= 0).any() else None
+    for name in (name for name in (*CONVERTERS, SAVED_MODEL) if name in args.forms):
+        print(f"writing {bundle.folder / 'export' / name}", flush=True)
+        write_form(recogniser, data, name, args.calibrate)
+        for form in (name, "openvino-bf16") if name == "openvino" else (name,):
+            if form == SAVED_MODEL or runs_here(FORMS[form]):
+                found[form] = measure(bundle, form, expected, inputs, truth, recogniser.calibration)
+    about = {"data": data.folder.name, "split": args.split, "clips": len(inputs), "threads": cores(),
+             KERAS: {"accuracy": accuracy, "ms": round(keras_ms, 2)}}  # fmt: skip
+    content = {"model": bundle.hashes, **about, "forms": {name: asdict(row) for name, row in found.items()}}
+    with command.atomic(bundle.folder / exported.FILE) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
+    show(found, keras_ms, accuracy, len(inputs))
+    chosen = exported.choose(bundle, exported.AUTO)
+    name = chosen.name if chosen else KERAS
+    print(f"predict.py and livedemo.py run {name} from now on -> {bundle.folder / exported.FILE}")
+    return command.DONE
+
+
+def main(argv=None) -> int:
+    flags = command.parser(__doc__)
+    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
+    flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
+    flags.add_argument("--forms", nargs="+", choices=(*CONVERTERS, SAVED_MODEL), default=(*CONVERTERS, SAVED_MODEL),
+                       help="which to write")  # fmt: skip
+    flags.add_argument("--split", choices=("train", "valid"), default="valid", help="clips that forms are checked on")
+    flags.add_argument("--clips", type=int, default=200, metavar="N", help="how many of them at most")
+    flags.add_argument("--calibrate", type=int, default=100, metavar="N", help="training clips that int8 is fitted to")
+    args = flags.parse_args(argv)
+    if args.clips < 1 or args.calibrate < 1:
+        flags.error(f"--clips {args.clips} --calibrate {args.calibrate}; expected 1 or more")
+    if "openvino-int8" in args.forms and "openvino" not in args.forms:
+        args.forms = ["openvino", *args.forms]  # which it is made of
+    return export(args)
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))
