@@ -23,6 +23,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
+# What may run the networks: runtime.py has them, but --help does not wait for it.
+RUNTIMES = ("auto", "keras", "openvino-int8", "openvino-bf16", "openvino", "onnx", "litert")
 SYSTEM_LIBRARIES = "sudo apt-get install libgl1 libglib2.0-0"
 
 
@@ -54,6 +56,12 @@ def add_threads(flags: argparse.ArgumentParser) -> None:
     """`--workers` of a script whose networks wait for clips."""
     flags.add_argument("--workers", type=int, default=min(16, os.cpu_count() or 2), metavar="N",
                        help="threads that load clips")  # fmt: skip
+
+
+def add_runtime(flags: argparse.ArgumentParser) -> None:
+    """`--runtime` of whatever predicts."""
+    flags.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0],
+                       help="what runs the networks; auto: the quickest form of export.py that agrees")  # fmt: skip
 
 
 def run(main: Callable[[], int | None]) -> int:

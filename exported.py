@@ -4,7 +4,6 @@
     model/<run>/export/<form>/      its files, one or two a stream
 """
 
-import argparse
 import json
 from pathlib import Path
 
@@ -16,14 +15,7 @@ from runtime import FORMS, KERAS, Form, KerasNetwork, open_form, runs_here
 
 FILE = "export.json"
 AUTO = "auto"
-CHOICES = (AUTO, KERAS, *FORMS)
 AGAIN = "run export.py --data ... --model {} again"
-
-
-def add_runtime(flags: argparse.ArgumentParser) -> None:
-    """`--runtime` of whatever predicts."""
-    flags.add_argument("--runtime", choices=CHOICES, default=AUTO,
-                       help="what runs the networks; auto: the quickest form of export.py that agrees")  # fmt: skip
 
 
 def files(bundle: bundles.Bundle, form: Form, stream: bundles.Stream) -> list[Path]:

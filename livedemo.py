@@ -1,18 +1,19 @@
-"""Name signs live: press space in front of a camera, make one sign, and read what it was.
+"""Name signs live: sign in front of a camera, and read what it was.
 
     python livedemo.py --model model/chalearn
 
 in:   a model bundle, a camera or a video file that plays the camera's part
-out:  a window: countdown, recording, then the three best names, what each stream says on its own, the kept frames
-      beside their optical flow, and the time it took. With --no-window one sign is recorded and printed.
+out:  a window: what the camera sees, the three best names with bars, what each stream says on its own, the kept frames
+      beside their optical flow, the signs so far, and the time it took. With --no-window one sign is printed.
 
-Keys: space starts a sign, m mirrors the picture (what the network sees is never mirrored), f is full screen, q or Esc
-quits. A video file is shown over and over; a recording of it begins at its start and ends with it at the latest.
+Three ways to sign: after a countdown, hands-free (the rest pose is learnt for 3 s; then movement begins and ends a
+sign) and continuously (a window slides over the picture). Keys: space starts a sign, or learns the rest pose anew; h is
+hands-free, c continuous, and again the countdown; m mirrors the picture (what the network sees is never mirrored), f is
+full screen, q or Esc quits. A video file is shown over and over.
 """
 
 import contextlib
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -20,212 +21,254 @@ from pathlib import Path
 import command
 from command import Problem
 
-IDLE, COUNTDOWN, RECORDING = "idle", "countdown", "recording"
-TRANSLATING, RESULT, QUIT = "translating", "result", "quit"
-
-
-class Machine:
-    """The states of the demo and what moves it from one to the next; knows neither window nor network.
-
-    idle -start-> countdown -tick-> recording -frame, ended-> translating -answered-> result -start-> countdown;
-    translating -failed-> idle; any state -quit-> quit. An event that means nothing in a state is ignored.
-    """
-
-    def __init__(self, countdown: float = 3.0, seconds: float = 5.0, clock: Callable[[], float] = time.monotonic):
-        self.countdown, self.seconds, self.clock = countdown, seconds, clock
-        self.message, self.answer, self.latency = "", None, 0.0
-        self.frames, self.first, self.last = 0, 0.0, 0.0
-        self._enter(IDLE)
-
-    def _enter(self, state: str) -> None:
-        self.state, self.since = state, self.clock()
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the state began."""
-        return self.clock() - self.since
-
-    @property
-    def rate(self) -> float:
-        """Frames a second of the last recording, 0 where it had fewer than two frames."""
-        return (self.frames - 1) / (self.last - self.first) if self.last > self.first else 0.0
-
-    @property
-    def left(self) -> float:
-        """Seconds left of the countdown or the recording, else 0."""
-        if self.state == COUNTDOWN:
-            return max(0.0, self.countdown - self.elapsed)
-        return max(0.0, self.seconds - (self.last - self.first)) if self.state == RECORDING else 0.0
-
-    @property
-    def progress(self) -> float:
-        """How much of the countdown or the recording is over, 0 to 1."""
-        whole = {COUNTDOWN: self.countdown, RECORDING: self.seconds}.get(self.state, 0.0)
-        return 1 - self.left / whole if whole > 0 else 0.0
-
-    def start(self) -> None:
-        if self.state in (IDLE, RESULT):
-            self.message = ""
-            self._enter(COUNTDOWN)
-
-    def tick(self) -> None:
-        """To be called often: time passes."""
-        if self.state == COUNTDOWN and self.elapsed >= self.countdown:
-            self.frames, self.first, self.last = 0, 0.0, 0.0
-            self._enter(RECORDING)
-
-    def frame(self, seconds: float) -> bool:
-        """A frame with its time stamp; whether it belongs to the recording, whose length the stamps decide."""
-        if self.state != RECORDING:
-            return False
-        if self.frames and seconds - self.first > self.seconds:
-            self._enter(TRANSLATING)
-            return False
-        self.first = self.first if self.frames else seconds
-        self.frames, self.last = self.frames + 1, seconds
-        return True
-
-    def ended(self) -> None:
-        """The source has no more frames."""
-        if self.state == RECORDING:
-            self._enter(TRANSLATING)
-
-    def answered(self, answer) -> None:
-        if self.state == TRANSLATING:
-            self.answer, self.latency = answer, self.elapsed
-            self._enter(RESULT)
-
-    def failed(self, message: str) -> None:
-        if self.state == TRANSLATING:
-            self.message = message
-            self._enter(IDLE)
-
-    def quit(self) -> None:
-        self._enter(QUIT)
+HERE = Path(__file__).parent
+DEMO = HERE / "model" / "demo"  # what `make demo` trains
+MODES = ("countdown", "hands-free", "continuous")
+SECONDS = 5.0
+CLOSE = 1e-3  # logits by which --check lets camera and file differ
 
 
 class Demo:
-    """Source -> session -> answer, driven by `step`: the one path, with and without a window."""
+    """Source -> mode -> answer, driven by `step`: the one path, with and without a window.
 
-    def __init__(self, recogniser, source, machine: Machine, worker: ThreadPoolExecutor):
-        self.recogniser, self.source, self.machine, self.worker = recogniser, source, machine, worker
-        self.session, self.pending, self.picture = None, None, None
+    load: the recogniser, which may still be on its way; build: recogniser -> {name: mode}.
+    """
+
+    def __init__(self, source, load: Future, build: Callable, mode: str = MODES[0]):
+        self.source, self.load, self.build, self.wanted = source, load, build, mode
+        self.modes, self.mode, self.picture, self.moment = {}, None, None, 0.0
+        self.explained, self._last, self._offset = False, None, 0.0
+
+    @property
+    def recogniser(self):
+        return self.load.result()
+
+    def choose(self, name: str) -> None:
+        """Another way to sign; the same again is the countdown."""
+        self.wanted = MODES[0] if name == self.wanted else name
+        self.explain()
+        if self.modes:
+            self.mode = self.modes[self.wanted]
+            if self.wanted != MODES[0]:
+                self.mode.restart()
 
     def step(self, wait: float = 0.0) -> None:
         """Take what has arrived, let time pass, and see whether the answer is there; raises the source's Problem."""
+        if self.mode is None and self.load.done():
+            self.modes = self.build(self.load.result())
+            self.mode = self.modes[self.wanted]
+            self.explain()
         for frame, seconds in self.source.arrived(wait):
-            self.picture = frame
-            if self.machine.frame(seconds):
-                self.session.push(frame, seconds)
+            self.picture, self.moment = frame, seconds
+            if self.mode:
+                self.mode.frame(frame, self._rising(seconds))
         if self.source.ended:
-            self.machine.ended()
+            if self.mode:
+                self.mode.ended()
             if self.source.loops:
                 self.source.restart()
-        self._change()
+        if self.mode:
+            before = self.mode.state
+            self.mode.tick()
+            if before == "countdown" and self.mode.state == "recording":
+                self.source.restart()
 
-    def _change(self) -> None:
-        machine, before = self.machine, self.machine.state
-        machine.tick()
-        if machine.state == RECORDING and before == COUNTDOWN:
-            self.session = self.recogniser.session()
-            self.source.restart()
-        if machine.state == TRANSLATING and self.pending is None:
-            # In a thread, so that the picture goes on moving.
-            self.pending = self.worker.submit(self.session.result)
-        if self.pending and self.pending.done():
-            self._finish(self.pending)
-            self.pending = self.session = None
+    def explain(self) -> None:
+        """What a model trained on so many frames, however long a sign is, cannot do ahead of time."""
+        if self.wanted == "hands-free" and self.load.done() and not self.explained:
+            rule = self.recogniser.bundle.spec.stored.frames
+            if rule.isdigit():
+                print(f"this model sees {rule} frames of a sign, however long it is; which ones, and their flow, is "
+                      "known when it is over.\nOne whose clips are stored at a rate (frame.py --frames 10fps) keeps "
+                      "up.", flush=True)  # fmt: skip
+            self.explained = True
 
-    def _finish(self, pending: Future) -> None:
-        try:
-            self.machine.answered(pending.result())
-        except Problem as problem:
-            self.machine.failed(str(problem))
+    def _rising(self, seconds: float) -> float:
+        """A file that begins again goes on in time."""
+        if self._last is not None and seconds + self._offset <= self._last:
+            self._offset = self._last - seconds + 0.04
+        self._last = seconds + self._offset
+        return self._last
+
+    def close(self) -> None:
+        for mode in self.modes.values():
+            mode.close()
 
 
-def lines(recogniser, machine: Machine) -> list[str]:
-    """The machine's answer as text: the three best, each stream's own first answer, and the time it took."""
-    answer, name = machine.answer, recogniser.name
+def lines(recogniser, mode) -> list[str]:
+    """The mode's answer as text: the three best, each stream's own first answer, and the time it took."""
+    answer, name = mode.answer, recogniser.name
     wide = max(len(name(label)) for label, _ in answer.ranked[:3])
     ranked = [
         f"{place}  {name(label):{wide}}  {part:6.1%}" for place, (label, part) in enumerate(answer.ranked[:3], start=1)
     ]
+    if not answer.known:
+        ranked.append(f"not sure: calibrated {answer.confidence:.0%}, an answer needs "
+                      f"{recogniser.calibration.threshold:.0%}")  # fmt: skip
     streams = [f"{key}: {name(each[0][0])} {each[0][1]:.1%}" for key, each in answer.streams.items()]
     steps = ", ".join(f"{key} {seconds:.2f} s" for key, seconds in answer.seconds.items())
+    machine = mode.machine
     recorded = f"{machine.frames} frames in {machine.last - machine.first:.1f} s"
-    return [*ranked, "   ".join(streams), f"{recorded}; answer after {machine.latency:.2f} s ({steps})"]
+    return [*ranked, "   ".join(streams), f"{recorded}; answer {mode.latency:.2f} s after the last (in all {steps})"]
 
 
-def record_once(demo: Demo) -> int:
-    """Without a window: one sign, its countdown and its answer on the terminal."""
-    machine, said = demo.machine, None
-    machine.start()
-    while machine.state != RESULT:
-        if demo.pending:
-            wait([demo.pending])
+def record_once(demo: Demo) -> None:
+    """Without a window: one sign, its countdown on the terminal; raises Problem where it cannot be recognised."""
+    wait([demo.load])
+    demo.step()
+    mode, said = demo.mode, None
+    mode.start()
+    while mode.state != "result":
         demo.step(wait=0.02)
-        now = f"{machine.left + 0.999:.0f}" if machine.state == COUNTDOWN else machine.state
-        if machine.countdown > 0 and now != said and machine.state != RESULT:
+        now = f"{mode.left + 0.999:.0f}" if mode.state == "countdown" else mode.state
+        if mode.machine.countdown > 0 and now != said and mode.state != "result":
             print(now, flush=True)
             said = now
-        if machine.state == IDLE:
-            raise Problem(machine.message)
-    print("\n".join(lines(demo.recogniser, machine)))
-    return command.DONE
+        if mode.state == "idle":
+            raise Problem(mode.message)
+
+
+def check(demo: Demo, path: Path) -> int:
+    """The camera's path against predict.py's on one file; returns the exit code."""
+    import frame
+
+    record_once(demo)
+    recogniser, live = demo.recogniser, demo.mode.answer
+    expected = recogniser.answer(*frame.read_video(path, recogniser.bundle.spec.stored.short_side))
+    worst = 0.0
+    for name, logits in expected.logits.items():
+        off = float(abs(logits - live.logits[name]).max())
+        worst = max(worst, off)
+        print(f"{name}: camera {recogniser.name(live.streams[name][0][0])}, file "
+              f"{recogniser.name(expected.streams[name][0][0])}, logits {off:.2g} apart")  # fmt: skip
+    same = worst <= CLOSE
+    print(f"{path}: camera and file {'agree' if same else 'differ'} ({recogniser.runtime}; {worst:.2g}, "
+          f"at most {CLOSE:g})")  # fmt: skip
+    return command.DONE if same else command.NOTHING
 
 
 def arguments(argv) -> "argparse.Namespace":  # noqa: F821
     flags = command.parser(__doc__)
-    flags.add_argument("--model", type=Path, required=True, help="model bundle, e.g. model/chalearn")
+    flags.add_argument("--model", type=Path, help="model bundle, e.g. model/chalearn; without it that of `make demo`")
     source = flags.add_mutually_exclusive_group()
     source.add_argument("--camera", type=int, default=0, metavar="N", help="number of the camera")
     source.add_argument("--video", type=Path, help="a video file in the camera's place")
-    flags.add_argument("--seconds", type=float, default=5.0, metavar="S", help="length of a recording")
+    source.add_argument("--cameras", action="store_true", help="list the cameras, with a picture of each, and end")
+    flags.add_argument("--mode", choices=MODES, default=MODES[0], help="how a sign begins and ends")
+    flags.add_argument("--seconds", type=float, default=SECONDS, metavar="S",
+                       help="length of a recording, at most the file's; of the window in continuous mode")  # fmt: skip
     flags.add_argument("--countdown", type=float, default=3.0, metavar="S", help="seconds before a recording begins")
     flags.add_argument("--full-screen", action="store_true", help="open the window over the whole screen")
     flags.add_argument("--no-window", action="store_true", help="record once and print the answer")
+    flags.add_argument("--check", action="store_true",
+                       help="push --video through the camera's path, at its own rate, and compare with predict.py")
+    flags.add_argument("--record", type=Path, metavar="FILE", help="save what the window shows, .mp4 or .avi")
+    flags.add_argument("--timings", action="store_true", help="print median and 95th percentile of every step")
+    command.add_runtime(flags)
     args = flags.parse_args(argv)
     if not args.seconds > 0 or not args.countdown >= 0:
         flags.error(f"--seconds {args.seconds:g} --countdown {args.countdown:g}; expected more than 0, and 0 or more")
+    if args.check and not args.video:
+        flags.error("--check needs the --video that is to be compared")
+    if args.record and args.record.suffix.lower() not in (".mp4", ".avi"):
+        flags.error(f"--record {args.record}: expected .mp4 or .avi")
+    args.no_window |= args.check
+    if args.no_window and (args.record or args.mode != MODES[0]):
+        flags.error("--record and --mode want a window")
     return args
 
 
 def main(argv=None) -> int:
     args = arguments(argv)
     try:
-        return demonstrate(args)
+        return list_cameras() if args.cameras else demonstrate(args)
     except KeyboardInterrupt:
         print("livedemo.py: stopped", file=sys.stderr)
         return command.STOPPED
 
 
+def list_cameras() -> int:
+    """Each camera with its name, its size and rate, and a test picture in this folder."""
+    import cv2
+
+    import videocapture
+
+    found = videocapture.cameras()
+    if not found:
+        raise Problem(videocapture.camera_problem(0))
+    for camera in found:
+        if camera.picture is None:
+            print(f"{camera.index}  {camera.name}: {camera.problem}")
+            continue
+        path = Path(f"camera-{camera.index}.png")
+        cv2.imwrite(str(path), camera.picture[..., ::-1])
+        height, width = camera.picture.shape[:2]
+        print(f"{camera.index}  {camera.name}: {width}x{height}, {camera.rate:.0f} frames/s -> {path}")
+    usable = [camera.index for camera in found if camera.picture is not None]
+    if usable:
+        print(f"python livedemo.py --camera {usable[0]}")
+    return command.DONE if usable else command.NOTHING
+
+
+def find_model(model: Path | None) -> Path:
+    """The bundle that was asked for, or that of `make demo`; raises Problem where there is none."""
+    if model is not None or (DEMO / "bundle.json").is_file():
+        return model or DEMO
+    raise Problem("no model yet; make one with `make demo` (some minutes), or train your own with train_i3d.py and "
+                  "name it with --model")  # fmt: skip
+
+
+def load_recogniser(folder: Path, runtime: str):
+    """In a thread, while the picture is there already."""
+    import recogniser
+
+    model = recogniser.Recogniser.load(folder, runtime)
+    model.warm_up()  # the first answer should not take longer than the others
+    return model
+
+
 def demonstrate(args) -> int:
     """Open display, source and model, in the order of how soon each can say no; then run."""
+    model = find_model(args.model)
     if not args.no_window:
         import window
 
         window.check_display()
     import videocapture
 
-    # Nobody has to get ready for a file that is only read.
-    machine = Machine(0.0 if args.no_window and args.video else args.countdown, args.seconds)
     with contextlib.ExitStack() as stack:
         # In this order: whoever waits at the end for a translation should not hold the camera meanwhile.
         worker = stack.enter_context(ThreadPoolExecutor(1))
-        source = stack.enter_context(videocapture.open_source(args.camera, args.video, paced=not args.no_window))
+        # Without a window nobody has to get ready, and a file need not take its time.
+        source = stack.enter_context(
+            videocapture.open_source(args.camera, args.video, paced=not args.no_window or args.check))
+        # A file is not recorded beyond its end, and compared as a whole.
+        seconds = source.span(float("inf") if args.check else args.seconds) or args.seconds
+        countdown = 0.0 if args.no_window and args.video else args.countdown
+        demo = Demo(source, worker.submit(load_recogniser, model, args.runtime),
+                    lambda recogniser: build_modes(recogniser, worker, countdown, seconds, args.seconds),
+                    args.mode)  # fmt: skip
+        stack.callback(demo.close)
         if not args.no_window:
-            print(f"loading {args.model}", flush=True)
-        import bundle
+            code = window.show(demo, args.full_screen, args.record)
+        elif args.check:
+            code = check(demo, args.video)
+        else:
+            record_once(demo)
+            print("\n".join(lines(demo.recogniser, demo.mode)))
+            code = command.DONE
+        if args.timings and demo.mode:
+            print(demo.mode.timings.table())
+    return code
 
-        bundle.load_keras()
-        import recogniser
 
-        model = recogniser.Recogniser.load(args.model)
-        model.warm_up()  # the first answer should not take longer than the others
-        demo = Demo(model, source, machine, worker)
-        if args.no_window:
-            return record_once(demo)
-        return window.show(demo, args.full_screen)
+def build_modes(recogniser, worker, countdown: float, seconds: float, window: float) -> dict:
+    """{name: mode} of a recogniser that has just been loaded."""
+    import modes
+
+    return {"countdown": modes.Countdown(recogniser, worker, countdown, seconds),
+            "hands-free": modes.HandsFree(recogniser, worker),
+            "continuous": modes.Continuous(recogniser, worker, window)}  # fmt: skip
 
 
 if __name__ == "__main__":

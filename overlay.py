@@ -16,7 +16,9 @@ import cv2
 import paint
 from paint import AMBER, BOLD, DIM, GREEN, INK, RED, REGULAR, TEAL, TRACK, Image
 
-KEYS = (("space", "start a sign"), ("m", "mirror"), ("f", "full screen"), ("q", "quit"))
+KEYS = (("space", "start"), ("h", "hands-free"), ("c", "continuous"), ("m", "mirror"),
+        ("f", "full screen"), ("q", "quit"))  # fmt: skip
+SHOWN = 6  # signs of the history
 STREAM_NAMES = {"rgb": "colour", "grey": "grey", "flow": "movement", "depth": "depth"}
 FEW = 8.0  # frames a second; a camera below that (in poor light, say) misses what a sign is made of
 LOOP_RATE = 12.0  # kept frames a second in the result's loop: a little slower than life shows the movement better
@@ -33,6 +35,8 @@ class Shown:
     rate: float
     frames: list[Image] = field(default_factory=list)
     flow: list[Image] = field(default_factory=list)
+    confidence: float = 1.0
+    known: bool = True
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,16 @@ class View:
     """Everything `draw` needs beside the picture: the state, and where in it we are."""
 
     state: str
+    mode: str = "countdown"
     left: float = 0.0  # seconds left of countdown or recording
     progress: float = 0.0  # 0..1 of countdown or recording
     elapsed: float = 0.0  # seconds since the state began
     mirror: bool = True
     message: str = ""
     result: Shown | None = None
+    level: float = 0.0  # 0..1, how much moves, of what the scale shows
+    history: list[tuple[str, bool]] = field(default_factory=list)  # names, newest last, and whether they are known
+    flow: Image | None = None  # the newest field, in colour
 
 
 def draw(picture: Image, view: View, size: tuple[int, int]) -> Image:
@@ -53,7 +61,11 @@ def draw(picture: Image, view: View, size: tuple[int, int]) -> Image:
     picture = picture[:, ::-1] if view.mirror else picture
     canvas = paint.blurred(picture, size) if view.state == "result" else paint.contain(picture, size)
     unit = min(size[0] / 640, size[1] / 480)
+    if view.state != "result":
+        draw_side(canvas, view, unit)
     PAINTERS[view.state](canvas, view, unit)
+    if view.state in ("ready", "recording") and view.mode != "countdown":
+        draw_strip(canvas, view, unit)
     draw_keys(canvas, unit)
     return canvas
 
@@ -73,6 +85,69 @@ def draw_keys(canvas: Image, unit: float) -> None:
         paint.text(canvas, key, x + cap / 2, middle + size * 0.35, size, INK, BOLD, "centre")
         paint.text(canvas, meaning, x + cap + 7 * unit, middle + size * 0.35, size, DIM)
         x += needed + 20 * unit
+
+
+def draw_side(canvas: Image, view: View, unit: float) -> None:
+    """Flow in the upper right corner, and below it the signs so far, the newest on top."""
+    width = canvas.shape[1]
+    y = (14 if view.state != "recording" or view.mode != "countdown" else 96) * unit
+    if view.flow is not None:
+        picture = view.flow[:, ::-1] if view.mirror else view.flow
+        wide = 124 * unit
+        high = wide * picture.shape[0] / picture.shape[1]
+        paint.inset(canvas, picture, (round(width - wide - 14 * unit), round(y), round(wide), round(high)), 8 * unit)
+        y += high + 10 * unit
+    for name, known in reversed(view.history[-SHOWN:]):
+        size = 13 * unit
+        said = paint.fitted(name, size, REGULAR, 170 * unit)
+        wide = paint.text_width(said, size) + 18 * unit
+        paint.panel(canvas, (width - wide - 14 * unit, y, wide, 22 * unit), 11 * unit)
+        colour = INK if known else DIM
+        paint.text(canvas, said, width - 23 * unit, y + 11 * unit + size * 0.35, size, colour, align="right")
+        y += 27 * unit
+
+
+def draw_strip(canvas: Image, view: View, unit: float) -> None:
+    """The three best below the moving picture, and how much moves."""
+    height, width = canvas.shape[:2]
+    margin, high = 14 * unit, 92 * unit
+    top = height - 34 * unit - high - 8 * unit
+    paint.panel(canvas, (margin, top, width - 2 * margin, high), 12 * unit, alpha=0.72)
+    scale = (margin + 14 * unit, top + high - 11 * unit, width - 2 * margin - 28 * unit, 4 * unit)
+    paint.bar(canvas, scale, view.level, RED if view.state == "recording" else DIM)
+    result = view.result
+    if result is None:
+        paint.text(canvas, "sign, and rest your hands", margin + 18 * unit, top + 44 * unit, 20 * unit, DIM)
+        return
+    left, room = margin + 18 * unit, width - 2 * margin - 36 * unit
+    first, size = result.ranked[0], 26 * unit
+    name = first[0] if result.known else f"not sure: {first[0]}?"
+    paint.text(canvas, paint.fitted(name, size, BOLD, 0.58 * room), left, top + 34 * unit, size,
+               INK if result.known else DIM, BOLD)  # fmt: skip
+    paint.bar(canvas, (left, top + 44 * unit, 0.58 * room, 8 * unit), first[1], TEAL if result.known else DIM)
+    paint.text(canvas, f"{first[1] * 100:.0f} %   after {result.latency:.2f} s", left, top + 70 * unit, 13 * unit, DIM)
+    x, y = left + 0.64 * room, top + 26 * unit
+    for name, probability in result.ranked[1:3]:
+        paint.text(canvas, paint.fitted(name, 15 * unit, REGULAR, 0.27 * room), x, y, 15 * unit, DIM)
+        paint.text(canvas, f"{probability * 100:.0f} %", left + room, y, 13 * unit, DIM, align="right")
+        paint.bar(canvas, (x, y + 7 * unit, left + room - x, 4 * unit), probability, DIM)
+        y += 30 * unit
+
+
+def draw_loading(canvas: Image, view: View, unit: float) -> None:
+    paint.pill(canvas, 14 * unit, 14 * unit, unit, "loading the model", AMBER)
+
+
+def draw_learning(canvas: Image, view: View, unit: float) -> None:
+    height, width = canvas.shape[:2]
+    paint.pill(canvas, 14 * unit, 14 * unit, unit, view.mode, AMBER)
+    paint.pill(canvas, width / 2, height - 84 * unit, unit, "hold still: learning how you rest", align="centre")
+    paint.bar(canvas, (width / 2 - 110 * unit, height - 46 * unit, 220 * unit, 6 * unit), view.progress, AMBER)
+
+
+def draw_ready(canvas: Image, view: View, unit: float) -> None:
+    said = view.message or ("watching" if view.mode == "continuous" else "ready")
+    paint.pill(canvas, 14 * unit, 14 * unit, unit, f"{view.mode}: {said}", AMBER if view.message else GREEN)
 
 
 def draw_idle(canvas: Image, view: View, unit: float) -> None:
@@ -99,6 +174,8 @@ def draw_recording(canvas: Image, view: View, unit: float) -> None:
     cv2.rectangle(canvas, (0, 0), (width - 1, height - round(34 * unit)), RED, max(2, round(4 * unit)))
     beat = 0.8 + 0.2 * math.cos(view.elapsed * 2 * math.pi)
     paint.pill(canvas, 14 * unit, 14 * unit, unit, "recording", tuple(round(value * beat) for value in RED))
+    if view.mode != "countdown":  # nobody knows how long it will be
+        return
     centre, radius = (width - 50 * unit, 50 * unit), 24 * unit
     outer = radius + 11 * unit
     paint.panel(canvas, (centre[0] - outer, centre[1] - outer, 2 * outer, 2 * outer), outer)
@@ -162,13 +239,14 @@ def draw_answer(canvas: Image, result: Shown, unit: float, box) -> None:
     left, width, y = left + 18 * unit, width - 36 * unit, top + 35 * unit
     for place, (name, probability) in enumerate(result.ranked[:3]):
         first = place == 0
+        name = name if result.known or not first else f"not sure: {name}?"
         size, weight, colour = (26 * unit, BOLD, INK) if first else (16 * unit, REGULAR, DIM)
         percent = f"{probability * 100:.0f} %"
         room = width - 70 * unit
         paint.text(canvas, paint.fitted(name, size, weight, room), left, y, size, colour, weight)
         paint.text(canvas, percent, left + width, y, size * 0.85, colour, weight, "right")
         thick = (8 if first else 5) * unit
-        paint.bar(canvas, (left, y + 9 * unit, width, thick), probability, TEAL if first else DIM)
+        paint.bar(canvas, (left, y + 9 * unit, width, thick), probability, TEAL if first and result.known else DIM)
         y += (44 if first else 37) * unit
     y = top + height - 32 * unit
     each = [f"{STREAM_NAMES.get(key, key)}: {name} {part * 100:.0f} %" for key, (name, part) in result.streams.items()]
@@ -181,6 +259,9 @@ def draw_answer(canvas: Image, result: Shown, unit: float, box) -> None:
 
 
 PAINTERS = {
+    "loading": draw_loading,
+    "learning": draw_learning,
+    "ready": draw_ready,
     "idle": draw_idle,
     "countdown": draw_countdown,
     "recording": draw_recording,

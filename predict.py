@@ -14,8 +14,6 @@ from pathlib import Path
 
 import command
 
-import exported
-
 
 def as_json(path: Path, answer, top: int) -> str:
     """{"clip", "label", "probability", "top", "streams", "seconds", "confidence", "known"}, as one line."""
@@ -67,7 +65,7 @@ def main(argv=None) -> int:
     flags.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="video files, one sign each")
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
     flags.add_argument("--json", action="store_true", help="one line of JSON a clip")
-    exported.add_runtime(flags)
+    command.add_runtime(flags)
     flags.add_argument("--top", type=int, default=5, metavar="N", help="labels shown")
     args = flags.parse_args(argv)
     from recogniser import Recogniser

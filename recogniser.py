@@ -168,6 +168,7 @@ class Session:
     def __init__(self, recogniser: Recogniser, length: float | None = None):
         self.recogniser = recogniser
         self.recording = Recording(recogniser.bundle.spec, length)
+        self.timings = self.recording.timings
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="recording")
         self._pushed: list[Future] = []
 
@@ -184,7 +185,7 @@ class Session:
             recorded = self._worker.submit(self.recording.finish).result()
         finally:
             self._worker.shutdown(wait=False, cancel_futures=True)
-        return self.recogniser.recognise(recorded, self.recording.timings)
+        return self.recogniser.recognise(recorded, self.timings)
 
 
 def check_store(bundle: bundles.Bundle, data: dataset.Dataset) -> None:

@@ -47,6 +47,11 @@ class Recording:
         self._small, self._images, self._fields, self._coded = [], [], [], []
         self.numbers: list[int] = []
 
+    @property
+    def newest(self) -> np.ndarray | None:
+        """The latest flow field, (H, W, 2) float32 pixels, to be shown."""
+        return self._fields[-1] if self._fields else None
+
     def push(self, frame: np.ndarray, seconds: float) -> None:
         """frame (H, W, 3) uint8 RGB, not mirrored; seconds on any clock. One that is not later is left out."""
         if self.grid.times and seconds <= self.grid.times[-1]:
@@ -93,6 +98,10 @@ class Recording:
                 field = self._flow.push(number, frame, self._frames.get(number - 1))
             else:
                 field = self._flow.push(number, image)
-            coded = clip.quantise_flow(field, self.stored.flow.bound)
             self._fields.append(field)
-            self._coded.append(clip.as_stored(coded[None], self.stored.flow.quality)[0])
+            self._coded.append(code_flow(field, self.stored.flow))
+
+
+def code_flow(field: np.ndarray, spec: clip.FlowSpec) -> np.ndarray:
+    """(H, W, 2) float32 pixels -> the 8 bits that an archive gives back."""
+    return clip.as_stored(clip.quantise_flow(field, spec.bound)[None], spec.quality)[0]

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from command import Problem
@@ -24,6 +25,7 @@ import frame
 
 Stamped = tuple[np.ndarray, float]
 
+TRIED = 3.0  # seconds that a camera has to send a picture in when all are listed
 SILENCE = 5.0  # seconds without a frame before a camera counts as stopped; laptop cameras need up to three to start
 WAITING = 32  # frames that may wait to be taken: one second of a camera
 CAMERA_SIZE = (640, 480)  # asked of a camera; networks see half of it, and larger modes are often slower
@@ -81,6 +83,10 @@ class VideoSource:
 
     def restart(self) -> None:
         """From the start of a file again; a camera just goes on."""
+
+    def span(self, limit: float) -> float | None:
+        """Seconds from a file's first frame to its last, `limit` where it is longer; None of a camera."""
+        return None
 
     def _pump(self, run: _Pass) -> None:
         reading = self._read(run.stop)
@@ -147,6 +153,14 @@ class VideoFile(VideoSource):
     def restart(self) -> None:
         self.close()
         self._start()
+
+    def span(self, limit: float) -> float | None:
+        first = last = None
+        for _, last in frame.video_frames(self.path):
+            first = last if first is None else first
+            if last - first >= limit:
+                return limit
+        return last - first
 
     def _read(self, stop: threading.Event) -> Iterator[Stamped]:
         start = time.monotonic()
@@ -218,6 +232,39 @@ def camera_problem(index: int, devices: Path = Path("/dev"), platform: str = sys
     others = [f"--camera {number}" for number in numbers if number != index]
     hint = f", or try {' or '.join(others)}" if others else ""
     return f"camera {index} is there but does not open; another program may be using it: close that one{hint}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A camera of `cameras`; picture (H, W, 3) uint8 RGB, or None where `problem` says why not; rate in frames/s."""
+
+    index: int
+    name: str
+    picture: np.ndarray | None = None
+    rate: float = 0.0
+    problem: str = ""
+
+
+def cameras(devices: Path = Path("/dev"), names: Path = Path("/sys/class/video4linux")) -> list[Found]:
+    """The cameras that are there, each with a picture taken a second after it was opened (its light has settled)."""
+    numbers = sorted(int(path.name[5:]) for path in devices.glob("video*") if path.name[5:].isdigit())
+    found = []
+    for index in numbers if sys.platform == "linux" else range(4):
+        try:
+            name = (names / f"video{index}" / "name").read_text().strip()
+        except OSError:
+            name = f"camera {index}"
+        try:
+            with Camera(index, silence=TRIED) as source:
+                until, stamped = time.monotonic() + 1.0, []
+                while time.monotonic() < until:
+                    stamped += source.arrived(0.1)
+            rate = (len(stamped) - 1) / (stamped[-1][1] - stamped[0][1]) if len(stamped) > 1 else 0.0
+            found.append(Found(index, name, stamped[-1][0], rate))
+        except Problem as problem:
+            if sys.platform == "linux":
+                found.append(Found(index, name, problem=str(problem)))
+    return found
 
 
 def open_source(camera: int = 0, video: Path | None = None, paced: bool = False) -> VideoSource:

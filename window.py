@@ -25,7 +25,11 @@ TITLE = "sign recogniser"
 SMALLEST, LARGEST = (320, 240), (1920, 1200)  # width, height painted; beyond, drawing gets slow
 OPENING = 960  # width of a new window
 # Seconds between drawings; while translating, the cores are for the network.
-DRAW_EVERY = {"idle": 1 / 30, "countdown": 1 / 30, "recording": 1 / 30, "translating": 1 / 12, "result": 1 / 20}
+DRAW_EVERY = {"loading": 1 / 15, "idle": 1 / 30, "countdown": 1 / 30, "learning": 1 / 30, "ready": 1 / 30,
+              "recording": 1 / 30, "translating": 1 / 12, "result": 1 / 20}  # fmt: skip
+FULL_COLOUR = 6.0  # pixels of movement shown in full colour
+RECORD_RATE = 20.0  # frames a second of --record
+WAYS = {"h": "hands-free", "c": "continuous"}
 ESCAPE = 27
 FONTS = Path("/usr/share/fonts/truetype")
 PROBE = "import cv2; cv2.namedWindow('probe', cv2.WINDOW_NORMAL)"
@@ -88,54 +92,117 @@ class Window:
         cv2.waitKey(1)  # highgui closes only when it gets to handle its events
 
 
-def shown(recogniser, machine) -> overlay.Shown:
-    """The machine's answer in names and pictures, for the screen."""
-    answer, name = machine.answer, recogniser.name
-    fields = [] if answer.flow is None else answer.flow
+def shown(mode, pictures: bool) -> overlay.Shown:
+    """The mode's answer in names, and where the window has room for them in pictures."""
+    answer, name = mode.answer, mode.recogniser.name
+    fields = answer.flow if pictures and answer.flow is not None else []
     # One scale for the whole clip, or the noise of a still moment would glow like a movement.
     longest = max([1.0, *(float(np.percentile(np.abs(field), 99)) for field in fields)])
     return overlay.Shown(
         ranked=[(name(label), probability) for label, probability in answer.ranked[:3]],
         streams={key: (name(ranked[0][0]), ranked[0][1]) for key, ranked in answer.streams.items()},
-        latency=machine.latency,
+        latency=mode.latency,
         seconds=dict(answer.seconds),
-        rate=machine.rate,
-        frames=list(answer.frames),
+        rate=mode.rate,
+        frames=list(answer.frames) if pictures else [],
         flow=[opticalflow.flow_to_colour(field, longest) for field in fields],
+        confidence=answer.confidence,
+        known=answer.known,
     )
 
 
-def show(demo, full_screen: bool = False) -> int:
+class Screen:
+    """What the window shows of a demo from moment to moment."""
+
+    def __init__(self, demo):
+        self.demo, self.mirror = demo, True
+        self._answer = self._result = None
+        self.painted, self._drawn = "", 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to draw again."""
+        state = self.demo.mode.state if self.demo.mode else "loading"
+        return state != self.painted or time.monotonic() - self._drawn > DRAW_EVERY[state]
+
+    def draw(self, size: tuple[int, int]) -> np.ndarray:
+        """The canvas of this moment, (height, width, 3) uint8 RGB."""
+        mode, self._drawn = self.demo.mode, time.monotonic()
+        self.painted = mode.state if mode else "loading"
+        return overlay.draw(self.demo.picture, self._view(mode) if mode else overlay.View("loading"), size)
+
+    def _view(self, mode) -> overlay.View:
+        if mode.answer is not self._answer:
+            self._answer, self._result = mode.answer, None
+        if self._answer is not None and self._result is None:
+            self._result = shown(mode, pictures=mode.state == "result")
+        flow = opticalflow.flow_to_colour(mode.field, FULL_COLOUR) if self._moving(mode) else None
+        history = [(said.name, said.known) for said in mode.history]
+        return overlay.View(mode.state, mode.name, mode.left, mode.progress, mode.elapsed, self.mirror, mode.message,
+                            self._result, mode.level, history, flow)  # fmt: skip
+
+    @staticmethod
+    def _moving(mode) -> bool:
+        return mode.field is not None and (mode.state == "recording" or mode.name == "continuous")
+
+
+class Record:
+    """The window as a video, at an even rate whatever the drawing's was."""
+
+    def __init__(self, path: Path, size: tuple[int, int]):
+        self.size, self._begun, self._written = size, time.monotonic(), 0
+        codec = "mp4v" if path.suffix.lower() == ".mp4" else "MJPG"
+        self._video = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), RECORD_RATE, size)
+        if not self._video.isOpened():
+            raise Problem(f"{path}: no video can be written there; is the folder there, and not full?")
+
+    def add(self, canvas: np.ndarray) -> None:
+        """The picture from now on; written as often as time has passed."""
+        if canvas.shape[1::-1] != self.size:
+            canvas = cv2.resize(canvas, self.size, interpolation=cv2.INTER_AREA)
+        due = int((time.monotonic() - self._begun) * RECORD_RATE) + 1
+        for _ in range(due - self._written):
+            self._video.write(cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
+        self._written = max(due, self._written)
+
+    def close(self) -> None:
+        self._video.release()
+
+
+def show(demo, full_screen: bool = False, record: Path | None = None) -> int:
     """Run the demo in a window until someone has seen enough; returns the exit code."""
-    machine, mirror, result, painted, drawn = demo.machine, True, None, "", 0.0
     demo.step(wait=1.0)
-    screen = Window(full_screen, opening(demo.picture))
+    window, screen, video = Window(full_screen, opening(demo.picture)), Screen(demo), None
     try:
-        while machine.state != "quit":
+        video = Record(record, window.size) if record else None
+        while True:
             demo.step()
-            if machine.state != painted:
-                result = shown(demo.recogniser, machine) if machine.state == "result" else None
-            if machine.state != painted or time.monotonic() - drawn > DRAW_EVERY[machine.state]:
-                painted, drawn = machine.state, time.monotonic()
-                screen.show(overlay.draw(demo.picture, view(machine, mirror, result), screen.size))
-            key = screen.key(0.01)
-            mirror = mirror != (key == "m")
-            if key == " ":
-                machine.start()
-            elif key == "f":
-                screen.toggle_full_screen()
-            elif key == "q" or screen.closed:
-                machine.quit()
+            if screen.due:
+                canvas = screen.draw(window.size)
+                window.show(canvas)
+                if video:
+                    video.add(canvas)
+            key = window.key(0.01)
+            if key == "q" or window.closed:
+                return 0
+            press(key, demo, screen, window)
     finally:
-        screen.close()
-    return 0
+        if video:
+            video.close()
+        window.close()
+
+
+def press(key: str, demo, screen: Screen, window: Window) -> None:
+    """What a key does."""
+    screen.mirror = screen.mirror != (key == "m")
+    if key == " " and demo.mode:
+        demo.mode.start()
+    elif key == "f":
+        window.toggle_full_screen()
+    elif key in WAYS:
+        demo.choose(WAYS[key])
 
 
 def opening(picture: np.ndarray) -> tuple[int, int]:
     """(width, height) of a new window: in the picture's shape, with room for the result."""
     return OPENING, min(OPENING, max(OPENING * 9 // 16, round(OPENING * picture.shape[0] / picture.shape[1])))
-
-
-def view(machine, mirror: bool, result: overlay.Shown | None) -> overlay.View:
-    """What the machine is at, for the painter."""
-    return overlay.View(machine.state, machine.left, machine.progress, machine.elapsed, mirror, machine.message, result)

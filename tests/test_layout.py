@@ -10,9 +10,10 @@ import tiny
 LAYERS = [
     "command rollcall kinetics dataset region clip history predictions table1 scores confidence calibration timing "
     "grid checks comparison archive unpack place split chalearn_list zipcrypto",
-    "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture recording paint overlay window baseline",
-    "bundle distribute datagenerator model_i3d averaging training runtime exported recogniser poolless convert plot "
-    "figure inference gradcam gallery robustness chart page",
+    "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture recording motion continuous paint overlay "
+    "window baseline",
+    "bundle distribute datagenerator model_i3d averaging training runtime exported recogniser modes poolless convert "
+    "plot figure inference gradcam gallery robustness chart page",
     "prepare_* train_i3d evaluate report export predict livedemo",
 ]
 NUMBERS, VIDEO, NETWORKS, SCRIPTS = range(4)

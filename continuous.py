@@ -1,0 +1,153 @@
+"""Signs in an endless picture: a window that slides over it, and what of its answers is worth saying; never run itself.
+
+    window = Window(spec, seconds=5.0)
+    window.push(frame, seconds)             each frame; the kept ones are coded and get their flow once
+    clip = window.clip()                    the last `seconds`, as Recording gives a clip; None at first
+    reporter = Reporter(classes, calibration)
+    label = reporter.push(probabilities, moment)   a sign that is new, or None
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+import clip
+import opticalflow
+import region
+from recording import Recorded, code_flow
+from timing import Timings
+
+SMOOTH = 0.4  # seconds after which an answer counts 1/e in the mean
+STEADY = 3  # answers in a row that have to agree
+FADED = 0.6  # of what was needed: below it a sign is over and may come again
+UNSURE = 0.5  # confidence that is needed where the bundle has no threshold
+
+
+@dataclass(frozen=True)
+class _Kept:
+    moment: float
+    small: np.ndarray
+    image: np.ndarray
+    field: np.ndarray | None
+    coded: np.ndarray | None
+
+
+class Window:
+    """The last `seconds` of what was pushed, at the bundle's rate, or at that which makes its number of frames."""
+
+    def __init__(self, spec: clip.ClipSpec, seconds: float, timings: Timings | None = None):
+        self.spec, self.stored, self.timings = spec, spec.stored, timings or Timings()
+        rule = spec.stored.frames
+        if rule.isdigit():
+            self.size = int(rule)
+            self.step = seconds / max(1, self.size - 1)
+        else:
+            rate = int(rule.removesuffix("fps")) if rule.endswith("fps") else 30  # `all`: as most cameras have it
+            self.size, self.step = max(2, round(seconds * rate)), 1 / rate
+        self._flow = opticalflow.KeptFlow(spec.stored.flow) if spec.stored.flow else None
+        self._kept: deque[_Kept] = deque(maxlen=self.size)
+        self._last: list[tuple[int, np.ndarray, float]] = []  # the two newest frames, resized
+        self._number, self._point = 0, None
+        self.count = 0  # frames kept so far
+
+    @property
+    def newest(self) -> np.ndarray | None:
+        """The latest flow field, (H, W, 2) float32 pixels, to be shown."""
+        return self._kept[-1].field if self._kept else None
+
+    def push(self, frame: np.ndarray, seconds: float) -> int:
+        """(H, W, 3) uint8 RGB at a time later than the one before -> how many frames it decided on."""
+        if self._last and seconds <= self._last[-1][2]:
+            return 0
+        with self.timings.measure("frames"):
+            small = self.stored.resize(frame)
+        self._last = [*self._last[-2:], (self._number, small, seconds)]
+        self._number += 1
+        self._point = seconds if self._point is None else self._point
+        before = self.count
+        if seconds - self._point > self.step * self.size:  # a gap as long as the window: nothing of it is left
+            self._point = seconds
+        while self._point <= seconds:
+            nearest = min(self._last[-2:], key=lambda one: abs(one[2] - self._point))
+            self._keep(nearest)
+            self._point += self.step
+        return self.count - before
+
+    def _keep(self, chosen: tuple[int, np.ndarray, float]) -> None:
+        number, small, moment = chosen
+        if self._kept and self._kept[-1].moment == moment:
+            self._kept.append(self._kept[-1])  # a slow camera: the frame again, with its field
+        else:
+            with self.timings.measure("frames"):
+                image = clip.as_stored(small[None], self.stored.quality)[0]
+            field = coded = None
+            if self._flow:
+                with self.timings.measure("flow"):
+                    field, coded = self._field(number, small, image)
+            self._kept.append(_Kept(moment, small, image, field, coded))
+        self.count += 1
+
+    def _field(self, number: int, small: np.ndarray, image: np.ndarray):
+        if self.stored.flow.flow_from == "video":
+            before = next((frame for other, frame, _ in self._last if other == number - 1), small)
+            field = self._flow.push(number, small, before)
+        else:
+            field = self._flow.push(number, image)
+        return field, code_flow(field, self.stored.flow)
+
+    def clip(self) -> Recorded | None:
+        """What is in the window, once it is full."""
+        if len(self._kept) < self.size:
+            return None
+        kept = list(self._kept)
+        images, flow = {"rgb": np.stack([one.image for one in kept])}, None
+        if self._flow:
+            # As of a clip of its own: the first field, and those that repeat it, are zero.
+            first = sum(1 for one in kept if one.moment == kept[0].moment)
+            still = np.zeros_like(kept[0].field)
+            flow = np.stack([still] * first + [one.field for one in kept[first:]])
+            coded = code_flow(still, self.stored.flow)
+            images["flow"] = np.stack([coded] * first + [one.coded for one in kept[first:]])
+        square = region.signer_square([one.small for one in kept]) if self.spec.input.region == "signer" else None
+        return Recorded(images, flow, square, list(range(self.count - self.size, self.count)))
+
+
+class Reporter:
+    """Smooths the answers of a sliding window and says each sign once.
+
+    probabilities: the smoothed ones; confidence: of the best of them; none: indices of the classes that are no gesture.
+    """
+
+    def __init__(self, labels: list[str], calibration, none: set[int]):
+        self.labels, self.calibration, self.none = labels, calibration, none
+        self.needed = UNSURE if calibration.threshold is None else max(calibration.threshold, 1.5 / len(labels))
+        self.reset()
+
+    def reset(self) -> None:
+        self.probabilities, self.confidence = None, 0.0
+        self._moment, self._said, self._steady, self._best = None, None, 0, None
+
+    def push(self, probabilities: np.ndarray, moment: float, moved: bool = True) -> str | None:
+        """(classes,) of the window that ends at `moment` seconds -> the label of a sign that is new, or None.
+
+        Args:
+            moved: whether anything moved in the window; nothing happening is no sign.
+        """
+        if not moved:
+            self.reset()
+            return None
+        share = 1.0 if self._moment is None else 1 - np.exp(-(moment - self._moment) / SMOOTH)
+        old = probabilities if self.probabilities is None else self.probabilities
+        self.probabilities, self._moment = old + share * (probabilities - old), moment
+        after = self.calibration.calibrated(self.probabilities)
+        best = int(after.argmax())
+        self.confidence = float(after[best])
+        self._steady = self._steady + 1 if best == self._best else 1
+        self._best = best
+        if self._said is not None and after[self._said] < FADED * self.needed:
+            self._said = None
+        if best in self.none or self._steady < STEADY or self.confidence < self.needed or best == self._said:
+            return None
+        self._said = best
+        return self.labels[best]
