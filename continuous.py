@@ -18,8 +18,8 @@ import region
 from recording import Recorded, code_flow
 from timing import Timings
 
-SMOOTH = 0.4  # seconds after which an answer counts 1/e in the mean
-STEADY = 3  # answers in a row that have to agree
+SMOOTH = 0.3  # seconds after which an answer counts 1/e in the mean
+PEAK = 0.5  # seconds for which an answer has to stay the surest yet: while a sign enters the window, others are guessed
 FADED = 0.6  # of what was needed: below it a sign is over and may come again
 UNSURE = 0.5  # confidence that is needed where the bundle has no threshold
 
@@ -114,40 +114,41 @@ class Window:
 
 
 class Reporter:
-    """Smooths the answers of a sliding window and says each sign once.
+    """Smooths the answers of a sliding window and says each sign once, when it is surest.
 
-    probabilities: the smoothed ones; confidence: of the best of them; none: indices of the classes that are no gesture.
+    gap: seconds that the next sign takes at least; probabilities: the smoothed ones; confidence: of the best of them.
     """
 
-    def __init__(self, labels: list[str], calibration, none: set[int]):
-        self.labels, self.calibration, self.none = labels, calibration, none
-        self.needed = UNSURE if calibration.threshold is None else max(calibration.threshold, 1.5 / len(labels))
+    def __init__(self, recogniser, gap: float):
+        self.labels, self.calibration, self.gap = recogniser.labels, recogniser.calibration, gap
+        self.none = {index for index, row in enumerate(recogniser.classes) if row.kind == "none"}
+        threshold = self.calibration.threshold
+        self.needed = UNSURE if threshold is None else max(threshold, 1.5 / len(self.labels))
         self.reset()
 
     def reset(self) -> None:
+        """Nothing moves: what was seen is over."""
         self.probabilities, self.confidence = None, 0.0
-        self._moment, self._said, self._steady, self._best = None, None, 0, None
+        self._moment, self._said, self._surest = None, None, None
 
-    def push(self, probabilities: np.ndarray, moment: float, moved: bool = True) -> str | None:
-        """(classes,) of the window that ends at `moment` seconds -> the label of a sign that is new, or None.
-
-        Args:
-            moved: whether anything moved in the window; nothing happening is no sign.
-        """
-        if not moved:
-            self.reset()
-            return None
+    def push(self, probabilities: np.ndarray, moment: float) -> str | None:
+        """(classes,) of the window that ends at `moment` seconds -> the label of a sign that is new, or None."""
         share = 1.0 if self._moment is None else 1 - np.exp(-(moment - self._moment) / SMOOTH)
         old = probabilities if self.probabilities is None else self.probabilities
         self.probabilities, self._moment = old + share * (probabilities - old), moment
         after = self.calibration.calibrated(self.probabilities)
         best = int(after.argmax())
         self.confidence = float(after[best])
-        self._steady = self._steady + 1 if best == self._best else 1
-        self._best = best
-        if self._said is not None and after[self._said] < FADED * self.needed:
+        if self._said and moment - self._said[1] > self.gap and after[self._said[0]] < FADED * self.needed:
             self._said = None
-        if best in self.none or self._steady < STEADY or self.confidence < self.needed or best == self._said:
+        sign = best not in self.none and self.confidence >= self.needed and not self._again(best, moment)
+        if sign and (self._surest is None or self.confidence > self._surest[1]):
+            self._surest = best, self.confidence, moment
+        if self._surest is None or moment - self._surest[2] < PEAK:
             return None
-        self._said = best
-        return self.labels[best]
+        self._said, self._surest = (self._surest[0], moment), None
+        return self.labels[self._said[0]]
+
+    def _again(self, best: int, moment: float) -> bool:
+        """Whether it is the sign that was said, or too soon for another."""
+        return self._said is not None and (best == self._said[0] or moment - self._said[1] <= self.gap)

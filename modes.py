@@ -259,7 +259,7 @@ class HandsFree(Mode):
     def frame(self, frame, seconds: float) -> None:
         event = self.detector.push(frame, seconds)
         self.level = min(1.0, self.detector.level / (4 * self.detector.needed))
-        self.progress = min(1.0, self.elapsed / motion.LEARNING) if self.state == "learning" else 0.0
+        self.progress = self.detector.progress
         if event == "learnt":
             self.enter("ready")
         if self.state == "recording":
@@ -313,8 +313,7 @@ class Continuous(Mode):
     def __init__(self, recogniser, worker, seconds: float = 5.0, clock=time.monotonic):
         super().__init__(recogniser, worker, clock)
         self.seconds = seconds
-        none = {index for index, row in enumerate(recogniser.classes) if row.kind == "none"}
-        self.reporter = Reporter(recogniser.labels, recogniser.calibration, none)
+        self.reporter = Reporter(recogniser, seconds / 2)
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix="window")
         self.restart()
 
@@ -337,7 +336,7 @@ class Continuous(Mode):
         if self.detector.push(frame, seconds) == "learnt":
             self.enter("ready")
         self.level = min(1.0, self.detector.level / (4 * self.detector.needed))
-        self.progress = min(1.0, self.elapsed / motion.LEARNING) if self.state == "learning" else 0.0
+        self.progress = self.detector.progress
         self._pushing.append(self._keeper.submit(self.window.push, frame, seconds))
         while self._pushing and self._pushing[0].done():
             self._pushing.popleft().result()
@@ -355,7 +354,8 @@ class Continuous(Mode):
             if moved:
                 self._pending = self.worker.submit(self._look, self._moment)
             else:
-                self.reporter.push(None, self._moment, moved=False)
+                self.reporter.reset()
+                self.answer = None
 
     def _look(self, moment: float):
         """In the worker: what the window shows now, or None while it fills."""

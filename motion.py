@@ -24,7 +24,8 @@ BEGIN = 0.12  # seconds of movement that begin a sign; shorter is a flicker
 END = 0.5  # seconds of stillness that end it
 HELD = 1.2  # the same where the pose is not that of rest
 POSED = 0.02  # share of the picture that differs from the rest pose in a hold
-RESTLESS = 0.05  # share of the picture that may move while learning
+RESTLESS = 0.004  # share of the picture that may move while learning
+PATIENCE = 9.0  # seconds after which what still moves (a fan, a screen) is taken for the room's
 DRIFT = 0.02  # how much of the rest pose follows each still picture: daylight changes
 
 
@@ -38,7 +39,7 @@ class Detector:
         self._levels: list[float] = []
         self._rest = self._noise = None
         self._since: float | None = None  # when learning began, or the first movement of what may become a sign
-        self.moved = 0.0  # seconds of the last movement
+        self.moved, self.progress = 0.0, 0.0  # seconds of the last movement; how much has been learnt
 
     @property
     def learnt(self) -> bool:
@@ -70,9 +71,10 @@ class Detector:
 
     def _learn(self, picture, change, seconds: float) -> str | None:
         if self._since is None:
-            self._since = seconds
-        self.level = float(np.mean(change > 4 * QUIETEST))
-        if self.level > RESTLESS:  # someone is still sitting down
+            self._since = self._first = seconds
+        self.progress = min(1.0, (seconds - self._since) / LEARNING)
+        self.level = float(np.mean(change > 3 * QUIETEST))
+        if self.level > RESTLESS and seconds - self._first < PATIENCE - LEARNING:  # someone is still sitting down
             self._since = seconds
             self._learnt.clear()
             return None

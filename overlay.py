@@ -16,8 +16,8 @@ import cv2
 import paint
 from paint import AMBER, BOLD, DIM, GREEN, INK, RED, REGULAR, TEAL, TRACK, Image
 
-KEYS = (("space", "start"), ("h", "hands-free"), ("c", "continuous"), ("m", "mirror"),
-        ("f", "full screen"), ("q", "quit"))  # fmt: skip
+KEYS = (("space", "start"), ("h", "hands-free"), ("c", "continuous"), ("q", "quit"), ("m", "mirror"),
+        ("f", "full screen"))  # fmt: skip
 SHOWN = 6  # signs of the history
 STREAM_NAMES = {"rgb": "colour", "grey": "grey", "flow": "movement", "depth": "depth"}
 FEW = 8.0  # frames a second; a camera below that (in poor light, say) misses what a sign is made of
@@ -117,15 +117,17 @@ def draw_strip(canvas: Image, view: View, unit: float) -> None:
     paint.bar(canvas, scale, view.level, RED if view.state == "recording" else DIM)
     result = view.result
     if result is None:
-        paint.text(canvas, "sign, and rest your hands", margin + 18 * unit, top + 44 * unit, 20 * unit, DIM)
+        hint = "sign" if view.mode == "continuous" else "sign, and rest your hands"
+        paint.text(canvas, hint, margin + 18 * unit, top + 44 * unit, 20 * unit, DIM)
         return
     left, room = margin + 18 * unit, width - 2 * margin - 36 * unit
     first, size = result.ranked[0], 26 * unit
-    name = first[0] if result.known else f"not sure: {first[0]}?"
+    name, sure = (first[0], "") if result.known else (f"{first[0]}?", ", not sure")
     paint.text(canvas, paint.fitted(name, size, BOLD, 0.58 * room), left, top + 34 * unit, size,
                INK if result.known else DIM, BOLD)  # fmt: skip
     paint.bar(canvas, (left, top + 44 * unit, 0.58 * room, 8 * unit), first[1], TEAL if result.known else DIM)
-    paint.text(canvas, f"{first[1] * 100:.0f} %   after {result.latency:.2f} s", left, top + 70 * unit, 13 * unit, DIM)
+    line = f"{first[1] * 100:.0f} %{sure}   after {result.latency:.2f} s"
+    paint.text(canvas, line, left, top + 70 * unit, 13 * unit, DIM)
     x, y = left + 0.64 * room, top + 26 * unit
     for name, probability in result.ranked[1:3]:
         paint.text(canvas, paint.fitted(name, 15 * unit, REGULAR, 0.27 * room), x, y, 15 * unit, DIM)
@@ -239,7 +241,7 @@ def draw_answer(canvas: Image, result: Shown, unit: float, box) -> None:
     left, width, y = left + 18 * unit, width - 36 * unit, top + 35 * unit
     for place, (name, probability) in enumerate(result.ranked[:3]):
         first = place == 0
-        name = name if result.known or not first else f"not sure: {name}?"
+        name = name if result.known or not first else f"{name}?  (not sure)"
         size, weight, colour = (26 * unit, BOLD, INK) if first else (16 * unit, REGULAR, DIM)
         percent = f"{probability * 100:.0f} %"
         room = width - 70 * unit
