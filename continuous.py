@@ -18,8 +18,10 @@ import region
 from recording import Recorded, code_flow
 from timing import Timings
 
+EQUAL = 1e-6  # seconds; as in StoredSpec.nearest
 SMOOTH = 0.3  # seconds after which an answer counts 1/e in the mean
 PEAK = 0.5  # seconds for which an answer has to stay the surest yet: while a sign enters the window, others are guessed
+FIRST = 0.1  # seconds that the first answer after a rest stands for
 FADED = 0.6  # of what was needed: below it a sign is over and may come again
 UNSURE = 0.5  # confidence that is needed where the bundle has no threshold
 
@@ -48,7 +50,7 @@ class Window:
         self._flow = opticalflow.KeptFlow(spec.stored.flow) if spec.stored.flow else None
         self._kept: deque[_Kept] = deque(maxlen=self.size)
         self._last: list[tuple[int, np.ndarray, float]] = []  # the two newest frames, resized
-        self._number, self._point = 0, None
+        self._number, self._start, self._points = 0, None, 0
         self.count = 0  # frames kept so far
 
     @property
@@ -64,15 +66,19 @@ class Window:
             small = self.stored.resize(frame)
         self._last = [*self._last[-2:], (self._number, small, seconds)]
         self._number += 1
-        self._point = seconds if self._point is None else self._point
         before = self.count
-        if seconds - self._point > self.step * self.size:  # a gap as long as the window: nothing of it is left
-            self._point = seconds
-        while self._point <= seconds:
-            nearest = min(self._last[-2:], key=lambda one: abs(one[2] - self._point))
-            self._keep(nearest)
-            self._point += self.step
+        if self._start is None or seconds - self._point > self.step * self.size:  # after so long a gap nothing is left
+            self._start, self._points = seconds, 0
+        while self._point <= seconds + EQUAL:
+            earlier, later = self._last[-2:] if len(self._last) > 1 else (self._last[-1],) * 2
+            self._keep(earlier if self._point - earlier[2] <= later[2] - self._point + EQUAL else later)
+            self._points += 1
         return self.count - before
+
+    @property
+    def _point(self) -> float:
+        """The next moment at which a frame is kept."""
+        return self._start + self._points * self.step
 
     def _keep(self, chosen: tuple[int, np.ndarray, float]) -> None:
         number, small, moment = chosen
@@ -109,7 +115,8 @@ class Window:
             flow = np.stack([still] * first + [one.field for one in kept[first:]])
             coded = code_flow(still, self.stored.flow)
             images["flow"] = np.stack([coded] * first + [one.coded for one in kept[first:]])
-        square = region.signer_square([one.small for one in kept]) if self.spec.input.region == "signer" else None
+        small = np.stack([one.small for one in kept]) if self.spec.input.region == "signer" else None
+        square = None if small is None else region.signer_square(small)
         return Recorded(images, flow, square, list(range(self.count - self.size, self.count)))
 
 
@@ -133,8 +140,9 @@ class Reporter:
 
     def push(self, probabilities: np.ndarray, moment: float) -> str | None:
         """(classes,) of the window that ends at `moment` seconds -> the label of a sign that is new, or None."""
-        share = 1.0 if self._moment is None else 1 - np.exp(-(moment - self._moment) / SMOOTH)
-        old = probabilities if self.probabilities is None else self.probabilities
+        since = FIRST if self._moment is None else moment - self._moment
+        share = 1 - np.exp(-since / SMOOTH)
+        old = np.full(len(self.labels), 1 / len(self.labels)) if self.probabilities is None else self.probabilities
         self.probabilities, self._moment = old + share * (probabilities - old), moment
         after = self.calibration.calibrated(self.probabilities)
         best = int(after.argmax())

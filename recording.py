@@ -72,7 +72,8 @@ class Recording:
         if self._flow:
             images["flow"] = np.stack(self._coded)
         flow = np.stack(self._fields) if self._flow else None
-        return Recorded(images, flow, region.signer_square(self._small) if self._signer else None, self.numbers)
+        square = region.signer_square(np.stack(self._small)) if self._signer else None
+        return Recorded(images, flow, square, self.numbers)
 
     def _keep(self, numbers: list[int]) -> None:
         for number in numbers:
