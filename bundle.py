@@ -157,9 +157,10 @@ def load_keras() -> None:
             if keras.backend.backend() == "tensorflow":
                 keras.ops.zeros(1)  # the second page of them comes with the first operation
     except ModuleNotFoundError as error:
-        if error.name == "jax":
+        missing = (error.name or "").split(".")[0]
+        if missing == "jax":
             raise Problem('KERAS_BACKEND=jax, and no JAX is installed; pip install ".[jax]"') from None
-        if error.name == "tensorflow":
+        if missing == "tensorflow":
             raise Problem('no TensorFlow is installed to run this with; pip install ".[cpu]"') from None
         raise
 
