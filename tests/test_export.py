@@ -32,8 +32,8 @@ INPUT = clip.InputSpec(8, 36, 32)
 WITHOUT_TENSORFLOW = """
 import sys
 sys.modules["tensorflow"] = None  # as if it were not installed
-import {script}
-code = {script}.main(sys.argv[1:])
+import command, {script}
+code = command.run(lambda: {script}.main(sys.argv[1:]))
 assert not [name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras") and sys.modules[name]]
 sys.exit(code)
 """
