@@ -34,7 +34,7 @@ import sys
 sys.modules["tensorflow"] = None  # as if it were not installed
 import command, {script}
 code = command.run(lambda: {script}.main(sys.argv[1:]))
-assert not [name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras") and sys.modules[name]]
+assert code or not [name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras") and sys.modules[name]]
 sys.exit(code)
 """
 
