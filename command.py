@@ -24,7 +24,8 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
 # What may run the networks: runtime.py has them, but --help does not wait for it.
-RUNTIMES = ("auto", "keras", "openvino-int8", "openvino-bf16", "openvino", "onnx", "litert")
+RUNTIMES = ("auto", "keras", "openvino-int8", "openvino-bf16", "openvino",
+            "stream-int8", "stream-bf16", "stream", "onnx", "litert")  # fmt: skip
 SYSTEM_LIBRARIES = "sudo apt-get install libgl1 libglib2.0-0"
 
 

@@ -3,13 +3,15 @@
     python export.py --data data_set/chalearn --model model/chalearn
 
 in:   a model bundle and the data set that it was trained on, with its frames and flow
-out:  model/<run>/export/openvino, openvino-int8, onnx, litert and saved-model, and model/<run>/export.json, which says
-      of each how far its logits are from Keras's, how many answers are equal, its accuracy on the validation clips, the
-      time a clip takes, and whether predict.py and livedemo.py may use it
+out:  model/<run>/export/openvino, openvino-int8, stream, stream-int8, onnx, litert and saved-model, and
+      model/<run>/export.json, which says of each how far its logits are from Keras's, how many answers are equal, its
+      accuracy on the validation clips, the time a clip takes, and whether predict.py and livedemo.py may use it
 
-A form in float32 is used where its logits are Keras's to 1e-3. A reduced one (bfloat16, where the processor has it, and
-int8, calibrated on training clips by NNCF) is used where validation accuracy falls by at most one point and no answer
-changes that float32 gave by a margin above 0.2. Needs `pip install ".[cpu,export]"`; the laptop needs `".[live]"`.
+The stream forms work while a sign is recorded: the network is cut into stages over time, and after the last frame only
+a part of the work is left. A form in float32 is used where its logits are Keras's to 1e-3. A reduced one (bfloat16,
+where the processor has it, and int8, calibrated on training clips by NNCF) is used where validation accuracy falls by
+at most one point and no answer changes that float32 gave by a margin above 0.2. Needs `pip install ".[cpu,export]"`;
+the laptop needs `".[live]"`.
 """
 
 import json
@@ -29,7 +31,7 @@ import numpy as np
 import bundle as bundles
 import dataset
 import exported
-from convert import CONVERTERS, SAVED_MODEL, spread, write_form
+from convert import CONVERTERS, MADE_OF, SAVED_MODEL, STAGED, spread, write_form
 from predictions import softmax
 from runtime import FORMS, KERAS, Form, cores, installed, runs_here
 
@@ -42,7 +44,8 @@ TIMED = 5  # runs of which the median is taken
 @dataclass(frozen=True)
 class Measured:
     """What export.json says of a form: the largest differences of a logit and of a fused probability, the share of
-    equal answers, accuracy (None without labels), sure answers that changed, ms of a clip through all streams."""
+    equal answers, accuracy (None without labels), sure answers that changed, ms of a clip through all streams, and
+    after_ms, the part of it that is left after the clip's last frame."""
 
     difference: float
     probability: float
@@ -50,6 +53,7 @@ class Measured:
     accuracy: float | None
     changed: int
     ms: float
+    after_ms: float
     together: bool
     use: bool
     why: str
@@ -74,6 +78,21 @@ def seconds_of(networks: dict, clip: dict, together: bool) -> float:
                 for name, network in networks.items():
                     network.logits(clip[name])
             taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
+
+
+def seconds_after(networks: dict, clip: dict) -> float:
+    """Median time from a clip's last frame to the logits of all streams, which have had the other frames before."""
+    taken = []
+    for _ in range(TIMED):
+        for name, network in networks.items():
+            network.reset()
+            for frame in clip[name][0][:-1]:
+                network.push(frame[None])
+        started = time.perf_counter()
+        for name, network in networks.items():
+            network.push(clip[name][0][-1:])
+        taken.append(time.perf_counter() - started)
     return statistics.median(taken)
 
 
@@ -128,12 +147,14 @@ def measure(bundle: bundles.Bundle, name: str, keras: dict, inputs: list[dict], 
         networks = {stream.name: SavedNetwork(folder / stream.name) for stream in bundle.streams}
     found = decide(form, logits_of(networks, inputs, bundle.spec.input.views), keras, calibration, truth)
     seconds, together = seconds_of(networks, inputs[0], False), False
-    if form and len(networks) > 1 and cores() > 1:
+    if form and not form.streamed and len(networks) > 1 and cores() > 1:
         beside = exported.open_files(bundle, form, max(1, cores() // len(networks)))
         at_once = seconds_of(beside, inputs[0], True)
         if at_once < 0.95 * seconds:
             seconds, together = at_once, True
-    return Measured(**found, ms=round(1000 * seconds, 2), together=together, sha256=hashes)
+    after = seconds_after(networks, inputs[0]) if form and form.streamed else seconds
+    return Measured(**found, ms=round(1000 * seconds, 2), after_ms=round(1000 * after, 2), together=together,
+                    sha256=hashes)  # fmt: skip
 
 
 def read_clips(recogniser, data: dataset.Dataset, split: str, count: int):
@@ -157,17 +178,17 @@ def show(found: dict[str, Measured], keras_ms: float, accuracy: float | None, cl
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("form", "ms a clip", "logits off by", "probabilities", "equal answers", "accuracy", "used",
-                  title=f"forms of the networks, on {clips} clips")  # fmt: skip
+    heads = ("form", "ms a clip", "after its end", "logits off by", "probabilities", "equal", "accuracy", "used")
+    table = Table(*heads, title=f"forms of the networks, on {clips} clips")
 
     def share(value: float | None) -> str:
         return "" if value is None else f"{value:.1%}"
 
-    table.add_row(KERAS, f"{keras_ms:.0f}", "", "", "", share(accuracy), "")
+    table.add_row(KERAS, f"{keras_ms:.0f}", f"{keras_ms:.0f}", "", "", "", share(accuracy), "")
     for name, row in found.items():
         used = "yes" if row.use else f"no: {row.why}"
-        table.add_row(name, f"{row.ms:.0f}", f"{row.difference:.2g}", f"{row.probability:.2g}", share(row.equal),
-                      share(row.accuracy), used)  # fmt: skip
+        table.add_row(name, f"{row.ms:.0f}", f"{row.after_ms:.0f}", f"{row.difference:.2g}",
+                      f"{row.probability:.2g}", share(row.equal), share(row.accuracy), used)  # fmt: skip
     Console().print(table)
 
 
@@ -198,10 +219,13 @@ def write_all(recogniser, data: dataset.Dataset, args) -> int:
     keras_ms = 1000 * seconds_of(recogniser.networks, inputs[0], False)
     fused = recogniser.calibration.fuse({name: softmax(rows) for name, rows in expected.items()})
     accuracy = float(np.mean(fused.argmax(axis=1)[truth >= 0] == truth[truth >= 0])) if (truth >= 0).any() else None
-    for name in (name for name in (*CONVERTERS, SAVED_MODEL) if name in args.forms):
+    staged = all(stream.network in STAGED for stream in bundle.streams)
+    for name in (*CONVERTERS, SAVED_MODEL):
+        if name not in args.forms or name.startswith("stream") and not staged:
+            continue
         print(f"writing {bundle.folder / 'export' / name}", flush=True)
         write_form(recogniser, data, name, args.calibrate)
-        for form in (name, "openvino-bf16") if name == "openvino" else (name,):
+        for form in (name, *(other for other in FORMS if other == f"{name}-bf16")):
             if form == SAVED_MODEL or runs_here(FORMS[form]):
                 found[form] = measure(bundle, form, expected, inputs, truth, recogniser.calibration)
     about = {"data": data.folder.name, "split": args.split, "clips": len(inputs), "threads": cores(),
@@ -210,9 +234,10 @@ def write_all(recogniser, data: dataset.Dataset, args) -> int:
     with command.atomic(bundle.folder / exported.FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
     show(found, keras_ms, accuracy, len(inputs))
-    chosen = exported.choose(bundle, exported.AUTO)
-    name = chosen.name if chosen else KERAS
-    print(f"predict.py and livedemo.py run {name} from now on -> {bundle.folder / exported.FILE}")
+    for script, live in (("predict.py", False), ("livedemo.py", True)):
+        form = exported.choose(bundle, exported.AUTO, live)
+        print(f"{script} runs {form.name if form else KERAS} from now on")
+    print(f"-> {bundle.folder / exported.FILE}")
     return command.DONE
 
 
@@ -228,8 +253,7 @@ def main(argv=None) -> int:
     args = flags.parse_args(argv)
     if args.clips < 1 or args.calibrate < 1:
         flags.error(f"--clips {args.clips} --calibrate {args.calibrate}; expected 1 or more")
-    if "openvino-int8" in args.forms and "openvino" not in args.forms:
-        args.forms = ["openvino", *args.forms]  # which it is made of
+    args.forms = {*args.forms, *(MADE_OF[form] for form in args.forms if form in MADE_OF)}
     return export(args)
 
 

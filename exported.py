@@ -11,6 +11,8 @@ import command
 from command import Problem
 
 import bundle as bundles
+import clip
+import dataset
 from runtime import FORMS, KERAS, Form, KerasNetwork, open_form, runs_here
 
 FILE = "export.json"
@@ -35,9 +37,18 @@ def load(bundle: bundles.Bundle) -> dict:
         raise Problem(f"{path}: damaged; delete it and {AGAIN.format(bundle.folder)}") from None
 
 
-def choose(bundle: bundles.Bundle, wanted: str) -> Form | None:
+def streams(spec: clip.ClipSpec) -> bool:
+    """Whether a network can begin before the last frame: what it sees of one depends on no other frame."""
+    seen = spec.input
+    return (spec.stored.frames == str(seen.frames) and seen.views == 1 and seen.still == "keep"
+            and seen.region == "middle" and seen.scale == "fixed")  # fmt: skip
+
+
+def choose(bundle: bundles.Bundle, wanted: str, live: bool = False) -> Form | None:
     """The form to run: the quickest that agrees and runs here, or the one that is wanted; None is Keras itself.
 
+    Args:
+        live: the quickest after the last frame of a recording, rather than in all.
     Raises:
         Problem: the wanted form is not there.
     """
@@ -51,17 +62,19 @@ def choose(bundle: bundles.Bundle, wanted: str) -> Form | None:
                           f"{AGAIN.format(bundle.folder).removesuffix(' again')}")  # fmt: skip
         return FORMS[wanted]
     usable = [FORMS[name] for name, row in there.items() if name in FORMS and row["use"] and runs_here(FORMS[name])]
-    return min(usable, key=lambda form: there[form.name]["ms"], default=None)
+    if not streams(bundle.spec):
+        usable = [form for form in usable if not form.streamed]
+    return min(usable, key=lambda form: there[form.name]["after_ms" if live else "ms"], default=None)
 
 
 def check(bundle: bundles.Bundle, form: Form) -> None:
     """Raise Problem where a file of the form is missing or not the one that export.py checked."""
-    hashes = load(bundle)["forms"][form.name]["sha256"]
-    for stream in bundle.streams:
-        for path in files(bundle, form, stream):
-            if not path.is_file() or command.sha256(path) != hashes.get(path.name):
-                what = "not the file that export.py checked" if path.is_file() else "missing"
-                raise Problem(f"{path}: {what}; {AGAIN.format(bundle.folder)}")
+    folder = bundle.folder / form.folder
+    for name, digest in load(bundle)["forms"][form.name]["sha256"].items():
+        path = folder / dataset.check_name(name, f"{bundle.folder / FILE}: file")
+        if not path.is_file() or command.sha256(path) != digest:
+            what = "not the file that export.py checked" if path.is_file() else "missing"
+            raise Problem(f"{path}: {what}; {AGAIN.format(bundle.folder)}")
 
 
 def open_networks(bundle: bundles.Bundle, form: Form | None, threads: int | None = None) -> dict:

@@ -48,6 +48,7 @@ class Demo:
         self.wanted = MODES[0] if name == self.wanted else name
         self.explain()
         if self.modes:
+            self.mode.settle()
             self.mode = self.modes[self.wanted]
             if self.wanted != MODES[0]:
                 self.mode.restart()
@@ -222,7 +223,7 @@ def load_recogniser(folder: Path, runtime: str):
     """In a thread, while the picture is there already."""
     import recogniser
 
-    model = recogniser.Recogniser.load(folder, runtime)
+    model = recogniser.Recogniser.load(folder, runtime, live=True)
     model.warm_up()  # the first answer should not take longer than the others
     return model
 

@@ -11,7 +11,7 @@ They know neither window nor source. What takes long is done in `worker`, so tha
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from command import Problem
@@ -150,6 +150,12 @@ class Mode:
 
     def start(self) -> None:
         """The space bar."""
+
+    def settle(self) -> None:
+        """Wait for an answer that is on its way: the networks are for one at a time."""
+        if self._pending:
+            wait([self._pending])
+        self.tick()
 
     def close(self) -> None:
         """Nothing more will come."""

@@ -66,14 +66,15 @@ class Recogniser:
         self._pool = ThreadPoolExecutor(len(networks)) if together else None
 
     @classmethod
-    def load(cls, folder: Path, runtime: str = exported.AUTO) -> "Recogniser":
+    def load(cls, folder: Path, runtime: str = exported.AUTO, live: bool = False) -> "Recogniser":
         """Read a bundle; raises Problem where it is missing, of another format or changed.
 
         Args:
             runtime: "keras", a form of runtime.py that export.py made, or "auto": the quickest of them that agrees.
+            live: the quickest after the last frame of a recording, rather than in all.
         """
         bundle = bundles.load(folder)
-        form = exported.choose(bundle, runtime)
+        form = exported.choose(bundle, runtime, live)
         together = form is not None and exported.load(bundle)["forms"][form.name]["together"]
         threads = max(1, cores() // len(bundle.streams)) if together else None
         return cls(bundle, exported.open_networks(bundle, form, threads), form, together)
@@ -82,6 +83,11 @@ class Recogniser:
     def models(self) -> dict:
         """{stream: keras.Model}; of a recogniser that runs in Keras."""
         return {name: network.model for name, network in self.networks.items()}
+
+    @property
+    def streams(self) -> bool:
+        """Whether the networks can work while a clip is recorded."""
+        return self.form is not None and self.form.streamed and exported.streams(self.bundle.spec)
 
     @property
     def runtime(self) -> str:
@@ -134,6 +140,11 @@ class Recogniser:
         picked = spec.input.pick_views(len(images))
         return np.stack([clip.network_input(images[i], spec.input, bound, magnified=magnified) for i in picked])
 
+    def input_frames(self, stream: bundles.Stream, images: np.ndarray) -> np.ndarray:
+        """(t, H, W, C) uint8 as stored, some frames of a clip -> (t, crop, crop, C) float32; where `streams`."""
+        bound = self.bundle.spec.stored.flow.bound if stream.modality == "flow" else None
+        return clip.network_input(images, self.bundle.spec.input, bound)
+
     def logits(self, stream: bundles.Stream, batch: np.ndarray) -> np.ndarray:
         """(B * views, frames, crop, crop, C) float32 -> (B, classes), averaged over the views of each clip."""
         logits = self.networks[stream.name].logits(batch)
@@ -169,13 +180,36 @@ class Session:
         self.recogniser = recogniser
         self.recording = Recording(recogniser.bundle.spec, length)
         self.timings = self.recording.timings
+        self._streams = recogniser.streams and self.recording.grid.known
+        self._given, self._logits = 0, {}
+        if self._streams:
+            for network in recogniser.networks.values():
+                network.reset()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="recording")
         self._pushed: list[Future] = []
 
     def push(self, frame: np.ndarray, seconds: float) -> None:
         """frame (H, W, 3) uint8 RGB, not mirrored and not written to any more; seconds on any clock that only goes
         forward. Returns at once."""
-        self._pushed.append(self._worker.submit(self.recording.push, frame, seconds))
+        self._pushed.append(self._worker.submit(self._push, frame, seconds))
+
+    def _push(self, frame: np.ndarray, seconds: float) -> None:
+        self.recording.push(frame, seconds)
+        if self._streams:
+            self._advance()
+
+    def _advance(self) -> None:
+        """Give the networks the frames that were kept since the last time."""
+        for stream in self.recogniser.bundle.streams:
+            images = self.recording.since(self._given, stream.modality)
+            if not len(images):
+                continue
+            with self.timings.measure(f"{stream.name} net"):
+                seen = self.recogniser.input_frames(stream, images)
+                logits = self.recogniser.networks[stream.name].push(seen)
+                if logits is not None:
+                    self._logits[stream.name] = logits
+        self._given = len(self.recording.numbers)
 
     def result(self) -> Answer:
         """Recognise what was pushed; raises Problem where that is nothing."""
@@ -183,8 +217,12 @@ class Session:
             for done in self._pushed:
                 done.result()  # raises what went wrong in the thread
             recorded = self._worker.submit(self.recording.finish).result()
+            if self._streams:
+                self._worker.submit(self._advance).result()
         finally:
             self._worker.shutdown(wait=False, cancel_futures=True)
+        if self._streams:
+            return self.recogniser.conclude(self._logits, self.timings.sums(), recorded.images["rgb"], recorded.flow)
         return self.recogniser.recognise(recorded, self.timings)
 
 

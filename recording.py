@@ -52,6 +52,11 @@ class Recording:
         """The latest flow field, (H, W, 2) float32 pixels, to be shown."""
         return self._fields[-1] if self._fields else None
 
+    def since(self, number: int, modality: str) -> np.ndarray:
+        """What was kept from frame `number` of the kept ones on, (t, H, W, C) uint8."""
+        kept = (self._coded if modality == "flow" else self._images)[number:]
+        return np.stack(kept) if kept else np.empty((0,), np.uint8)
+
     def push(self, frame: np.ndarray, seconds: float) -> None:
         """frame (H, W, 3) uint8 RGB, not mirrored; seconds on any clock. One that is not later is left out."""
         if self.grid.times and seconds <= self.grid.times[-1]:

@@ -19,6 +19,7 @@ from command import Problem
 import numpy as np
 
 import bundle as bundles
+import streaming
 
 KERAS = "keras"
 
@@ -27,7 +28,8 @@ KERAS = "keras"
 class Form:
     """A kind of file that holds a network, and what opens it.
 
-    precision: what it computes in; folder: below the bundle; suffixes: of its files, the first one is opened.
+    precision: what it computes in; folder: below the bundle; suffixes: of its files, the first one is opened; reduced:
+    whether it computes less exactly than Keras; streamed: whether it works while frames still come (streaming.py).
     """
 
     name: str
@@ -36,6 +38,7 @@ class Form:
     suffixes: tuple[str, ...]
     library: str
     reduced: bool = False
+    streamed: bool = False
 
 
 # In the order in which they are tried where nobody has timed them.
@@ -43,6 +46,9 @@ FORMS = {form.name: form for form in (
     Form("openvino-int8", "int8", "export/openvino-int8", (".xml", ".bin"), "openvino", reduced=True),
     Form("openvino-bf16", "bf16", "export/openvino", (".xml", ".bin"), "openvino", reduced=True),
     Form("openvino", "f32", "export/openvino", (".xml", ".bin"), "openvino"),
+    Form("stream-int8", "int8", "export/stream-int8", (".json",), "openvino", reduced=True, streamed=True),
+    Form("stream-bf16", "bf16", "export/stream", (".json",), "openvino", reduced=True, streamed=True),
+    Form("stream", "f32", "export/stream", (".json",), "openvino", streamed=True),
     Form("onnx", "f32", "export/onnx", (".onnx",), "onnxruntime"),
     Form("litert", "f32", "export/litert", (".tflite",), "ai_edge_litert"),
 )}  # fmt: skip
@@ -112,21 +118,52 @@ class OneByOne:
         return np.concatenate([self._run(np.ascontiguousarray(one[None], np.float32)) for one in batch])
 
 
-def _openvino(path: Path, shape, form: Form, threads: int) -> OneByOne:
+def _request(path: Path, form: Form, threads: int, shape: list[int] | None = None):
+    """An OpenVINO network, compiled; for clips of one shape, or of any number of frames."""
     import openvino
 
     core = openvino.Core()
     model = core.read_model(path)
-    model.reshape([1, *shape])
+    if shape:
+        model.reshape(shape)
+    else:
+        model.reshape({part: [1, -1, *(side.get_length() for side in list(part.partial_shape)[2:])]
+                       for part in model.inputs})  # fmt: skip
     hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
     if form.precision != "int8":
         hints["INFERENCE_PRECISION_HINT"] = form.precision
-    request = core.compile_model(model, "CPU", hints).create_infer_request()
+    return core.compile_model(model, "CPU", hints).create_infer_request()
+
+
+def _openvino(path: Path, shape, form: Form, threads: int):
+    if form.streamed:
+        return _streamed(path, form, threads)
+    request = _request(path, form, threads, [1, *shape])
 
     def run(clip: np.ndarray) -> np.ndarray:
         return next(iter(request.infer([clip]).values())).copy()
 
     return OneByOne(run)
+
+
+def _streamed(path: Path, form: Form, threads: int) -> streaming.StreamedNetwork:
+    """`path` says how the stages go over time; they lie beside it."""
+    def opened(name: str):
+        return _request(path.with_name(f"{path.stem}-{name}.xml"), form, threads)
+
+    def stage(plan: streaming.Plan) -> streaming.Stage:
+        request = opened(plan.name)
+        names = ["mask" if "mask" in part.names else "frames" for part in request.model_inputs]
+
+        def run(frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
+            given = {"frames": frames, "mask": mask}
+            return next(iter(request.infer([given[name] for name in names]).values())).copy()
+
+        return streaming.Stage(plan, run)
+
+    tail = opened(streaming.TAIL)
+    return streaming.StreamedNetwork([stage(plan) for plan in streaming.read_plans(path)],
+                                     lambda frames: next(iter(tail.infer([frames]).values())).copy())  # fmt: skip
 
 
 def _onnx(path: Path, _shape, _form: Form, threads: int) -> OneByOne:

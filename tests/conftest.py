@@ -75,7 +75,7 @@ def loaded(recogniser, monkeypatch):
 
     from recogniser import Recogniser
 
-    def load(folder, runtime="auto"):
+    def load(folder, runtime="auto", live=False):
         return Recogniser(dataclasses.replace(recogniser.bundle, folder=Path(folder)), recogniser.networks)
 
     monkeypatch.setattr(Recogniser, "load", load)

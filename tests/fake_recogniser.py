@@ -65,7 +65,7 @@ class Recogniser:
         self.sessions = []
 
     @classmethod
-    def load(cls, folder, runtime="auto") -> "Recogniser":
+    def load(cls, folder, runtime="auto", live=False) -> "Recogniser":
         if not folder.is_dir():
             raise Problem(f"{folder}: no such folder")
         return cls()
