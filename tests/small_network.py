@@ -16,10 +16,22 @@ def build(input_shape, classes, dropout=0.5, momentum=0.99):
     from keras import Input, Model, layers
 
     clip = Input(input_shape)
-    x = layers.Conv3D(6, 3, (2, 4, 4), use_bias=False, name="conv")(clip)
+    x = layers.Conv3D(6, 3, (2, 4, 4), "same", use_bias=False, name="conv")(clip)
     x = layers.BatchNormalization(scale=False, momentum=momentum, name="norm")(x)
     x = layers.Dropout(dropout, name="drop")(layers.Flatten()(layers.MaxPooling3D(2)(layers.ReLU()(x))))
     return Model(clip, layers.Dense(classes, name="Logits_dense")(x))
+
+
+def stages(model):
+    """As i3d_stages.py cuts I3D: the convolution, which needs no padding in space, and the rest."""
+    from keras import Input, Model, layers
+
+    from i3d_stages import Stage
+
+    conv, frames = model.get_layer("conv"), Input((None, *model.input.shape[2:]), name="frames")
+    alone = Model(frames, layers.Conv3D(6, 3, (2, 4, 4), use_bias=False, name="conv")(frames))
+    alone.set_weights(conv.get_weights())
+    return [Stage("conv", alone, 3, 2)], Model(conv.output, model.output)
 
 
 def two_devices() -> None:

@@ -18,9 +18,11 @@ import tiny
 
 import bundle
 import clip
+import convert
 import dataset
 import export
 import exported
+import frame
 import inference
 import model_i3d
 import poolless
@@ -28,7 +30,7 @@ import runtime
 from confidence import Calibration
 from recogniser import Recogniser
 
-INPUT = clip.InputSpec(8, 36, 32)
+INPUT = clip.InputSpec(40, 36, 32)
 WITHOUT_TENSORFLOW = """
 import sys
 sys.modules["tensorflow"] = None  # as if it were not installed
@@ -41,7 +43,7 @@ sys.exit(code)
 
 def save_bundle(folder: Path, data: dataset.Dataset, networks: dict) -> None:
     stored = replace(clip.find_stored(data, "flow"))
-    shapes = {name: (8, 32, 32, 3 if name == "rgb" else 2) for name in networks}
+    shapes = {name: (40, 32, 32, 3 if name == "rgb" else 2) for name in networks}
     streams = [bundle.Stream(name, name, "i3d", {"input_shape": shapes[name], "classes": len(data.classes)},
                              {"weights": f"{name}.weights.h5"}) for name in networks]  # fmt: skip
     for name, network in networks.items():
@@ -56,10 +58,12 @@ def small(demo, tmp_path_factory):
 
     patch = pytest.MonkeyPatch()
     patch.setattr(model_i3d, "build_i3d", small_network.build)
+    patch.setattr(convert, "STAGED", {"i3d": "small_network"})
+    patch.setattr(export, "STAGED", {"i3d": "small_network"})
     folder, data = tmp_path_factory.mktemp("model") / "small", dataset.load(demo)
     folder.mkdir()
     keras.utils.set_random_seed(0)
-    networks = {"rgb": small_network.build((8, 32, 32, 3), 8), "flow": small_network.build((8, 32, 32, 2), 8)}
+    networks = {"rgb": small_network.build((40, 32, 32, 3), 8), "flow": small_network.build((40, 32, 32, 2), 8)}
     save_bundle(folder, data, networks)
     assert export.main(["--data", str(demo), "--model", str(folder), "--clips", "6", "--calibrate", "8"]) == 0
     yield folder
@@ -76,26 +80,27 @@ def forms(folder: Path) -> dict:
 
 
 def inputs(count: int, stream: str) -> np.ndarray:
-    shape = (count, 8, 32, 32, 3 if stream == "rgb" else 2)
+    shape = (count, 40, 32, 32, 3 if stream == "rgb" else 2)
     return np.random.default_rng(1).uniform(-1, 1, shape).astype(np.float32)
 
 
 def test_every_form_is_there_with_what_was_found(small):
     found = forms(small)
-    assert {"openvino", "openvino-int8", "onnx", "litert", "saved-model"} <= set(found)
-    for name in ("openvino", "onnx", "litert"):
+    assert {"openvino", "openvino-int8", "stream", "stream-int8", "onnx", "litert", "saved-model"} <= set(found)
+    for name in ("openvino", "stream", "onnx", "litert"):
         row = found[name]
         assert row["use"] and row["difference"] < 1e-4 and row["equal"] == 1 and row["changed"] == 0 and row["ms"] > 0
         assert set(row["sha256"]) >= {f"{stream}{runtime.FORMS[name].suffixes[0]}" for stream in ("rgb", "flow")}
     assert found["saved-model"]["difference"] < 1e-4 and not found["saved-model"]["use"], "for other programs"
-    assert 0 < found["openvino-int8"]["difference"] < 0.5
+    assert 0 < found["stream"]["after_ms"] < found["stream"]["ms"] and found["onnx"]["after_ms"] == found["onnx"]["ms"]
+    assert 0 < found["openvino-int8"]["difference"] < 0.5 and 0 < found["stream-int8"]["difference"] < 0.5
     size = {name: sum(path.stat().st_size for path in (small / "export" / name).glob("*.bin"))
             for name in ("openvino", "openvino-int8")}  # fmt: skip
     assert size["openvino-int8"] < size["openvino"] / 2
     assert not list((small / "export").glob(".*")), "nothing half-written"
 
 
-@pytest.mark.parametrize("name", ["openvino", "onnx", "litert"])
+@pytest.mark.parametrize("name", ["openvino", "stream", "onnx", "litert"])
 def test_a_form_gives_kerass_logits_clip_by_clip(small, name):
     keras_form, form = Recogniser.load(small, runtime.KERAS), Recogniser.load(small, name)
     assert (keras_form.runtime, form.runtime) == ("keras", name)
@@ -115,12 +120,31 @@ def test_int8_is_near_on_clips_like_those_it_was_fitted_to(small, demo):
             assert 0 < off < 0.1 * np.ptp(expected) + 0.05
 
 
+def test_a_sign_that_is_recorded_and_its_file_have_one_answer(small, demo):
+    """Frame by frame through networks that begin before the end, by any camera's rate, and at once from the file."""
+    data = dataset.load(demo)
+    recogniser = Recogniser.load(small, "stream")
+    item = data.split("test")[0]
+    frames, times = frame.read_video(item.video(demo))
+    expected = Recogniser.load(small, runtime.KERAS).answer(frames, times)
+    assert recogniser.streams == (recogniser.bundle.spec.stored.frames == str(INPUT.frames))
+    session = recogniser.session(times[-1] - times[0])
+    for image, seconds in zip(frames, times, strict=True):
+        session.push(image, seconds + 50)
+    answer = session.result()
+    for name, logits in expected.logits.items():
+        np.testing.assert_allclose(answer.logits[name], logits, atol=1e-3)
+    np.testing.assert_array_equal(answer.frames, expected.frames)
+    again = recogniser.answer(frames, times)
+    for name, logits in again.logits.items():
+        np.testing.assert_allclose(logits, answer.logits[name], atol=1e-5)
+    assert session.timings.percentiles()["rgb net"]["times"] > 1, "in steps, while it was recorded"
+
+
 def test_both_streams_at_once_give_the_same(small, demo):
     found = bundle.load(small)
     form = runtime.FORMS["openvino"]
     path = dataset.load(demo).split("test")[0].video(demo)
-    import frame
-
     frames, times = frame.read_video(path)
     alone = Recogniser(found, exported.open_files(found, form), form)
     together = Recogniser(found, exported.open_files(found, form, 1), form, together=True)
@@ -139,8 +163,6 @@ def test_with_a_form_there_is_no_tensorflow(small, demo, script):
     if script == "predict":
         answer = json.loads(done.stdout)
         expected = Recogniser.load(small, runtime.KERAS)
-        import frame
-
         ranked = dict(expected.answer(*frame.read_video(path)).ranked)
         assert answer["probability"] == pytest.approx(ranked[answer["label"]], abs=0.05)
     else:
@@ -152,11 +174,14 @@ def test_with_a_form_there_is_no_tensorflow(small, demo, script):
 def test_the_quickest_that_may_be_used_is_run(own):
     found = bundle.load(own)
     content = json.loads((own / exported.FILE).read_text())
-    for number, name in enumerate(("onnx", "openvino", "litert", "openvino-int8")):
-        content["forms"][name] |= {"ms": 10 + number, "use": True}
-    content["forms"]["onnx"]["use"] = False
+    for number, name in enumerate(("onnx", "openvino", "litert", "openvino-int8", "stream", "stream-int8")):
+        content["forms"][name] |= {"ms": 10 + number, "after_ms": 10 - number, "use": True}
+    content["forms"]["onnx"]["use"] = content["forms"]["stream-int8"]["use"] = False
     (own / exported.FILE).write_text(json.dumps(content))
     assert exported.choose(found, "auto").name == "openvino"
+    assert exported.choose(found, "auto", live=True).name == "stream"
+    whole = replace(found, spec=replace(found.spec, input=replace(found.spec.input, still="subtract")))
+    assert exported.choose(whole, "auto", live=True).name == "openvino-int8", "its frames depend on each other"
     assert exported.choose(found, "onnx").name == "onnx", "whoever asks for it gets it"
     assert exported.choose(found, "keras") is None
     (own / exported.FILE).write_text(json.dumps(content | {"model": {"rgb.weights.h5": "0"}}))
