@@ -35,8 +35,11 @@ class Demo:
     """
 
     def __init__(self, source, load: Future, build: Callable, mode: str = MODES[0]):
+        from timing import Timings
+
         self.source, self.load, self.build, self.wanted = source, load, build, mode
-        self.modes, self.mode, self.picture, self.moment = {}, None, None, 0.0
+        self.modes, self.mode, self.picture, self.moment = {}, None, None, 0.0  # the last frame, and when it came
+        self.timings = Timings()
         self.explained, self._last, self._offset = False, None, 0.0
 
     @property
@@ -259,7 +262,8 @@ def demonstrate(args) -> int:
             print("\n".join(lines(demo.recogniser, demo.mode)))
             code = command.DONE
         if args.timings and demo.mode:
-            print(demo.mode.timings.table())
+            demo.timings.update(demo.mode.timings)
+            print(demo.timings.table())
     return code
 
 
@@ -268,8 +272,8 @@ def build_modes(recogniser, worker, countdown: float, seconds: float, window: fl
     import modes
 
     return {"countdown": modes.Countdown(recogniser, worker, countdown, seconds),
-            "hands-free": modes.HandsFree(recogniser, worker),
-            "continuous": modes.Continuous(recogniser, worker, window)}  # fmt: skip
+            "hands-free": modes.HandsFree(recogniser.whole, worker),
+            "continuous": modes.Continuous(recogniser.whole, worker, window)}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ class Recogniser:
         self._names = {row.label: row.name for row in bundle.classes}
         self._gestures = {row.label for row in bundle.classes if row.kind == "gesture"}
         self._pool = ThreadPoolExecutor(len(networks)) if together else None
+        self.whole = self  # the same model in the form that is the quickest for clips that are over
 
     @classmethod
     def load(cls, folder: Path, runtime: str = exported.AUTO, live: bool = False) -> "Recogniser":
@@ -71,13 +72,16 @@ class Recogniser:
 
         Args:
             runtime: "keras", a form of runtime.py that export.py made, or "auto": the quickest of them that agrees.
-            live: the quickest after the last frame of a recording, rather than in all.
+            live: the quickest after the last frame of a recording, rather than in all; `whole` is the other then.
         """
         bundle = bundles.load(folder)
         form = exported.choose(bundle, runtime, live)
         together = form is not None and exported.load(bundle)["forms"][form.name]["together"]
         threads = max(1, cores() // len(bundle.streams)) if together else None
-        return cls(bundle, exported.open_networks(bundle, form, threads), form, together)
+        found = cls(bundle, exported.open_networks(bundle, form, threads), form, together)
+        if found.streams and runtime == exported.AUTO:
+            found.whole = cls.load(folder)
+        return found
 
     @property
     def models(self) -> dict:
@@ -160,8 +164,14 @@ class Recogniser:
         if self.bundle.spec.stored.flow:
             opticalflow.compile_solver()
         for stream in self.bundle.streams:
-            views = self.bundle.spec.input.views
-            self.logits(stream, np.zeros((views, *stream.arguments["input_shape"]), np.float32))
+            zeros = np.zeros((self.bundle.spec.input.views, *stream.arguments["input_shape"]), np.float32)
+            if self.streams:  # as a recording goes, for each number of frames at once is prepared by itself
+                for picture in zeros[0]:
+                    self.networks[stream.name].push(picture[None])
+            else:
+                self.logits(stream, zeros)
+        if self.whole is not self:
+            self.whole.warm_up()
 
     def session(self, length: float | None = None) -> "Session":
         """A sign that is about to be recorded.

@@ -177,12 +177,16 @@ def show(demo, full_screen: bool = False, record: Path | None = None) -> int:
         video = Record(record, window.size) if record else None
         while True:
             demo.step()
-            if screen.due:
-                canvas = screen.draw(window.size)
-                window.show(canvas)
+            drawn = screen.due
+            if drawn:
+                with demo.timings.measure("draw"):
+                    canvas = screen.draw(window.size)
+                    window.show(canvas)
                 if video:
                     video.add(canvas)
-            key = window.key(0.01)
+            key = window.key(0.005)  # in which it is painted
+            if drawn and demo.source.drops:  # a camera, whose stamps are of this clock
+                demo.timings.add("camera to screen", time.monotonic() - demo.moment)
             if key == "q" or window.closed:
                 return 0
             press(key, demo, screen, window)

@@ -62,7 +62,7 @@ class Recogniser:
     calibration = confidence.Calibration(threshold=0.5)
 
     def __init__(self):
-        self.sessions = []
+        self.sessions, self.whole = [], self
 
     @classmethod
     def load(cls, folder, runtime="auto", live=False) -> "Recogniser":

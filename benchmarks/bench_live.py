@@ -1,0 +1,255 @@
+"""The live demo at full size: from the last frame to the answer, from the camera to the screen, answers a second.
+
+    python benchmarks/bench_live.py --videos clips/*.mp4 --data data_set/gestures [--minutes 10]
+
+Both I3D streams at 40 x 224 x 224. Without --model a bundle with random weights is made (times do not depend on them)
+and exported with `--data`, which has frames and flow as frame.py and opticalflow.py store them by default. Measured:
+
+* each video plays at its own rate as the camera; seconds from its last frame to the answer, median and 95th percentile,
+  for every form of the networks; beside it the prototype's way on the same frames: OpenCV contrib's TV-L1 with the same
+  parameters on the 224 pixel crop after the recording, then both networks in Keras, one after the other;
+* a drawn camera of 30 frames/s in a real window (on $DISPLAY, Xvfb will do): frames shown a second while a sign is
+  recorded, and the age of what is shown;
+* continuous mode with the same camera: answers a second, and with --minutes the memory of the process over time.
+
+The last line is JSON. The reference is a Python with opencv-contrib (see reference_flow.py), made in benchmarks/.venv.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+
+import bench_flow  # noqa: E402
+
+import bundle as bundles  # noqa: E402
+import clip  # noqa: E402
+import dataset  # noqa: E402
+import exported  # noqa: E402
+import frame  # noqa: E402
+import livedemo  # noqa: E402
+import opticalflow  # noqa: E402
+import recogniser as recognisers  # noqa: E402
+import tvl1  # noqa: E402
+import videocapture  # noqa: E402
+from predictions import softmax  # noqa: E402
+from runtime import FORMS, KERAS, runs_here  # noqa: E402
+
+FRAMES, SHORT_SIDE, CROP = 40, 240, 224
+RATE, SIZE = 30, (480, 640)  # of the drawn camera
+FORMS_MADE = ("openvino", "openvino-int8", "stream", "stream-int8")
+GOALS = {"answer": "at most 250 ms, 10 times quicker", "screen": "25 frames/s, none older than 100 ms",
+         "continuous": "4 answers/s"}  # fmt: skip
+
+
+def make_bundle(folder: Path, data: dataset.Dataset) -> None:
+    """Both networks with random weights, as train_i3d.py would leave them with its defaults."""
+    bundles.load_keras()
+    import keras
+
+    import model_i3d
+
+    keras.utils.set_random_seed(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    streams = []
+    for name, channels in (("rgb", 3), ("flow", 2)):
+        arguments = {"input_shape": [FRAMES, CROP, CROP, channels], "classes": len(data.classes)}
+        model_i3d.build_i3d(**arguments).save_weights(folder / f"{name}.weights.h5")
+        streams.append(bundles.Stream(name, name, "i3d", arguments, {"weights": f"{name}.weights.h5"}))
+    spec = clip.ClipSpec(clip.find_stored(data, "flow"), clip.InputSpec(FRAMES, SHORT_SIDE, CROP))
+    bundles.save(bundles.Bundle(folder, spec, data.classes, streams, "mean", {"flags": {"weights": "random"}}))
+
+
+def loaded(found) -> Future:
+    future = Future()
+    future.set_result(found)
+    return future
+
+
+def play(recogniser, video: Path) -> tuple[float, dict]:
+    """Seconds from the last frame to the answer, the video played at its own rate through the demo's own path."""
+    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
+        length = source.span(float("inf"))
+        demo = livedemo.Demo(source, loaded(recogniser),
+                             lambda one: livedemo.build_modes(one, worker, 0.0, length, length))  # fmt: skip
+        livedemo.record_once(demo)
+        demo.close()
+    return demo.mode.latency, demo.mode.answer.seconds
+
+
+def prototype(recogniser, reference, video: Path) -> float:
+    """The same frames the prototype's way: everything after the recording."""
+    images, times = frame.read_video(video, SHORT_SIDE)
+    kept = images[recogniser.bundle.spec.stored.keep(times)]
+    top, left = (kept.shape[1] - CROP) // 2, (kept.shape[2] - CROP) // 2
+    kept = kept[:, top : top + CROP, left : left + CROP]
+    fields, flow_seconds = [np.zeros((CROP, CROP, 2), np.float32)], 0.0
+    for earlier, later in zip(kept, kept[1:], strict=False):
+        pair = np.stack([opticalflow.grey(earlier), opticalflow.grey(later)])
+        field, seconds = reference("tvl1", pair, tvl1.FAST)
+        fields.append(field)
+        flow_seconds += seconds
+    started = time.perf_counter()
+    rgb = kept.astype(np.float32) / 127.5 - 1
+    flow = np.clip(np.stack(fields), -20, 20) / 20
+    rows = [softmax(recogniser.networks[name].logits(one[None])) for name, one in (("rgb", rgb), ("flow", flow))]
+    np.mean(rows, axis=0).argmax()
+    return flow_seconds + time.perf_counter() - started
+
+
+class DrawnCamera:
+    """cv2.VideoCapture's part: a person's worth of movement, drawn, at an even rate."""
+
+    def __init__(self, _index: int = 0):
+        rng = np.random.default_rng(0)
+        room = rng.integers(60, 160, (SIZE[0] // 8, SIZE[1] // 8, 3), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+        self._pictures = []
+        for number in range(RATE * 2):
+            picture = room.copy()
+            angle = 2 * np.pi * number / (RATE * 2)
+            x, y = round(320 + 160 * np.sin(angle)), round(260 + 90 * np.cos(2 * angle))
+            picture[y - 40 : y + 40, x - 30 : x + 30] = room[:80, :60][::-1]
+            self._pictures.append(picture)
+        self._start, self._count = time.monotonic(), 0
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def read(self):
+        self._count += 1
+        time.sleep(max(0.0, self._start + self._count / RATE - time.monotonic()))
+        return True, self._pictures[self._count % len(self._pictures)].copy()
+
+    def release(self) -> None:
+        pass
+
+
+def in_window(recogniser, mode: str, seconds: float, samples: list | None = None):
+    """The demo in a real window for so long; the space bar starts a sign whenever it can. Returns the demo."""
+    import window
+
+    class Driven(window.Window):
+        """Presses space by itself, and q at the end."""
+
+        def key(self, wait: float) -> str:
+            super().key(wait)
+            if samples is not None and time.monotonic() - self.started > 10 * len(samples):
+                samples.append(memory())
+            if time.monotonic() - self.started > seconds:
+                return "q"
+            return " " if mode == "countdown" and demo.mode and demo.mode.state in ("idle", "result") else ""
+
+        started = time.monotonic()
+
+    plain, window.Window = window.Window, Driven
+    try:
+        with ThreadPoolExecutor(1) as worker, videocapture.Camera(0, DrawnCamera) as source:
+            demo = livedemo.Demo(source, loaded(recogniser),
+                                 lambda one: livedemo.build_modes(one, worker, 0.0, 5.0, 5.0), mode)  # fmt: skip
+            window.show(demo)
+            demo.close()
+    finally:
+        window.Window = plain
+    return demo
+
+
+def memory() -> float:
+    """MB that this process holds."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def percentiles(values: list[float]) -> dict:
+    p50, p95 = np.percentile(values, [50, 95])
+    return {"p50": round(float(p50), 4), "p95": round(float(p95), 4)}
+
+
+def answers(model: Path, videos: list[Path], repeat: int, forms: list[str]) -> dict:
+    """Seconds from the last frame to the answer, by form, and the prototype's way."""
+    found = {}
+    for name in forms:
+        someone = recognisers.Recogniser.load(model, name)
+        someone.warm_up()
+        taken = [play(someone, video)[0] for video in videos for _ in range(repeat)]
+        found[name] = percentiles(taken)
+        if name == KERAS:
+            python = bench_flow.make_reference()
+            with tempfile.TemporaryDirectory() as folder:
+                reference = bench_flow.Reference(python, Path(folder))
+                found["prototype"] = percentiles([prototype(someone, reference, video) for video in videos])
+                reference.process.stdin.close()
+                reference.process.wait()
+    return found
+
+
+def show(found: dict) -> None:
+    console = Console(width=110)
+    table = Table("networks", "last frame to answer, p50", "p95", "prototype / this",
+                  title=f"seconds; goal: {GOALS['answer']}")  # fmt: skip
+    before = found["answer"]["prototype"]["p50"]
+    for name, row in found["answer"].items():
+        table.add_row(name, f"{row['p50']:.3f}", f"{row['p95']:.3f}", f"{before / row['p50']:.1f}")
+    console.print(table)
+    table = Table("", "p50", "p95", title=f"window, {found['form']}; goals: {GOALS['screen']}; {GOALS['continuous']}")
+    table.add_row("frames shown a second", f"{found['screen']['shown']:.1f}", "")
+    table.add_row("camera to screen, ms", *(f"{1000 * found['screen']['age'][key]:.0f}" for key in ("p50", "p95")))
+    table.add_row("oldest frame shown, ms", f"{1000 * found['screen']['oldest']:.0f}", "")
+    table.add_row("answers a second, continuous", f"{found['continuous']['rate']:.2f}", "")
+    table.add_row("last frame to answer, continuous, s", *(f"{found['continuous'][key]:.3f}" for key in ("p50", "p95")))
+    console.print(table)
+
+
+def main(argv=None) -> int:
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--videos", type=Path, nargs="+", required=True, help="real clips, one sign each")
+    flags.add_argument("--model", type=Path, default=HERE.parent / "model" / "bench-live",
+                       help="exported bundle; one with random weights is made there if there is none")
+    flags.add_argument("--data", type=Path, help="data set for that: short side 240, 40 frames, tvl1-fast")
+    flags.add_argument("--repeat", type=int, default=3, help="times that each video is played")
+    flags.add_argument("--seconds", type=float, default=30.0, help="of each part in the window")
+    flags.add_argument("--minutes", type=float, default=0.0, help="of continuous mode with its memory watched")
+    flags.add_argument("--forms", nargs="+", help="which forms to play; all that run here without it")
+    args = flags.parse_args(argv)
+    if not (args.model / bundles.FILE).is_file():
+        make_bundle(args.model, dataset.load(args.data))
+    bundle = bundles.load(args.model)
+    if not exported.load(bundle)["forms"]:
+        subprocess.run([sys.executable, HERE.parent / "export.py", "--data", args.data, "--model", args.model,
+                        "--clips", "8", "--calibrate", "16", "--forms", *FORMS_MADE], check=True)  # fmt: skip
+    there = exported.load(bundle)["forms"]
+    forms = args.forms or [KERAS, *(name for name, form in FORMS.items() if name in there and runs_here(form))]
+    found = {"threads": os.cpu_count(), "answer": answers(args.model, args.videos, args.repeat, forms)}
+    live = recognisers.Recogniser.load(args.model, live=True)
+    live.warm_up()
+    found["form"] = live.runtime
+    demo = in_window(live, "countdown", args.seconds)
+    ages = demo.timings.seconds["camera to screen"]
+    found["screen"] = {"shown": len(ages) / args.seconds, "age": percentiles(ages), "oldest": max(ages),
+                       "steps": demo.mode.timings.percentiles()}  # fmt: skip
+    demo = in_window(live, "continuous", args.seconds + 12)
+    taken = demo.mode.timings.seconds["last frame to answer"]
+    found["continuous"] = {"form": live.whole.runtime, "rate": len(taken) / args.seconds, **percentiles(taken)}
+    if args.minutes:
+        samples = []
+        in_window(live, "continuous", 60 * args.minutes, samples)
+        found["memory"] = {"MB": [round(sample) for sample in samples], "threads": threading.active_count()}
+    show(found)
+    print(json.dumps(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
