@@ -374,6 +374,160 @@ def test_closing_the_window_or_a_key_ends_it(video, monkeypatch, keys, state):
     assert FakeWindow.last.shown[0][100, 250].max() > 60 > FakeWindow.last.shown[0][100, 60].max(), "starts mirrored"
 
 
+def test_hands_free_and_continuous_in_the_window(video, monkeypatch, capsys):
+    """h and c change the way, space learns the rest pose anew, and both paint what they are at."""
+    import window as screen
+
+    class Patient(FakeWindow):
+        def key(self, seconds):
+            time.sleep(seconds)
+            if time.monotonic() < self.__dict__.setdefault("next", time.monotonic() + 0.2):
+                return ""
+            self.next = time.monotonic() + 0.5
+            self.states = [*self.__dict__.get("states", []), (demo.mode.name, demo.mode.state)]
+            return self.waiting.pop(0) if self.waiting else "q"
+
+    monkeypatch.setattr(screen, "Window", Patient)
+    monkeypatch.setattr(Patient, "keys", ["h", " ", "c", "c", "q"])
+    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
+        demo = demo_of(fake_recogniser.Recogniser(), source, worker)
+        assert screen.show(demo) == 0
+        demo.close()
+    rest = "learning"
+    assert FakeWindow.last.states == [
+        ("countdown", "idle"), ("hands-free", rest), ("hands-free", rest), ("continuous", rest), ("countdown", "idle")]
+    assert "sees 8 frames of a sign, however long it is" in capsys.readouterr().out
+
+
+def pictures(course, seconds: float):
+    """(120, 160, 3) frames at 25 a second of a dark room with a hand where `course` says, None for rest."""
+    rng = np.random.default_rng(0)
+    for number in range(int(seconds * 25)):
+        image = np.full((120, 160, 3), 40.0)
+        place = course(number / 25)
+        if place is not None:
+            image[60:80, 30 + int(place) : 46 + int(place)] = 250
+        yield np.clip(image + rng.normal(0, 2, image.shape), 0, 255).astype(np.uint8), number / 25
+
+
+def run_mode(mode, course, seconds: float) -> list[str]:
+    """The mode fed by a camera as fast as it takes frames; its states, each once."""
+    states = []
+    for image, moment in pictures(course, seconds):
+        mode.frame(image, moment)
+        while mode._pending and not mode._pending.done():
+            time.sleep(0.001)
+        mode.tick()
+        if mode.state not in states[-1:]:
+            states.append(mode.state)
+    return states
+
+
+def waving(*spans):
+    def course(second):
+        for start, end in spans:
+            if start <= second < end:
+                return 40 + 35 * np.sin((second - start) * 8)
+        return None
+
+    return course
+
+
+def test_hands_free_records_from_just_before_the_movement_to_just_after():
+    recogniser = fake_recogniser.Recogniser()
+    with ThreadPoolExecutor(1) as worker:
+        mode = modes.HandsFree(recogniser, worker)
+        states = run_mode(mode, waving((4, 5.5), (8, 9.2)), 12)
+    assert [state for state in states if state != "translating"] == ["learning", *["ready", "recording"] * 2, "ready"]
+    assert len(mode.history) == 2 and mode.history[0].name == "push down"
+    for session, (start, end) in zip(recogniser.sessions, ((4, 5.5), (8, 9.2)), strict=True):
+        assert session.length is None and session.times == sorted(session.times)
+        assert start - modes.HandsFree.BEFORE - 0.3 < session.times[0] < start
+        assert end < session.times[-1] < end + modes.HandsFree.AFTER + 0.3
+
+
+def test_hands_free_leaves_out_a_twitch_and_ends_what_never_ends(monkeypatch):
+    monkeypatch.setattr(modes.HandsFree, "LONGEST", 3.0)
+    recogniser = fake_recogniser.Recogniser()
+    with ThreadPoolExecutor(1) as worker:
+        mode = modes.HandsFree(recogniser, worker)
+        run_mode(mode, waving((4, 4.16)), 7)
+        assert mode.history == []
+        mode.restart()
+        run_mode(mode, waving((4, 99)), 8)
+    assert len(mode.history) == 1
+
+
+def test_continuous_says_a_sign_once_and_nothing_at_rest():
+    with ThreadPoolExecutor(1) as worker:
+        mode = modes.Continuous(fake_recogniser.Recogniser(), worker, seconds=2.0)
+        states = run_mode(mode, lambda second: 20 + 10 * np.sin(second * 9) if 5 < second < 8 else None, 12)
+        mode.close()
+    assert states == ["learning", "ready"]
+    assert [said.name for said in mode.history] == ["wave"]
+    assert mode.answer is None, "at rest"
+    assert mode.timings.percentiles()["rgb net"]["times"] > 20
+
+
+def test_no_model_and_that_of_the_demo(tmp_path, monkeypatch):
+    monkeypatch.setattr(livedemo, "DEMO", tmp_path / "demo")
+    with pytest.raises(Problem, match="no model yet; make one with `make demo`"):
+        livedemo.main(["--no-window"])
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "bundle.json").touch()
+    assert livedemo.find_model(None) == tmp_path / "demo"
+    assert livedemo.find_model(tmp_path / "mine") == tmp_path / "mine"
+
+
+def test_the_cameras_are_listed_with_a_picture(tmp_path, monkeypatch, capsys):
+    picture = np.full((48, 64, 3), (200, 10, 20), np.uint8)
+    found = [videocapture.Found(0, "Front", picture, 29.6),
+             videocapture.Found(2, "Infrared", problem="may not be read")]  # fmt: skip
+    monkeypatch.setattr(videocapture, "cameras", lambda: found)
+    monkeypatch.chdir(tmp_path)
+    assert livedemo.main(["--cameras"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out == ["0  Front: 64x48, 30 frames/s -> camera-0.png", "2  Infrared: may not be read",
+                   "python livedemo.py --camera 0"]  # fmt: skip
+    assert cv2.imread("camera-0.png")[0, 0].tolist() == [20, 10, 200]
+    monkeypatch.setattr(videocapture, "cameras", list)
+    with pytest.raises(Problem, match="camera 0"):
+        livedemo.main(["--cameras"])
+
+
+def test_the_window_is_saved_as_a_video(tmp_path):
+    import window as screen
+
+    for name in ("session.mp4", "session.avi"):
+        video = screen.Record(tmp_path / name, (320, 240))
+        until = time.monotonic() + 0.6
+        while time.monotonic() < until:
+            video.add(np.full((480, 640, 3), (250, 20, 20), np.uint8))
+            time.sleep(0.02)
+        video.close()
+        frames, times = frame.read_video(tmp_path / name)
+        assert 10 <= len(frames) <= 16 and frames.shape[1:] == (240, 320, 3)
+        assert frames[3].mean(axis=(0, 1)) == pytest.approx([250, 20, 20], abs=12)
+    with pytest.raises(Problem, match="no video can be written there"):
+        screen.Record(tmp_path / "none" / "session.mp4", (320, 240))
+
+
+def test_a_file_that_differs_from_the_cameras_path_is_said(video, tmp_path, monkeypatch, capsys):
+    """--check in earnest is in test_export.py; here the two paths disagree."""
+    class Wrong(fake_recogniser.Recogniser):
+        def answer(self, frames, times):
+            session = self.session()
+            session.frames = list(frames)
+            found = session.result()
+            found.logits = {name: logits + 0.5 for name, logits in found.logits.items()}
+            return found
+
+    monkeypatch.setattr(fake_recogniser, "Recogniser", Wrong)
+    monkeypatch.setitem(sys.modules, "recogniser", fake_recogniser)
+    assert livedemo.main(["--model", str(tmp_path), "--video", str(video), "--check"]) == 2
+    assert "camera and file differ (keras; 0.5, at most 0.001)" in capsys.readouterr().out
+
+
 def test_a_camera_that_stops_closes_the_window(monkeypatch):
     import window as screen
 

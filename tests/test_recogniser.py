@@ -77,6 +77,27 @@ def test_a_session_gives_what_the_frames_give_at_once(recogniser, video):
         recogniser.session().result()
 
 
+@pytest.mark.parametrize("camera", ["slow", "fast", "stuttering"])
+def test_any_camera_gives_the_same_answer(recogniser, video, camera):
+    """Frames are taken by their stamps: half of them, each twice, or some lost and the rest late."""
+    frames, times = video
+    rng = np.random.default_rng(0)
+    if camera == "slow":
+        shown = [(frames[i], times[i]) for i in range(0, len(frames), 2)]
+    elif camera == "fast":
+        shown = [(frames[i // 2], times[i // 2] + (i % 2) * 0.04) for i in range(2 * len(frames))]
+    else:
+        kept = [i for i in range(len(frames)) if i in (0, len(frames) - 1) or rng.random() > 0.25]
+        shown = [(frames[i], times[i] + rng.uniform(0, 0.03) * (i > 0)) for i in kept]
+    session = recogniser.session(times[-1] - times[0])
+    for image, seconds in shown:
+        session.push(image, seconds)
+    found, expected = session.result(), recogniser.answer(frames, times)
+    assert found.ranked[0][0] == expected.ranked[0][0]
+    mine, theirs = dict(found.ranked), dict(expected.ranked)
+    assert max(abs(mine[label] - theirs[label]) for label in theirs) < (1e-6 if camera == "fast" else 0.1)
+
+
 def test_a_clip_of_fewer_frames_than_are_kept(recogniser, video):
     frames, times = video
     answer = recogniser.answer(frames[:5], times[:5])
