@@ -16,6 +16,7 @@ import dataset
 from runtime import FORMS, KERAS, Form, KerasNetwork, open_form, runs_here
 
 FILE = "export.json"
+FORMAT = 1
 AUTO = "auto"
 AGAIN = "run export.py --data ... --model {} again"
 
@@ -26,11 +27,12 @@ def files(bundle: bundles.Bundle, form: Form, stream: bundles.Stream) -> list[Pa
 
 
 def load(bundle: bundles.Bundle) -> dict:
-    """export.json; without forms where there is none, or it belongs to other weights than the bundle has now."""
+    """export.json; without forms where there is none, or it belongs to other weights than the bundle has now, or it is
+    another version's."""
     path = bundle.folder / FILE
     try:
         found = json.loads(path.read_text())
-        return found if found["model"] == bundle.hashes else {"forms": {}}
+        return found if found["format"] == FORMAT and found["model"] == bundle.hashes else {"forms": {}}
     except FileNotFoundError:
         return {"forms": {}}
     except (ValueError, KeyError, TypeError):
