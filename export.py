@@ -230,7 +230,8 @@ def write_all(recogniser, data: dataset.Dataset, args) -> int:
                 found[form] = measure(bundle, form, expected, inputs, truth, recogniser.calibration)
     about = {"data": data.folder.name, "split": args.split, "clips": len(inputs), "threads": cores(),
              KERAS: {"accuracy": accuracy, "ms": round(keras_ms, 2)}}  # fmt: skip
-    content = {"format": exported.FORMAT, "model": bundle.hashes, **about, "forms": {name: asdict(row) for name, row in found.items()}}
+    content = {"format": exported.FORMAT, "model": bundle.hashes, **about,
+               "forms": {name: asdict(row) for name, row in found.items()}}  # fmt: skip
     with command.atomic(bundle.folder / exported.FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
     show(found, keras_ms, accuracy, len(inputs))

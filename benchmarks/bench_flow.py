@@ -42,9 +42,9 @@ REPEAT = 3  # times each pair, of which the best counts: what else the machine d
 class Reference:
     """The other environment's process."""
 
-    def __init__(self, python: Path, folder: Path):
+    def __init__(self, python: Path, folder: Path, threads: int = 1):
         self.folder = folder
-        self.process = subprocess.Popen([python, HERE / "reference_flow.py"], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([python, HERE / "reference_flow.py", str(threads)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)  # fmt: skip
         self.versions = json.loads(self.process.stdout.readline())
 

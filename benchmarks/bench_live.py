@@ -7,7 +7,7 @@ and exported with `--data`, which has frames and flow as frame.py and opticalflo
 
 * each video plays at its own rate as the camera; seconds from its last frame to the answer, median and 95th percentile,
   for every form of the networks; beside it the prototype's way on the same frames: OpenCV contrib's TV-L1 with the same
-  parameters on the 224 pixel crop after the recording, then both networks in Keras, one after the other;
+  parameters and all cores on the 224 pixel crop after the recording, then both networks in Keras in turn;
 * a drawn camera of 30 frames/s in a real window (on $DISPLAY, Xvfb will do): frames shown a second while a sign is
   recorded, and the age of what is shown;
 * continuous mode with the same camera: answers a second, and with --minutes the memory of the process over time.
@@ -46,10 +46,11 @@ import recogniser as recognisers  # noqa: E402
 import tvl1  # noqa: E402
 import videocapture  # noqa: E402
 from predictions import softmax  # noqa: E402
-from runtime import FORMS, KERAS, runs_here  # noqa: E402
+from runtime import FORMS, KERAS, cores, runs_here  # noqa: E402
 
 FRAMES, SHORT_SIDE, CROP = 40, 240, 224
 RATE, SIZE = 30, (480, 640)  # of the drawn camera
+REST = 6  # seconds before anything moves in it
 FORMS_MADE = ("openvino", "openvino-int8", "stream", "stream-int8")
 GOALS = {"answer": "at most 250 ms, 10 times quicker", "screen": "25 frames/s, none older than 100 ms",
          "continuous": "4 answers/s"}  # fmt: skip
@@ -99,7 +100,7 @@ def prototype(recogniser, reference, video: Path) -> float:
     fields, flow_seconds = [np.zeros((CROP, CROP, 2), np.float32)], 0.0
     for earlier, later in zip(kept, kept[1:], strict=False):
         pair = np.stack([opticalflow.grey(earlier), opticalflow.grey(later)])
-        field, seconds = reference("tvl1", pair, tvl1.FAST)
+        field, seconds = reference("opencv", pair, tvl1.FAST)
         fields.append(field)
         flow_seconds += seconds
     started = time.perf_counter()
@@ -111,7 +112,7 @@ def prototype(recogniser, reference, video: Path) -> float:
 
 
 class DrawnCamera:
-    """cv2.VideoCapture's part: a person's worth of movement, drawn, at an even rate."""
+    """cv2.VideoCapture's part: a person's worth of movement, drawn, at an even rate, after a few seconds of rest."""
 
     def __init__(self, _index: int = 0):
         rng = np.random.default_rng(0)
@@ -131,7 +132,8 @@ class DrawnCamera:
     def read(self):
         self._count += 1
         time.sleep(max(0.0, self._start + self._count / RATE - time.monotonic()))
-        return True, self._pictures[self._count % len(self._pictures)].copy()
+        moved = max(0, self._count - REST * RATE)
+        return True, self._pictures[moved % len(self._pictures)].copy()
 
     def release(self) -> None:
         pass
@@ -188,7 +190,7 @@ def answers(model: Path, videos: list[Path], repeat: int, forms: list[str]) -> d
         if name == KERAS:
             python = bench_flow.make_reference()
             with tempfile.TemporaryDirectory() as folder:
-                reference = bench_flow.Reference(python, Path(folder))
+                reference = bench_flow.Reference(python, Path(folder), cores())
                 found["prototype"] = percentiles([prototype(someone, reference, video) for video in videos])
                 reference.process.stdin.close()
                 reference.process.wait()
@@ -231,7 +233,7 @@ def main(argv=None) -> int:
                         "--clips", "8", "--calibrate", "16", "--forms", *FORMS_MADE], check=True)  # fmt: skip
     there = exported.load(bundle)["forms"]
     forms = args.forms or [KERAS, *(name for name, form in FORMS.items() if name in there and runs_here(form))]
-    found = {"threads": os.cpu_count(), "answer": answers(args.model, args.videos, args.repeat, forms)}
+    found = {"threads": cores(), "answer": answers(args.model, args.videos, args.repeat, forms)}
     live = recognisers.Recogniser.load(args.model, live=True)
     live.warm_up()
     found["form"] = live.runtime
@@ -239,7 +241,7 @@ def main(argv=None) -> int:
     ages = demo.timings.seconds["camera to screen"]
     found["screen"] = {"shown": len(ages) / args.seconds, "age": percentiles(ages), "oldest": max(ages),
                        "steps": demo.mode.timings.percentiles()}  # fmt: skip
-    demo = in_window(live, "continuous", args.seconds + 12)
+    demo = in_window(live, "continuous", args.seconds + REST)
     taken = demo.mode.timings.seconds["last frame to answer"]
     found["continuous"] = {"form": live.whole.runtime, "rate": len(taken) / args.seconds, **percentiles(taken)}
     if args.minutes:

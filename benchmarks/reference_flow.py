@@ -1,7 +1,7 @@
 """The other side of bench_flow.py: TV-L1 of OpenCV contrib and of scikit-image, in an environment of their own.
 
     python -m venv env && env/bin/pip install opencv-contrib-python-headless scikit-image
-    env/bin/python benchmarks/reference_flow.py
+    env/bin/python benchmarks/reference_flow.py [threads]
 
 Reads a line of JSON a request, {"method": "opencv" | "skimage", "parameters": {...}, "pair": "a.npy", "out": "b.npy"},
 and answers {"seconds": ...}: so both sides are timed in turn, on the same machine in the same minute.
@@ -33,7 +33,7 @@ def scikit_image(pair, parameters):
 
 
 def main() -> None:
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
     print(json.dumps({"opencv": cv2.__version__, "skimage": skimage.__version__}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
