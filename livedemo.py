@@ -225,7 +225,9 @@ def find_model(model: Path | None) -> Path:
 def load_recogniser(folder: Path, runtime: str):
     """In a thread, while the picture is there already."""
     import recogniser
+    from timing import step_back
 
+    step_back()  # what the networks' libraries start inherits it
     model = recogniser.Recogniser.load(folder, runtime, live=True)
     model.warm_up()  # the first answer should not take longer than the others
     return model

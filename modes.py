@@ -20,7 +20,7 @@ import numpy as np
 
 import motion
 from continuous import Reporter, Window
-from timing import Timings
+from timing import Timings, step_back
 
 IDLE, COUNTDOWN, RECORDING = "idle", "countdown", "recording"
 TRANSLATING, RESULT, QUIT = "translating", "result", "quit"
@@ -320,7 +320,7 @@ class Continuous(Mode):
         super().__init__(recogniser, worker, clock)
         self.seconds = seconds
         self.reporter = Reporter(recogniser, seconds / 2)
-        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="window")
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="window", initializer=step_back)
         self.restart()
 
     def restart(self) -> None:

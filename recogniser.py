@@ -26,7 +26,7 @@ import opticalflow
 from predictions import softmax
 from recording import Recorded, Recording
 from runtime import KERAS, Form, cores
-from timing import Timings
+from timing import Timings, step_back
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class Session:
         if self._streams:
             for network in recogniser.networks.values():
                 network.reset()
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="recording")
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="recording", initializer=step_back)
         self._pushed: list[Future] = []
 
     def push(self, frame: np.ndarray, seconds: float) -> None:

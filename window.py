@@ -24,7 +24,8 @@ import overlay
 TITLE = "sign recogniser"
 SMALLEST, LARGEST = (320, 240), (1920, 1200)  # width, height painted; beyond, drawing gets slow
 OPENING = 960  # width of a new window
-# Seconds between drawings; while translating, the cores are for the network.
+SOONEST = 1 / 60  # seconds between drawings of a quick camera
+# Seconds after which it is drawn again without a new picture; while translating, the cores are for the network.
 DRAW_EVERY = {"loading": 1 / 15, "idle": 1 / 30, "countdown": 1 / 30, "learning": 1 / 30, "ready": 1 / 30,
               "recording": 1 / 30, "translating": 1 / 12, "result": 1 / 20}  # fmt: skip
 FULL_COLOUR = 6.0  # pixels of movement shown in full colour
@@ -116,18 +117,19 @@ class Screen:
 
     def __init__(self, demo):
         self.demo, self.mirror = demo, True
-        self._answer = self._result = None
-        self.painted, self._drawn = "", 0.0
+        self._answer = self._result = self._field = self._colour = None
+        self.painted, self._drawn, self._moment = "", 0.0, 0.0
 
     @property
     def due(self) -> bool:
         """Whether it is time to draw again."""
-        state = self.demo.mode.state if self.demo.mode else "loading"
-        return state != self.painted or time.monotonic() - self._drawn > DRAW_EVERY[state]
+        state, since = self.demo.mode.state if self.demo.mode else "loading", time.monotonic() - self._drawn
+        new = self.demo.moment != self._moment and since > SOONEST and state not in ("translating", "result")
+        return new or state != self.painted or since > DRAW_EVERY[state]
 
     def draw(self, size: tuple[int, int]) -> np.ndarray:
         """The canvas of this moment, (height, width, 3) uint8 RGB."""
-        mode, self._drawn = self.demo.mode, time.monotonic()
+        mode, self._drawn, self._moment = self.demo.mode, time.monotonic(), self.demo.moment
         self.painted = mode.state if mode else "loading"
         return overlay.draw(self.demo.picture, self._view(mode) if mode else overlay.View("loading"), size)
 
@@ -136,10 +138,16 @@ class Screen:
             self._answer, self._result = mode.answer, None
         if self._answer is not None and self._result is None:
             self._result = shown(mode, pictures=mode.state == "result")
-        flow = opticalflow.flow_to_colour(mode.field, FULL_COLOUR) if self._moving(mode) else None
+        flow = self._coloured(mode.field) if self._moving(mode) else None
         history = [(said.name, said.known) for said in mode.history]
         return overlay.View(mode.state, mode.name, mode.left, mode.progress, mode.elapsed, self.mirror, mode.message,
                             self._result, mode.level, history, flow)  # fmt: skip
+
+    def _coloured(self, field: np.ndarray) -> np.ndarray:
+        """A flow field in colour; the one before where it is that."""
+        if field is not self._field:
+            self._field, self._colour = field, opticalflow.flow_to_colour(field, FULL_COLOUR)
+        return self._colour
 
     @staticmethod
     def _moving(mode) -> bool:
