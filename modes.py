@@ -283,7 +283,7 @@ class HandsFree(Mode):
                 self.session.push(*earlier)
             self._before.clear()
             self._later.clear()
-            self.message = ""
+            self.message, self.answer = "", None  # what is on the screen is not of this sign
             self.enter("recording")
 
     def _record(self, frame, seconds: float, event: str | None) -> None:
