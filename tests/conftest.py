@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import command  # noqa: F401  before any test file imports Keras
@@ -80,3 +81,17 @@ def loaded(recogniser, monkeypatch):
 
     monkeypatch.setattr(Recogniser, "load", load)
     return recogniser
+
+
+@pytest.fixture
+def display():
+    """A display of its own, under Xvfb."""
+    missing = [tool for tool in ("Xvfb", "xdotool") if not shutil.which(tool)]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not installed")
+    read, write = os.pipe()
+    command_line = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x800x24"]
+    with open(read) as number, subprocess.Popen(command_line, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
+        os.close(write)
+        yield f":{number.readline().strip()}"
+        server.terminate()

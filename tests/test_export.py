@@ -5,6 +5,7 @@ Another network stands in I3D's place (small_network.py), whose forms are writte
 
 import json
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,7 @@ import runtime
 from confidence import Calibration
 from recogniser import Recogniser
 
+WEBCAM = tiny.REPOSITORY.parent / "shared" / "clips" / "webcam_hello.mp4"
 INPUT = clip.InputSpec(40, 36, 32)
 WITHOUT_TENSORFLOW = """
 import sys
@@ -139,6 +141,27 @@ def test_a_sign_that_is_recorded_and_its_file_have_one_answer(small, demo):
     for name, logits in again.logits.items():
         np.testing.assert_allclose(logits, answer.logits[name], atol=1e-5)
     assert session.timings.percentiles()["rgb net"]["times"] > 1, "in steps, while it was recorded"
+
+
+@pytest.mark.skipif(not WEBCAM.is_file(), reason="needs ../shared/clips")
+def test_a_webcams_clip_in_a_real_window(display, small, tmp_path):
+    """Key presses, two signs, the timings of every step, and the session as a video; with networks that really run."""
+    flags = ["--model", small, "--video", WEBCAM, "--countdown", "0.2", "--seconds", "1.5", "--timings",
+             "--record", tmp_path / "session.mp4"]  # fmt: skip
+    with tiny.window(display, tiny.REPOSITORY / "livedemo.py", *flags) as (process, tell):
+        time.sleep(4)  # the networks come while the picture is there already
+        for _ in range(2):
+            tell("key", "space")
+            time.sleep(4)
+        tell("key", "q")
+        said, error = process.communicate(timeout=60)
+    assert process.returncode == 0 and error == ""
+    rows = {line.rsplit(None, 3)[0]: line.split()[-3:] for line in said.splitlines()[1:]}
+    assert rows["last frame to answer"][0] == "2" and {"draw", "frames", "flow", "rgb net", "flow net"} <= set(rows)
+    frames, _ = frame.read_video(tmp_path / "session.mp4")
+    assert len(frames) > 100 and frames.shape[1:] == (540, 960, 3)
+    panel, before = (frames[number, 330:480, 40:900].mean() for number in (-3, 20))
+    assert panel < 0.7 * before, "the answer's dark panel lies where the signer was"
 
 
 def test_both_streams_at_once_give_the_same(small, demo):

@@ -1,6 +1,4 @@
-import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +14,7 @@ import cv2
 import fake_recogniser
 import numpy as np
 import pytest
+import tiny
 
 import frame
 import livedemo
@@ -272,48 +271,9 @@ def test_another_import_error_is_not_hidden():
         command.run(main)
 
 
-@pytest.fixture
-def display():
-    """A display of its own, under Xvfb."""
-    missing = [tool for tool in ("Xvfb", "xdotool") if not shutil.which(tool)]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} not installed")
-    read, write = os.pipe()
-    command_line = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x800x24"]
-    with open(read) as number, subprocess.Popen(command_line, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
-        os.close(write)
-        yield f":{number.readline().strip()}"
-        server.terminate()
-
-
-@contextlib.contextmanager
-def window(display: str, *flags):
-    """The demo in its window on `display`: the process, and a function that has xdotool do something."""
-    environment = {**os.environ, "DISPLAY": display}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-
-    def heed_ctrl_c():  # started in the background by a shell, the tests and all below them would ignore it
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    line = [sys.executable, "-c", RUN, *flags]
-    with subprocess.Popen(line, env=environment, preexec_fn=heed_ctrl_c, **pipes) as process:
-        try:
-            search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "sign recogniser"]
-            found = subprocess.run(search, env=environment, capture_output=True, text=True, timeout=60, check=True)
-
-            def tell(*words):
-                subprocess.run(["xdotool", *words], env=environment, check=True, timeout=30)
-
-            tell("windowfocus", found.stdout.split()[-1])
-            time.sleep(0.3)
-            yield process, tell
-        finally:
-            process.kill()
-
-
 def test_a_sign_in_a_real_window(display, video, tmp_path):
     flags = ["--model", str(tmp_path), "--video", str(video), "--countdown", "0.2", "--seconds", "1"]
-    with window(display, *flags) as (process, tell):
+    with tiny.window(display, "-c", RUN, *flags) as (process, tell):
         time.sleep(1)  # the networks come while the picture is there already
         tell("key", "space")
         assert process.stdout.readline() == "recorded 11 frames, bright on the left\n", "mirrored on screen only"
@@ -327,7 +287,7 @@ def test_a_sign_in_a_real_window(display, video, tmp_path):
 
 
 def test_ctrl_c_in_a_real_window(display, video, tmp_path):
-    with window(display, "--model", str(tmp_path), "--video", str(video)) as (process, _):
+    with tiny.window(display, "-c", RUN, "--model", str(tmp_path), "--video", str(video)) as (process, _):
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60)[1] == "livedemo.py: stopped\n"
         assert process.returncode == command.STOPPED

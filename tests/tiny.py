@@ -1,9 +1,11 @@
 """Tiny pictures, videos and data sets: the one place where the tests of frames and flow make them."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import command
@@ -81,6 +83,31 @@ def python(*argv: str | Path, **environment: str) -> subprocess.CompletedProcess
 def script(name: str, *argv: str | Path, **environment: str) -> subprocess.CompletedProcess:
     """A script of the repository as a user starts it."""
     return python(REPOSITORY / name, *argv, **environment)
+
+
+@contextlib.contextmanager
+def window(display: str, *flags):
+    """Python opens the demo's window on `display`: the process, and a function that has xdotool do something."""
+    environment = {**os.environ, "DISPLAY": display}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+
+    def heed_ctrl_c():  # started in the background by a shell, the tests and all below them would ignore it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    line = [sys.executable, *map(str, flags)]
+    with subprocess.Popen(line, env=environment, preexec_fn=heed_ctrl_c, **pipes) as process:
+        try:
+            search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "sign recogniser"]
+            found = subprocess.run(search, env=environment, capture_output=True, text=True, timeout=60, check=True)
+
+            def tell(*words):
+                subprocess.run(["xdotool", *words], env=environment, check=True, timeout=30)
+
+            tell("windowfocus", found.stdout.split()[-1])
+            time.sleep(0.3)
+            yield process, tell
+        finally:
+            process.kill()
 
 
 # `kill -9` at a moment that no timing can miss: while the third archive is written, or before it gets its name.
