@@ -128,6 +128,8 @@ def record_once(demo: Demo) -> None:
         if mode.machine.countdown > 0 and now != said and mode.state != "result":
             print(now, flush=True)
             said = now
+        if mode.state == "translating":
+            mode.settle()  # a file that has ended has nothing more to wait for, and turning in circles costs the answer
         if mode.state == "idle":
             raise Problem(mode.message)
 
