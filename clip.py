@@ -27,6 +27,7 @@ import dataset
 import region
 
 FORMAT = 2
+EQUAL = 1e-6  # seconds; moments closer than this are one
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal input gives equal bytes
 FLOW_INPUT_LIMIT = 20.0  # pixels; I3D's flow stream saw flow clipped at +-20 px and divided by 20 (Carreira 2017)
 OWN_SCALE = 0.3  # root mean square that a clip is brought to; RGB without its average picture has about as much at most
@@ -96,8 +97,8 @@ class StoredSpec:
         if len(times) == 1:
             return np.zeros(len(points), int)
         after = np.clip(np.searchsorted(times, points), 1, len(times) - 1)
-        # 1e-6 s: a point half-way between two frames takes the earlier one, whatever the rounding of its time.
-        return np.where(points - times[after - 1] <= times[after] - points + 1e-6, after - 1, after)
+        # A point half-way between two frames takes the earlier one, whatever the rounding of its time.
+        return np.where(points - times[after - 1] <= times[after] - points + EQUAL, after - 1, after)
 
     def keep(self, times: np.ndarray, length: float | None = None) -> np.ndarray:
         """(T,) seconds -> indices of the kept frames, nearest in time to an even grid; a short clip repeats frames.

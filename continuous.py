@@ -13,12 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 import clip
-import opticalflow
 import region
-from recording import Recorded, code_flow
+from recording import Coder, Recorded, code_flow
 from timing import Timings
 
-EQUAL = 1e-6  # seconds; as in StoredSpec.nearest
 SMOOTH = 0.3  # seconds after which an answer counts 1/e in the mean
 PEAK = 0.5  # seconds for which an answer has to stay the surest yet: while a sign enters the window, others are guessed
 FIRST = 0.1  # seconds that the first answer after a rest stands for
@@ -47,9 +45,9 @@ class Window:
         else:
             rate = int(rule.removesuffix("fps")) if rule.endswith("fps") else 30  # `all`: as most cameras have it
             self.size, self.step = max(2, round(seconds * rate)), 1 / rate
-        self._flow = opticalflow.KeptFlow(spec.stored.flow) if spec.stored.flow else None
+        self._coder = Coder(spec.stored, self.timings)
         self._kept: deque[_Kept] = deque(maxlen=self.size)
-        self._last: list[tuple[int, np.ndarray, float]] = []  # the two newest frames, resized
+        self._last: list[tuple[int, np.ndarray, float]] = []  # the three newest frames, resized
         self._number, self._start, self._points = 0, None, 0
         self.count = 0  # frames kept so far
 
@@ -69,9 +67,10 @@ class Window:
         before = self.count
         if self._start is None or seconds - self._point > self.step * self.size:  # after so long a gap nothing is left
             self._start, self._points = seconds, 0
-        while self._point <= seconds + EQUAL:
-            earlier, later = self._last[-2:] if len(self._last) > 1 else (self._last[-1],) * 2
-            self._keep(earlier if self._point - earlier[2] <= later[2] - self._point + EQUAL else later)
+        two = self._last[-2:]
+        times = np.array([moment for *_, moment in two])
+        while self._point <= seconds + clip.EQUAL:
+            self._keep(two[self.stored.nearest(times, np.array([self._point]))[0]])
             self._points += 1
         return self.count - before
 
@@ -85,22 +84,9 @@ class Window:
         if self._kept and self._kept[-1].moment == moment:
             self._kept.append(self._kept[-1])  # a slow camera: the frame again, with its field
         else:
-            with self.timings.measure("frames"):
-                image = clip.as_stored(small[None], self.stored.quality)[0]
-            field = coded = None
-            if self._flow:
-                with self.timings.measure("flow"):
-                    field, coded = self._field(number, small, image)
-            self._kept.append(_Kept(moment, small, image, field, coded))
+            before = next((frame for other, frame, _ in self._last if other == number - 1), None)
+            self._kept.append(_Kept(moment, small, *self._coder.code(number, small, before)))
         self.count += 1
-
-    def _field(self, number: int, small: np.ndarray, image: np.ndarray):
-        if self.stored.flow.flow_from == "video":
-            before = next((frame for other, frame, _ in self._last if other == number - 1), small)
-            field = self._flow.push(number, small, before)
-        else:
-            field = self._flow.push(number, image)
-        return field, code_flow(field, self.stored.flow)
 
     def clip(self) -> Recorded | None:
         """What is in the window, once it is full."""
@@ -108,7 +94,7 @@ class Window:
             return None
         kept = list(self._kept)
         images, flow = {"rgb": np.stack([one.image for one in kept])}, None
-        if self._flow:
+        if self.stored.flow:
             # As of a clip of its own: the first field, and those that repeat it, are zero.
             first = sum(1 for one in kept if one.moment == kept[0].moment)
             still = np.zeros_like(kept[0].field)

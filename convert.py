@@ -27,7 +27,7 @@ STAGED = {"i3d": "i3d_stages"}  # network -> the module that cuts it into stages
 
 def convert(model, form: str, folder: Path, stream: bundles.Stream) -> None:
     """Write one stream's network, as Keras has it, as `form` into `folder`."""
-    path = folder / f"{stream.name}{FORMS[form].suffixes[0] if form in FORMS else ''}"
+    path = folder / f"{stream.name}{FORMS[form].suffix if form in FORMS else ''}"
     if form == "stream":
         cut, tail = importlib.import_module(STAGED[stream.network]).stages(model)
         kernels = [(stage.name, stage.kernel, stage.stride, len(stage.model.inputs) > 1) for stage in cut]
@@ -112,7 +112,7 @@ def write_stream(recogniser, data: dataset.Dataset, form: str, calibrate: int, s
     if form not in MADE_OF:
         with bundles.quiet():
             return convert(recogniser.models[stream.name], form, folder, stream)
-    source = exported.files(recogniser.bundle, FORMS[MADE_OF[form]], stream)[0]
+    source = exported.path_of(recogniser.bundle, FORMS[MADE_OF[form]], stream)
     if form == "openvino-int8":
         clips = training_clips(recogniser, data, stream, calibrate)
         return quantise(source, clips, folder / source.name, [1, *stream.arguments["input_shape"]])

@@ -21,9 +21,9 @@ AUTO = "auto"
 AGAIN = "run export.py --data ... --model {} again"
 
 
-def files(bundle: bundles.Bundle, form: Form, stream: bundles.Stream) -> list[Path]:
-    """Where the form's files of a stream are; the first one is opened."""
-    return [bundle.folder / form.folder / f"{stream.name}{suffix}" for suffix in form.suffixes]
+def path_of(bundle: bundles.Bundle, form: Form, stream: bundles.Stream) -> Path:
+    """The form's file of a stream that is opened; others may belong to it."""
+    return bundle.folder / form.folder / f"{stream.name}{form.suffix}"
 
 
 def load(bundle: bundles.Bundle) -> dict:
@@ -89,5 +89,5 @@ def open_networks(bundle: bundles.Bundle, form: Form | None, threads: int | None
 
 def open_files(bundle: bundles.Bundle, form: Form, threads: int | None = None) -> dict:
     """{stream: network} of a form, whatever export.json says."""
-    return {stream.name: open_form(form, files(bundle, form, stream)[0], stream.arguments["input_shape"], threads)
+    return {stream.name: open_form(form, path_of(bundle, form, stream), stream.arguments["input_shape"], threads)
             for stream in bundle.streams}  # fmt: skip

@@ -19,7 +19,7 @@ class Grid:
     def __init__(self, stored: clip.StoredSpec, length: float | None = None):
         self.stored, self.length = stored, length
         self.times: list[float] = []
-        self._decided, self._points = 0, None  # how many points of the grid have their frame; the points so far
+        self._decided = 0  # how many points of the grid have their frame
 
     @property
     def known(self) -> bool:

@@ -18,11 +18,11 @@ from command import Problem
 
 import numpy as np
 
+import clip
 import motion
 from continuous import Reporter, Window
 from timing import Timings, step_back
 
-EQUAL = 1e-6  # seconds; the last frame of a file is not to be lost to the rounding of its stamp
 IDLE, COUNTDOWN, RECORDING = "idle", "countdown", "recording"
 TRANSLATING, RESULT, QUIT = "translating", "result", "quit"
 
@@ -81,7 +81,7 @@ class Machine:
         """A frame with its time stamp; whether it belongs to the recording, whose length the stamps decide."""
         if self.state != RECORDING:
             return False
-        if self.frames and seconds - self.first > self.seconds + EQUAL:
+        if self.frames and seconds - self.first > self.seconds + clip.EQUAL:  # a file's last stamp may be rounded up
             self._enter(TRANSLATING)
             return False
         self.first = self.first if self.frames else seconds
@@ -109,12 +109,10 @@ class Machine:
 
 @dataclass(frozen=True)
 class Said:
-    """A line of the session's history: the sign's name, its confidence, and when (time.monotonic)."""
+    """A line of the session's history: the sign's name, and whether it was sure enough for an answer."""
 
     name: str
-    confidence: float
     known: bool
-    moment: float
 
 
 class Mode:
@@ -130,6 +128,7 @@ class Mode:
         self.history: list[Said] = []
         self.timings = Timings()
         self.left = self.progress = self.level = 0.0
+        self.detector: motion.Detector | None = None
         self._pending: Future | None = None
         self._last = 0.0  # when the last frame of the sign arrived
 
@@ -176,11 +175,20 @@ class Mode:
         self.answer, self.latency = answer, self.clock() - self._last
         self.timings.add("last frame to answer", self.latency)
         self.timings.update(self.session.timings)
-        self.say(answer.ranked[0][0], answer.confidence, answer.known)
+        self.say(answer.ranked[0][0], answer.known)
 
-    def say(self, label: str, confidence: float, known: bool) -> None:
+    def say(self, label: str, known: bool) -> None:
         """Into the history."""
-        self.history.append(Said(self.recogniser.name(label), confidence, known, time.monotonic()))
+        self.history.append(Said(self.recogniser.name(label), known))
+
+    def watch(self, frame, seconds: float) -> str | None:
+        """What the detector says of a frame, and how much moves, for the screen."""
+        event = self.detector.push(frame, seconds)
+        self.level = min(1.0, self.detector.level / (4 * self.detector.needed))
+        self.progress = self.detector.progress
+        if event == "learnt":
+            self.enter("ready")
+        return event
 
     def failed(self, message: str) -> None:
         self.message = message
@@ -264,11 +272,7 @@ class HandsFree(Mode):
             self.restart()
 
     def frame(self, frame, seconds: float) -> None:
-        event = self.detector.push(frame, seconds)
-        self.level = min(1.0, self.detector.level / (4 * self.detector.needed))
-        self.progress = self.detector.progress
-        if event == "learnt":
-            self.enter("ready")
+        event = self.watch(frame, seconds)
         if self.state == "recording":
             self._record(frame, seconds, event)
         elif self.state == "ready":
@@ -340,10 +344,7 @@ class Continuous(Mode):
         self._keeper.shutdown(wait=False, cancel_futures=True)
 
     def frame(self, frame, seconds: float) -> None:
-        if self.detector.push(frame, seconds) == "learnt":
-            self.enter("ready")
-        self.level = min(1.0, self.detector.level / (4 * self.detector.needed))
-        self.progress = self.detector.progress
+        self.watch(frame, seconds)
         self._pushing.append(self._keeper.submit(self.window.push, frame, seconds))
         while self._pushing and self._pushing[0].done():
             self._pushing.popleft().result()
@@ -385,4 +386,4 @@ class Continuous(Mode):
         self.answer = replace(answer, ranked=recogniser.rank(reporter.probabilities), confidence=reporter.confidence,
                               known=reporter.confidence >= reporter.needed)  # fmt: skip
         if label is not None:
-            self.say(label, reporter.confidence, True)
+            self.say(label, True)

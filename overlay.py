@@ -35,7 +35,6 @@ class Shown:
     rate: float
     frames: list[Image] = field(default_factory=list)
     flow: list[Image] = field(default_factory=list)
-    confidence: float = 1.0
     known: bool = True
 
 

@@ -75,13 +75,16 @@ class Recogniser:
             live: the quickest after the last frame of a recording, rather than in all; `whole` is the other then.
         """
         bundle = bundles.load(folder)
-        form = exported.choose(bundle, runtime, live)
+        found = cls._open(bundle, exported.choose(bundle, runtime, live))
+        if found.streams and runtime == exported.AUTO:
+            found.whole = cls._open(bundle, exported.choose(bundle, runtime))
+        return found
+
+    @classmethod
+    def _open(cls, bundle: bundles.Bundle, form: Form | None) -> "Recogniser":
         together = form is not None and exported.load(bundle)["forms"][form.name]["together"]
         threads = max(1, cores() // len(bundle.streams)) if together else None
-        found = cls(bundle, exported.open_networks(bundle, form, threads), form, together)
-        if found.streams and runtime == exported.AUTO:
-            found.whole = cls.load(folder)
-        return found
+        return cls(bundle, exported.open_networks(bundle, form, threads), form, together)
 
     @property
     def models(self) -> dict:

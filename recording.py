@@ -42,7 +42,7 @@ class Recording:
         self.stored, self.timings = spec.stored, timings or Timings()
         self.grid = Grid(spec.stored, length)
         self._signer = spec.input.region == "signer"
-        self._flow = opticalflow.KeptFlow(spec.stored.flow) if spec.stored.flow else None
+        self._coder = Coder(spec.stored, self.timings)
         self._frames: dict[int, np.ndarray] = {}  # resized, those that may still be kept
         self._small, self._images, self._fields, self._coded = [], [], [], []
         self.numbers: list[int] = []
@@ -74,9 +74,9 @@ class Recording:
             raise Problem("no frame came while recording; is the camera still connected?")
         self._keep(self.grid.finish())
         images = {"rgb": np.stack(self._images)}
-        if self._flow:
+        if self.stored.flow:
             images["flow"] = np.stack(self._coded)
-        flow = np.stack(self._fields) if self._flow else None
+        flow = np.stack(self._fields) if self.stored.flow else None
         square = region.signer_square(np.stack(self._small)) if self._signer else None
         return Recorded(images, flow, square, self.numbers)
 
@@ -92,20 +92,33 @@ class Recording:
 
     def _keep_frame(self, number: int) -> None:
         frame = self._frames[number]
+        image, field, coded = self._coder.code(number, frame, self._frames.get(number - 1))
+        self._images.append(image)
+        if self._signer:
+            self._small.append(frame)
+        if self.stored.flow:
+            self._fields.append(field)
+            self._coded.append(coded)
+
+
+class Coder:
+    """What the archives hold of kept frames, one after the other."""
+
+    def __init__(self, stored: clip.StoredSpec, timings: Timings):
+        self.stored, self.timings = stored, timings
+        self._flow = opticalflow.KeptFlow(stored.flow) if stored.flow else None
+
+    def code(self, number: int, frame: np.ndarray, before: np.ndarray | None) -> tuple:
+        """A kept frame and the video's frame before it, resized -> (picture (H, W, 3) uint8 RGB, flow (H, W, 2) float32
+        pixels, its 8 bits), the last two None where the spec has no flow."""
         with self.timings.measure("frames"):
             image = clip.as_stored(frame[None], self.stored.quality)[0]
-            self._images.append(image)
-            if self._signer:
-                self._small.append(frame)
         if self._flow is None:
-            return
+            return image, None, None
         with self.timings.measure("flow"):
-            if self.stored.flow.flow_from == "video":
-                field = self._flow.push(number, frame, self._frames.get(number - 1))
-            else:
-                field = self._flow.push(number, image)
-            self._fields.append(field)
-            self._coded.append(code_flow(field, self.stored.flow))
+            from_video = self.stored.flow.flow_from == "video"
+            field = self._flow.push(number, frame if from_video else image, before)
+            return image, field, code_flow(field, self.stored.flow)
 
 
 def code_flow(field: np.ndarray, spec: clip.FlowSpec) -> np.ndarray:

@@ -28,14 +28,14 @@ KERAS = "keras"
 class Form:
     """A kind of file that holds a network, and what opens it.
 
-    precision: what it computes in; folder: below the bundle; suffixes: of its files, the first one is opened; reduced:
+    precision: what it computes in; folder: below the bundle; suffix: of the file of a stream that is opened; reduced:
     whether it computes less exactly than Keras; streamed: whether it works while frames still come (streaming.py).
     """
 
     name: str
     precision: str
     folder: str
-    suffixes: tuple[str, ...]
+    suffix: str
     library: str
     reduced: bool = False
     streamed: bool = False
@@ -43,14 +43,14 @@ class Form:
 
 # In the order in which they are tried where nobody has timed them.
 FORMS = {form.name: form for form in (
-    Form("openvino-int8", "int8", "export/openvino-int8", (".xml", ".bin"), "openvino", reduced=True),
-    Form("openvino-bf16", "bf16", "export/openvino", (".xml", ".bin"), "openvino", reduced=True),
-    Form("openvino", "f32", "export/openvino", (".xml", ".bin"), "openvino"),
-    Form("stream-int8", "int8", "export/stream-int8", (".json",), "openvino", reduced=True, streamed=True),
-    Form("stream-bf16", "bf16", "export/stream", (".json",), "openvino", reduced=True, streamed=True),
-    Form("stream", "f32", "export/stream", (".json",), "openvino", streamed=True),
-    Form("onnx", "f32", "export/onnx", (".onnx",), "onnxruntime"),
-    Form("litert", "f32", "export/litert", (".tflite",), "ai_edge_litert"),
+    Form("openvino-int8", "int8", "export/openvino-int8", ".xml", "openvino", reduced=True),
+    Form("openvino-bf16", "bf16", "export/openvino", ".xml", "openvino", reduced=True),
+    Form("openvino", "f32", "export/openvino", ".xml", "openvino"),
+    Form("stream-int8", "int8", "export/stream-int8", ".json", "openvino", reduced=True, streamed=True),
+    Form("stream-bf16", "bf16", "export/stream", ".json", "openvino", reduced=True, streamed=True),
+    Form("stream", "f32", "export/stream", ".json", "openvino", streamed=True),
+    Form("onnx", "f32", "export/onnx", ".onnx", "onnxruntime"),
+    Form("litert", "f32", "export/litert", ".tflite", "ai_edge_litert"),
 )}  # fmt: skip
 
 

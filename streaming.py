@@ -51,7 +51,7 @@ class Stage:
         self.reset()
 
     def reset(self) -> None:
-        self._frames, self._live, self._taken, self._made = [], [], 0, 0
+        self._frames, self._live, self._taken = [], [], 0
 
     def push(self, frames: np.ndarray) -> np.ndarray | None:
         """(t, H, W, C) of the clip -> the frames that can be made now, (t', h, w, c), or None."""
@@ -72,7 +72,6 @@ class Stage:
         mask = np.array(self._live[:used], np.float32).reshape(1, -1, 1, 1, 1)
         made = self.run(np.stack(self._frames[:used])[None], mask)[0]
         del self._frames[: ready * plan.stride], self._live[: ready * plan.stride]
-        self._made += ready
         return made
 
     def _add(self, frames: list[np.ndarray], live: int) -> None:

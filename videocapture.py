@@ -212,12 +212,17 @@ def open_camera(index: int) -> "cv2.VideoCapture":
     return device
 
 
+def camera_numbers(devices: Path) -> list[int]:
+    """Of the cameras that Linux lists."""
+    return sorted(int(path.name[5:]) for path in devices.glob("video*") if path.name[5:].isdigit())
+
+
 def camera_problem(index: int, devices: Path = Path("/dev"), platform: str = sys.platform) -> str:
     """Why camera `index` did not open, as far as the system tells, and what to do."""
     instead = "plug one in, or play a file: --video clip.avi"
     if platform != "linux":
         return f"camera {index} does not open: none there, used by another program, or not allowed; {instead}"
-    numbers = sorted(int(path.name[5:]) for path in devices.glob("video*") if path.name[5:].isdigit())
+    numbers = camera_numbers(devices)
     if not numbers:
         return f"camera {index}: no camera found; {instead}"
     if index not in numbers:
@@ -247,7 +252,7 @@ class Found:
 
 def cameras(devices: Path = Path("/dev"), names: Path = Path("/sys/class/video4linux")) -> list[Found]:
     """The cameras that are there, each with a picture taken a second after it was opened (its light has settled)."""
-    numbers = sorted(int(path.name[5:]) for path in devices.glob("video*") if path.name[5:].isdigit())
+    numbers = camera_numbers(devices)
     found = []
     for index in numbers if sys.platform == "linux" else range(4):
         try:

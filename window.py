@@ -107,7 +107,6 @@ def shown(mode, pictures: bool) -> overlay.Shown:
         rate=mode.rate,
         frames=list(answer.frames) if pictures else [],
         flow=[opticalflow.flow_to_colour(field, longest) for field in fields],
-        confidence=answer.confidence,
         known=answer.known,
     )
 

@@ -92,7 +92,7 @@ def test_every_form_is_there_with_what_was_found(small):
     for name in ("openvino", "stream", "onnx", "litert"):
         row = found[name]
         assert row["use"] and row["difference"] < 1e-4 and row["equal"] == 1 and row["changed"] == 0 and row["ms"] > 0
-        assert set(row["sha256"]) >= {f"{stream}{runtime.FORMS[name].suffixes[0]}" for stream in ("rgb", "flow")}
+        assert set(row["sha256"]) >= {f"{stream}{runtime.FORMS[name].suffix}" for stream in ("rgb", "flow")}
     assert found["saved-model"]["difference"] < 1e-4 and not found["saved-model"]["use"], "for other programs"
     assert 0 < found["stream"]["after_ms"] < found["stream"]["ms"] and found["onnx"]["after_ms"] == found["onnx"]["ms"]
     assert 0 < found["openvino-int8"]["difference"] < 0.5 and 0 < found["stream-int8"]["difference"] < 0.5
@@ -228,7 +228,7 @@ def test_a_damaged_form_is_one_line(own, spoil, said):
 
 @pytest.mark.parametrize("name", ["openvino", "onnx", "litert"])
 def test_what_is_no_network_is_one_line(tmp_path, name):
-    path = tmp_path / f"rgb{runtime.FORMS[name].suffixes[0]}"
+    path = tmp_path / f"rgb{runtime.FORMS[name].suffix}"
     path.write_bytes(b"no network")
     with pytest.raises(Problem, match="does not take it.*run export.py again") as caught:
         runtime.open_form(runtime.FORMS[name], path, (8, 32, 32, 3))
