@@ -4,42 +4,60 @@ import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import command  # noqa: F401  before any test file imports Keras
 
+import filelock
 import pytest
 
 TRAINING = ["--frames", "8", "--short-side", "36", "--crop", "32", "--weights", "none", "--epochs", "3", "--batch", "8"]
 
 
+def once(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that `make` fills, by the first of the processes that tests run in; the others wait and share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / name
+    with filelock.FileLock(f"{folder}.lock"):
+        if not (folder / "made").exists():
+            folder.mkdir()
+            make(folder)
+            (folder / "made").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory) -> Path:
     """A data set of 8 signs with its frames and flow, short side 64: two signers in train, one in valid and in test."""
+    return once(tmp_path_factory, "data_set", lambda folder: make_demo(folder / "demo")) / "demo"
+
+
+def make_demo(data: Path) -> None:
     import frame
     import opticalflow
     import prepare_chalearn
     import prepare_demo
 
-    data = tmp_path_factory.mktemp("data_set") / "demo"
     download = str(data / "_download")
     assert prepare_demo.main(["--output", download, "--signers", "2", "--clips", "1", "--workers", "2"]) == 0
     assert prepare_chalearn.main(["--download", download, "--output", str(data)]) == 0
     assert frame.main(["--data", str(data), "--short-side", "64", "--workers", "2"]) == 0
     assert opticalflow.main(["--data", str(data), "--workers", "2"]) == 0
-    return data
 
 
 @pytest.fixture(scope="session")
 def model(demo, tmp_path_factory) -> Path:
     """A bundle of both streams, one after the other, for 3 epochs; only to be read, `copied` may be changed."""
+    return once(tmp_path_factory, "model", lambda folder: make_model(demo, folder / "demo")) / "demo"
+
+
+def make_model(demo: Path, output: Path) -> None:
     import train_i3d
 
-    output = tmp_path_factory.mktemp("model") / "demo"
     for stream, eager in (("rgb", False), ("flow", True)):
         with without_graphs(eager):
             assert train_i3d.main(["--data", str(demo), "--output", str(output), "--stream", stream, *TRAINING]) == 0
-    return output
 
 
 @contextlib.contextmanager
