@@ -25,7 +25,10 @@ import dataset
 
 FORMAT = 1
 FILE = "bundle.json"
-NETWORKS = {"i3d": ("model_i3d", "build_i3d")}  # name in a bundle -> (module, builder)
+NETWORKS = {
+    "i3d": ("model_i3d", "build_i3d"), "frames": ("model_lstm", "build_frames"),
+    "cnn-lstm": ("model_lstm", "build_cnn_lstm"),
+}  # fmt: skip  # name in a bundle -> (module, builder)
 STREAMS = {"rgb": "rgb", "flow": "flow"}  # stream -> what it sees (modality)
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-python", "numba")
 
@@ -74,6 +77,11 @@ def save(bundle: Bundle) -> None:
     }
     with command.atomic(bundle.folder / FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def is_one(folder: str | Path) -> bool:
+    """Whether a folder holds a bundle, rather than being the name of something else."""
+    return (Path(folder) / FILE).exists()
 
 
 def load(folder: Path) -> Bundle:

@@ -129,6 +129,9 @@ class InputSpec:
     scale: "fixed", or "own": each clip is divided by its own root mean square. How much moves, and how fast, differs
     tenfold between clips; a network from a random start learns little from those with small values then. The published
     weights want "fixed".
+    sampling: "even"; or "run": so many stored frames one after the other, out of the clip's middle, a clip that has
+    fewer being played back and forth until there are enough; each view is another run then. Or "whole": every stored
+    frame, however many there are.
     """
 
     frames: int = 40
@@ -138,8 +141,11 @@ class InputSpec:
     views: int = 1
     region: str = "middle"
     scale: str = "fixed"
+    sampling: str = "even"
 
     def __post_init__(self):
+        if self.sampling not in ("even", "run", "whole"):
+            raise Problem(f"sampling {self.sampling!r}; expected even, run or whole")
         if self.frames < 1 or self.crop < 1:
             raise Problem(f"{self.frames} frames of {self.crop} px; at least 1 of each")
         if self.views < 1:
@@ -159,13 +165,30 @@ class InputSpec:
         Args:
             first, last: shares of the clip's length (augmentation: a part of the clip, at another speed).
         """
+        if self.sampling == "whole":
+            return np.arange(count)
+        if self.sampling == "run":
+            return self.run(count, max(count - self.frames, 0) // 2)
         return np.round(np.linspace(first * (count - 1), last * (count - 1), self.frames)).astype(int)
+
+    def run(self, count: int, start: int) -> np.ndarray:
+        """Indices of `frames` frames in order from `start` on; after the last of `count` it goes back, and on again."""
+        if count == 1:
+            return np.zeros(self.frames, int)
+        steps = (start + np.arange(self.frames)) % (2 * count - 2)
+        return np.minimum(steps, 2 * count - 2 - steps)
 
     def pick_views(self, count: int) -> list[np.ndarray]:
         """For each view the indices of its frames: together they are spread evenly over the clip.
 
         They repeat each other where the clip has not `frames * views` pictures.
         """
+        if self.sampling == "whole":
+            return [np.arange(count)]
+        if self.sampling == "run":
+            room = max(count - self.frames, 0)
+            starts = np.linspace(0, room, self.views) if self.views > 1 else [room // 2]
+            return [self.run(count, int(start)) for start in starts]
         every = replace(self, frames=self.frames * self.views).pick(count)
         return [every[view :: self.views] for view in range(self.views)]
 

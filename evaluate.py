@@ -26,7 +26,7 @@ import command
 from command import Problem
 
 import dataset
-from predictions import BOTH, TITLES, Predictions
+from predictions import BOTH, TITLES, Predictions, write_counts
 
 TOP = (1, 5)  # of the printed table
 
@@ -124,9 +124,7 @@ def write_confusion(folder: Path, split: str, predictions: Predictions, names: l
     for stream in predictions.streams:
         counts = predictions.confusion(stream)
         path = folder / f"confusion-{split}-{stream}.csv"
-        rows = [{"true": label, **dict(zip(predictions.labels, row, strict=True))}
-                for label, row in zip(predictions.labels, counts, strict=True)]
-        dataset.write_table(path, rows, ["true", *predictions.labels])
+        write_counts(path, counts, predictions.labels)
         plot.confusion(counts, names, f"{TITLES.get(stream, stream)}, {split}", path.with_suffix(".png"))
 
 

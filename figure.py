@@ -94,3 +94,33 @@ def starts(names: list[str], scores: list[dict[str, float]], subtitle: str, path
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=len(TITLES), fontsize=9, frameon=False)
     save(figure, path)
+
+
+def side_by_side(logs: dict[str, list[dict]], path: Path) -> None:
+    """Several trainings of one network: a column each, accuracy above loss, the best of both in words below.
+
+    Args:
+        logs: {name: rows of its log.csv}.
+    """
+    figure, grid = plt.subplots(2, len(logs), figsize=(3.6 * len(logs), 6.4), sharex="col", sharey="row", squeeze=False,
+                                layout="constrained")  # fmt: skip
+    for column, (name, log) in enumerate(logs.items()):
+        epochs = [int(row["epoch"]) for row in log]
+        for axes, kind, factor, best in zip(grid[:, column], ("accuracy", "loss"), (100, 1), (max, min), strict=True):
+            valid = [factor * float(row[f"val_{kind}"]) for row in log]
+            axes.plot(epochs, [factor * float(row[kind]) for row in log], "--", color="grey", label="training")
+            axes.plot(epochs, valid, color=COLOURS["rgb"], label="validation")
+            place = valid.index(best(valid))
+            axes.plot(epochs[place], valid[place], "o", color=COLOURS["rgb"])
+            axes.grid(alpha=0.3)
+            axes.spines[["top", "right"]].set_visible(False)
+            unit = f"{valid[place]:.1f} %" if factor == 100 else f"{valid[place]:.3f}"
+            word = "highest" if best is max else "lowest"
+            axes.set_xlabel(f"{word} validation {kind}\n{unit} in epoch {epochs[place]}")
+            axes.tick_params(labelbottom=True)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        grid[0, column].set_title(name)
+    grid[0, 0].set(ylabel="accuracy in %", ylim=(0, 102))
+    grid[1, 0].set(ylabel="loss")
+    grid[0, 0].legend(fontsize=8)
+    save(figure, path)

@@ -37,8 +37,10 @@ def batches(
     failed: list,
 ) -> Iterator[tuple[list[dataset.Clip], dict[str, np.ndarray]]]:  # fmt: skip
     """Clips with what each stream sees of them, {stream: (B * views, T, crop, crop, C)}; what cannot be read goes to
-    `failed` as (clip, why). `what` stands at the progress bar."""
+    `failed` as (clip, why). `what` stands at the progress bar. Clips of any length come one by one."""
     waiting = []
+    if recogniser.bundle.spec.input.sampling == "whole":
+        batch = 1
     with command.progress() as bar, joblib.Parallel(n_jobs=workers, prefer="threads") as pool:
         task = bar.add_task(what, total=len(clips))
         for start in range(0, len(clips), WINDOW):

@@ -6,6 +6,7 @@ From a network's logits to a fused probability there is one way, and it is here;
 """
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def in_top(probabilities: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:
     """(N, classes), (N,) -> (N,) bool: the true class is among the k most probable; of equal ones the first count."""
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
     return np.any(best == truth[:, None], axis=1)
+
+
+def write_counts(path: Path, counts: np.ndarray, labels: Sequence[str]) -> None:
+    """(classes, classes) counts, true class by row, as a table."""
+    rows = [{"true": label, **dict(zip(labels, row, strict=True))} for label, row in zip(labels, counts, strict=True)]
+    dataset.write_table(path, rows, ["true", *labels])
 
 
 @dataclass(frozen=True)

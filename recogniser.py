@@ -167,10 +167,12 @@ class Recogniser:
         if self.bundle.spec.stored.flow:
             opticalflow.compile_solver()
         for stream in self.bundle.streams:
-            zeros = np.zeros((self.bundle.spec.input.views, *stream.arguments["input_shape"]), np.float32)
+            frames, *picture = stream.arguments["input_shape"]
+            seen = self.bundle.spec.input
+            zeros = np.zeros((seen.views, frames or seen.frames, *picture), np.float32)  # None: clips of any length
             if self.streams:  # as a recording goes, for each number of frames at once is prepared by itself
-                for picture in zeros[0]:
-                    self.networks[stream.name].push(picture[None])
+                for frame in zeros[0]:
+                    self.networks[stream.name].push(frame[None])
             else:
                 self.logits(stream, zeros)
         if self.whole is not self:

@@ -11,8 +11,10 @@
 A checkpoint is written whole and then named, so a kill at any moment loses at most the epoch in hand.
 """
 
+import functools
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +32,18 @@ from predictions import softmax
 
 @dataclass(frozen=True)
 class Phase:
-    """Some epochs at one learning rate. `top_only`: only layers whose names begin with `Logits` are trained."""
+    """Some epochs at one learning rate. `top_only`: only layers whose names begin with `Logits` are trained; `frozen`:
+    layers whose names begin with one of these are not."""
 
     name: str
     epochs: int
     learning_rate: float
     top_only: bool = False
+    frozen: tuple[str, ...] = ()
+
+    def trains(self, layer: str) -> bool:
+        """Whether the layer of that name learns."""
+        return (layer.startswith("Logits") or not self.top_only) and not layer.startswith(self.frozen)
 
 
 @dataclass
@@ -67,9 +75,9 @@ class Validation(keras.callbacks.Callback):
     With weight averaging all of it is the average's.
     """
 
-    def __init__(self, valid, folder: Path, stream: str, average: averaging.Average | None):
+    def __init__(self, valid, folder: Path, stream: str, average: averaging.Average | None, readout: Callable):
         super().__init__()
-        self.valid, self.folder, self.stream, self.average = valid, folder, stream, average
+        self.valid, self.folder, self.stream, self.average, self.readout = valid, folder, stream, average, readout
 
     def on_train_begin(self, logs=None):
         self.whole = distribute.whole(self.model)
@@ -78,7 +86,7 @@ class Validation(keras.callbacks.Callback):
         clips, targets = np.array([item.clip for item in self.valid.clips]), self.valid.targets
         swap = self.average.swap if self.average else lambda: None
         swap()
-        logits = self.whole.predict(self.valid, verbose=0)
+        logits = self.readout(self.whole.predict(self.valid, verbose=0))
         swap()
         logits = np.float64(logits[: len(clips)])  # a last batch that several devices share may be filled up
         validated = Validated(clips, targets, softmax(logits).astype(np.float32))
@@ -188,7 +196,9 @@ class Recipe:
     schedule: of the learning rate of a phase, "constant" or "cosine" (down to 0: Loshchilov & Hutter 2017);
     warm_up: epochs in which a cosine first rises from 0;
     accumulate: batches whose gradients are added up for one step;
-    class_weights: {class index: weight of its loss} in training, or None.
+    class_weights: {class index: weight of its loss} in training, or None;
+    weight_decay: share of a weight that goes at each step, times the learning rate (Loshchilov & Hutter 2019);
+    clip_norm: longest gradient of a step, of all weights together, 0 any.
     """
 
     patience: int = 5
@@ -197,6 +207,8 @@ class Recipe:
     warm_up: float = 0.0
     accumulate: int = 1
     class_weights: dict[int, float] | None = None
+    weight_decay: float = 0.0
+    clip_norm: float = 0.0
 
     def learning_rate(self, phase: Phase, batches: int):
         """A number or a Keras schedule for a phase of that many batches an epoch."""
@@ -211,19 +223,42 @@ class Recipe:
         )
 
 
-def _compile(model: keras.Model, phase: Phase, recipe: Recipe, batches: int) -> None:
+@dataclass(frozen=True)
+class Objective:
+    """What is learnt: as it stands here, of a network that gives (B, classes) logits.
+
+    loss, accuracy: functions of (targets (B, classes), output) -> (B,); readout: output -> (B, classes) logits, NumPy.
+    """
+
+    loss: Callable = functools.partial(keras.losses.categorical_crossentropy, from_logits=True)
+    accuracy: Callable = keras.metrics.categorical_accuracy
+    readout: Callable[[np.ndarray], np.ndarray] = np.asarray
+
+
+def _compile(
+    model: keras.Model, phase: Phase, recipe: Recipe, batches: int, objective: Objective = Objective()
+) -> None:
     for layer in model.layers:
-        layer.trainable = layer.name.startswith("Logits") or not phase.top_only
+        layer.trainable = phase.trains(layer.name)
         if isinstance(layer, keras.layers.BatchNormalization) and distribute.replicas() > 1:
             layer.synchronized = True  # set here, so that what is saved is rebuilt on one device, or on JAX
     accumulate = recipe.accumulate if recipe.accumulate > 1 else None
     model.compile(
-        keras.optimizers.Adam(recipe.learning_rate(phase, batches), gradient_accumulation_steps=accumulate),
-        keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        keras.optimizers.Adam(recipe.learning_rate(phase, batches), weight_decay=recipe.weight_decay or None,
+                              global_clipnorm=recipe.clip_norm or None, gradient_accumulation_steps=accumulate),
+        _Loss(objective.loss),
+        metrics=[keras.metrics.MeanMetricWrapper(objective.accuracy, name="accuracy")],
         # On a CPU XLA takes four times as long as TensorFlow's own kernels; elsewhere Keras knows best.
         jit_compile="auto" if keras.backend.backend() != "tensorflow" or _has_gpu() else False,
     )
+
+
+class _Loss(keras.losses.Loss):
+    """The mean over the clips of a batch."""
+
+    def __init__(self, function: Callable):
+        super().__init__()
+        self.call = function
 
 
 def _has_gpu() -> bool:
@@ -233,10 +268,10 @@ def _has_gpu() -> bool:
 
 
 def _callbacks(
-    valid, folder: Path, stream: str, phase: Phase, log: Log, earlier: list, last: int, patience: int, average
+    valid, folder: Path, stream: str, phase: Phase, log: Log, earlier: list, last: int, patience: int, average, readout
 ):
     callbacks = [average] if average else []
-    callbacks += [Validation(valid, folder, stream, average)]  # the others read what it puts into the logs
+    callbacks += [Validation(valid, folder, stream, average, readout)]  # the others read what it puts into the logs
     callbacks += [Report(stream, phase, last), Keeper(folder, stream, phase, log, average)]
     if not phase.top_only:
         callbacks.append(EarlyStopping(patience, earlier))
@@ -245,11 +280,14 @@ def _callbacks(
     return callbacks
 
 
-def fit(model: keras.Model, train, valid, phases: list[Phase], folder: Path, stream: str, recipe: Recipe) -> None:
+def fit(
+    model: keras.Model, train, valid, phases: list[Phase], folder: Path, stream: str, recipe: Recipe,
+    objective: Objective = Objective(),
+) -> None:  # fmt: skip
     """Train one stream through its phases, from where its checkpoint stands.
 
     Args:
-        train, valid: a ClipGenerator each; `train.epoch` is set at the start of each epoch.
+        train, valid: a ClipGenerator or FeatureGenerator each; `train.epoch` is set at the start of each epoch.
     """
     state_path, log = folder / "checkpoint" / f"{stream}.json", Log(folder / "log.csv")
     state = State.load(state_path)
@@ -267,13 +305,14 @@ def fit(model: keras.Model, train, valid, phases: list[Phase], folder: Path, str
             done = max(state.epoch, first)
             if state.weights and done == first:  # between two phases: the optimiser starts anew
                 model.load_weights(state_path.parent / state.weights)
-            _compile(model, phase, recipe, len(train))
+            _compile(model, phase, recipe, len(train), objective)
             saved = state_path.parent / state.weights if state.weights and done > first else None
             if saved:
                 model.optimizer.build(model.trainable_variables)
                 model.load_weights(saved)
             average = averaging.start(model, recipe.ema, saved)
-            callbacks = _callbacks(valid, folder, stream, phase, log, earlier, last, recipe.patience, average)
+            callbacks = _callbacks(valid, folder, stream, phase, log, earlier, last, recipe.patience, average,
+                                   objective.readout)
             callbacks.insert(0, EpochStart(train))
             model.fit(train, initial_epoch=done, epochs=last, shuffle=False, verbose=0, callbacks=callbacks,
                       class_weight=recipe.class_weights)  # fmt: skip

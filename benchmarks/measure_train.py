@@ -25,11 +25,12 @@ import clip  # noqa: E402
 import datagenerator  # noqa: E402
 import dataset  # noqa: E402
 import model_i3d  # noqa: E402
+import recipe as recipes  # noqa: E402
 import train_i3d  # noqa: E402
 import training  # noqa: E402
 
 CLASSES = 249  # of ChaLearn IsoGD
-EMA = train_i3d.RECIPES["strong"]["ema"]
+EMA = recipes.RECIPES["strong"]["ema"]
 
 
 def rate(times: list[float], batch: int) -> float:
@@ -59,7 +60,7 @@ def generator(request: dict, recipe: str, workers: int, cold: bool = True) -> Lo
     stored = clip.find_stored(data, "frame", request["store"])
     spec = clip.ClipSpec(stored, clip.InputSpec(request["frames"], stored.short_side, request["crop"]))
     row = train_i3d.parse(["--data", request["data"], "--output", "none", "--recipe", recipe])
-    augmentation = train_i3d.augmentation_of(row)
+    augmentation = recipes.augmentation_of(row)
     labels = [f"{number:03d}" for number in range(1, CLASSES + 1)]  # the network's classes, whatever the data's are
     return Looped(data, clips, spec, "rgb", labels, batch, augmentation, workers=workers)
 
@@ -81,7 +82,7 @@ def deliver(source: Looped, seconds: float) -> float:
 def generators(request: dict) -> dict:
     """{recipe: {"cold" | "cached": {workers: clips/s}}}"""
     found = {}
-    for recipe in train_i3d.RECIPES:
+    for recipe in recipes.RECIPES:
         for kind in ("cold", "cached"):
             for workers in request["workers"]:
                 source = generator(request, recipe, workers, kind == "cold")

@@ -14,7 +14,8 @@ import dataset
 import distribute
 import frame
 import training
-from datagenerator import Augmentation, ClipGenerator, store_of
+from augmentation import Augmentation
+from datagenerator import ClipGenerator, store_of
 
 LABELS = [f"{number:03d}" for number in range(1, 9)]
 SEES = clip.InputSpec(frames=8, short_side=36, crop=32)
@@ -221,7 +222,7 @@ def test_devices_share_each_batch_and_each_host_reads_its_own_part(data, monkeyp
         read.append(position)
         place.fill(position)
 
-    monkeypatch.setattr(ClipGenerator, "_clip", note)
+    monkeypatch.setattr(ClipGenerator, "_fill", note)
     whole, read[:] = [images[:, 0, 0, 0, 0] for images, _ in batches(one)], []
     parts = []
     for host in range(3):

@@ -9,12 +9,13 @@ import tiny
 
 LAYERS = [
     "command rollcall kinetics dataset region clip history predictions table1 scores confidence calibration timing "
-    "grid checks comparison archive unpack place split chalearn_list zipcrypto",
+    "grid checks readout feature_file comparison archive unpack place split chalearn_list zipcrypto",
     "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture recording motion continuous paint overlay "
     "window baseline",
-    "bundle distribute datagenerator model_i3d averaging training streaming i3d_stages runtime exported recogniser "
-    "modes poolless convert plot figure inference gradcam gallery robustness chart page",
-    "prepare_* train_i3d evaluate report export predict livedemo",
+    "bundle distribute augmentation datagenerator recipe run model_i3d model_lstm extract recurrent averaging training "
+    "streaming i3d_stages runtime exported recogniser modes poolless convert plot figure inference gradcam gallery "
+    "robustness chart page",
+    "prepare_* feature train_* evaluate report export predict livedemo",
 ]
 NUMBERS, VIDEO, NETWORKS, SCRIPTS = range(4)
 HEAVY = {"tensorflow", "keras", "torch", "jax", "matplotlib"}

@@ -1,0 +1,261 @@
+"""Stored clips through an image network, into feature files: what feature.py and train_frame.py share.
+
+The network is never kept waiting: threads read and scale the clips ahead of it, and frames go through it in full
+batches, whichever clips they are from.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import command
+from command import Problem
+
+import keras
+import numpy as np
+
+import bundle as bundles
+import clip
+import dataset
+import feature_file
+import model_lstm
+from datagenerator import store_of
+from feature_file import About, FeatureFile
+from runtime import KerasNetwork
+
+WEIGHTS = "network.weights.h5"  # of a feature folder: the image network that made it
+WITH_CNN = ("frames", "cnn-lstm")  # networks of a bundle whose image network can be taken out
+AHEAD = 4  # batches that are read ahead
+
+
+@dataclass
+class Extractor:
+    """An image network, `cnn`; `network`, which averages its maps: (B, H, W, C) -> (B, D), or (B, D) and (B, classes)
+    of one that was trained to name frames; and what the features are."""
+
+    cnn: keras.Model
+    network: keras.Model
+    about: About
+
+    def __call__(self, frames: np.ndarray) -> list[np.ndarray]:
+        found = self.network.predict_on_batch(frames)
+        return [np.asarray(part) for part in (found if isinstance(found, list | tuple) else [found])]
+
+
+class Queue:
+    """Frames that wait for the network, and clips that wait for their rows."""
+
+    def __init__(self, extractor: Extractor, file: FeatureFile, outcome: command.Outcome):
+        self.extractor, self.file, self.outcome = extractor, file, outcome
+        self.frames = 0
+        self._unseen: deque[np.ndarray] = deque()
+        self._clips: deque[tuple[str, int]] = deque()
+        self._rows: list[list[np.ndarray]] = []
+
+    def push(self, name: str, images: np.ndarray) -> None:
+        self._unseen.append(images)
+        self._clips.append((name, len(images)))
+        self.frames += len(images)
+
+    def run(self, count: int) -> None:
+        """The first `count` frames through the network; the clips that are whole then are written."""
+        parts, left = [], count
+        while left:
+            images = self._unseen.popleft()
+            parts.append(images[:left])  # a view: where a batch is from one clip nothing is copied
+            if len(images) > left:
+                self._unseen.appendleft(images[left:])
+            left -= len(parts[-1])
+        self._rows.append(self.extractor(parts[0] if len(parts) == 1 else np.concatenate(parts)))
+        self.frames -= count
+        ready = sum(len(found[0]) for found in self._rows)
+        if not self._clips or self._clips[0][1] > ready:
+            return
+        arrays = [np.concatenate(found) for found in zip(*self._rows, strict=True)]
+        start = 0
+        while self._clips and start + self._clips[0][1] <= ready:
+            name, length = self._clips.popleft()
+            self.file.write(self.file.position[name], *(array[start : start + length] for array in arrays))
+            self.outcome.done.append(name)
+            start += length
+        self._rows = [[array[start:] for array in arrays]]
+
+
+def digest(model: keras.Model) -> str:
+    """SHA-256 over the values of all weights, in the network's own order."""
+    found = hashlib.sha256()
+    for value in model.get_weights():
+        found.update(np.ascontiguousarray(value).tobytes())
+    return found.hexdigest()
+
+
+def of_network(
+    cnn: keras.Model, name: str, spec: clip.ClipSpec, modality: str, trained: str,
+    head: keras.layers.Layer | None = None, classes: tuple[str, ...] = (),
+) -> Extractor:  # fmt: skip
+    """Of `model_lstm.build_cnn`'s network; `name`: which it is; `trained`: where its weights are from, for people;
+    `head`: what names frames, and its `classes`."""
+    network = model_lstm.averaged(cnn, head)
+    network.compile(jit_compile=False)  # on a CPU XLA is slower
+    return Extractor(cnn, network, About(spec, modality, name, digest(cnn), trained, cnn.output.shape[-1], classes))
+
+
+def from_bundle(bundle: bundles.Bundle, modality: str, stored: clip.StoredSpec) -> Extractor:
+    """The image network of a model of train_frame.py, which names each frame as well, or of train_lstm.py.
+
+    Raises:
+        Problem: the bundle has no such stream, or its clips were stored in another way than `stored`.
+    """
+    stream = next((row for row in bundle.streams if row.modality == modality and row.network in WITH_CNN), None)
+    if stream is None:
+        raise Problem(f"{bundle.folder}: no image network on {modality} in it; train one with train_frame.py")
+    own = bundle.spec.stored if modality == "flow" else bundle.spec.stored.without_flow()
+    if own != stored:
+        raise Problem(f"{bundle.folder} was trained on {store_of(own, modality)}, not {store_of(stored, modality)}; "
+                      "choose the --store of the model")  # fmt: skip
+    model = KerasNetwork.load(stream, bundle.weights(stream)).model
+    pictures = int(stored.frames) if stored.frames.isdigit() else bundle.spec.input.frames
+    spec = clip.ClipSpec(stored, replace(bundle.spec.input, frames=pictures, views=1, sampling="even"))
+    cnn, name, flags = model.get_layer(model_lstm.CNN), stream.arguments["network"], bundle.about.get("flags", {})
+    if stream.network == "cnn-lstm":
+        return of_network(cnn, name, spec, modality, f"of {flags.get('image_network', {}).get(stream.name)}")
+    head, labels = model.get_layer(model_lstm.HEAD), tuple(row.label for row in bundle.classes)
+    return of_network(cnn, name, spec, modality, f"fine-tuned from {flags.get('weights')}", head, labels)
+
+
+def lengths(data: dataset.Dataset, about: About, clips: list[dataset.Clip], failed: list) -> tuple[list, list[int]]:
+    """The clips whose archive is there, and how many pictures each has; (clip, why) of the others goes to `failed`."""
+    kept, counts, store = [], [], store_of(about.spec.stored, about.modality)
+    for item in clips:
+        info = clip.read_info(item.archive(data.folder, store))
+        count = len(info.get("times", [])) if info else 0
+        if count:
+            kept.append(item)
+            counts.append(count)
+        else:
+            why = "no frame in it" if info else "no whole clip"
+            failed.append((item.clip, f"{item.archive(data.folder, store)}: {why}; run the step that writes it again"))
+    return kept, counts
+
+
+def read_clip(data: dataset.Dataset, about: About, item: dataset.Clip) -> np.ndarray:
+    """What the network sees of every stored picture of a clip: (T, crop, crop, C) float32."""
+    archive = clip.read_archive(item.archive(data.folder, store_of(about.spec.stored, about.modality)))
+    images, magnified = clip.cut_out(archive.images, about.spec.input, archive.square)
+    bound = about.spec.stored.flow.bound if about.modality == "flow" else None
+    return clip.network_input(images, about.spec.input, bound, magnified=magnified)
+
+
+def read_ahead(data: dataset.Dataset, about: About, clips: list, workers: int, frames: int) -> Iterator:
+    """(clip, what `read_clip` gives or the Problem it raised), in order; about so many frames lie ready."""
+    waiting, ready, todo = deque(), 0, iter(clips)
+    with ThreadPoolExecutor(workers) as pool:
+        while True:
+            while ready < frames and (item := next(todo, None)) is not None:
+                waiting.append((item, pool.submit(read_clip, data, about, item)))
+                ready += about.spec.input.frames
+            if not waiting:
+                return
+            item, read = waiting.popleft()
+            ready -= about.spec.input.frames
+            try:
+                yield item, read.result()
+            except Problem as problem:
+                yield item, problem
+
+
+def extract(
+    extractor: Extractor, data: dataset.Dataset, clips: list[dataset.Clip], file: FeatureFile, batch: int, workers: int,
+    outcome: command.Outcome, title: str,
+) -> None:  # fmt: skip
+    """Write the rows of every clip that has none yet; what cannot be read goes to `outcome`."""
+    todo = [item for item in clips if not file.done[file.position[item.clip]]]
+    queue = Queue(extractor, file, outcome)
+    with command.progress() as bar:
+        task = bar.add_task(title, total=len(clips), completed=len(clips) - len(todo))
+        for item, images in read_ahead(data, extractor.about, todo, workers, AHEAD * batch):
+            if isinstance(images, Problem):
+                outcome.failed.append((item.clip, str(images)))
+            else:
+                queue.push(item.clip, images)
+            while queue.frames >= batch:
+                queue.run(batch)
+            bar.advance(task)
+        if queue.frames:
+            queue.run(queue.frames)
+
+
+def extract_splits(
+    extractor: Extractor, data: dataset.Dataset, name: str, batch: int, workers: int, outcome: command.Outcome
+) -> Path:
+    """The feature files of all splits, the training split's first, whose mean and deviation all of them get."""
+    about = extractor.about
+    name = feature_file.store_name(dataset.check_name(name, "--name"), about.spec.stored, about.modality)
+    folder = data.folder / name
+    with command.lock(folder):
+        command.remove_leftovers(folder)
+        if not (folder / WEIGHTS).exists():
+            with command.atomic(folder / WEIGHTS) as temporary:
+                extractor.cnn.save_weights(temporary)
+        for split in dataset.SPLITS:
+            clips, counts = lengths(data, about, data.split(split), outcome.failed)
+            if not clips:
+                continue
+            path = feature_file.path_of(folder, split)
+            feature_file.prepare(path, about, clips, counts)
+            with feature_file.opened(path, write=True) as file:
+                extract(extractor, data, clips, file, batch, workers, outcome, f"{folder.name} {split}")
+        share_statistics(folder)
+    return folder
+
+
+def share_statistics(folder: Path) -> None:
+    """Mean and deviation of the training split into every file."""
+    train = feature_file.path_of(folder, "train")
+    if not train.exists():
+        return
+    with feature_file.opened(train) as file:
+        mean, std = file.measure()
+    for path in feature_file.files_of(folder):
+        with feature_file.opened(path, write=True) as file:
+            file.set_statistics(mean, std)
+
+
+def _named(file: FeatureFile) -> Iterator[tuple[int, np.ndarray]]:
+    """(class index, (T, classes) logits) of every clip that is done and has a label of the network's."""
+    index = {label: number for number, label in enumerate(file.about.classes)}
+    for position in np.flatnonzero(file.done):
+        if file.labels[position] in index:
+            yield index[file.labels[position]], file.rows(position, "logits")
+
+
+def single_frames(path: Path) -> dict[str, float] | None:
+    """Share of the frames of labelled clips, each by itself, whose class is the 1, 5 or 10 most probable; None where
+    the network names no frames. Clips count alike, however long."""
+    with feature_file.opened(path) as file:
+        shares = []
+        for true, logits in _named(file) if file.about.classes else ():
+            place = np.argmax(np.argsort(-logits, axis=1, kind="stable") == true, axis=1)
+            shares.append([np.mean(place < k) for k in (1, 5, 10)])
+    return dict(zip(("top1", "top5", "top10"), np.mean(shares, axis=0).tolist(), strict=True)) if shares else None
+
+
+def confusion(path: Path) -> np.ndarray:
+    """(classes, classes) frames, true class by row, of a file whose network names frames."""
+    with feature_file.opened(path) as file:
+        counts = np.zeros((len(file.about.classes),) * 2, int)
+        for true, logits in _named(file):
+            counts[true] += np.bincount(logits.argmax(axis=1), minlength=len(counts))
+    return counts
+
+
+def print_single_frames(folder: Path) -> None:
+    """A line a split, where the network names frames."""
+    for path in feature_file.files_of(folder):
+        found = single_frames(path)
+        if found:
+            print(f"{path.stem}: single frames " + ", ".join(f"{name.replace('top', 'top-')} {share:.1%}"
+                                                         for name, share in found.items()))  # fmt: skip

@@ -1,0 +1,222 @@
+"""Features of a split's clips in one HDF5 file: a row per stored frame, clip after clip, written so that it survives.
+
+    data_set/<name>/feature-<network>-<store>/train.h5
+        features (rows, D) float32      what an image network makes of each stored frame
+        logits   (rows, classes) float32, only of a network that was trained to name frames
+        clip, label (clips,)            names, in the order of clips.csv
+        first, length (clips,)          a clip's rows
+        done     (clips,)               1 once its rows are there: written last, after a flush
+        mean, std (D,)                  over the training split's rows; zero until they are known
+        about (attribute)               JSON: About
+
+All of the file's room is taken when it is made, and every array lies in one piece. From then on nothing but numbers is
+written, none of the format's own tables: a process killed at any moment leaves a file that opens, less the clip in
+hand.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import command
+from command import Problem
+
+import h5py
+import numpy as np
+
+import clip
+import dataset
+
+FORMAT = 1
+NAME = 100  # longest clip name, dataset.PLAIN_NAME
+BLOCK = 1 << 14  # rows that are read at once for the mean
+
+
+@dataclass(frozen=True)
+class About:
+    """What the rows are: equal for two files whose rows can stand beside each other.
+
+    spec: what is stored and what the network sees of it; modality: rgb or flow; network: its name and arguments;
+    weights: the SHA-256 of its weight file; trained: where those came from, "none" for a random start; dimension: D;
+    classes: labels of the logits, none where there are none.
+    """
+
+    spec: clip.ClipSpec
+    modality: str
+    network: str
+    weights: str
+    trained: str
+    dimension: int
+    classes: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, path: Path) -> "About":
+        content = json.loads(text)
+        if content.pop("format") != FORMAT:
+            raise Problem(f"{path}: written by another version; delete it and run feature.py again")
+        return replace(cls(**content), spec=clip.ClipSpec.from_json(content["spec"]), classes=tuple(content["classes"]))
+
+    def difference(self, other: "About") -> str:
+        """What differs, for people; empty where nothing does."""
+        mine, theirs = json.loads(self.to_json()), json.loads(other.to_json())
+        return ", ".join(f"{name} {theirs[name]} instead of {mine[name]}" if len(f"{mine[name]}") < 80 else name
+                         for name in mine if mine[name] != theirs[name])  # fmt: skip
+
+
+class FeatureFile:
+    """An open file. One process writes; any number read."""
+
+    def __init__(self, path: Path, file: h5py.File):
+        self.path, self.file = path, file
+        self.about = About.from_json(file.attrs["about"], path)
+        self.names = [name.decode() for name in file["clip"][:]]
+        self.labels = [label.decode() for label in file["label"][:]]
+        self.first, self.length = file["first"][:], file["length"][:]
+        self.done = file["done"][:].astype(bool)
+        self.position = {name: position for position, name in enumerate(self.names)}
+
+    def rows(self, position: int, what: str = "features") -> np.ndarray:
+        """(T, D) float32 of one clip."""
+        first = self.first[position]
+        return self.file[what][first : first + self.length[position]]
+
+    def write(self, position: int, features: np.ndarray, logits: np.ndarray | None = None) -> None:
+        """Write a clip's rows, then that they are there."""
+        rows = slice(self.first[position], self.first[position] + self.length[position])
+        self.file["features"][rows] = features
+        if logits is not None:
+            self.file["logits"][rows] = logits
+        self.file.flush()
+        self.file["done"][position] = 1
+        self.file.flush()
+        self.done[position] = True
+
+    @property
+    def statistics(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """(D,) mean and standard deviation of the training split; None where they are not known yet."""
+        mean, std = self.file["mean"][:], self.file["std"][:]
+        return (mean, std) if np.any(std) else None
+
+    def measure(self) -> tuple[np.ndarray, np.ndarray]:
+        """(D,) float64 mean and standard deviation over the rows of every clip that is done."""
+        count, total, squares = 0, np.zeros(self.about.dimension), np.zeros(self.about.dimension)
+        for position in np.flatnonzero(self.done):
+            first, length = int(self.first[position]), int(self.length[position])
+            for start in range(first, first + length, BLOCK):
+                rows = self.file["features"][start : min(start + BLOCK, first + length)].astype(np.float64)
+                count, total, squares = count + len(rows), total + rows.sum(axis=0), squares + (rows**2).sum(axis=0)
+        if not count:
+            raise Problem(f"{self.path}: no clip is done; there is no mean to take")
+        mean = total / count
+        return mean, np.sqrt(np.maximum(squares / count - mean**2, 0))
+
+    def set_statistics(self, mean: np.ndarray, std: np.ndarray) -> None:
+        self.file["mean"][:], self.file["std"][:] = mean, std
+        self.file.flush()
+
+
+def path_of(store: Path, split: str) -> Path:
+    return store / f"{split}.h5"
+
+
+def create(path: Path, about: About, clips: list[dataset.Clip], lengths: list[int]) -> None:
+    """A file with room for these clips of so many frames each, none of them done."""
+    rows, first = int(sum(lengths)), np.concatenate([[0], np.cumsum(lengths)[:-1]]) if lengths else []
+    with command.atomic(path) as temporary:
+        with h5py.File(temporary, "w") as file:
+            file.attrs["about"] = about.to_json()
+            for name, values in (("clip", [item.clip for item in clips]), ("label", [item.label for item in clips])):
+                file[name] = np.array(values, f"S{NAME}")
+            file["first"], file["length"] = np.array(first, np.int64), np.array(lengths, np.int64)
+            _allocate(file, "done", (len(clips),), np.uint8)
+            for name in ("mean", "std"):
+                _allocate(file, name, (about.dimension,), np.float64)
+            _allocate(file, "features", (rows, about.dimension), np.float32)
+            if about.classes:
+                _allocate(file, "logits", (rows, len(about.classes)), np.float32)
+
+
+def _allocate(file: h5py.File, name: str, shape: tuple[int, ...], dtype) -> None:
+    """An array in one piece whose place in the file is taken now; zero until written."""
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_layout(h5py.h5d.CONTIGUOUS)
+    plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)  # what a new file holds is zero
+    space = h5py.h5s.create_simple(shape)
+    h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(np.dtype(dtype)), space, plist)
+
+
+@contextlib.contextmanager
+def opened(path: Path, write: bool = False) -> Iterator[FeatureFile]:
+    """Open a feature file; raises Problem where it is missing, cut short or no feature file."""
+    try:
+        file = h5py.File(path, "r+" if write else "r")
+    except FileNotFoundError:
+        raise Problem(f"{path}: no such file; run feature.py first") from None
+    except BlockingIOError:
+        raise Problem(f"{path}: another run is writing to it; wait for it") from None
+    except OSError as error:
+        raise Problem(f"{path}: cut short or damaged ({_reason(error)}); delete it and run feature.py again") from None
+    with file:
+        try:
+            found = FeatureFile(path, file)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise Problem(f"{path}: no feature file ({_reason(error)}); run feature.py") from None
+        yield found
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120]
+
+
+def prepare(path: Path, about: About, clips: list[dataset.Clip], lengths: list[int]) -> None:
+    """Make a file for these clips, or check that the one there is of the same network; clips that came to the data set
+    since, or left it, make a new file into which the rows of the others are copied."""
+    if not path.exists():
+        create(path, about, clips, lengths)
+        return
+    with opened(path) as old:
+        if difference := about.difference(old.about):
+            raise Problem(f"{path}: features of other settings ({difference}); choose another --name, or delete it")
+        plan = [item.clip for item in clips], [item.label for item in clips], lengths
+        if plan == (old.names, old.labels, old.length.tolist()):
+            return
+        grown = path.with_name(f".{path.stem}.part{path.suffix}")
+        create(grown, about, clips, lengths)
+        with opened(grown, write=True) as new:
+            for position, item in enumerate(clips):
+                before = old.position.get(item.clip)
+                if before is not None and old.done[before] and old.length[before] == lengths[position]:
+                    new.write(position, old.rows(before), old.rows(before, "logits") if about.classes else None)
+    grown.replace(path)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The feature files of a folder, one a split, the training split's first."""
+    return [path for path in (path_of(folder, split) for split in dataset.SPLITS) if path.exists()]
+
+
+def store_name(name: str, spec: clip.StoredSpec, modality: str) -> str:
+    """`feature-mobilenet-40x240`, of flow `feature-mobilenet-40x240-tvl1-fast`."""
+    store = spec.flow_store if modality == "flow" else spec.frame_store
+    return f"feature-{name}-{store.split('-', 1)[1]}"
+
+
+def find(data: dataset.Dataset, name: str, modality: str) -> Path:
+    """The folder of features that `feature.py --name` made for a modality; raises Problem where there is none."""
+    there = sorted(folder for folder in data.folder.glob("feature-*") if folder.is_dir())
+    for folder in there:
+        if not folder.name.startswith(f"feature-{name}-") or not files_of(folder):
+            continue
+        with opened(files_of(folder)[0]) as found:
+            about = found.about
+        if about.modality == modality and store_name(name, about.spec.stored, modality) == folder.name:
+            return folder
+    have = ", ".join(folder.name for folder in there) or "none"
+    raise Problem(f"{data.folder}: no features {name} of {modality} ({have}); "
+                  f"run feature.py --data {data.folder} --stream {modality}")  # fmt: skip

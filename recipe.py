@@ -1,0 +1,144 @@
+"""How a network is trained, as flags: what it sees of a clip, the recipe, the augmentation.
+
+Every train_*.py has the same words for these; what a training does not have is left out of it.
+"""
+
+import argparse
+
+from command import Problem
+
+import numpy as np
+
+import clip
+import dataset
+
+# What --recipe says where a flag does not.
+RECIPES = {
+    "paper": {"patience": 5, "accumulate": 1, "schedule": "constant", "warm_up": 0.0, "ema": 0.0, "smoothing": 0.0,
+              "balance": False, "colour": 0.0, "zoom": 0.0, "part": 1.0, "mixup": 0.0, "views": 1},
+    "strong": {"patience": 15, "accumulate": 1, "schedule": "cosine", "warm_up": 1.0, "ema": 0.99, "smoothing": 0.1,
+               "balance": True, "colour": 0.1, "zoom": 0.15, "part": 0.7, "mixup": 0.2, "views": 2},
+}  # fmt: skip
+# The moving averages forget their random start after some ten steps instead of some hundred.
+SCRATCH_MOMENTUM = 0.9
+# Flag: (above, at least, below), None where there is no such bound.
+RANGES = {
+    **dict.fromkeys(("learning_rate", "part"), (0, None, None)),
+    **dict.fromkeys(("ema", "smoothing", "dropout", "zoom"), (None, 0, 1)),
+    **dict.fromkeys(("brightness", "colour", "shift", "mixup", "warm_up", "rotation"), (None, 0, None)),
+    **dict.fromkeys(("weight_decay", "clip_norm", "top_epochs", "truncate"), (None, 0, None)),
+    **dict.fromkeys(("epochs", "batch", "accumulate", "views", "patience", "frames", "crop"), (None, 1, None)),
+}
+
+
+def add_input(flags: argparse.ArgumentParser, frames: int = 40, crop: int = 224) -> None:
+    """What the networks see of a stored clip: clip.InputSpec."""
+    group = flags.add_argument_group("what the networks see")
+    group.add_argument("--frames", type=int, default=frames, metavar="N", help="frames of a clip, evenly")
+    group.add_argument("--short-side", type=int, metavar="PX", help="resized to before the crop (default: as stored)")
+    group.add_argument("--crop", type=int, default=crop, metavar="PX", help="square in the middle")
+    add_region(group)
+    group.add_argument("--scale", choices=("fixed", "own"), default="fixed",
+                       help="own: divide each clip by its own root mean square; for a random start on few clips")
+    group.add_argument("--views", type=int, metavar="N",
+                       help="look at a clip N times when it is predicted, at frames in between, and average")
+
+
+def add_region(group) -> None:
+    group.add_argument("--still", choices=("keep", "subtract"), default="keep",
+                       help="subtract the clip's average picture from RGB; for a random start on few clips")
+    group.add_argument("--region", choices=("middle", "signer"), default="middle",
+                       help="signer: the square round what moves is the crop; for signers who stand far away")
+
+
+def add_recipe(group, epochs: int, batch: int, learning_rate: float, dropout: float, hint: str = "") -> None:
+    """Phases, optimiser and loss: training.Recipe. What has no default here is as RECIPES has it."""
+    group.add_argument("--epochs", type=int, default=epochs, metavar="N", help=f"most epochs{hint}")
+    group.add_argument("--patience", type=int, metavar="N", help="epochs without a lower validation loss (5, 15)")
+    group.add_argument("--learning-rate", type=float, default=learning_rate, help="at the start")
+    group.add_argument("--batch", type=int, default=batch, metavar="N", help="clips a step, of all devices together")
+    group.add_argument("--accumulate", type=int, metavar="N", help="steps whose gradients are added up (1, 1)")
+    group.add_argument("--schedule", choices=("constant", "cosine"), help="of the learning rate (constant, cosine)")
+    group.add_argument("--warm-up", type=float, metavar="EPOCHS", help="in which a cosine first rises (0, 1)")
+    group.add_argument("--ema", type=float, metavar="DECAY",
+                       help="validate and keep a running mean of the weights; 0.98: about the last 50 steps (0, 0.99)")
+    group.add_argument("--weight-decay", type=float, default=0.0,
+                       help="share of a weight that a step takes away, times the learning rate")
+    group.add_argument("--clip-norm", type=float, default=0.0, metavar="NORM",
+                       help="longest gradient of a step, of all weights together; 0: any")
+    group.add_argument("--dropout", type=float, default=dropout, help="share of the features dropped")
+    group.add_argument("--smoothing", type=float, help="share of a target that goes to all classes alike (0, 0.1)")
+    group.add_argument("--balance", action=argparse.BooleanOptionalAction, help="rare classes weigh more (no, yes)")
+    group.add_argument("--seed", type=int, default=0, help="of the start, the order and the augmentation")
+
+
+def add_augmentation(flags: argparse.ArgumentParser, hint: str = "no flips: they change signs") -> None:
+    """augmentation.Augmentation, of pictures."""
+    title = f"As --recipe has it (paper, strong); {hint}."
+    group = flags.add_argument_group("augmentation", title)
+    group.add_argument("--shift", type=float, default=0.1, help="largest shift along x and y, as a share of the crop")
+    group.add_argument("--brightness", type=float, default=0.2, help="RGB values times 1 +- this")
+    group.add_argument("--colour", type=float, help="red, green and blue each times 1 +- this (0, 0.1)")
+    group.add_argument("--zoom", type=float, help="seen larger by a factor of 1 +- this (0, 0.15)")
+    group.add_argument("--rotation", type=float, default=0.0, metavar="DEGREES", help="largest turn of the picture")
+    group.add_argument("--part", type=float, help="shortest part of the clip, in time, that is seen (1, 0.7)")
+    group.add_argument("--mixup", type=float, metavar="ALPHA", help="mix the clips of a batch (0, 0.2)")
+
+
+def complete(args: argparse.Namespace, recipe: str = "paper") -> argparse.Namespace:
+    """Give every flag that was not named what the recipe says; raises Problem where a number makes no sense, before
+    anything is read or fetched."""
+    for name, value in RECIPES[recipe].items():
+        if getattr(args, name, value) is None:
+            setattr(args, name, value)
+    for name, (above, least, below) in RANGES.items():
+        value = getattr(args, name, None)
+        if value is None or isinstance(value, str):
+            continue
+        if (above is not None and value <= above) or (least is not None and value < least) or (
+            below is not None and value >= below
+        ):  # fmt: skip
+            said = f"above {above}" if least is None else f"at least {least}"
+            raise Problem(f"--{name.replace('_', '-')} {value:g}: {said}{f', below {below}' if below else ''}")
+    if getattr(args, "part", 1) > 1:
+        raise Problem(f"--part {args.part:g}: at most 1, the whole clip")
+    return args
+
+
+def clip_spec(args, data: dataset.Dataset) -> clip.ClipSpec:
+    """What is stored, read from the data set's archives, and what the networks will see of it."""
+    if args.stream == "rgb" and not data.stores("flow"):
+        stored = clip.find_stored(data, "frame", args.store)
+    else:
+        stored = clip.find_stored(data, "flow", args.store)
+        if stored.frame_store not in data.stores("frame") and args.stream != "flow":
+            raise Problem(f"{data.folder}: no {stored.frame_store}, which the flow was computed from; run frame.py")
+    short_side = args.short_side or stored.short_side
+    views = args.views
+    if stored.frames.isdigit() and views * args.frames > int(stored.frames):
+        views = max(int(stored.frames) // args.frames, 1)
+        print(f"{stored.frames} stored frames hold {views} view(s) of {args.frames} frames, not {args.views}")
+    seen = clip.InputSpec(args.frames, short_side, args.crop, args.still, views, args.region, args.scale)
+    return clip.ClipSpec(stored, seen)
+
+
+def recipe_of(args, targets: np.ndarray):
+    """training.Recipe of the flags; `targets` are the training clips' class indices."""
+    from training import Recipe
+
+    weights = None
+    if args.balance:
+        counts = np.bincount(targets)
+        # The mean over the clips is 1; a class without clips has no loss to weigh.
+        mean = len(targets) / np.count_nonzero(counts)
+        weights = {label: mean / count for label, count in enumerate(counts) if count}
+    return Recipe(args.patience, args.ema, args.schedule, args.warm_up, args.accumulate, weights, args.weight_decay,
+                  args.clip_norm)  # fmt: skip
+
+
+def augmentation_of(args):
+    """augmentation.Augmentation of the flags."""
+    from augmentation import Augmentation
+
+    return Augmentation(args.shift, args.brightness, args.colour, args.zoom, args.part, args.mixup, args.smoothing,
+                        args.rotation, getattr(args, "flip", False))  # fmt: skip

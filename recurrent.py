@@ -1,0 +1,215 @@
+"""LSTM over features on disc, to a bundle that sees whole clips: what train_lstm.py and train_frame.py share.
+
+The image network's work is done once, by feature.py; what is trained here is small and quick. At the end both are put
+together again, and the bundle is one like any other.
+"""
+
+import argparse
+import contextlib
+from dataclasses import replace
+from pathlib import Path
+
+import command
+from command import Problem
+
+import bundle as bundles
+import clip
+import dataset
+import feature_file
+import readout
+import recipe
+import run
+
+FREEZE = {"none": (), "1": ("lstm_1", "norm_1"), "2": ("lstm_2", "norm_2"), "both": ("lstm_", "norm_")}
+
+
+def add_flags(flags: argparse.ArgumentParser, lstm: list[int], dense: list[int], frames: int | None, length: int | None,
+              read: str) -> None:  # fmt: skip
+    """The recurrent network's, with a system's own defaults."""
+    group = flags.add_argument_group("recurrent network")
+    group.add_argument("--lstm", type=int, nargs="+", default=lstm, metavar="UNITS", help="of each recurrent layer")
+    group.add_argument("--dense", type=int, nargs="*", default=dense, metavar="UNITS",
+                       help="of each fully connected layer before the last")
+    group.add_argument("--batch-norm", action="store_true", help="batch normalisation after each recurrent layer")
+    group = flags.add_argument_group("sequence")
+    group.add_argument("--frames", type=int, default=frames, metavar="N", help="so many, evenly over the clip")
+    group.add_argument("--length", type=int, default=length, metavar="N",
+                       help="instead: so many one after the other; a shorter clip is played back and forth, a longer "
+                            "one cut at random")  # fmt: skip
+    group.add_argument("--at-test", choices=("part", "parts", "whole"), default="part",
+                       help="of --length: the clip's middle, the mean of --parts of it, or all of it")
+    group.add_argument("--parts", type=int, default=3, metavar="N", help="of --at-test parts")
+    group.add_argument("--truncate", type=int, default=0, metavar="N",
+                       help="steps after which back-propagation ends; the state goes on; 0: it never ends")
+    group.add_argument("--loss-weights", choices=readout.KINDS, default=read,
+                       help="which steps' answers are learnt from; linear: step t counts t")
+    group.add_argument("--output-weights", choices=readout.KINDS, default=read, help="which steps give the answer")
+
+
+def check(args) -> None:
+    """Raise Problem where the flags contradict each other."""
+    if (args.frames is None) == (args.length is None):
+        raise Problem("--frames N evenly, or --length N one after the other; exactly one of them")
+    if args.length is None and args.at_test != "part":
+        raise Problem(f"--at-test {args.at_test}: of --length; with --frames all of the clip is seen")
+    if min([*args.lstm, *args.dense, args.frames or args.length, args.parts]) < 1:
+        raise Problem("--lstm, --dense, --frames, --length, --parts: at least 1 each")
+
+
+def input_spec(args, made: clip.InputSpec) -> clip.InputSpec:
+    """What the networks see when they predict; `made` is what the features were made of."""
+    if args.length is None:
+        return replace(made, frames=args.frames)
+    sampling, views = {"part": ("run", 1), "parts": ("run", args.parts), "whole": ("whole", 1)}[args.at_test]
+    return replace(made, frames=args.length, sampling=sampling, views=views)
+
+
+def training_spec(args, made: clip.InputSpec) -> clip.InputSpec:
+    """What the LSTM is trained on: always as many steps."""
+    return replace(input_spec(args, made), sampling="run" if args.length else "even", views=1)
+
+
+def about_of(data: dataset.Dataset, folder: Path) -> feature_file.About:
+    """What the features of a folder are; raises Problem where its files are of different networks."""
+    found = []
+    for split in ("train", "valid"):
+        with feature_file.opened(feature_file.path_of(folder, split)) as file:
+            found.append(file.about)
+            if file.statistics is None:
+                raise Problem(f"{file.path}: no mean of the training split in it; run feature.py again to its end")
+    if difference := found[0].difference(found[1]):
+        raise Problem(f"{folder}: train and valid are not of the same network ({difference}); run feature.py again")
+    return found[0]
+
+
+def stream_folders(args, data: dataset.Dataset) -> dict[str, Path]:
+    return {stream: feature_file.find(data, args.features, stream) for stream in run.streams_of(args)}
+
+
+def clip_spec(args, abouts: dict[str, feature_file.About]) -> clip.ClipSpec:
+    """Of the bundle: what the clips of all streams are, which have to be the same pictures."""
+    first = next(iter(abouts.values()))
+    for stream, about in abouts.items():
+        if about.spec.input != first.spec.input or about.spec.stored.without_flow() != first.spec.stored.without_flow():
+            raise Problem(f"the {stream} features were made of other pictures than the others ({about.spec.input}, not "
+                          f"{first.spec.input}); run feature.py with the same settings for both")  # fmt: skip
+    stored = next((about.spec.stored for about in abouts.values() if about.spec.stored.flow), first.spec.stored)
+    return clip.ClipSpec(stored, input_spec(args, first.spec.input))
+
+
+def head_arguments(args) -> dict:
+    return {"lstm": list(args.lstm), "dense": list(args.dense), "dropout": args.dropout, "batch_norm": args.batch_norm}
+
+
+def transferred(folder: Path, about: feature_file.About, args):
+    """The trained LSTM of a bundle to start from; raises Problem where it read other features or is built otherwise."""
+    import extract
+    import model_lstm
+    from runtime import KerasNetwork
+
+    source = bundles.load(folder)
+    stream = next((row for row in source.streams if row.network == "cnn-lstm" and row.modality == about.modality), None)
+    if stream is None:
+        raise Problem(f"{folder}: no LSTM on {about.modality} in it; train one with train_lstm.py")
+    built = {name: stream.arguments[name] for name in ("lstm", "dense", "batch_norm")}
+    wanted = {name: value for name, value in head_arguments(args).items() if name in built}
+    if built != wanted:
+        raise Problem(f"{folder}: its network is {built}, not {wanted}; name the same --lstm, --dense and --batch-norm")
+    model = KerasNetwork.load(stream, source.weights(stream)).model
+    if extract.digest(model.get_layer(model_lstm.CNN)) != about.weights:
+        raise Problem(f"{folder}: it reads features of another network ({stream.arguments['network']}) than "
+                      f"{args.features}; run feature.py --network {folder}, or choose its --features")  # fmt: skip
+    return model.get_layer("lstm")
+
+
+def objective(loss_weights: str, output_weights: str):
+    """Of a network that answers at every step: the loss of each, weighted; the answer is that of the weighted steps."""
+    import keras
+    from keras import ops
+
+    from training import Objective
+
+    def loss(targets, steps):
+        each = keras.losses.categorical_crossentropy(
+            ops.broadcast_to(targets[:, None], ops.shape(steps)), steps, from_logits=True
+        )
+        return ops.sum(each * readout.weights(loss_weights, steps.shape[1]), axis=1)
+
+    def accuracy(targets, steps):
+        return keras.metrics.categorical_accuracy(targets, readout.of(steps, output_weights, ops))
+
+    return Objective(loss, accuracy, lambda steps: readout.of(steps, output_weights))
+
+
+def feature_generators(args, data: dataset.Dataset, files: dict, seen: clip.InputSpec) -> dict:
+    from augmentation import Augmentation
+    from datagenerator import FeatureGenerator
+
+    labels = [row.label for row in data.classes]
+    drawn = Augmentation(part=args.part, mixup=args.mixup, smoothing=args.smoothing)
+    return {split: FeatureGenerator(files[split], run.split_of(data, split), seen, labels, args.batch,
+                                    drawn if split == "train" else None, args.seed, workers=args.workers)
+            for split in ("train", "valid")}  # fmt: skip
+
+
+def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, about: feature_file.About, folder: Path) -> dict:
+    """Train one stream's LSTM to its end, join it with the image network, and return the stream's row of the bundle."""
+    import model_lstm
+    import training
+
+    stream, seen = about.modality, training_spec(args, about.spec.input)
+    with contextlib.ExitStack() as held:
+        files = {split: held.enter_context(feature_file.opened(feature_file.path_of(folder, split)))
+                 for split in ("train", "valid")}  # fmt: skip
+        generators = feature_generators(args, data, files, seen)
+        run.seed(args.seed)
+        head = model_lstm.build_head((seen.frames, about.dimension), len(data.classes), truncate=args.truncate,
+                                     **head_arguments(args))  # fmt: skip
+        head.get_layer("standardise").learn(*files["train"].statistics)
+        if args.start:
+            model_lstm.copy_head(transferred(args.start, about, args), head)
+        phase = training.Phase("all", args.epochs, args.learning_rate, frozen=FREEZE[args.freeze] if args.start else ())
+        steps = objective(args.loss_weights, args.output_weights)
+        training.fit(head, generators["train"], generators["valid"], [phase], args.output, stream,
+                     recipe.recipe_of(args, generators["train"].targets), steps)  # fmt: skip
+    trained = run.trained(args.output, stream)
+    return join(args, len(data.classes), spec, about, folder, trained["weights"])
+
+
+def join(args, classes: int, spec: clip.ClipSpec, about: feature_file.About, folder: Path, trained: str) -> dict:
+    """The image network and the trained LSTM as one; its row of the bundle."""
+    import extract
+    import model_lstm
+
+    stream, seen = about.modality, spec.input
+    frames = None if seen.sampling == "whole" else seen.frames
+    arguments = {"input_shape": [frames, seen.crop, seen.crop, run.CHANNELS[stream]], "classes": classes,
+                 "network": about.network, "read": args.output_weights, **head_arguments(args)}  # fmt: skip
+    model = model_lstm.build_cnn_lstm(**arguments)
+    cnn, lstm = model.get_layer(model_lstm.CNN), model.get_layer("lstm")
+    cnn.load_weights(folder / extract.WEIGHTS)
+    if extract.digest(cnn) != about.weights:
+        raise Problem(f"{folder / extract.WEIGHTS}: not the network that made the features; run feature.py again")
+    lstm.load_weights(args.output / trained)
+    name = f"{stream}-network.weights.h5"
+    with command.atomic(args.output / name) as temporary:
+        model.save_weights(temporary)
+    return {"name": stream, "modality": stream, "network": "cnn-lstm", "arguments": arguments,
+            "files": {"weights": name}}  # fmt: skip
+
+
+def train(args, data: dataset.Dataset) -> None:
+    """Train every stream and write the bundle."""
+    folders = stream_folders(args, data)
+    abouts = {stream: about_of(data, folder) for stream, folder in folders.items()}
+    spec = clip_spec(args, abouts)
+    bundles.load_keras()  # seconds; so after what can be wrong without it
+    with contextlib.ExitStack() as held:
+        flags = run.claim(args, spec, held)
+        flags["image_network"] = {name: f"{about.network}, weights {about.trained}" for name, about in abouts.items()}
+        for stream, network in flags["image_network"].items():
+            print(f"{stream}: features of {network}")
+        trained = [train_stream(args, data, spec, abouts[stream], folders[stream]) for stream in run.streams_of(args)]
+        with command.lock(args.output, wait=True):
+            command.remove_leftovers(args.output, "bundle.")
+            run.write_bundle(args, data, spec, flags, trained)

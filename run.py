@@ -1,0 +1,132 @@
+"""The folder of a training run: what it holds already, what feeds it, the bundle at its end.
+
+    model/<run>/checkpoint/run.json     the flags that a run must go on with
+    model/<run>/bundle.json             written last, see bundle.py
+"""
+
+import contextlib
+import hashlib
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import command
+from command import Problem
+
+import bundle
+import clip
+import dataset
+import distribute
+import recipe
+from history import Log
+
+CHANNELS = {"rgb": 3, "flow": 2}
+# Flags that may change when a run goes on.
+NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "workers", *distribute.FLAGS)
+
+
+def streams_of(args) -> list[str]:
+    return ["rgb", "flow"] if args.stream == "both" else [args.stream]
+
+
+def check(args, spec: clip.ClipSpec) -> dict:
+    """The flags of the run, written beside its checkpoint; raises Problem where the folder holds another run."""
+    path = args.output / "checkpoint" / "run.json"
+    run = {name: value for name, value in vars(args).items() if name not in NOT_PART_OF_A_RUN}
+    if args.schedule == "cosine":
+        run["epochs"] = args.epochs  # its rate depends on how many there will be
+    # The same run may have begun with one stream, before there was flow.
+    seen = {"flags": run, "input": spec.to_json()["input"], "store": spec.stored.frame_store}
+    seen = json.loads(json.dumps(seen, default=str))
+    if path.exists() and any(path.parent.glob("*.weights.h5")):
+        before = json.loads(path.read_text())
+        if before != seen:
+            changed = [name for name in run if before["flags"].get(name) != seen["flags"][name]]
+            raise Problem(f"{args.output}: holds a run with other settings ({', '.join(changed) or 'stored frames'}); "
+                          "choose another --output, or delete it")
+    else:
+        with command.atomic(path) as temporary:
+            temporary.write_text(json.dumps(seen, indent=1) + "\n")
+    return seen["flags"]
+
+
+def claim(args, spec: clip.ClipSpec, held: contextlib.ExitStack) -> dict:
+    """Lock the output for the streams that will be trained; the flags of the run, which fit what is there."""
+    for stream in streams_of(args):
+        # One lock a stream: on a CPU two processes that train one stream each are quicker than one after the other.
+        held.enter_context(command.lock(args.output, stream))
+        command.remove_leftovers(args.output, stream)
+    return check(args, spec)
+
+
+def stamp(args, data: dataset.Dataset, spec: clip.ClipSpec) -> str:
+    """Equal for hosts that were started alike, whatever their folders are called."""
+    flags = {name: value for name, value in vars(args).items() if name not in ("data", "output", "workers", "host")}
+    clips = [(item.clip, item.split, item.label) for item in data.clips]
+    return hashlib.sha256(json.dumps([flags, clips, spec.to_json()], default=str).encode()).hexdigest()
+
+
+def seed(number: int) -> None:
+    """Start Keras anew, with every random number from `number`."""
+    import keras
+
+    keras.backend.clear_session()
+    if keras.backend.backend() == "jax":
+        random.seed(number)  # all that Keras draws from there; its own function would import TensorFlow
+    else:
+        keras.utils.set_random_seed(number)
+
+
+def split_of(data: dataset.Dataset, split: str) -> list[dataset.Clip]:
+    """The labelled clips of a split that a training needs; raises Problem where there is none."""
+    clips = data.split(split, labelled=True)
+    if not clips:
+        raise Problem(f"{data.folder}/clips.csv: no labelled clip in the split {split}; training needs both")
+    return clips
+
+
+def generators(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str) -> dict:
+    """The training and validation generators of a stream's clips; every archive they need is there."""
+    from datagenerator import ClipGenerator
+
+    labels, found = [row.label for row in data.classes], {}
+    for split in ("train", "valid"):
+        found[split] = ClipGenerator(data, split_of(data, split), spec, stream, labels, args.batch, seed=args.seed,
+                                     augmentation=recipe.augmentation_of(args) if split == "train" else None,
+                                     workers=args.workers)  # fmt: skip
+        found[split].check()
+    return found
+
+
+def trained(output: Path, stream: str) -> dict[str, str]:
+    """The weight file of a stream that was trained; raises Problem where no epoch was worth keeping."""
+    weights = f"{stream}.weights.h5"
+    if not (output / weights).exists():
+        raise Problem(f"{output / 'log.csv'}: the validation loss was never a number; lower --learning-rate")
+    return {"weights": weights}
+
+
+def write_bundle(args, data: dataset.Dataset, spec: clip.ClipSpec, flags: dict, trained: list[dict]) -> None:
+    """Join the streams trained now with those of an earlier `--stream` in the same folder."""
+    names = {stream["name"] for stream in trained}
+    if (args.output / bundle.FILE).exists():
+        earlier = bundle.load(args.output)
+        if earlier.spec.stored.flow and not spec.stored.flow:
+            spec = replace(spec, stored=earlier.spec.stored)
+        trained = [vars(stream) for stream in earlier.streams if stream.name not in names] + trained
+    streams = [bundle.Stream(**row) for row in sorted(trained, key=lambda row: row["name"], reverse=True)]
+    if not any(stream.modality == "flow" for stream in streams):
+        spec = replace(spec, stored=spec.stored.without_flow())
+    log = Log(args.output / "log.csv")
+    metrics = {}
+    for stream in streams:
+        best = log.best(stream.name)
+        metrics[stream.name] = {key: float(best[key]) for key in ("epoch", "val_loss", "val_accuracy")}
+    counts = {split: sum(labels.values()) for split, labels in data.count().items()}
+    about = {"flags": flags, "data": {"folder": data.folder.name, "clips": counts}, "training": metrics}
+    bundle.save(bundle.Bundle(args.output, spec, data.classes, streams, "mean", {**about, **bundle.provenance()}))
+    for stream in streams:
+        row = metrics[stream.name]
+        print(f"{stream.name}: best at epoch {row['epoch']:.0f}, validation accuracy {row['val_accuracy']:.1%}")
+    print(f"model bundle -> {args.output}")

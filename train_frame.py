@@ -1,0 +1,159 @@
+"""Name single frames, then let an LSTM read what the frames gave: the system of the UCF-101 course.
+
+    python train_frame.py --data data_set/ucf101 --output model/ucf101 --network mobilenet
+
+in:   data_set/<name>/frame-<store>, or flow-<store> with --stream flow; with --stream both one network each
+out:  model/<run>/frame/                a model that names a clip by the mean of its frames
+      data_set/<name>/feature-<run>-<store>/     features and predictions of every stored frame, see feature_file.py
+      model/<run>/frame/single-<split>-<stream>.csv and .png    confusion matrix of single frames
+      model/<run>/                      the model that reads them in order
+
+An image network trained on ImageNet gets a new top, which is trained first, then everything at a tenth of the rate,
+until the loss on the validation clips has not fallen for some epochs. The recurrent network then takes 120 frames one
+after the other (a shorter clip is played back and forth, a longer one cut at random), names the clip at every step, and
+later steps count more. `train_lstm.py --features <run>` tries other recurrent networks on the same features, and
+`evaluate.py --compare model/<run>/frame model/<run> --split test` says which classes gained and which lost.
+"""
+
+import argparse
+import contextlib
+import copy
+import sys
+from pathlib import Path
+
+import command
+from command import Problem
+
+import bundle
+import clip
+import dataset
+import recipe
+import recurrent
+import run
+from predictions import write_counts
+
+
+def parse(argv=None) -> argparse.Namespace:
+    flags = command.parser(__doc__)
+    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/ucf101")
+    flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/ucf101")
+    flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="rgb", help="both: one network each")
+    flags.add_argument("--network", default="inception-v3", help="of keras.applications, e.g. mobilenet")
+    flags.add_argument("--weights", default="imagenet", metavar="imagenet|none|FILE",
+                       help="to start from; none: a random start")
+    flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
+    group = flags.add_argument_group("what the image network sees")
+    group.add_argument("--frames-a-clip", type=int, default=8, metavar="N", help="in each epoch, evenly")
+    group.add_argument("--crop", type=int, metavar="PX", help="square in the middle (default: the network's own size)")
+    group.add_argument("--short-side", type=int, metavar="PX", help="resized to before the crop (default: 8/7 of it)")
+    recipe.add_region(group)
+    group = flags.add_argument_group("image network")
+    group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of the new top alone")
+    recipe.add_recipe(group, epochs=20, batch=8, learning_rate=1e-3, dropout=0.5)
+    recipe.add_augmentation(flags, "--flip is for actions: it changes signs")
+    flags.add_argument("--flip", action="store_true", help="show half of the clips in a mirror")
+    recurrent.add_flags(flags, lstm=[512], dense=[], frames=None, length=120, read="linear")
+    group = flags.add_argument_group("recipe of the recurrent network")
+    group.add_argument("--recurrent-epochs", type=int, default=60, metavar="N", help="most epochs")
+    group.add_argument("--recurrent-batch", type=int, default=32, metavar="N", help="clips a step")
+    group.add_argument("--recurrent-learning-rate", type=float, default=1e-3, help="at the start")
+    command.add_threads(flags)
+    args = recipe.complete(flags.parse_args(argv))
+    if args.frames is not None:
+        args.length = None
+    recurrent.check(args)
+    if args.frames_a_clip < 1:
+        raise Problem(f"--frames-a-clip {args.frames_a_clip}: at least 1")
+    return args
+
+
+def frame_flags(args, size: int) -> argparse.Namespace:
+    """The flags of the image network's training."""
+    flags = copy.copy(args)
+    flags.output, flags.frames, flags.scale, flags.views = args.output / "frame", args.frames_a_clip, "fixed", 1
+    flags.crop = args.crop or size
+    flags.short_side = args.short_side or round(flags.crop * 8 / 7)  # 256 to 224, as is usual
+    for name in ("lstm", "dense", "batch_norm", "length", "at_test", "parts", "truncate", "loss_weights",
+                 "output_weights", "recurrent_epochs", "recurrent_batch", "recurrent_learning_rate"):  # fmt: skip
+        delattr(flags, name)  # they may change while this training goes on
+    return flags
+
+
+def recurrent_flags(args) -> argparse.Namespace:
+    """The flags of the recurrent network's training."""
+    flags = copy.copy(args)
+    flags.features, flags.start, flags.freeze = args.output.resolve().name, None, "none"
+    flags.epochs, flags.batch = args.recurrent_epochs, args.recurrent_batch
+    flags.learning_rate, flags.top_epochs = args.recurrent_learning_rate, 0
+    return flags
+
+
+def train_frames(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str) -> dict:
+    """Train one stream's image network to its end and return its row for the bundle."""
+    import model_lstm
+    import training
+
+    generators = run.generators(args, data, spec, stream)
+    run.seed(args.seed)
+    arguments = {"input_shape": generators["train"].shape, "classes": len(data.classes), "network": args.network,
+                 "dropout": args.dropout}  # fmt: skip
+    weights = None if args.weights == "none" else args.weights
+    momentum = None if weights else recipe.SCRATCH_MOMENTUM
+    model = model_lstm.build_frames(**arguments, weights=weights, momentum=momentum, steps=True)
+    phases = [training.Phase("all", args.epochs, args.learning_rate)]
+    if weights:
+        phases = [training.Phase("top", args.top_epochs, args.learning_rate, top_only=True),
+                  training.Phase("all", args.epochs, args.learning_rate / 10)]  # fmt: skip
+    training.fit(model, generators["train"], generators["valid"], phases, args.output, stream,
+                 recipe.recipe_of(args, generators["train"].targets), recurrent.objective("mean", "mean"))  # fmt: skip
+    return {"name": stream, "modality": stream, "network": "frames", "arguments": arguments,
+            "files": run.trained(args.output, stream)}  # fmt: skip
+
+
+def name_frames(args, data: dataset.Dataset, spec: clip.ClipSpec) -> None:
+    """The bundle of single frames."""
+    with contextlib.ExitStack() as held:
+        flags = run.claim(args, spec, held)
+        trained = [train_frames(args, data, spec, stream) for stream in run.streams_of(args)]
+        with command.lock(args.output, wait=True):
+            command.remove_leftovers(args.output, "bundle.")
+            run.write_bundle(args, data, spec, flags, trained)
+
+
+def extract_frames(args, data: dataset.Dataset, spec: clip.ClipSpec, outcome: command.Outcome) -> None:
+    """Features and predictions of every stored frame, and what the predictions of single frames are worth."""
+    import extract
+    import feature_file
+    import plot
+
+    frames, names = bundle.load(args.output / "frame"), {row.label: row.name for row in data.classes}
+    for stream in run.streams_of(args):
+        stored = spec.stored if stream == "flow" else spec.stored.without_flow()
+        extractor = extract.from_bundle(frames, stream, stored)
+        folder = extract.extract_splits(extractor, data, args.output.resolve().name, 32, args.workers, outcome)
+        extract.print_single_frames(folder)
+        for path in feature_file.files_of(folder):
+            counts = extract.confusion(path)
+            table = frames.folder / f"single-{path.stem}-{stream}.csv"
+            write_counts(table, counts, extractor.about.classes)
+            plot.confusion(counts, [names[label] for label in extractor.about.classes],
+                           f"single frames, {stream}, {path.stem}", table.with_suffix(".png"))  # fmt: skip
+
+
+def main(argv=None) -> int:
+    args = parse(argv)
+    data = dataset.load(args.data)
+    bundle.load_keras()
+    import model_lstm
+
+    frames = frame_flags(args, model_lstm.size_of(args.network))
+    spec = recipe.clip_spec(frames, data)
+    outcome = command.Outcome()
+    name_frames(frames, data, spec)
+    extract_frames(args, data, spec, outcome)
+    recurrent.train(recurrent_flags(args), data)
+    return outcome.summary()
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))

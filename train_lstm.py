@@ -1,0 +1,119 @@
+"""Train an LSTM on the features of an image network, and write a model bundle: Sprint 3's system, and its transfer.
+
+    python feature.py    --data data_set/chalearn --network inception-v3
+    python train_lstm.py --data data_set/chalearn --output model/lstm --features inception-v3
+
+in:   data_set/<name>/feature-<features>-<store>/, which feature.py wrote
+out:  model/<run>/: bundle.json, <stream>-network.weights.h5 (image network and LSTM together), log.csv, checkpoint/
+
+Two LSTM layers of 1024 units over 40 frames, half of the input dropped, Adam at 1e-3; the last step names the sign.
+For a small set of signs start from a model that knows many: `--from model/lstm` takes all of it but the last layer, and
+`--freeze 1|2|both` keeps LSTM layers as they are. `--sweep` tries every choice, and a random start beside them:
+
+    python train_lstm.py --data data_set/ledasila --output model/transfer --features inception-v3 --from model/lstm \\
+        --sweep
+
+which leaves model/transfer/<choice>/ each, comparison.csv and comparison.png: the curves side by side. The choices of
+the UCF-101 course are here too: --length, --truncate, --batch-norm, --loss-weights; see train_frame.py.
+"""
+
+import argparse
+import copy
+import sys
+from pathlib import Path
+
+import command
+from command import Problem
+
+import dataset
+import recipe
+import recurrent
+import run
+
+ALONE = "random start"
+
+
+def parse(argv=None) -> argparse.Namespace:
+    flags = command.parser(__doc__)
+    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
+    flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/lstm")
+    flags.add_argument("--features", default="inception-v3", metavar="NAME", help="as feature.py named them")
+    flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="rgb", help="both: one network each")
+    group = flags.add_argument_group("transfer")
+    group.add_argument("--from", type=Path, dest="start", metavar="MODEL", help="start from its LSTM")
+    group.add_argument("--freeze", choices=recurrent.FREEZE, default="none", help="LSTM layers of it that do not learn")
+    group.add_argument("--sweep", action="store_true", help="every choice of --freeze, and a random start")
+    recurrent.add_flags(flags, lstm=[1024, 1024], dense=[], frames=None, length=None, read="last")
+    group = flags.add_argument_group("recipe")
+    recipe.add_recipe(group, epochs=60, batch=32, learning_rate=1e-3, dropout=0.5)
+    group.add_argument("--part", type=float, default=1.0, help="shortest part of the clip, in time, that is seen")
+    group.add_argument("--mixup", type=float, default=0.0, metavar="ALPHA", help="mix the features of a batch")
+    command.add_threads(flags)
+    args = recipe.complete(flags.parse_args(argv))
+    if args.frames is None and args.length is None:
+        args.frames = 40
+    recurrent.check(args)
+    if not args.start and (args.sweep or args.freeze != "none"):
+        raise Problem("--freeze and --sweep need a model to start from: --from model/<run>")
+    if len(args.lstm) < 2 and args.freeze in ("2", "both"):
+        raise Problem(f"--freeze {args.freeze}: there is one LSTM layer; --freeze 1")
+    return args
+
+
+def variants(args) -> dict[str, argparse.Namespace]:
+    """{name: flags} of a sweep."""
+    choices = {ALONE: (None, "none"), "fine-tune all": (args.start, "none"), "freeze LSTM 1": (args.start, "1")}
+    if len(args.lstm) > 1:
+        choices |= {"freeze LSTM 2": (args.start, "2"), "freeze both": (args.start, "both")}
+    found = {}
+    for name, (start, freeze) in choices.items():
+        found[name] = copy.copy(args)
+        found[name].start, found[name].freeze = start, freeze
+        found[name].output = args.output / name.lower().replace(" ", "-")
+    return found
+
+
+def sweep(args, data: dataset.Dataset) -> None:
+    """Train every variant, then draw them side by side."""
+    runs = variants(args)
+    for name, flags in runs.items():
+        print(f"-- {name}")
+        recurrent.train(flags, data)
+    import figure
+    from history import Log
+
+    for stream in run.streams_of(args):
+        logs = {name: Log(flags.output / "log.csv").of(stream) for name, flags in runs.items()}
+        tail = f"-{stream}" if args.stream == "both" else ""
+        dataset.write_table(args.output / f"comparison{tail}.csv", extremes(logs), list(extremes(logs)[0]))
+        figure.side_by_side(logs, args.output / f"comparison{tail}.png")
+        for row in extremes(logs):
+            print(f"{row['start']:14}  best accuracy {float(row['most_val_accuracy']):6.1%} in epoch "
+                  f"{row['epoch_of_most']}, lowest loss {row['least_val_loss']} in epoch {row['epoch_of_least']}")
+    print(f"comparison -> {args.output}")
+
+
+def extremes(logs: dict[str, list[dict]]) -> list[dict]:
+    """Of each run the highest validation accuracy and the lowest loss, and the epochs they came at."""
+    rows = []
+    for name, log in logs.items():
+        most = max(log, key=lambda row: float(row["val_accuracy"]))
+        least = min(log, key=lambda row: float(row["val_loss"]))
+        rows.append({"start": name, "epochs": len(log), "most_val_accuracy": most["val_accuracy"],
+                     "epoch_of_most": most["epoch"], "least_val_loss": least["val_loss"],
+                     "epoch_of_least": least["epoch"]})  # fmt: skip
+    return rows
+
+
+def main(argv=None) -> int:
+    args = parse(argv)
+    data = dataset.load(args.data)
+    if args.sweep:
+        sweep(args, data)
+    else:
+        recurrent.train(args, data)
+    return command.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))
