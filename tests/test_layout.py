@@ -9,7 +9,7 @@ import tiny
 
 LAYERS = [
     "command rollcall kinetics dataset region clip history predictions table1 scores confidence calibration timing "
-    "grid checks comparison archive unpack place split classtable listed chalearn_list "
+    "grid checks comparison archive unpack place split classtable listed chalearn_list ucf101_list "
     "zipcrypto",
     "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture recording motion continuous paint overlay "
     "window baseline",
