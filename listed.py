@@ -1,7 +1,7 @@
 """Data sets whose lists name each video: what prepare_chalearn.py and prepare_ucf101.py do alike.
 
     found = find_download(folder, output, is_list)    the archives, lists, videos and tables below a download folder
-    rows, failed = read_rows(lines, ...)              the rows of a list
+    rows, failed = read_rows(text, ...)               the rows of a list
     rows, failed = check_rows(rows, classes, table)   those that stand once and have a known label
     code = carry_out(plan, flags)                     every video straight to its place, then clips.csv and class.csv
 """

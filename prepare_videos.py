@@ -136,13 +136,14 @@ def choose_classes(
     enough = [row.label for row in classes if row.kind == "gesture" and counts[row.label] >= flags.min_clips]
     if not enough:
         raise Problem(f"no label with {flags.min_clips} videos in {flags.videos}; lower --min-clips or mend the labels")
-    best = sorted(enough, key=lambda label: (-counts[label], label))[: flags.top_classes]
+    best = set(sorted(enough, key=lambda label: (-counts[label], label))[: flags.top_classes])
     # No gesture is no class to drop for being rare: it is what keeps the others honest.
     kept = [row for row in classes if row.label in best or row.kind == "none"]
     remarks = []
     if len(best) < (flags.top_classes or 0):
         remarks.append(f"--top-classes {flags.top_classes}: only {len(best)} gestures have {flags.min_clips} videos")
-    if dropped := sorted((row.label for row in classes if row not in kept), key=lambda label: (-counts[label], label)):
+    left_out = {row.label for row in classes} - {row.label for row in kept}
+    if dropped := sorted(left_out, key=lambda label: (-counts[label], label)):
         lost, named = sum(counts[label] for label in dropped), [f"{label} ({counts[label]})" for label in dropped]
         some = f"{len(dropped):,} of {len(classes):,} classes, {lost:,} of {len(videos):,} videos"
         remarks.append(f"left out: {some}: {place.listed(named)}")

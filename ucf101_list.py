@@ -2,8 +2,8 @@
 
 `classInd.txt` has rows `1 ApplyEyeMakeup`, `trainlist01.txt` rows `ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1` and
 `testlist01.txt` the same without the number; they come unpacked or in UCF101TrainTestSplits-RecognitionTask.zip. `g08`
-is the group: its clips were cut from one video, with the same people and room. A video's name may spell its action
-with other capitals than the folder does (`HandstandPushups/v_HandStandPushups_g01_c01.avi`).
+is the group: its clips show one scene. A video's name may spell its action with other capitals than the folder does
+(`HandstandPushups/v_HandStandPushups_g01_c01.avi`).
 """
 
 import re
@@ -106,7 +106,7 @@ def read_actions(file: ListFile) -> list[Label]:
 
 def read_list(file: ListFile, split: str, classes: list[Label]) -> tuple[list[Row], list[tuple[str, str]]]:
     """The rows of a list, and (split, reason) of the rows that are none or contradict the classes."""
-    numbers = {row.name: row.label for row in classes}
+    labels = {row.name: row.label for row in classes}
 
     def read_row(line: str, split: str, where: str) -> Row:
         words = line.split()
@@ -117,8 +117,8 @@ def read_list(file: ListFile, split: str, classes: list[Label]) -> tuple[list[Ro
         for part in name.split("/"):
             dataset.check_name(part, f"{where}: {name!r}:")
         # In quotes an unknown action is no label that a class can have, so `check_rows` counts and names it.
-        label = numbers.get(match[1], repr(match[1]))
-        if number and match[1] in numbers and number[0].zfill(3) != label:
+        label = labels.get(match[1], repr(match[1]))
+        if number and match[1] in labels and number[0].zfill(3) != label:
             raise Problem(f"{where}: number {number[0]} for {match[1]}, which is number {int(label)} of the classes")
         return Row(split, PurePosixPath(name), label, where)
 
