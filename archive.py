@@ -10,6 +10,7 @@ unpacking to more than it says. Where a member goes is the caller's choice; `uns
 
 import functools
 import lzma
+import shlex
 import struct
 import tarfile
 import zipfile
@@ -22,11 +23,20 @@ from command import Problem
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 FOREIGN_SUFFIXES = (".rar", ".7z")
+# First bytes of archives that are not read here -> their name, and what unpacks them.
+FOREIGN = {
+    b"Rar!": ("RAR", ("unar", "unrar x", "7z x", "bsdtar -xf")),
+    b"7z\xbc\xaf": ("7z", ("7z x", "unar", "bsdtar -xf")),
+}
 CHUNK = 1 << 20  # bytes
 # Videos are compressed already; what unpacks to a hundred times its size is no video. Small files may be anything.
 MAX_RATIO = 100
 RATIO_FROM = 64 << 20  # bytes
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError)
+
+
+class Foreign(Problem):
+    """An archive of a kind that is not read here; what is in it may lie beside it already."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ def unsafe(member: Member) -> str | None:
 
 
 def kind(path: Path) -> str:
-    """`zip`, `tar` or `compressed tar`, by content; raises Problem where it is none of them."""
+    """`zip`, `tar` or `compressed tar`, by content; raises Foreign for RAR and 7z, Problem where it is none of them."""
     try:
         with open(path, "rb") as file:
             head = file.read(512)
@@ -75,8 +85,13 @@ def kind(path: Path) -> str:
         return "compressed tar"
     if head[257:262] == b"ustar":
         return "tar"
-    if head[:4] == b"Rar!" or head[:6] == b"7z\xbc\xaf\x27\x1c":
-        raise Problem(f"{path}: a RAR or 7z archive is not read here; unpack it beside itself, then run this again")
+    if head[:4] in FOREIGN:
+        name, programs = FOREIGN[head[:4]]
+        ways = " or ".join(f"{program} {shlex.quote(path.name)}" for program in programs)
+        raise Foreign(
+            f"{path}: a {name} archive, which is not read here; unpack it beside itself (cd "
+            f"{shlex.quote(str(path.parent))}, then {ways}), then run this again"
+        )
     raise Problem(f"{path}: not a zip or tar archive, or damaged; download it again")
 
 

@@ -5,29 +5,15 @@ gesture stands there where ChaLearn keeps the labels to itself, in a whole list 
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from command import Problem
 
 import dataset
-from dataset import Label
+from classtable import number_label
+from listed import Row, read_rows
 
 LIST_ROW = "train/001/M_00001.avi train/001/K_00001.avi 26"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of a list: `path` is that of the RGB video, `label` three digits or empty."""
-
-    split: str
-    path: PurePosixPath
-    label: str
-    where: str
-
-    @property
-    def clip_name(self) -> str:
-        return "_".join(self.path.with_suffix("").parts)
 
 
 def read_row(line: str, split: str, where: str) -> Row:
@@ -42,27 +28,18 @@ def read_row(line: str, split: str, where: str) -> Row:
     path = colour.replace("\\", "/").removeprefix("./")
     for part in path.split("/"):
         dataset.check_name(part, f"{where}: {colour!r}:")
-    return Row(split, PurePosixPath(path), f"{int(number):03d}" if number else "", where)
+    return Row(split, PurePosixPath(path), number_label(number) if number else "", where)
 
 
 def read_list(path: Path, split: str) -> tuple[list[Row], list[tuple[str, str]]]:
-    """The rows of a list, and (where, reason) of the rows that are none."""
+    """The rows of a list, and (split, reason) of the rows that are none."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise Problem(f"{path}: no such list") from None
     except UnicodeDecodeError:
         raise Problem(f"{path}: not a text file; expected a list with rows {LIST_ROW!r}") from None
-    rows, failed = [], []
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                rows.append(read_row(line, split, f"{path.name} line {number}"))
-            except Problem as problem:
-                failed.append((split, str(problem)))
-    if not rows:
-        raise Problem(f"{path}: no row of a list in it; expected rows {LIST_ROW!r}")
-    return rows, failed
+    return read_rows(text, split, path, read_row, LIST_ROW)
 
 
 def choose_list(paths: list[Path], split: str) -> tuple[list[Row], list[tuple[str, str]]]:
@@ -75,21 +52,3 @@ def choose_list(paths: list[Path], split: str) -> tuple[list[Row], list[tuple[st
         if any(row.label for row in other_rows) and {(row.path, row.label) for row in other_rows} != content:
             raise Problem(f"{path} and {other} differ; name the one to use with --{split}-list")
     return rows, failed
-
-
-def check_rows(rows: list[Row], classes: list[Label], table: Path) -> tuple[list[Row], list[tuple[str, str]]]:
-    """The rows that stand once and whose label is in the class table; (name, reason) for the others."""
-    known, seen = {row.label for row in classes}, {}
-    good, failed, outside = [], [], {}
-    for row in rows:
-        if row.label and row.label not in known:
-            outside.setdefault((row.split, row.label), []).append(row)
-        elif row.path in seen:
-            failed.append((row.split, f"{row.where}: {row.path} stands in {seen[row.path].where} already; left out"))
-        else:
-            seen[row.path] = row
-            good.append(row)
-    for (split, label), those in outside.items():
-        count = f"{len(those)} rows left out, the first" if len(those) > 1 else "left out"
-        failed.append((split, f"{those[0].where}: label {label} is not in {table}; {count} {those[0].path}"))
-    return good, failed

@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
+DISC_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What may run the networks: runtime.py has them, but --help does not wait for it.
 RUNTIMES = ("auto", "keras", "openvino-int8", "openvino-bf16", "openvino",
             "stream-int8", "stream-bf16", "stream", "onnx", "litert")  # fmt: skip
@@ -91,7 +92,7 @@ def run(main: Callable[[], int | None]) -> int:
 
 def describe(error: BaseException) -> str:
     """One line for an exception: what happened and, where that helps, what to do."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in DISC_FULL:
         return "the disc is full; make room and run the same command again, it goes on from here"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
@@ -164,7 +165,7 @@ def _guarded(function: Callable, name: str, item) -> tuple[str, object, str | No
     try:
         return name, function(item), None
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in DISC_FULL:
             raise  # the next clip would meet the same full disc
         return name, None, describe(error)
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
-from command import Outcome, Problem, atomic, sha256
+from command import DISC_FULL, Outcome, Problem, atomic, sha256
 
 import dataset
 from dataset import Clip, Dataset
@@ -22,6 +22,10 @@ from dataset import Clip, Dataset
 TRANSFERS = ("copy", "hardlink", "link")
 CHUNK = 1 << 20  # bytes
 MOST_LINES = 50  # of one kind of note
+
+
+class NoHardLink(Problem):
+    """The disc, or that the source is on another one, allows no hard link; a copy may be made instead."""
 
 
 def fingerprint(path: Path) -> tuple[int, str]:
@@ -79,8 +83,10 @@ def put(source: Path, target: Path, transfer: str, digest: str = "") -> tuple[st
 def _hardlink(source: Path, target: Path) -> None:
     try:
         os.link(source.resolve(), target)
-    except OSError:
-        raise Problem("no hard link can be made there (another disc?); use --transfer copy or link") from None
+    except OSError as error:
+        if error.errno in DISC_FULL:
+            raise
+        raise NoHardLink("no hard link can be made there (another disc?); use --transfer copy or link") from None
 
 
 def _is_there(source: Path, target: Path, transfer: str, digest: str) -> bool:

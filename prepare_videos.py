@@ -108,29 +108,46 @@ def name_clips(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]
     return named, failed
 
 
-def choose_classes(flags: argparse.Namespace, videos: list[Video]) -> tuple[list[Label], list[tuple[str, str]]]:
-    """The classes to keep, and (where, reason) of the videos whose label the class table does not have."""
-    counts = Counter(video.label for video in videos if video.label)
+def known_classes(flags: argparse.Namespace, videos: list[Video]) -> tuple[list[Label], list[tuple[str, str]]]:
+    """The classes of the class table, else of the videos, and (where, reason) of videos whose label is none of them."""
     if flags.class_table:
         classes = dataset.read_classes(flags.class_table)
     else:
-        classes = [Label(label, label) for label in sorted(counts)]
+        classes = [Label(label, label) for label in sorted({video.label for video in videos} - {""})]
     known = {row.label for row in classes}
     if unknown := sorted(flags.none_labels - known):
         raise Problem(f"--none-labels {unknown[0]}: no such label; there are {place.listed(sorted(known))}")
-    classes = [replace(row, kind="none") if row.label in flags.none_labels else row for row in classes]
-    # No gesture is no class to drop for being rare: it is what keeps the others honest.
-    gestures = [row.label for row in classes if row.kind == "gesture" and counts[row.label] >= flags.min_clips]
-    best = sorted(gestures, key=lambda label: (-counts[label], label))[: flags.top_classes]
     outside = [
         (video.where, f"label {video.label} is not in {flags.class_table}; left out")
         for video in videos
         if video.label and video.label not in known
     ]
-    kept = [row for row in classes if row.label in best or row.kind == "none"]
-    if not kept:
+    return [replace(row, kind="none") if row.label in flags.none_labels else row for row in classes], outside
+
+
+def choose_classes(
+    flags: argparse.Namespace, classes: list[Label], videos: list[Video]
+) -> tuple[list[Label], list[str]]:
+    """The classes that `--min-clips` and `--top-classes` keep, and notes on what that leaves out."""
+    if flags.top_classes is not None and flags.top_classes < 1:
+        raise Problem(f"--top-classes {flags.top_classes}: ask for 1 or more")
+    # Videos asked for, not those that open: the classes stay the same when a damaged file is mended.
+    counts = Counter(video.label for video in videos)
+    enough = [row.label for row in classes if row.kind == "gesture" and counts[row.label] >= flags.min_clips]
+    if not enough:
         raise Problem(f"no label with {flags.min_clips} videos in {flags.videos}; lower --min-clips or mend the labels")
-    return kept, outside
+    best = set(sorted(enough, key=lambda label: (-counts[label], label))[: flags.top_classes])
+    # No gesture is no class to drop for being rare: it is what keeps the others honest.
+    kept = [row for row in classes if row.label in best or row.kind == "none"]
+    remarks = []
+    if len(best) < (flags.top_classes or 0):
+        remarks.append(f"--top-classes {flags.top_classes}: only {len(best)} gestures have {flags.min_clips} videos")
+    left_out = {row.label for row in classes} - {row.label for row in kept}
+    if dropped := sorted(left_out, key=lambda label: (-counts[label], label)):
+        lost, named = sum(counts[label] for label in dropped), [f"{label} ({counts[label]})" for label in dropped]
+        some = f"{len(dropped):,} of {len(classes):,} classes, {lost:,} of {len(videos):,} videos"
+        remarks.append(f"left out: {some}: {place.listed(named)}")
+    return kept, remarks
 
 
 def hashed(video: Video) -> Video:
@@ -201,18 +218,17 @@ def bring(job: tuple[Clip, Path, Path], transfer: str) -> tuple[str, bool]:
 def prepare(flags: argparse.Namespace) -> int:
     """Do what the flags say; the exit code."""
     if not flags.videos.exists():
-        raise Problem(
-            f"{flags.videos}: no such file or folder; give a table video,label or a folder with one per label"
-        )
+        raise Problem(f"{flags.videos}: no such file or folder; give a table video,label or a folder per label")
     if flags.videos.suffix.lower() in dataset.VIDEO_SUFFIXES:
         raise Problem(f"{flags.videos}: a video; expected a table video,label of many, or a folder per label")
     videos, failed = (read_folder if flags.videos.is_dir() else read_table)(flags.videos)
     videos, unnamed = name_clips(videos)
-    classes, outside = choose_classes(flags, videos)
+    classes, outside = known_classes(flags, videos)
+    classes, remarks = choose_classes(flags, classes, videos)
     kept = {row.label for row in classes} | {""}
     videos = [video for video in videos if video.label in kept]
     read = command.parallel(hashed, [(video.where, video) for video in videos], flags.workers, "reading")
-    videos, remarks = share_out(read.done, flags)
+    videos, how = share_out(read.done, flags)
     top = flags.videos if flags.videos.is_dir() else flags.videos.parent
     clips = [as_clip(video, top) for video in videos]
     if not flags.allow_shared_signers:
@@ -226,7 +242,7 @@ def prepare(flags: argparse.Namespace) -> int:
         written = dict(outcome.done)
         data = Dataset(flags.output, [clip for clip in clips if clip.clip in written], classes)
         fresh, expected = sum(written.values()), Counter(clip.split for clip in clips)
-        return place.finish(data, outcome, expected, fresh, remarks, flags.verbose)
+        return place.finish(data, outcome, expected, fresh, remarks + how, flags.verbose)
 
 
 def as_clip(video: Video, top: Path) -> Clip:
@@ -267,7 +283,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     group.add_argument("--none-labels", type=names, default="", metavar="A,B", help="labels that are no gesture")
     group.add_argument("--top-classes", type=int, metavar="N", help="the N gestures with most videos, ties by name")
-    group.add_argument("--min-clips", type=int, default=1, metavar="N", help="only gestures with so many videos")
+    fewest = "only gestures with so many videos; 0 keeps those of the class table without any"
+    group.add_argument("--min-clips", type=int, default=1, metavar="N", help=fewest)
     group = flags.add_argument_group("splits, where the table has no split column")
     for part in dataset.SPLITS:
         group.add_argument(f"--{part}-signers", type=names, default="", metavar="S1,S2", help="people of that split")

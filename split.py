@@ -2,6 +2,7 @@
 
     by_signer(counts, {"valid": 0.15, "test": 0.15}, seed)     -> {signer: split}
     by_label(units, {"valid": 0.15, "test": 0.15}, seed)       -> {unit: split}
+    draw_groups(groups, 3, seed)                               -> 3 groups of each label
 
 Nobody may be in two splits, or the test would ask whether a person is recognised, not a sign. Equal input and seed give
 an equal answer, whatever the order of the input.
@@ -103,3 +104,16 @@ def by_label(units: Iterable[tuple[str, str]], wanted: dict[str, float], seed: i
                 found[unit] = split
             members = members[number:]
     return found
+
+
+def draw_groups(groups: Iterable[tuple[str, str]], number: int, seed: int) -> set[str]:
+    """`number` groups of each label, for (group, label) pairs; raises Problem where that leaves a label none."""
+    of_label: dict[str, list[str]] = {}
+    for group, label in sorted(set(groups)):
+        of_label.setdefault(label, []).append(group)
+    drawn = set()
+    for label, members in of_label.items():
+        if not 0 <= number < len(members):
+            raise Problem(f"--valid-groups {number}: {label} has {len(members)} groups to train on; leave it one")
+        drawn.update(random.Random(f"{seed}/{label}").sample(members, number))
+    return drawn

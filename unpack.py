@@ -29,6 +29,7 @@ class Videos:
         self.found: dict[PurePosixPath, archive.Member | Path] = {}
         self.failed: list[tuple[str, str]] = []
         self.streams: list[Path] = []
+        self.foreign: list[Problem] = []
 
     def match(self, parts: tuple[str, ...]) -> PurePosixPath | None:
         """The wanted path that `parts` end with: archives may have one more folder on top."""
@@ -43,7 +44,7 @@ class Videos:
         return None if reason else path
 
     def look_in(self, path: Path) -> None:
-        """Note what an archive holds; a damaged one is named as failed."""
+        """Note what an archive holds; a damaged one is named as failed, one not read here if videos are missing."""
         try:
             if archive.kind(path) == "compressed tar":
                 self.streams.append(path)
@@ -51,6 +52,8 @@ class Videos:
             for member in archive.listing(path):
                 if wanted := self.take(member):
                     self.found.setdefault(wanted, member)
+        except archive.Foreign as problem:
+            self.foreign.append(problem)
         except Problem as problem:
             self.failed.append(("archive", str(problem)))
 
@@ -73,15 +76,22 @@ class Videos:
         """What unpacking will take of the disc; of a compressed tar only its own size is known beforehand."""
         need = 0
         for path, source in self.found.items():
+            target = targets[path]
+            there = target.stat().st_size if target.is_file() else -1
             if isinstance(source, archive.Member):
-                target = targets[path]
-                there = target.stat().st_size if target.is_file() else -1
                 need += 0 if there == source.size else source.size
+            elif source.stat().st_dev != place.existing_parent(target).stat().st_dev:
+                need += 0 if there == source.stat().st_size else source.stat().st_size
         # Half of a tar is depth, as a rule; every member is held against the free space again when its turn comes.
         return need + sum(path.stat().st_size // 2 for path in self.streams if self.missing())
 
     def unpack(self, targets: dict[PurePosixPath, Path], password: str, workers: int) -> Outcome:
-        """Bring everything found to its target; `done` are (path, SHA-256, whether it had to be written)."""
+        """Bring everything found to its target; `done` are (path, SHA-256, whether it had to be written).
+
+        Raises Problem where nothing is found and an archive that is not read here may have it.
+        """
+        if self.foreign and not (self.found or self.failed or self.streams):
+            raise self.foreign[0]
         members = [source for source in self.found.values() if isinstance(source, archive.Member)]
         archive.check_password(members, password)
         jobs = [(str(path), (path, targets[path], source)) for path, source in self.found.items()]
@@ -91,7 +101,7 @@ class Videos:
         for path in self.streams:
             if self.missing():
                 self._unpack_stream(path, targets, outcome)
-        outcome.failed[:0] = self.failed
+        outcome.failed[:0] = self.failed + [("archive", str(problem)) for problem in self.foreign if self.missing()]
         return outcome
 
     def _unpack_stream(self, path: Path, targets: dict[PurePosixPath, Path], outcome: Outcome) -> None:
@@ -121,9 +131,10 @@ def _bring(job: tuple[PurePosixPath, Path, archive.Member | Path], password: str
     path, target, source = job
     if isinstance(source, archive.Member):
         return path, *write_member(target, source, archive.read(source, password))
-    if source.stat().st_dev == place.existing_parent(target).stat().st_dev:
+    try:
         return path, *place.put(source, target, "hardlink")
-    return path, *place.put(source, target, "copy")
+    except place.NoHardLink:
+        return path, *place.put(source, target, "copy")
 
 
 def write_member(target: Path, member: archive.Member, chunks: Iterable[bytes]) -> tuple[str, bool]:

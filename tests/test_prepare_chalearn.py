@@ -4,7 +4,6 @@ import csv
 import errno
 import io
 import os
-import random
 import shutil
 import signal
 import struct
@@ -18,6 +17,7 @@ from pathlib import Path
 import command
 
 import pytest
+from tiny import avi
 
 import archive
 import dataset
@@ -26,11 +26,6 @@ import prepare_chalearn
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SCRIPT = REPOSITORY / "prepare_chalearn.py"
-
-
-def avi(seed: int, size: int = 3000) -> bytes:
-    """Bytes that begin as an AVI does and differ from clip to clip."""
-    return b"RIFF" + struct.pack("<I", size) + b"AVI LIST" + random.Random(seed).randbytes(size)
 
 
 def write_zip(path: Path, members: dict[str, bytes]) -> None:
