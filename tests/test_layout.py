@@ -9,9 +9,9 @@ import tiny
 
 LAYERS = [
     "command rollcall kinetics dataset region clip history predictions table1 scores confidence calibration timing "
-    "grid checks comparison archive unpack place split chalearn_list zipcrypto",
+    "grid checks comparison archive unpack place split chalearn_list zipcrypto kinect montalbano",
     "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture recording motion continuous paint overlay "
-    "window baseline",
+    "window baseline cutout",
     "bundle distribute datagenerator model_i3d averaging training streaming i3d_stages runtime exported recogniser "
     "modes poolless convert plot figure inference gradcam gallery robustness chart page",
     "prepare_* train_i3d evaluate report export predict livedemo",
