@@ -186,7 +186,10 @@ def main(argv=None) -> int:
     command.add_workers(flags)
     args = flags.parse_args(argv)
     stored = clip.StoredSpec(args.frames, args.short_side, args.quality, part=args.part)
-    return extract_all(dataset.load(args.data), stored, args.split, args.workers).summary()
+    data = dataset.load(args.data)
+    if args.part != "video" and not (data.folder / args.part).is_dir():
+        raise Problem(f"{data.folder}: no folder {args.part} in it; prepare_chalearn2014.py --crops makes every part")
+    return extract_all(data, stored, args.split, args.workers).summary()
 
 
 if __name__ == "__main__":

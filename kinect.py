@@ -23,6 +23,7 @@ JOINTS = (
     "HipRight", "KneeRight", "AnkleRight", "FootRight",
 )  # fmt: skip
 VALUES = 9  # a joint
+ROW = len(JOINTS) * VALUES
 UPPER_SIDE = 1.8  # hip-head distances: from below the hips to a hand's length above the head, and as wide
 UPPER_MIDDLE = 0.75  # of the way from hips to head
 HAND_SIDE = 0.6
@@ -35,17 +36,16 @@ def read_skeleton(text: str, name: str) -> np.ndarray:
     """A skeleton file -> (T, 20, 2) float64 pixels, x then y, NaN where Kinect did not track and wrote zeros.
 
     Args:
-        name: of the file, for what is said of it; raises Problem where a row is not of 180 numbers.
+        name: of the file, for what is said of it; raises Problem where a row has not 180 numbers.
     """
     rows = []
-    for number, row in enumerate(csv.reader(text.splitlines()), 1):
+    for number, row in enumerate(csv.reader(text.rstrip().splitlines()), 1):
         try:
-            values = np.array(row, float)
+            rows.append(np.array(row[:ROW], float))  # by their places, as the organisers' own program reads them
         except ValueError:
             raise Problem(f"{name} line {number}: not all numbers; expected {len(JOINTS)} joints x {VALUES}") from None
-        if len(values) != len(JOINTS) * VALUES:
-            raise Problem(f"{name} line {number}: {len(values)} numbers; expected {len(JOINTS)} joints x {VALUES}")
-        rows.append(values)
+        if len(row) < ROW:
+            raise Problem(f"{name} line {number}: {len(row)} numbers; expected {len(JOINTS)} joints x {VALUES}")
     joints = np.reshape(rows, (-1, len(JOINTS), VALUES))[..., -2:]
     joints[(joints == 0).all(axis=-1)] = np.nan
     return joints
@@ -60,13 +60,13 @@ def squares(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     head, hips = (track(joints, name) for name in ("Head", "HipCenter"))
     if head is None or hips is None:
-        raise Problem(f"head and hips are not tracked in {TRACKED:.0%} of the frames")
+        raise Problem(f"head or hips are tracked in less than {TRACKED:.0%} of the frames")
     distance = float(np.median(np.linalg.norm(head - hips, axis=1)))
     if distance < SHORTEST:
         raise Problem(f"head and hips are {distance:.0f} px apart; expected {SHORTEST:.0f} or more")
     hands = [hand for hand in (track(joints, "HandLeft"), track(joints, "HandRight")) if hand is not None]
     if not hands:
-        raise Problem(f"no hand is tracked in {TRACKED:.0%} of the frames")
+        raise Problem(f"neither hand is tracked in {TRACKED:.0%} of the frames")
     higher = min(hands, key=lambda hand: hand[:, 1].mean())
     middle = np.median(hips + UPPER_MIDDLE * (head - hips), axis=0)
     upper = np.tile([*middle, UPPER_SIDE * distance], (len(joints), 1))

@@ -33,9 +33,13 @@ class Recording:
     """Where the files of one recording lie: by kind, and those together in a zip of its own."""
 
     name: str
-    split: str = ""
+    splits: set[str] = field(default_factory=set)
     files: dict[str, Path | archive.Member] = field(default_factory=dict)
     packed: Path | archive.Member | None = None
+
+    @property
+    def split(self) -> str:
+        return min(self.splits)
 
 
 @dataclass
@@ -53,11 +57,7 @@ class Found:
         name, kind = match[1].capitalize(), (match[2] or match[3] or "").lower()
         recording = self.recordings.setdefault(name, Recording(name))
         if kind in ("color", ""):
-            split = split_of(name, where[:-1])
-            if recording.split and split != recording.split:
-                self.failed.append((name, f"is in {recording.split} and in {split}; the second is left out"))
-                return True
-            recording.split = split
+            recording.splits.add(split_of(name, where[:-1]))
         if kind:
             recording.files.setdefault(kind, source)
         else:
@@ -107,7 +107,10 @@ def find(folder: Path, leave_out: Iterable[Path]) -> Found:
                 archives.append((path, where))
     for path, where in archives:
         found.look_in(path, where)
-    found.recordings = {name: one for name, one in sorted(found.recordings.items()) if one.split}
+    for name, one in found.recordings.items():
+        if len(one.splits) > 1:
+            found.failed.append((name, f"lies in {' and in '.join(sorted(one.splits))}; keep one of them"))
+    found.recordings = {name: one for name, one in sorted(found.recordings.items()) if len(one.splits) == 1}
     return found
 
 

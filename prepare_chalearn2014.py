@@ -70,6 +70,7 @@ class Cut:
             shutil.rmtree(work, ignore_errors=True)
 
     def make(self, recording: Recording, files: Files) -> Made:
+        """Write what is missing of a recording's clips; raises Problem where nothing of it can be cut."""
         if "labels" not in files:
             return Made(recording, labelled=False)
         count, rate, farthest = montalbano.read_data(files.text("data"), f"{recording.name}_data.csv")
@@ -89,8 +90,12 @@ class Cut:
                     reasons.setdefault(str(problem), []).append((clip, part))
         made.failed += [(recording.name, without(those, reason)) for reason, those in reasons.items()]
         there = [clip for clip in clips.values() if clip.video(self.output).is_file()]
-        made.clips = [(replace(one, sha256=command.sha256(one.video(self.output))), one in fresh) for one in there]
+        made.clips = [(self.hashed(clip, clip in fresh), clip in fresh) for clip in there]
         return made
+
+    def hashed(self, clip: Clip, fresh: bool) -> Clip:
+        recorded = None if fresh else self.earlier.get(clip.clip)
+        return replace(clip, sha256=recorded.sha256 if recorded else command.sha256(clip.video(self.output)))
 
     def as_clip(self, recording: Recording, interval: Interval) -> Clip:
         name = f"{recording.name}_{interval.first:05d}_{interval.last:05d}"
@@ -121,7 +126,7 @@ class Cut:
 
 
 def without(those: list[tuple[Clip, str]], reason: str) -> str:
-    """`3 clips without depth: <reason>`, or the clip's frames where it is one."""
+    """`3 clips without depth: <reason>`, or the clip's name where it is one."""
     parts = ", ".join(dict.fromkeys(part for _, part in those))
     clips = list(dict.fromkeys(clip.clip for clip, _ in those))
     return f"{clips[0] if len(clips) == 1 else f'{len(clips)} clips'} without {parts}: {reason}"
