@@ -59,22 +59,27 @@ class FlowSpec:
 class StoredSpec:
     """Which frames of a video are kept and how.
 
-    frames: "40" (that many, evenly spread in time), "all", or "10fps" (a fixed rate); short_side in pixels.
+    frames: "40" (that many, evenly spread in time), "all", or "10fps" (a fixed rate); short_side in pixels; part: which
+    video of the clip, of dataset.PARTS.
     """
 
     frames: str = "40"
     short_side: int = 240
     quality: int = 95
     flow: FlowSpec | None = None
+    part: str = "video"
 
     def __post_init__(self):
         if not RULE.fullmatch(self.frames):
             raise Problem(f"frames {self.frames!r}; expected a number (40), a rate (10fps) or all")
+        if self.part not in dataset.PARTS:
+            raise Problem(f"part {self.part!r}; expected {', '.join(dataset.PARTS)}")
 
     @property
     def frame_store(self) -> str:
-        """Folder name of the frames: `frame-40x240`."""
-        return f"frame-{self.frames}x{self.short_side}" + f"-q{self.quality}" * (self.quality != 95)
+        """Folder name of the frames: `frame-40x240`, `frame-40x240-depth`."""
+        quality, part = f"-q{self.quality}" * (self.quality != 95), f"-{self.part}" * (self.part != "video")
+        return f"frame-{self.frames}x{self.short_side}{quality}{part}"
 
     @property
     def flow_store(self) -> str:
@@ -444,18 +449,25 @@ def read_info(path: Path) -> dict | None:
         return None
 
 
-def find_stored(data: dataset.Dataset, kind: str, name: str | None = None) -> StoredSpec:
+def find_stored(data: dataset.Dataset, kind: str, name: str | None = None, part: str = "video") -> StoredSpec:
     """The StoredSpec of a store of `kind` (`frame` or `flow`) in a data set, read from one of its clips.
 
     Args:
-        name: `40x240`, with or without `frame-` in front; may be left out where there is only one store.
+        name: `40x240`, with or without `frame-` in front and the part behind; may be left out where there is only one
+            store of the part.
+        part: of dataset.PARTS; one that stands in the name (`40x240-depth`) wins.
     """
+    named = dataset.part_of(name or "")
+    part = part if named == "video" else named
     step = "frame.py" if kind == "frame" else "opticalflow.py"
-    stores = data.stores(kind)
+    stores = data.stores(kind, part)
     if name:
-        stores = [store for store in stores if store == f"{kind}-{name.removeprefix(f'{kind}-')}"]
+        whole = f"{kind}-{name.removeprefix(f'{kind}-')}"
+        stores = [store for store in stores if store in (whole, f"{whole}-{part}")]
     if not stores:
-        raise Problem(f"{data.folder}: no {kind} store{f' {name}' if name else ''}; run {step} --data {data.folder}")
+        wanted = f" {name}" if name else f" of {part}" * (part != "video")
+        step += f" --part {part}" * (part != "video" and kind == "frame")
+        raise Problem(f"{data.folder}: no {kind} store{wanted}; run {step} --data {data.folder}")
     if len(stores) > 1:
         raise Problem(f"{data.folder}: several stores, {', '.join(stores)}; choose one with --store")
     for archive in (data.folder / stores[0]).rglob("[!.]*.zip"):

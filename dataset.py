@@ -3,7 +3,8 @@
     clips.csv                                a row per clip: clip, split, label, signer, group, source, sha256
     class.csv                                a row per class: label, name, kind (`gesture` or `none`), ...
     video/<split>/<label>/<clip>.avi         written by prepare_*.py
-    frame-<store>/<split>/<label>/<clip>.zip by frame.py
+    <part>/<split>/<label>/<clip>.avi        other views of the same frames, where the data has them (PARTS)
+    frame-<store>/<split>/<label>/<clip>.zip by frame.py; the name of a store says of which part, if not of `video`
     flow-<store>/<split>/<label>/<clip>.zip  by opticalflow.py
 
 Labels are strings that are safe as one folder name (`001`). Clips without a label lie under `_unlabelled`: they can be
@@ -21,6 +22,8 @@ from command import Problem, atomic
 
 SPLITS = ("train", "valid", "test")
 UNLABELLED = "_unlabelled"
+# What there may be of a clip: the colour video, its depth, and of both the upper body and the higher hand cut out.
+PARTS = ("video", "depth", "upper", "hand", "upper_depth", "hand_depth")
 KINDS = ("gesture", "none")
 # One folder name on every system: no separators, no leading dot or dash, nothing a shell or Windows would read.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.()+-]{0,99}")
@@ -59,8 +62,9 @@ class Clip:
         """`<split>/<label>`, below `video/` or a store."""
         return PurePosixPath(self.split, self.label or UNLABELLED)
 
-    def video(self, data: Path) -> Path:
-        return data / "video" / self.folder / (self.clip + PurePosixPath(self.source).suffix.lower())
+    def video(self, data: Path, part: str = "video") -> Path:
+        """Where a part of the clip lies; a source that is no file of its own, but cut out of one, became an AVI."""
+        return data / part / self.folder / (self.clip + (PurePosixPath(self.source).suffix.lower() or ".avi"))
 
     def archive(self, data: Path, store: str) -> Path:
         """`store` is the whole folder name: `frame-40x240`, `flow-40x240-tvl1-fast`."""
@@ -94,9 +98,15 @@ class Dataset:
         """{split: Counter(label -> clips)}; the empty label counts the unlabelled."""
         return {split: Counter(clip.label for clip in self.split(split)) for split in SPLITS}
 
-    def stores(self, kind: str) -> list[str]:
-        """Folder names of the stores of `kind` (`frame` or `flow`) that exist, sorted."""
-        return sorted(path.name for path in self.folder.glob(f"{kind}-*") if path.is_dir())
+    def stores(self, kind: str, part: str = "video") -> list[str]:
+        """Folder names of the stores of `kind` (`frame` or `flow`) and part that exist, sorted."""
+        folders = (path for path in self.folder.glob(f"{kind}-*") if path.is_dir())
+        return sorted(path.name for path in folders if part_of(path.name) == part)
+
+
+def part_of(store: str) -> str:
+    """The part that a store's name carries: `frame-40x240-depth` -> `depth`, `frame-40x240` -> `video`."""
+    return next((word for word in store.split("-") if word in PARTS), "video")
 
 
 def check_name(name: str, what: str) -> str:

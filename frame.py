@@ -5,6 +5,8 @@
 in:   data_set/<name>/clips.csv and video/<split>/<label>/<clip>.avi
 out:  data_set/<name>/frame-40x240/<split>/<label>/<clip>.zip
 
+With `--part depth`, of a data set that has depth: depth/<split>/<label>/<clip>.avi -> frame-40x240-depth.
+
 A clip whose archive already holds what would be written now is skipped, so the same command goes on after a stop. One
 bad video does not stop the others: it is named at the end. Sarhan & Frintrop (2020) keep 40 frames, evenly.
 """
@@ -130,10 +132,11 @@ def pending(data: dataset.Dataset, clips: list[dataset.Clip], store: str, stored
     ]
 
 
-def check_video(item: dataset.Clip, folder: Path) -> Path:
-    """The clip's video; raises Problem where its content is another one than when it was prepared."""
-    video = item.video(folder)
-    if video.exists() and item.sha256 and command.sha256(video) != item.sha256:
+def check_video(item: dataset.Clip, folder: Path, part: str) -> Path:
+    """The video of a clip's part; raises Problem where the clip's video is another one than when it was prepared."""
+    video = item.video(folder, part)
+    # clips.csv has the hash of the colour video alone: the other parts are made with it, from the same recording.
+    if part == "video" and video.exists() and item.sha256 and command.sha256(video) != item.sha256:
         raise Problem(f"{video}: its content is not the one in clips.csv; run the prepare step again")
     return video
 
@@ -141,7 +144,7 @@ def check_video(item: dataset.Clip, folder: Path) -> Path:
 def extract_clip(item: dataset.Clip, folder: Path, stored: clip.StoredSpec) -> int:
     """Write one clip's frame archive; returns its number of frames."""
     cv2.setNumThreads(1)  # one clip a process is the parallelism
-    frames, times = extract(check_video(item, folder), stored)
+    frames, times = extract(check_video(item, folder, stored.part), stored)
     info = {**expected_info(item, stored), "times": times, "square": region.signer_square(frames)}
     clip.write_archive(item.archive(folder, stored.frame_store), frames, info)
     return len(frames)
@@ -178,11 +181,15 @@ def main(argv=None) -> int:
     flags.add_argument("--frames", default="40", help="40: so many, evenly spread; 10fps: a fixed rate; all")
     flags.add_argument("--short-side", type=int, default=240, metavar="PX", help="pixels of the shorter side")
     flags.add_argument("--quality", type=int, default=95, help="JPEG quality")
+    flags.add_argument("--part", choices=dataset.PARTS, default="video", help="which video of each clip")
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
     command.add_workers(flags)
     args = flags.parse_args(argv)
-    stored = clip.StoredSpec(args.frames, args.short_side, args.quality)
-    return extract_all(dataset.load(args.data), stored, args.split, args.workers).summary()
+    stored = clip.StoredSpec(args.frames, args.short_side, args.quality, part=args.part)
+    data = dataset.load(args.data)
+    if args.part != "video" and not (data.folder / args.part).is_dir():
+        raise Problem(f"{data.folder}: no folder {args.part} in it; prepare_chalearn2014.py --crops makes every part")
+    return extract_all(data, stored, args.split, args.workers).summary()
 
 
 if __name__ == "__main__":

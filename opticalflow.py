@@ -203,8 +203,8 @@ class Compute:
         if self.stored.flow.flow_from == "frames":
             flow = clip_flow(frames.images, times, self.stored.flow)
         else:
-            frames_of.check_video(item, self.folder)
-            images, seconds = frames_of.read_video(item.video(self.folder), self.stored.short_side)
+            video = frames_of.check_video(item, self.folder, self.stored.part)
+            images, seconds = frames_of.read_video(video, self.stored.short_side)
             flow = video_flow(images, seconds, self.stored)
         coded = clip.quantise_flow(flow, self.stored.flow.bound)
         info = {**frames_of.expected_info(item, self.stored), "times": times, "square": frames.square,

@@ -294,11 +294,18 @@ def test_rules_that_are_none(rule):
         (StoredSpec("10fps", 120, 80, FlowSpec("dis")), "frame-10fpsx120-q80", "flow-10fpsx120-q80-dis"),
         (StoredSpec("all", flow=FlowSpec("farneback", {}, 32.5, "video", 90)), "frame-allx240",
          "flow-allx240-farneback-b32.5-video-q90"),
+        (StoredSpec("8", 64, 80, FLOW, "depth"), "frame-8x64-q80-depth", "flow-8x64-q80-depth-tvl1-fast"),
     ],
 )  # fmt: skip
 def test_store_names(stored, frame_store, flow_store):
     assert (stored.frame_store, stored.flow_store) == (frame_store, flow_store)
     assert dataset.check_name(flow_store, "store") and stored.without_flow().frame_store == frame_store
+    assert dataset.part_of(frame_store) == dataset.part_of(flow_store) == stored.part
+
+
+def test_an_unknown_part():
+    with pytest.raises(Problem, match="part 'side'; expected video, depth, upper"):
+        StoredSpec(part="side")
 
 
 specs = st.builds(
@@ -311,6 +318,7 @@ specs = st.builds(
         st.none() | st.builds(FlowSpec, st.sampled_from(["tvl1-fast", "dis"]),
                               st.dictionaries(st.text(max_size=5), st.floats(-9, 9) | st.integers(-9, 9), max_size=4),
                               st.floats(1, 99), st.sampled_from(["kept", "video"]), st.integers(1, 100)),
+        st.sampled_from(dataset.PARTS),
     ),
     st.builds(InputSpec, st.integers(1, 64), st.just(240), st.integers(8, 240), st.sampled_from(["keep", "subtract"])),
 )  # fmt: skip
@@ -339,6 +347,19 @@ def test_find_stored(tmp_path):
     assert clip.find_stored(data, "frame", "3x48") == clip.find_stored(data, "frame", "frame-3x48") == second
     with pytest.raises(Problem, match="no frame store 9x48"):
         clip.find_stored(data, "frame", "9x48")
+
+
+def test_find_stored_of_a_part(tmp_path):
+    data = tiny.data_set(tmp_path)
+    video, depth = StoredSpec("6", 48), StoredSpec("6", 48, part="depth")
+    clip.write_archive(data.clips[0].archive(tmp_path, video.frame_store), tiny.moving(2), INFO)
+    with pytest.raises(Problem, match=r"no frame store of depth; run frame.py --part depth --data"):
+        clip.find_stored(data, "frame", part="depth")
+    info = {**INFO, "stored": asdict(depth)}
+    clip.write_archive(data.clips[0].archive(tmp_path, depth.frame_store), tiny.moving(2), info)
+    assert clip.find_stored(data, "frame") == video, "the other part's store is not taken for a second one"
+    for name, part in ((None, "depth"), ("6x48-depth", "video"), ("6x48", "depth"), ("frame-6x48-depth", "depth")):
+        assert clip.find_stored(data, "frame", name, part) == depth
 
 
 # What a network sees

@@ -43,6 +43,8 @@ def test_places():
     data = Path("set")
     assert CLIPS[0].video(data) == Path("set/video/train/001/a.avi")
     assert CLIPS[2].video(data) == Path("set/video/test/_unlabelled/c.mp4")
+    assert CLIPS[0].video(data, "depth") == Path("set/depth/train/001/a.avi")
+    assert Clip("d", "test", source="long.mp4/3-9").video(data) == Path("set/video/test/_unlabelled/d.avi")
     assert CLIPS[1].archive(data, "frame-40x240") == Path("set/frame-40x240/valid/rest/b.zip")
 
 
@@ -50,9 +52,13 @@ def test_splits_counts_stores(data):
     assert data.split("train", "test") == [CLIPS[0], CLIPS[2]]
     assert data.split(labelled=True) == CLIPS[:2]
     assert data.count()["test"] == {"": 1}
-    for name in ("frame-40x240", "flow-40x240-tvl1-fast", "frame-all"):
+    parts = ("frame-40x240-depth", "frame-8x32-q80-upper_depth", "flow-40x240-depth-dis")
+    for name in ("frame-40x240", "flow-40x240-tvl1-fast-video", "frame-all", *parts):
         (data.folder / name).mkdir()
     assert data.stores("frame") == ["frame-40x240", "frame-all"]
+    assert data.stores("flow") == ["flow-40x240-tvl1-fast-video"]
+    asked = (("frame", "depth"), ("frame", "upper_depth"), ("flow", "depth"))
+    assert [data.stores(kind, part) for kind, part in asked] == [[name] for name in parts]
 
 
 @pytest.mark.parametrize("name", ["001", "M_00001", "thumbs up", "a.b", "A-1+(2)"])

@@ -177,6 +177,21 @@ def test_bad_clips_are_named_and_the_rest_is_done(data, unbroken, capsys):
     assert before.items() <= tiny.times(data / STORE).items()
 
 
+def test_a_part_that_the_data_has_not(data, capsys):
+    assert run(data, "--part", "depth") == command.NOTHING
+    assert "no folder depth in it; prepare_chalearn2014.py" in capsys.readouterr().err
+
+
+def test_a_part_of_some_clips(data, unbroken, capsys):
+    one = dataset.load(data).clips[0]
+    tiny.write_video(one.video(data, "depth"), tiny.moving(seed=9))
+    assert run(data, "--part", "depth") == command.PARTLY
+    assert "5 not done (named above), 1 done" in capsys.readouterr().err
+    assert list(tiny.contents(data / f"{STORE}-depth")) == ["train/001/a_1.zip"]
+    assert tiny.contents(data / f"{STORE}-depth")["train/001/a_1.zip"] != unbroken["train/001/a_1.zip"]
+    assert not (data / STORE).exists()
+
+
 def test_no_clip_is_done(data, capsys):
     shutil.rmtree(data / "video")
     assert run(data) == command.NOTHING

@@ -300,6 +300,23 @@ def test_no_frames_and_several(tmp_path, data, capsys):
     assert dataset.load(data).stores("flow") == ["flow-3x32-dis"]
 
 
+def test_flow_of_another_part(data):
+    """The depth of these clips stands still, their colour does not."""
+    for item in dataset.load(data).clips:
+        still = np.repeat(tiny.moving(1), tiny.FRAMES, axis=0)
+        tiny.write_video(item.video(data, "depth"), still)
+    flags = ["--data", str(data), "--frames", "6", "--short-side", "32", "--workers", "1", "--part", "depth"]
+    assert frame.main(flags) == command.DONE
+    for source in ("frames", "video"):
+        assert run(data, "--store", "6x32-depth", "--method", "dis", "--flow-from", source) == command.DONE
+    stores = dataset.load(data).stores("flow", "depth")
+    assert stores == ["flow-6x32-depth-dis", "flow-6x32-depth-dis-video"]
+    for store in stores:
+        assert np.abs(clip.read_archive(data / store / "valid/002/b_1.zip").flow).max() < 0.2
+    assert run(data, "--method", "dis") == command.DONE, "the colour video's store is the only one of its part"
+    assert np.abs(clip.read_archive(data / "flow-6x32-dis/valid/002/b_1.zip").flow).max() > 1
+
+
 @pytest.mark.parametrize("moment", tiny.KILL)
 def test_killed_and_started_again(data, unbroken, moment):
     tiny.kill_script(moment, "opticalflow.py", "--data", data)

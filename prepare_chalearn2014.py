@@ -1,0 +1,214 @@
+"""Cut ChaLearn LAP 2014 track 3 (Montalbano: 20 Italian signs, Kinect) into the folder contract of dataset.py.
+
+    python prepare_chalearn2014.py --download data_set/chalearn2014/_download --output data_set/chalearn2014 --crops
+
+In: the recordings as ChaLearn ships them: `Sample0001.zip` with colour, depth and user mask as videos, skeleton, data
+and labels as CSV; several in `train1.zip`, `valid1.zip`, ..., or unpacked; at any depth. The split is named by the
+archive or folder, else by the number.
+Out: a clip per labelled interval, `video/<split>/<label>/<clip>.avi` and the same below `depth/`; with --crops below
+`upper/` and `hand/` (the signer alone, upper body and higher hand cut out by the skeleton) and `upper_depth/`,
+`hand_depth/`, the channels of Mullick & Namboodiri's compact recogniser; clips.csv and class.csv. A clip is named after
+its recording and frames: `Sample0001_00004_00045`. What is there already is left alone, so a run that was stopped goes
+on. `frame.py --part depth` reads on from there.
+Depth is brought to one scale: ChaLearn stretches each recording's to 255; here 255 is 4095 mm everywhere.
+"""
+
+import argparse
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import command
+from command import Outcome, Problem
+
+import cv2
+
+import archive
+import cutout
+import dataset
+import kinect
+import montalbano
+import place
+from cutout import SHOWS, Pictures, Video
+from dataset import Clip, Dataset
+from montalbano import Files, Interval, Recording
+
+WORK = ".work"
+CLASS_TABLE = Path(__file__).resolve().parent / "data_set" / "chalearn2014" / "class.csv"
+
+
+@dataclass
+class Made:
+    """What became of a recording: its clips, each with whether anything was written, and (name, reason) of the rest."""
+
+    recording: Recording
+    labelled: bool = True
+    rows: int = 0
+    clips: list[tuple[Clip, bool]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Cut:
+    """Make the clips of one recording, in a form that joblib can send to another process."""
+
+    output: Path
+    parts: tuple[str, ...]
+    password: str
+    signers: dict[str, str]
+    earlier: dict[str, Clip]
+
+    def __call__(self, recording: Recording) -> Made:
+        cv2.setNumThreads(1)  # one recording a process is the parallelism
+        work = self.output / WORK / recording.name
+        try:
+            return self.make(recording, Files(recording, work, self.password))
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def make(self, recording: Recording, files: Files) -> Made:
+        """Write what is missing of a recording's clips; raises Problem where nothing of it can be cut."""
+        if "labels" not in files:
+            return Made(recording, labelled=False)
+        count, rate, farthest = montalbano.read_data(files.text("data"), f"{recording.name}_data.csv")
+        name = f"{recording.name}_labels.csv"
+        intervals, failed = montalbano.read_labels(files.text("labels"), count, name)
+        clips = {interval: self.as_clip(recording, interval) for interval in intervals}
+        made = Made(recording, rows=len(intervals) + len(failed), failed=failed)
+        lacking = {interval: parts for interval, clip in clips.items() if (parts := self.lacking(clip))}
+        fresh, reasons = set(), {}
+        for pictures in self.read(files, lacking, farthest):
+            clip = clips[pictures.interval]
+            for part in lacking[pictures.interval]:
+                try:
+                    cutout.write_video(clip.video(self.output, part), pictures.part(part), rate)
+                    fresh.add(clip)
+                except Problem as problem:
+                    reasons.setdefault(str(problem), []).append((clip, part))
+        made.failed += [(recording.name, without(those, reason)) for reason, those in reasons.items()]
+        there = [clip for clip in clips.values() if clip.video(self.output).is_file()]
+        made.clips = [(self.hashed(clip, clip in fresh), clip in fresh) for clip in there]
+        return made
+
+    def hashed(self, clip: Clip, fresh: bool) -> Clip:
+        recorded = None if fresh else self.earlier.get(clip.clip)
+        return replace(clip, sha256=recorded.sha256 if recorded else command.sha256(clip.video(self.output)))
+
+    def as_clip(self, recording: Recording, interval: Interval) -> Clip:
+        name = f"{recording.name}_{interval.first:05d}_{interval.last:05d}"
+        source = f"{recording.name}_color.mp4/{interval.first}-{interval.last}"
+        signer = self.signers.get(recording.name, "")
+        return Clip(name, recording.split, interval.label, signer, recording.name, source)
+
+    def lacking(self, clip: Clip) -> list[str]:
+        """The parts of a clip that are not there, or, of the colour video, are not what the last run wrote."""
+        video, recorded = clip.video(self.output), self.earlier.get(clip.clip)
+        if recorded and recorded.sha256 and video.is_file() and command.sha256(video) != recorded.sha256:
+            video.unlink()
+        return [part for part in self.parts if not clip.video(self.output, part).is_file()]
+
+    def read(self, files: Files, lacking: dict[Interval, list[str]], farthest: float) -> Iterator[Pictures]:
+        """The pictures of every interval that lacks a part."""
+        shown = [SHOWS[part] for parts in lacking.values() for part in parts]
+        kinds = sorted({kind for kind, _ in shown} | {"user" for _, square in shown if square})
+        videos = [Video(files, kind) for kind in kinds]
+        joints = None
+        if "user" in kinds:
+            try:
+                joints = kinect.read_skeleton(files.text("skeleton"), f"{files.name}_skeleton.csv")
+            except Problem as problem:
+                joints = problem
+        for interval, pictures in cutout.side_by_side(videos, list(lacking)):
+            yield Pictures(interval, videos, pictures, joints, farthest)
+
+
+def without(those: list[tuple[Clip, str]], reason: str) -> str:
+    """`3 clips without depth: <reason>`, or the clip's name where it is one."""
+    parts = ", ".join(dict.fromkeys(part for _, part in those))
+    clips = list(dict.fromkeys(clip.clip for clip, _ in those))
+    return f"{clips[0] if len(clips) == 1 else f'{len(clips)} clips'} without {parts}: {reason}"
+
+
+def read_signers(path: Path | None) -> dict[str, str]:
+    """{recording: signer} from a table `sample,signer`; empty where there is none."""
+    if path is None:
+        return {}
+    return {row["sample"].strip(): row["signer"].strip() for row in dataset.read_table(path, ("sample", "signer"))}
+
+
+def remarks(made: list[Made], kept: list[Clip]) -> list[str]:
+    """What a reader of the counts should know."""
+    said = []
+    bare = Counter(one.recording.split for one in made if not one.labelled)
+    for split in dataset.SPLITS:
+        if bare[split]:
+            said.append(f"{split}: {bare[split]} recordings have no labels file; they cannot be cut and are left out")
+    if kept:
+        those = len({clip.group for clip in kept})
+        said.append(f"{len(kept):,} clips of {those} recordings that could not be read this time are kept as they were")
+    return said
+
+
+def prepare(flags: argparse.Namespace) -> int:
+    """Do what the flags say; the exit code."""
+    made_folders = [flags.output / part for part in (*dataset.PARTS, WORK)]
+    found = montalbano.find(flags.download, made_folders)
+    if not found.recordings:
+        expected = "expected Sample0001.zip, ... or archives of them, train1.zip, ..."
+        found.failed.append((str(flags.download), f"no recording in it; {expected}"))
+        return Outcome(failed=found.failed).summary()
+    archive.check_password(found.members(), flags.password)
+    signers = read_signers(flags.signers)
+    parts = tuple(SHOWS) if flags.crops else ("video", "depth")
+    with command.lock(flags.output):
+        for part in dataset.PARTS:
+            command.remove_leftovers(flags.output / part)
+        earlier = place.earlier_clips(flags.output)
+        job = Cut(flags.output, parts, flags.password, signers, earlier)
+        try:
+            outcome = command.parallel(job, found.recordings.items(), flags.workers, "recordings")
+        finally:  # and what a killed run left there
+            shutil.rmtree(flags.output / WORK, ignore_errors=True)
+        return finish(flags, found, outcome, earlier)
+
+
+def finish(flags: argparse.Namespace, found: montalbano.Found, outcome: Outcome, earlier: dict[str, Clip]) -> int:
+    """Write the tables, print the counts; the exit code."""
+    made: list[Made] = outcome.done
+    read = {one.recording.name for one in made if one.labelled}
+    # Archives of many gigabytes are put away once they are cut; their clips stay.
+    kept = [clip for clip in earlier.values() if clip.group not in read and clip.video(flags.output).is_file()]
+    cut = [clip for one in made for clip, _ in one.clips]
+    failed = found.failed + outcome.failed + [each for one in made for each in one.failed]
+    expected = Counter(clip.split for clip in kept)
+    for one in made:
+        expected[one.recording.split] += one.rows
+    data = Dataset(flags.output, sorted(cut + kept, key=lambda clip: clip.clip), dataset.read_classes(CLASS_TABLE))
+    fresh = sum(written for one in made for _, written in one.clips)
+    said = remarks(made, kept)
+    if flags.signers and not any(clip.signer for clip in cut):
+        said.append(f"{flags.signers}: names no recording that was cut, so no signer is known")
+    if not data.clips and not failed:
+        raise Problem(f"{flags.download}: {'; '.join(said)}; put the _labels.csv files beside the archives")
+    return place.finish(data, Outcome(failed=failed), expected, fresh, said, flags.verbose)
+
+
+def main(argv: list[str] | None = None) -> int:
+    flags = command.parser(__doc__)
+    flags.add_argument("--download", type=Path, required=True, metavar="FOLDER",
+                       help="recordings or archives of them, at any depth")  # fmt: skip
+    flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the data set, data_set/<name>")
+    flags.add_argument("--crops", action="store_true",
+                       help="cut out upper body and higher hand too, in colour and depth")  # fmt: skip
+    flags.add_argument("--signers", type=Path, metavar="FILE", help="table sample,signer; sample as Sample0001")
+    flags.add_argument("--password", default="", help="of encrypted zip archives")
+    flags.add_argument("--verbose", action="store_true", help="print the clips of every class too")
+    command.add_workers(flags)
+    return prepare(flags.parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))
