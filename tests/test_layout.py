@@ -9,8 +9,8 @@ import tiny
 
 LAYERS = [
     "command rollcall kinetics dataset region clip history predictions table1 scores confidence calibration timing "
-    "grid checks readout feature_file comparison archive unpack place split classtable listed chalearn_list ucf101_list "
-    "zipcrypto kinect montalbano",
+    "grid checks readout feature_file comparison archive unpack place split classtable listed chalearn_list "
+    "ucf101_list zipcrypto kinect montalbano",
     "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture recording motion continuous paint overlay "
     "window baseline cutout",
     "bundle distribute augmentation datagenerator recipe run model_i3d model_lstm extract recurrent averaging training "
