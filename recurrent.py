@@ -141,12 +141,17 @@ def objective(loss_weights: str, output_weights: str):
     return Objective(loss, accuracy, lambda steps: readout.of(steps, output_weights))
 
 
-def feature_generators(args, data: dataset.Dataset, files: dict, seen: clip.InputSpec) -> dict:
+def augmentation_of(args):
+    """Of features: nothing of a picture can be moved any more."""
     from augmentation import Augmentation
+
+    return Augmentation(part=args.part, mixup=args.mixup, smoothing=args.smoothing)
+
+
+def feature_generators(args, data: dataset.Dataset, files: dict, seen: clip.InputSpec) -> dict:
     from datagenerator import FeatureGenerator
 
-    labels = [row.label for row in data.classes]
-    drawn = Augmentation(part=args.part, mixup=args.mixup, smoothing=args.smoothing)
+    labels, drawn = [row.label for row in data.classes], augmentation_of(args)
     return {split: FeatureGenerator(files[split], run.split_of(data, split), seen, labels, args.batch,
                                     drawn if split == "train" else None, args.seed, workers=args.workers)
             for split in ("train", "valid")}  # fmt: skip
