@@ -12,8 +12,9 @@ LAYERS = [
     "grid checks comparison archive unpack place split chalearn_list zipcrypto",
     "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture recording motion continuous paint overlay "
     "window baseline",
-    "bundle distribute datagenerator model_i3d model_conv3d_lstm averaging training streaming i3d_stages "
-    "runtime exported recogniser modes poolless convert plot figure inference gradcam gallery robustness chart page",
+    "bundle distribute datagenerator model_i3d model_conv3d_lstm sparse pruning averaging training streaming "
+    "i3d_stages runtime exported recogniser modes poolless convert plot figure inference gradcam gallery robustness "
+    "chart page",
     "prepare_* train_i3d evaluate report export predict livedemo",
 ]
 NUMBERS, VIDEO, NETWORKS, SCRIPTS = range(4)
