@@ -15,10 +15,10 @@ clip of any length needs no more than plain convolutions, and the next group cos
 the logits after each group, which is there after every group; continuously, the difference of two `total`s over that
 of their `count`s is the answer for the groups in between. Normalisation is by moving averages and knows no length.
 
-The paper as it is known here gives the numbers of parameters (for 20 signs, grey and depth: 18.82 M the 3D-CNN,
-18.37 M joined, 4.59 M and 1.15 M) and what a group's code is for, not the layers. These were chosen to fit, at 64x64
-pixels (and for the 3D-CNN, whose length is fixed, 32 frames): 18.66, 18.43, 4.62 and 1.16 M. Our own are the sizes of
-input, group and layers, the padding of a last group that is not full, batch normalisation, and the mean as readout.
+From the paper are the numbers of parameters (for 20 signs, grey and depth: 18.82 M the 3D-CNN, 18.37 M joined, 4.59 M
+and 1.15 M the students) and that an LSTM reads codes of groups of a few frames. The layers are not: they were chosen to
+fit, and have 18.66, 18.43, 4.62 and 1.16 M at 64x64 pixels (and 32 frames for the 3D-CNN, whose length is fixed). So
+were the size of a group, batch normalisation, the zeros that fill a last group up, and the mean as readout.
 """
 
 import math
