@@ -25,10 +25,14 @@ import dataset
 
 FORMAT = 1
 FILE = "bundle.json"
-NETWORKS = {
-    "i3d": ("model_i3d", "build_i3d"), "frames": ("model_lstm", "build_frames"),
+NETWORKS = {  # name in a bundle -> (module, builder)
+    "i3d": ("model_i3d", "build_i3d"),
+    "frames": ("model_lstm", "build_frames"),
     "cnn-lstm": ("model_lstm", "build_cnn_lstm"),
-}  # fmt: skip  # name in a bundle -> (module, builder)
+    "conv3d": ("model_conv3d_lstm", "build_conv3d"),
+    "conv2d-lstm": ("model_conv3d_lstm", "build_conv2d_lstm"),
+    "conv3d-lstm": ("model_conv3d_lstm", "build_conv3d_lstm"),
+}
 STREAMS = {"rgb": "rgb", "flow": "flow"}  # stream -> what it sees (modality)
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-python", "numba")
 

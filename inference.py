@@ -83,14 +83,14 @@ def with_both(predictions: Predictions, weights: dict[str, float]) -> Prediction
 def features(recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.Clip], batch: int, workers: int):
     """(clips that could be read, (N, D) float32): what the networks know of a clip before they name it, all streams.
 
-    The last feature maps averaged over places and views, each stream's scaled to length 1: the product of two rows is
-    the mean cosine times the number of streams.
+    The last features averaged over time, places (where they have these) and views, each stream's scaled to length 1:
+    the product of two rows is the mean cosine times the number of streams.
     """
     trunks = {}
     for stream in recogniser.bundle.streams:
         model = recogniser.models[stream.name]
-        maps = model.get_layer(network_module(stream).FEATURES).output
-        trunks[stream.name] = keras.Model(model.input, keras.layers.GlobalAveragePooling3D(dtype="float32")(maps))
+        maps = keras.ops.cast(model.get_layer(network_module(stream).FEATURES).output, "float32")
+        trunks[stream.name] = keras.Model(model.input, keras.ops.mean(maps, axis=tuple(range(1, maps.ndim - 1))))
     kept, rows, views = [], [], recogniser.bundle.spec.input.views
     for items, inputs in batches(recogniser, data, clips, batch, workers, "features", []):
         kept += items

@@ -19,6 +19,7 @@ from command import Problem
 import numpy as np
 
 import bundle as bundles
+import sparse
 import streaming
 
 KERAS = "keras"
@@ -86,7 +87,7 @@ class KerasNetwork:
         bundles.load_keras()
         try:
             model = build(stream)
-            model.load_weights(weights)
+            load_weights(model, weights)
         except (ValueError, TypeError, OSError) as error:
             reason = " ".join(str(error).split())
             raise Problem(f"{weights}: not the weights of this network ({reason})") from None
@@ -106,6 +107,14 @@ def network_module(stream: bundles.Stream):
 def build(stream: bundles.Stream):
     """The network of a stream, from our own table of builders, not yet with its weights."""
     return getattr(network_module(stream), bundles.NETWORKS[stream.network][1])(**stream.arguments)
+
+
+def load_weights(model, path: Path) -> None:
+    """Give a network the weights of a file, Keras's own or one of sparse.py, as its suffix says."""
+    if path.name.endswith(sparse.SUFFIX):
+        sparse.load(model, path)
+    else:
+        model.load_weights(path)
 
 
 class OneByOne:
