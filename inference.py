@@ -11,6 +11,7 @@ import numpy as np
 
 import clip
 import dataset
+import extract
 from datagenerator import store_of
 from predictions import BOTH, Predictions, fuse, softmax
 from recogniser import Recogniser
@@ -61,6 +62,20 @@ def batches(
 
 def predict(recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.Clip], batch: int, workers: int):
     """Probabilities of stored clips, fused ones too: (Predictions, [(clip, why it was left out), ...])."""
+    spec = recogniser.bundle.spec
+    known = {stream.name: extract.answers(stream, recogniser.models[stream.name], spec, data, clips)
+             for stream in recogniser.bundle.streams}  # fmt: skip
+    if all(rows is not None for rows in known.values()):
+        kept, failed, logits = clips, [], known
+        print(f"{len(clips)} clips from the features in {data.folder}")
+    else:
+        kept, failed, logits = predict_pictures(recogniser, data, clips, batch, workers)
+    probabilities = {name: softmax(rows) for name, rows in logits.items()}
+    return with_both(Predictions(kept, recogniser.labels, probabilities), recogniser.calibration.weights), failed
+
+
+def predict_pictures(recogniser: Recogniser, data: dataset.Dataset, clips: list, batch: int, workers: int):
+    """(clips that could be read, [(clip, why it was left out), ...], {stream: (N, classes) logits})."""
     logits, kept, failed = {stream.name: [] for stream in recogniser.bundle.streams}, [], []
     for items, inputs in batches(recogniser, data, clips, batch, workers, "predict", failed):
         kept += items
@@ -68,8 +83,7 @@ def predict(recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.C
             logits[stream.name].append(recogniser.logits(stream, inputs[stream.name]))
     if not kept:
         raise Problem(f"no clip could be read; the first: {failed[0][1]}")
-    probabilities = {name: softmax(np.concatenate(rows)) for name, rows in logits.items()}
-    return with_both(Predictions(kept, recogniser.labels, probabilities), recogniser.calibration.weights), failed
+    return kept, failed, {name: np.concatenate(rows) for name, rows in logits.items()}
 
 
 def with_both(predictions: Predictions, weights: dict[str, float]) -> Predictions:

@@ -182,7 +182,7 @@ def build_head(
 
     Args:
         input_shape: (T, D); T may be None.
-        lstm, dense: units of each recurrent and of each fully connected layer before the last.
+        lstm, dense: units of each recurrent and of each fully connected layer before the last; may be none.
         dropout: share of the features, of a whole clip, and of the dense layers' outputs that a training step drops.
         batch_norm: after each recurrent layer.
         truncate: steps after which the gradient ends; 0 for none; T has to be known then.
@@ -190,7 +190,8 @@ def build_head(
     features = keras.Input(input_shape, name="features")
     x = Standardise(name="standardise")(features)
     x = layers.SpatialDropout1D(dropout, name="dropout")(x)
-    x = _recur(x, lstm, batch_norm, truncate)
+    if lstm:
+        x = _recur(x, lstm, batch_norm, truncate)
     for number, size in enumerate(dense, 1):
         x = layers.Dense(size, activation="relu", name=f"dense_{number}")(x)
         x = layers.Dropout(dropout, name=f"dense_dropout_{number}")(x)

@@ -27,7 +27,8 @@ def add_flags(flags: argparse.ArgumentParser, lstm: list[int], dense: list[int],
               read: str) -> None:  # fmt: skip
     """The recurrent network's, with a system's own defaults."""
     group = flags.add_argument_group("recurrent network")
-    group.add_argument("--lstm", type=int, nargs="+", default=lstm, metavar="UNITS", help="of each recurrent layer")
+    group.add_argument("--lstm", type=int, nargs="*", default=lstm, metavar="UNITS",
+                       help="of each recurrent layer; without a number there is none, and each frame stands by itself")
     group.add_argument("--dense", type=int, nargs="*", default=dense, metavar="UNITS",
                        help="of each fully connected layer before the last")
     group.add_argument("--batch-norm", action="store_true", help="batch normalisation after each recurrent layer")
@@ -192,9 +193,9 @@ def join(args, classes: int, spec: clip.ClipSpec, about: feature_file.About, fol
                  "network": about.network, "read": args.output_weights, **head_arguments(args)}  # fmt: skip
     model = model_lstm.build_cnn_lstm(**arguments)
     cnn, lstm = model.get_layer(model_lstm.CNN), model.get_layer("lstm")
-    cnn.load_weights(folder / extract.WEIGHTS)
+    cnn.load_weights(folder / feature_file.WEIGHTS)
     if extract.digest(cnn) != about.weights:
-        raise Problem(f"{folder / extract.WEIGHTS}: not the network that made the features; run feature.py again")
+        raise Problem(f"{folder / feature_file.WEIGHTS}: not the network that made the features; run feature.py again")
     lstm.load_weights(args.output / trained)
     name = f"{stream}-network.weights.h5"
     with command.atomic(args.output / name) as temporary:

@@ -86,7 +86,6 @@ def extraction(args, extractor, data: dataset.Dataset, clips: list) -> dict[str,
 
 def make(folder: Path, extractor, count: int) -> None:
     """A data set of `count` clips in train and a few in valid that has features alone, all of them noise."""
-    import extract
 
     classes = [dataset.Label(f"{number:03d}", f"{number:03d}") for number in range(CLASSES)]
     clips = [dataset.Clip(f"clip{number}", "train" if number < count else "valid", classes[number % CLASSES].label)
@@ -103,8 +102,8 @@ def make(folder: Path, extractor, count: int) -> None:
         with feature_file.opened(path, write=True) as file:
             for position in range(len(file.names)):
                 file.write(position, rng.random((about.spec.input.frames, about.dimension), np.float32))
-    extractor.cnn.save_weights(store / extract.WEIGHTS)
-    extract.share_statistics(store)
+    extractor.cnn.save_weights(store / feature_file.WEIGHTS)
+    feature_file.share_statistics(store)
 
 
 def training(args, extractor, folder: Path) -> dict[str, float]:
