@@ -9,6 +9,7 @@ out:  model/<run>/report/index.html         everything below to look at: tables,
       model/<run>/calibration.json          fusion weights, temperature, rejection threshold (with --split valid)
       model/<run>/predictions-<split>.csv   a row per clip and stream, a probability per class
       model/<run>/confusion-<split>-<stream>.csv and .png, report.png
+      with --compare, in the last model's folder: gain-<split>.csv and .png, which classes gained and which lost
 
 Before any number the splits are checked: no person, group or clip in two of them, no class without training clips.
 Intervals are over signers where they are known. The table has the shape of Table 1 of Sarhan & Frintrop (2020).
@@ -296,10 +297,16 @@ def main(argv=None) -> int:
     args = parse(argv)
     if args.compare is None:
         return evaluate(args)
+    import bundle
     import comparison
 
+    last = args.compare[-1]  # a folder of predictions alone will do
+    known = {row.label: row.name for row in bundle.load(last).classes} if bundle.is_one(last) else {}
     for split in args.split:
-        comparison.show(comparison.compare(comparison.load(args.compare, split)), split)
+        runs = comparison.load(args.compare, split)
+        names = {label: known.get(label, label) for label in runs[0].predictions.labels}
+        comparison.show(comparison.compare(runs), split)
+        comparison.draw(runs[0], runs[-1], names, last / f"gain-{split}.png")
     return command.DONE
 
 
