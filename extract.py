@@ -27,6 +27,7 @@ import readout
 from datagenerator import store_of
 from feature_file import About, FeatureFile
 from runtime import KerasNetwork
+from timing import step_back
 
 WITH_CNN = ("frames", "cnn-lstm")  # networks of a bundle whose image network can be taken out
 AHEAD = 4  # batches that are read ahead
@@ -153,7 +154,7 @@ def read_clip(data: dataset.Dataset, about: About, item: dataset.Clip) -> np.nda
 def read_ahead(data: dataset.Dataset, about: About, clips: list, workers: int, frames: int) -> Iterator:
     """(clip, what `read_clip` gives or the Problem it raised), in order; about so many frames lie ready."""
     waiting, ready, todo = deque(), 0, iter(clips)
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers, initializer=step_back) as pool:
         while True:
             while ready < frames and (item := next(todo, None)) is not None:
                 waiting.append((item, pool.submit(read_clip, data, about, item)))

@@ -42,7 +42,7 @@ def parse(argv=None) -> argparse.Namespace:
     group.add_argument("--crop", type=int, metavar="PX", help="square in the middle (default: the network's own size)")
     group.add_argument("--short-side", type=int, metavar="PX", help="resized to before the crop (default: the crop)")
     recipe.add_region(group)
-    flags.add_argument("--batch", type=int, default=32, metavar="N", help="frames at once")
+    flags.add_argument("--batch", type=int, default=40, metavar="N", help="frames at once")
     flags.add_argument("--seed", type=int, default=0, help="of a random start")
     command.add_threads(flags)
     return recipe.complete(flags.parse_args(argv))

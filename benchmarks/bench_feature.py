@@ -38,7 +38,7 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--network", default="mobilenet", help="of keras.applications, from a random start")
     flags.add_argument("--store", help="which store, where there are several")
     flags.add_argument("--clips", type=int, default=40, metavar="N", help="that each way is measured on")
-    flags.add_argument("--batch", type=int, default=32, metavar="N", help="frames at once")
+    flags.add_argument("--batch", type=int, default=40, metavar="N", help="frames at once")
     flags.add_argument("--repeat", type=int, default=5, metavar="N", help="rounds")
     flags.add_argument("--rows", type=int, default=1000, metavar="N", help="clips of the made-up file")
     flags.add_argument("--lstm", type=int, nargs="+", default=[1024, 1024], metavar="UNITS", help="of the LSTM")
