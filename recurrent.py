@@ -32,6 +32,8 @@ def add_flags(flags: argparse.ArgumentParser, lstm: list[int], dense: list[int],
     group.add_argument("--dense", type=int, nargs="*", default=dense, metavar="UNITS",
                        help="of each fully connected layer before the last")
     group.add_argument("--batch-norm", action="store_true", help="batch normalisation after each recurrent layer")
+    group.add_argument("--centre", action="store_true",
+                       help="see each feature less its mean over the clip: of few people, rooms and clothes go")
     group = flags.add_argument_group("sequence")
     group.add_argument("--frames", type=int, default=frames, metavar="N", help="so many, evenly over the clip")
     group.add_argument("--length", type=int, default=length, metavar="N",
@@ -99,7 +101,8 @@ def clip_spec(args, abouts: dict[str, feature_file.About]) -> clip.ClipSpec:
 
 
 def head_arguments(args) -> dict:
-    return {"lstm": list(args.lstm), "dense": list(args.dense), "dropout": args.dropout, "batch_norm": args.batch_norm}
+    return {"lstm": list(args.lstm), "dense": list(args.dense), "dropout": args.dropout, "batch_norm": args.batch_norm,
+            "centre": args.centre}  # fmt: skip
 
 
 def transferred(folder: Path, about: feature_file.About, args):
@@ -112,10 +115,10 @@ def transferred(folder: Path, about: feature_file.About, args):
     stream = next((row for row in source.streams if row.network == "cnn-lstm" and row.modality == about.modality), None)
     if stream is None:
         raise Problem(f"{folder}: no LSTM on {about.modality} in it; train one with train_lstm.py")
-    built = {name: stream.arguments[name] for name in ("lstm", "dense", "batch_norm")}
+    built = {name: stream.arguments[name] for name in ("lstm", "dense", "batch_norm", "centre")}
     wanted = {name: value for name, value in head_arguments(args).items() if name in built}
     if built != wanted:
-        raise Problem(f"{folder}: its network is {built}, not {wanted}; name the same --lstm, --dense and --batch-norm")
+        raise Problem(f"{folder}: its network is {built}, not {wanted}; name the same --lstm, --dense, ...")
     model = KerasNetwork.load(stream, source.weights(stream)).model
     if extract.digest(model.get_layer(model_lstm.CNN)) != about.weights:
         raise Problem(f"{folder}: it reads features of another network ({stream.arguments['network']}) than "

@@ -73,7 +73,7 @@ def frame_flags(args, size: int) -> argparse.Namespace:
     flags.output, flags.frames, flags.scale, flags.views = args.output / "frame", args.frames_a_clip, "fixed", 1
     flags.crop = args.crop or size
     flags.short_side = args.short_side or round(flags.crop * 8 / 7)  # 256 to 224, as is usual
-    for name in ("lstm", "dense", "batch_norm", "length", "at_test", "parts", "truncate", "loss_weights",
+    for name in ("lstm", "dense", "batch_norm", "centre", "length", "at_test", "parts", "truncate", "loss_weights",
                  "output_weights", "recurrent_epochs", "recurrent_batch", "recurrent_learning_rate"):  # fmt: skip
         delattr(flags, name)  # they may change while this training goes on
     return flags
