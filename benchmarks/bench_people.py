@@ -27,9 +27,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import dataset  # noqa: E402
-from predictions import TITLES, Predictions  # noqa: E402
+from predictions import BOTH, Predictions  # noqa: E402
 
-STREAMS = tuple(TITLES)
+STREAMS = ("rgb", "flow", BOTH)
 
 
 def make_fold(data: dataset.Dataset, folder: Path, test: str, valid: str) -> None:
