@@ -22,6 +22,7 @@ from command import Problem
 
 import clip
 import dataset
+import modalities
 
 FORMAT = 1
 FILE = "bundle.json"
@@ -33,7 +34,6 @@ NETWORKS = {  # name in a bundle -> (module, builder)
     "conv2d-lstm": ("model_conv3d_lstm", "build_conv2d_lstm"),
     "conv3d-lstm": ("model_conv3d_lstm", "build_conv3d_lstm"),
 }
-STREAMS = {"rgb": "rgb", "flow": "flow"}  # stream -> what it sees (modality)
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-python", "numba")
 
 
@@ -115,8 +115,8 @@ def _parse(folder: Path, content: dict) -> Bundle:
     for stream in streams:
         if stream.network not in NETWORKS:
             raise Problem(f"{folder / FILE}: network {stream.network!r}; known are {', '.join(NETWORKS)}")
-        if stream.modality not in STREAMS.values():
-            raise Problem(f"{folder / FILE}: modality {stream.modality!r}; known are {', '.join(STREAMS.values())}")
+        if stream.modality not in modalities.TABLE:
+            raise Problem(f"{folder / FILE}: modality {stream.modality!r}; known are {', '.join(modalities.TABLE)}")
     known = {"format", "spec", "classes", "streams", "fusion", "sha256"}
     return Bundle(
         folder,

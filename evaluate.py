@@ -27,7 +27,7 @@ import command
 from command import Problem
 
 import dataset
-from predictions import BOTH, TITLES, Predictions, write_counts
+from predictions import BOTH, Predictions, titles, write_counts
 
 TOP = (1, 5)  # of the printed table
 
@@ -126,7 +126,7 @@ def write_confusion(folder: Path, split: str, predictions: Predictions, names: l
         counts = predictions.confusion(stream)
         path = folder / f"confusion-{split}-{stream}.csv"
         write_counts(path, counts, predictions.labels)
-        plot.confusion(counts, names, f"{TITLES.get(stream, stream)}, {split}", path.with_suffix(".png"))
+        plot.confusion(counts, names, f"{titles(predictions.streams)[stream]}, {split}", path.with_suffix(".png"))
 
 
 def print_table(metrics: dict, folder: Path) -> None:
@@ -137,18 +137,17 @@ def print_table(metrics: dict, folder: Path) -> None:
     shown = table.Table(title=f"{folder}: accuracy in percent, 95 % intervals", title_justify="left")
     shown.add_column("input", no_wrap=True)
     for split in splits:
-        first = next(metrics[split][stream] for stream in TITLES if stream in metrics[split])
+        first = metrics[split][next(iter(titles(metrics[split])))]
         over = f"\n{first['groups']} {first['over']}"
         for k in TOP:
             shown.add_column(f"{split} top-{k}" + over * (k == 1), justify="right", no_wrap=True)
-    for stream, title in TITLES.items():
+    for stream, title in titles({name for split in splits for name in metrics[split]}).items():
         cells = []
         for found in (metrics[split].get(stream) for split in splits):
             low, high = found["intervals"]["top1"] if found else (0, 0)
             cells += [f"{100 * found['top1']:.2f} {100 * low:.0f}-{100 * high:.0f}",
                       f"{100 * found['top5']:.2f}"] if found else ["-", "-"]  # fmt: skip
-        if set(cells) != {"-"}:
-            shown.add_row(title, *cells)
+        shown.add_row(title, *cells)
     console.Console().print(shown)
 
 

@@ -22,9 +22,9 @@ import bundle as bundles
 import clip
 import dataset
 import feature_file
+import modalities
 import model_lstm
 import readout
-from datagenerator import store_of
 from feature_file import About, FeatureFile
 from runtime import KerasNetwork
 from timing import step_back
@@ -116,7 +116,8 @@ def from_bundle(bundle: bundles.Bundle, modality: str, stored: clip.StoredSpec) 
         raise Problem(f"{bundle.folder}: no image network on {modality} in it; train one with train_frame.py")
     own = bundle.spec.stored if modality == "flow" else bundle.spec.stored.without_flow()
     if own != stored:
-        raise Problem(f"{bundle.folder} was trained on {store_of(own, modality)}, not {store_of(stored, modality)}; "
+        trained, there = (modalities.TABLE[modality].stores(one)[0] for one in (own, stored))
+        raise Problem(f"{bundle.folder} was trained on {trained}, not {there}; "
                       "choose the --store of the model")  # fmt: skip
     model = KerasNetwork.load(stream, bundle.weights(stream)).model
     pictures = int(stored.frames) if stored.frames.isdigit() else bundle.spec.input.frames
@@ -130,7 +131,7 @@ def from_bundle(bundle: bundles.Bundle, modality: str, stored: clip.StoredSpec) 
 
 def lengths(data: dataset.Dataset, about: About, clips: list[dataset.Clip], failed: list) -> tuple[list, list[int]]:
     """The clips whose archive is there, and how many pictures each has; (clip, why) of the others goes to `failed`."""
-    kept, counts, store = [], [], store_of(about.spec.stored, about.modality)
+    kept, counts, store = [], [], modalities.TABLE[about.modality].stores(about.spec.stored)[0]
     for item in clips:
         info = clip.read_info(item.archive(data.folder, store))
         count = len(info.get("times", [])) if info else 0
@@ -145,9 +146,9 @@ def lengths(data: dataset.Dataset, about: About, clips: list[dataset.Clip], fail
 
 def read_clip(data: dataset.Dataset, about: About, item: dataset.Clip) -> np.ndarray:
     """What the network sees of every stored picture of a clip: (T, crop, crop, C) float32."""
-    archive = clip.read_archive(item.archive(data.folder, store_of(about.spec.stored, about.modality)))
-    images, magnified = clip.cut_out(archive.images, about.spec.input, archive.square)
-    bound = about.spec.stored.flow.bound if about.modality == "flow" else None
+    images, square = modalities.read(about.modality, data, item, about.spec.stored)
+    images, magnified = clip.cut_out(images, about.spec.input, square)
+    bound = modalities.TABLE[about.modality].bound(about.spec.stored)
     return clip.network_input(images, about.spec.input, bound, magnified=magnified)
 
 

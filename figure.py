@@ -80,7 +80,7 @@ def starts(names: list[str], scores: list[dict[str, float]], subtitle: str, path
     """Figure 5: for each run its name and {stream: accuracy as a share}, as grouped bars."""
     figure, axes = plt.subplots(figsize=(max(6, 1.5 + 2.2 * len(names)), 5), layout="constrained")
     width = 0.27
-    for position, stream in enumerate(TITLES):
+    for position, stream in enumerate(scores[0]):
         heights = [100 * score[stream] for score in scores]
         places = np.arange(len(names)) + (position - 1) * width
         bars = axes.bar(places, heights, 0.92 * width, color=COLOURS[stream], label=TITLES[stream])
@@ -92,7 +92,7 @@ def starts(names: list[str], scores: list[dict[str, float]], subtitle: str, path
     axes.set_axisbelow(True)
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside upper center", ncols=len(TITLES), fontsize=9, frameon=False)
+    figure.legend(loc="outside upper center", ncols=len(scores[0]), fontsize=9, frameon=False)
     save(figure, path)
 
 

@@ -16,6 +16,7 @@ import bundle as bundles
 import clip
 import dataset
 import feature_file
+import modalities
 import readout
 import recipe
 import run
@@ -192,7 +193,7 @@ def join(args, classes: int, spec: clip.ClipSpec, about: feature_file.About, fol
 
     stream, seen = about.modality, spec.input
     frames = None if seen.sampling == "whole" else seen.frames
-    arguments = {"input_shape": [frames, seen.crop, seen.crop, run.CHANNELS[stream]], "classes": classes,
+    arguments = {"input_shape": [frames, seen.crop, seen.crop, modalities.TABLE[stream].channels], "classes": classes,
                  "network": about.network, "read": args.output_weights, **head_arguments(args)}  # fmt: skip
     model = model_lstm.build_cnn_lstm(**arguments)
     cnn, lstm = model.get_layer(model_lstm.CNN), model.get_layer("lstm")

@@ -29,9 +29,9 @@ sys.path.insert(0, str(ROOT))
 
 import dataset  # noqa: E402
 import feature_file  # noqa: E402
-from predictions import TITLES, Predictions  # noqa: E402
+from predictions import BOTH, Predictions  # noqa: E402
 
-STREAMS = tuple(TITLES)
+STREAMS = ("rgb", "flow", BOTH)
 
 
 def make_fold(data: dataset.Dataset, folder: Path, test: str, valid: str) -> None:
