@@ -3,6 +3,7 @@
     window = Window(spec, seconds=5.0)
     window.push(frame, seconds)             each frame; the kept ones are coded and get their flow once
     clip = window.clip()                    the last `seconds`, as Recording gives a clip; None at first
+    images = window.fresh()                 or what was kept since the last time, for networks that go on with it
     reporter = Reporter(classes, calibration)
     label = reporter.push(probabilities, moment)   a sign that is new, or None
 """
@@ -22,6 +23,7 @@ PEAK = 0.5  # seconds for which an answer has to stay the surest yet: while a si
 FIRST = 0.1  # seconds that the first answer after a rest stands for
 FADED = 0.6  # of what was needed: below it a sign is over and may come again
 UNSURE = 0.5  # confidence that is needed where the bundle has no threshold
+BEFORE = 0.5  # seconds from before a movement with which networks that go on begin
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Window:
         self._kept: deque[_Kept] = deque(maxlen=self.size)
         self._last: list[tuple[int, np.ndarray, float]] = []  # the three newest frames, resized
         self._number, self._start, self._points = 0, None, 0
-        self.count = 0  # frames kept so far
+        self.count, self._given = 0, 0  # frames kept so far, and those that `fresh` has had
 
     @property
     def newest(self) -> np.ndarray | None:
@@ -93,17 +95,37 @@ class Window:
         if len(self._kept) < self.size:
             return None
         kept = list(self._kept)
-        images, flow = {"rgb": np.stack([one.image for one in kept])}, None
+        images, flow = self._images(kept, True), None
         if self.stored.flow:
-            # As of a clip of its own: the first field, and those that repeat it, are zero.
-            first = sum(1 for one in kept if one.moment == kept[0].moment)
-            still = np.zeros_like(kept[0].field)
-            flow = np.stack([still] * first + [one.field for one in kept[first:]])
-            coded = code_flow(still, self.stored.flow)
-            images["flow"] = np.stack([coded] * first + [one.coded for one in kept[first:]])
+            first = _repeats(kept)
+            flow = np.stack([np.zeros_like(kept[0].field)] * first + [one.field for one in kept[first:]])
         small = np.stack([one.small for one in kept]) if self.spec.input.region == "signer" else None
         square = None if small is None else region.signer_square(small)
         return Recorded(images, flow, square, list(range(self.count - self.size, self.count)))
+
+    def fresh(self, begin: bool = False) -> dict[str, np.ndarray]:
+        """What was kept since the last time, {modality: (t, H, W, C) uint8}, nothing where that is no frame.
+
+        Args:
+            begin: the last moments instead, as of a clip of its own.
+        """
+        new = 1 + round(BEFORE / self.step) if begin else self.count - self._given
+        kept, self._given = list(self._kept)[-new:] if new else [], self.count
+        return self._images(kept, begin) if kept else {}
+
+    def _images(self, kept: list[_Kept], begin: bool) -> dict[str, np.ndarray]:
+        """By modality, as the archives hold them; `begin`: of a clip's beginning, whose first field is zero."""
+        images = {"rgb": np.stack([one.image for one in kept])}
+        if self.stored.flow:
+            first = _repeats(kept) if begin else 0
+            coded = [code_flow(np.zeros_like(kept[0].field), self.stored.flow)] * first
+            images["flow"] = np.stack([*coded, *(one.coded for one in kept[first:])])
+        return images
+
+
+def _repeats(kept: list[_Kept]) -> int:
+    """How many of a clip's frames are the first one, whose field is zero."""
+    return sum(1 for one in kept if one.moment == kept[0].moment)
 
 
 class Reporter:

@@ -1,4 +1,9 @@
-"""Write a bundle's networks in another form, whole or not at all; imported by export.py, never run."""
+"""Write a bundle's networks in another form, whole or not at all; imported by export.py, never run.
+
+An LSTM is a loop. OpenVINO and ONNX have loops, so that a network with one stays as small as it is and takes clips of
+any length; OpenVINO reads them from a SavedModel, not from Keras's function. LiteRT's loops want TensorFlow's own
+operations, which its interpreter has not, so for LiteRT an LSTM is unrolled.
+"""
 
 import importlib
 import logging
@@ -14,7 +19,7 @@ import bundle as bundles
 import dataset
 import exported
 import streaming
-from runtime import FORMS, open_form
+from runtime import FORMS, STEPPED, network_module, open_form, read_openvino
 
 SAVED_MODEL = "saved-model"  # for other programs: a graph of TensorFlow's, so ours never run it
 # Form -> what writes it. An int8 form is made of the float32 one before it.
@@ -28,19 +33,50 @@ STAGED = {"i3d": "i3d_stages"}  # network -> the module that cuts it into stages
 def convert(model, form: str, folder: Path, stream: bundles.Stream) -> None:
     """Write one stream's network, as Keras has it, as `form` into `folder`."""
     path = folder / f"{stream.name}{FORMS[form].suffix if form in FORMS else ''}"
-    if form == "stream":
+    if form == "stream" and stream.network in STEPPED:
+        module = network_module(stream)
+        streaming.write_group(path, module.group_of(model))
+        write_openvino(module.build_step(model), path.with_name(f"{stream.name}-{streaming.STEP}.xml"))
+    elif form == "stream":
         cut, tail = importlib.import_module(STAGED[stream.network]).stages(model)
         kernels = [(stage.name, stage.kernel, stage.stride, len(stage.model.inputs) > 1) for stage in cut]
         streaming.write_plans(path, streaming.plans(kernels, stream.arguments["input_shape"][0]))
         parts = {stage.name: stage.model for stage in cut} | {streaming.TAIL: tail}
         for name, part in parts.items():
-            part.export(str(folder / f"{stream.name}-{name}.xml"), format="openvino", verbose=False)
+            write_openvino(part, folder / f"{stream.name}-{name}.xml")
+    elif form == "openvino":
+        write_openvino(model, path)
     elif form == "litert":
         import poolless
 
-        poolless.without_3d_pools(model).export(str(path), format="litert", verbose=False)
+        poolless.for_litert(model).export(str(path), format="litert", verbose=False)
     else:
         model.export(str(path), format="tf_saved_model" if form == SAVED_MODEL else form, verbose=False)
+
+
+def write_openvino(model, path: Path) -> None:
+    import openvino
+
+    import poolless
+
+    if not poolless.recurs(model):
+        model.export(str(path), format="openvino", verbose=False)
+        return
+    with tempfile.TemporaryDirectory() as saved:
+        model.export(saved, format="tf_saved_model", verbose=False)
+        openvino.save_model(openvino.convert_model(saved), path, compress_to_fp16=False)
+
+
+def lacking(bundle: bundles.Bundle, models: dict, form: str) -> str:
+    """Why a bundle's networks, {stream: keras.Model}, cannot have a form; nothing where they can."""
+    import poolless
+
+    for stream in bundle.streams:
+        if form.startswith("stream") and stream.network not in {*STAGED, *STEPPED}:
+            return f"{stream.network} does not work while frames still come"
+        if form == "litert" and stream.arguments["input_shape"][0] is None and poolless.recurs(models[stream.name]):
+            return "an LSTM is unrolled in it, and a clip of any length cannot be"
+    return ""
 
 
 def training_clips(recogniser, data: dataset.Dataset, stream: bundles.Stream, count: int) -> list[np.ndarray]:
@@ -59,16 +95,26 @@ def training_clips(recogniser, data: dataset.Dataset, stream: bundles.Stream, co
     return found
 
 
-def quantise(source: Path, clips: list, path: Path, shape: list[int] | None = None) -> None:
+def quantise(source: Path, clips: list, path: Path) -> None:
     """An OpenVINO network in float32 -> the same in int8, for values such as those of `clips` (NNCF)."""
     import nncf
     import openvino
 
     nncf.set_log_level(logging.ERROR)
-    network = openvino.Core().read_model(source)
-    if shape:
-        network.reshape(shape)
-    openvino.save_model(nncf.quantize(network, nncf.Dataset(clips), subset_size=len(clips)), path)
+    network = nncf.quantize(read_openvino(source), nncf.Dataset(clips), subset_size=len(clips))
+    openvino.save_model(network, path)
+
+
+def quantise_step(source: Path, clips: list[np.ndarray], path: Path) -> None:
+    """Fitted to the groups of the clips, with the states that come before them."""
+    shutil.copyfile(source, path)
+    network, seen = open_form(FORMS["stream"], source, None), []
+    run = network.run
+    network.run = lambda frames, states: seen.append([frames, *states]) or run(frames, states)
+    for clip in clips:
+        network.logits(clip)
+    name = f"{source.stem}-{streaming.STEP}.xml"
+    quantise(source.with_name(name), seen, path.with_name(name))
 
 
 def quantise_stages(source: Path, clips: list[np.ndarray], path: Path) -> None:
@@ -115,6 +161,6 @@ def write_stream(recogniser, data: dataset.Dataset, form: str, calibrate: int, s
     source = exported.path_of(recogniser.bundle, FORMS[MADE_OF[form]], stream)
     if form == "openvino-int8":
         clips = training_clips(recogniser, data, stream, calibrate)
-        return quantise(source, clips, folder / source.name, [1, *stream.arguments["input_shape"]])
-    return quantise_stages(source, training_clips(recogniser, data, stream, min(calibrate, STAGE_CLIPS)),
-                           folder / source.name)  # fmt: skip
+        return quantise(source, clips, folder / source.name)
+    by_part = quantise_step if stream.network in STEPPED else quantise_stages
+    return by_part(source, training_clips(recogniser, data, stream, min(calibrate, STAGE_CLIPS)), folder / source.name)

@@ -7,11 +7,11 @@ out:  model/<run>/export/openvino, openvino-int8, stream, stream-int8, onnx, lit
       model/<run>/export.json, which says of each how far its logits are from Keras's, how many answers are equal, its
       accuracy on the validation clips, the time a clip takes, and whether predict.py and livedemo.py may use it
 
-The stream forms work while a sign is recorded: the network is cut into stages over time, and after the last frame only
-a part of the work is left. A form in float32 is used where its logits are Keras's to 1e-3. A reduced one (bfloat16,
-where the processor has it, and int8, calibrated on training clips by NNCF) is used where validation accuracy falls by
-at most one point and no answer changes that float32 gave by a margin above 0.2. Needs `pip install ".[cpu,export]"`;
-the laptop needs `".[live]"`.
+The stream forms work while a sign is recorded: I3D is cut into stages over time, a network that codes groups of frames
+for an LSTM goes on group by group, and after the last frame only a part of the work is left; others have no such form.
+A form in float32 is used where its logits are Keras's to 1e-3. A reduced one (bfloat16, where the processor has
+it, and int8, calibrated on training clips by NNCF) is used where validation accuracy falls by at most one point and no
+answer changes that float32 gave by a margin above 0.2. Needs `pip install ".[cpu,export]"`; the laptop `".[live]"`.
 """
 
 import json
@@ -31,7 +31,7 @@ import numpy as np
 import bundle as bundles
 import dataset
 import exported
-from convert import CONVERTERS, MADE_OF, SAVED_MODEL, STAGED, spread, write_form
+from convert import CONVERTERS, MADE_OF, SAVED_MODEL, lacking, spread, write_form
 from predictions import softmax
 from runtime import FORMS, KERAS, Form, cores, installed, runs_here
 
@@ -92,6 +92,7 @@ def seconds_after(networks: dict, clip: dict) -> float:
         started = time.perf_counter()
         for name, network in networks.items():
             network.push(clip[name][0][-1:])
+            network.answer()
         taken.append(time.perf_counter() - started)
     return statistics.median(taken)
 
@@ -212,17 +213,28 @@ def export(args) -> int:
         return write_all(recogniser, data, args)
 
 
+def possible(recogniser, wanted: set[str]) -> list[str]:
+    """Those of the forms that the networks can have, in the order in which they are written; raises Problem where that
+    is none."""
+    reasons = {name: lacking(recogniser.bundle, recogniser.models, name)
+               for name in (*CONVERTERS, SAVED_MODEL) if name in wanted}  # fmt: skip
+    said = [f"{name} is left out: {reason}" for name, reason in reasons.items() if reason]
+    if len(said) == len(reasons):
+        raise Problem(f"{recogniser.bundle.folder}: none of these forms: {'; '.join(said)}")
+    for line in said:
+        print(line, flush=True)
+    return [name for name, reason in reasons.items() if not reason]
+
+
 def write_all(recogniser, data: dataset.Dataset, args) -> int:
     bundle, found = recogniser.bundle, {}
+    forms = possible(recogniser, args.forms)
     inputs, truth = read_clips(recogniser, data, args.split, args.clips)
     expected = logits_of(recogniser.networks, inputs, bundle.spec.input.views)
     keras_ms = 1000 * seconds_of(recogniser.networks, inputs[0], False)
     fused = recogniser.calibration.fuse({name: softmax(rows) for name, rows in expected.items()})
     accuracy = float(np.mean(fused.argmax(axis=1)[truth >= 0] == truth[truth >= 0])) if (truth >= 0).any() else None
-    staged = all(stream.network in STAGED for stream in bundle.streams)
-    for name in (*CONVERTERS, SAVED_MODEL):
-        if name not in args.forms or name.startswith("stream") and not staged:
-            continue
+    for name in forms:
         print(f"writing {bundle.folder / 'export' / name}", flush=True)
         write_form(recogniser, data, name, args.calibrate)
         for form in (name, *(other for other in FORMS if other == f"{name}-bf16")):

@@ -40,10 +40,11 @@ def load(bundle: bundles.Bundle) -> dict:
 
 
 def streams(spec: clip.ClipSpec) -> bool:
-    """Whether a network can begin before the last frame: what it sees of one depends on no other frame."""
+    """Whether a network can begin before the last frame: it sees all of them, and of each what depends on no other."""
     seen = spec.input
-    return (spec.stored.frames == str(seen.frames) and seen.views == 1 and seen.still == "keep"
-            and seen.region == "middle" and seen.scale == "fixed")  # fmt: skip
+    every = seen.sampling == "whole" or spec.stored.frames == str(seen.frames)
+    return (every and seen.views == 1 and seen.still == "keep" and seen.region == "middle"
+            and seen.scale == "fixed")  # fmt: skip
 
 
 def choose(bundle: bundles.Bundle, wanted: str, live: bool = False) -> Form | None:

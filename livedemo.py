@@ -276,9 +276,10 @@ def build_modes(recogniser, worker, countdown: float, seconds: float, window: fl
     """{name: mode} of a recogniser that has just been loaded."""
     import modes
 
+    unknown = recogniser if recogniser.endless else recogniser.whole  # for signs whose end is not known beforehand
     return {"countdown": modes.Countdown(recogniser, worker, countdown, seconds),
-            "hands-free": modes.HandsFree(recogniser.whole, worker),
-            "continuous": modes.Continuous(recogniser.whole, worker, window)}  # fmt: skip
+            "hands-free": modes.HandsFree(unknown, worker),
+            "continuous": modes.Continuous(unknown, worker, window)}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -159,6 +159,11 @@ def build_conv3d(
     return keras.Model(clip, layers.Dense(classes, dtype="float32", name="Logits")(x), name="conv3d")
 
 
+def group_of(model: keras.Model) -> int:
+    """Frames that a network of `build_conv3d_lstm` codes together."""
+    return math.prod(model.get_layer(f"Conv3d_{number}_conv_3d").strides[0] for number in range(1, len(WIDTHS) + 1))
+
+
 def build_step(model: keras.Model) -> keras.Model:
     """One group of a clip after the other, for a network of `build_conv3d_lstm`, whose weights it shares.
 

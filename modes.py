@@ -325,6 +325,7 @@ class Continuous(Mode):
         super().__init__(recogniser, worker, clock)
         self.seconds = seconds
         self.reporter = Reporter(recogniser, seconds / 2)
+        self.following = None
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix="window", initializer=step_back)
         self.restart()
 
@@ -332,7 +333,7 @@ class Continuous(Mode):
         """Learn the rest pose anew."""
         self.detector, self.window = motion.Detector(), Window(self.recogniser.bundle.spec, self.seconds, self.timings)
         self.reporter.reset()
-        self._done, self._moment = 0, 0.0
+        self._done, self._moment, self._begin = 0, 0.0, True
         self._pushing: deque[Future] = deque()
         self.enter("learning")
 
@@ -363,17 +364,27 @@ class Continuous(Mode):
                 self._pending = self.worker.submit(self._look, self._moment)
             else:
                 self.reporter.reset()
-                self.answer = None
+                self.answer, self._begin = None, True
 
     def _look(self, moment: float):
         """In the worker: what the window shows now, or None while it fills."""
-        clip = self._keeper.submit(self.window.clip).result()
-        if clip is None:
-            return None
         timings = Timings()
-        answer = self.recogniser.recognise(clip, timings)
+        answer = (self._go_on if self.recogniser.endless else self._anew)(timings)
         self.timings.update(timings)
-        return answer, moment
+        return (answer, moment) if answer else None
+
+    def _anew(self, timings: Timings):
+        """The whole window."""
+        clip = self._keeper.submit(self.window.clip).result()
+        return self.recogniser.recognise(clip, timings) if clip else None
+
+    def _go_on(self, timings: Timings):
+        """What came since the last time; after a rest the next sign begins as a clip does."""
+        begin, self._begin = self._begin, False
+        images = self._keeper.submit(self.window.fresh, begin).result()
+        if begin:
+            self.following = self.recogniser.following(self.window.size)
+        return self.following.push(images, timings) if images else None
 
     def answered(self, found) -> None:
         if found is None:

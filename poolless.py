@@ -1,7 +1,8 @@
-"""A network without 3D pooling layers, which LiteRT has no operation for; imported by export.py, never run.
+"""A network without 3D pooling layers and without loops, which LiteRT has no operations for; imported by convert.py.
 
 A maximum over a box is the maximum over its pictures of the maximum in each, and so is a mean; the result is the same,
-to the bit for the maximum.
+to the bit for the maximum. An LSTM is unrolled: each of its steps is written out, so that the number of steps has to
+be known.
 """
 
 import command  # noqa: F401  what it sets has to be set before Keras is imported
@@ -44,13 +45,20 @@ class Pool3D(layers.Layer):
         return total if self.mode == "max" else total / size
 
 
-def without_3d_pools(model: keras.Model) -> keras.Model:
-    """The same network, with the same weights."""
+def recurs(model: keras.Model) -> bool:
+    """Whether there is an LSTM in it, or in a network within it."""
+    return any(isinstance(layer, layers.LSTM) or isinstance(layer, keras.Model) and recurs(layer)
+               for layer in model.layers)  # fmt: skip
+
+
+def for_litert(model: keras.Model) -> keras.Model:
+    """The same network, with the same weights, and its LSTMs unrolled."""
     def clone(layer):
         if isinstance(layer, layers.MaxPooling3D | layers.AveragePooling3D):
             return Pool3D(layer, name=layer.name)
-        return layer.__class__.from_config(layer.get_config())
+        unrolled = {"unroll": True} if isinstance(layer, layers.LSTM) else {}
+        return layer.__class__.from_config(layer.get_config() | unrolled)
 
-    copy = keras.models.clone_model(model, clone_function=clone)
+    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
     copy.set_weights(model.get_weights())
     return copy

@@ -27,6 +27,7 @@ import opticalflow
 from predictions import softmax
 from recording import Recorded, Recording
 from runtime import KERAS, Form, cores
+from streaming import SteppedNetwork, StreamedNetwork
 from timing import Timings, step_back
 
 
@@ -77,7 +78,7 @@ class Recogniser:
         """
         bundle = bundles.load(folder)
         found = cls._open(bundle, exported.choose(bundle, runtime, live))
-        if found.streams and runtime == exported.AUTO:
+        if found.form and found.streams and runtime == exported.AUTO:
             found.whole = cls._open(bundle, exported.choose(bundle, runtime))
         return found
 
@@ -95,7 +96,13 @@ class Recogniser:
     @property
     def streams(self) -> bool:
         """Whether the networks can work while a clip is recorded."""
-        return self.form is not None and self.form.streamed and exported.streams(self.bundle.spec)
+        streamed = all(isinstance(one, StreamedNetwork | SteppedNetwork) for one in self.networks.values())
+        return streamed and exported.streams(self.bundle.spec)
+
+    @property
+    def endless(self) -> bool:
+        """Whether they can go on for ever, so that each frame of an endless picture costs a step."""
+        return self.streams and all(network.endless for network in self.networks.values())
 
     @property
     def runtime(self) -> str:
@@ -174,9 +181,12 @@ class Recogniser:
             seen = self.bundle.spec.input
             zeros = np.zeros((seen.views, frames or seen.frames, *picture), np.float32)  # None: clips of any length
             if self.streams:  # as a recording goes, for each number of frames at once is prepared by itself
+                network = self.networks[stream.name]
+                network.reset()
                 for frame in zeros[0]:
-                    self.networks[stream.name].push(frame[None])
-            else:
+                    network.push(frame[None])
+                    network.answer()
+            if self.form is None or not self.streams:
                 self.logits(stream, zeros)
         if self.whole is not self:
             self.whole.warm_up()
@@ -190,6 +200,10 @@ class Recogniser:
         """
         return Session(self, length)
 
+    def following(self, span: int) -> "Following":
+        """An endless picture, named by its last `span` kept frames; where `endless`."""
+        return Following(self, span)
+
 
 class Session:
     """One sign that is being recorded: a thread of its own keeps frames and computes flow while more come."""
@@ -199,7 +213,7 @@ class Session:
         self.recording = Recording(recogniser.bundle.spec, length)
         self.timings = self.recording.timings
         self._streams = recogniser.streams and self.recording.grid.known
-        self._given, self._logits = 0, {}
+        self._given = 0
         if self._streams:
             for network in recogniser.networks.values():
                 network.reset()
@@ -223,11 +237,17 @@ class Session:
             if not len(images):
                 continue
             with self.timings.measure(f"{stream.name} net"):
-                seen = self.recogniser.input_frames(stream, images)
-                logits = self.recogniser.networks[stream.name].push(seen)
-                if logits is not None:
-                    self._logits[stream.name] = logits
+                self.recogniser.networks[stream.name].push(self.recogniser.input_frames(stream, images))
         self._given = len(self.recording.numbers)
+
+    def _answers(self) -> dict[str, np.ndarray]:
+        """{stream: (classes,) logits}, once all frames were kept."""
+        self._advance()
+        found = {}
+        for stream in self.recogniser.bundle.streams:
+            with self.timings.measure(f"{stream.name} net"):
+                found[stream.name] = self.recogniser.networks[stream.name].answer()
+        return found
 
     def result(self) -> Answer:
         """Recognise what was pushed; raises Problem where that is nothing."""
@@ -235,13 +255,36 @@ class Session:
             for done in self._pushed:
                 done.result()  # raises what went wrong in the thread
             recorded = self._worker.submit(self.recording.finish).result()
-            if self._streams:
-                self._worker.submit(self._advance).result()
+            logits = self._worker.submit(self._answers).result() if self._streams else None
         finally:
             self._worker.shutdown(wait=False, cancel_futures=True)
         if self._streams:
-            return self.recogniser.conclude(self._logits, self.timings.sums(), recorded.images["rgb"], recorded.flow)
-        return self.recogniser.recognise(recorded, self.timings)
+            return self.recogniser.conclude(logits, self.timings.sums(), recorded.images["rgb"], recorded.flow)
+        return self.recogniser.whole.recognise(recorded, self.timings)
+
+
+class Following:
+    """A picture without an end: the networks' states go on from frame to frame, and each new frame costs a step."""
+
+    def __init__(self, recogniser: Recogniser, span: int):
+        self.recogniser, self.span = recogniser, span
+        self.reset()
+
+    def reset(self) -> None:
+        """The next frame is the first, as of a clip."""
+        for network in self.recogniser.networks.values():
+            network.reset(self.span)
+
+    def push(self, images: dict[str, np.ndarray], timings: Timings) -> Answer:
+        """{modality: (t, H, W, C) uint8 as stored}, the frames kept since the last time -> the answer now. Its pictures
+        are these frames."""
+        logits = {}
+        for stream in self.recogniser.bundle.streams:
+            network = self.recogniser.networks[stream.name]
+            with timings.measure(f"{stream.name} net"):
+                network.push(self.recogniser.input_frames(stream, images[stream.modality]))
+                logits[stream.name] = network.answer()
+        return self.recogniser.conclude(logits, timings.sums(), images["rgb"], None)
 
 
 def _seen_live(stream: bundles.Stream, images: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ import sparse
 import streaming
 
 KERAS = "keras"
+STEPPED = {"conv2d-lstm", "conv3d-lstm"}  # networks that go on group by group, by `build_step` of their module
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,27 @@ class KerasNetwork:
             raise Problem(f"{weights}: not the weights of this network ({reason})") from None
         # After its weights, or Keras warns of an optimiser that is not there. On a CPU XLA is slower.
         model.compile(jit_compile=False)
-        return cls(model)
+        if stream.network not in STEPPED:
+            return cls(model)
+        module = network_module(stream)
+        step = module.build_step(model)
+        step.compile(jit_compile=False)
+        return SteppedKeras(model, step, module.group_of(model))
 
     def logits(self, batch: np.ndarray) -> np.ndarray:
         return np.asarray(self.model.predict_on_batch(batch))
+
+
+class SteppedKeras(KerasNetwork, streaming.SteppedNetwork):
+    """A network that takes whole clips at once, and goes on group by group by `step`, which shares its weights."""
+
+    def __init__(self, model, step, group: int):
+        def run(frames: np.ndarray, states: list) -> tuple[np.ndarray, list]:
+            logits, *after = step.predict_on_batch([frames, *states])
+            return np.asarray(logits), after
+
+        KerasNetwork.__init__(self, model)
+        streaming.SteppedNetwork.__init__(self, run, [part.shape[1] for part in step.inputs[1:]], group)
 
 
 def network_module(stream: bundles.Stream):
@@ -127,27 +145,31 @@ class OneByOne:
         return np.concatenate([self._run(np.ascontiguousarray(one[None], np.float32)) for one in batch])
 
 
-def _request(path: Path, form: Form, threads: int, shape: list[int] | None = None):
-    """An OpenVINO network, compiled; for clips of one shape, or of any number of frames."""
+def read_openvino(path: Path):
+    """An OpenVINO network for one clip at a time, of any number of frames where it takes that."""
     import openvino
 
-    core = openvino.Core()
-    model = core.read_model(path)
-    if shape:
-        model.reshape(shape)
-    else:
-        model.reshape({part: [1, -1, *(side.get_length() for side in list(part.partial_shape)[2:])]
-                       for part in model.inputs})  # fmt: skip
+    model = openvino.Core().read_model(path)
+    model.reshape({part: [1, *(-1 if side.is_dynamic else side.get_length() for side in list(part.partial_shape)[1:])]
+                   for part in model.inputs})  # fmt: skip
+    return model
+
+
+def _request(path: Path, form: Form, threads: int):
+    """An OpenVINO network, compiled."""
+    import openvino
+
     hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
     if form.precision != "int8":
         hints["INFERENCE_PRECISION_HINT"] = form.precision
-    return core.compile_model(model, "CPU", hints).create_infer_request()
+    return openvino.Core().compile_model(read_openvino(path), "CPU", hints).create_infer_request()
 
 
-def _openvino(path: Path, shape, form: Form, threads: int):
+def _openvino(path: Path, _shape, form: Form, threads: int):
     if form.streamed:
-        return _streamed(path, form, threads)
-    request = _request(path, form, threads, [1, *shape])
+        group = streaming.read_group(path)
+        return _stepped(path, form, threads, group) if group else _streamed(path, form, threads)
+    request = _request(path, form, threads)
 
     def run(clip: np.ndarray) -> np.ndarray:
         return next(iter(request.infer([clip]).values())).copy()
@@ -175,6 +197,19 @@ def _streamed(path: Path, form: Form, threads: int) -> streaming.StreamedNetwork
                                      lambda frames: next(iter(tail.infer([frames]).values())).copy())  # fmt: skip
 
 
+def _stepped(path: Path, form: Form, threads: int, group: int) -> streaming.SteppedNetwork:
+    """`path` says how many frames a group has; the step lies beside it."""
+    request = _request(path.with_name(f"{path.stem}-{streaming.STEP}.xml"), form, threads)
+
+    def run(frames: np.ndarray, states: list) -> tuple[np.ndarray, list]:
+        # What the conversion leaves over of the shapes comes as further outputs.
+        made = list(request.infer([frames, *states]).values())[: 1 + len(states)]
+        logits, *after = (part.copy() for part in made)
+        return logits, after
+
+    return streaming.SteppedNetwork(run, [part.shape[1] for part in request.model_inputs[1:]], group)
+
+
 def _onnx(path: Path, _shape, _form: Form, threads: int) -> OneByOne:
     import onnxruntime
 
@@ -191,10 +226,16 @@ def _litert(path: Path, shape, _form: Form, threads: int) -> OneByOne:
 
         interpreter = Interpreter(str(path), num_threads=threads)
         place = interpreter.get_input_details()[0]["index"]
-        interpreter.resize_tensor_input(place, [1, *shape])
-        interpreter.allocate_tensors()
+
+        def resize(*size: int) -> None:
+            interpreter.resize_tensor_input(place, size)
+            interpreter.allocate_tensors()
+
+        resize(1, *(side or 1 for side in shape))
 
     def run(clip: np.ndarray) -> np.ndarray:
+        if tuple(interpreter.get_input_details()[0]["shape"]) != clip.shape:  # clips of any length
+            resize(*clip.shape)
         interpreter.set_tensor(place, clip)
         interpreter.invoke()
         return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
@@ -209,7 +250,7 @@ def open_form(form: Form, path: Path, shape, threads: int | None = None):
     """An exported network, ready to run.
 
     Args:
-        path: its first file; shape: (T, H, W, C) of its input; threads: all cores without it.
+        path: its first file; shape: (T, H, W, C) of its input, T None for any; threads: all cores without it.
     Raises:
         Problem: the file is not one of this form, or its library is missing.
     """

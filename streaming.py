@@ -1,14 +1,18 @@
-"""A network that works while frames still come: stages over time, each with what it needs of the frames before.
+"""A network that works while frames still come: in stages over time, or step by step with a state.
 
-    network = StreamedNetwork(stages, tail, frames=40)
-    for frame in clip: logits = network.push(frame)         None until the last of the 40
+    network = StreamedNetwork(stages, tail)                 or SteppedNetwork(run, states, group)
+    for frame in clip: network.push(frame[None])
+    logits = network.answer()
     logits = network.logits(batch)                          the same, of whole clips
 
-What it computes is what the whole network does (i3d_stages.py); only when is another matter. After the last frame there
-is a third of the work left to do.
+What they compute is what the whole network does; only when is another matter. I3D in stages (i3d_stages.py) has to know
+how many frames there will be, and leaves a third of its work for after the last one. A network with an LSTM that reads
+groups of frames (model_conv3d_lstm.py) takes any number, and has one step left to do; in a picture without an end it
+answers for the last frames after each of them.
 """
 
 import json
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 TAIL = "tail"  # of a file: what comes after the stages
+STEP = "step"  # of a file: a network that goes on group by group
 CHUNK = 2  # frames of its own that a stage makes at once at least: neighbours share much of their work
 
 
@@ -82,6 +87,8 @@ class Stage:
 class StreamedNetwork:
     """stages: in their order; tail: (1, t, h, w, c), all that the last stage makes -> (1, classes)."""
 
+    endless = False  # it is for clips of one length
+
     def __init__(self, stages: list[Stage], tail: Callable[[np.ndarray], np.ndarray]):
         self.stages, self._tail = stages, tail
         self.frames = stages[0].plan.takes
@@ -90,26 +97,81 @@ class StreamedNetwork:
     def reset(self) -> None:
         """The next frame is the first of a clip."""
         self._made: list[np.ndarray] = []
+        self._logits = None
         for stage in self.stages:
             stage.reset()
 
-    def push(self, frames: np.ndarray) -> np.ndarray | None:
-        """(t, H, W, C) float32, the next frames of a clip -> (classes,) logits with the last of them, else None."""
+    def push(self, frames: np.ndarray) -> None:
+        """(t, H, W, C) float32, the next frames of the clip."""
         for stage in self.stages:
             frames = stage.push(frames)
             if frames is None:
-                return None
+                return
         self._made.append(frames)
-        if sum(map(len, self._made)) < self.stages[-1].plan.makes:
-            return None
-        logits = self._tail(np.concatenate(self._made)[None])[0]
-        self.reset()
-        return logits
+        if sum(map(len, self._made)) == self.stages[-1].plan.makes:
+            self._logits = self._tail(np.concatenate(self._made)[None])[0]
+
+    def answer(self) -> np.ndarray | None:
+        """(classes,) logits of the clip, None as long as not all of its frames are there."""
+        return self._logits
 
     def logits(self, batch: np.ndarray) -> np.ndarray:
         """(B, T, H, W, C) float32 -> (B, classes)."""
+        return np.stack([answer_of(self, clip) for clip in batch])
+
+
+class SteppedNetwork:
+    """run: (1, t, H, W, C), a group of frames or the fewer that end a clip, and states -> (1, classes) logits of the
+    clip so far, and the states after it, as `model_conv3d_lstm.build_step` has them: the last two of them the sum of
+    the groups' logits and their number; states: (units,) sizes; group: frames.
+    """
+
+    endless = True
+
+    def __init__(self, run: Callable[[np.ndarray, list], tuple[np.ndarray, list]], states: list[int], group: int):
+        self.run, self.group = run, group
+        self._zeros = [np.zeros((1, size), np.float32) for size in states]
         self.reset()
-        return np.stack([self.push(clip) for clip in batch])
+
+    def reset(self, span: int | None = None) -> None:
+        """The next frame is the first of a clip; or of an endless picture, where answers are for `span` frames."""
+        self._states, self._waiting = self._zeros, []
+        self._answers = deque(maxlen=span and -(-span // self.group))  # of each group
+
+    def push(self, frames: np.ndarray) -> None:
+        """(t, H, W, C) float32, the next frames."""
+        self._waiting += list(frames)
+        while len(self._waiting) >= self.group:
+            logits, self._states = self._step(self._waiting[: self.group])
+            self._answers.append(logits)
+            del self._waiting[: self.group]
+
+    def answer(self) -> np.ndarray | None:
+        """(classes,) logits of the clip so far, or of the span's last frames; None before the first frame."""
+        found = list(self._answers)
+        if self._waiting:  # what is no whole group yet costs a step, and leaves the state as it was
+            found = [*found, self._step(self._waiting)[0]][-(self._answers.maxlen or 0) :]
+        return np.mean(found, axis=0) if found else None
+
+    def _step(self, frames: list[np.ndarray]) -> tuple[np.ndarray, list]:
+        """Logits of a group alone, and the states after it.
+
+        Sum and number begin anew each time: the difference between two of their values is the mean of the groups in
+        between, and a sum that grows without end would lose its digits.
+        """
+        logits, states = self.run(np.stack(frames)[None], self._states)
+        return logits[0], [*states[:-2], *self._zeros[-2:]]
+
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        """(B, T, H, W, C) float32 -> (B, classes)."""
+        return np.stack([answer_of(self, clip) for clip in batch])
+
+
+def answer_of(network: StreamedNetwork | SteppedNetwork, clip: np.ndarray) -> np.ndarray:
+    """(T, H, W, C) float32, a whole clip -> (classes,) logits."""
+    network.reset()
+    network.push(clip)
+    return network.answer()
 
 
 def plans(kernels: list[tuple[str, int, int, bool]], frames: int) -> list[Plan]:
@@ -118,6 +180,16 @@ def plans(kernels: list[tuple[str, int, int, bool]], frames: int) -> list[Plan]:
     for name, kernel, stride, masked in kernels:
         found.append(Plan(name, kernel, stride, found[-1].makes if found else frames, masked))
     return found
+
+
+def write_group(path: Path, group: int) -> None:
+    """The file of a network that goes step by step."""
+    path.write_text(json.dumps({"group": group}, indent=1) + "\n")
+
+
+def read_group(path: Path) -> int | None:
+    """Frames of a group, or None for a network in stages, of which there are plans."""
+    return json.loads(path.read_text()).get("group")
 
 
 def write_plans(path: Path, some: list[Plan]) -> None:

@@ -57,7 +57,7 @@ class Session:
 
 
 class Recogniser:
-    classes, labels, runtime = CLASSES, [row.label for row in CLASSES], "keras"
+    classes, labels, runtime, endless = CLASSES, [row.label for row in CLASSES], "keras", False
     bundle = SimpleNamespace(spec=clip.ClipSpec(clip.StoredSpec("8", 64), clip.InputSpec(8, 40, 32)))
     calibration = confidence.Calibration(threshold=0.5)
 

@@ -116,6 +116,25 @@ def test_a_sliding_window_holds_what_a_recording_of_it_would(frames, flow_from):
     assert full == (22 if flow_from == "frames" else 0)
 
 
+def test_what_is_new_in_a_window_adds_up_to_a_recording():
+    """For networks that go on: the same pictures and fields, of which the first alone is zero."""
+    some, times, parts = spec("10fps"), np.arange(30) / 10, []
+    window, recording = Window(some, 0.9), Recording(some)
+    for number, (image, seconds) in enumerate(zip(FRAMES, times, strict=True)):
+        window.push(image, seconds)
+        if number == 20:
+            parts.append(window.fresh(begin=True))
+        elif number > 20 and number % 3 == 0:
+            parts.append(window.fresh())
+    parts.append(window.fresh())
+    assert [len(part["rgb"]) for part in parts] == [6, 1, 3, 3, 2] and window.fresh() == {}
+    for image, seconds in zip(FRAMES[15:], times[15:], strict=True):
+        recording.push(image, seconds)
+    alone = recording.finish()
+    for modality in ("rgb", "flow"):
+        np.testing.assert_array_equal(np.concatenate([part[modality] for part in parts]), alone.images[modality])
+
+
 def test_a_slow_camera_repeats_frames_in_the_window_and_a_gap_empties_it():
     window = Window(spec("9"), 0.8)
     for number in range(10):

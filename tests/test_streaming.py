@@ -43,7 +43,11 @@ def test_the_logits_are_those_of_the_whole_network(networks, step):
     model, streamed = networks
     for clip in clips(model, 2):
         expected = np.asarray(model(clip[None]))[0]
-        found = [streamed.push(clip[start : start + step]) for start in range(0, len(clip), step)]
+        streamed.reset()
+        found = []
+        for start in range(0, len(clip), step):
+            streamed.push(clip[start : start + step])
+            found.append(streamed.answer())
         assert [one for one in found[:-1] if one is not None] == []
         np.testing.assert_allclose(found[-1], expected, atol=1e-5)
         assert np.ptp(expected) > 0.1
@@ -74,6 +78,7 @@ def test_work_is_done_while_frames_come(networks):
     for stage, run in zip(streamed.stages, runs, strict=True):
         stage.run = counted(stage, run)
     (clip,) = clips(model, 1)
+    streamed.reset()
     for image in clip[:-1]:
         streamed.push(image[None])
     before = {name: sum(counts) for name, counts in made.items()}
