@@ -21,6 +21,7 @@ import command
 from command import Problem
 
 import clip
+import confidence
 import dataset
 import modalities
 
@@ -67,8 +68,8 @@ class Bundle:
         return self.folder / stream.files["weights"]
 
 
-def save(bundle: Bundle) -> None:
-    """Write bundle.json, last of all: a folder with it is a whole bundle."""
+def save(bundle: Bundle, indent: int | None = 1) -> None:
+    """Write bundle.json, last of all: a folder with it is a whole bundle. Without `indent` it is shorter."""
     hashes = {name: command.sha256(bundle.folder / name) for stream in bundle.streams for name in stream.files.values()}
     content = {
         "format": FORMAT,
@@ -80,7 +81,13 @@ def save(bundle: Bundle) -> None:
         **bundle.about,
     }
     with command.atomic(bundle.folder / FILE) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
+        temporary.write_text(json.dumps(content, indent=indent) + "\n")
+
+
+def size(bundle: Bundle) -> int:
+    """Bytes of every file that prediction needs: bundle.json, the weights, and the calibration where there is one."""
+    names = {FILE, confidence.FILE, *(stream.files["weights"] for stream in bundle.streams)}
+    return sum(path.stat().st_size for path in map(bundle.folder.joinpath, sorted(names)) if path.exists())
 
 
 def is_one(folder: str | Path) -> bool:

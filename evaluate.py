@@ -27,6 +27,7 @@ import command
 from command import Problem
 
 import dataset
+from confidence import FALSE_ALARMS
 from predictions import BOTH, Predictions, titles, write_counts
 
 TOP = (1, 5)  # of the printed table
@@ -268,7 +269,7 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--compare", type=Path, nargs="+", metavar="MODEL",
                        help="print several evaluated models side by side, and what their differences are worth")
     flags.add_argument("--ignore-checks", action="store_true", help="go on though the splits share people or clips")
-    flags.add_argument("--false-alarms", type=float, default=0.1, metavar="SHARE",
+    flags.add_argument("--false-alarms", type=float, default=FALSE_ALARMS, metavar="SHARE",
                        help="of the clips without a gesture, that may get an answer; where there are none: of all, "
                             "that may get a wrong one")
     flags.add_argument("--gallery", type=int, default=12, metavar="N", help="wrong clips shown in the report")

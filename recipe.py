@@ -30,7 +30,7 @@ RANGES = {
     **dict.fromkeys(("learning_rate", "part"), (0, None, None)),
     **dict.fromkeys(("ema", "smoothing", "dropout", "zoom"), (None, 0, 1)),
     **dict.fromkeys(("brightness", "colour", "shift", "mixup", "warm_up", "rotation"), (None, 0, None)),
-    **dict.fromkeys(("weight_decay", "clip_norm", "top_epochs", "truncate"), (None, 0, None)),
+    **dict.fromkeys(("weight_decay", "l2", "clip_norm", "top_epochs", "truncate"), (None, 0, None)),
     **dict.fromkeys(("epochs", "batch", "accumulate", "views", "patience", "frames", "crop"), (None, 1, None)),
 }
 
@@ -87,6 +87,8 @@ def add_recipe(
                             + _as("ema", recipes))
     group.add_argument("--weight-decay", type=float, default=0.0,
                        help="share of a weight that a step takes away, times the learning rate")
+    group.add_argument("--l2", type=float, default=0.0,
+                       help="squares of all kernels' weights, times this, in the loss; for compress.py --threshold")
     group.add_argument("--clip-norm", type=float, default=0.0, metavar="NORM",
                        help="longest gradient of a step, of all weights together; 0: any")
     group.add_argument("--dropout", type=float, default=dropout, help="share of the features dropped")
@@ -176,7 +178,7 @@ def recipe_of(args, targets: np.ndarray):
         mean = len(targets) / np.count_nonzero(counts)
         weights = {label: mean / count for label, count in enumerate(counts) if count}
     return Recipe(args.patience, args.ema, args.schedule, args.warm_up, args.accumulate, weights, args.weight_decay,
-                  args.clip_norm)  # fmt: skip
+                  args.clip_norm, args.l2)  # fmt: skip
 
 
 def augmentation_of(args):
