@@ -107,10 +107,10 @@ def train(args, data: dataset.Dataset, teach=None) -> None:
     Args:
         teach: the labelled training clips -> teacher.Lesson; called once nothing else can be wrong.
     """
+    clips, _ = (run.split_of(data, split) for split in ("train", "valid"))
     streams, spec = run.streams_of(args), recipe.clip_spec(args, data)
     if args.length == "any" and spec.stored.frames.isdigit():
         print(f"every clip is stored as {spec.stored.frames} frames; frame.py --frames 10fps keeps their lengths")
-    clips = {split: run.split_of(data, split) for split in ("train", "valid")}
     if args.weights != "none":
         for stream in streams:
             find_start(args, stream, arguments_of(args, data, spec, stream))
@@ -118,7 +118,7 @@ def train(args, data: dataset.Dataset, teach=None) -> None:
     generators = {stream: run.generators(args, data, spec, stream) for stream in streams}
     with contextlib.ExitStack() as held:
         flags = run.claim(args, spec, held)
-        lesson = teach(clips["train"]) if teach else None
+        lesson = teach(clips) if teach else None
         trained = [train_stream(args, data, spec, stream, generators[stream], lesson) for stream in streams]
         with command.lock(args.output, wait=True):
             command.remove_leftovers(args.output, "bundle.")

@@ -9,9 +9,8 @@ out:  model/<run>/, as train_conv3d_lstm.py leaves it; model/<teacher>/logits-<d
 After Mullick & Namboodiri (ICIP 2017): the loss is alpha times the cross-entropy of the teacher's and the student's
 softened answers, plus 1 - alpha times that of the labels. The teacher sees each training clip once, as it is when it
 predicts; its logits are stored and serve every later student, temperature and alpha. Labels are smoothed, the teacher's
-answers are not; mixup mixes both. `keras.distillation` runs the teacher in each step, on the student's own input, so it
-fits neither stored answers nor a teacher that sees other pictures.
-Student flags are those of train_conv3d_lstm.py, with `--size small`.
+answers are not; mixup mixes both. `keras.distillation` runs the teacher in each step, on the student's own input, so
+it fits neither stored answers nor a teacher that sees other pictures. Flags of the student are train_conv3d_lstm.py's.
 """
 
 import argparse
@@ -26,7 +25,6 @@ import bundle as bundles
 import compact
 import confidence
 import dataset
-import run
 import teacher
 
 SIZE = "small"
@@ -48,8 +46,6 @@ def parse(argv=None) -> argparse.Namespace:
 def main(argv=None) -> int:
     args = parse(argv)
     data, known = dataset.load(args.data), bundles.load(args.teacher)
-    for split in ("train", "valid"):
-        run.split_of(data, split)
     teacher.check(known, data)
     # A run goes on with the teacher that it began with: all that makes its answers.
     args.teacher_sha256, args.teacher_fusion = known.hashes, confidence.load(known.folder, known.hashes).weights
