@@ -253,11 +253,14 @@ def same_pictures(about: About, spec: clip.ClipSpec) -> bool:
             and replace(about.spec.input, **picked) == spec.input)  # fmt: skip
 
 
-def named(stream: bundles.Stream, model: keras.Model, features: np.ndarray):
+def named(stream: bundles.Stream, model: keras.Model, features: np.ndarray) -> np.ndarray:
     """(B, T, D) features -> (B, classes) logits, by what stands behind the image network."""
-    kind = stream.arguments.get("read", "mean")
-    behind = model.get_layer("lstm") if stream.network == "cnn-lstm" else model.get_layer(model_lstm.HEAD)
-    return readout.of(np.asarray(behind(features, training=False)), kind)
+    if stream.network == "frames":
+        return readout.of(np.asarray(model.get_layer(model_lstm.HEAD)(features)), "mean")
+    behind = model.get_layer("lstm")
+    if not behind.compiled:
+        behind.compile(jit_compile=False)  # by itself each step of an LSTM is an operation of Python's
+    return readout.of(np.asarray(behind.predict_on_batch(features)), stream.arguments["read"])
 
 
 def _labelled(file: FeatureFile) -> Iterator[tuple[int, np.ndarray]]:
