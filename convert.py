@@ -23,6 +23,7 @@ CONVERTERS = {"openvino": "openvino", "openvino-int8": "nncf", "stream": "openvi
 MADE_OF = {"openvino-int8": "openvino", "stream-int8": "stream"}
 STAGE_CLIPS = 32  # for int8 by stages: what a stage makes of a clip is larger than the clip
 STAGED = {"i3d": "i3d_stages"}  # network -> the module that cuts it into stages
+ONLY = {"cnn-lstm": {"onnx"}}  # network -> the forms that have an operation for its loop over time
 
 
 def convert(model, form: str, folder: Path, stream: bundles.Stream) -> None:

@@ -11,7 +11,7 @@ The stream forms work while a sign is recorded: the network is cut into stages o
 a part of the work is left. A form in float32 is used where its logits are Keras's to 1e-3. A reduced one (bfloat16,
 where the processor has it, and int8, calibrated on training clips by NNCF) is used where validation accuracy falls by
 at most one point and no answer changes that float32 gave by a margin above 0.2. Needs `pip install ".[cpu,export]"`;
-the laptop needs `".[live]"`.
+the laptop needs `".[live]"`. Of an image network with an LSTM there is ONNX alone.
 """
 
 import json
@@ -31,7 +31,7 @@ import numpy as np
 import bundle as bundles
 import dataset
 import exported
-from convert import CONVERTERS, MADE_OF, SAVED_MODEL, STAGED, spread, write_form
+from convert import CONVERTERS, MADE_OF, ONLY, SAVED_MODEL, STAGED, spread, write_form
 from predictions import softmax
 from runtime import FORMS, KERAS, Form, cores, installed, runs_here
 
@@ -208,6 +208,10 @@ def export(args) -> int:
 
     recogniser = Recogniser.load(args.model, KERAS)
     check_store(recogniser.bundle, data)
+    for network in {stream.network for stream in recogniser.bundle.streams} & ONLY.keys():
+        args.forms &= ONLY[network]
+        if not args.forms:
+            raise Problem(f"{args.model}: of {network} networks there is no such form, only {', '.join(ONLY[network])}")
     with command.lock(args.model):
         return write_all(recogniser, data, args)
 
