@@ -153,8 +153,8 @@ class InputSpec:
             raise Problem(f"sampling {self.sampling!r}; expected even, run or whole")
         if self.frames < 1 or self.crop < 1:
             raise Problem(f"{self.frames} frames of {self.crop} px; at least 1 of each")
-        if self.views < 1:
-            raise Problem(f"{self.views} views of a clip; at least 1")
+        if self.views < 1 or (self.views > 1 and self.sampling == "whole"):
+            raise Problem(f"{self.views} views of a clip; at least 1, and of a whole clip not more")
         if self.still not in ("keep", "subtract"):
             raise Problem(f"still {self.still!r}; expected keep or subtract")
         if self.region not in ("middle", "signer"):

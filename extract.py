@@ -6,6 +6,7 @@ batches, whichever clips they are from.
 
 import contextlib
 import hashlib
+import json
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ import feature_file
 import modalities
 import model_lstm
 import readout
-from feature_file import About, FeatureFile
+from feature_file import About, Entry, FeatureFile
 from runtime import KerasNetwork
 from timing import step_back
 
@@ -129,19 +130,20 @@ def from_bundle(bundle: bundles.Bundle, modality: str, stored: clip.StoredSpec) 
     return of_network(cnn, name, spec, modality, f"fine-tuned from {flags.get('weights')}", head, labels)
 
 
-def lengths(data: dataset.Dataset, about: About, clips: list[dataset.Clip], failed: list) -> tuple[list, list[int]]:
-    """The clips whose archive is there, and how many pictures each has; (clip, why) of the others goes to `failed`."""
-    kept, counts, store = [], [], modalities.TABLE[about.modality].stores(about.spec.stored)[0]
-    for item in clips:
-        info = clip.read_info(item.archive(data.folder, store))
-        count = len(info.get("times", [])) if info else 0
-        if count:
-            kept.append(item)
-            counts.append(count)
+def entries(data: dataset.Dataset, about: About, split: str, failed: list) -> list[Entry]:
+    """The clips of a split whose archive is there; (clip, why) of the others goes to `failed`."""
+    found, store = [], modalities.TABLE[about.modality].stores(about.spec.stored)[0]
+    for item in data.split(split):
+        path = item.archive(data.folder, store)
+        info = clip.read_info(path)
+        if info and info.get("times"):
+            archive = hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
+            found.append(Entry(item.clip, item.label, len(info["times"]), archive))
         else:
+            step = "opticalflow.py" if about.modality == "flow" else "frame.py"
             why = "no frame in it" if info else "no whole clip"
-            failed.append((item.clip, f"{item.archive(data.folder, store)}: {why}; run the step that writes it again"))
-    return kept, counts
+            failed.append((item.clip, f"{path}: {why}; run {step} --data {data.folder} again"))
+    return found
 
 
 def read_clip(data: dataset.Dataset, about: About, item: dataset.Clip) -> np.ndarray:
@@ -171,14 +173,20 @@ def read_ahead(data: dataset.Dataset, about: About, clips: list, workers: int, f
 
 
 def extract(
-    extractor: Extractor, data: dataset.Dataset, clips: list[dataset.Clip], file: FeatureFile, batch: int, workers: int,
-    outcome: command.Outcome, title: str,
+    extractor: Extractor, data: dataset.Dataset, split: str, path: Path, batch: int, workers: int,
+    outcome: command.Outcome,
 ) -> None:  # fmt: skip
-    """Write the rows of every clip that has none yet; what cannot be read goes to `outcome`."""
-    todo = [item for item in clips if not file.done[file.position[item.clip]]]
-    queue = Queue(extractor, file, outcome)
-    with command.progress() as bar:
-        task = bar.add_task(title, total=len(clips), completed=len(clips) - len(todo))
+    """Write the rows of every clip of a feature file that has none yet; what cannot be read goes to `outcome`."""
+    with feature_file.opened(path) as file:
+        missing = {entry.clip for entry, done in zip(file.entries, file.done, strict=True) if not done}
+        there, title = len(file.entries) - len(missing), f"{path.parent.name} {split}"
+    if there:
+        print(f"{split}: {there} of {there + len(missing)} clips are there already")
+    if not missing:  # not opened for writing: a training may be reading it
+        return
+    todo = [item for item in data.split(split) if item.clip in missing]
+    with feature_file.opened(path, write=True) as file, command.progress() as bar:
+        queue, task = Queue(extractor, file, outcome), bar.add_task(title, total=there + len(todo), completed=there)
         for item, images in read_ahead(data, extractor.about, todo, workers, AHEAD * batch):
             if isinstance(images, Problem):
                 outcome.failed.append((item.clip, str(images)))
@@ -191,26 +199,28 @@ def extract(
             queue.run(queue.frames)
 
 
+def folder_of(data: dataset.Dataset, name: str, about: About) -> Path:
+    """Where the features of that name lie."""
+    return data.folder / feature_file.store_name(dataset.check_name(name, "--name"), about.spec.stored, about.modality)
+
+
 def extract_splits(
     extractor: Extractor, data: dataset.Dataset, name: str, batch: int, workers: int, outcome: command.Outcome
 ) -> Path:
     """The feature files of all splits, the training split's first, whose mean and deviation all of them get."""
-    about = extractor.about
-    name = feature_file.store_name(dataset.check_name(name, "--name"), about.spec.stored, about.modality)
-    folder = data.folder / name
+    about, paths = extractor.about, {}
+    folder = folder_of(data, name, about)
     with command.lock(folder):
         command.remove_leftovers(folder)
-        if not (folder / feature_file.WEIGHTS).exists():
-            with command.atomic(folder / feature_file.WEIGHTS) as temporary:
-                extractor.cnn.save_weights(temporary)
         for split in dataset.SPLITS:
-            clips, counts = lengths(data, about, data.split(split), outcome.failed)
-            if not clips:
-                continue
-            path = feature_file.path_of(folder, split)
-            feature_file.prepare(path, about, clips, counts)
-            with feature_file.opened(path, write=True) as file:
-                extract(extractor, data, clips, file, batch, workers, outcome, f"{folder.name} {split}")
+            clips = entries(data, about, split, outcome.failed)
+            if clips:
+                paths[split] = feature_file.path_of(folder, split)
+                feature_file.prepare(paths[split], about, clips)
+        with command.atomic(folder / feature_file.WEIGHTS) as temporary:
+            extractor.cnn.save_weights(temporary)
+        for split, path in paths.items():
+            extract(extractor, data, split, path, batch, workers, outcome)
         feature_file.share_statistics(folder)
     return folder
 

@@ -18,7 +18,6 @@ import sys
 from pathlib import Path
 
 import command
-from command import Problem
 
 import bundle
 import clip
@@ -55,20 +54,23 @@ def stored_spec(args, data: dataset.Dataset) -> clip.StoredSpec:
     return clip.find_stored(data, "frame", args.store).without_flow()
 
 
+def is_model(network: str) -> bool:
+    """Whether that is a model's folder, rather than the name of a network."""
+    return len(Path(network).parts) > 1 or bundle.is_one(network)
+
+
 def extractor_of(args, data: dataset.Dataset):
     """The image network that the flags name, and what its features are."""
     import extract
     import model_lstm
 
     stored = stored_spec(args, data)
-    if bundle.is_one(args.network):
+    if is_model(args.network):
         return extract.from_bundle(bundle.load(Path(args.network)), args.stream, stored)
     crop = args.crop or model_lstm.size_of(args.network)
     pictures = int(stored.frames) if stored.frames.isdigit() else clip.InputSpec.frames
     seen = clip.InputSpec(pictures, args.short_side or crop, crop, args.still, region=args.region)
     weights = None if args.weights == "none" else args.weights
-    if weights not in (None, "imagenet") and not Path(weights).is_file():
-        raise Problem(f"--weights {weights}: no such file; imagenet, none, or a file of weights without a top")
     run.seed(args.seed)
     network = model_lstm.build_cnn(args.network, (crop, crop, modalities.TABLE[args.stream].channels), weights)
     trained = args.weights if weights in (None, "imagenet") else Path(weights).name
@@ -86,7 +88,7 @@ def main(argv=None) -> int:
 
     extractor = extractor_of(args, data)
     outcome = command.Outcome()
-    own = Path(args.network).resolve().name if bundle.is_one(args.network) else args.network
+    own = Path(args.network).resolve().name if is_model(args.network) else args.network
     folder = extract.extract_splits(extractor, data, args.name or own, args.batch, args.workers, outcome)
     extract.print_single_frames(folder)
     print(f"{len(outcome.done)} clips, {extractor.about.dimension} features a frame -> {folder}")

@@ -4,9 +4,10 @@
         features (rows, D) float32      what an image network makes of each stored frame
         logits   (rows, classes) float32, only of a network that was trained to name frames
         clip, label (clips,)            names, in the order of clips.csv
+        archive  (clips,)               SHA-256 of what clip.json said of it
         first, length (clips,)          a clip's rows
         done     (clips,)               1 once its rows are there: written last, after a flush
-        mean, std (D,)                  over the training split's rows; zero until they are known
+        mean, std (D,)                  over the training split's rows; not a number until they are known
         about (attribute)               JSON: About
 
 All of the file's room is taken when it is made, and every array lies in one piece. From then on nothing but numbers is
@@ -31,7 +32,7 @@ import dataset
 
 FORMAT = 1
 WEIGHTS = "network.weights.h5"  # of a folder of features: the image network that made them
-NAME = 100  # longest clip name, dataset.PLAIN_NAME
+NAME, DIGEST = "S100", "S64"  # the longest clip name, dataset.PLAIN_NAME; a SHA-256
 BLOCK = 1 << 14  # rows that are read at once for the mean
 
 
@@ -65,21 +66,32 @@ class About:
     def difference(self, other: "About") -> str:
         """What differs, for people; empty where nothing does."""
         mine, theirs = json.loads(self.to_json()), json.loads(other.to_json())
-        return ", ".join(f"{name} {theirs[name]} instead of {mine[name]}" if len(f"{mine[name]}") < 80 else name
+        return ", ".join(f"{name} {theirs[name]} instead of {mine[name]}" if len(f"{mine[name]}") < 40 else name
                          for name in mine if mine[name] != theirs[name])  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A clip's place in a file: so many rows, of the archive whose clip.json has that SHA-256."""
+
+    clip: str
+    label: str
+    length: int
+    archive: str
+
+
 class FeatureFile:
-    """An open file. One process writes; any number read."""
+    """An open file. One process writes, or any number read."""
 
     def __init__(self, path: Path, file: h5py.File):
         self.path, self.file = path, file
         self.about = About.from_json(file.attrs["about"], path)
-        self.names = [name.decode() for name in file["clip"][:]]
-        self.labels = [label.decode() for label in file["label"][:]]
+        names, self.labels, archives = ([value.decode() for value in file[name][:]]
+                                        for name in ("clip", "label", "archive"))  # fmt: skip
         self.first, self.length = file["first"][:], file["length"][:]
+        self.entries = [Entry(*row) for row in zip(names, self.labels, self.length.tolist(), archives, strict=True)]
         self.done = file["done"][:].astype(bool)
-        self.position = {name: position for position, name in enumerate(self.names)}
+        self.position = {name: position for position, name in enumerate(names)}
 
     def rows(self, position: int, what: str = "features") -> np.ndarray:
         """(T, D) float32 of one clip."""
@@ -87,7 +99,9 @@ class FeatureFile:
         return self.file[what][first : first + self.length[position]]
 
     def write(self, position: int, features: np.ndarray, logits: np.ndarray | None = None) -> None:
-        """Write a clip's rows, then that they are there."""
+        """Write a clip's rows, then that they are there. The mean that was known is no longer that of all."""
+        if self.statistics:
+            self.set_statistics(*np.full((2, self.about.dimension), np.nan))
         rows = slice(self.first[position], self.first[position] + self.length[position])
         self.file["features"][rows] = features
         if logits is not None:
@@ -101,18 +115,16 @@ class FeatureFile:
     def statistics(self) -> tuple[np.ndarray, np.ndarray] | None:
         """(D,) mean and standard deviation of the training split; None where they are not known yet."""
         mean, std = self.file["mean"][:], self.file["std"][:]
-        return (mean, std) if np.any(std) else None
+        return None if np.any(np.isnan(std)) else (mean, std)
 
     def measure(self) -> tuple[np.ndarray, np.ndarray]:
-        """(D,) float64 mean and standard deviation over the rows of every clip that is done."""
+        """(D,) float64 mean and standard deviation over the rows of every clip that is done, one at least."""
         count, total, squares = 0, np.zeros(self.about.dimension), np.zeros(self.about.dimension)
         for position in np.flatnonzero(self.done):
             first, length = int(self.first[position]), int(self.length[position])
             for start in range(first, first + length, BLOCK):
                 rows = self.file["features"][start : min(start + BLOCK, first + length)].astype(np.float64)
                 count, total, squares = count + len(rows), total + rows.sum(axis=0), squares + (rows**2).sum(axis=0)
-        if not count:
-            raise Problem(f"{self.path}: no clip is done; there is no mean to take")
         mean = total / count
         return mean, np.sqrt(np.maximum(squares / count - mean**2, 0))
 
@@ -125,31 +137,29 @@ def path_of(store: Path, split: str) -> Path:
     return store / f"{split}.h5"
 
 
-def create(path: Path, about: About, clips: list[dataset.Clip], lengths: list[int]) -> None:
-    """A file with room for these clips of so many frames each, none of them done."""
-    rows, first = int(sum(lengths)), np.concatenate([[0], np.cumsum(lengths)[:-1]]) if lengths else []
+def create(path: Path, about: About, entries: list[Entry]) -> None:
+    """A file with room for these clips, none of them done."""
+    lengths = np.array([entry.length for entry in entries], np.int64)
     with command.atomic(path) as temporary:
         with h5py.File(temporary, "w") as file:
             file.attrs["about"] = about.to_json()
-            for name, values in (("clip", [item.clip for item in clips]), ("label", [item.label for item in clips])):
-                file[name] = np.array(values, f"S{NAME}")
-            file["first"], file["length"] = np.array(first, np.int64), np.array(lengths, np.int64)
-            _allocate(file, "done", (len(clips),), np.uint8)
-            for name in ("mean", "std"):
-                _allocate(file, name, (about.dimension,), np.float64)
-            _allocate(file, "features", (rows, about.dimension), np.float32)
+            for name, kind in (("clip", NAME), ("label", NAME), ("archive", DIGEST)):
+                file[name] = np.array([getattr(entry, name) for entry in entries], kind)
+            file["first"], file["length"] = np.cumsum(lengths) - lengths, lengths
+            file["done"] = np.zeros(len(entries), np.uint8)
+            file["mean"], file["std"] = np.full((2, about.dimension), np.nan)
+            _allocate(file, "features", (int(lengths.sum()), about.dimension))
             if about.classes:
-                _allocate(file, "logits", (rows, len(about.classes)), np.float32)
+                _allocate(file, "logits", (int(lengths.sum()), len(about.classes)))
 
 
-def _allocate(file: h5py.File, name: str, shape: tuple[int, ...], dtype) -> None:
-    """An array in one piece whose place in the file is taken now; zero until written."""
+def _allocate(file: h5py.File, name: str, shape: tuple[int, int]) -> None:
+    """A float32 array in one piece whose place in the file is taken now, and not written to yet."""
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_layout(h5py.h5d.CONTIGUOUS)
     plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)  # what a new file holds is zero
-    space = h5py.h5s.create_simple(shape)
-    h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(np.dtype(dtype)), space, plist)
+    plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    h5py.h5d.create(file.id, name.encode(), h5py.h5t.NATIVE_FLOAT, h5py.h5s.create_simple(shape), plist)
 
 
 @contextlib.contextmanager
@@ -160,14 +170,14 @@ def opened(path: Path, write: bool = False) -> Iterator[FeatureFile]:
     except FileNotFoundError:
         raise Problem(f"{path}: no such file; run feature.py first") from None
     except BlockingIOError:
-        raise Problem(f"{path}: another run is writing to it; wait for it") from None
+        raise Problem(f"{path}: another run has it open; wait for it") from None
     except OSError as error:
         raise Problem(f"{path}: cut short or damaged ({_reason(error)}); delete it and run feature.py again") from None
     with file:
         try:
             found = FeatureFile(path, file)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise Problem(f"{path}: no feature file ({_reason(error)}); run feature.py") from None
+        except (KeyError, ValueError, TypeError, AttributeError, OSError, RuntimeError) as error:  # h5py has them all
+            raise Problem(f"{path}: no feature file ({_reason(error)}); delete it and run feature.py again") from None
         yield found
 
 
@@ -175,24 +185,26 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:120]
 
 
-def prepare(path: Path, about: About, clips: list[dataset.Clip], lengths: list[int]) -> None:
+def prepare(path: Path, about: About, entries: list[Entry]) -> None:
     """Make a file for these clips, or check that the one there is of the same network; clips that came to the data set
-    since, or left it, make a new file into which the rows of the others are copied."""
+    since, left it, or were stored anew make a new file into which the rows of the others are copied."""
     if not path.exists():
-        create(path, about, clips, lengths)
+        create(path, about, entries)
         return
     with opened(path) as old:
         if difference := about.difference(old.about):
-            raise Problem(f"{path}: features of other settings ({difference}); choose another --name, or delete it")
-        plan = [item.clip for item in clips], [item.label for item in clips], lengths
-        if plan == (old.names, old.labels, old.length.tolist()):
+            raise Problem(f"{path}: features of other settings ({difference}); delete {path.parent}, or choose another "
+                          "name: --name of feature.py, --output of train_frame.py")  # fmt: skip
+        if entries == old.entries:
             return
         grown = path.with_name(f".{path.stem}.part{path.suffix}")
-        create(grown, about, clips, lengths)
+        create(grown, about, entries)
         with opened(grown, write=True) as new:
-            for position, item in enumerate(clips):
-                before = old.position.get(item.clip)
-                if before is not None and old.done[before] and old.length[before] == lengths[position]:
+            for position, entry in enumerate(entries):
+                before = old.position.get(entry.clip)
+                if before is None or not old.done[before]:
+                    continue
+                if replace(old.entries[before], label=entry.label) == entry:
                     new.write(position, old.rows(before), old.rows(before, "logits") if about.classes else None)
     grown.replace(path)
 
@@ -203,13 +215,19 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def share_statistics(folder: Path) -> None:
-    """Mean and deviation of the training split into every file."""
+    """Mean and deviation of the training split into every file, where one of them does not know it."""
+    paths, known = files_of(folder), []
+    for path in paths:
+        with opened(path) as file:
+            known.append(file.statistics is not None)
     train = path_of(folder, "train")
-    if not train.exists():
+    if train not in paths or all(known):
         return
     with opened(train) as file:
+        if not file.done.any():
+            return
         mean, std = file.measure()
-    for path in files_of(folder):
+    for path in paths:
         with opened(path, write=True) as file:
             file.set_statistics(mean, std)
 
@@ -221,15 +239,26 @@ def store_name(name: str, spec: clip.StoredSpec, modality: str) -> str:
 
 
 def find(data: dataset.Dataset, name: str, modality: str) -> Path:
-    """The folder of features that `feature.py --name` made for a modality; raises Problem where there is none."""
+    """The folder of features that `feature.py --name` made for a modality; raises Problem where there is none, or one
+    for each of several stores and `name` has none of them behind it (`mobilenet-40x240`)."""
     there = sorted(folder for folder in data.folder.glob("feature-*") if folder.is_dir())
-    for folder in there:
-        if not folder.name.startswith(f"feature-{name}-") or not files_of(folder):
-            continue
-        with opened(files_of(folder)[0]) as found:
-            about = found.about
-        if about.modality == modality and store_name(name, about.spec.stored, modality) == folder.name:
-            return folder
+    found = [folder for folder in there if folder.name.startswith(f"feature-{name}") and files_of(folder)
+             and _is_called(folder, name, modality)]  # fmt: skip
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Problem(f"{data.folder}: features {name} of {modality} from several stores, "
+                      f"{', '.join(folder.name for folder in found)}; name one without feature-")  # fmt: skip
     have = ", ".join(folder.name for folder in there) or "none"
-    raise Problem(f"{data.folder}: no features {name} of {modality} ({have}); "
-                  f"run feature.py --data {data.folder} --stream {modality}")  # fmt: skip
+    raise Problem(f"{data.folder}: no features {name} of {modality} (there are: {have}); "
+                  f"run feature.py --data {data.folder} --network {name} --stream {modality}")  # fmt: skip
+
+
+def _is_called(folder: Path, name: str, modality: str) -> bool:
+    with opened(files_of(folder)[0]) as file:
+        about = file.about
+    if about.modality != modality:
+        return False
+    whole, of_frames = (store_name(name, about.spec.stored, kind) for kind in (modality, "rgb"))
+    flow = whole.removeprefix(of_frames)  # empty of RGB
+    return folder.name in (whole, f"feature-{name}{flow}", f"feature-{name}")

@@ -11,6 +11,7 @@ used alone: `build_frames` names a clip by the mean of its frames. A network ove
 
 import inspect
 import sys
+from pathlib import Path
 
 from command import Problem
 
@@ -28,6 +29,8 @@ SIZES = {"inceptionv3": 299, "inceptionresnetv2": 299, "xception": 299, "nasnetl
          "efficientnetb6": 528, "efficientnetb7": 600, "efficientnetv2b1": 240, "efficientnetv2b2": 260,
          "efficientnetv2b3": 300, "efficientnetv2s": 384, "efficientnetv2m": 480, "efficientnetv2l": 480}  # fmt: skip
 USUAL_SIZE = 224  # of all others
+# Of ImageNet's red, green and blue, 0..1.
+MEAN, DEVIATION = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
 
 
 def _plain(name: str) -> str:
@@ -117,6 +120,8 @@ def build_cnn(
         Problem: no such network, or the weights cannot be had or do not fit.
     """
     size_of(network)
+    if weights not in (None, "imagenet") and not Path(weights).is_file():
+        raise Problem(f"--weights {weights}: no such file; imagenet, none, or a file of weights without a top")
     builder = applications()[_plain(network)]
     picture = keras.Input(input_shape, name="picture")
     x = picture
@@ -127,6 +132,10 @@ def build_cnn(
     unit = prepare(np.array([0.0, 255.0], np.float32).repeat(3).reshape(2, 1, 1, 3))
     if not np.array_equal(unit.reshape(2, 3)[:, 0], [-1, 1]):  # those that want [-1, 1] have it already
         x = prepare((x + 1) * 127.5)
+    if builder.__module__.endswith(".efficientnet") and weights != "imagenet":
+        # Keras builds these with a layer more where it fetches the weights itself: the network that is rebuilt here
+        # without them would see another picture.
+        x = (x - 255 * MEAN) / np.sqrt(DEVIATION) + 255 * MEAN
     flags = {"include_top": False, "input_shape": (*input_shape[:2], 3), "weights": weights}
     try:
         base = builder(**flags)

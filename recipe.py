@@ -27,11 +27,13 @@ RECIPES = {
 SCRATCH_MOMENTUM = 0.9
 # Flag: (above, at least, below), None where there is no such bound.
 RANGES = {
-    **dict.fromkeys(("learning_rate", "part"), (0, None, None)),
+    **dict.fromkeys(("learning_rate", "recurrent_learning_rate", "part"), (0, None, None)),
     **dict.fromkeys(("ema", "smoothing", "dropout", "zoom"), (None, 0, 1)),
     **dict.fromkeys(("brightness", "colour", "shift", "mixup", "warm_up", "rotation"), (None, 0, None)),
     **dict.fromkeys(("weight_decay", "l2", "clip_norm", "top_epochs", "truncate"), (None, 0, None)),
-    **dict.fromkeys(("epochs", "batch", "accumulate", "views", "patience", "frames", "crop"), (None, 1, None)),
+    **dict.fromkeys(("epochs", "recurrent_epochs", "batch", "recurrent_batch", "accumulate", "views", "patience"),
+                    (None, 1, None)),
+    **dict.fromkeys(("frames", "frames_a_clip", "length", "parts", "crop"), (None, 1, None)),
 }
 
 

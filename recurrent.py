@@ -36,10 +36,12 @@ def add_flags(flags: argparse.ArgumentParser, lstm: list[int], dense: list[int],
     group.add_argument("--centre", action="store_true",
                        help="see each feature less its mean over the clip: of few people, rooms and clothes go")
     group = flags.add_argument_group("sequence")
-    group.add_argument("--frames", type=int, default=frames, metavar="N", help="so many, evenly over the clip")
-    group.add_argument("--length", type=int, default=length, metavar="N",
+    usual = f" (default: {frames or length})"
+    group.add_argument("--frames", type=int, metavar="N", help="so many, evenly over the clip" + usual * bool(frames))
+    group.add_argument("--length", type=int, metavar="N",
                        help="instead: so many one after the other; a shorter clip is played back and forth, a longer "
-                            "one cut at random")  # fmt: skip
+                            "one cut at random" + usual * bool(length))  # fmt: skip
+    flags.set_defaults(sampling=(frames, length))
     group.add_argument("--at-test", choices=("part", "parts", "whole"), default="part",
                        help="of --length: the clip's middle, the mean of --parts of it, or all of it")
     group.add_argument("--parts", type=int, default=3, metavar="N", help="of --at-test parts")
@@ -50,30 +52,39 @@ def add_flags(flags: argparse.ArgumentParser, lstm: list[int], dense: list[int],
     group.add_argument("--output-weights", choices=readout.KINDS, default=read, help="which steps give the answer")
 
 
-def check(args) -> None:
-    """Raise Problem where the flags contradict each other."""
-    if (args.frames is None) == (args.length is None):
-        raise Problem("--frames N evenly, or --length N one after the other; exactly one of them")
+def complete(args) -> argparse.Namespace:
+    """The system's own frames or length where neither was named; raises Problem where the flags contradict each
+    other."""
+    if args.frames is None and args.length is None:
+        args.frames, args.length = args.sampling
+    del args.sampling
+    if args.frames is not None and args.length is not None:
+        raise Problem(f"--frames {args.frames} evenly, or --length {args.length} one after the other; name one of them")
     if args.length is None and args.at_test != "part":
         raise Problem(f"--at-test {args.at_test}: of --length; with --frames all of the clip is seen")
-    if min([*args.lstm, *args.dense, args.frames or args.length, args.parts]) < 1:
-        raise Problem("--lstm, --dense, --frames, --length, --parts: at least 1 each")
+    if min([*args.lstm, *args.dense]) < 1:
+        raise Problem("--lstm, --dense: at least 1 unit in each layer")
+    return args
 
 
-def input_spec(args, made: clip.InputSpec) -> clip.InputSpec:
+def input_spec(args, made: clip.ClipSpec) -> clip.InputSpec:
     """What the networks see when they predict; `made` is what the features were made of."""
-    if args.length is None:
-        return replace(made, frames=args.frames)
-    sampling, views = {"part": ("run", 1), "parts": ("run", args.parts), "whole": ("whole", 1)}[args.at_test]
-    return replace(made, frames=args.length, sampling=sampling, views=views)
+    frames, sampling, views = args.frames, "even", 1
+    if args.length is not None:
+        sampling, views = {"part": ("run", 1), "parts": ("run", args.parts), "whole": ("whole", 1)}[args.at_test]
+        frames = args.length
+    if made.input.still == "subtract" and sampling != "whole" and str(frames) != made.stored.frames:
+        raise Problem(f"--still subtract: features are made of clips less the average of all {made.stored.frames} "
+                      "pictures, so all have to be seen: --frames N of a store of N, or --length with --at-test whole")
+    return replace(made.input, frames=frames, sampling=sampling, views=views)
 
 
-def training_spec(args, made: clip.InputSpec) -> clip.InputSpec:
+def training_spec(args, made: clip.ClipSpec) -> clip.InputSpec:
     """What the LSTM is trained on: always as many steps."""
     return replace(input_spec(args, made), sampling="run" if args.length else "even", views=1)
 
 
-def about_of(data: dataset.Dataset, folder: Path) -> feature_file.About:
+def about_of(folder: Path) -> feature_file.About:
     """What the features of a folder are; raises Problem where its files are of different networks."""
     found = []
     for split in ("train", "valid"):
@@ -86,10 +97,6 @@ def about_of(data: dataset.Dataset, folder: Path) -> feature_file.About:
     return found[0]
 
 
-def stream_folders(args, data: dataset.Dataset) -> dict[str, Path]:
-    return {stream: feature_file.find(data, args.features, stream) for stream in run.streams_of(args)}
-
-
 def clip_spec(args, abouts: dict[str, feature_file.About]) -> clip.ClipSpec:
     """Of the bundle: what the clips of all streams are, which have to be the same pictures."""
     first = next(iter(abouts.values()))
@@ -98,7 +105,7 @@ def clip_spec(args, abouts: dict[str, feature_file.About]) -> clip.ClipSpec:
             raise Problem(f"the {stream} features were made of other pictures than the others ({about.spec.input}, not "
                           f"{first.spec.input}); run feature.py with the same settings for both")  # fmt: skip
     stored = next((about.spec.stored for about in abouts.values() if about.spec.stored.flow), first.spec.stored)
-    return clip.ClipSpec(stored, input_spec(args, first.spec.input))
+    return clip.ClipSpec(stored, input_spec(args, first.spec))
 
 
 def head_arguments(args) -> dict:
@@ -115,7 +122,7 @@ def transferred(folder: Path, about: feature_file.About, args):
     source = bundles.load(folder)
     stream = next((row for row in source.streams if row.network == "cnn-lstm" and row.modality == about.modality), None)
     if stream is None:
-        raise Problem(f"{folder}: no LSTM on {about.modality} in it; train one with train_lstm.py")
+        raise Problem(f"{folder}: no LSTM on {about.modality} in it; name a model of train_lstm.py or train_frame.py")
     built = {name: stream.arguments[name] for name in ("lstm", "dense", "batch_norm", "centre")}
     wanted = {name: value for name, value in head_arguments(args).items() if name in built}
     if built != wanted:
@@ -167,7 +174,7 @@ def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, about: featur
     import model_lstm
     import training
 
-    stream, seen = about.modality, training_spec(args, about.spec.input)
+    stream, seen = about.modality, training_spec(args, about.spec)
     with contextlib.ExitStack() as held:
         files = {split: held.enter_context(feature_file.opened(feature_file.path_of(folder, split)))
                  for split in ("train", "valid")}  # fmt: skip
@@ -208,14 +215,13 @@ def join(args, classes: int, spec: clip.ClipSpec, about: feature_file.About, fol
             "files": {"weights": name}}  # fmt: skip
 
 
-def train(args, data: dataset.Dataset) -> None:
-    """Train every stream and write the bundle."""
-    folders = stream_folders(args, data)
-    abouts = {stream: about_of(data, folder) for stream, folder in folders.items()}
+def train(args, data: dataset.Dataset, folders: dict[str, Path]) -> None:
+    """Train every stream on the features in its folder and write the bundle."""
+    abouts = {stream: about_of(folder) for stream, folder in folders.items()}
     spec = clip_spec(args, abouts)
     bundles.load_keras()  # seconds; so after what can be wrong without it
     with contextlib.ExitStack() as held:
-        flags = run.claim(args, spec, held)
+        flags = run.claim(args, data, spec, held)
         flags["image_network"] = {name: f"{about.network}, weights {about.trained}" for name, about in abouts.items()}
         for stream, network in flags["image_network"].items():
             print(f"{stream}: features of {network}")

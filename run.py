@@ -30,19 +30,22 @@ def streams_of(args) -> list[str]:
     return modalities.named(args.stream)
 
 
-def check(args, spec: clip.ClipSpec) -> dict:
+def check(args, data: dataset.Dataset, spec: clip.ClipSpec) -> dict:
     """The flags of the run, written beside its checkpoint; raises Problem where the folder holds another run."""
     path = args.output / "checkpoint" / "run.json"
     run = {name: value for name, value in vars(args).items() if name not in NOT_PART_OF_A_RUN}
     if args.schedule == "cosine":
         run["epochs"] = args.epochs  # its rate depends on how many there will be
     # The same run may have begun with one stream, before there was flow.
-    seen = {"flags": run, "input": spec.to_json()["input"], "store": spec.stored.frame_store}
+    seen = {"flags": run, "input": spec.to_json()["input"], "store": spec.stored.frame_store,
+            "classes": [row.label for row in data.classes]}  # fmt: skip
     seen = json.loads(json.dumps(seen, default=str))
     if path.exists() and any(path.parent.glob("*.weights.h5")):
         before = json.loads(path.read_text())
         if before != seen:
             changed = [name for name in run if before["flags"].get(name) != seen["flags"][name]]
+            if before.get("classes") != seen["classes"]:
+                changed.append("the classes of class.csv")
             raise Problem(f"{args.output}: holds a run with other settings ({', '.join(changed) or 'stored frames'}); "
                           "choose another --output, or delete it")
     else:
@@ -51,13 +54,13 @@ def check(args, spec: clip.ClipSpec) -> dict:
     return seen["flags"]
 
 
-def claim(args, spec: clip.ClipSpec, held: contextlib.ExitStack) -> dict:
+def claim(args, data: dataset.Dataset, spec: clip.ClipSpec, held: contextlib.ExitStack) -> dict:
     """Lock the output for the streams that will be trained; the flags of the run, which fit what is there."""
     for stream in streams_of(args):
         # One lock a stream: on a CPU two processes that train one stream each are quicker than one after the other.
         held.enter_context(command.lock(args.output, stream))
         command.remove_leftovers(args.output, stream)
-    return check(args, spec)
+    return check(args, data, spec)
 
 
 def stamp(args, data: dataset.Dataset, spec: clip.ClipSpec) -> str:

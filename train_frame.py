@@ -27,6 +27,7 @@ from command import Problem
 import bundle
 import clip
 import dataset
+import feature_file
 import recipe
 import recurrent
 import run
@@ -58,13 +59,7 @@ def parse(argv=None) -> argparse.Namespace:
     group.add_argument("--recurrent-batch", type=int, default=32, metavar="N", help="clips a step")
     group.add_argument("--recurrent-learning-rate", type=float, default=1e-3, help="at the start")
     command.add_threads(flags)
-    args = recipe.complete(flags.parse_args(argv))
-    if args.frames is not None:
-        args.length = None
-    recurrent.check(args)
-    if args.frames_a_clip < 1:
-        raise Problem(f"--frames-a-clip {args.frames_a_clip}: at least 1")
-    return args
+    return recurrent.complete(recipe.complete(flags.parse_args(argv)))
 
 
 def frame_flags(args, size: int) -> argparse.Namespace:
@@ -82,7 +77,7 @@ def frame_flags(args, size: int) -> argparse.Namespace:
 def recurrent_flags(args) -> argparse.Namespace:
     """The flags of the recurrent network's training."""
     flags = copy.copy(args)
-    flags.features, flags.start, flags.freeze = args.output.resolve().name, None, "none"
+    flags.start, flags.freeze = None, "none"
     flags.epochs, flags.batch = args.recurrent_epochs, args.recurrent_batch
     flags.learning_rate, flags.top_epochs = args.recurrent_learning_rate, 0
     return flags
@@ -110,31 +105,43 @@ def train_frames(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str) 
 def name_frames(args, data: dataset.Dataset, spec: clip.ClipSpec) -> None:
     """The bundle of single frames."""
     with contextlib.ExitStack() as held:
-        flags = run.claim(args, spec, held)
+        flags = run.claim(args, data, spec, held)
         trained = [train_frames(args, data, spec, stream) for stream in run.streams_of(args)]
         with command.lock(args.output, wait=True):
             command.remove_leftovers(args.output, "bundle.")
             run.write_bundle(args, data, spec, flags, trained)
 
 
-def extract_frames(args, data: dataset.Dataset, spec: clip.ClipSpec, outcome: command.Outcome) -> None:
-    """Features and predictions of every stored frame, and what the predictions of single frames are worth."""
+def check_features(args, data: dataset.Dataset, spec: clip.ClipSpec) -> None:
+    """Raise Problem where features of that name are there and this run has not begun: better now than after hours."""
+    name = dataset.check_name(args.output.resolve().name, "--output")
+    for stream in run.streams_of(args):
+        folder = data.folder / feature_file.store_name(name, spec.stored, stream)
+        begun = (args.output / "frame" / "checkpoint" / f"{stream}.json").exists()
+        if not begun and feature_file.files_of(folder):
+            raise Problem(f"{folder}: features of an earlier model of that name; delete it, or choose another --output")
+
+
+def extract_frames(args, data: dataset.Dataset, spec: clip.ClipSpec, outcome: command.Outcome) -> dict[str, Path]:
+    """Features and predictions of every stored frame, and what the predictions of single frames are worth; the folder
+    of each stream's features."""
     import extract
-    import feature_file
     import plot
 
+    folders = {}
     frames, names = bundle.load(args.output / "frame"), {row.label: row.name for row in data.classes}
     for stream in run.streams_of(args):
         stored = spec.stored if stream == "flow" else spec.stored.without_flow()
         extractor = extract.from_bundle(frames, stream, stored)
-        folder = extract.extract_splits(extractor, data, args.output.resolve().name, 32, args.workers, outcome)
-        extract.print_single_frames(folder)
-        for path in feature_file.files_of(folder):
+        folders[stream] = extract.extract_splits(extractor, data, args.output.resolve().name, 32, args.workers, outcome)
+        extract.print_single_frames(folders[stream])
+        for path in feature_file.files_of(folders[stream]):
             counts = extract.confusion(path)
             table = frames.folder / f"single-{path.stem}-{stream}.csv"
             write_counts(table, counts, extractor.about.classes)
             plot.confusion(counts, [names[label] for label in extractor.about.classes],
                            f"single frames, {stream}, {path.stem}", table.with_suffix(".png"))  # fmt: skip
+    return folders
 
 
 def main(argv=None) -> int:
@@ -145,11 +152,17 @@ def main(argv=None) -> int:
 
     frames = frame_flags(args, model_lstm.size_of(args.network))
     spec = recipe.clip_spec(frames, data)
+    recurrent.input_spec(args, spec)
+    check_features(args, data, spec)
     outcome = command.Outcome()
     name_frames(frames, data, spec)
-    extract_frames(args, data, spec, outcome)
-    recurrent.train(recurrent_flags(args), data)
-    return outcome.summary()
+    folders = extract_frames(args, data, spec, outcome)
+    try:
+        recurrent.train(recurrent_flags(args), data, folders)
+        outcome.done.append(args.output)
+    finally:
+        code = outcome.summary()
+    return code
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def main(argv=None) -> int:
     bundle.load_keras()  # seconds; so after what can be wrong without it
     generators = {stream: run.generators(args, data, spec, stream) for stream in streams}
     with contextlib.ExitStack() as held:
-        flags = run.claim(args, spec, held) if args.host == 0 else {}
+        flags = run.claim(args, data, spec, held) if args.host == 0 else {}
         if args.weights != "none" and not bundle.is_one(args.weights):
             for stream in streams:  # all of them before the first trains
                 kinetics.checkpoint(args.weights, stream)

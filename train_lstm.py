@@ -26,6 +26,7 @@ import command
 from command import Problem
 
 import dataset
+import feature_file
 import recipe
 import recurrent
 import run
@@ -43,16 +44,13 @@ def parse(argv=None) -> argparse.Namespace:
     group.add_argument("--from", type=Path, dest="start", metavar="MODEL", help="start from its LSTM")
     group.add_argument("--freeze", choices=recurrent.FREEZE, default="none", help="LSTM layers of it that do not learn")
     group.add_argument("--sweep", action="store_true", help="every choice of --freeze, and a random start")
-    recurrent.add_flags(flags, lstm=[1024, 1024], dense=[], frames=None, length=None, read="last")
+    recurrent.add_flags(flags, lstm=[1024, 1024], dense=[], frames=40, length=None, read="last")
     group = flags.add_argument_group("recipe")
     recipe.add_recipe(group, epochs=60, batch=32, learning_rate=1e-3, dropout=0.5)
     group.add_argument("--part", type=float, default=1.0, help="shortest part of the clip, in time, that is seen")
     group.add_argument("--mixup", type=float, default=0.0, metavar="ALPHA", help="mix the features of a batch")
     command.add_threads(flags)
-    args = recipe.complete(flags.parse_args(argv))
-    if args.frames is None and args.length is None:
-        args.frames = 40
-    recurrent.check(args)
+    args = recurrent.complete(recipe.complete(flags.parse_args(argv)))
     if not args.start and (args.sweep or args.freeze != "none"):
         raise Problem("--freeze and --sweep need a model to start from: --from model/<run>")
     if len(args.lstm) < 2 and args.freeze in ("2", "both"):
@@ -68,26 +66,29 @@ def variants(args) -> dict[str, argparse.Namespace]:
     found = {}
     for name, (start, freeze) in choices.items():
         found[name] = copy.copy(args)
-        found[name].start, found[name].freeze = start, freeze
+        found[name].start, found[name].freeze, found[name].sweep = start, freeze, False
         found[name].output = args.output / name.lower().replace(" ", "-")
     return found
 
 
-def sweep(args, data: dataset.Dataset) -> None:
+def sweep(args, data: dataset.Dataset, folders: dict[str, Path]) -> None:
     """Train every variant, then draw them side by side."""
     runs = variants(args)
+    for folder in folders.values():  # before the random start, which takes its time and needs no model
+        recurrent.transferred(args.start, recurrent.about_of(folder), args)
     for name, flags in runs.items():
         print(f"-- {name}")
-        recurrent.train(flags, data)
+        recurrent.train(flags, data, folders)
     import figure
     from history import Log
 
     for stream in run.streams_of(args):
         logs = {name: Log(flags.output / "log.csv").of(stream) for name, flags in runs.items()}
         tail = f"-{stream}" if args.stream == "both" else ""
-        dataset.write_table(args.output / f"comparison{tail}.csv", extremes(logs), list(extremes(logs)[0]))
+        rows = extremes(logs)
+        dataset.write_table(args.output / f"comparison{tail}.csv", rows, rows[0])
         figure.side_by_side(logs, args.output / f"comparison{tail}.png")
-        for row in extremes(logs):
+        for row in rows:
             print(f"{row['start']:14}  best accuracy {float(row['most_val_accuracy']):6.1%} in epoch "
                   f"{row['epoch_of_most']}, lowest loss {row['least_val_loss']} in epoch {row['epoch_of_least']}")
     print(f"comparison -> {args.output}")
@@ -108,10 +109,11 @@ def extremes(logs: dict[str, list[dict]]) -> list[dict]:
 def main(argv=None) -> int:
     args = parse(argv)
     data = dataset.load(args.data)
+    folders = {stream: feature_file.find(data, args.features, stream) for stream in run.streams_of(args)}
     if args.sweep:
-        sweep(args, data)
+        sweep(args, data, folders)
     else:
-        recurrent.train(args, data)
+        recurrent.train(args, data, folders)
     return command.DONE
 
 

@@ -14,7 +14,7 @@ A checkpoint is written whole and then named, so a kill at any moment loses at m
 import functools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,9 +144,18 @@ class EpochStart(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.train.epoch = epoch
-        for layer in self.model.layers:
-            if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
-                layer.seed_generator.state.assign([self.train.seed, epoch << 16])  # each step adds one
+        for number, layer in enumerate(_dropping(self.model)):
+            # Each step adds one to the second.
+            layer.seed_generator.state.assign([self.train.seed + (number << 16), epoch << 16])
+
+
+def _dropping(model: keras.Model) -> Iterator:
+    """The layers that drop something at random, those of the networks within a network too."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _dropping(layer)
+        elif getattr(layer, "seed_generator", None) is not None:
+            yield layer
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):

@@ -51,8 +51,9 @@ def extraction(args, extractor, data: dataset.Dataset, clips: list) -> dict[str,
     import extract
 
     about = extractor.about
-    clips, counts = extract.lengths(data, about, clips, [])
-    frames = sum(counts)
+    names = {item.clip for item in clips}
+    entries = [entry for entry in extract.entries(data, about, "train", []) if entry.clip in names]
+    frames = sum(entry.length for entry in entries)
     batch = np.concatenate([extract.read_clip(data, about, item) for item in clips[:2]])[: args.batch]
     extractor(batch)
 
@@ -63,9 +64,8 @@ def extraction(args, extractor, data: dataset.Dataset, clips: list) -> dict[str,
     def ours() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "train.h5"
-            feature_file.prepare(path, about, clips, counts)
-            with feature_file.opened(path, write=True) as file:
-                extract.extract(extractor, data, clips, file, args.batch, args.workers, command.Outcome(), "")
+            feature_file.create(path, about, entries)
+            extract.extract(extractor, data, "train", path, args.batch, args.workers, command.Outcome())
 
     def video_by_video() -> None:
         for item in clips:
@@ -98,9 +98,10 @@ def make(folder: Path, extractor, count: int) -> None:
     rng = np.random.default_rng(0)
     for split in ("train", "valid"):
         path = feature_file.path_of(store, split)
-        feature_file.create(path, about, data.split(split), [about.spec.input.frames] * len(data.split(split)))
+        entries = [feature_file.Entry(item.clip, item.label, about.spec.input.frames, "") for item in data.split(split)]
+        feature_file.create(path, about, entries)
         with feature_file.opened(path, write=True) as file:
-            for position in range(len(file.names)):
+            for position in range(len(entries)):
                 file.write(position, rng.random((about.spec.input.frames, about.dimension), np.float32))
     extractor.cnn.save_weights(store / feature_file.WEIGHTS)
     feature_file.share_statistics(store)
@@ -161,7 +162,7 @@ def main(argv=None) -> int:
     spec = clip.ClipSpec(stored, clip.InputSpec(int(stored.frames), size, size))
     cnn = model_lstm.build_cnn(args.network, (size, size, 3))
     extractor = extract.of_network(cnn, args.network, spec, "rgb", "none")
-    speeds = extraction(args, extractor, data, data.clips[: args.clips])
+    speeds = extraction(args, extractor, data, data.split("train")[: args.clips])
     with tempfile.TemporaryDirectory() as folder:
         found = training(args, extractor, Path(folder))
     shown = table.Table(title=f"{args.network}, {size} px, batches of {args.batch}", title_justify="left")

@@ -60,11 +60,10 @@ def share_features(store: Path, fold: dataset.Dataset) -> None:
         for split in dataset.SPLITS:
             clips = [item for item in fold.split(split) if item.clip in where]
             path = feature_file.path_of(fold.folder / store.name, split)
-            lengths = [int(where[item.clip][0].length[where[item.clip][1]]) for item in clips]
-            feature_file.prepare(path, files[0].about, clips, lengths)
+            places = [where[item.clip] for item in clips]
+            feature_file.prepare(path, files[0].about, [file.entries[place] for file, place in places])
             with feature_file.opened(path, write=True) as made:
-                for position, item in enumerate(clips):
-                    file, place = where[item.clip]
+                for position, (file, place) in enumerate(places):
                     logits = file.rows(place, "logits") if file.about.classes else None
                     made.write(position, file.rows(place), logits)
     link = fold.folder / store.name / feature_file.WEIGHTS

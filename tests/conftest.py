@@ -10,9 +10,14 @@ from pathlib import Path
 import command  # noqa: F401  before any test file imports Keras
 
 import filelock
+import hypothesis
 import pytest
 
 TRAINING = ["--frames", "8", "--short-side", "36", "--crop", "32", "--weights", "none", "--epochs", "3", "--batch", "8"]
+
+# A machine with other work on it is no failure.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def once(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
@@ -58,6 +63,33 @@ def make_model(demo: Path, output: Path) -> None:
     for stream, eager in (("rgb", False), ("flow", True)):
         with without_graphs(eager):
             assert train_i3d.main(["--data", str(demo), "--output", str(output), "--stream", stream, *TRAINING]) == 0
+
+
+@pytest.fixture(scope="session")
+def features(demo, tmp_path_factory) -> Path:
+    """The demo with features of both streams by a small image network, made by feature.py; only to be read."""
+    return once(tmp_path_factory, "feature", lambda folder: make_features(linked(demo, folder / "demo"))) / "demo"
+
+
+def linked(demo: Path, folder: Path) -> Path:
+    """A data set of one's own over the demo's stores and videos, which are not to be written to."""
+    folder.mkdir(parents=True)
+    for path in demo.iterdir():
+        if path.suffix == ".csv":
+            shutil.copy(path, folder)
+        elif not path.name.startswith(("_", "feature-")):
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
+def make_features(data: Path) -> None:
+    import small_cnn
+
+    import feature
+
+    with small_cnn.installed():
+        for stream in ("rgb", "flow"):
+            assert feature.main(["--data", str(data), "--stream", stream, *small_cnn.FLAGS]) == 0
 
 
 @contextlib.contextmanager

@@ -504,6 +504,41 @@ def test_views_share_the_frames_out():
         InputSpec(views=0)
 
 
+@given(st.integers(1, 60), st.integers(1, 90), st.integers(0, 120))
+def test_a_run_goes_back_and_forth_without_a_jump(count, frames, start):
+    picked = InputSpec(frames, 16, 16, sampling="run").run(count, start % count)
+    assert len(picked) == frames and picked[0] == start % count and 0 <= picked.min() <= picked.max() < count
+    steps = np.diff(picked)
+    assert np.all(np.abs(steps) == 1) if count > 1 else not steps.any()
+    turns = picked[:-1][np.diff(steps, prepend=steps[:1]) != 0]
+    assert set(turns) <= {0, count - 1}, "it turns at the clip's ends alone"
+
+
+@given(st.integers(1, 60), st.integers(1, 90), st.integers(1, 5))
+def test_runs_cover_a_clip(count, frames, views):
+    spec = InputSpec(frames, 16, 16, views=views, sampling="run")
+    found = spec.pick_views(count)
+    assert len(found) == views and all(len(one) == frames for one in found)
+    if frames >= count:  # played from its beginning, so that each frame comes
+        assert all(set(one) == set(range(count)) for one in found)
+        assert found[0].tolist()[:count] == list(range(count))
+    else:
+        assert all(one.tolist() == list(range(one[0], one[0] + frames)) for one in found)
+        if views > 1:
+            assert found[0][0] == 0 and found[-1][-1] == count - 1, "from the first frame to the last"
+        else:
+            assert abs(int(found[0][0]) - (count - 1 - int(found[0][-1]))) <= 1, "the middle"
+    if views == 1:
+        assert found[0].tolist() == spec.pick(count).tolist()
+
+
+@given(st.integers(1, 200))
+def test_the_whole_clip(count):
+    spec = InputSpec(7, 16, 16, sampling="whole")
+    assert spec.pick(count).tolist() == spec.pick_views(count)[0].tolist() == list(range(count))
+    assert len(spec.pick_views(count)) == 1
+
+
 def test_inputs_that_are_none():
     with pytest.raises(Problem, match="a crop of 64 px out of a short side of 48 px"):
         InputSpec(1, 48, 64)
@@ -511,3 +546,7 @@ def test_inputs_that_are_none():
         InputSpec(still="remove")
     with pytest.raises(Problem, match="scale"):
         InputSpec(scale="mine")
+    with pytest.raises(Problem, match="sampling 'odd'; expected even, run or whole"):
+        InputSpec(sampling="odd")
+    with pytest.raises(Problem, match="3 views of a clip; at least 1, and of a whole clip not more"):
+        InputSpec(views=3, sampling="whole")

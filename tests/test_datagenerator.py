@@ -12,11 +12,12 @@ import pytest
 import clip
 import dataset
 import distribute
+import feature_file
 import frame
 import modalities
 import training
 from augmentation import Augmentation
-from datagenerator import ClipGenerator
+from datagenerator import ClipGenerator, FeatureGenerator
 
 LABELS = [f"{number:03d}" for number in range(1, 9)]
 SEES = clip.InputSpec(frames=8, short_side=36, crop=32)
@@ -250,6 +251,61 @@ def test_the_last_batch_of_a_validation_is_filled_up(data):
     assert not targets[8].any()
     some.devices = distribute.Devices(2)
     assert [len(images) for images, _ in batches(some)] == [6, 2], "an even share needs none"
+
+
+@pytest.fixture
+def file(data, tmp_path):
+    """Features of the training clips, 20 to 23 rows of them; a row says of which clip and frame it is."""
+    clips = data.split("train")
+    spec = clip.ClipSpec(clip.StoredSpec("all", 64), SEES)
+    about = feature_file.About(spec, "rgb", "small", "00ff", "none", 2)
+    entries = [feature_file.Entry(item.clip, item.label, 20 + place % 4, "") for place, item in enumerate(clips)]
+    feature_file.create(tmp_path / "train.h5", about, entries)
+    with feature_file.opened(tmp_path / "train.h5", write=True) as made:
+        for place, entry in enumerate(entries):
+            made.write(place, np.stack([np.full(entry.length, place), np.arange(entry.length)], axis=1))
+        yield made
+
+
+def of_features(data, file, augmentation=None, frames=8, sampling="even", **settings) -> FeatureGenerator:
+    seen = clip.InputSpec(frames, 36, 32, sampling=sampling)
+    return FeatureGenerator(file, data.split("train"), seen, LABELS, 6, augmentation, **settings)
+
+
+@pytest.mark.parametrize("sampling", ["even", "run"])
+@pytest.mark.parametrize("frames", [8, 50])
+def test_features_are_those_that_prediction_picks(data, file, sampling, frames):
+    some = of_features(data, file, frames=frames, sampling=sampling)
+    found, targets = (np.concatenate(parts) for parts in zip(*batches(some), strict=True))
+    assert found.shape == (16, frames, 2) and found.dtype == np.float32
+    for place, rows in enumerate(found):
+        assert rows[:, 0].tolist() == [place] * frames
+        assert rows[:, 1].tolist() == some.seen.pick(20 + place % 4).tolist()
+    assert [LABELS[index] for index in targets.argmax(axis=1)] == [item.label for item in data.split("train")]
+
+
+def test_a_run_of_features_begins_anywhere_and_is_the_same_again(data, file):
+    starts, still = set(), Augmentation()
+    for epoch in range(12):
+        found, again = (batches(of_features(data, file, still, 17, "run", epoch=epoch)) for _ in range(2))
+        assert equal(found, again)
+        for rows in np.concatenate([rows for rows, _ in found]):
+            assert np.all(np.diff(rows[:, 1]) == 1) and rows[:, 0].min() == rows[:, 0].max()
+            starts.add((int(rows[0, 0]) % 4, int(rows[0, 1])))
+    for room in range(4):
+        begun = {start for clips, start in starts if clips == room}
+        assert begun == set(range(4 + room)), "the first, the last one that fits, and all between"
+
+
+def test_even_features_of_a_part_of_the_clip(data, file):
+    spans = [np.ptp(rows[:, 1]) for epoch in range(6) for batch in
+             batches(of_features(data, file, Augmentation(part=0.5), epoch=epoch)) for rows in batch[0]]  # fmt: skip
+    assert min(spans) >= 9 and max(spans) <= 22 and len(set(spans)) > 5
+
+
+def test_mixed_features_are_between_two_clips(data, file):
+    rows = np.concatenate([rows for rows, _ in batches(of_features(data, file, Augmentation(mixup=0.5)))])
+    assert np.all(np.ptp(rows[:, :, 0], axis=1) < 1e-4) and not np.allclose(rows[:, 0, 0], np.rint(rows[:, 0, 0]))
 
 
 @pytest.mark.parametrize(("modality", "step"), [("rgb", "frame.py"), ("flow", "opticalflow.py")])

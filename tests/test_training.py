@@ -131,6 +131,37 @@ def test_the_top_alone_moves_in_the_first_phase(tmp_path):
     assert not any(changed for name, changed in zip(names, moved, strict=True) if name.startswith(("norm", "dense")))
 
 
+def test_frozen_layers_stay(tmp_path):
+    start, model = build().get_weights(), train(tmp_path, phases=[training.Phase("all", 1, 1e-2, frozen=("den",))])
+    names = [variable.path for variable in model.weights]
+    moved = {name for name, a, b in zip(names, start, model.get_weights(), strict=True) if not np.array_equal(a, b)}
+    assert moved == {name for name in names if not name.startswith("dense/")}
+
+
+def compiled(**recipe) -> keras.Model:
+    model = build(dropout=0)
+    training._compile(model, training.Phase("all", 1, 1e-1), training.Recipe(**recipe), 4)
+    return model
+
+
+def test_weight_decay_takes_its_share_of_a_weight():
+    model = compiled(weight_decay=0.5)
+    before, (x, y) = model.get_layer("dense").get_weights()[0], Data()[0]
+    model.train_on_batch(x, y, sample_weight=np.zeros(len(x)))
+    np.testing.assert_allclose(model.get_layer("dense").get_weights()[0], before * (1 - 0.1 * 0.5), rtol=1e-5)
+
+
+def test_a_gradient_is_no_longer_than_allowed():
+    lengths = {}
+    for longest in (0.0, 1e-3):
+        model = compiled(clip_norm=longest)
+        model.train_on_batch(*Data()[0])
+        # After a step Adam's running mean is a tenth of the gradient.
+        means = [np.array(value) for value in model.optimizer.variables if value.path.endswith("_momentum")]
+        lengths[longest] = 10 * np.sqrt(sum(np.sum(value**2) for value in means))
+    assert lengths[1e-3] == pytest.approx(1e-3, rel=1e-3) and lengths[0.0] > 0.1
+
+
 @pytest.mark.parametrize("stop_at", [0, 1, 3])
 def test_a_stopped_run_goes_on_to_the_weights_of_an_unbroken_one(unbroken, tmp_path, capsys, stop_at):
     folder, expected = unbroken
