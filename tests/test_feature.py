@@ -193,7 +193,7 @@ def test_bad_clips_are_named_and_the_rest_is_done(features, data, capsys):
 
 def test_another_network_needs_another_name(features, data):
     assert run(data) == command.DONE
-    with pytest.raises(Problem, match="train.h5: features of other settings .weights.*choose another name: --name"):
+    with pytest.raises(Problem, match="other settings .trained none, seed 0 instead of none, seed 1, weights.; delete"):
         run(data, "--seed", 1)
     with pytest.raises(Problem, match="other settings .spec"):
         run(data, "--short-side", 40)
