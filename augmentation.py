@@ -37,7 +37,7 @@ class Drawn:
         if self.flipped:
             matrix[0] = np.array([0, 0, width - 1]) - matrix[0]
         turned = np.stack([cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
-                           for image in images])  # fmt: skip
+                           for image in images]).reshape(images.shape)  # fmt: skip
         if bound is None:
             return turned
         vectors = clip.restore_flow(turned, bound) @ np.float32(matrix[:, :2]).T

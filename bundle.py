@@ -21,7 +21,9 @@ import command
 from command import Problem
 
 import clip
+import confidence
 import dataset
+import modalities
 
 FORMAT = 1
 FILE = "bundle.json"
@@ -33,7 +35,6 @@ NETWORKS = {  # name in a bundle -> (module, builder)
     "conv2d-lstm": ("model_conv3d_lstm", "build_conv2d_lstm"),
     "conv3d-lstm": ("model_conv3d_lstm", "build_conv3d_lstm"),
 }
-STREAMS = {"rgb": "rgb", "flow": "flow"}  # stream -> what it sees (modality)
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-python", "numba")
 
 
@@ -67,8 +68,8 @@ class Bundle:
         return self.folder / stream.files["weights"]
 
 
-def save(bundle: Bundle) -> None:
-    """Write bundle.json, last of all: a folder with it is a whole bundle."""
+def save(bundle: Bundle, indent: int | None = 1) -> None:
+    """Write bundle.json, last of all: a folder with it is a whole bundle. Without `indent` it is shorter."""
     hashes = {name: command.sha256(bundle.folder / name) for stream in bundle.streams for name in stream.files.values()}
     content = {
         "format": FORMAT,
@@ -80,7 +81,13 @@ def save(bundle: Bundle) -> None:
         **bundle.about,
     }
     with command.atomic(bundle.folder / FILE) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
+        temporary.write_text(json.dumps(content, indent=indent) + "\n")
+
+
+def size(bundle: Bundle) -> int:
+    """Bytes of every file that prediction needs: bundle.json, the weights, and the calibration where there is one."""
+    names = {FILE, confidence.FILE, *(stream.files["weights"] for stream in bundle.streams)}
+    return sum(path.stat().st_size for path in map(bundle.folder.joinpath, sorted(names)) if path.exists())
 
 
 def is_one(folder: str | Path) -> bool:
@@ -115,8 +122,8 @@ def _parse(folder: Path, content: dict) -> Bundle:
     for stream in streams:
         if stream.network not in NETWORKS:
             raise Problem(f"{folder / FILE}: network {stream.network!r}; known are {', '.join(NETWORKS)}")
-        if stream.modality not in STREAMS.values():
-            raise Problem(f"{folder / FILE}: modality {stream.modality!r}; known are {', '.join(STREAMS.values())}")
+        if stream.modality not in modalities.TABLE:
+            raise Problem(f"{folder / FILE}: modality {stream.modality!r}; known are {', '.join(modalities.TABLE)}")
     known = {"format", "spec", "classes", "streams", "fusion", "sha256"}
     return Bundle(
         folder,

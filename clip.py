@@ -171,7 +171,7 @@ class InputSpec:
             first, last: shares of the clip's length (augmentation: a part of the clip, at another speed).
         """
         if self.sampling == "whole":
-            return np.arange(count)
+            return np.arange(round(first * (count - 1)), round(last * (count - 1)) + 1)
         if self.sampling == "run":
             return self.run(count, max(count - self.frames, 0) // 2)
         return np.round(np.linspace(first * (count - 1), last * (count - 1), self.frames)).astype(int)
@@ -228,7 +228,8 @@ def resize_short_side(image: np.ndarray, short_side: int) -> np.ndarray:
     if scale == 1:
         return image
     size = (round(width * scale), short_side) if width >= height else (short_side, round(height * scale))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return resized.reshape(*size[::-1], *image.shape[2:])  # OpenCV leaves a single channel out
 
 
 def resize_all(images: np.ndarray, short_side: int) -> np.ndarray:
@@ -274,10 +275,11 @@ def network_input(
     """Stored 8-bit pictures -> what a network sees: the one path of training, evaluation and prediction.
 
     Args:
-        images: (T, H, W, C) uint8, of `cut_out`, the frames that `spec.pick` chose; RGB, or flow coded with `bound`.
-        bound: pixels that the flow was coded with; None for RGB.
+        images: (T, H, W, C) uint8, of `cut_out`, the frames that `spec.pick` chose; RGB, grey, depth, or flow coded
+            with `bound`.
+        bound: pixels that the flow was coded with; None for what is no flow.
         shift: (x, y) pixels by which the crop moves; over the edge the border pixel is repeated (augmentation).
-        brightness: factor on RGB values, one or one a channel (augmentation).
+        brightness: factor on the values, one or one a channel; not of flow (augmentation).
         zoom: how much larger the picture is seen, to the nearest pixel; flow grows with it (augmentation).
         magnified: how much larger than stored the pictures show the signer; flow grows with it.
         out: where the result goes, a place in a batch; a new array without it.

@@ -8,6 +8,7 @@ from command import Problem
 
 import numpy as np
 
+import dataset
 import scores
 from predictions import Predictions
 
@@ -73,6 +74,57 @@ def compare(runs: list[Run]) -> dict:
             pairs.append({"a": str(one.folder), "b": str(other.folder),
                           **scores.difference(one.right, other.right, drawn).to_json()})  # fmt: skip
     return {"runs": rows, "pairs": pairs}
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A class, by index: its clips, and how many of them the first and the last model get right."""
+
+    index: int
+    clips: int
+    before: int
+    after: int
+
+    @property
+    def share(self) -> float:
+        """Of the clips, that the last model gets right and the first does not, less the other way round."""
+        return (self.after - self.before) / self.clips
+
+
+def gains(first: Run, last: Run) -> list[Gain]:
+    """Every class that has clips, by what it gains from one model to another, most first."""
+    truth, found = first.predictions.truth, []
+    for index in np.unique(truth):
+        own = truth == index
+        found.append(Gain(int(index), int(own.sum()), int(first.right[own].sum()), int(last.right[own].sum())))
+    return sorted(found, key=lambda gain: -gain.share)
+
+
+def extremes(found: list[Gain], most: int = 10) -> tuple[list[Gain], list[Gain]]:
+    """Those that gained most, and those that lost most, worst first; at most so many of each."""
+    gained, lost = ([gain for gain in order if (gain.share > 0) == up and gain.share]
+                    for order, up in ((found, True), (found[::-1], False)))  # fmt: skip
+    return gained[:most], lost[:most]
+
+
+def draw(first: Run, last: Run, names: dict[str, str], path: Path) -> None:
+    """The classes that gained and lost most, and the confusion matrix of each model: `path` and a table beside it."""
+    import figure
+
+    labels, found = first.predictions.labels, gains(first, last)
+    rows = [{"label": labels[gain.index], "name": names[labels[gain.index]], "clips": gain.clips,
+             "first": gain.before, "last": gain.after, "gain": f"{gain.share:.6g}"} for gain in found]  # fmt: skip
+    dataset.write_table(path.with_suffix(".csv"), rows, list(rows[0]))
+    gained, lost = extremes(found)
+    bars = [(names[labels[gain.index]], gain.share, f"{gain.before} to {gain.after} of {gain.clips}")
+            for gain in (*gained, *lost[::-1])]  # fmt: skip
+    matrices = [(str(run.folder), run.predictions.confusion(run.predictions.fused)) for run in (first, last)]
+    figure.gains(bars, matrices, [names[label] for label in labels], path)
+    for word, some in (("gained", gained), ("lost", lost)):
+        said = ", ".join(f"{names[labels[gain.index]]} {100 * gain.share:+.0f} ({gain.before} to {gain.after} of "
+                         f"{gain.clips})" for gain in some)  # fmt: skip
+        print(f"{word} most from {first.folder} to {last.folder}: {said or 'none'}")
+    print(f"{path.name} -> {path.parent}")
 
 
 def show(found: dict, split: str) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from predictions import fuse
 
 FILE = "calibration.json"
+FALSE_ALARMS = 0.1  # that may be given where nobody says otherwise
 
 
 @dataclass(frozen=True)

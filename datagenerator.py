@@ -6,8 +6,6 @@ do. Augmentation is the paper's (Sarhan & Frintrop 2020), shifts along x and y a
 added to it. There are no horizontal flips: they turn a sign into another one.
 """
 
-from pathlib import Path
-
 from command import Problem
 
 import keras
@@ -16,15 +14,11 @@ import numpy as np
 import clip
 import dataset
 import distribute
+import modalities
 from augmentation import Augmentation, Drawn
 from feature_file import FeatureFile
 
 MEMORY = 1 << 30  # bytes of decoded pictures that a generator keeps: a small data set is decoded once, not every epoch
-
-
-def store_of(stored: clip.StoredSpec, modality: str) -> str:
-    """Folder name of the store that a stream reads."""
-    return stored.flow_store if modality == "flow" else stored.frame_store
 
 
 class Batches(keras.utils.PyDataset):
@@ -47,14 +41,15 @@ class Batches(keras.utils.PyDataset):
         `epoch` is for the training to set (training.EpochStart): Keras's own `on_epoch_end` comes once too often. So is
         `devices`: with several of them each batch has as many clips for each. A training leaves out the few clips of an
         epoch that are over, other ones each time; without augmentation the last batch is filled up with a clip again,
-        without its label, whose answer is for the caller to leave out.
+        without its label, whose answer is for the caller to leave out. And `soft`, (N, classes) float32: a teacher's
+        answers, that stand behind each clip's own target then, (B, 2, classes); they are mixed as it is, not smoothed.
         """
         # Threads: the decoding and scaling underneath release the lock, and a process would copy every batch.
         # Keras lets no more of them work at once than its queue is long, and two.
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=max(8, workers))
         self.clips, self.shape, self.batch = clips, shape, batch
         self.augmentation, self.seed, self.epoch = augmentation, seed, epoch
-        self.devices = distribute.ONE
+        self.devices, self.soft = distribute.ONE, None
         index = {label: position for position, label in enumerate(labels)}
         self.targets = np.array([index.get(item.label, -1) for item in clips], np.int32)
         self._one_hot = np.eye(len(labels) + 1, len(labels), dtype=np.float32)[self.targets]  # -1: the row of zeros
@@ -67,13 +62,12 @@ class Batches(keras.utils.PyDataset):
         chosen = order[number * self.batch : (number + 1) * self.batch]
         chosen = chosen[self.devices.share(len(chosen))]  # mixup mixes these: no host reads another's
         targets = self._one_hot[chosen] * (chosen >= 0)[:, None]
-        # Each clip is written to its place in the batch: a copy of 100 MB would cost as much as the scaling.
-        inputs = np.empty((len(chosen), *self.shape), np.float32)
-        for position, place in zip(chosen, inputs, strict=True):
-            self._fill(int(position), place)
+        inputs = self._inputs(chosen, number)
         if self.augmentation is None:
             return inputs, targets
         targets = targets + self.augmentation.smoothing * (1 / targets.shape[1] - targets)
+        if self.soft is not None:
+            targets = np.stack([targets, self.soft[chosen]], axis=1)
         if self.augmentation.mixup:
             rng = np.random.default_rng([self.seed, self.epoch, len(self.clips) + number])
             share = np.float32(rng.beta(self.augmentation.mixup, self.augmentation.mixup))
@@ -84,6 +78,14 @@ class Batches(keras.utils.PyDataset):
                 moment += others
             targets = share * targets + (1 - share) * targets[other]
         return inputs, targets
+
+    def _inputs(self, chosen: np.ndarray, number: int):
+        """What the network is given of some clips, which are batch `number`."""
+        # Each clip is written to its place in the batch: a copy of 100 MB would cost as much as the scaling.
+        inputs = np.empty((len(chosen), *self.shape), np.float32)
+        for position, place in zip(chosen, inputs, strict=True):
+            self._fill(int(position), place)
+        return inputs
 
     def _fill(self, position: int, place: np.ndarray) -> None:
         raise NotImplementedError
@@ -100,30 +102,31 @@ class Batches(keras.utils.PyDataset):
 
 
 class ClipGenerator(Batches):
-    """Batches of one stream: (B, T, crop, crop, 3 or 2), as `clip.network_input` scales it."""
+    """Batches of one stream: (B, T, crop, crop, channels), as `clip.network_input` scales it.
+
+    Where the network sees every stored frame, however many, (that, (B,) int32): clips are padded to the batch's longest
+    with zeros, and the second says how many frames of each are real.
+    """
 
     def __init__(
         self, data: dataset.Dataset, clips: list[dataset.Clip], spec: clip.ClipSpec, modality: str, labels: list[str],
         batch: int = 4, augmentation: Augmentation | None = None, seed: int = 0, epoch: int = 0, workers: int = 2,
     ):  # fmt: skip
         seen = spec.input
-        shape = (seen.frames, seen.crop, seen.crop, 2 if modality == "flow" else 3)
+        self._modality, self._padded = modalities.TABLE[modality], seen.sampling == "whole"
+        shape = (None if self._padded else seen.frames, seen.crop, seen.crop, self._modality.channels)
         super().__init__(clips, labels, shape, batch, augmentation, seed, epoch, workers)
         self.data, self.spec, self.modality = data, spec, modality
-        self.bound = spec.stored.flow.bound if modality == "flow" else None
-        self._store = store_of(spec.stored, modality)
+        self.bound = self._modality.bound(spec.stored)
         self._kept, self._room = {}, MEMORY
-
-    def path(self, item: dataset.Clip) -> Path:
-        return item.archive(self.data.folder, self._store)
 
     def check(self) -> None:
         """Raise Problem where a clip's archive is missing; better before the first epoch than in its middle."""
-        missing = [item for item in self.clips if not self.path(item).exists()]
+        missing = modalities.missing(self.data, self.clips, self.modality, self.spec.stored)
         if missing:
             step = "opticalflow.py" if self.modality == "flow" else "frame.py"
             raise Problem(
-                f"{self.path(missing[0])}: no such clip, and {len(missing) - 1} more of {len(self.clips)}; "
+                f"{missing[0]}: no such clip, and {len(missing) - 1} more of {len(self.clips)}; "
                 f"run {step} --data {self.data.folder}, or leave them out of clips.csv"
             )
 
@@ -134,25 +137,41 @@ class ClipGenerator(Batches):
         if kept is None:
             # A part of the clip may need any picture of it.
             pick = None if self._takes_parts else self.spec.input.pick
-            archive = clip.read_archive(self.path(self.clips[position]), pick)
-            kept = clip.cut_out(archive.images, self.spec.input, archive.square)
+            images, square = modalities.read(self.modality, self.data, self.clips[position], self.spec.stored, pick)
+            kept = clip.cut_out(images, self.spec.input, square)
             if self._room >= kept[0].nbytes:
                 self._room -= kept[0].nbytes
                 self._kept[position] = kept
         return kept
 
+    def _inputs(self, chosen: np.ndarray, number: int):
+        if not self._padded:
+            return super()._inputs(chosen, number)
+        clips = [self._images(int(position)) for position in chosen]
+        longest = max(len(images) for images, _ in clips)
+        longest += (longest + number) % 2  # Keras takes a size in which the first two batches agree for one of them all
+        inputs = np.zeros((len(chosen), longest, *self.shape[1:]), np.float32)
+        frames = np.empty(len(chosen), np.int32)
+        for row, (position, (images, magnified)) in enumerate(zip(chosen, clips, strict=True)):
+            seen = self._see(int(position), images, magnified)
+            frames[row] = len(seen)
+            inputs[row, : len(seen)] = seen
+        return inputs, frames
+
     def _fill(self, position: int, place: np.ndarray) -> None:
-        """What the network sees of a clip, written to `place` (T, crop, crop, C) float32."""
-        images, magnified = self._images(position)
+        self._see(position, *self._images(position), place)
+
+    def _see(self, position: int, images: np.ndarray, magnified: float, place=None) -> np.ndarray:
+        """What the network sees of a clip, (T, crop, crop, C) float32, written to `place` where there is one."""
         if self.augmentation is None:
-            clip.network_input(images, self.spec.input, self.bound, magnified=magnified, out=place)
-            return
+            return clip.network_input(images, self.spec.input, self.bound, magnified=magnified, out=place)
         drawn = self._draw(position)
         if self._takes_parts:
             images = images[self.spec.input.pick(len(images), *drawn.part)]
         images = drawn.turn(images, self.bound)
         shift = np.rint(drawn.shift * self.spec.input.crop).astype(int)
-        clip.network_input(images, self.spec.input, self.bound, shift, drawn.brightness, drawn.zoom, magnified, place)
+        brightness = self._modality.brightness(drawn.brightness)
+        return clip.network_input(images, self.spec.input, self.bound, shift, brightness, drawn.zoom, magnified, place)
 
     @property
     def _takes_parts(self) -> bool:

@@ -9,6 +9,7 @@ out:  model/<run>/report/index.html         everything below to look at: tables,
       model/<run>/calibration.json          fusion weights, temperature, rejection threshold (with --split valid)
       model/<run>/predictions-<split>.csv   a row per clip and stream, a probability per class
       model/<run>/confusion-<split>-<stream>.csv and .png, report.png
+      with --compare, in the last model's folder: gain-<split>.csv and .png, which classes gained and which lost
 
 Before any number the splits are checked: no person, group or clip in two of them, no class without training clips.
 Intervals are over signers where they are known. The table has the shape of Table 1 of Sarhan & Frintrop (2020).
@@ -26,7 +27,8 @@ import command
 from command import Problem
 
 import dataset
-from predictions import BOTH, TITLES, Predictions, write_counts
+from confidence import FALSE_ALARMS
+from predictions import BOTH, Predictions, titles, write_counts
 
 TOP = (1, 5)  # of the printed table
 
@@ -125,7 +127,7 @@ def write_confusion(folder: Path, split: str, predictions: Predictions, names: l
         counts = predictions.confusion(stream)
         path = folder / f"confusion-{split}-{stream}.csv"
         write_counts(path, counts, predictions.labels)
-        plot.confusion(counts, names, f"{TITLES.get(stream, stream)}, {split}", path.with_suffix(".png"))
+        plot.confusion(counts, names, f"{titles(predictions.streams)[stream]}, {split}", path.with_suffix(".png"))
 
 
 def print_table(metrics: dict, folder: Path) -> None:
@@ -136,18 +138,17 @@ def print_table(metrics: dict, folder: Path) -> None:
     shown = table.Table(title=f"{folder}: accuracy in percent, 95 % intervals", title_justify="left")
     shown.add_column("input", no_wrap=True)
     for split in splits:
-        first = next(metrics[split][stream] for stream in TITLES if stream in metrics[split])
+        first = metrics[split][next(iter(titles(metrics[split])))]
         over = f"\n{first['groups']} {first['over']}"
         for k in TOP:
             shown.add_column(f"{split} top-{k}" + over * (k == 1), justify="right", no_wrap=True)
-    for stream, title in TITLES.items():
+    for stream, title in titles({name for split in splits for name in metrics[split]}).items():
         cells = []
         for found in (metrics[split].get(stream) for split in splits):
             low, high = found["intervals"]["top1"] if found else (0, 0)
             cells += [f"{100 * found['top1']:.2f} {100 * low:.0f}-{100 * high:.0f}",
                       f"{100 * found['top5']:.2f}"] if found else ["-", "-"]  # fmt: skip
-        if set(cells) != {"-"}:
-            shown.add_row(title, *cells)
+        shown.add_row(title, *cells)
     console.Console().print(shown)
 
 
@@ -268,7 +269,7 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--compare", type=Path, nargs="+", metavar="MODEL",
                        help="print several evaluated models side by side, and what their differences are worth")
     flags.add_argument("--ignore-checks", action="store_true", help="go on though the splits share people or clips")
-    flags.add_argument("--false-alarms", type=float, default=0.1, metavar="SHARE",
+    flags.add_argument("--false-alarms", type=float, default=FALSE_ALARMS, metavar="SHARE",
                        help="of the clips without a gesture, that may get an answer; where there are none: of all, "
                             "that may get a wrong one")
     flags.add_argument("--gallery", type=int, default=12, metavar="N", help="wrong clips shown in the report")
@@ -296,10 +297,16 @@ def main(argv=None) -> int:
     args = parse(argv)
     if args.compare is None:
         return evaluate(args)
+    import bundle
     import comparison
 
+    last = args.compare[-1]  # a folder of predictions alone will do
+    known = {row.label: row.name for row in bundle.load(last).classes} if bundle.is_one(last) else {}
     for split in args.split:
-        comparison.show(comparison.compare(comparison.load(args.compare, split)), split)
+        runs = comparison.load(args.compare, split)
+        names = {label: known.get(label, label) for label in runs[0].predictions.labels}
+        comparison.show(comparison.compare(runs), split)
+        comparison.draw(runs[0], runs[-1], names, last / f"gain-{split}.png")
     return command.DONE
 
 

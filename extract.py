@@ -4,6 +4,7 @@ The network is never kept waiting: threads read and scale the clips ahead of it,
 batches, whichever clips they are from.
 """
 
+import contextlib
 import hashlib
 from collections import deque
 from collections.abc import Iterator
@@ -21,12 +22,13 @@ import bundle as bundles
 import clip
 import dataset
 import feature_file
+import modalities
 import model_lstm
-from datagenerator import store_of
+import readout
 from feature_file import About, FeatureFile
 from runtime import KerasNetwork
+from timing import step_back
 
-WEIGHTS = "network.weights.h5"  # of a feature folder: the image network that made it
 WITH_CNN = ("frames", "cnn-lstm")  # networks of a bundle whose image network can be taken out
 AHEAD = 4  # batches that are read ahead
 
@@ -114,7 +116,8 @@ def from_bundle(bundle: bundles.Bundle, modality: str, stored: clip.StoredSpec) 
         raise Problem(f"{bundle.folder}: no image network on {modality} in it; train one with train_frame.py")
     own = bundle.spec.stored if modality == "flow" else bundle.spec.stored.without_flow()
     if own != stored:
-        raise Problem(f"{bundle.folder} was trained on {store_of(own, modality)}, not {store_of(stored, modality)}; "
+        trained, there = (modalities.TABLE[modality].stores(one)[0] for one in (own, stored))
+        raise Problem(f"{bundle.folder} was trained on {trained}, not {there}; "
                       "choose the --store of the model")  # fmt: skip
     model = KerasNetwork.load(stream, bundle.weights(stream)).model
     pictures = int(stored.frames) if stored.frames.isdigit() else bundle.spec.input.frames
@@ -128,7 +131,7 @@ def from_bundle(bundle: bundles.Bundle, modality: str, stored: clip.StoredSpec) 
 
 def lengths(data: dataset.Dataset, about: About, clips: list[dataset.Clip], failed: list) -> tuple[list, list[int]]:
     """The clips whose archive is there, and how many pictures each has; (clip, why) of the others goes to `failed`."""
-    kept, counts, store = [], [], store_of(about.spec.stored, about.modality)
+    kept, counts, store = [], [], modalities.TABLE[about.modality].stores(about.spec.stored)[0]
     for item in clips:
         info = clip.read_info(item.archive(data.folder, store))
         count = len(info.get("times", [])) if info else 0
@@ -143,16 +146,16 @@ def lengths(data: dataset.Dataset, about: About, clips: list[dataset.Clip], fail
 
 def read_clip(data: dataset.Dataset, about: About, item: dataset.Clip) -> np.ndarray:
     """What the network sees of every stored picture of a clip: (T, crop, crop, C) float32."""
-    archive = clip.read_archive(item.archive(data.folder, store_of(about.spec.stored, about.modality)))
-    images, magnified = clip.cut_out(archive.images, about.spec.input, archive.square)
-    bound = about.spec.stored.flow.bound if about.modality == "flow" else None
+    images, square = modalities.read(about.modality, data, item, about.spec.stored)
+    images, magnified = clip.cut_out(images, about.spec.input, square)
+    bound = modalities.TABLE[about.modality].bound(about.spec.stored)
     return clip.network_input(images, about.spec.input, bound, magnified=magnified)
 
 
 def read_ahead(data: dataset.Dataset, about: About, clips: list, workers: int, frames: int) -> Iterator:
     """(clip, what `read_clip` gives or the Problem it raised), in order; about so many frames lie ready."""
     waiting, ready, todo = deque(), 0, iter(clips)
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers, initializer=step_back) as pool:
         while True:
             while ready < frames and (item := next(todo, None)) is not None:
                 waiting.append((item, pool.submit(read_clip, data, about, item)))
@@ -197,8 +200,8 @@ def extract_splits(
     folder = data.folder / name
     with command.lock(folder):
         command.remove_leftovers(folder)
-        if not (folder / WEIGHTS).exists():
-            with command.atomic(folder / WEIGHTS) as temporary:
+        if not (folder / feature_file.WEIGHTS).exists():
+            with command.atomic(folder / feature_file.WEIGHTS) as temporary:
                 extractor.cnn.save_weights(temporary)
         for split in dataset.SPLITS:
             clips, counts = lengths(data, about, data.split(split), outcome.failed)
@@ -208,23 +211,59 @@ def extract_splits(
             feature_file.prepare(path, about, clips, counts)
             with feature_file.opened(path, write=True) as file:
                 extract(extractor, data, clips, file, batch, workers, outcome, f"{folder.name} {split}")
-        share_statistics(folder)
+        feature_file.share_statistics(folder)
     return folder
 
 
-def share_statistics(folder: Path) -> None:
-    """Mean and deviation of the training split into every file."""
-    train = feature_file.path_of(folder, "train")
-    if not train.exists():
-        return
-    with feature_file.opened(train) as file:
-        mean, std = file.measure()
-    for path in feature_file.files_of(folder):
-        with feature_file.opened(path, write=True) as file:
-            file.set_statistics(mean, std)
+def answers(
+    stream: bundles.Stream, model: keras.Model, spec: clip.ClipSpec, data: dataset.Dataset, clips: list[dataset.Clip]
+) -> np.ndarray | None:
+    """What a network with an image network in it says of stored clips, from features that are there already.
+
+    Returns:
+        (N, classes) float32 logits, averaged over the views of each clip; None where the data set has not the features
+        of all these clips, made by the same network of the same pictures.
+    """
+    if stream.network not in WITH_CNN:
+        return None
+    own = digest(model.get_layer(model_lstm.CNN))
+    with contextlib.ExitStack() as held:
+        files = [held.enter_context(feature_file.opened(path)) for path in sorted(data.folder.glob("feature-*/*.h5"))
+                 if path.name != feature_file.WEIGHTS]  # fmt: skip
+        rows = {}
+        for file in files:
+            if file.about.weights == own and file.about.modality == stream.modality and same_pictures(file.about, spec):
+                rows |= {name: (file, position) for name, position in file.position.items() if file.done[position]}
+        if any(item.clip not in rows for item in clips):
+            return None
+        found = []
+        for item in clips:
+            file, position = rows[item.clip]
+            features = file.rows(position)
+            seen = np.stack([features[picked] for picked in spec.input.pick_views(len(features))])
+            found.append(np.asarray(named(stream, model, seen)).mean(axis=0))
+    return np.stack(found)
 
 
-def _named(file: FeatureFile) -> Iterator[tuple[int, np.ndarray]]:
+def same_pictures(about: About, spec: clip.ClipSpec) -> bool:
+    """Whether features are of the pictures that a model sees, whichever of a clip's it picks."""
+    picked = {"frames": spec.input.frames, "sampling": spec.input.sampling, "views": spec.input.views}
+    return (about.spec.stored.without_flow() == spec.stored.without_flow()
+            and (about.modality != "flow" or about.spec.stored.flow == spec.stored.flow)
+            and replace(about.spec.input, **picked) == spec.input)  # fmt: skip
+
+
+def named(stream: bundles.Stream, model: keras.Model, features: np.ndarray) -> np.ndarray:
+    """(B, T, D) features -> (B, classes) logits, by what stands behind the image network."""
+    if stream.network == "frames":
+        return readout.of(np.asarray(model.get_layer(model_lstm.HEAD)(features)), "mean")
+    behind = model.get_layer("lstm")
+    if not behind.compiled:
+        behind.compile(jit_compile=False)  # by itself each step of an LSTM is an operation of Python's
+    return readout.of(np.asarray(behind.predict_on_batch(features)), stream.arguments["read"])
+
+
+def _labelled(file: FeatureFile) -> Iterator[tuple[int, np.ndarray]]:
     """(class index, (T, classes) logits) of every clip that is done and has a label of the network's."""
     index = {label: number for number, label in enumerate(file.about.classes)}
     for position in np.flatnonzero(file.done):
@@ -237,7 +276,7 @@ def single_frames(path: Path) -> dict[str, float] | None:
     the network names no frames. Clips count alike, however long."""
     with feature_file.opened(path) as file:
         shares = []
-        for true, logits in _named(file) if file.about.classes else ():
+        for true, logits in _labelled(file) if file.about.classes else ():
             place = np.argmax(np.argsort(-logits, axis=1, kind="stable") == true, axis=1)
             shares.append([np.mean(place < k) for k in (1, 5, 10)])
     return dict(zip(("top1", "top5", "top10"), np.mean(shares, axis=0).tolist(), strict=True)) if shares else None
@@ -247,7 +286,7 @@ def confusion(path: Path) -> np.ndarray:
     """(classes, classes) frames, true class by row, of a file whose network names frames."""
     with feature_file.opened(path) as file:
         counts = np.zeros((len(file.about.classes),) * 2, int)
-        for true, logits in _named(file):
+        for true, logits in _labelled(file):
             counts[true] += np.bincount(logits.argmax(axis=1), minlength=len(counts))
     return counts
 

@@ -23,6 +23,7 @@ from command import Problem
 import bundle
 import clip
 import dataset
+import modalities
 import recipe
 import run
 
@@ -42,7 +43,7 @@ def parse(argv=None) -> argparse.Namespace:
     group.add_argument("--crop", type=int, metavar="PX", help="square in the middle (default: the network's own size)")
     group.add_argument("--short-side", type=int, metavar="PX", help="resized to before the crop (default: the crop)")
     recipe.add_region(group)
-    flags.add_argument("--batch", type=int, default=32, metavar="N", help="frames at once")
+    flags.add_argument("--batch", type=int, default=40, metavar="N", help="frames at once")
     flags.add_argument("--seed", type=int, default=0, help="of a random start")
     command.add_threads(flags)
     return recipe.complete(flags.parse_args(argv))
@@ -69,7 +70,7 @@ def extractor_of(args, data: dataset.Dataset):
     if weights not in (None, "imagenet") and not Path(weights).is_file():
         raise Problem(f"--weights {weights}: no such file; imagenet, none, or a file of weights without a top")
     run.seed(args.seed)
-    network = model_lstm.build_cnn(args.network, (crop, crop, run.CHANNELS[args.stream]), weights)
+    network = model_lstm.build_cnn(args.network, (crop, crop, modalities.TABLE[args.stream].channels), weights)
     trained = args.weights if weights in (None, "imagenet") else Path(weights).name
     if weights is None:
         trained = f"none, seed {args.seed}"

@@ -30,6 +30,7 @@ import clip
 import dataset
 
 FORMAT = 1
+WEIGHTS = "network.weights.h5"  # of a folder of features: the image network that made them
 NAME = 100  # longest clip name, dataset.PLAIN_NAME
 BLOCK = 1 << 14  # rows that are read at once for the mean
 
@@ -199,6 +200,18 @@ def prepare(path: Path, about: About, clips: list[dataset.Clip], lengths: list[i
 def files_of(folder: Path) -> list[Path]:
     """The feature files of a folder, one a split, the training split's first."""
     return [path for path in (path_of(folder, split) for split in dataset.SPLITS) if path.exists()]
+
+
+def share_statistics(folder: Path) -> None:
+    """Mean and deviation of the training split into every file."""
+    train = path_of(folder, "train")
+    if not train.exists():
+        return
+    with opened(train) as file:
+        mean, std = file.measure()
+    for path in files_of(folder):
+        with opened(path, write=True) as file:
+            file.set_statistics(mean, std)
 
 
 def store_name(name: str, spec: clip.StoredSpec, modality: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from history import Log
-from plot import COLOURS, plt, save, strip
+from plot import COLOURS, MOST_NAMED, RIGHT, WRONG, plt, save, strip
 from predictions import BOTH, TITLES
 
 FRAMES = 5  # of a clip in figure 4
@@ -80,7 +80,7 @@ def starts(names: list[str], scores: list[dict[str, float]], subtitle: str, path
     """Figure 5: for each run its name and {stream: accuracy as a share}, as grouped bars."""
     figure, axes = plt.subplots(figsize=(max(6, 1.5 + 2.2 * len(names)), 5), layout="constrained")
     width = 0.27
-    for position, stream in enumerate(TITLES):
+    for position, stream in enumerate(scores[0]):
         heights = [100 * score[stream] for score in scores]
         places = np.arange(len(names)) + (position - 1) * width
         bars = axes.bar(places, heights, 0.92 * width, color=COLOURS[stream], label=TITLES[stream])
@@ -92,7 +92,7 @@ def starts(names: list[str], scores: list[dict[str, float]], subtitle: str, path
     axes.set_axisbelow(True)
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside upper center", ncols=len(TITLES), fontsize=9, frameon=False)
+    figure.legend(loc="outside upper center", ncols=len(scores[0]), fontsize=9, frameon=False)
     save(figure, path)
 
 
@@ -123,4 +123,36 @@ def side_by_side(logs: dict[str, list[dict]], path: Path) -> None:
     grid[0, 0].set(ylabel="accuracy in %", ylim=(0, 102))
     grid[1, 0].set(ylabel="loss")
     grid[0, 0].legend(fontsize=8)
+    save(figure, path)
+
+
+def gains(
+    bars: list[tuple[str, float, str]], matrices: list[tuple[str, np.ndarray]], names: list[str], path: Path
+) -> None:
+    """Which classes gained and which lost from one model to another, and the confusion matrix of each.
+
+    Args:
+        bars: (name, gain as a share of its clips, counts in words), most gained first.
+        matrices: (model, (classes, classes) counts, true class by row), two.
+    """
+    high = max(4.5, 1.5 + 0.34 * len(bars))
+    figure, axes = plt.subplots(1, 3, figsize=(19, high), width_ratios=(1.2, 1, 1), layout="constrained")
+    places = range(len(bars))[::-1]
+    colours = [RIGHT if share > 0 else WRONG for _, share, _ in bars]
+    axes[0].barh(places, [100 * share for _, share, _ in bars], color=colours)
+    for place, (_, share, counts) in zip(places, bars, strict=True):
+        axes[0].annotate(counts, (100 * share, place), (4 if share > 0 else -4, 0), textcoords="offset points",
+                         ha="left" if share > 0 else "right", va="center", fontsize=8, color="#555555")  # fmt: skip
+    axes[0].set_yticks(places, [shortened(name) for name, _, _ in bars])
+    axes[0].margins(x=0.3)
+    axes[0].axvline(0, color="black", lw=0.8)
+    axes[0].set(xlabel="points gained or lost", title="right clips, from the first model to the last")
+    axes[0].spines[["top", "right"]].set_visible(False)
+    for panel, (model, counts) in zip(axes[1:], matrices, strict=True):
+        image = panel.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+        panel.set(title=model, xlabel="recognised as", ylabel="true class")
+        if len(names) <= MOST_NAMED:
+            panel.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+            panel.set_yticks(range(len(names)), names, fontsize=7)
+    figure.colorbar(image, ax=axes[2], label="share of the true class", shrink=0.8)
     save(figure, path)

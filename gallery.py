@@ -16,8 +16,8 @@ import clip
 import dataset
 import gradcam
 import inference
+import modalities
 import opticalflow
-from datagenerator import store_of
 from predictions import Predictions
 from recogniser import Recogniser
 from runtime import network_module
@@ -55,9 +55,12 @@ def warmed(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 
 def colours(images: np.ndarray, modality: str, bound: float) -> list[np.ndarray]:
-    """Stored pictures (T, H, W, 3 or 2) uint8 -> RGB; flow as hue and saturation, one scale for the whole clip."""
+    """Stored pictures (T, H, W, C) uint8 -> RGB, of grey and depth the first channel; flow as hue and saturation, one
+    scale for the whole clip."""
     if modality == "rgb":
         return list(images)
+    if modality != "flow":
+        return list(np.repeat(images[..., :1], 3, axis=-1))
     flow = clip.restore_flow(images, bound)
     longest = max(1.0, float(np.percentile(np.hypot(flow[..., 0], flow[..., 1]), 99.5)))
     return [opticalflow.flow_to_colour(field, longest) for field in flow]
@@ -74,13 +77,13 @@ class Gallery:
     def stream_loop(self, stream, item: dataset.Clip, answer: int) -> str:
         """Stored pictures beside what the network saw, with the heat of its answer; returns the file's name."""
         spec = self.recogniser.bundle.spec
-        archive = clip.read_archive(item.archive(self.data.folder, store_of(spec.stored, stream.modality)))
-        seen, _ = clip.cut_out(archive.images, spec.input, archive.square)
+        images, square = modalities.read(stream.modality, self.data, item, spec.stored)
+        seen, _ = clip.cut_out(images, spec.input, square)
         picked = spec.input.pick_views(len(seen))[0]
-        batch = self.recogniser.input(stream, archive.images, archive.square)[:1]
+        batch = self.recogniser.input(stream, images, square)[:1]
         heat = gradcam.heat(self.parts[stream.name], batch, np.array([answer]))[0]
         bound = spec.stored.flow.bound if spec.stored.flow else 0.0
-        whole, small = (colours(images[picked], stream.modality, bound) for images in (archive.images, seen))
+        whole, small = (colours(one[picked], stream.modality, bound) for one in (images, seen))
         pictures = []
         for full, own, warmth in zip(whole, small, heat, strict=True):
             top, left = ((size - spec.input.crop) // 2 for size in own.shape[:2])
@@ -93,7 +96,7 @@ class Gallery:
     def clip_loop(self, item: dataset.Clip, name: str) -> str:
         """A training clip as the first stream has it."""
         stored, modality = self.recogniser.bundle.spec.stored, self.recogniser.bundle.streams[0].modality
-        images = clip.read_archive(item.archive(self.data.folder, store_of(stored, modality))).images
+        images, _ = modalities.read(modality, self.data, item, stored)
         images = np.stack(colours(images, modality, stored.flow.bound if stored.flow else 0.0))
         shown = images[np.linspace(0, len(images) - 1, min(len(images), 16)).round().astype(int)]
         write_loop(self.folder / name, [high(picture) for picture in shown])

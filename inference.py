@@ -9,9 +9,9 @@ import joblib
 import keras
 import numpy as np
 
-import clip
 import dataset
-from datagenerator import store_of
+import extract
+import modalities
 from predictions import BOTH, Predictions, fuse, softmax
 from recogniser import Recogniser
 from runtime import network_module
@@ -24,9 +24,7 @@ def read_inputs(recogniser: Recogniser, data: dataset.Dataset, item: dataset.Cli
     inputs, spec = {}, recogniser.bundle.spec
     try:
         for stream in recogniser.bundle.streams:
-            path = item.archive(data.folder, store_of(spec.stored, stream.modality))
-            archive = clip.read_archive(path)
-            inputs[stream.name] = recogniser.input(stream, archive.images, archive.square)
+            inputs[stream.name] = recogniser.input(stream, *modalities.read(stream.modality, data, item, spec.stored))
     except Problem as problem:
         return None, str(problem)
     return inputs, None
@@ -59,16 +57,33 @@ def batches(
                 bar.advance(task)
 
 
-def predict(recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.Clip], batch: int, workers: int):
-    """Probabilities of stored clips, fused ones too: (Predictions, [(clip, why it was left out), ...])."""
-    logits, kept, failed = {stream.name: [] for stream in recogniser.bundle.streams}, [], []
-    for items, inputs in batches(recogniser, data, clips, batch, workers, "predict", failed):
+def logits(
+    recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.Clip], batch: int, workers: int, what: str
+):  # fmt: skip
+    """Of stored clips: (those that could be read, {stream: (N, classes)}, [(clip, why it was left out), ...]).
+
+    Where the data set has the features of all these clips for every stream, from those.
+    """
+    spec = recogniser.bundle.spec
+    known = {stream.name: extract.answers(stream, recogniser.models[stream.name], spec, data, clips)
+             for stream in recogniser.bundle.streams}  # fmt: skip
+    if all(rows is not None for rows in known.values()):
+        print(f"{what}: {len(clips)} clips from the features in {data.folder}")
+        return clips, known, []
+    found, kept, failed = {stream.name: [] for stream in recogniser.bundle.streams}, [], []
+    for items, inputs in batches(recogniser, data, clips, batch, workers, what, failed):
         kept += items
         for stream in recogniser.bundle.streams:
-            logits[stream.name].append(recogniser.logits(stream, inputs[stream.name]))
+            found[stream.name].append(recogniser.logits(stream, inputs[stream.name]))
     if not kept:
         raise Problem(f"no clip could be read; the first: {failed[0][1]}")
-    probabilities = {name: softmax(np.concatenate(rows)) for name, rows in logits.items()}
+    return kept, {name: np.concatenate(rows) for name, rows in found.items()}, failed
+
+
+def predict(recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.Clip], batch: int, workers: int):
+    """Probabilities of stored clips, fused ones too: (Predictions, [(clip, why it was left out), ...])."""
+    kept, found, failed = logits(recogniser, data, clips, batch, workers, "predict")
+    probabilities = {name: softmax(rows) for name, rows in found.items()}
     return with_both(Predictions(kept, recogniser.labels, probabilities), recogniser.calibration.weights), failed
 
 

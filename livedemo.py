@@ -231,6 +231,7 @@ def load_recogniser(folder: Path, runtime: str):
 
     step_back()  # what the networks' libraries start inherits it
     model = recogniser.Recogniser.load(folder, runtime, live=True)
+    recogniser.check_camera(model.bundle)
     model.warm_up()  # the first answer should not take longer than the others
     return model
 

@@ -173,11 +173,13 @@ def load_kinetics_checkpoint(model: keras.Model, path: Path) -> None:
 
 
 def copy_weights(source: keras.Model, model: keras.Model) -> None:
-    """Give a model of `build_i3d` the weights of another one, of the same channels; sizes of the input may differ.
+    """Give a model the weights of another one of the same builder and channels; of I3D sizes of the input may differ.
 
     The head is taken where it has as many classes and stays new where not.
     """
     for layer in model.layers:
+        if not layer.weights:
+            continue
         theirs = source.get_layer(layer.name).get_weights()
         if [value.shape for value in theirs] == [tuple(variable.shape) for variable in layer.weights]:
             layer.set_weights(theirs)

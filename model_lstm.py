@@ -176,21 +176,26 @@ def _recur(x, units, batch_norm: bool, truncate: int):
 
 def build_head(
     input_shape: tuple[int | None, int], classes: int, lstm: tuple[int, ...] = (1024, 1024),
-    dense: tuple[int, ...] = (), dropout: float = 0.5, batch_norm: bool = False, truncate: int = 0,
+    dense: tuple[int, ...] = (), dropout: float = 0.5, batch_norm: bool = False, centre: bool = False,
+    truncate: int = 0,
 ) -> keras.Model:  # fmt: skip
     """LSTM over features: (B, T, D) float32 -> (B, T, classes), logits of each step.
 
     Args:
         input_shape: (T, D); T may be None.
-        lstm, dense: units of each recurrent and of each fully connected layer before the last.
+        lstm, dense: units of each recurrent and of each fully connected layer before the last; may be none.
         dropout: share of the features, of a whole clip, and of the dense layers' outputs that a training step drops.
         batch_norm: after each recurrent layer.
+        centre: each feature is seen less its mean over the clip, so that what stays the same in it is not.
         truncate: steps after which the gradient ends; 0 for none; T has to be known then.
     """
     features = keras.Input(input_shape, name="features")
     x = Standardise(name="standardise")(features)
+    if centre:
+        x = x - ops.mean(x, axis=1, keepdims=True)
     x = layers.SpatialDropout1D(dropout, name="dropout")(x)
-    x = _recur(x, lstm, batch_norm, truncate)
+    if lstm:
+        x = _recur(x, lstm, batch_norm, truncate)
     for number, size in enumerate(dense, 1):
         x = layers.Dense(size, activation="relu", name=f"dense_{number}")(x)
         x = layers.Dropout(dropout, name=f"dense_dropout_{number}")(x)

@@ -14,7 +14,7 @@ import bundle as bundles
 import chart
 import history
 import scores
-from predictions import TITLES, Predictions
+from predictions import Predictions, titles
 
 WORDS = {"train": "training", "valid": "validation", "test": "test"}
 WORST = 3  # signs named in the first paragraph
@@ -58,11 +58,11 @@ def write(bundle: bundles.Bundle, data: str, split: str, metrics: dict, predicti
         metrics: all of metrics.json; predictions: of `split`, the fused ones included.
     """
     folder, here = bundle.folder / "report", metrics[split]
-    stream = predictions.fused
+    stream, called = predictions.fused, titles(here)
     names, log = readable(bundle.classes), history.Log(bundle.folder / "log.csv")
     streams = [one.name for one in bundle.streams if log.of(one.name)]
     chart.confusion(predictions.confusion(stream), [names[label] for label in predictions.labels],
-                    f"{TITLES[stream]}, {here['clips']} {WORDS[split]} clips", folder / "confusion.png")  # fmt: skip
+                    f"{called[stream]}, {here['clips']} {WORDS[split]} clips", folder / "confusion.png")  # fmt: skip
     calibration = metrics.get("calibration")
     chart.calibrated(here[stream]["calibration"], here["rejection"], folder / "calibration.png")
     if streams:
@@ -71,7 +71,7 @@ def write(bundle: bundles.Bundle, data: str, split: str, metrics: dict, predicti
                    key=lambda row: (row["recall"], -row["clips"]))  # fmt: skip
     best = {**here[stream], "right": sum(row["right"] for row in here[stream]["classes"])}
     words = {
-        "run": bundle.folder.resolve().name, "data": data, "split": split, "words": WORDS, "titles": TITLES,
+        "run": bundle.folder.resolve().name, "data": data, "split": split, "words": WORDS, "titles": called,
         "metrics": metrics, "here": here, "stream": stream, "best": best, "names": names, "signs": signs,
         "worst_signs": [row for row in signs if row["recall"] < 1][:WORST],
         "silent": [names[row["label"]] for row in here[stream]["classes"] if not row["clips"]],

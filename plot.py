@@ -13,11 +13,13 @@ import numpy as np
 
 import clip
 import dataset
+import modalities
 import opticalflow
 from history import Log
 from predictions import BOTH
 
-COLOURS = {"rgb": "#c2571a", "flow": "#1a6fc2", BOTH: "#222222"}
+COLOURS = {"rgb": "#c2571a", "flow": "#1a6fc2", "grey": "#777777", "depth": "#7b4fa3", "grey-depth": "#4fa38c",
+           "upper": "#b58900", "hand": "#a33d6e", BOTH: "#222222"}  # fmt: skip
 RIGHT, WRONG, OTHER = "#2e8b57", "#c0392b", "#b8bcc2"
 SHOWN_FRAMES = 6
 SHOWN_CLIPS = 4
@@ -103,11 +105,13 @@ def report(path: Path, recogniser, data: dataset.Dataset, predictions, split: st
     """One page: frames, flow and probabilities of some clips of the split, accuracies, training curves."""
     names = {row.label: row.name for row in recogniser.classes}
     stored, chosen = recogniser.bundle.spec.stored, choose(predictions)
+    seen = [modalities.TABLE[stream.modality] for stream in recogniser.bundle.streams]
+    store = next((one.stores(stored)[0] for one in seen if one.kind == "frame"), stored.frame_store)
     figure = plt.figure(figsize=(15, 2.5 * len(chosen) + 3.4), layout="constrained")
     grid = figure.add_gridspec(len(chosen) + 1, 2, width_ratios=(4, 1), height_ratios=[2.4] * len(chosen) + [3])
     for line, position in enumerate(chosen):
         item = predictions.clips[position]
-        frames = clip.read_archive(item.archive(data.folder, stored.frame_store)).images
+        frames = clip.read_archive(item.archive(data.folder, store)).images
         # The sign itself is in the middle; at both ends hands rest.
         shown = np.round(np.linspace(0.15, 0.8, SHOWN_FRAMES) * (len(frames) - 1)).astype(int)
         strips = [strip(frames[shown])]

@@ -68,9 +68,10 @@ def main(argv=None) -> int:
     command.add_runtime(flags)
     flags.add_argument("--top", type=int, default=5, metavar="N", help="labels shown")
     args = flags.parse_args(argv)
-    from recogniser import Recogniser
+    from recogniser import Recogniser, check_camera
 
     recogniser = Recogniser.load(args.model, args.runtime)
+    check_camera(recogniser.bundle)
     recogniser.warm_up()
     return predict(recogniser, args.clips, args.top, args.json).summary()
 

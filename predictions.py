@@ -6,7 +6,7 @@ From a network's logits to a fused probability there is one way, and it is here;
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,8 @@ import numpy as np
 import dataset
 
 BOTH = "both"  # the name of the fused prediction beside the streams' own
-TITLES = {"rgb": "RGB", "flow": "optical flow", BOTH: "RGB + flow"}
+TITLES = {"rgb": "RGB", "flow": "optical flow", "grey": "grey", "depth": "depth", "grey-depth": "grey and depth",
+          "upper": "upper body", "hand": "hand", BOTH: "RGB + flow"}  # fmt: skip
 COLUMNS = ["clip", "signer", "label", "stream"]
 
 
@@ -30,6 +31,13 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def fuse(streams: dict[str, np.ndarray], weights: dict[str, float] | None = None) -> np.ndarray:
     """The mean of the streams' probabilities, plain (Sarhan & Frintrop 2020) unless weights are given."""
     return np.average(list(streams.values()), axis=0, weights=[weights[name] for name in streams] if weights else None)
+
+
+def titles(streams: Iterable[str]) -> dict[str, str]:
+    """{stream: its name for people}, of those among `streams`; the fused prediction is called after what is fused."""
+    alone = [name for name in TITLES if name in set(streams) - {BOTH}]
+    together = " + ".join("RGB" if name == "rgb" else name for name in alone)
+    return {name: TITLES[name] for name in alone} | ({BOTH: together} if BOTH in streams else {})
 
 
 def in_top(probabilities: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:

@@ -22,6 +22,7 @@ import clip
 import confidence
 import dataset
 import exported
+import modalities
 import opticalflow
 from predictions import softmax
 from recording import Recorded, Recording
@@ -134,7 +135,8 @@ class Recogniser:
 
     def _stream_logits(self, stream: bundles.Stream, clip_: Recorded, timings: Timings) -> np.ndarray:
         with timings.measure(f"{stream.name} net"):
-            return self.logits(stream, self.input(stream, clip_.images[stream.modality], clip_.square))[0]
+            images = _seen_live(stream, clip_.images["flow" if stream.modality == "flow" else "rgb"])
+            return self.logits(stream, self.input(stream, images, clip_.square))[0]
 
     def conclude(self, logits: dict[str, np.ndarray], seconds: dict[str, float], frames, flow) -> Answer:
         """{stream: (classes,) logits} -> the answer."""
@@ -147,17 +149,18 @@ class Recogniser:
         return Answer(ranked, streams, logits, seconds, frames, flow, sure, known)
 
     def input(self, stream: bundles.Stream, images: np.ndarray, square: list[float] | None) -> np.ndarray:
-        """(T, H, W, C) uint8 as stored, and `region.signer_square` -> (views, frames, crop, crop, C) float32."""
+        """What `modalities.read` gives, (T, H, W, C) uint8 and the signer's square, -> (views, frames, crop, crop, C)
+        float32."""
         spec = self.bundle.spec
-        bound = spec.stored.flow.bound if stream.modality == "flow" else None
+        bound = modalities.TABLE[stream.modality].bound(spec.stored)
         images, magnified = clip.cut_out(images, spec.input, square)
         picked = spec.input.pick_views(len(images))
         return np.stack([clip.network_input(images[i], spec.input, bound, magnified=magnified) for i in picked])
 
     def input_frames(self, stream: bundles.Stream, images: np.ndarray) -> np.ndarray:
-        """(t, H, W, C) uint8 as stored, some frames of a clip -> (t, crop, crop, C) float32; where `streams`."""
-        bound = self.bundle.spec.stored.flow.bound if stream.modality == "flow" else None
-        return clip.network_input(images, self.bundle.spec.input, bound)
+        """(t, H, W, 3 or 2) uint8 as recorded, some frames of a clip -> (t, crop, crop, C) float32; where `streams`."""
+        bound = modalities.TABLE[stream.modality].bound(self.bundle.spec.stored)
+        return clip.network_input(_seen_live(stream, images), self.bundle.spec.input, bound)
 
     def logits(self, stream: bundles.Stream, batch: np.ndarray) -> np.ndarray:
         """(B * views, frames, crop, crop, C) float32 -> (B, classes), averaged over the views of each clip."""
@@ -284,13 +287,27 @@ class Following:
         return self.recogniser.conclude(logits, timings.sums(), images["rgb"], None)
 
 
+def _seen_live(stream: bundles.Stream, images: np.ndarray) -> np.ndarray:
+    """(T, H, W, 3 or 2) uint8 as recorded -> what `modalities.read` gives of a stored clip, (T, H, W, C)."""
+    return modalities.TABLE[stream.modality].pictures([images])
+
+
 def check_store(bundle: bundles.Bundle, data: dataset.Dataset) -> None:
     """Raise Problem where the data set lacks what the bundle's networks were trained on, e.g. another flow method."""
+    there = [path.name for kind in ("frame", "flow") for path in sorted(data.folder.glob(f"{kind}-*")) if path.is_dir()]
     for stream in bundle.streams:
-        wanted = bundle.spec.stored.flow_store if stream.modality == "flow" else bundle.spec.stored.frame_store
-        if wanted not in data.stores("flow" if stream.modality == "flow" else "frame"):
+        wanted = [store for store in modalities.TABLE[stream.modality].stores(bundle.spec.stored) if store not in there]
+        if wanted:
             raise Problem(
-                f"{bundle.folder} was trained on {wanted}; {data.folder} has "
-                f"{', '.join(data.stores('frame') + data.stores('flow')) or 'no clip archive'}; "
-                "run frame.py and opticalflow.py with the settings of the model"
+                f"{bundle.folder} was trained on {wanted[0]}; {data.folder} has {', '.join(there) or 'no clip archive'}"
+                "; run frame.py and opticalflow.py with the settings of the model"
             )
+
+
+def check_camera(bundle: bundles.Bundle) -> None:
+    """Raise Problem where the bundle's networks see what neither a camera nor a video file has."""
+    for stream in bundle.streams:
+        if not modalities.TABLE[stream.modality].of_camera:
+            parts = " and ".join(modalities.TABLE[stream.modality].parts)
+            raise Problem(f"{bundle.folder}: its network sees {parts}, and a video or camera has no more than colour; "
+                          "predict from a data set's archives with evaluate.py")  # fmt: skip

@@ -16,6 +16,7 @@ import bundle as bundles
 import clip
 import dataset
 import feature_file
+import modalities
 import readout
 import recipe
 import run
@@ -27,10 +28,13 @@ def add_flags(flags: argparse.ArgumentParser, lstm: list[int], dense: list[int],
               read: str) -> None:  # fmt: skip
     """The recurrent network's, with a system's own defaults."""
     group = flags.add_argument_group("recurrent network")
-    group.add_argument("--lstm", type=int, nargs="+", default=lstm, metavar="UNITS", help="of each recurrent layer")
+    group.add_argument("--lstm", type=int, nargs="*", default=lstm, metavar="UNITS",
+                       help="of each recurrent layer; without a number there is none, and each frame stands by itself")
     group.add_argument("--dense", type=int, nargs="*", default=dense, metavar="UNITS",
                        help="of each fully connected layer before the last")
     group.add_argument("--batch-norm", action="store_true", help="batch normalisation after each recurrent layer")
+    group.add_argument("--centre", action="store_true",
+                       help="see each feature less its mean over the clip: of few people, rooms and clothes go")
     group = flags.add_argument_group("sequence")
     group.add_argument("--frames", type=int, default=frames, metavar="N", help="so many, evenly over the clip")
     group.add_argument("--length", type=int, default=length, metavar="N",
@@ -98,7 +102,8 @@ def clip_spec(args, abouts: dict[str, feature_file.About]) -> clip.ClipSpec:
 
 
 def head_arguments(args) -> dict:
-    return {"lstm": list(args.lstm), "dense": list(args.dense), "dropout": args.dropout, "batch_norm": args.batch_norm}
+    return {"lstm": list(args.lstm), "dense": list(args.dense), "dropout": args.dropout, "batch_norm": args.batch_norm,
+            "centre": args.centre}  # fmt: skip
 
 
 def transferred(folder: Path, about: feature_file.About, args):
@@ -111,10 +116,10 @@ def transferred(folder: Path, about: feature_file.About, args):
     stream = next((row for row in source.streams if row.network == "cnn-lstm" and row.modality == about.modality), None)
     if stream is None:
         raise Problem(f"{folder}: no LSTM on {about.modality} in it; train one with train_lstm.py")
-    built = {name: stream.arguments[name] for name in ("lstm", "dense", "batch_norm")}
+    built = {name: stream.arguments[name] for name in ("lstm", "dense", "batch_norm", "centre")}
     wanted = {name: value for name, value in head_arguments(args).items() if name in built}
     if built != wanted:
-        raise Problem(f"{folder}: its network is {built}, not {wanted}; name the same --lstm, --dense and --batch-norm")
+        raise Problem(f"{folder}: its network is {built}, not {wanted}; name the same --lstm, --dense, ...")
     model = KerasNetwork.load(stream, source.weights(stream)).model
     if extract.digest(model.get_layer(model_lstm.CNN)) != about.weights:
         raise Problem(f"{folder}: it reads features of another network ({stream.arguments['network']}) than "
@@ -188,13 +193,13 @@ def join(args, classes: int, spec: clip.ClipSpec, about: feature_file.About, fol
 
     stream, seen = about.modality, spec.input
     frames = None if seen.sampling == "whole" else seen.frames
-    arguments = {"input_shape": [frames, seen.crop, seen.crop, run.CHANNELS[stream]], "classes": classes,
+    arguments = {"input_shape": [frames, seen.crop, seen.crop, modalities.TABLE[stream].channels], "classes": classes,
                  "network": about.network, "read": args.output_weights, **head_arguments(args)}  # fmt: skip
     model = model_lstm.build_cnn_lstm(**arguments)
     cnn, lstm = model.get_layer(model_lstm.CNN), model.get_layer("lstm")
-    cnn.load_weights(folder / extract.WEIGHTS)
+    cnn.load_weights(folder / feature_file.WEIGHTS)
     if extract.digest(cnn) != about.weights:
-        raise Problem(f"{folder / extract.WEIGHTS}: not the network that made the features; run feature.py again")
+        raise Problem(f"{folder / feature_file.WEIGHTS}: not the network that made the features; run feature.py again")
     lstm.load_weights(args.output / trained)
     name = f"{stream}-network.weights.h5"
     with command.atomic(args.output / name) as temporary:

@@ -66,4 +66,4 @@ def cut(images: np.ndarray, square: list[float], size: int) -> np.ndarray:
         if shrink < 1:  # averaged first, or fine patterns would flicker
             image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         cuts.append(cv2.warpAffine(image, move, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-    return np.stack(cuts)
+    return np.stack(cuts).reshape(len(images), size, size, -1)  # OpenCV leaves a single channel out

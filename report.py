@@ -26,7 +26,7 @@ import clip
 import dataset
 import history
 import table1
-from predictions import BOTH, TITLES, Predictions
+from predictions import BOTH, Predictions
 
 STREAMS = ["rgb", "flow"]
 STARTS = {"kinetics": "ImageNet + Kinetics", "kinetics-scratch": "Kinetics alone", "kinetics-600": "Kinetics-600 alone",
@@ -150,7 +150,7 @@ def table_rows(runs: list[Run], published: bool) -> tuple[list[table1.Row], list
         notes.append(f"The {len(runs[0].bundle.classes)} classes of this model are not ChaLearn's 249: published rows "
                      f"are {what}.")  # fmt: skip
     for run in runs:
-        for stream in TITLES:
+        for stream in (*STREAMS, BOTH):
             scores = {split: f"{100 * table.top(stream, 1):.2f}" for split, table in run.predictions.items()}
             method = f"ours: {run.folder.name}, {run.start}"
             rows.append(table1.Row(method, stream, **scores, ours=True))
@@ -197,7 +197,7 @@ def main(argv=None) -> int:
         (output / "figure4.png").unlink(missing_ok=True)
         print(f"no figure 4: of {where} none was mistaken")
     if len(runs) > 1:
-        scores = [{stream: one.predictions[args.split].top(stream, 1) for stream in TITLES} for one in runs]
+        scores = [{stream: one.predictions[args.split].top(stream, 1) for stream in (*STREAMS, BOTH)} for one in runs]
         figure.starts([f"{one.start}\n{one.folder.name}" for one in runs], scores, where, output / "figure5.png")
         written.append("figure5.png")
     rows, notes = table_rows(runs, args.published)

@@ -16,7 +16,7 @@ import clip
 import dataset
 import frame
 import scores
-from recogniser import Recogniser
+from recogniser import Recogniser, check_camera
 
 # (T, H, W, 3) uint8 RGB and (T,) seconds -> the same, changed.
 Change = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -70,8 +70,9 @@ def measure(recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.C
     Returns:
         {"clips", "top1", "changes": {name: {"top1", "difference": scores.Difference as a dict}}, "failed": [...]}
     Raises:
-        Problem: no video of the clips could be read.
+        Problem: no video of the clips could be read, or the networks see more than it has.
     """
+    check_camera(recogniser.bundle)
     right, owners, failed = {name: [] for name in ("", *CHANGES)}, [], []
     with command.progress() as bar:
         for item in bar.track(clips, description="robustness"):

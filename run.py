@@ -18,16 +18,16 @@ import bundle
 import clip
 import dataset
 import distribute
+import modalities
 import recipe
 from history import Log
 
-CHANNELS = {"rgb": 3, "flow": 2}
 # Flags that may change when a run goes on.
 NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "workers", *distribute.FLAGS)
 
 
 def streams_of(args) -> list[str]:
-    return ["rgb", "flow"] if args.stream == "both" else [args.stream]
+    return modalities.named(args.stream)
 
 
 def check(args, spec: clip.ClipSpec) -> dict:

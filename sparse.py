@@ -142,10 +142,20 @@ def _variables(model) -> dict:
 
 
 def save(model, path: Path, precision: str = "float32") -> None:
-    """Write the weights of a Keras model, whole or not at all.
+    """Write `pack` of a Keras model, whole or not at all.
 
     Args:
         path: `<stream>.weights.sparse` in a bundle; runtime.py knows it by this suffix.
+    """
+    content = pack(model, precision)
+    with command.atomic(Path(path)) as temporary:
+        temporary.write_bytes(content)
+
+
+def pack(model, precision: str) -> bytes:
+    """The file with the weights of a Keras model.
+
+    Args:
         precision: of all but vectors, "float32", "float16" or "int8", the last with a scale an output channel.
     Raises:
         Problem: a weight beyond float16's range, or no number; float32 holds it.
@@ -161,8 +171,7 @@ def save(model, path: Path, precision: str = "float32") -> None:
         parts += own
     header = json.dumps({"variables": lines}).encode()
     content = b"".join([PREFIX.pack(MAGIC, FORMAT, len(header)), header, *parts])
-    with command.atomic(Path(path)) as temporary:
-        temporary.write_bytes(content + hashlib.sha256(content).digest())
+    return content + hashlib.sha256(content).digest()
 
 
 def _read(path: Path) -> tuple[list[dict], bytes]:

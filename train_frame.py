@@ -73,7 +73,7 @@ def frame_flags(args, size: int) -> argparse.Namespace:
     flags.output, flags.frames, flags.scale, flags.views = args.output / "frame", args.frames_a_clip, "fixed", 1
     flags.crop = args.crop or size
     flags.short_side = args.short_side or round(flags.crop * 8 / 7)  # 256 to 224, as is usual
-    for name in ("lstm", "dense", "batch_norm", "length", "at_test", "parts", "truncate", "loss_weights",
+    for name in ("lstm", "dense", "batch_norm", "centre", "length", "at_test", "parts", "truncate", "loss_weights",
                  "output_weights", "recurrent_epochs", "recurrent_batch", "recurrent_learning_rate"):  # fmt: skip
         delattr(flags, name)  # they may change while this training goes on
     return flags
@@ -100,12 +100,9 @@ def train_frames(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str) 
     weights = None if args.weights == "none" else args.weights
     momentum = None if weights else recipe.SCRATCH_MOMENTUM
     model = model_lstm.build_frames(**arguments, weights=weights, momentum=momentum, steps=True)
-    phases = [training.Phase("all", args.epochs, args.learning_rate)]
-    if weights:
-        phases = [training.Phase("top", args.top_epochs, args.learning_rate, top_only=True),
-                  training.Phase("all", args.epochs, args.learning_rate / 10)]  # fmt: skip
-    training.fit(model, generators["train"], generators["valid"], phases, args.output, stream,
-                 recipe.recipe_of(args, generators["train"].targets), recurrent.objective("mean", "mean"))  # fmt: skip
+    training.fit(model, generators["train"], generators["valid"], recipe.phases_of(args, weights is not None),
+                 args.output, stream, recipe.recipe_of(args, generators["train"].targets),
+                 recurrent.objective("mean", "mean"))  # fmt: skip
     return {"name": stream, "modality": stream, "network": "frames", "arguments": arguments,
             "files": run.trained(args.output, stream)}  # fmt: skip
 

@@ -23,9 +23,11 @@ import bundle
 import dataset
 import distribute
 import kinetics
+import modalities
 import recipe
 import run
 
+RECIPES = ("paper", "strong")
 SMALLEST = {"frames": 8, "crop": 32}  # of I3D's input
 
 
@@ -40,14 +42,14 @@ def parse(argv=None):
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
     recipe.add_input(flags)
     group = flags.add_argument_group("recipe", "What is not named is as --recipe has it (paper, strong).")
-    group.add_argument("--recipe", choices=recipe.RECIPES, default="paper",
+    group.add_argument("--recipe", choices=RECIPES, default="paper",
                        help="Sarhan & Frintrop's, or what came after it")
     group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of the new top alone")
     recipe.add_recipe(group, epochs=40, batch=4, learning_rate=1e-3, dropout=0.5,
-                      hint=" of everything; after the top alone its learning rate is a tenth")
+                      hint=" of everything; after the top alone its learning rate is a tenth", recipes=RECIPES)
     group.add_argument("--precision", choices=("float32", "mixed_float16", "mixed_bfloat16"), default="float32",
                        help="mixed: of the arithmetic; the weights stay float32. For a GPU")
-    recipe.add_augmentation(flags)
+    recipe.add_augmentation(flags, recipes=RECIPES)
     command.add_threads(flags)
     distribute.add_flags(flags)
     args = flags.parse_args(argv)
@@ -57,15 +59,6 @@ def parse(argv=None):
             raise Problem(f"--{name} {getattr(args, name)}: at least {least}")
     distribute.check(args)
     return args
-
-
-def phases_of(args) -> list:
-    from training import Phase
-
-    if args.weights == "none":
-        return [Phase("all", args.epochs, args.learning_rate)]
-    return [Phase("top", args.top_epochs, args.learning_rate, top_only=True),
-            Phase("all", args.epochs, args.learning_rate / 10)]
 
 
 def check_start(weights: str, stream: str) -> bundle.Stream | None:
@@ -102,7 +95,7 @@ def train_stream(args, data: dataset.Dataset, spec, stream: str, generators: dic
 
     run.seed(args.seed)
     keras.config.set_dtype_policy(args.precision)
-    size = (spec.input.frames, spec.input.crop, spec.input.crop, run.CHANNELS[stream])
+    size = (spec.input.frames, spec.input.crop, spec.input.crop, modalities.TABLE[stream].channels)
     scratch = args.weights == "none"
     arguments = {"input_shape": size, "classes": len(data.classes), "dropout": args.dropout}
     if scratch or bundle.is_one(args.weights):
@@ -115,8 +108,8 @@ def train_stream(args, data: dataset.Dataset, spec, stream: str, generators: dic
         model = model_i3d.build_i3d(**arguments)
         if not scratch:
             load_start(model, args.weights, stream)
-        training.fit(model, generators["train"], generators["valid"], phases_of(args), args.output, stream,
-                     recipe.recipe_of(args, generators["train"].targets))  # fmt: skip
+        training.fit(model, generators["train"], generators["valid"], recipe.phases_of(args, not scratch), args.output,
+                     stream, recipe.recipe_of(args, generators["train"].targets))  # fmt: skip
     return {"name": stream, "modality": stream, "network": "i3d", "arguments": arguments,
             "files": run.trained(args.output, stream)}  # fmt: skip
 

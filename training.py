@@ -26,6 +26,7 @@ import numpy as np
 
 import averaging
 import distribute
+import pruning
 from history import Log, Validated
 from predictions import softmax
 
@@ -198,7 +199,8 @@ class Recipe:
     accumulate: batches whose gradients are added up for one step;
     class_weights: {class index: weight of its loss} in training, or None;
     weight_decay: share of a weight that goes at each step, times the learning rate (Loshchilov & Hutter 2019);
-    clip_norm: longest gradient of a step, of all weights together, 0 any.
+    clip_norm: longest gradient of a step, of all weights together, 0 any;
+    l2: the loss grows by the sum of all kernels' squares times this (docs/compact.md: Adam drives dead weights to 0).
     """
 
     patience: int = 5
@@ -209,6 +211,7 @@ class Recipe:
     class_weights: dict[int, float] | None = None
     weight_decay: float = 0.0
     clip_norm: float = 0.0
+    l2: float = 0.0
 
     def learning_rate(self, phase: Phase, batches: int):
         """A number or a Keras schedule for a phase of that many batches an epoch."""
@@ -242,6 +245,8 @@ def _compile(
         layer.trainable = phase.trains(layer.name)
         if isinstance(layer, keras.layers.BatchNormalization) and distribute.replicas() > 1:
             layer.synchronized = True  # set here, so that what is saved is rebuilt on one device, or on JAX
+    for kernel in pruning.kernels(model).values():
+        kernel.regularizer = keras.regularizers.L2(recipe.l2) if recipe.l2 else None
     accumulate = recipe.accumulate if recipe.accumulate > 1 else None
     model.compile(
         keras.optimizers.Adam(recipe.learning_rate(phase, batches), weight_decay=recipe.weight_decay or None,

@@ -38,7 +38,7 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--network", default="mobilenet", help="of keras.applications, from a random start")
     flags.add_argument("--store", help="which store, where there are several")
     flags.add_argument("--clips", type=int, default=40, metavar="N", help="that each way is measured on")
-    flags.add_argument("--batch", type=int, default=32, metavar="N", help="frames at once")
+    flags.add_argument("--batch", type=int, default=40, metavar="N", help="frames at once")
     flags.add_argument("--repeat", type=int, default=5, metavar="N", help="rounds")
     flags.add_argument("--rows", type=int, default=1000, metavar="N", help="clips of the made-up file")
     flags.add_argument("--lstm", type=int, nargs="+", default=[1024, 1024], metavar="UNITS", help="of the LSTM")
@@ -86,7 +86,6 @@ def extraction(args, extractor, data: dataset.Dataset, clips: list) -> dict[str,
 
 def make(folder: Path, extractor, count: int) -> None:
     """A data set of `count` clips in train and a few in valid that has features alone, all of them noise."""
-    import extract
 
     classes = [dataset.Label(f"{number:03d}", f"{number:03d}") for number in range(CLASSES)]
     clips = [dataset.Clip(f"clip{number}", "train" if number < count else "valid", classes[number % CLASSES].label)
@@ -103,8 +102,8 @@ def make(folder: Path, extractor, count: int) -> None:
         with feature_file.opened(path, write=True) as file:
             for position in range(len(file.names)):
                 file.write(position, rng.random((about.spec.input.frames, about.dimension), np.float32))
-    extractor.cnn.save_weights(store / extract.WEIGHTS)
-    extract.share_statistics(store)
+    extractor.cnn.save_weights(store / feature_file.WEIGHTS)
+    feature_file.share_statistics(store)
 
 
 def training(args, extractor, folder: Path) -> dict[str, float]:

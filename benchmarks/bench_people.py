@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,9 +28,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import dataset  # noqa: E402
-from predictions import TITLES, Predictions  # noqa: E402
+import feature_file  # noqa: E402
+from predictions import BOTH, Predictions  # noqa: E402
 
-STREAMS = tuple(TITLES)
+STREAMS = ("rgb", "flow", BOTH)
 
 
 def make_fold(data: dataset.Dataset, folder: Path, test: str, valid: str) -> None:
@@ -46,13 +48,36 @@ def make_fold(data: dataset.Dataset, folder: Path, test: str, valid: str) -> Non
             if not link.is_symlink():
                 link.symlink_to(target.resolve())
     dataset.save(dataset.Dataset(folder, moved, data.classes))
+    for store in sorted(path for path in data.folder.glob("feature-*") if path.is_dir()):
+        share_features(store, dataset.load(folder))
+
+
+def share_features(store: Path, fold: dataset.Dataset) -> None:
+    """The rows of a data set's features, by the splits of a fold; their mean is that of its training people."""
+    with ExitStack() as held:
+        files = [held.enter_context(feature_file.opened(path)) for path in feature_file.files_of(store)]
+        where = {name: (file, place) for file in files for name, place in file.position.items() if file.done[place]}
+        for split in dataset.SPLITS:
+            clips = [item for item in fold.split(split) if item.clip in where]
+            path = feature_file.path_of(fold.folder / store.name, split)
+            lengths = [int(where[item.clip][0].length[where[item.clip][1]]) for item in clips]
+            feature_file.prepare(path, files[0].about, clips, lengths)
+            with feature_file.opened(path, write=True) as made:
+                for position, item in enumerate(clips):
+                    file, place = where[item.clip]
+                    logits = file.rows(place, "logits") if file.about.classes else None
+                    made.write(position, file.rows(place), logits)
+    link = fold.folder / store.name / feature_file.WEIGHTS
+    if not link.is_symlink():
+        link.symlink_to((store / feature_file.WEIGHTS).resolve())
+    feature_file.share_statistics(fold.folder / store.name)
 
 
 def call(script: str, *arguments) -> None:
     """Run a script of the repository; its output goes to a log beside what it writes."""
-    model = Path(arguments[arguments.index("--output" if script == "train_i3d.py" else "--model") + 1])
+    model = Path(arguments[arguments.index("--output" if script.startswith("train_") else "--model") + 1])
     model.mkdir(parents=True, exist_ok=True)
-    name = f"{Path(script).stem}-{arguments[-1]}.txt" if script == "train_i3d.py" else f"{Path(script).stem}.txt"
+    name = f"{Path(script).stem}-{arguments[-1]}.txt" if script.startswith("train_") else f"{Path(script).stem}.txt"
     command = [sys.executable, ROOT / script, *map(str, arguments)]
     with open(model / name, "a") as log:
         done = subprocess.run(command, stdout=log, stderr=log, check=False)
@@ -106,8 +131,9 @@ def main(argv=None) -> int:
     flags.add_argument("--by", default="distance", help="column of --table by which clips are grouped")
     flags.add_argument("--streams", nargs="+", choices=STREAMS[:2], default=STREAMS[:2])
     flags.add_argument("--people", nargs="+", help="leave out only these")
+    flags.add_argument("--script", default="train_i3d.py", help="that trains; features are shared out")
     flags.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at once")
-    flags.add_argument("train", nargs="*", metavar="-- FLAGS", help="of train_i3d.py; {test} stands for the person")
+    flags.add_argument("train", nargs="*", metavar="-- FLAGS", help="of the script; {test} stands for the person")
     args = flags.parse_args(argv)
     data = dataset.load(args.data)
     people = sorted({item.signer for item in data.clips})
@@ -117,7 +143,7 @@ def main(argv=None) -> int:
     jobs = []
     for test, valid in folds:
         make_fold(data, args.output / "data" / test, test, valid)
-        jobs += [("train_i3d.py", "--data", args.output / "data" / test, "--output", args.output / test,
+        jobs += [(args.script, "--data", args.output / "data" / test, "--output", args.output / test,
                   *(flag.format(test=test) for flag in args.train), "--stream", stream) for stream in args.streams]
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(lambda job: call(*job), jobs))

@@ -78,7 +78,7 @@ def test_a_weight_file_missing_or_changed_by_one_byte(copied):
 @pytest.mark.parametrize(("key", "value", "said"), [
     ("network", "i3d_v2", "network 'i3d_v2'; known are i3d"),
     ("network", "os:system", "known are i3d"),
-    ("modality", "depth", "modality 'depth'; known are rgb, flow"),
+    ("modality", "sound", "modality 'sound'; known are rgb, flow"),
     ("files", {"weights": "../rgb.weights.h5"}, "no plain name"),
     ("files", {"weights": "/etc/passwd"}, "no plain name"),
     ("files", {"weights": 3}, "incomplete"),

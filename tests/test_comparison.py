@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from command import Problem
 
+import cv2
 import numpy as np
 import pytest
 
@@ -44,6 +45,26 @@ def test_the_table_and_the_pairs(runs, capsys):
     assert evaluate.main(["--compare", *map(str, runs), "--split", "test"]) == 0
     said = capsys.readouterr().out
     assert "66.7" in said and "53.3" in said and "+13.3" in said and "0.0078" in said
+
+
+def test_classes_that_gain_and_lose(tmp_path, capsys):
+    """Of twenty clips a sign the second model gets four more of a, six fewer of b and as many of c."""
+    before, after = ([i // 3 < limits[i % 3] for i in range(60)] for limits in ((10, 12, 5), (14, 6, 5)))
+    for name, hits in (("frames", before), ("lstm", after)):
+        written(tmp_path / name, hits)
+    first, last = comparison.load([tmp_path / "frames", tmp_path / "lstm"], "test")
+    found = comparison.gains(first, last)
+    assert [(gain.index, gain.clips, gain.before, gain.after) for gain in found] == [
+        (0, 20, 10, 14), (2, 20, 5, 5), (1, 20, 12, 6)]  # fmt: skip
+    gained, lost = comparison.extremes(found)
+    assert [gain.share for gain in gained] == [0.2] and [gain.share for gain in lost] == [-0.3]
+    assert comparison.extremes(found, 0) == ([], [])
+    assert evaluate.main(["--compare", str(first.folder), str(last.folder), "--split", "test"]) == 0
+    said = capsys.readouterr().out
+    assert "gained most" in said and "a +20 (10 to 14 of 20)" in said and "b -30 (12 to 6 of 20)" in said
+    rows = dataset.read_table(last.folder / "gain-test.csv", ("label", "first", "last", "gain"))
+    assert [(row["label"], row["gain"]) for row in rows] == [("a", "0.2"), ("c", "0"), ("b", "-0.3")]
+    assert cv2.imread(str(last.folder / "gain-test.png")).std() > 1
 
 
 def test_rows_of_another_order_are_the_same_clips(runs):

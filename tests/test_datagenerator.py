@@ -13,9 +13,10 @@ import clip
 import dataset
 import distribute
 import frame
+import modalities
 import training
 from augmentation import Augmentation
-from datagenerator import ClipGenerator, store_of
+from datagenerator import ClipGenerator
 
 LABELS = [f"{number:03d}" for number in range(1, 9)]
 SEES = clip.InputSpec(frames=8, short_side=36, crop=32)
@@ -144,7 +145,7 @@ def test_a_file_an_archive_and_training_show_a_network_the_same(data, seen, monk
             batch = ClipGenerator(data, [item], spec, name, LABELS)[0][0]
             assert reached[name].dtype == batch.dtype
             np.testing.assert_array_equal(reached[name], batch)
-            archive = clip.read_archive(item.archive(data.folder, store_of(spec.stored, name)))
+            archive = clip.read_archive(item.archive(data.folder, modalities.TABLE[name].stores(spec.stored)[0]))
             stream = next(stream for stream in streams if stream.name == name)
             np.testing.assert_array_equal(someone.input(stream, archive.images, archive.square), batch)
 
@@ -256,9 +257,10 @@ def test_a_missing_archive_is_told_before_training(data, tmp_path, modality, ste
     some = generator(data, modality)
     some.check()
     copy = dataset.Dataset(tmp_path, data.clips, data.classes)
-    shutil.copytree(data.folder / some._store, tmp_path / some._store)
+    store = modalities.TABLE[modality].stores(some.spec.stored)[0]
+    shutil.copytree(data.folder / store, tmp_path / store)
     some = ClipGenerator(copy, copy.split("train"), some.spec, modality, LABELS)
-    some.path(copy.split("train")[3]).unlink()
+    copy.split("train")[3].archive(tmp_path, store).unlink()
     with pytest.raises(Problem, match=f"no such clip, and 0 more of 16; run {step}") as caught:
         some.check()
     assert copy.split("train")[3].clip in str(caught.value)

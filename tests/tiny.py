@@ -8,6 +8,8 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import command
@@ -16,6 +18,7 @@ import cv2
 import numpy as np
 
 import dataset
+import frame
 from dataset import Clip, Dataset, Label
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -66,6 +69,20 @@ def data_set(folder: Path) -> Dataset:
     data = Dataset(folder, clips, [Label("001", "wave"), Label("002", "stop")])
     dataset.save(data)
     return data
+
+
+def stored(folder: Path, lengths: Sequence[int], parts: Sequence[str] = ("video", "depth")) -> Path:
+    """Six clips of these numbers of frames, stored as they are."""
+    data, clips = data_set(folder), []
+    for number, (item, length) in enumerate(zip(data.clips, lengths, strict=True)):
+        for part in parts:
+            write_video(item.video(folder, part), moving(length, seed=number + 50 * (part != "video")))
+        clips.append(replace(item, sha256=command.sha256(item.video(folder))))
+    dataset.save(replace(data, clips=clips))
+    for part in parts:
+        flags = ["--data", str(folder), "--frames", "all", "--short-side", "32", "--part", part, "--workers", "1"]
+        assert frame.main(flags) == 0
+    return folder
 
 
 def contents(store: Path) -> dict[str, bytes]:

@@ -1,0 +1,229 @@
+"""Make a trained model small: prune it, train what is left, store it without zeros and in fewer bits; keep the books.
+
+    python compress.py --data data_set/chalearn --model model/student --output model/small --teacher model/teacher \\
+        --budget 1MB
+
+in:   a model bundle of any kind, and the clips it was trained and validated on
+out:  model/<run>/<step>/                 a bundle each, float32: dense, threshold, sparsity-0.8 ...
+      model/<run>/<step>-<precision>/     the same in float16 and int8
+      model/<run>/ledger.csv, ledger.md   weights, bytes, accuracy, time and agreement of each
+      model/<run>/                        the bundle that was chosen of them
+
+After Mullick & Namboodiri (Learning deep and compact models for gesture recognition, ICIP 2017), Table 3. `threshold`
+takes away the weights below 2^-100, where Adam pushes dead ones if the model was trained with `--l2` (docs/compact.md);
+that changes no answer, so nothing is trained. `sparsity-0.8` takes away the smallest 80 % of the step before it and
+trains the rest, as the model itself was trained but at a tenth of its learning rate. With `--budget` that share is
+added which makes each precision just fit. Chosen is the most accurate on the validation clips within the budget, of
+equal ones the smallest; so many models tried on them flatter the best, and evaluate.py --split test says what it is
+worth. Stopped at any moment, the same command goes on; a step that is done is not done again.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import command
+from command import Problem
+
+import bundle as bundles
+import confidence
+import dataset
+import ledger
+import onecore
+import run
+import scores
+import sparse
+from ledger import SPLIT
+from predictions import Predictions
+
+TINY = 2.0**-100  # pruning.py's, which --help does not wait for
+DENSE, THRESHOLD, SPARSITY = "dense", "threshold", "sparsity"
+SETTINGS = "compress.json"
+UNITS = {"": 1, "B": 1, "kB": 1_000, "MB": 1_000_000}
+MARGIN = 0.98  # of the budget: what is trained on is not as many bytes as what was pruned
+
+
+def size_in_bytes(text: str) -> int:
+    """`1MB`, `635kB`, `80000` -> bytes."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(kB|MB|B|)", text)
+    if not found or not (size := round(float(found[1]) * UNITS[found[2]])):
+        raise argparse.ArgumentTypeError(f"{text!r}: a size such as 1MB (1,000,000 bytes), 635kB or 80000")
+    return size
+
+
+def parse(argv=None) -> argparse.Namespace:
+    flags = command.parser(__doc__)
+    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
+    flags.add_argument("--model", type=Path, required=True, help="model folder to make small")
+    flags.add_argument("--output", type=Path, required=True, help="folder for the steps and the small model")
+    flags.add_argument("--teacher", type=Path, metavar="MODEL", help="to compare with; without it the model itself")
+    flags.add_argument("--budget", type=size_in_bytes, metavar="SIZE",
+                       help="of every file that prediction needs: 1MB is 1,000,000 bytes (default: any)")
+    group = flags.add_argument_group("steps")
+    group.add_argument("--threshold", type=float, nargs="?", const=TINY, default=TINY, metavar="MAGNITUDE",
+                       help="weights below it are taken away; 0: none")
+    group.add_argument("--sparsity", type=float, nargs="*", default=[0.5, 0.8, 0.9], metavar="SHARE",
+                       help="of all kernels' weights that is taken away, a step each")
+    group.add_argument("--precision", nargs="+", choices=tuple(sparse.PRECISIONS), default=tuple(sparse.PRECISIONS),
+                       help="that each step is stored in; always in float32, which the next begins with")
+    group = flags.add_argument_group("fine-tuning", "All else is as the model was trained: batch, augmentation ...")
+    group.add_argument("--epochs", type=int, default=10, metavar="N", help="most epochs of each step; 0: none")
+    group.add_argument("--learning-rate", type=float, help="(default: a tenth of the model's own)")
+    flags.add_argument("--batch", type=int, default=4, metavar="N", help="clips at once in prediction")
+    command.add_threads(flags)
+    args = flags.parse_args(argv)
+    wrong = [share for share in args.sparsity if not 0 < share < 1]
+    if wrong or args.threshold < 0 or args.epochs < 0 or args.batch < 1 or (args.learning_rate or 1) <= 0:
+        raise Problem("--sparsity between 0 and 1, --threshold and --epochs at least 0, --batch at least 1, "
+                      "--learning-rate above 0")  # fmt: skip
+    if args.output.resolve() == args.model.resolve():
+        raise Problem(f"--output {args.output}: is the model itself; choose another folder")
+    return args
+
+
+def check(args, data: dataset.Dataset, source: bundles.Bundle) -> None:
+    """Raise Problem where model, teacher and data do not go together."""
+    from recogniser import check_store
+
+    labels, check_bundles = {row.label for row in source.classes}, [source]
+    if args.teacher:
+        teacher = bundles.load(args.teacher)
+        if other := labels ^ {row.label for row in teacher.classes}:
+            raise Problem(f"{args.teacher}: other classes than {args.model} ({len(other)} are in one of them alone, "
+                          f"first {min(other)}); compare models of the same class table")  # fmt: skip
+        check_bundles.append(teacher)
+    if unknown := {item.label for item in data.clips if item.label} - labels:
+        raise Problem(f"{data.folder}: label {min(unknown)} is not among the classes of {args.model}; use data with "
+                      "the model's own class table")  # fmt: skip
+    for one in check_bundles:
+        check_store(one, data)
+
+
+def settle(args, data: dataset.Dataset, source: bundles.Bundle) -> None:
+    """Write what the steps depend on; raises Problem where the folder holds steps of something else."""
+    path = args.output / SETTINGS
+    now = {"model": source.hashes, "data": command.sha256(data.folder / "clips.csv"), "epochs": args.epochs,
+           "learning rate": args.learning_rate}  # fmt: skip
+    try:
+        before = json.loads(path.read_text())
+    except FileNotFoundError:
+        before = now
+    except ValueError:
+        raise Problem(f"{path}: damaged; delete {args.output}") from None
+    if before != now:
+        changed = [name for name in now if before.get(name) != now[name]]
+        raise Problem(f"{args.output}: holds steps with another {', '.join(changed)}; choose another --output, or "
+                      "delete it")  # fmt: skip
+    with command.atomic(path) as temporary:
+        temporary.write_text(json.dumps(now, indent=1) + "\n")
+
+
+def shares(args, steps, dense: bundles.Bundle) -> list[float]:
+    """Every --sparsity, and those with which each precision fits the budget."""
+    found = set(args.sparsity)
+    if args.budget:
+        others = bundles.size(dense) - sum(dense.weights(stream).stat().st_size for stream in dense.streams)
+        for precision in steps.precisions:
+            share = steps.fitting(precision, round(MARGIN * (args.budget - others)))
+            if share:
+                print(f"{precision} fits into {args.budget:,} bytes without {share:.0%} of the weights")
+                found.add(share)
+    return sorted(found)
+
+
+class Books:
+    """The ledger: what is measured of each model, from the teacher on."""
+
+    def __init__(self, args, source: ledger.Source):
+        self.args, self.source, self.failed = args, source, {}
+        self.rows, self.found = [], {}
+        if args.teacher:
+            self.enter("teacher", "", args.teacher, args.output / "teacher")
+        self.enter("model", "", args.model, args.output / "model")
+
+    def enter(self, step: str, precision: str, model: Path, folder: Path) -> None:
+        """Measure a bundle, or read what was measured, and write its row."""
+        found = ledger.measure(model, folder, self.source, self.failed)
+        self.first = next(iter(self.found.values()), found)  # the teacher, or the model
+        self.rows.append(ledger.row(step, precision, found, self.first))
+        self.found[self.rows[-1].name] = found
+        ledger.write(self.rows, self.args.output, self.about)
+
+    @property
+    def about(self) -> str:
+        """What the table's numbers are."""
+        return (f"{self.first.over} of {SPLIT}, 95 % intervals; ms a clip: {self.first.runtime}, one core, median; "
+                f"agrees: with {self.args.teacher or self.args.model}")  # fmt: skip
+
+    def close(self, chosen: ledger.Row) -> None:
+        """The table, and the chosen model beside those it was made from."""
+        ledger.write(self.rows, self.args.output, self.about, chosen)
+        ledger.show(self.rows, self.about, chosen)
+        for name in self.found.keys() & set(ledger.GIVEN):
+            apart = ledger.difference(self.found[chosen.name], self.found[name])
+            points = scores.with_interval(apart.value, (apart.low, apart.high), "+")
+            print(f"{chosen.name} against the {name}: {points} points")
+
+
+def make_all(args, steps, books: Books) -> None:
+    """Every step, measured."""
+    def enter(step: str, trained: bool = True, **how: float) -> None:
+        for precision, made in steps.make(step, trained, **how):
+            books.enter(step, precision, made.folder, made.folder)
+
+    enter(DENSE, trained=False)
+    dense = steps.last
+    if args.threshold:
+        if steps.share_below(args.threshold):
+            enter(THRESHOLD, trained=args.threshold > TINY, threshold=args.threshold)
+        else:
+            print(f"threshold: no weight below {args.threshold:.3g}; a training with --l2 may push some there")
+    for share in shares(args, steps, dense):
+        if (zeros := steps.share_below(0)) >= share:
+            print(f"sparsity {share:g}: {zeros:.1%} of the weights are zero already")
+        else:
+            enter(f"{SPARSITY}-{share:g}", sparsity=share)
+
+
+def adopt(folder: Path, output: Path) -> None:
+    """Make a copy of a step's bundle the output's own."""
+    made = bundles.load(folder)
+    (output / bundles.FILE).unlink(missing_ok=True)  # while weights change, it fits none
+    for name in (*made.hashes, confidence.FILE, Predictions.path(folder, SPLIT).name, bundles.FILE):
+        with command.atomic(output / name) as temporary:
+            shutil.copyfile(folder / name, temporary)
+
+
+def compress(args) -> int:
+    """Make, measure and choose; returns the exit code."""
+    data, source = dataset.load(args.data), bundles.load(args.model)
+    check(args, data, source)
+    clips = run.split_of(data, SPLIT)
+    bundles.load_keras()  # seconds; so after what can be wrong without it
+    import finetune
+    from steps import Steps
+
+    with command.lock(args.output), onecore.stopwatch() as stopwatch:
+        command.remove_leftovers(args.output)
+        settle(args, data, source)
+        flags = finetune.flags_of(source, args)
+        batches = {stream.name: finetune.generators(flags, data, source, stream)
+                   for stream in source.streams} if args.epochs else {}  # fmt: skip
+        books = Books(args, ledger.Source(data, clips, stopwatch, args.batch, args.workers))
+        make_all(args, Steps(args.output, source, flags, batches, args.precision), books)
+        chosen = ledger.choose(books.rows, args.budget)
+        adopt(args.output / chosen.name, args.output)
+        books.close(chosen)
+    print(f"{chosen.name}, {chosen.bytes:,} bytes; model bundle, ledger.csv, ledger.md -> {args.output}")
+    return command.Outcome([args.output], list(books.failed.items())).summary()
+
+
+def main(argv=None) -> int:
+    return compress(parse(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))

@@ -1,0 +1,58 @@
+"""Train a compact network on what a larger model knows: knowledge distillation from any bundle.
+
+    python distill.py --teacher model/chalearn --data data_set/chalearn --output model/student --stream rgb
+    python distill.py ... --alpha 0 --output model/alone        the same student with the labels alone, same budget
+
+in:   a trained model of the same classes, the two streams of I3D too; the data set's archives, for both
+out:  model/<run>/, as train_conv3d_lstm.py leaves it; model/<teacher>/logits-<data>.npz, see teacher.py
+
+After Mullick & Namboodiri (ICIP 2017): the loss is alpha times the cross-entropy of the teacher's and the student's
+softened answers, plus 1 - alpha times that of the labels. The teacher sees each training clip once, as it is when it
+predicts; its logits are stored and serve every later student, temperature and alpha. Labels are smoothed, the teacher's
+answers are not; mixup mixes both. `keras.distillation` runs the teacher in each step, on the student's own input, so
+it fits neither stored answers nor a teacher that sees other pictures. Flags of the student are train_conv3d_lstm.py's.
+"""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+import command
+from command import Problem
+
+import bundle as bundles
+import compact
+import confidence
+import dataset
+import teacher
+
+SIZE = "small"
+
+
+def parse(argv=None) -> argparse.Namespace:
+    flags = command.parser(__doc__)
+    flags.add_argument("--teacher", type=Path, required=True, help="model folder, e.g. model/chalearn")
+    flags.add_argument("--temperature", type=float, default=2.0, metavar="T",
+                       help="logits are divided by it: the higher, the more is said of the classes that are not right")
+    flags.add_argument("--alpha", type=float, default=0.5, help="weight of the teacher; 0: the labels alone")
+    compact.add_flags(flags, SIZE)
+    args = compact.complete(flags.parse_args(argv), SIZE)
+    if args.temperature <= 0 or not 0 <= args.alpha <= 1:
+        raise Problem(f"--temperature {args.temperature:g} --alpha {args.alpha:g}: above 0, and from 0 to 1")
+    return args
+
+
+def main(argv=None) -> int:
+    args = parse(argv)
+    data, known = dataset.load(args.data), bundles.load(args.teacher)
+    teacher.check(known, data)
+    # A run goes on with the teacher that it began with: all that makes its answers.
+    args.teacher_sha256, args.teacher_fusion = known.hashes, confidence.load(known.folder, known.hashes).weights
+    compact.train(args, data, partial(teacher.lesson, known, data, temperature=args.temperature, alpha=args.alpha,
+                                      workers=args.workers))  # fmt: skip
+    return command.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))

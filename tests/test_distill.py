@@ -1,0 +1,193 @@
+"""A student learns from a teacher's stored answers: the loss, what is stored, and what is refused."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+from command import Problem
+
+import numpy as np
+import pytest
+import tiny
+from conftest import without_graphs
+
+import bundle as bundles
+import clip
+import confidence
+import datagenerator
+import dataset
+import distill
+import inference
+import teacher
+import train_conv3d_lstm
+from augmentation import Augmentation
+from predictions import softmax
+from recogniser import Recogniser
+
+SMALL = ["--frames", "4", "--crop", "24", "--epochs", "2", "--batch", "2"]
+
+
+def run(script, data: Path, output: Path, *flags: str) -> Path:
+    with without_graphs():
+        assert script.main(["--data", str(data), "--output", str(output), *SMALL, *flags]) == 0
+    return output
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return tiny.stored(tmp_path_factory.mktemp("data"), [6] * 6)
+
+
+@pytest.fixture(scope="module")
+def known(data, tmp_path_factory) -> Path:
+    """A teacher of two streams, the second of which counts three times as much."""
+    folder = run(train_conv3d_lstm, data, tmp_path_factory.mktemp("teacher") / "known", "--size", "small",
+                 "--network", "conv2d-lstm", "--stream", "grey", "grey-depth")  # fmt: skip
+    hashes = bundles.load(folder).hashes
+    confidence.Calibration(weights={"grey": 0.25, "grey-depth": 0.75}, model=hashes).write(folder)
+    return folder
+
+
+@pytest.fixture
+def copied(known, tmp_path) -> Path:
+    shutil.copytree(known, tmp_path / "teacher", ignore=shutil.ignore_patterns("logits-*"))
+    return tmp_path / "teacher"
+
+
+def weights(folder: Path) -> list[np.ndarray]:
+    return Recogniser.load(folder, "keras").models["grey"].get_weights()
+
+
+def test_the_loss_is_the_papers():
+    rng = np.random.default_rng(0)
+    logits, taught = (3 * rng.normal(size=(5, 4)).astype(np.float32) for _ in range(2))
+    hard, temperature, alpha = np.eye(4, dtype=np.float32)[[0, 3, 1, 2, 2]], 2.5, 0.3
+
+    def softened(z, t):
+        return np.exp(z / t) / np.exp(z / t).sum(axis=1, keepdims=True)
+
+    soft = softened(taught, temperature)
+    l_soft = -(soft * np.log(softened(logits, temperature))).sum(axis=1)
+    l_hard = -(hard * np.log(softened(logits, 1))).sum(axis=1)
+    lesson, targets = teacher.Lesson(soft, temperature, alpha), np.stack([hard, soft], axis=1)
+    expected = alpha * l_soft + (1 - alpha) * l_hard
+    np.testing.assert_allclose(lesson.objective(None).loss(targets, logits), expected, rtol=1e-5)
+    weighed = lesson.objective({0: 2.0, 2: 0.5})
+    np.testing.assert_allclose(weighed.loss(targets, logits), expected * [2, 1, 1, 0.5, 0.5], rtol=1e-5)
+    right = logits.argmax(axis=1) == hard.argmax(axis=1)
+    np.testing.assert_array_equal(weighed.accuracy(targets, logits), right)
+
+
+def test_two_streams_are_softened_and_then_weighed(known, data):
+    someone, clips = bundles.load(known), dataset.load(data)
+    train = clips.split("train")
+    _, logits, _ = inference.logits(Recogniser.load(known, "keras"), clips, train, 4, 1, "test")
+    lesson = teacher.lesson(someone, clips, train, 3.0, 0.5, 1)
+    expected = 0.25 * softmax(logits["grey"] / 3) + 0.75 * softmax(logits["grey-depth"] / 3)
+    np.testing.assert_allclose(lesson.soft, expected, rtol=1e-5)
+    turned = dataclasses.replace(clips, classes=clips.classes[::-1])
+    np.testing.assert_array_equal(teacher.lesson(someone, turned, train, 3.0, 0.5, 1).soft, lesson.soft[:, ::-1])
+
+
+def test_what_the_teacher_says_is_computed_once(copied, data, monkeypatch, capsys):
+    someone, clips, calls = bundles.load(copied), dataset.load(data), []
+    logits = inference.logits
+    monkeypatch.setattr(inference, "logits", lambda *given: calls.append(given[2]) or logits(*given))
+
+    def ask(count=3, temperature=2.0, by=someone):
+        return teacher.lesson(by, clips, clips.split("train")[:count], temperature, 0.5, 1).soft
+
+    first = ask()
+    np.testing.assert_array_equal(ask(), first)
+    assert not np.array_equal(ask(temperature=5.0), first) and len(calls) == 1
+    ask(count=2)
+    assert len(calls) == 2, "other clips"
+    ask()
+    ask(by=dataclasses.replace(someone, hashes={"other": "weights"}))
+    assert len(calls) == 4, "other weights"
+    stored = next(copied.glob("logits-*.npz"))
+    stored.write_bytes(stored.read_bytes()[:-200])
+    np.testing.assert_array_equal(ask(), first)
+    assert len(calls) == 5, "cut short"
+    assert "are there already" in capsys.readouterr().out
+
+
+def test_a_two_stream_i3d_teaches(model, demo):
+    clips = dataset.load(demo)
+    some, someone = clips.split("train")[:3], bundles.load(model)
+    teacher.check(someone, clips)
+    found, _ = inference.predict(Recogniser.load(model, "keras"), clips, some, 4, 1)
+    logits = teacher._compute(someone, clips, some, 1)
+    assert set(logits) == {"rgb", "flow"}
+    fused = confidence.load(model, someone.hashes).fuse({name: softmax(rows) for name, rows in logits.items()})
+    np.testing.assert_allclose(fused, found.streams["both"], atol=1e-6)
+
+
+def test_alpha_decides_what_is_learnt_from(known, data, tmp_path):
+    """With alpha 0 the student is that of train_conv3d_lstm.py, with the same flags; with more it is not."""
+    same = ["--size", "small", "--stream", "grey", "--network", "conv2d-lstm", "--balance"]
+    alone = weights(run(train_conv3d_lstm, data, tmp_path / "alone", *same))
+    found = {alpha: weights(run(distill, data, tmp_path / alpha, *same, "--teacher", str(known), "--alpha", alpha))
+             for alpha in ("0", "0.5")}  # fmt: skip
+    for mine, theirs in zip(found["0"], alone, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+    assert max(float(np.abs(mine - theirs).max()) for mine, theirs in zip(found["0.5"], alone, strict=True)) > 1e-4
+
+
+def test_a_stopped_run_goes_on_and_only_with_its_own_teacher(copied, data, tmp_path, monkeypatch):
+    flags = ["--teacher", str(copied), "--network", "conv2d-lstm", "--mixup", "0.2"]
+    whole = run(distill, data, tmp_path / "whole", *flags)
+    batch = datagenerator.ClipGenerator.__getitem__
+
+    def until_the_machine_goes_off(generator, number):
+        if generator.epoch == 1 and generator.augmentation:
+            raise RuntimeError("power cut")
+        return batch(generator, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(datagenerator.ClipGenerator, "__getitem__", until_the_machine_goes_off)
+        with pytest.raises(Exception, match="power cut"):
+            run(distill, data, tmp_path / "broken", *flags)
+    with pytest.raises(Problem, match=r"other settings \(temperature\)"):
+        run(distill, data, tmp_path / "broken", *flags, "--temperature", "4")
+    calibration = confidence.load(copied, bundles.load(copied).hashes)
+    dataclasses.replace(calibration, weights={}).write(copied)
+    with pytest.raises(Problem, match=r"other settings \(teacher_fusion\)"):
+        run(distill, data, tmp_path / "broken", *flags)
+    calibration.write(copied)
+    broken = run(distill, data, tmp_path / "broken", *flags)
+    for mine, theirs in zip(weights(broken), weights(whole), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_a_teacher_of_other_classes_and_a_split_without_clips(known, data, tmp_path):
+    clips = dataset.load(data)
+    other = dataclasses.replace(clips, folder=tmp_path / "other")
+    other.folder.mkdir()
+    for store in data.glob("frame-*"):
+        (other.folder / store.name).symlink_to(store)
+    dataset.save(dataclasses.replace(other, classes=[*clips.classes, dataset.Label("003", "go")]))
+    flags = ["--teacher", str(known)]
+    with pytest.raises(Problem, match=r"knows other classes than .*other \(2 and 3; only one has 003\)"):
+        run(distill, other.folder, tmp_path / "model", *flags)
+    dataset.save(dataclasses.replace(other, clips=[item for item in clips.clips if item.split != "valid"]))
+    with pytest.raises(Problem, match="no labelled clip in the split valid"):
+        run(distill, other.folder, tmp_path / "model", *flags)
+    with pytest.raises(Problem, match="--temperature 0 --alpha 0.5: above 0"):
+        run(distill, data, tmp_path / "model", *flags, "--temperature", "0")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_lesson_is_mixed_as_the_labels_are(data):
+    clips = dataset.load(data)
+    spec = clip.ClipSpec(clip.StoredSpec("all", 32), clip.InputSpec(4, 32, 24))
+    some = datagenerator.ClipGenerator(clips, clips.split("train"), spec, "grey", ["001", "002"], batch=3,
+                                       augmentation=Augmentation(smoothing=0.1, mixup=0.5))  # fmt: skip
+    some.soft = np.float32([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    _, targets = some[0]
+    order = np.random.default_rng([0, 0]).permutation(3)
+    rng = np.random.default_rng([0, 0, 3])
+    share, other = np.float32(rng.beta(0.5, 0.5)), rng.permutation(3)
+    hard = np.float32([[0.95, 0.05], [0.05, 0.95], [0.95, 0.05]])
+    for column, rows in enumerate((hard[order], some.soft[order])):
+        np.testing.assert_allclose(targets[:, column], share * rows + (1 - share) * rows[other], atol=1e-6)
