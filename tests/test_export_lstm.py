@@ -23,6 +23,7 @@ import export
 import exported
 import frame
 import livedemo
+import modalities
 import model_lstm
 import runtime
 import streaming
@@ -46,7 +47,7 @@ def make(folder: Path, data: dataset.Dataset, seen: clip.InputSpec, networks: di
     folder.mkdir()
     streams = []
     for name, (network, arguments) in networks.items():
-        shape = [frames, SIDE, SIDE, 3 if name == "rgb" else 2]
+        shape = [frames, SIDE, SIDE, modalities.TABLE[name].channels]
         arguments = {"input_shape": shape, "classes": len(data.classes), **arguments}
         stream = bundle.Stream(name, name, network, arguments, {"weights": f"{name}.weights.h5"})
         keras.utils.set_random_seed(1)
@@ -83,7 +84,7 @@ def _small_cnn():
 def any_length(demo, tmp_path_factory):
     """Of a network that sees every stored frame, 40 here."""
     seen = clip.InputSpec(40, 20, SIDE, sampling="whole")
-    networks = {"rgb": ("conv3d-lstm", {"size": "small"})}
+    networks = {"grey": ("conv3d-lstm", {"size": "small"})}
     folder = make(tmp_path_factory.mktemp("model") / "any", dataset.load(demo), seen, networks, None)
     return write_forms(folder, demo, "openvino", "stream", "stream-int8", "onnx", "litert")
 
@@ -105,7 +106,7 @@ def fixed(demo, tmp_path_factory):
 
 
 def batch(*shape: int) -> np.ndarray:
-    return np.random.default_rng(1).uniform(-1, 1, (*shape, SIDE, SIDE, 3)).astype(np.float32)
+    return np.random.default_rng(1).uniform(-1, 1, (*shape[:2], SIDE, SIDE, *shape[2:])).astype(np.float32)
 
 
 def forms(folder: Path) -> dict:
@@ -140,7 +141,7 @@ def test_a_form_takes_clips_of_any_length(any_length, recogniser, name):
     form, answers = Recogniser.load(any_length[0], name), []
     (stream,) = form.bundle.streams
     for frames in (9, 40, 2, 9):
-        clips = batch(2, frames)
+        clips = batch(2, frames, 1)
         answers.append(form.logits(stream, clips))
         np.testing.assert_allclose(answers[-1], recogniser.logits(stream, clips), atol=1e-4)
     assert np.abs(answers[0] - answers[1]).max() > 1e-3, "answers that never change would show nothing"
@@ -160,13 +161,13 @@ def test_a_network_of_frames_takes_any_length(tmp_path, form):
     stream = bundle.Stream("rgb", "rgb", "frames", {"input_shape": [None, SIDE, SIDE, 3], "classes": 4,
                                                     "network": "any"}, {})  # fmt: skip
     model, lengths = runtime.build(stream), (5, 1, 7)
-    expected = [np.asarray(model(batch(2, count))) for count in lengths]
+    expected = [np.asarray(model(batch(2, count, 3))) for count in lengths]
     with bundle.quiet():
         convert.convert(model, form, tmp_path, stream)
     path = tmp_path / f"rgb{runtime.FORMS[form].suffix}"
     network = runtime.open_form(runtime.FORMS[form], path, stream.arguments["input_shape"])
     for count, logits in zip(lengths, expected, strict=True):
-        np.testing.assert_allclose(network.logits(batch(2, count)), logits, atol=1e-5)
+        np.testing.assert_allclose(network.logits(batch(2, count, 3)), logits, atol=1e-5)
 
 
 def test_what_none_of_the_networks_can_have_is_one_line(fixed, demo):
@@ -187,12 +188,12 @@ def test_a_sign_that_is_recorded_goes_step_by_step(any_length, recogniser, demo,
     for image, seconds in zip(frames, times, strict=True):
         session.push(image, seconds)
     answer = session.result()
-    np.testing.assert_allclose(answer.logits["rgb"], expected.logits["rgb"], atol=1e-4)
-    assert session.timings.percentiles()["rgb net"]["times"] > 5, "in steps, while it was recorded"
+    np.testing.assert_allclose(answer.logits["grey"], expected.logits["grey"], atol=1e-4)
+    assert session.timings.percentiles()["grey net"]["times"] > 5, "in steps, while it was recorded"
     unknown = recogniser.session()  # which of the frames are kept is known at the end
     for image, seconds in zip(frames, times, strict=True):
         unknown.push(image, seconds)
-    np.testing.assert_allclose(unknown.result().logits["rgb"], answer.logits["rgb"], atol=1e-4)
+    np.testing.assert_allclose(unknown.result().logits["grey"], answer.logits["grey"], atol=1e-4)
 
 
 def at_a_rate(recogniser: Recogniser) -> Recogniser:
@@ -207,12 +208,12 @@ def test_at_a_rate_no_length_has_to_be_known(any_length, demo):
     whole = at_a_rate(Recogniser.load(any_length[0], "openvino"))
     frames, times = frame.read_video(dataset.load(demo).split("test")[2].video(demo))
     session, steps = recogniser.session(), []
-    step = recogniser.networks["rgb"].run
-    recogniser.networks["rgb"].run = lambda *given: steps.append(len(session.recording.numbers)) or step(*given)
+    step = recogniser.networks["grey"].run
+    recogniser.networks["grey"].run = lambda *given: steps.append(len(session.recording.numbers)) or step(*given)
     for image, seconds in zip(frames, times, strict=True):
         session.push(image, seconds)
     answer = session.result()
-    np.testing.assert_allclose(answer.logits["rgb"], whole.answer(frames, times).logits["rgb"], atol=1e-4)
+    np.testing.assert_allclose(answer.logits["grey"], whole.answer(frames, times).logits["grey"], atol=1e-4)
     kept = len(answer.frames)
     assert len(steps) == -(-kept // 4) and steps[0] == 4, "the first group as soon as it was there"
 
@@ -222,7 +223,7 @@ def test_an_endless_picture_is_named_by_its_last_frames(any_length, recogniser, 
     """After each frame, by the last three groups alone; the state before them is that of all frames."""
     import keras
 
-    model, (stream,) = recogniser.models["rgb"], recogniser.bundle.streams
+    model, (stream,) = recogniser.models["grey"], recogniser.bundle.streams
     each = keras.Model(model.input, model.get_layer("Logits_dense").output)
     images = np.random.default_rng(0).integers(0, 255, (20, 20, 20, 3), np.uint8)
     seen = recogniser.input_frames(stream, images)
@@ -231,7 +232,7 @@ def test_an_endless_picture_is_named_by_its_last_frames(any_length, recogniser, 
         answer = following.push({"rgb": images[end - 1 : end]}, Timings())
         if end in (1, 4, 6, 12, 13, 20):
             expected = np.asarray(each(seen[None, :end]))[0, -3:].mean(axis=0)
-            np.testing.assert_allclose(answer.logits["rgb"], expected, atol=1e-4)
+            np.testing.assert_allclose(answer.logits["grey"], expected, atol=1e-4)
 
 
 def test_each_frame_costs_one_step_and_memory_does_not_grow():
@@ -265,4 +266,4 @@ def test_other_networks_are_not_endless(fixed):
     recogniser = Recogniser.load(fixed[0], runtime.KERAS)
     assert not recogniser.streams and not recogniser.endless
     with pytest.raises(AttributeError):
-        recogniser.networks["rgb"].push(batch(1))
+        recogniser.networks["rgb"].push(batch(1, 1, 3))
