@@ -276,13 +276,14 @@ class Following:
             network.reset(self.span)
 
     def push(self, images: dict[str, np.ndarray], timings: Timings) -> Answer:
-        """{modality: (t, H, W, C) uint8 as stored}, the frames kept since the last time -> the answer now. Its pictures
-        are these frames."""
+        """(t, H, W, C) uint8 as recorded, `rgb` and `flow`, the frames kept since the last time -> the answer now. Its
+        pictures are these frames."""
         logits = {}
         for stream in self.recogniser.bundle.streams:
             network = self.recogniser.networks[stream.name]
             with timings.measure(f"{stream.name} net"):
-                network.push(self.recogniser.input_frames(stream, images[stream.modality]))
+                recorded = images["flow" if stream.modality == "flow" else "rgb"]
+                network.push(self.recogniser.input_frames(stream, recorded))
                 logits[stream.name] = network.answer()
         return self.recogniser.conclude(logits, timings.sums(), images["rgb"], None)
 

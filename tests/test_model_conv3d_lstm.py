@@ -145,6 +145,7 @@ def test_a_weight_file_serves_with_and_without_lengths(whole, masked, clips, tmp
 def test_group_by_group_it_answers_as_the_whole_network_after_each_frame(clips, group):
     model = randomised(networks.build_conv3d_lstm((None, SIDE, SIDE, 2), 5, "small", group))
     step = networks.build_step(model)
+    assert networks.group_of(model) == group
     assert {id(variable) for variable in step.weights} == {id(variable) for variable in model.weights}
     states, answers = start(step), []
     for first in range(0, FRAMES, group):
