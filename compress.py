@@ -122,16 +122,21 @@ def settle(args, data: dataset.Dataset, source: bundles.Bundle) -> None:
 
 
 def shares(args, steps, dense: bundles.Bundle) -> list[float]:
-    """Every --sparsity, and those with which each precision fits the budget."""
-    found = set(args.sparsity)
-    if args.budget:
-        others = bundles.size(dense) - sum(dense.weights(stream).stat().st_size for stream in dense.streams)
-        for precision in steps.precisions:
-            share = steps.fitting(precision, round(MARGIN * (args.budget - others)))
-            if share:
-                print(f"{precision} fits into {args.budget:,} bytes without {share:.0%} of the weights")
-                found.add(share)
-    return sorted(found)
+    """Every --sparsity, and those with which each precision fits the budget; raises Problem where none can."""
+    if not args.budget:
+        return sorted(set(args.sparsity))
+    found, least = {}, {}
+    others = bundles.size(dense) - sum(dense.weights(stream).stat().st_size for stream in dense.streams)
+    for precision in steps.precisions:
+        found[precision], left = steps.fitting(precision, round(MARGIN * args.budget) - others)
+        least[precision] = left + others
+        if found[precision]:
+            print(f"{precision} fits into {args.budget:,} bytes without {found[precision]:.0%} of the weights")
+    if set(found.values()) == {None}:
+        smallest = min(least, key=least.get)
+        raise Problem(f"--budget {args.budget:,} bytes: even without 99% of the weights {smallest} takes "
+                      f"{least[smallest]:,}; allow more, or begin with a smaller network")  # fmt: skip
+    return sorted({*args.sparsity, *filter(None, found.values())})
 
 
 class Books:

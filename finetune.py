@@ -32,15 +32,16 @@ def flags_of(bundle: bundles.Bundle, args) -> argparse.Namespace:
     """The flags of a bundle's training, as far as it had these; `args` has those of its own: epochs, learning_rate,
     workers."""
     parser = argparse.ArgumentParser()
-    recipe.add_recipe(parser, epochs=0, batch=4, learning_rate=1e-3, dropout=0)
+    recipe.add_recipe(parser, epochs=1, batch=4, learning_rate=1e-3, dropout=0)
     recipe.add_augmentation(parser)
     flags = parser.parse_args([])
     for name, value in bundle.about.get("flags", {}).items():
         if hasattr(flags, name):
             setattr(flags, name, value)
-    flags.learning_rate = args.learning_rate or flags.learning_rate / SLOWER
-    flags.epochs, flags.workers = args.epochs, args.workers
-    return recipe.complete(flags)
+    flags.epochs, flags.learning_rate = 1, args.learning_rate or flags.learning_rate / SLOWER
+    flags = recipe.complete(flags)
+    flags.epochs, flags.workers = args.epochs, args.workers  # no epoch at all is possible here
+    return flags
 
 
 def generators(flags, data: dataset.Dataset, bundle: bundles.Bundle, stream: bundles.Stream) -> dict:

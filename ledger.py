@@ -29,8 +29,8 @@ GIVEN = ("teacher", "model")  # steps that are only compared with
 @dataclass(frozen=True)
 class Row:
     """One model: how it was made, weights in all and those that are not zero, bytes of every file that prediction
-    needs, accuracy with its interval, milliseconds a clip on one core, share of answers that are the teacher's (without
-    one the given model's)."""
+    needs, accuracy with its interval, milliseconds a clip on one core, share of answers that are the teacher's (of the
+    given model, where there is none)."""
 
     step: str
     precision: str

@@ -4,6 +4,7 @@
     for precision, bundle in steps.make("sparsity-0.8", sparsity=0.8): ...
 """
 
+import bisect
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ import sparse
 from runtime import KerasNetwork
 
 FULL = "float32"  # which the next step begins with
+MOST = 99  # of a hundred weights that are ever taken away to fit
 
 
 def is_whole(folder: Path) -> bool:
@@ -41,7 +43,7 @@ class Steps:
     def __init__(self, output: Path, source: bundles.Bundle, flags: Namespace, batches: dict, precisions: list[str]):
         self.output, self.source, self.flags, self.batches = output, source, flags, batches
         self.precisions = [FULL, *(one for one in precisions if one != FULL)]
-        self.last = source
+        self.last, self._models = source, {}
 
     def folder(self, step: str, precision: str = FULL) -> Path:
         return self.output / (step if precision == FULL else f"{step}-{precision}")
@@ -57,7 +59,7 @@ class Steps:
                 models[stream.name] = finetune.prune(self.flags, batches, stream, self.last.weights(stream), folder,
                                                      **how)  # fmt: skip
             self._write(models, step, FULL)
-        self.last = bundles.load(folder)
+        self.last, self._models = bundles.load(folder), {}
         for precision in self.precisions:
             if not is_whole(self.folder(step, precision)):
                 self._write(self.models(), step, precision)
@@ -65,7 +67,10 @@ class Steps:
 
     def models(self) -> dict:
         """{stream: keras.Model} of the last step."""
-        return {stream.name: KerasNetwork.load(stream, self.last.weights(stream)).model for stream in self.last.streams}
+        for stream in self.last.streams:
+            if stream.name not in self._models:
+                self._models[stream.name] = KerasNetwork.load(stream, self.last.weights(stream)).model
+        return self._models
 
     def _write(self, models: dict, step: str, precision: str) -> None:
         folder, streams = self.folder(step, precision), []
@@ -84,22 +89,21 @@ class Steps:
                                  for kernel in pruning.kernels(model).values()])  # fmt: skip
         return float(np.mean((values == 0) | (values < magnitude)))
 
-    def fitting(self, precision: str, room: int) -> float | None:
+    def fitting(self, precision: str, room: int) -> tuple[float | None, int]:
         """The smallest share, in hundredths, of the last step's weights without which the others take at most `room`
-        bytes; None where no share is enough."""
-        models = self.models()
+        bytes, and these bytes; None, and the fewest bytes, where no share is enough."""
+        models, sizes = self.models(), {}
         values = {name: model.get_weights() for name, model in models.items()}
 
         def size(share: int) -> int:
             for name, model in models.items():
                 model.set_weights(values[name])
                 pruning.prune(model, sparsity=share / 100)
-            return sum(len(sparse.pack(model, precision)) for model in models.values())
+            sizes[share] = sum(len(sparse.pack(model, precision)) for model in models.values())
+            return sizes[share]
 
-        low, high = 0, 99
-        if size(high) > room:
-            return None
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if size(middle) <= room else (middle + 1, high)
-        return low / 100
+        share = bisect.bisect_left(range(MOST), True, key=lambda share: size(share) <= room)
+        bytes_ = size(share)
+        for name, model in models.items():
+            model.set_weights(values[name])
+        return (share / 100 if bytes_ <= room else None), bytes_
