@@ -128,14 +128,7 @@ def build_cnn(
     if input_shape[-1] == 2:
         length = ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True) + 1e-12)
         x = ops.concatenate([x, length], axis=-1)
-    prepare = sys.modules[builder.__module__].preprocess_input
-    unit = prepare(np.array([0.0, 255.0], np.float32).repeat(3).reshape(2, 1, 1, 3))
-    if not np.array_equal(unit.reshape(2, 3)[:, 0], [-1, 1]):  # those that want [-1, 1] have it already
-        x = prepare((x + 1) * 127.5)
-    if builder.__module__.endswith(".efficientnet") and weights != "imagenet":
-        # Keras builds these with a layer more where it fetches the weights itself: the network that is rebuilt here
-        # without them would see another picture.
-        x = (x - 255 * MEAN) / np.sqrt(DEVIATION) + 255 * MEAN
+    x = _prepared(x, builder, weights)
     flags = {"include_top": False, "input_shape": (*input_shape[:2], 3), "weights": weights}
     try:
         base = builder(**flags)
@@ -145,6 +138,19 @@ def build_cnn(
         if momentum is not None and isinstance(layer, layers.BatchNormalization):
             layer.momentum = momentum
     return keras.Model(picture, base(x), name=CNN)
+
+
+def _prepared(x, builder, weights: str | None):
+    """(B, H, W, 3) in [-1, 1] -> the pixels that the network of that builder wants."""
+    prepare = sys.modules[builder.__module__].preprocess_input
+    unit = prepare(np.array([0.0, 255.0], np.float32).repeat(3).reshape(2, 1, 1, 3))
+    if not np.array_equal(unit.reshape(2, 3)[:, 0], [-1, 1]):  # those that want [-1, 1] have it already
+        x = prepare((x + 1) * 127.5)
+    if builder.__module__.endswith(".efficientnet") and weights != "imagenet":
+        # Keras builds these with a layer more where it fetches the weights itself: the network that is rebuilt here
+        # without them would see another picture.
+        x = (x - 255 * MEAN) / np.sqrt(DEVIATION) + 255 * MEAN
+    return x
 
 
 def averaged(cnn: keras.Model, head: layers.Layer | None = None) -> keras.Model:
