@@ -117,7 +117,7 @@ def train(args, data: dataset.Dataset, teach=None) -> None:
     bundles.load_keras()  # seconds; so after what can be wrong without it
     generators = {stream: run.generators(args, data, spec, stream) for stream in streams}
     with contextlib.ExitStack() as held:
-        flags = run.claim(args, spec, held)
+        flags = run.claim(args, data, spec, held)
         lesson = teach(clips) if teach else None
         trained = [train_stream(args, data, spec, stream, generators[stream], lesson) for stream in streams]
         with command.lock(args.output, wait=True):

@@ -29,8 +29,7 @@ SIZES = {"inceptionv3": 299, "inceptionresnetv2": 299, "xception": 299, "nasnetl
          "efficientnetb6": 528, "efficientnetb7": 600, "efficientnetv2b1": 240, "efficientnetv2b2": 260,
          "efficientnetv2b3": 300, "efficientnetv2s": 384, "efficientnetv2m": 480, "efficientnetv2l": 480}  # fmt: skip
 USUAL_SIZE = 224  # of all others
-# Of ImageNet's red, green and blue, 0..1.
-MEAN, DEVIATION = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
+DEVIATION = np.float32([0.229, 0.224, 0.225])  # of ImageNet's red, green and blue, 0..1
 
 
 def _plain(name: str) -> str:
@@ -128,10 +127,12 @@ def build_cnn(
     if input_shape[-1] == 2:
         length = ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True) + 1e-12)
         x = ops.concatenate([x, length], axis=-1)
-    x = _prepared(x, builder, weights)
+    x = _prepared(x, builder)
     flags = {"include_top": False, "input_shape": (*input_shape[:2], 3), "weights": weights}
     try:
         base = builder(**flags)
+        if weights and builder.__module__.endswith(".efficientnet"):
+            base = _rebuilt(builder, flags, base)
     except Exception as error:  # what Keras raises differs between a download, a file and a shape
         raise Problem(f"{network}: {_reason(error, weights)}") from None
     for layer in base.layers:
@@ -140,17 +141,28 @@ def build_cnn(
     return keras.Model(picture, base(x), name=CNN)
 
 
-def _prepared(x, builder, weights: str | None):
+def _prepared(x, builder):
     """(B, H, W, 3) in [-1, 1] -> the pixels that the network of that builder wants."""
     prepare = sys.modules[builder.__module__].preprocess_input
     unit = prepare(np.array([0.0, 255.0], np.float32).repeat(3).reshape(2, 1, 1, 3))
     if not np.array_equal(unit.reshape(2, 3)[:, 0], [-1, 1]):  # those that want [-1, 1] have it already
         x = prepare((x + 1) * 127.5)
-    if builder.__module__.endswith(".efficientnet") and weights != "imagenet":
-        # Keras builds these with a layer more where it fetches the weights itself: the network that is rebuilt here
-        # without them would see another picture.
-        x = (x - 255 * MEAN) / np.sqrt(DEVIATION) + 255 * MEAN
     return x
+
+
+def _rebuilt(builder, flags: dict, base: keras.Model) -> keras.Model:
+    """An EfficientNet with ImageNet's weights as it is built without them, as a bundle's will be.
+
+    With "imagenet" alone Keras adds a layer that divides by the root of DEVIATION; here the variance before it, which
+    is a weight, takes that in.
+    """
+    bare = builder(**{**flags, "weights": None})
+    bare.set_weights(base.get_weights())
+    scale = next(layer for layer in bare.layers if isinstance(layer, layers.Normalization))
+    mean, variance, count = scale.get_weights()
+    scale.set_weights([mean, variance * DEVIATION, count])
+    scale.finalize_state()
+    return bare
 
 
 def averaged(cnn: keras.Model, head: layers.Layer | None = None) -> keras.Model:
