@@ -61,11 +61,10 @@ def assert_equal(found: dict, expected: dict, **tolerance) -> None:
     ("rgb", STORE, "frame-40x64"), ("flow", FLOW_STORE, "flow-40x64-tvl1-fast")])  # fmt: skip
 def test_each_row_is_what_the_network_makes_of_the_frame_that_prediction_sees(features, stream, store, archives):
     """Frame by frame, through a network that is rebuilt from its name and the weights beside the features."""
-    import extract
     import model_lstm
 
     data, cnn = dataset.load(features), model_lstm.build_cnn("small", (32, 32, 3 if stream == "rgb" else 2))
-    cnn.load_weights(features / store / extract.WEIGHTS)
+    cnn.load_weights(features / store / feature_file.WEIGHTS)
     seen, found = clip.InputSpec(40, 36, 32), contents(features / store)
     assert len(found) == len(data.clips) == 32
     for item in (data.split("train")[3], data.split("test")[-1]):
@@ -211,7 +210,7 @@ def test_weights_that_a_killed_run_of_another_seed_left_are_replaced(features, d
         path.unlink()
     assert run(data, "--seed", 5) == command.DONE
     cnn = model_lstm.build_cnn("small", (32, 32, 3))
-    cnn.load_weights(data / STORE / extract.WEIGHTS)
+    cnn.load_weights(data / STORE / feature_file.WEIGHTS)
     with feature_file.opened(data / STORE / "train.h5") as file:
         assert extract.digest(cnn) == file.about.weights
 

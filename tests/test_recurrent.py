@@ -21,7 +21,6 @@ import tiny
 import bundle
 import clip
 import dataset
-import extract
 import feature
 import feature_file
 import model_lstm
@@ -235,14 +234,6 @@ def test_killed_it_goes_on_to_the_weights_of_an_unbroken_run(features, tmp_path,
             np.testing.assert_allclose(one, other, atol=1e-4, err_msg=name)
 
 
-def test_forms_that_an_lstm_has_not(features, models, loaded, tmp_path):
-    import export
-
-    model = shutil.copytree(models / "whole", tmp_path / "whole")
-    with pytest.raises(Problem, match="of cnn-lstm networks there is no such form, only onnx"):
-        export.main(["--data", str(features), "--model", str(model), "--forms", "openvino", "litert"])
-
-
 # Bad input
 
 
@@ -295,7 +286,7 @@ def test_features_of_another_network(copied, models, tmp_path):
         train(copied, tmp_path / "sweep", "--frames", "4", "--features", "other", "--from", models / "even", "--sweep")
     assert not list(tmp_path.glob("sweep/*/log.csv")), "told before the random start was trained"
     folder, other = copied / "feature-small-40x64", copied / "feature-other-40x64"
-    shutil.copy(other / extract.WEIGHTS, folder)
+    shutil.copy(other / feature_file.WEIGHTS, folder)
     with pytest.raises(Problem, match="network.weights.h5: not the network that made the features; run feature"):
         train(copied, tmp_path / "new", "--frames", "4", "--epochs", "1")
     shutil.copy(other / "valid.h5", folder)
