@@ -88,17 +88,17 @@ def check(args, data: dataset.Dataset, source: bundles.Bundle) -> None:
     """Raise Problem where model, teacher and data do not go together."""
     from recogniser import check_store
 
-    labels, check_bundles = {row.label for row in source.classes}, [source]
+    labels, compared = {row.label for row in source.classes}, [source]
     if args.teacher:
         teacher = bundles.load(args.teacher)
         if other := labels ^ {row.label for row in teacher.classes}:
             raise Problem(f"{args.teacher}: other classes than {args.model} ({len(other)} are in one of them alone, "
                           f"first {min(other)}); compare models of the same class table")  # fmt: skip
-        check_bundles.append(teacher)
+        compared.append(teacher)
     if unknown := {item.label for item in data.clips if item.label} - labels:
         raise Problem(f"{data.folder}: label {min(unknown)} is not among the classes of {args.model}; use data with "
                       "the model's own class table")  # fmt: skip
-    for one in check_bundles:
+    for one in compared:
         check_store(one, data)
 
 
@@ -106,7 +106,7 @@ def settle(args, data: dataset.Dataset, source: bundles.Bundle) -> None:
     """Write what the steps depend on; raises Problem where the folder holds steps of something else."""
     path = args.output / SETTINGS
     now = {"model": source.hashes, "data": command.sha256(data.folder / "clips.csv"), "epochs": args.epochs,
-           "learning rate": args.learning_rate}  # fmt: skip
+           "learning rate": args.learning_rate, "threshold": args.threshold}  # fmt: skip
     try:
         before = json.loads(path.read_text())
     except FileNotFoundError:
@@ -167,7 +167,7 @@ class Books:
         """The table, and the chosen model beside those it was made from."""
         ledger.write(self.rows, self.args.output, self.about, chosen)
         ledger.show(self.rows, self.about, chosen)
-        for name in self.found.keys() & set(ledger.GIVEN):
+        for name in (one for one in ledger.GIVEN if one in self.found):
             apart = ledger.difference(self.found[chosen.name], self.found[name])
             points = scores.with_interval(apart.value, (apart.low, apart.high), "+")
             print(f"{chosen.name} against the {name}: {points} points")
@@ -182,7 +182,7 @@ def make_all(args, steps, books: Books) -> None:
     enter(DENSE, trained=False)
     dense = steps.last
     if args.threshold:
-        if steps.share_below(args.threshold):
+        if steps.share_below(args.threshold) > steps.share_below(0):
             enter(THRESHOLD, trained=args.threshold > TINY, threshold=args.threshold)
         else:
             print(f"threshold: no weight below {args.threshold:.3g}; a training with --l2 may push some there")

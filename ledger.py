@@ -1,8 +1,8 @@
 """What each step of a compression costs and saves: a row a model, as in Table 3 of Mullick & Namboodiri (ICIP 2017).
 
-    measured = measure(bundle, folder, source)      its predictions and times; what was measured before is read again
-    rows = [row("threshold", "float16", measured, truth), ...]
-    write(rows, model / "ledger", about)            ledger.csv and ledger.md
+    found = measure(model, folder, source, failed)   predictions, counts, time; what was measured before is read again
+    rows.append(row("threshold", "float16", found, teacher))
+    write(rows, output, about)                       ledger.csv and ledger.md
 """
 
 import json

@@ -32,7 +32,7 @@ WEIGHTS = {"dead": (0.0, 0), "noise 1e-2": (1e-2, None), "noise 1e-6": (1e-6, No
 DECAYS = [("none", 0.0), ("weight decay", 1e-2), ("weight decay", 1e-1), ("magnitude", 1e-4), ("l2", 1e-6),
           ("l2", 1e-5), ("l2", 1e-4), ("l2", 1e-3)]  # fmt: skip
 CLASSES, INPUTS, BATCH = 8, 128, 32
-RECIPES = [{}, {"weight_decay": 1e-2}, {"l2": 1e-4}, {"l2": 1e-3}, {"l2": 1e-2}]
+RECIPES = [{}, {"weight_decay": 1e-2}, {"l2": 1e-3}, {"l2": 1e-2}]
 
 
 def fall(decay: str, strength: float, steps: int, rate: float) -> list[dict]:

@@ -241,7 +241,7 @@ def test_damaged_steps_are_made_again_and_others_refused(demo, flow, stopwatch, 
     (output / "dense-int8" / "measured.json").write_text("{")
     assert call(demo, flow, output, *flags) == command.DONE
     assert path.read_bytes() == whole and len(stopwatch) == 4 + 1, "the bytes are those that were measured"
-    with pytest.raises(Problem, match="holds steps with another epochs"):
+    with pytest.raises(Problem, match="holds steps with another epochs, threshold"):
         call(demo, flow, output, "--epochs", 2)
     # A sparse file that was cut short, as the model to begin with.
     cut = tmp_path / "cut"

@@ -338,3 +338,21 @@ def test_two_streams_may_write_to_one_log_at_once(tmp_path):
     for stream in ("rgb", "flow"):
         epochs = [int(row["epoch"]) for row in training.Log(tmp_path / "log.csv").of(stream)]
         assert epochs == list(range(1, 16))
+
+
+def test_l2_in_the_loss_drives_dead_weights_below_the_threshold_and_decoupled_decay_does_not():
+    """The second input is always zero: nothing else moves its weights."""
+    x = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32) * [1, 0]
+    y = np.eye(2, dtype=np.float32)[(x[:, 0] > 0).astype(int)]
+    ends = {}
+    for name in ("l2", "weight_decay"):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((2,))
+        model = keras.Model(inputs, keras.layers.Dense(2, name="Logits_dense")(inputs))
+        training._compile(model, training.Phase("all", 1, 1e-2), training.Recipe(**{name: 1e-3}), 1)
+        assert not model.get_layer("Logits_dense").bias.regularizer
+        model.steps_per_execution = 100
+        model.fit(np.tile(x, (2000, 1)), np.tile(y, (2000, 1)), batch_size=8, shuffle=False, verbose=0)
+        ends[name] = np.abs(model.get_layer("Logits_dense").get_weights()[0])
+    assert ends["l2"][1].max() < 2.0**-100 and ends["l2"][0].min() > 1e-3
+    assert ends["weight_decay"].min() > 1e-3
