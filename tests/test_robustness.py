@@ -46,6 +46,8 @@ def test_a_model_that_sees_light_alone_loses_in_the_dark(demo):
         """Right as long as the picture is as bright as the demo's."""
 
         class bundle:  # noqa: N801
+            streams = ()
+
             class spec:  # noqa: N801
                 class stored:  # noqa: N801
                     short_side = 64
