@@ -120,6 +120,4 @@ def train(args, data: dataset.Dataset, teach=None) -> None:
         flags = run.claim(args, data, spec, held)
         lesson = teach(clips) if teach else None
         trained = [train_stream(args, data, spec, stream, generators[stream], lesson) for stream in streams]
-        with command.lock(args.output, wait=True):
-            command.remove_leftovers(args.output, "bundle.")
-            run.write_bundle(args, data, spec, flags, trained)
+        run.write_bundle(args, data, spec, flags, trained)

@@ -102,8 +102,8 @@ def gains(first: Run, last: Run) -> list[Gain]:
 
 def extremes(found: list[Gain], most: int = 10) -> tuple[list[Gain], list[Gain]]:
     """Those that gained most, and those that lost most, worst first; at most so many of each."""
-    gained, lost = ([gain for gain in order if (gain.share > 0) == up and gain.share]
-                    for order, up in ((found, True), (found[::-1], False)))  # fmt: skip
+    gained = [gain for gain in found if gain.share > 0]
+    lost = [gain for gain in reversed(found) if gain.share < 0]
     return gained[:most], lost[:most]
 
 

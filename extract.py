@@ -238,8 +238,9 @@ def answers(
         return None
     own = digest(model.get_layer(model_lstm.CNN))
     with contextlib.ExitStack() as held:
-        files = [held.enter_context(feature_file.opened(path)) for path in sorted(data.folder.glob("feature-*/*.h5"))
-                 if path.name != feature_file.WEIGHTS]  # fmt: skip
+        folders = sorted(data.folder.glob("feature-*"))
+        files = [held.enter_context(feature_file.opened(path))
+                 for folder in folders for path in feature_file.files_of(folder)]  # fmt: skip
         rows = {}
         for file in files:
             if file.about.weights == own and file.about.modality == stream.modality and same_pictures(file.about, spec):
@@ -251,7 +252,7 @@ def answers(
             file, position = rows[item.clip]
             features = file.rows(position)
             seen = np.stack([features[picked] for picked in spec.input.pick_views(len(features))])
-            found.append(np.asarray(named(stream, model, seen)).mean(axis=0))
+            found.append(named(stream, model, seen).mean(axis=0))
     return np.stack(found)
 
 

@@ -59,12 +59,11 @@ def is_model(network: str) -> bool:
     return len(Path(network).parts) > 1 or bundle.is_one(network)
 
 
-def extractor_of(args, data: dataset.Dataset):
+def extractor_of(args, stored: clip.StoredSpec):
     """The image network that the flags name, and what its features are."""
     import extract
     import model_lstm
 
-    stored = stored_spec(args, data)
     if is_model(args.network):
         return extract.from_bundle(bundle.load(Path(args.network)), args.stream, stored)
     crop = args.crop or model_lstm.size_of(args.network)
@@ -82,11 +81,11 @@ def extractor_of(args, data: dataset.Dataset):
 def main(argv=None) -> int:
     args = parse(argv)
     data = dataset.load(args.data)
-    stored_spec(args, data)
+    stored = stored_spec(args, data)
     bundle.load_keras()  # seconds; so after what can be wrong without it
     import extract
 
-    extractor = extractor_of(args, data)
+    extractor = extractor_of(args, stored)
     outcome = command.Outcome()
     own = Path(args.network).resolve().name if is_model(args.network) else args.network
     folder = extract.extract_splits(extractor, data, args.name or own, args.batch, args.workers, outcome)

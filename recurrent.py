@@ -62,7 +62,7 @@ def complete(args) -> argparse.Namespace:
         raise Problem(f"--frames {args.frames} evenly, or --length {args.length} one after the other; name one of them")
     if args.length is None and args.at_test != "part":
         raise Problem(f"--at-test {args.at_test}: of --length; with --frames all of the clip is seen")
-    if min([*args.lstm, *args.dense]) < 1:
+    if min([*args.lstm, *args.dense], default=1) < 1:
         raise Problem("--lstm, --dense: at least 1 unit in each layer")
     return args
 
@@ -226,6 +226,4 @@ def train(args, data: dataset.Dataset, folders: dict[str, Path]) -> None:
         for stream, network in flags["image_network"].items():
             print(f"{stream}: features of {network}")
         trained = [train_stream(args, data, spec, abouts[stream], folders[stream]) for stream in run.streams_of(args)]
-        with command.lock(args.output, wait=True):
-            command.remove_leftovers(args.output, "bundle.")
-            run.write_bundle(args, data, spec, flags, trained)
+        run.write_bundle(args, data, spec, flags, trained)

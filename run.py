@@ -112,6 +112,17 @@ def trained(output: Path, stream: str) -> dict[str, str]:
 
 def write_bundle(args, data: dataset.Dataset, spec: clip.ClipSpec, flags: dict, trained: list[dict]) -> None:
     """Join the streams trained now with those of an earlier `--stream` in the same folder."""
+    with command.lock(args.output, wait=True):  # the other stream's process may be doing the same
+        command.remove_leftovers(args.output, "bundle.")
+        made = join(args, data, spec, flags, trained)
+        bundle.save(made)
+    for name, row in made.about["training"].items():
+        print(f"{name}: best at epoch {row['epoch']:.0f}, validation accuracy {row['val_accuracy']:.1%}")
+    print(f"model bundle -> {args.output}")
+
+
+def join(args, data: dataset.Dataset, spec: clip.ClipSpec, flags: dict, trained: list[dict]) -> bundle.Bundle:
+    """The bundle of the streams trained now and those that are there already."""
     names = {stream["name"] for stream in trained}
     if (args.output / bundle.FILE).exists():
         earlier = bundle.load(args.output)
@@ -128,8 +139,4 @@ def write_bundle(args, data: dataset.Dataset, spec: clip.ClipSpec, flags: dict, 
         metrics[stream.name] = {key: float(best[key]) for key in ("epoch", "val_loss", "val_accuracy")}
     counts = {split: sum(labels.values()) for split, labels in data.count().items()}
     about = {"flags": flags, "data": {"folder": data.folder.name, "clips": counts}, "training": metrics}
-    bundle.save(bundle.Bundle(args.output, spec, data.classes, streams, "mean", {**about, **bundle.provenance()}))
-    for stream in streams:
-        row = metrics[stream.name]
-        print(f"{stream.name}: best at epoch {row['epoch']:.0f}, validation accuracy {row['val_accuracy']:.1%}")
-    print(f"model bundle -> {args.output}")
+    return bundle.Bundle(args.output, spec, data.classes, streams, "mean", {**about, **bundle.provenance()})

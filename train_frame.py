@@ -53,13 +53,18 @@ def parse(argv=None) -> argparse.Namespace:
     recipe.add_recipe(group, epochs=20, batch=8, learning_rate=1e-3, dropout=0.5)
     recipe.add_augmentation(flags, "--flip is for actions: it changes signs")
     flags.add_argument("--flip", action="store_true", help="show half of the clips in a mirror")
+    add_recurrent(flags)
+    command.add_threads(flags)
+    return recurrent.complete(recipe.complete(flags.parse_args(argv)))
+
+
+def add_recurrent(flags: argparse.ArgumentParser) -> None:
+    """The flags of the second training."""
     recurrent.add_flags(flags, lstm=[512], dense=[], frames=None, length=120, read="linear")
     group = flags.add_argument_group("recipe of the recurrent network")
     group.add_argument("--recurrent-epochs", type=int, default=60, metavar="N", help="most epochs")
     group.add_argument("--recurrent-batch", type=int, default=32, metavar="N", help="clips a step")
     group.add_argument("--recurrent-learning-rate", type=float, default=1e-3, help="at the start")
-    command.add_threads(flags)
-    return recurrent.complete(recipe.complete(flags.parse_args(argv)))
 
 
 def frame_flags(args, size: int) -> argparse.Namespace:
@@ -68,8 +73,9 @@ def frame_flags(args, size: int) -> argparse.Namespace:
     flags.output, flags.frames, flags.scale, flags.views = args.output / "frame", args.frames_a_clip, "fixed", 1
     flags.crop = args.crop or size
     flags.short_side = args.short_side or round(flags.crop * 8 / 7)  # 256 to 224, as is usual
-    for name in ("lstm", "dense", "batch_norm", "centre", "length", "at_test", "parts", "truncate", "loss_weights",
-                 "output_weights", "recurrent_epochs", "recurrent_batch", "recurrent_learning_rate"):  # fmt: skip
+    later = argparse.ArgumentParser()
+    add_recurrent(later)
+    for name in vars(later.parse_args([])).keys() - {"frames", "sampling"}:
         delattr(flags, name)  # they may change while this training goes on
     return flags
 
@@ -107,9 +113,7 @@ def name_frames(args, data: dataset.Dataset, spec: clip.ClipSpec) -> None:
     with contextlib.ExitStack() as held:
         flags = run.claim(args, data, spec, held)
         trained = [train_frames(args, data, spec, stream) for stream in run.streams_of(args)]
-        with command.lock(args.output, wait=True):
-            command.remove_leftovers(args.output, "bundle.")
-            run.write_bundle(args, data, spec, flags, trained)
+        run.write_bundle(args, data, spec, flags, trained)
 
 
 def check_features(args, data: dataset.Dataset, spec: clip.ClipSpec) -> None:

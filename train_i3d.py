@@ -132,9 +132,7 @@ def main(argv=None) -> int:
         args.output = held.enter_context(distribute.output(devices, args.output))
         trained = [train_stream(args, data, spec, stream, generators[stream], devices) for stream in streams]
         if args.host == 0:
-            with command.lock(args.output, wait=True):
-                command.remove_leftovers(args.output, "bundle.")
-                run.write_bundle(args, data, spec, flags, trained)
+            run.write_bundle(args, data, spec, flags, trained)
     return command.DONE
 
 

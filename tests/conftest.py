@@ -65,6 +65,15 @@ def make_model(demo: Path, output: Path) -> None:
             assert train_i3d.main(["--data", str(demo), "--output", str(output), "--stream", stream, *TRAINING]) == 0
 
 
+@pytest.fixture(scope="module")
+def small_network():
+    """keras.applications has a network more, `small`."""
+    import small_cnn
+
+    with small_cnn.installed():
+        yield
+
+
 @pytest.fixture(scope="session")
 def features(demo, tmp_path_factory) -> Path:
     """The demo with features of both streams by a small image network, made by feature.py; only to be read."""

@@ -23,13 +23,8 @@ import dataset
 import feature
 import feature_file
 
+pytestmark = pytest.mark.usefixtures("small_network")
 STORE, FLOW_STORE = "feature-small-40x64", "feature-small-40x64-tvl1-fast"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def network():
-    with small_cnn.installed():
-        yield
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ import train_lstm
 import training
 from history import Log
 
+pytestmark = pytest.mark.usefixtures("small_network")
 FLAGS = ["--features", "small", "--lstm", "5", "4", "--epochs", "1", "--batch", "8"]
 # What an LSTM is trained on, and what it sees when it predicts.
 KINDS = {
@@ -37,12 +38,6 @@ KINDS = {
               "--output-weights", "mean"],
     "whole": ["--length", "5", "--at-test", "whole", "--loss-weights", "linear", "--output-weights", "linear"],
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True, scope="module")
-def network():
-    with small_cnn.installed():
-        yield
 
 
 def train(data: Path, output: Path, *flags) -> int:
@@ -319,6 +314,12 @@ def test_pictures_less_their_average_have_to_be_seen_whole(copied, tmp_path):
         train(copied, tmp_path / "new", "--frames", "4", "--features", "still")
     flags = ["--length", "4", "--at-test", "whole", "--features", "still"]
     assert train(copied, tmp_path / "new", *flags) == command.DONE
+
+
+def test_frames_one_by_one(features, tmp_path):
+    assert train(features, tmp_path / "new", "--frames", "4", "--lstm", "--loss-weights", "mean") == command.DONE
+    head = bundle.load(tmp_path / "new").streams[0].arguments
+    assert head["lstm"] == head["dense"] == []
 
 
 @pytest.mark.parametrize(("flags", "said"), [

@@ -26,16 +26,11 @@ import inference
 import train_frame
 from history import Log
 
+pytestmark = pytest.mark.usefixtures("small_network")
 FLAGS = [*small_cnn.FLAGS, "--frames-a-clip", "2", "--epochs", "2", "--batch", "8", "--lstm", "4", "--length", "6",
          "--recurrent-epochs", "1", "--recurrent-batch", "8", "--truncate", "3"]  # fmt: skip
 AUGMENTED = ["--flip", "--rotation", "10", "--zoom", "0.1"]
 STORES = {"rgb": "feature-both-40x64", "flow": "feature-both-40x64-tvl1-fast"}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def network():
-    with small_cnn.installed():
-        yield
 
 
 def train(data: Path, output: Path, *flags) -> int:
