@@ -1,7 +1,8 @@
 """Stored clips through an image network, into feature files: what feature.py and train_frame.py share.
 
 The network is never kept waiting: threads read and scale the clips ahead of it, and frames go through it in full
-batches, whichever clips they are from.
+batches, whichever clips they are from. Several batches are in it at once: on a CPU, where the cores that share an
+operation wait for the last of them, another batch has work for those that wait.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from timing import step_back
 
 WITH_CNN = ("frames", "cnn-lstm")  # networks of a bundle whose image network can be taken out
 AHEAD = 4  # batches that are read ahead
+AT_ONCE = 3  # batches in the network; on two cores two are a tenth quicker than one, three a little more
 
 
 @dataclass
@@ -44,17 +46,19 @@ class Extractor:
     about: About
 
     def __call__(self, frames: np.ndarray) -> list[np.ndarray]:
+        """May be called from several threads at once."""
         found = self.network.predict_on_batch(frames)
         return [np.asarray(part) for part in (found if isinstance(found, list | tuple) else [found])]
 
 
 class Queue:
-    """Frames that wait for the network, and clips that wait for their rows."""
+    """Frames that wait for the network, batches that are in it, and clips that wait for their rows."""
 
-    def __init__(self, extractor: Extractor, file: FeatureFile, outcome: command.Outcome):
-        self.extractor, self.file, self.outcome = extractor, file, outcome
+    def __init__(self, extractor: Extractor, file: FeatureFile, outcome: command.Outcome, pool: ThreadPoolExecutor):
+        self.extractor, self.file, self.outcome, self.pool = extractor, file, outcome, pool
         self.frames = 0
         self._unseen: deque[np.ndarray] = deque()
+        self._running: deque[Future] = deque()
         self._clips: deque[tuple[str, int]] = deque()
         self._rows: list[list[np.ndarray]] = []
 
@@ -64,7 +68,7 @@ class Queue:
         self.frames += len(images)
 
     def run(self, count: int) -> None:
-        """The first `count` frames through the network; the clips that are whole then are written."""
+        """Start the first `count` frames through the network; what was started long ago is waited for and written."""
         parts, left = [], count
         while left:
             images = self._unseen.popleft()
@@ -72,8 +76,20 @@ class Queue:
             if len(images) > left:
                 self._unseen.appendleft(images[left:])
             left -= len(parts[-1])
-        self._rows.append(self.extractor(parts[0] if len(parts) == 1 else np.concatenate(parts)))
+        batch = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        self._running.append(self.pool.submit(self.extractor, batch))
         self.frames -= count
+        while len(self._running) > AT_ONCE + 1:  # one more than run: no core waits while clips are written
+            self._collect()
+
+    def finish(self) -> None:
+        """Wait for all that was started and write it."""
+        while self._running:
+            self._collect()
+
+    def _collect(self) -> None:
+        """The oldest batch's rows; the clips that are whole with them are written."""
+        self._rows.append(self._running.popleft().result())
         ready = sum(len(found[0]) for found in self._rows)
         if not self._clips or self._clips[0][1] > ready:
             return
@@ -103,6 +119,7 @@ def of_network(
     `head`: what names frames, and its `classes`."""
     network = model_lstm.averaged(cnn, head)
     network.compile(jit_compile=False)  # on a CPU XLA is slower
+    network.make_predict_function()  # once, before several threads want it
     return Extractor(cnn, network, About(spec, modality, name, digest(cnn), trained, cnn.output.shape[-1], classes))
 
 
@@ -185,8 +202,10 @@ def extract(
     if not missing:  # not opened for writing: a training may be reading it
         return
     todo = [item for item in data.split(split) if item.clip in missing]
-    with feature_file.opened(path, write=True) as file, command.progress() as bar:
-        queue, task = Queue(extractor, file, outcome), bar.add_task(title, total=there + len(todo), completed=there)
+    with (feature_file.opened(path, write=True) as file, command.progress() as bar,
+          ThreadPoolExecutor(AT_ONCE) as pool):  # fmt: skip
+        queue = Queue(extractor, file, outcome, pool)
+        task = bar.add_task(title, total=there + len(todo), completed=there)
         for item, images in read_ahead(data, extractor.about, todo, workers, AHEAD * batch):
             if isinstance(images, Problem):
                 outcome.failed.append((item.clip, str(images)))
@@ -197,6 +216,7 @@ def extract(
             bar.advance(task)
         if queue.frames:
             queue.run(queue.frames)
+        queue.finish()
 
 
 def folder_of(data: dataset.Dataset, name: str, about: About) -> Path:
@@ -239,9 +259,10 @@ def answers(
     own = digest(model.get_layer(model_lstm.CNN))
     with contextlib.ExitStack() as held:
         folders = sorted(data.folder.glob("feature-*"))
-        files = [held.enter_context(feature_file.opened(path))
-                 for folder in folders for path in feature_file.files_of(folder)]  # fmt: skip
-        rows = {}
+        files, rows = [], {}
+        for path in (path for folder in folders for path in feature_file.files_of(folder)):
+            with contextlib.suppress(Problem):  # a file that cannot be read holds no features
+                files.append(held.enter_context(feature_file.opened(path)))
         for file in files:
             if file.about.weights == own and file.about.modality == stream.modality and same_pictures(file.about, spec):
                 rows |= {name: (file, position) for name, position in file.position.items() if file.done[position]}

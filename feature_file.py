@@ -242,10 +242,17 @@ def find(data: dataset.Dataset, name: str, modality: str) -> Path:
     """The folder of features that `feature.py --name` made for a modality; raises Problem where there is none, or one
     for each of several stores and `name` has none of them behind it (`mobilenet-40x240`)."""
     there = sorted(folder for folder in data.folder.glob("feature-*") if folder.is_dir())
-    found = [folder for folder in there if folder.name.startswith(f"feature-{name}") and files_of(folder)
-             and _is_called(folder, name, modality)]  # fmt: skip
+    found, unreadable = [], []
+    for folder in there:
+        if folder.name.startswith(f"feature-{name}") and files_of(folder):
+            try:
+                found += [folder] * _is_called(folder, name, modality)
+            except Problem as problem:  # it may be of another name that begins alike
+                unreadable.append(problem)
     if len(found) == 1:
         return found[0]
+    if unreadable and not found:
+        raise unreadable[0]
     if found:
         raise Problem(f"{data.folder}: features {name} of {modality} from several stores, "
                       f"{', '.join(folder.name for folder in found)}; name one without feature-")  # fmt: skip

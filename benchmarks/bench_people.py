@@ -76,9 +76,10 @@ def share_features(store: Path, fold: dataset.Dataset) -> None:
 
 def call(script: str, *arguments) -> None:
     """Run a script of the repository; its output goes to a log beside what it writes."""
-    model = Path(arguments[arguments.index("--output" if script.startswith("train_") else "--model") + 1])
+    trains = "--output" in arguments
+    model = Path(arguments[arguments.index("--output" if trains else "--model") + 1])
     model.mkdir(parents=True, exist_ok=True)
-    name = f"{Path(script).stem}-{arguments[-1]}.txt" if script.startswith("train_") else f"{Path(script).stem}.txt"
+    name = f"{Path(script).stem}-{arguments[-1]}.txt" if trains else f"{Path(script).stem}.txt"
     command = [sys.executable, ROOT / script, *map(str, arguments)]
     with open(model / name, "a") as log:
         done = subprocess.run(command, stdout=log, stderr=log, check=False)

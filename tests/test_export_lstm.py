@@ -24,6 +24,7 @@ import exported
 import frame
 import livedemo
 import modalities
+import model_conv3d_lstm
 import model_lstm
 import runtime
 import streaming
@@ -76,6 +77,8 @@ def write_forms(folder: Path, demo: Path, *forms: str) -> tuple[Path, str]:
 def _small_cnn():
     patch = pytest.MonkeyPatch()
     patch.setattr(model_lstm, "build_cnn", small_cnn)
+    patch.setattr(model_conv3d_lstm, "CONV3D_WIDTHS", (8, 12, 16, 16))
+    patch.setattr(model_conv3d_lstm, "HIDDEN", 24)
     yield
     patch.undo()
 

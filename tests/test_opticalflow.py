@@ -165,16 +165,6 @@ def test_a_stream_that_starts_again_forgets_the_frame_before():
         assert np.array_equal(stream.push(frames[1]), first)
 
 
-COMPILING = "import opticalflow; opticalflow.compile_solver(); opticalflow.compile_solver()"
-
-
-def test_the_first_use_says_what_it_waits_for(tmp_path):
-    for said in (1, 0):
-        run = tiny.python("-c", COMPILING, PYTHONPATH=str(tiny.REPOSITORY), NUMBA_CACHE_DIR=str(tmp_path))
-        assert run.returncode == 0 and run.stderr.count("compiling the TV-L1 solver") == said, run.stderr
-        assert run.stdout == ""
-
-
 # Colours
 
 

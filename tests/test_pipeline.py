@@ -44,7 +44,7 @@ def train(demo, output, *flags) -> int:
     return train_i3d.main(["--data", str(demo), "--output", str(output), *flags])
 
 
-def test_the_bundle_has_both_streams_trained_one_after_the_other(model):
+def test_the_bundle_has_both_streams_each_trained_by_itself(model):
     found = bundle.load(model)
     assert [(stream.name, stream.arguments["input_shape"]) for stream in found.streams] == [
         ("rgb", [8, 32, 32, 3]), ("flow", [8, 32, 32, 2])]  # fmt: skip
@@ -55,36 +55,40 @@ def test_the_bundle_has_both_streams_trained_one_after_the_other(model):
         assert list((model / "events" / stream).rglob("events.out.tfevents.*"))
 
 
-def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, model, tmp_path, capsys):
-    output = tmp_path / "model"
-    flags = ["--data", str(demo), "--output", str(output), "--stream", "rgb", *conftest.TRAINING]
-    running = subprocess.Popen([sys.executable, str(ROOT / "train_i3d.py"), *flags], stdout=subprocess.DEVNULL,
+def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, tmp_path):
+    """With a network in I3D's place that compiles in a second; all else is the real thing."""
+    script = [sys.executable, str(ROOT / "tests" / "small_network.py"), "train_i3d", "--data", str(demo),
+              "--stream", "rgb", *conftest.TRAINING, "--epochs", "5"]  # fmt: skip
+    whole, output = tmp_path / "whole", tmp_path / "killed"
+    running = subprocess.Popen([*script, "--output", str(output)], stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, cwd=tmp_path, start_new_session=True)  # fmt: skip
     try:
         until = time.monotonic() + 240
         while state_of(output, "rgb")["epoch"] == 0:
             assert running.poll() is None and time.monotonic() < until
-            time.sleep(0.01)
+            time.sleep(0.002)
     finally:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
     done = state_of(output, "rgb")["epoch"]
-    assert 1 <= done < 3 and not (output / "bundle.json").exists()
+    assert 1 <= done < 5 and not (output / "bundle.json").exists()
 
-    assert train(demo, output, *flags[4:]) == command.DONE
-    assert f"rgb: going on after epoch {done}\n" in capsys.readouterr().out
-    assert [row["epoch"] for row in training.Log(output / "log.csv").rows] == ["1", "2", "3"]
+    said = [subprocess.run([*script, "--output", str(folder)], capture_output=True, text=True, cwd=tmp_path, check=True)
+            for folder in (output, whole)]  # fmt: skip
+    assert f"rgb: going on after epoch {done}\n" in said[0].stdout and "going on" not in said[1].stdout
+    assert [row["epoch"] for row in training.Log(output / "log.csv").rows] == ["1", "2", "3", "4", "5"]
     assert not list(output.rglob(".*.part*"))
-    assert sorted(path.name for path in (output / "valid").iterdir()) == [f"rgb-000{epoch}.npz" for epoch in (1, 2, 3)]
-    for epoch in (1, 2, 3):
-        found, expected = (history.Validated.read(folder, "rgb", epoch) for folder in (output, model))
+    kept = sorted(path.name for path in (output / "valid").iterdir())
+    assert kept == [f"rgb-000{epoch}.npz" for epoch in (1, 2, 3, 4, 5)]
+    for epoch in (1, 2, 3, 4, 5):
+        found, expected = (history.Validated.read(folder, "rgb", epoch) for folder in (output, whole))
         assert found.clips.tolist() == expected.clips.tolist()
         np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-3)
-    for name in (f"checkpoint/{state_of(model, 'rgb')['weights']}", "rgb.weights.h5"):
-        found, expected = arrays(output / name), arrays(model / name)
-        assert found.keys() == expected.keys() and len(found) > 200
+    for name in (f"checkpoint/{state_of(whole, 'rgb')['weights']}", "rgb.weights.h5"):
+        found, expected = arrays(output / name), arrays(whole / name)
+        assert found.keys() == expected.keys() and len(found) >= 6
         for key, value in expected.items():
-            np.testing.assert_allclose(found[key], value, rtol=1e-3, atol=1e-4, err_msg=f"{name}: {key}")
+            np.testing.assert_allclose(found[key], value, rtol=1e-3, atol=1e-5, err_msg=f"{name}: {key}")
 
 
 def test_again_does_nothing_and_other_settings_are_refused(demo, model, capsys):

@@ -243,6 +243,19 @@ def test_a_feature_file_that_is_cut_short(copied, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_damaged_features_of_another_name_are_in_nobodys_way(copied, models, recognisers, tmp_path):
+    import extract
+
+    path = copied / "feature-small-still-40x64" / "train.h5"
+    path.parent.mkdir()
+    path.write_bytes(b"no HDF5")
+    assert feature_file.find(dataset.load(copied), "small", "rgb").name == "feature-small-40x64"
+    stream, network = bundle.load(models / "even").streams[0], recognisers["even"].networks["rgb"]
+    data = dataset.load(copied)
+    spec = bundle.load(models / "even").spec
+    assert extract.answers(stream, network.model, spec, data, data.split("test")).shape == (8, 8)
+
+
 def test_features_that_are_not_all_there(copied, tmp_path):
     path = copied / "feature-small-40x64" / "train.h5"
     with feature_file.opened(path, write=True) as file:
