@@ -190,6 +190,7 @@ class FeatureGenerator(Batches):
         augmentation: Augmentation | None = None, seed: int = 0, epoch: int = 0, workers: int = 2,
     ):  # fmt: skip
         super().__init__(clips, labels, (seen.frames, file.about.dimension), batch, augmentation, seed, epoch, workers)
+        self.max_queue_size = 2  # rows are read in a fiftieth of a step's time; batches that wait cost memory alone
         self.file, self.seen = file, seen
         self.check()
         self._places = [file.position[item.clip] for item in clips]

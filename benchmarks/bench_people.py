@@ -150,7 +150,7 @@ def main(argv=None) -> int:
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(lambda job: call(*job), jobs))
         checks = [("evaluate.py", "--data", args.output / "data" / test, "--model", args.output / test, "--split",
-                   "valid", "test") for test, _ in folds]  # fmt: skip
+                   "valid", "test", "--gallery", 0) for test, _ in folds]  # fmt: skip
         list(pool.map(lambda job: call(*job), checks))
     groups = {}
     if args.table:
