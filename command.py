@@ -56,8 +56,15 @@ def add_workers(flags: argparse.ArgumentParser) -> None:
 
 def add_threads(flags: argparse.ArgumentParser) -> None:
     """`--workers` of a script whose networks wait for clips."""
-    flags.add_argument("--workers", type=int, default=min(16, os.cpu_count() or 2), metavar="N",
-                       help="threads that load clips")  # fmt: skip
+    flags.add_argument("--workers", type=_threads, default=min(16, os.cpu_count() or 2), metavar="N",
+                       help="threads that load clips; -1 is one a core")  # fmt: skip
+
+
+def _threads(text: str) -> int:
+    number = int(text)
+    if number < 1 and number != -1:
+        raise argparse.ArgumentTypeError(f"{number}: at least 1, or -1")
+    return number if number > 0 else os.cpu_count() or 2
 
 
 def add_runtime(flags: argparse.ArgumentParser) -> None:

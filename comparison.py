@@ -111,14 +111,21 @@ def draw(first: Run, last: Run, names: dict[str, str], path: Path) -> None:
     """The classes that gained and lost most, and the confusion matrix of each model: `path` and a table beside it."""
     import figure
 
-    labels, found = first.predictions.labels, gains(first, last)
+    labels = first.predictions.labels
+    if sorted(last.predictions.labels) != sorted(labels):
+        print(f"{first.folder} and {last.folder} know other classes: no picture of what was gained and lost")
+        return
+    found = gains(first, last)
     rows = [{"label": labels[gain.index], "name": names[labels[gain.index]], "clips": gain.clips,
              "first": gain.before, "last": gain.after, "gain": f"{gain.share:.6g}"} for gain in found]  # fmt: skip
     dataset.write_table(path.with_suffix(".csv"), rows, list(rows[0]))
     gained, lost = extremes(found)
     bars = [(names[labels[gain.index]], gain.share, f"{gain.before} to {gain.after} of {gain.clips}")
             for gain in (*gained, *lost[::-1])]  # fmt: skip
-    matrices = [(str(run.folder), run.predictions.confusion(run.predictions.fused)) for run in (first, last)]
+    matrices = []
+    for run in (first, last):
+        order = [run.predictions.labels.index(label) for label in labels]
+        matrices.append((str(run.folder), run.predictions.confusion(run.predictions.fused)[np.ix_(order, order)]))
     figure.gains(bars, matrices, [names[label] for label in labels], path)
     for word, some in (("gained", gained), ("lost", lost)):
         said = ", ".join(f"{names[labels[gain.index]]} {100 * gain.share:+.0f} ({gain.before} to {gain.after} of "

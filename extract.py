@@ -7,7 +7,6 @@ operation wait for the last of them, another batch has work for those that wait.
 
 import contextlib
 import hashlib
-import json
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -79,7 +78,8 @@ class Queue:
         batch = parts[0] if len(parts) == 1 else np.concatenate(parts)
         self._running.append(self.pool.submit(self.extractor, batch))
         self.frames -= count
-        while len(self._running) > AT_ONCE + 1:  # one more than run: no core waits while clips are written
+        # One more waits than run, so that no core waits while clips are written.
+        while self._running and (len(self._running) > AT_ONCE + 1 or self._running[0].done()):
             self._collect()
 
     def finish(self) -> None:
@@ -154,8 +154,7 @@ def entries(data: dataset.Dataset, about: About, split: str, failed: list) -> li
         path = item.archive(data.folder, store)
         info = clip.read_info(path)
         if info and info.get("times"):
-            archive = hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
-            found.append(Entry(item.clip, item.label, len(info["times"]), archive))
+            found.append(Entry(item.clip, item.label, len(info["times"]), feature_file.fingerprint(info)))
         else:
             step = "opticalflow.py" if about.modality == "flow" else "frame.py"
             why = "no frame in it" if info else "no whole clip"
@@ -171,18 +170,22 @@ def read_clip(data: dataset.Dataset, about: About, item: dataset.Clip) -> np.nda
     return clip.network_input(images, about.spec.input, bound, magnified=magnified)
 
 
-def read_ahead(data: dataset.Dataset, about: About, clips: list, workers: int, frames: int) -> Iterator:
-    """(clip, what `read_clip` gives or the Problem it raised), in order; about so many frames lie ready."""
+def read_ahead(data: dataset.Dataset, about: About, clips: list, lengths: dict, workers: int, frames: int) -> Iterator:
+    """(clip, what `read_clip` gives or the Problem it raised), in order; so many frames and a clip lie ready at most.
+
+    Args:
+        lengths: {clip name: its frames}.
+    """
     waiting, ready, todo = deque(), 0, iter(clips)
     with ThreadPoolExecutor(workers, initializer=step_back) as pool:
         while True:
             while ready < frames and (item := next(todo, None)) is not None:
                 waiting.append((item, pool.submit(read_clip, data, about, item)))
-                ready += about.spec.input.frames
+                ready += lengths[item.clip]
             if not waiting:
                 return
             item, read = waiting.popleft()
-            ready -= about.spec.input.frames
+            ready -= lengths[item.clip]
             try:
                 yield item, read.result()
             except Problem as problem:
@@ -202,11 +205,13 @@ def extract(
     if not missing:  # not opened for writing: a training may be reading it
         return
     todo = [item for item in data.split(split) if item.clip in missing]
-    with (feature_file.opened(path, write=True) as file, command.progress() as bar,
-          ThreadPoolExecutor(AT_ONCE) as pool):  # fmt: skip
-        queue = Queue(extractor, file, outcome, pool)
+    with contextlib.ExitStack() as held:
+        file, bar = held.enter_context(feature_file.opened(path, write=True)), held.enter_context(command.progress())
+        pool = ThreadPoolExecutor(AT_ONCE)
+        held.callback(pool.shutdown, cancel_futures=True)  # stopped in the middle, nothing more is begun
+        queue, lengths = Queue(extractor, file, outcome, pool), {entry.clip: entry.length for entry in file.entries}
         task = bar.add_task(title, total=there + len(todo), completed=there)
-        for item, images in read_ahead(data, extractor.about, todo, workers, AHEAD * batch):
+        for item, images in read_ahead(data, extractor.about, todo, lengths, workers, AHEAD * batch):
             if isinstance(images, Problem):
                 outcome.failed.append((item.clip, str(images)))
             else:
@@ -268,7 +273,9 @@ def answers(
                 rows |= {name: (file, position) for name, position in file.position.items() if file.done[position]}
         if any(item.clip not in rows for item in clips):
             return None
-        found = []
+        store, found = modalities.TABLE[stream.modality].stores(spec.stored)[0], []
+        if not all(rows[item.clip][0].is_of(item.archive(data.folder, store), rows[item.clip][1]) for item in clips):
+            return None
         for item in clips:
             file, position = rows[item.clip]
             features = file.rows(position)
@@ -278,7 +285,11 @@ def answers(
 
 
 def same_pictures(about: About, spec: clip.ClipSpec) -> bool:
-    """Whether features are of the pictures that a model sees, whichever of a clip's it picks."""
+    """Whether features are of the pictures that a model sees, whichever of a clip's it picks; less their average they
+    are only where it sees all."""
+    every = spec.input.sampling == "whole" or str(spec.input.frames) == spec.stored.frames
+    if spec.input.still == "subtract" and not every:
+        return False
     picked = {"frames": spec.input.frames, "sampling": spec.input.sampling, "views": spec.input.views}
     return (about.spec.stored.without_flow() == spec.stored.without_flow()
             and (about.modality != "flow" or about.spec.stored.flow == spec.stored.flow)

@@ -11,11 +11,12 @@
         about (attribute)               JSON: About
 
 All of the file's room is taken when it is made, and every array lies in one piece. From then on nothing but numbers is
-written, none of the format's own tables: a process killed at any moment leaves a file that opens, less the clip in
+written, none of the format's own tables: a process killed at any moment leaves a file that opens, less the clips in
 hand.
 """
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -80,6 +81,11 @@ class Entry:
     archive: str
 
 
+def fingerprint(info: dict) -> str:
+    """SHA-256 of what an archive's clip.json says of it."""
+    return hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
+
+
 class FeatureFile:
     """An open file. One process writes, or any number read."""
 
@@ -92,6 +98,11 @@ class FeatureFile:
         self.entries = [Entry(*row) for row in zip(names, self.labels, self.length.tolist(), archives, strict=True)]
         self.done = file["done"][:].astype(bool)
         self.position = {name: position for position, name in enumerate(names)}
+
+    def is_of(self, archive: Path, position: int) -> bool:
+        """Whether a clip's rows are of the archive that is there now; of one that is gone they may be."""
+        info = clip.read_info(archive)
+        return info is None or fingerprint(info) == self.entries[position].archive
 
     def rows(self, position: int, what: str = "features") -> np.ndarray:
         """(T, D) float32 of one clip."""

@@ -16,7 +16,7 @@ from predictions import BOTH, Predictions, fuse, softmax
 from recogniser import Recogniser
 from runtime import network_module
 
-WINDOW = 32  # clips whose input is held at once: a gigabyte or two at full size
+WINDOW = 32 * 40 * 224 * 224  # pixels of input that are held at once: 1.3 GB of two streams
 
 
 def read_inputs(recogniser: Recogniser, data: dataset.Dataset, item: dataset.Clip):
@@ -41,8 +41,10 @@ def batches(
         batch = 1
     with command.progress() as bar, joblib.Parallel(n_jobs=workers, prefer="threads") as pool:
         task = bar.add_task(what, total=len(clips))
-        for start in range(0, len(clips), WINDOW):
-            window = clips[start : start + WINDOW]
+        seen = recogniser.bundle.spec.input
+        ahead = min(max(WINDOW // (seen.views * seen.frames * seen.crop**2), batch), 32)
+        for start in range(0, len(clips), ahead):
+            window = clips[start : start + ahead]
             loaded = pool(joblib.delayed(read_inputs)(recogniser, data, item) for item in window)
             for item, (inputs, reason) in zip(window, loaded, strict=True):
                 if reason:

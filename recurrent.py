@@ -164,9 +164,30 @@ def feature_generators(args, data: dataset.Dataset, files: dict, seen: clip.Inpu
     from datagenerator import FeatureGenerator
 
     labels, drawn = [row.label for row in data.classes], augmentation_of(args)
+    for split, file in files.items():
+        check_fresh(file, data, run.split_of(data, split))
     return {split: FeatureGenerator(files[split], run.split_of(data, split), seen, labels, args.batch,
                                     drawn if split == "train" else None, args.seed, workers=args.workers)
             for split in ("train", "valid")}  # fmt: skip
+
+
+def check_fresh(file: feature_file.FeatureFile, data: dataset.Dataset, clips: list[dataset.Clip]) -> None:
+    """Raise Problem where a clip was stored anew since its features were made."""
+    store = modalities.TABLE[file.about.modality].stores(file.about.spec.stored)[0]
+    for item in clips:
+        place = file.position.get(item.clip)
+        if place is not None and not file.is_of(item.archive(data.folder, store), place):
+            raise Problem(f"{file.path}: {item.clip} was stored anew since; run feature.py again")
+
+
+def check_begun(output: Path, stream: str, about: feature_file.About) -> None:
+    """Raise Problem where the stream's training began on features of another network."""
+    known = output / "checkpoint" / f"{stream}.features"
+    if (output / "checkpoint" / f"{stream}.json").exists() and known.read_text() != about.weights:
+        raise Problem(f"{output}: its {stream} LSTM learnt from features of another network than {about.network}, "
+                      f"weights {about.trained}, as it is now; choose another --output, or delete it")  # fmt: skip
+    with command.atomic(known) as temporary:
+        temporary.write_text(about.weights)
 
 
 def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, about: feature_file.About, folder: Path) -> dict:
@@ -175,6 +196,7 @@ def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, about: featur
     import training
 
     stream, seen = about.modality, training_spec(args, about.spec)
+    check_begun(args.output, stream, about)
     with contextlib.ExitStack() as held:
         files = {split: held.enter_context(feature_file.opened(feature_file.path_of(folder, split)))
                  for split in ("train", "valid")}  # fmt: skip

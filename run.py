@@ -23,7 +23,7 @@ import recipe
 from history import Log
 
 # Flags that may change when a run goes on.
-NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "workers", *distribute.FLAGS)
+NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "recurrent_epochs", "workers", *distribute.FLAGS)
 
 
 def streams_of(args) -> list[str]:
@@ -129,6 +129,8 @@ def join(args, data: dataset.Dataset, spec: clip.ClipSpec, flags: dict, trained:
         if earlier.spec.stored.flow and not spec.stored.flow:
             spec = replace(spec, stored=earlier.spec.stored)
         trained = [vars(stream) for stream in earlier.streams if stream.name not in names] + trained
+        if "image_network" in flags:
+            flags["image_network"] = earlier.about["flags"].get("image_network", {}) | flags["image_network"]
     streams = [bundle.Stream(**row) for row in sorted(trained, key=lambda row: row["name"], reverse=True)]
     if not any(stream.modality == "flow" for stream in streams):
         spec = replace(spec, stored=spec.stored.without_flow())

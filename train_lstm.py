@@ -53,14 +53,18 @@ def parse(argv=None) -> argparse.Namespace:
     args = recurrent.complete(recipe.complete(flags.parse_args(argv)))
     if not args.start and (args.sweep or args.freeze != "none"):
         raise Problem("--freeze and --sweep need a model to start from: --from model/<run>")
-    if len(args.lstm) < 2 and args.freeze in ("2", "both"):
-        raise Problem(f"--freeze {args.freeze}: there is one LSTM layer; --freeze 1")
+    if len(args.lstm) < {"none": 0, "1": 1}.get(args.freeze, 2):
+        raise Problem(f"--freeze {args.freeze}: --lstm has {len(args.lstm)} layer(s)")
+    if args.length is not None and args.part < 1:
+        raise Problem(f"--part {args.part:g}: of --frames; with --length N any N frames one after the other are seen")
     return args
 
 
 def variants(args) -> dict[str, argparse.Namespace]:
     """{name: flags} of a sweep."""
-    choices = {ALONE: (None, "none"), "fine-tune all": (args.start, "none"), "freeze LSTM 1": (args.start, "1")}
+    choices = {ALONE: (None, "none"), "fine-tune all": (args.start, "none")}
+    if args.lstm:
+        choices |= {"freeze LSTM 1": (args.start, "1")}
     if len(args.lstm) > 1:
         choices |= {"freeze LSTM 2": (args.start, "2"), "freeze both": (args.start, "both")}
     found = {}

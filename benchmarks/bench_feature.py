@@ -2,10 +2,11 @@
 
     python benchmarks/bench_feature.py --data data_set/gestures --network mobilenet --clips 40
 
-Frames a second, medians of --repeat rounds that take turns: the network alone on a batch that is in memory already;
-feature.py's way from clip archives to the HDF5 file; and the prototypes' way, `model.predict` once a video after its
-frames were read. Then an LSTM on a made-up file of --rows clips: what the generator brings and what a training step
-takes, both in clips/s, and the largest resident memory of train_lstm.py on that file and on one of a tenth of it.
+Frames a second, medians of --repeat rounds that take turns: the network alone on batches that are in memory already,
+one after the other, and several at once as feature.py has them; feature.py's way from clip archives to the HDF5 file;
+and the prototypes' way, `model.predict` once a video after its frames were read. Then an LSTM on a made-up file of
+--rows clips: what the generator brings and what a training step takes, both in clips/s, and the largest resident
+memory of train_lstm.py on that file and on one of a tenth of it.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -54,25 +56,32 @@ def extraction(args, extractor, data: dataset.Dataset, clips: list) -> dict[str,
     names = {item.clip for item in clips}
     entries = [entry for entry in extract.entries(data, about, "train", []) if entry.clip in names]
     frames = sum(entry.length for entry in entries)
-    batch = np.concatenate([extract.read_clip(data, about, item) for item in clips[:2]])[: args.batch]
+    batch = np.resize(extract.read_clip(data, about, clips[0]), (args.batch, *extractor.cnn.input.shape[1:]))
     extractor(batch)
 
     def alone() -> None:
         for _ in range(frames // len(batch)):
             extractor(batch)
 
+    def at_once() -> None:
+        with ThreadPoolExecutor(extract.AT_ONCE) as pool:
+            list(pool.map(extractor, [batch] * (frames // len(batch))))
+
     def ours() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "train.h5"
             feature_file.create(path, about, entries)
-            extract.extract(extractor, data, "train", path, args.batch, args.workers, command.Outcome())
+            outcome = command.Outcome()
+            extract.extract(extractor, data, "train", path, args.batch, args.workers, outcome)
+            assert not outcome.failed, outcome.failed
 
     def video_by_video() -> None:
         for item in clips:
             extractor.network.predict(extract.read_clip(data, about, item), verbose=0)
 
-    ways = {"the network alone": (alone, frames // len(batch) * len(batch)), "feature.py": (ours, frames),
-            "model.predict a video": (video_by_video, frames)}  # fmt: skip
+    whole = frames // len(batch) * len(batch)
+    ways = {"the network alone": (alone, whole), "several batches at once": (at_once, whole),
+            "feature.py": (ours, frames), "model.predict a video": (video_by_video, frames)}  # fmt: skip
     found = {name: [] for name in ways}
     for way, _ in ways.values():
         way()  # what a first time costs, a graph a batch size, is no part of it
@@ -158,6 +167,8 @@ def main(argv=None) -> int:
     import model_lstm
 
     stored = clip.find_stored(data, "frame", args.store).without_flow()
+    if not stored.frames.isdigit():
+        raise command.Problem(f"{args.data}: clips of any length; name a --store of so many frames a clip")
     size = model_lstm.size_of(args.network)
     spec = clip.ClipSpec(stored, clip.InputSpec(int(stored.frames), size, size))
     cnn = model_lstm.build_cnn(args.network, (size, size, 3))

@@ -27,6 +27,8 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import command  # noqa: E402
+
 import dataset  # noqa: E402
 import feature_file  # noqa: E402
 from predictions import BOTH, Predictions  # noqa: E402
@@ -56,6 +58,8 @@ def share_features(store: Path, fold: dataset.Dataset) -> None:
     """The rows of a data set's features, by the splits of a fold; their mean is that of its training people."""
     with ExitStack() as held:
         files = [held.enter_context(feature_file.opened(path)) for path in feature_file.files_of(store)]
+        if not files or files[0].about.trained.startswith(("fine-tuned", "of ")):
+            return  # an image network that was trained on these people, the one left out among them
         where = {name: (file, place) for file in files for name, place in file.position.items() if file.done[place]}
         for split in dataset.SPLITS:
             clips = [item for item in fold.split(split) if item.clip in where]
@@ -80,9 +84,9 @@ def call(script: str, *arguments) -> None:
     model = Path(arguments[arguments.index("--output" if trains else "--model") + 1])
     model.mkdir(parents=True, exist_ok=True)
     name = f"{Path(script).stem}-{arguments[-1]}.txt" if trains else f"{Path(script).stem}.txt"
-    command = [sys.executable, ROOT / script, *map(str, arguments)]
+    line = [sys.executable, ROOT / script, *map(str, arguments)]
     with open(model / name, "a") as log:
-        done = subprocess.run(command, stdout=log, stderr=log, check=False)
+        done = subprocess.run(line, stdout=log, stderr=log, check=False)
     if done.returncode:
         raise SystemExit(f"{script} ended with {done.returncode}; see {model / name}")
 
@@ -165,4 +169,4 @@ def main(argv=None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(main))

@@ -65,6 +65,17 @@ def test_help_shows_defaults(capsys):
     assert "    python it.py --workers 2\n" in shown and "(default: -1)" in shown and "(default: )" not in shown
 
 
+def test_threads(capsys):
+    flags = command.parser("What it does.")
+    command.add_threads(flags)
+    assert flags.parse_args(["--workers", "-1"]).workers == os.cpu_count()
+    assert flags.parse_args(["--workers", "3"]).workers == 3
+    for wrong in ("0", "-2", "many"):
+        with pytest.raises(SystemExit) as stopped:
+            flags.parse_args(["--workers", wrong])
+        assert stopped.value.code == command.NOTHING and "--workers" in capsys.readouterr().err
+
+
 def test_atomic(tmp_path):
     path = tmp_path / "new" / "weights.h5"
     with command.atomic(path) as temporary:

@@ -67,6 +67,22 @@ def test_classes_that_gain_and_lose(tmp_path, capsys):
     assert cv2.imread(str(last.folder / "gain-test.png")).std() > 1
 
 
+def test_classes_of_another_order_are_drawn_in_one(runs, capsys, monkeypatch):
+    import figure
+
+    table = Predictions.read(Predictions.path(runs[1], "test"), "test")
+    turned = Predictions(table.clips, table.labels[::-1], {"rgb": table.streams["rgb"][:, ::-1]})
+    turned.write(Predictions.path(runs[1], "test"))
+    drawn = []
+    monkeypatch.setattr(figure, "gains", lambda bars, matrices, names, path: drawn.append(matrices))
+    first, last = comparison.load(runs, "test")
+    comparison.draw(first, last, dict(zip("abc", "abc", strict=True)), runs[1] / "gain-test.png")
+    assert np.array_equal(drawn[0][1][1], table.confusion("rgb")), "as it was before the classes were turned round"
+    comparison.draw(first, comparison.Run(runs[1], "test", Predictions(table.clips, [*"abz"], table.streams)), {},
+                    runs[1] / "gain-test.png")  # fmt: skip
+    assert len(drawn) == 1 and "know other classes: no picture" in capsys.readouterr().out
+
+
 def test_rows_of_another_order_are_the_same_clips(runs):
     one, two = comparison.load(runs, "test")
     assert [item.clip for item in one.predictions.clips] == [item.clip for item in two.predictions.clips]

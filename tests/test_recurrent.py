@@ -269,6 +269,32 @@ def test_features_that_are_not_all_there(copied, tmp_path):
         train(copied, tmp_path / "new", "--frames", "4")
 
 
+def test_a_clip_that_was_stored_anew(copied, models, recognisers, tmp_path):
+    import extract
+
+    data = dataset.load(copied)
+    spec, stream = bundle.load(models / "even").spec, bundle.load(models / "even").streams[0]
+    ask = [stream, recognisers["even"].models[stream.name], spec, data, data.split("train")]
+    assert extract.answers(*ask).shape == (16, 8)
+    path = copied / "frame-40x64"
+    whole = path.resolve()
+    path.unlink()
+    shutil.copytree(whole, path)
+    item = data.split("train")[2]
+    archive = clip.read_archive(item.archive(copied, "frame-40x64"))
+    clip.write_archive(item.archive(copied, "frame-40x64"), archive.images, {**archive.info, "sha256": "another"})
+    assert extract.answers(*ask) is None, "the network itself is asked"
+    with pytest.raises(Problem, match=f"train.h5: {item.clip} was stored anew since; run feature.py again"):
+        train(copied, tmp_path / "new", "--frames", "4")
+
+
+def test_streams_one_after_the_other_both_say_where_their_weights_are_from(features, tmp_path):
+    for stream in ("rgb", "flow"):
+        assert train(features, tmp_path / "new", "--frames", "4", "--stream", stream) == command.DONE
+    assert bundle.load(tmp_path / "new").about["flags"]["image_network"] == dict.fromkeys(
+        ("rgb", "flow"), "small, weights none, seed 0")  # fmt: skip
+
+
 def test_a_label_that_changed(copied, tmp_path):
     data = dataset.load(copied)
     wrong = data.split("train")[0]
@@ -297,6 +323,15 @@ def test_features_of_another_network(copied, models, tmp_path):
     shutil.copy(other / feature_file.WEIGHTS, folder)
     with pytest.raises(Problem, match="network.weights.h5: not the network that made the features; run feature"):
         train(copied, tmp_path / "new", "--frames", "4", "--epochs", "1")
+    assert train(copied, tmp_path / "begun", "--frames", "4", "--features", "other") == command.DONE
+    shutil.copytree(folder, copied / "feature-kept-40x64")
+    for path in other.iterdir():
+        if path.suffix == ".h5":
+            path.unlink()
+    assert feature.main(["--data", str(copied), *small_cnn.FLAGS, "--seed", "4", "--name", "other"]) == command.DONE
+    with pytest.raises(Problem, match="begun: its rgb LSTM learnt from features of another network than small, weights "
+                                      "none, seed 4, as it is now; choose another --output"):  # fmt: skip
+        train(copied, tmp_path / "begun", "--frames", "4", "--features", "other")
     shutil.copy(other / "valid.h5", folder)
     with pytest.raises(Problem, match=r"train and valid are not of the same network .*weights.*run feature.py again"):
         train(copied, tmp_path / "third", "--frames", "4")
@@ -338,6 +373,8 @@ def test_frames_one_by_one(features, tmp_path):
 @pytest.mark.parametrize(("flags", "said"), [
     (["--frames", "4", "--length", "20"], "--frames 4 evenly, or --length 20 one after the other; name one"),
     (["--at-test", "whole"], "--at-test whole: of --length"), (["--length", "0"], "--length 0: at least 1"),
+    (["--length", "9", "--part", "0.5"], "--part 0.5: of --frames"),
+    (["--freeze", "1", "--from", "model/none", "--lstm"], r"--freeze 1: --lstm has 0 layer"),
     (["--freeze", "1"], "--freeze and --sweep need a model to start from"), (["--lstm", "0"], "at least 1 unit"),
     (["--sweep"], "need a model to start from"), (["--truncate", "-1"], "--truncate -1: at least 0"),
     (["--from", "model/none"], "model/none: no such folder"), (["--features", "no"], "no features no of rgb"),
@@ -352,7 +389,7 @@ def test_a_model_to_start_from_that_does_not_fit(features, models, tmp_path):
     flags = ["--frames", "4", "--from", models / "even", "--freeze", "2"]
     with pytest.raises(Problem, match=r"its network is .*'lstm': \[5, 4\].*not .*\[5\].*name the same --lstm"):
         train(features, tmp_path / "new", *flags[:4], "--lstm", "5")
-    with pytest.raises(Problem, match="--freeze 2: there is one LSTM layer; --freeze 1"):
+    with pytest.raises(Problem, match=r"--freeze 2: --lstm has 1 layer"):
         train(features, tmp_path / "new", *flags, "--lstm", "5")
     with pytest.raises(Problem, match="no LSTM on flow in it; name a model of train_lstm.py"):
         train(features, tmp_path / "new", "--frames", "4", "--stream", "flow", "--from", models / "whole")
