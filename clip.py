@@ -210,6 +210,11 @@ class ClipSpec:
     def from_json(cls, spec: dict) -> "ClipSpec":
         return cls(stored_from_json(spec["stored"]), InputSpec(**spec["input"]))
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether every stored picture of a clip is seen, and so its average picture is that of what is seen."""
+        return self.input.sampling == "whole" or str(self.input.frames) == self.stored.frames
+
 
 def stored_from_json(spec: dict) -> StoredSpec:
     """The spec of a clip.json or of a bundle; raises Problem where another version wrote it."""

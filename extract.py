@@ -273,9 +273,9 @@ def answers(
                 rows |= {name: (file, position) for name, position in file.position.items() if file.done[position]}
         if any(item.clip not in rows for item in clips):
             return None
-        store, found = modalities.TABLE[stream.modality].stores(spec.stored)[0], []
-        if not all(rows[item.clip][0].is_of(item.archive(data.folder, store), rows[item.clip][1]) for item in clips):
+        if not all(rows[item.clip][0].is_fresh(data, item) for item in clips):
             return None
+        found = []
         for item in clips:
             file, position = rows[item.clip]
             features = file.rows(position)
@@ -287,8 +287,7 @@ def answers(
 def same_pictures(about: About, spec: clip.ClipSpec) -> bool:
     """Whether features are of the pictures that a model sees, whichever of a clip's it picks; less their average they
     are only where it sees all."""
-    every = spec.input.sampling == "whole" or str(spec.input.frames) == spec.stored.frames
-    if spec.input.still == "subtract" and not every:
+    if spec.input.still == "subtract" and not spec.sees_all:
         return False
     picked = {"frames": spec.input.frames, "sampling": spec.input.sampling, "views": spec.input.views}
     return (about.spec.stored.without_flow() == spec.stored.without_flow()

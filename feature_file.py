@@ -30,6 +30,7 @@ import numpy as np
 
 import clip
 import dataset
+import modalities
 
 FORMAT = 1
 WEIGHTS = "network.weights.h5"  # of a folder of features: the image network that made them
@@ -99,10 +100,11 @@ class FeatureFile:
         self.done = file["done"][:].astype(bool)
         self.position = {name: position for position, name in enumerate(names)}
 
-    def is_of(self, archive: Path, position: int) -> bool:
+    def is_fresh(self, data: dataset.Dataset, item: dataset.Clip) -> bool:
         """Whether a clip's rows are of the archive that is there now; of one that is gone they may be."""
-        info = clip.read_info(archive)
-        return info is None or fingerprint(info) == self.entries[position].archive
+        store = modalities.TABLE[self.about.modality].stores(self.about.spec.stored)[0]
+        info = clip.read_info(item.archive(data.folder, store))
+        return info is None or fingerprint(info) == self.entries[self.position[item.clip]].archive
 
     def rows(self, position: int, what: str = "features") -> np.ndarray:
         """(T, D) float32 of one clip."""
@@ -245,8 +247,7 @@ def share_statistics(folder: Path) -> None:
 
 def store_name(name: str, spec: clip.StoredSpec, modality: str) -> str:
     """`feature-mobilenet-40x240`, of flow `feature-mobilenet-40x240-tvl1-fast`."""
-    store = spec.flow_store if modality == "flow" else spec.frame_store
-    return f"feature-{name}-{store.split('-', 1)[1]}"
+    return f"feature-{name}-{modalities.TABLE[modality].stores(spec)[0].split('-', 1)[1]}"
 
 
 def find(data: dataset.Dataset, name: str, modality: str) -> Path:

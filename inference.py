@@ -16,7 +16,8 @@ from predictions import BOTH, Predictions, fuse, softmax
 from recogniser import Recogniser
 from runtime import network_module
 
-WINDOW = 32 * 40 * 224 * 224  # pixels of input that are held at once: 1.3 GB of two streams
+WINDOW = 32  # clips whose input is held at once, at most
+PIXELS = WINDOW * 40 * 224 * 224  # and pixels of it: 1.3 GB of two streams
 
 
 def read_inputs(recogniser: Recogniser, data: dataset.Dataset, item: dataset.Clip):
@@ -42,7 +43,7 @@ def batches(
     with command.progress() as bar, joblib.Parallel(n_jobs=workers, prefer="threads") as pool:
         task = bar.add_task(what, total=len(clips))
         seen = recogniser.bundle.spec.input
-        ahead = min(max(WINDOW // (seen.views * seen.frames * seen.crop**2), batch), 32)
+        ahead = min(max(PIXELS // (seen.views * seen.frames * seen.crop**2), batch), WINDOW)
         for start in range(0, len(clips), ahead):
             window = clips[start : start + ahead]
             loaded = pool(joblib.delayed(read_inputs)(recogniser, data, item) for item in window)

@@ -73,10 +73,11 @@ def input_spec(args, made: clip.ClipSpec) -> clip.InputSpec:
     if args.length is not None:
         sampling, views = {"part": ("run", 1), "parts": ("run", args.parts), "whole": ("whole", 1)}[args.at_test]
         frames = args.length
-    if made.input.still == "subtract" and sampling != "whole" and str(frames) != made.stored.frames:
+    seen = replace(made.input, frames=frames, sampling=sampling, views=views)
+    if seen.still == "subtract" and not clip.ClipSpec(made.stored, seen).sees_all:
         raise Problem(f"--still subtract: features are made of clips less the average of all {made.stored.frames} "
                       "pictures, so all have to be seen: --frames N of a store of N, or --length with --at-test whole")
-    return replace(made.input, frames=frames, sampling=sampling, views=views)
+    return seen
 
 
 def training_spec(args, made: clip.ClipSpec) -> clip.InputSpec:
@@ -173,10 +174,8 @@ def feature_generators(args, data: dataset.Dataset, files: dict, seen: clip.Inpu
 
 def check_fresh(file: feature_file.FeatureFile, data: dataset.Dataset, clips: list[dataset.Clip]) -> None:
     """Raise Problem where a clip was stored anew since its features were made."""
-    store = modalities.TABLE[file.about.modality].stores(file.about.spec.stored)[0]
     for item in clips:
-        place = file.position.get(item.clip)
-        if place is not None and not file.is_of(item.archive(data.folder, store), place):
+        if item.clip in file.position and not file.is_fresh(data, item):
             raise Problem(f"{file.path}: {item.clip} was stored anew since; run feature.py again")
 
 

@@ -157,7 +157,7 @@ def main(argv=None) -> int:
     frames = frame_flags(args, model_lstm.size_of(args.network))
     spec = recipe.clip_spec(frames, data)
     recurrent.input_spec(args, spec)
-    if spec.input.still == "subtract" and str(args.frames_a_clip) != spec.stored.frames:
+    if spec.input.still == "subtract" and not spec.sees_all:
         raise Problem("--still subtract: features are made of clips less the average of all their pictures, so "
                       f"the image network has to see all {spec.stored.frames}: --frames-a-clip N of a store of N")
     check_features(args, data, spec)

@@ -68,10 +68,8 @@ def share_features(store: Path, fold: dataset.Dataset) -> None:
             feature_file.prepare(path, files[0].about, [file.entries[place] for file, place in places])
             with feature_file.opened(path, write=True) as made:
                 for position, (file, place) in enumerate(places):
-                    if made.done[position]:
-                        continue
-                    logits = file.rows(place, "logits") if file.about.classes else None
-                    made.write(position, file.rows(place), logits)
+                    if not made.done[position]:
+                        made.write(position, file.rows(place))
     link = fold.folder / store.name / feature_file.WEIGHTS
     if not link.is_symlink():
         link.symlink_to((store / feature_file.WEIGHTS).resolve())

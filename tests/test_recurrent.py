@@ -243,17 +243,16 @@ def test_a_feature_file_that_is_cut_short(copied, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_damaged_features_of_another_name_are_in_nobodys_way(copied, models, recognisers, tmp_path):
+def test_damaged_features_of_another_name_are_in_nobodys_way(copied, recognisers):
     import extract
 
     path = copied / "feature-small-still-40x64" / "train.h5"
     path.parent.mkdir()
     path.write_bytes(b"no HDF5")
     assert feature_file.find(dataset.load(copied), "small", "rgb").name == "feature-small-40x64"
-    stream, network = bundle.load(models / "even").streams[0], recognisers["even"].networks["rgb"]
-    data = dataset.load(copied)
-    spec = bundle.load(models / "even").spec
-    assert extract.answers(stream, network.model, spec, data, data.split("test")).shape == (8, 8)
+    data, known = dataset.load(copied), recognisers["even"]
+    ask = [known.bundle.streams[0], known.models["rgb"], known.bundle.spec, data, data.split("test")]
+    assert extract.answers(*ask).shape == (8, 8)
 
 
 def test_features_that_are_not_all_there(copied, tmp_path):
@@ -269,12 +268,11 @@ def test_features_that_are_not_all_there(copied, tmp_path):
         train(copied, tmp_path / "new", "--frames", "4")
 
 
-def test_a_clip_that_was_stored_anew(copied, models, recognisers, tmp_path):
+def test_a_clip_that_was_stored_anew(copied, recognisers, tmp_path):
     import extract
 
-    data = dataset.load(copied)
-    spec, stream = bundle.load(models / "even").spec, bundle.load(models / "even").streams[0]
-    ask = [stream, recognisers["even"].models[stream.name], spec, data, data.split("train")]
+    data, known = dataset.load(copied), recognisers["even"]
+    ask = [known.bundle.streams[0], known.models["rgb"], known.bundle.spec, data, data.split("train")]
     assert extract.answers(*ask).shape == (16, 8)
     path = copied / "frame-40x64"
     whole = path.resolve()
@@ -324,7 +322,6 @@ def test_features_of_another_network(copied, models, tmp_path):
     with pytest.raises(Problem, match="network.weights.h5: not the network that made the features; run feature"):
         train(copied, tmp_path / "new", "--frames", "4", "--epochs", "1")
     assert train(copied, tmp_path / "begun", "--frames", "4", "--features", "other") == command.DONE
-    shutil.copytree(folder, copied / "feature-kept-40x64")
     for path in other.iterdir():
         if path.suffix == ".h5":
             path.unlink()

@@ -243,6 +243,7 @@ def test_a_bad_test_clip_is_named_and_the_model_is_made(data, tmp_path, capsys):
     (["--frames-a-clip", "0"], "--frames-a-clip 0: at least 1"), (["--network", "no"], "no network 'no'"),
     (["--weights", "no.h5"], "--weights no.h5: no such file"), (["--rotation", "-1"], "--rotation -1: at least 0"),
     (["--still", "subtract"], "--still subtract: .*--frames N of a store of N"),
+    (["--still", "subtract", "--at-test", "whole"], "--still subtract: .* has to see all 40: --frames-a-clip N"),
     (["--recurrent-learning-rate", "0"], "--recurrent-learning-rate 0: above 0"),
     (["--store", "20x64"], "no flow store 20x64"), (["--output", "model/ünplain"], "--output 'ünplain' is no plain"),
 ])  # fmt: skip
