@@ -31,7 +31,8 @@ def confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> N
     few = len(names) <= FEW
     side = float(max(5, 2 + (0.42 if few else INCHES) * len(names)))
     figure, axes = plt.subplots(figsize=(side + 0.5, side), layout="constrained")
-    axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)  # square root: one clip in twenty is seen
+    # Square root: one clip in twenty is seen. Coloured before it is enlarged: sooner done.
+    axes.imshow(plt.get_cmap("Blues")(np.sqrt(shares), bytes=True), interpolation="nearest")
     size = 9 if few else 5
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
     axes.set_yticks(range(len(names)), names, fontsize=size)
@@ -39,10 +40,9 @@ def confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> N
     axes.set_title(title, fontsize=11)
     if not few:
         axes.tick_params(top=True, labeltop=True, right=True, labelright=True, length=1)
-        axes.set_xticks(np.arange(len(names)) - 0.5, minor=True)
-        axes.set_yticks(np.arange(len(names)) - 0.5, minor=True)
-        axes.grid(which="minor", color="#e4e8ee", lw=0.3)
-        axes.tick_params(which="minor", length=0)
+        edges, ends = np.arange(1, len(names)) - 0.5, (-0.5, len(names) - 0.5)
+        axes.hlines(edges, *ends, color="#e4e8ee", lw=0.3)
+        axes.vlines(edges, *ends, color="#e4e8ee", lw=0.3)
     for row, column in zip(*np.nonzero(counts), strict=True):
         colour = "white" if shares[row, column] > 0.4 else "black"
         axes.text(column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=9 if few else 4)

@@ -18,7 +18,6 @@ import tiny
 
 import frame
 import livedemo
-import modes
 import videocapture
 
 ROOT = Path(livedemo.__file__).parent
@@ -32,13 +31,6 @@ sys.modules["recogniser"] = fake_recogniser
 import command, livedemo
 sys.exit(command.run(livedemo.main))
 """
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -64,86 +56,6 @@ def loaded(recogniser) -> Future:
 def demo_of(recogniser, source, worker, countdown: float = 0.0, seconds: float = 60.0) -> livedemo.Demo:
     return livedemo.Demo(source, loaded(recogniser),
                          lambda one: livedemo.build_modes(one, worker, countdown, seconds, 2.0))  # fmt: skip
-
-
-def machine_in(state: str) -> modes.Machine:
-    """A machine that events have brought into `state`."""
-    machine = modes.Machine(countdown=3, seconds=5, clock=Clock())
-    for step in ("countdown", "recording", "translating", "result"):
-        if machine.state == state:
-            break
-        if step == "countdown":
-            machine.start()
-        elif step == "recording":
-            machine.clock.now += 3
-            machine.tick()
-        elif step == "translating":
-            machine.frame(0.0)
-            machine.ended()
-        else:
-            machine.answered("answer")
-    assert machine.state == state
-    return machine
-
-
-STATES = ["idle", "countdown", "recording", "translating", "result"]
-EVENTS = {
-    "start": lambda machine: machine.start(),
-    "tick": lambda machine: machine.tick(),
-    "frame": lambda machine: machine.frame(1.0),
-    "ended": lambda machine: machine.ended(),
-    "answered": lambda machine: machine.answered("answer"),
-    "failed": lambda machine: machine.failed("reason"),
-    "quit": lambda machine: machine.quit(),
-}
-MOVES = {
-    ("idle", "start"): "countdown",
-    ("recording", "ended"): "translating",
-    ("translating", "answered"): "result",
-    ("translating", "failed"): "idle",
-    ("result", "start"): "countdown",
-}
-
-
-@pytest.mark.parametrize("event", EVENTS)
-@pytest.mark.parametrize("state", STATES)
-def test_every_event_in_every_state(state, event):
-    machine = machine_in(state)
-    EVENTS[event](machine)
-    assert machine.state == ("quit" if event == "quit" else MOVES.get((state, event), state))
-
-
-def test_the_countdown_runs_by_the_clock():
-    machine = machine_in("countdown")
-    machine.clock.now += 2
-    machine.tick()
-    assert machine.state == "countdown" and machine.left == 1 and machine.progress == pytest.approx(2 / 3)
-    machine.clock.now += 1
-    machine.tick()
-    assert machine.state == "recording" and machine.progress == 0 and machine.left == 5
-
-
-def test_a_recording_lasts_by_the_stamps_of_its_frames():
-    machine = machine_in("recording")
-    machine.clock.now += 60
-    assert machine.frame(40.0) and machine.frame(42.5)
-    assert machine.progress == 0.5 and machine.left == 2.5
-    assert machine.frame(45.0) and machine.rate == pytest.approx(2 / 5)
-    assert machine.frame(45.0 + 1e-9), "a stamp's rounding"
-    assert not machine.frame(45.1), "belongs to no recording any more"
-    assert machine.state == "translating" and machine.frames == 4
-
-
-def test_latency_and_message():
-    machine = machine_in("translating")
-    machine.clock.now += 0.75
-    machine.answered("answer")
-    assert machine.latency == 0.75 and machine.answer == "answer"
-    machine = machine_in("translating")
-    machine.failed("too dark")
-    assert machine.message == "too dark"
-    machine.start()
-    assert machine.message == ""
 
 
 def test_the_session_gets_the_files_frames_as_they_are(video):
@@ -358,76 +270,6 @@ def test_hands_free_and_continuous_in_the_window(video, monkeypatch, capsys):
     assert FakeWindow.last.states == [
         ("countdown", "idle"), ("hands-free", rest), ("hands-free", rest), ("continuous", rest), ("countdown", "idle")]
     assert "sees 8 frames of a sign, however long it is" in capsys.readouterr().out
-
-
-def pictures(course, seconds: float):
-    """(120, 160, 3) frames at 25 a second of a dark room with a hand where `course` says, None for rest."""
-    rng = np.random.default_rng(0)
-    for number in range(int(seconds * 25)):
-        image = np.full((120, 160, 3), 40.0)
-        place = course(number / 25)
-        if place is not None:
-            image[60:80, 30 + int(place) : 46 + int(place)] = 250
-        yield np.clip(image + rng.normal(0, 2, image.shape), 0, 255).astype(np.uint8), number / 25
-
-
-def run_mode(mode, course, seconds: float) -> list[str]:
-    """The mode fed by a camera as fast as it takes frames; its states, each once."""
-    states = []
-    for image, moment in pictures(course, seconds):
-        mode.frame(image, moment)
-        while mode._pending and not mode._pending.done():
-            time.sleep(0.001)
-        mode.tick()
-        if mode.state not in states[-1:]:
-            states.append(mode.state)
-    return states
-
-
-def waving(*spans):
-    def course(second):
-        for start, end in spans:
-            if start <= second < end:
-                return 40 + 35 * np.sin((second - start) * 8)
-        return None
-
-    return course
-
-
-def test_hands_free_records_from_just_before_the_movement_to_just_after():
-    recogniser = fake_recogniser.Recogniser()
-    with ThreadPoolExecutor(1) as worker:
-        mode = modes.HandsFree(recogniser, worker)
-        states = run_mode(mode, waving((4, 5.5), (8, 9.2)), 12)
-    assert [state for state in states if state != "translating"] == ["learning", *["ready", "recording"] * 2, "ready"]
-    assert len(mode.history) == 2 and mode.history[0].name == "push down"
-    for session, (start, end) in zip(recogniser.sessions, ((4, 5.5), (8, 9.2)), strict=True):
-        assert session.length is None and session.times == sorted(session.times)
-        assert start - modes.HandsFree.BEFORE - 0.3 < session.times[0] < start
-        assert end < session.times[-1] < end + modes.HandsFree.AFTER + 0.3
-
-
-def test_hands_free_leaves_out_a_twitch_and_ends_what_never_ends(monkeypatch):
-    monkeypatch.setattr(modes.HandsFree, "LONGEST", 3.0)
-    recogniser = fake_recogniser.Recogniser()
-    with ThreadPoolExecutor(1) as worker:
-        mode = modes.HandsFree(recogniser, worker)
-        run_mode(mode, waving((4, 4.16)), 7)
-        assert mode.history == []
-        mode.restart()
-        run_mode(mode, waving((4, 99)), 8)
-    assert len(mode.history) == 1
-
-
-def test_continuous_says_a_sign_once_and_nothing_at_rest():
-    with ThreadPoolExecutor(1) as worker:
-        mode = modes.Continuous(fake_recogniser.Recogniser(), worker, seconds=2.0)
-        states = run_mode(mode, lambda second: 20 + 10 * np.sin(second * 9) if 5 < second < 8 else None, 12)
-        mode.close()
-    assert states == ["learning", "ready"]
-    assert [said.name for said in mode.history] == ["wave"]
-    assert mode.answer is None, "at rest"
-    assert mode.timings.percentiles()["rgb net"]["times"] > 10
 
 
 def test_no_model_and_that_of_the_demo(tmp_path, monkeypatch):

@@ -228,11 +228,16 @@ def test_the_average_is_that_of_the_steps():
             assert not np.allclose(variable.numpy(), last, rtol=1e-4, atol=1e-6)
 
 
-def test_averaged_training_goes_on_to_the_weights_of_an_unbroken_one(tmp_path):
-    train(tmp_path / "whole", ema=0.9)
+def test_an_averaged_training_on_a_cosine_goes_on_to_the_weights_of_an_unbroken_one(tmp_path):
+    phases = [training.Phase("all", 5, 1e-2)]
+    recipe = {"ema": 0.9, "schedule": "cosine", "warm_up": 1, "accumulate": 2, "class_weights": {0: 1.0, 1: 2.0}}
+    train(tmp_path / "whole", phases=phases, **recipe)
     with pytest.raises(Exception, match="power cut"):
-        train(tmp_path / "stopped", Data(stop_at=3), ema=0.9)
-    train(tmp_path / "stopped", ema=0.9)
+        train(tmp_path / "stopped", Data(stop_at=3), phases=phases, **recipe)
+    train(tmp_path / "stopped", phases=phases, **recipe)
+    assert rows(tmp_path / "stopped") == rows(tmp_path / "whole")
+    rates = [rate for _, _, rate in rows(tmp_path / "whole")]
+    assert rates[0] == pytest.approx(1e-2) and rates == sorted(rates, reverse=True) and rates[-1] < 1e-4
     kept = []
     for name in ("whole", "stopped"):
         model = build()
@@ -246,24 +251,10 @@ def test_averaged_training_goes_on_to_the_weights_of_an_unbroken_one(tmp_path):
     best = best_of(tmp_path / "whole")
     np.testing.assert_allclose(whole[best].probabilities, kept_probabilities(tmp_path / "whole"), atol=1e-6)
     names = sorted(path.name for path in (tmp_path / "whole" / "checkpoint").glob("*.h5"))
-    assert names == ["rgb-0006.average.weights.h5", "rgb-0006.weights.h5"]
+    assert names == ["rgb-0005.average.weights.h5", "rgb-0005.weights.h5"]
     model.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
     best = min(float(row["val_loss"]) for row in training.Log(tmp_path / "whole" / "log.csv").rows)
     assert model.evaluate(Data(moves=False), verbose=0) == pytest.approx(best, abs=1e-5)
-
-
-def test_a_cosine_rises_and_falls_and_goes_on_after_a_stop(tmp_path):
-    cosine = {"schedule": "cosine", "warm_up": 1, "accumulate": 2, "class_weights": {0: 1.0, 1: 2.0}}
-    phases = [training.Phase("all", 5, 1e-2)]
-    whole = train(tmp_path / "whole", phases=phases, **cosine)
-    rates = [rate for _, _, rate in rows(tmp_path / "whole")]
-    assert rates[0] == pytest.approx(1e-2) and rates == sorted(rates, reverse=True) and rates[-1] < 1e-4
-    with pytest.raises(Exception, match="power cut"):
-        train(tmp_path / "stopped", Data(stop_at=3), phases=phases, **cosine)
-    stopped = train(tmp_path / "stopped", phases=phases, **cosine)
-    assert rows(tmp_path / "stopped") == rows(tmp_path / "whole")
-    for one, other in zip(whole.get_weights(), stopped.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_adding_up_gradients_is_a_step_of_a_larger_batch():
