@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-import clip
+import preprocess
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Drawn:
                            for image in images]).reshape(images.shape)  # fmt: skip
         if bound is None:
             return turned
-        vectors = clip.restore_flow(turned, bound) @ np.float32(matrix[:, :2]).T
-        return clip.quantise_flow(vectors, bound)
+        vectors = preprocess.restore_flow(turned, bound) @ np.float32(matrix[:, :2]).T
+        return preprocess.quantise_flow(vectors, bound)
 
 
 @dataclass(frozen=True)

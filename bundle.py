@@ -20,7 +20,7 @@ from pathlib import Path
 import command
 from command import Problem
 
-import clip
+import clipspec
 import confidence
 import dataset
 import modalities
@@ -57,7 +57,7 @@ class Bundle:
     """
 
     folder: Path
-    spec: clip.ClipSpec
+    spec: clipspec.ClipSpec
     classes: list[dataset.Label]
     streams: list[Stream]
     fusion: str
@@ -127,7 +127,7 @@ def _parse(folder: Path, content: dict) -> Bundle:
     known = {"format", "spec", "classes", "streams", "fusion", "sha256"}
     return Bundle(
         folder,
-        clip.ClipSpec.from_json(content["spec"]),
+        clipspec.ClipSpec.from_json(content["spec"]),
         [dataset.Label(**row) for row in content["classes"]],
         streams,
         content["fusion"],

@@ -9,7 +9,7 @@ import command
 from command import Problem
 
 import bundle as bundles
-import clip
+import clipspec
 import dataset
 import modalities
 import recipe
@@ -54,7 +54,7 @@ def complete(args, size: str) -> argparse.Namespace:
     return args
 
 
-def arguments_of(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str) -> dict:
+def arguments_of(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str) -> dict:
     """Of the network's builder, as the bundle has them."""
     seen = spec.input
     frames = None if seen.sampling == "whole" else seen.frames
@@ -78,7 +78,7 @@ def find_start(args, stream: str, arguments: dict) -> tuple[bundles.Stream, Path
     raise Problem(f"{args.weights}: no {wanted} in it, only {', '.join(have)}")
 
 
-def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str, generators: dict, lesson) -> dict:
+def train_stream(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str, generators: dict, lesson) -> dict:
     """Train one stream to its end and return its row for the bundle."""
     import model_i3d
     import runtime

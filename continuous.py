@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import clip
+import clipspec
 import region
 from recording import Coder, Recorded, code_flow
 from timing import Timings
@@ -38,7 +38,7 @@ class _Kept:
 class Window:
     """The last `seconds` of what was pushed, at the bundle's rate, or at that which makes its number of frames."""
 
-    def __init__(self, spec: clip.ClipSpec, seconds: float, timings: Timings | None = None):
+    def __init__(self, spec: clipspec.ClipSpec, seconds: float, timings: Timings | None = None):
         self.spec, self.stored, self.timings = spec, spec.stored, timings or Timings()
         rule = spec.stored.frames
         if rule.isdigit():
@@ -71,7 +71,7 @@ class Window:
             self._start, self._points = seconds, 0
         two = self._last[-2:]
         times = np.array([moment for *_, moment in two])
-        while self._point <= seconds + clip.EQUAL:
+        while self._point <= seconds + clipspec.EQUAL:
             self._keep(two[self.stored.nearest(times, np.array([self._point]))[0]])
             self._points += 1
         return self.count - before

@@ -1,9 +1,9 @@
 """Batches of clips for training: a keras.utils.PyDataset over clip archives, and one over feature files.
 
 Order and augmentation depend on (seed, epoch, clip) alone, never on which worker thread is first, so a training that
-is stopped and resumed sees what an unbroken one sees. Every picture goes through `clip.network_input`, as prediction's
-do. Augmentation is the paper's (Sarhan & Frintrop 2020), shifts along x and y and brightness for RGB, and what may be
-added to it. There are no horizontal flips: they turn a sign into another one.
+is stopped and resumed sees what an unbroken one sees. Every picture goes through `preprocess.network_input`, as those
+of a prediction do. Augmentation is the paper's (Sarhan & Frintrop 2020), shifts along x and y and brightness for RGB,
+and what may be added to it. There are no horizontal flips: they turn a sign into another one.
 """
 
 from command import Problem
@@ -11,11 +11,12 @@ from command import Problem
 import keras
 import numpy as np
 
-import clip
 import dataset
 import distribute
 import modalities
+import preprocess
 from augmentation import Augmentation, Drawn
+from clipspec import ClipSpec, InputSpec
 from feature_file import FeatureFile
 
 MEMORY = 1 << 30  # bytes of decoded pictures that a generator keeps: a small data set is decoded once, not every epoch
@@ -102,14 +103,14 @@ class Batches(keras.utils.PyDataset):
 
 
 class ClipGenerator(Batches):
-    """Batches of one stream: (B, T, crop, crop, channels), as `clip.network_input` scales it.
+    """Batches of one stream: (B, T, crop, crop, channels), as `preprocess.network_input` scales it.
 
     Where the network sees every stored frame, however many, (that, (B,) int32): clips are padded to the batch's longest
     with zeros, and the second says how many frames of each are real.
     """
 
     def __init__(
-        self, data: dataset.Dataset, clips: list[dataset.Clip], spec: clip.ClipSpec, modality: str, labels: list[str],
+        self, data: dataset.Dataset, clips: list[dataset.Clip], spec: ClipSpec, modality: str, labels: list[str],
         batch: int = 4, augmentation: Augmentation | None = None, seed: int = 0, epoch: int = 0, workers: int = 2,
     ):  # fmt: skip
         seen = spec.input
@@ -131,14 +132,14 @@ class ClipGenerator(Batches):
             )
 
     def _images(self, position: int) -> tuple[np.ndarray, float]:
-        """The stored pictures that the network may see, as `clip.cut_out` gives them; kept in memory as long as there
-        is room for them."""
+        """The stored pictures that the network may see, as `preprocess.cut_out` gives them; kept in memory as long as
+        there is room for them."""
         kept = self._kept.get(position)
         if kept is None:
             # A part of the clip may need any picture of it.
             pick = None if self._takes_parts else self.spec.input.pick
             images, square = modalities.read(self.modality, self.data, self.clips[position], self.spec.stored, pick)
-            kept = clip.cut_out(images, self.spec.input, square)
+            kept = preprocess.cut_out(images, self.spec.input, square)
             if self._room >= kept[0].nbytes:
                 self._room -= kept[0].nbytes
                 self._kept[position] = kept
@@ -164,14 +165,15 @@ class ClipGenerator(Batches):
     def _see(self, position: int, images: np.ndarray, magnified: float, place=None) -> np.ndarray:
         """What the network sees of a clip, (T, crop, crop, C) float32, written to `place` where there is one."""
         if self.augmentation is None:
-            return clip.network_input(images, self.spec.input, self.bound, magnified=magnified, out=place)
+            return preprocess.network_input(images, self.spec.input, self.bound, magnified=magnified, out=place)
         drawn = self._draw(position)
         if self._takes_parts:
             images = images[self.spec.input.pick(len(images), *drawn.part)]
         images = drawn.turn(images, self.bound)
         shift = np.rint(drawn.shift * self.spec.input.crop).astype(int)
         brightness = self._modality.brightness(drawn.brightness)
-        return clip.network_input(images, self.spec.input, self.bound, shift, brightness, drawn.zoom, magnified, place)
+        return preprocess.network_input(images, self.spec.input, self.bound, shift, brightness, drawn.zoom, magnified,
+                                        place)  # fmt: skip
 
     @property
     def _takes_parts(self) -> bool:
@@ -186,7 +188,7 @@ class FeatureGenerator(Batches):
     """
 
     def __init__(
-        self, file: FeatureFile, clips: list[dataset.Clip], seen: clip.InputSpec, labels: list[str], batch: int = 32,
+        self, file: FeatureFile, clips: list[dataset.Clip], seen: InputSpec, labels: list[str], batch: int = 32,
         augmentation: Augmentation | None = None, seed: int = 0, epoch: int = 0, workers: int = 2,
     ):  # fmt: skip
         super().__init__(clips, labels, (seen.frames, file.about.dimension), batch, augmentation, seed, epoch, workers)

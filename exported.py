@@ -11,7 +11,7 @@ import command
 from command import Problem
 
 import bundle as bundles
-import clip
+import clipspec
 import dataset
 from runtime import FORMS, KERAS, Form, KerasNetwork, open_form, runs_here
 
@@ -39,7 +39,7 @@ def load(bundle: bundles.Bundle) -> dict:
         raise Problem(f"{path}: damaged; delete it and {AGAIN.format(bundle.folder)}") from None
 
 
-def streams(spec: clip.ClipSpec) -> bool:
+def streams(spec: clipspec.ClipSpec) -> bool:
     """Whether a network can begin before the last frame: it sees all of them, and of each what depends on no other."""
     seen = spec.input
     every = seen.sampling == "whole" or spec.stored.frames == str(seen.frames)

@@ -25,7 +25,9 @@ import dataset
 import feature_file
 import modalities
 import model_lstm
+import preprocess
 import readout
+from clipspec import ClipSpec, StoredSpec
 from feature_file import About, Entry, FeatureFile
 from runtime import KerasNetwork
 from timing import step_back
@@ -112,7 +114,7 @@ def digest(model: keras.Model) -> str:
 
 
 def of_network(
-    cnn: keras.Model, name: str, spec: clip.ClipSpec, modality: str, trained: str,
+    cnn: keras.Model, name: str, spec: ClipSpec, modality: str, trained: str,
     head: keras.layers.Layer | None = None, classes: tuple[str, ...] = (),
 ) -> Extractor:  # fmt: skip
     """Of `model_lstm.build_cnn`'s network; `name`: which it is; `trained`: where its weights are from, for people;
@@ -123,7 +125,7 @@ def of_network(
     return Extractor(cnn, network, About(spec, modality, name, digest(cnn), trained, cnn.output.shape[-1], classes))
 
 
-def from_bundle(bundle: bundles.Bundle, modality: str, stored: clip.StoredSpec) -> Extractor:
+def from_bundle(bundle: bundles.Bundle, modality: str, stored: StoredSpec) -> Extractor:
     """The image network of a model of train_frame.py, which names each frame as well, or of train_lstm.py.
 
     Raises:
@@ -139,7 +141,7 @@ def from_bundle(bundle: bundles.Bundle, modality: str, stored: clip.StoredSpec) 
                       "choose the --store of the model")  # fmt: skip
     model = KerasNetwork.load(stream, bundle.weights(stream)).model
     pictures = int(stored.frames) if stored.frames.isdigit() else bundle.spec.input.frames
-    spec = clip.ClipSpec(stored, replace(bundle.spec.input, frames=pictures, views=1, sampling="even"))
+    spec = ClipSpec(stored, replace(bundle.spec.input, frames=pictures, views=1, sampling="even"))
     cnn, name, flags = model.get_layer(model_lstm.CNN), stream.arguments["network"], bundle.about.get("flags", {})
     if stream.network == "cnn-lstm":
         return of_network(cnn, name, spec, modality, f"of {flags.get('image_network', {}).get(stream.name)}")
@@ -165,9 +167,9 @@ def entries(data: dataset.Dataset, about: About, split: str, failed: list) -> li
 def read_clip(data: dataset.Dataset, about: About, item: dataset.Clip) -> np.ndarray:
     """What the network sees of every stored picture of a clip: (T, crop, crop, C) float32."""
     images, square = modalities.read(about.modality, data, item, about.spec.stored)
-    images, magnified = clip.cut_out(images, about.spec.input, square)
+    images, magnified = preprocess.cut_out(images, about.spec.input, square)
     bound = modalities.TABLE[about.modality].bound(about.spec.stored)
-    return clip.network_input(images, about.spec.input, bound, magnified=magnified)
+    return preprocess.network_input(images, about.spec.input, bound, magnified=magnified)
 
 
 def read_ahead(data: dataset.Dataset, about: About, clips: list, lengths: dict, workers: int, frames: int) -> Iterator:
@@ -251,7 +253,7 @@ def extract_splits(
 
 
 def answers(
-    stream: bundles.Stream, model: keras.Model, spec: clip.ClipSpec, data: dataset.Dataset, clips: list[dataset.Clip]
+    stream: bundles.Stream, model: keras.Model, spec: ClipSpec, data: dataset.Dataset, clips: list[dataset.Clip]
 ) -> np.ndarray | None:
     """What a network with an image network in it says of stored clips, from features that are there already.
 
@@ -284,7 +286,7 @@ def answers(
     return np.stack(found)
 
 
-def same_pictures(about: About, spec: clip.ClipSpec) -> bool:
+def same_pictures(about: About, spec: ClipSpec) -> bool:
     """Whether features are of the pictures that a model sees, whichever of a clip's it picks; less their average they
     are only where it sees all."""
     if spec.input.still == "subtract" and not spec.sees_all:

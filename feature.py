@@ -21,6 +21,7 @@ import command
 
 import bundle
 import clip
+import clipspec
 import dataset
 import modalities
 import recipe
@@ -48,7 +49,7 @@ def parse(argv=None) -> argparse.Namespace:
     return recipe.complete(flags.parse_args(argv))
 
 
-def stored_spec(args, data: dataset.Dataset) -> clip.StoredSpec:
+def stored_spec(args, data: dataset.Dataset) -> clipspec.StoredSpec:
     if args.stream == "flow":
         return clip.find_stored(data, "flow", args.store)
     return clip.find_stored(data, "frame", args.store).without_flow()
@@ -59,7 +60,7 @@ def is_model(network: str) -> bool:
     return len(Path(network).parts) > 1 or bundle.is_one(network)
 
 
-def extractor_of(args, stored: clip.StoredSpec):
+def extractor_of(args, stored: clipspec.StoredSpec):
     """The image network that the flags name, and what its features are."""
     import extract
     import model_lstm
@@ -67,15 +68,15 @@ def extractor_of(args, stored: clip.StoredSpec):
     if is_model(args.network):
         return extract.from_bundle(bundle.load(Path(args.network)), args.stream, stored)
     crop = args.crop or model_lstm.size_of(args.network)
-    pictures = int(stored.frames) if stored.frames.isdigit() else clip.InputSpec.frames
-    seen = clip.InputSpec(pictures, args.short_side or crop, crop, args.still, region=args.region)
+    pictures = int(stored.frames) if stored.frames.isdigit() else clipspec.InputSpec.frames
+    seen = clipspec.InputSpec(pictures, args.short_side or crop, crop, args.still, region=args.region)
     weights = None if args.weights == "none" else args.weights
     run.seed(args.seed)
     network = model_lstm.build_cnn(args.network, (crop, crop, modalities.TABLE[args.stream].channels), weights)
     trained = args.weights if weights in (None, "imagenet") else Path(weights).name
     if weights is None:
         trained = f"none, seed {args.seed}"
-    return extract.of_network(network, args.network, clip.ClipSpec(stored, seen), args.stream, trained)
+    return extract.of_network(network, args.network, clipspec.ClipSpec(stored, seen), args.stream, trained)
 
 
 def main(argv=None) -> int:

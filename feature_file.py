@@ -31,6 +31,7 @@ import numpy as np
 import clip
 import dataset
 import modalities
+from clipspec import ClipSpec, StoredSpec
 
 FORMAT = 1
 WEIGHTS = "network.weights.h5"  # of a folder of features: the image network that made them
@@ -47,7 +48,7 @@ class About:
     classes: labels of the logits, none where there are none.
     """
 
-    spec: clip.ClipSpec
+    spec: ClipSpec
     modality: str
     network: str
     weights: str
@@ -63,7 +64,7 @@ class About:
         content = json.loads(text)
         if content.pop("format") != FORMAT:
             raise Problem(f"{path}: written by another version; delete it and run feature.py again")
-        return replace(cls(**content), spec=clip.ClipSpec.from_json(content["spec"]), classes=tuple(content["classes"]))
+        return replace(cls(**content), spec=ClipSpec.from_json(content["spec"]), classes=tuple(content["classes"]))
 
     def difference(self, other: "About") -> str:
         """What differs, for people; empty where nothing does."""
@@ -245,7 +246,7 @@ def share_statistics(folder: Path) -> None:
             file.set_statistics(mean, std)
 
 
-def store_name(name: str, spec: clip.StoredSpec, modality: str) -> str:
+def store_name(name: str, spec: StoredSpec, modality: str) -> str:
     """`feature-mobilenet-40x240`, of flow `feature-mobilenet-40x240-tvl1-fast`."""
     return f"feature-{name}-{modalities.TABLE[modality].stores(spec)[0].split('-', 1)[1]}"
 

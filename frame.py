@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 
 import clip
+import clipspec
 import dataset
 import region
 
@@ -100,19 +101,19 @@ def read_video(path: Path, short_side: int | None = None) -> tuple[np.ndarray, n
     """
     frames, times = [], []
     for image, seconds in video_frames(path):
-        frames.append(clip.resize_short_side(image, short_side) if short_side else image)
+        frames.append(clipspec.resize_short_side(image, short_side) if short_side else image)
         times.append(seconds)
     return np.stack(frames), np.array(times)
 
 
-def extract(video: Path, stored: clip.StoredSpec) -> tuple[np.ndarray, list[float]]:
+def extract(video: Path, stored: clipspec.StoredSpec) -> tuple[np.ndarray, list[float]]:
     """The kept frames of a video, (T, h, w, 3) uint8 RGB with the short side as stored, and their times in seconds."""
     frames, times = read_video(video, stored.short_side)
     kept = stored.keep(times)
     return frames[kept], [round(float(seconds), 6) for seconds in times[kept]]
 
 
-def expected_info(item: dataset.Clip, stored: clip.StoredSpec) -> dict:
+def expected_info(item: dataset.Clip, stored: clipspec.StoredSpec) -> dict:
     """What clip.json of this clip must say for the clip to count as done; more comes on top."""
     return {"format": clip.FORMAT, "source": item.source, "sha256": item.sha256, "stored": asdict(stored)}
 
@@ -123,7 +124,7 @@ def is_done(archive: Path, expected: dict) -> bool:
     return info is not None and all(info.get(key) == value for key, value in expected.items())
 
 
-def pending(data: dataset.Dataset, clips: list[dataset.Clip], store: str, stored: clip.StoredSpec) -> list:
+def pending(data: dataset.Dataset, clips: list[dataset.Clip], store: str, stored: clipspec.StoredSpec) -> list:
     """(name, clip) of every clip whose archive in `store` is not there or not what would be written now."""
     return [
         (f"{item.folder}/{item.clip}", item)
@@ -141,7 +142,7 @@ def check_video(item: dataset.Clip, folder: Path, part: str) -> Path:
     return video
 
 
-def extract_clip(item: dataset.Clip, folder: Path, stored: clip.StoredSpec) -> int:
+def extract_clip(item: dataset.Clip, folder: Path, stored: clipspec.StoredSpec) -> int:
     """Write one clip's frame archive; returns its number of frames."""
     cv2.setNumThreads(1)  # one clip a process is the parallelism
     frames, times = extract(check_video(item, folder, stored.part), stored)
@@ -153,14 +154,14 @@ def extract_clip(item: dataset.Clip, folder: Path, stored: clip.StoredSpec) -> i
 class Extract:
     """`extract_clip` for one data set, in a form that joblib can send to another process."""
 
-    def __init__(self, folder: Path, stored: clip.StoredSpec):
+    def __init__(self, folder: Path, stored: clipspec.StoredSpec):
         self.folder, self.stored = folder, stored
 
     def __call__(self, item: dataset.Clip) -> int:
         return extract_clip(item, self.folder, self.stored)
 
 
-def extract_all(data: dataset.Dataset, stored: clip.StoredSpec, splits: list[str], workers: int) -> command.Outcome:
+def extract_all(data: dataset.Dataset, stored: clipspec.StoredSpec, splits: list[str], workers: int) -> command.Outcome:
     """Extract what is missing and print what was done."""
     started, store = time.perf_counter(), data.folder / stored.frame_store
     clips = data.split(*splits)
@@ -185,7 +186,7 @@ def main(argv=None) -> int:
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
     command.add_workers(flags)
     args = flags.parse_args(argv)
-    stored = clip.StoredSpec(args.frames, args.short_side, args.quality, part=args.part)
+    stored = clipspec.StoredSpec(args.frames, args.short_side, args.quality, part=args.part)
     data = dataset.load(args.data)
     if args.part != "video" and not (data.folder / args.part).is_dir():
         raise Problem(f"{data.folder}: no folder {args.part} in it; prepare_chalearn2014.py --crops makes every part")

@@ -12,12 +12,12 @@ import command
 import cv2
 import numpy as np
 
-import clip
 import dataset
 import gradcam
 import inference
 import modalities
 import opticalflow
+import preprocess
 from predictions import Predictions
 from recogniser import Recogniser
 from runtime import network_module
@@ -61,7 +61,7 @@ def colours(images: np.ndarray, modality: str, bound: float) -> list[np.ndarray]
         return list(images)
     if modality != "flow":
         return list(np.repeat(images[..., :1], 3, axis=-1))
-    flow = clip.restore_flow(images, bound)
+    flow = preprocess.restore_flow(images, bound)
     longest = max(1.0, float(np.percentile(np.hypot(flow[..., 0], flow[..., 1]), 99.5)))
     return [opticalflow.flow_to_colour(field, longest) for field in flow]
 
@@ -78,7 +78,7 @@ class Gallery:
         """Stored pictures beside what the network saw, with the heat of its answer; returns the file's name."""
         spec = self.recogniser.bundle.spec
         images, square = modalities.read(stream.modality, self.data, item, spec.stored)
-        seen, _ = clip.cut_out(images, spec.input, square)
+        seen, _ = preprocess.cut_out(images, spec.input, square)
         picked = spec.input.pick_views(len(seen))[0]
         batch = self.recogniser.input(stream, images, square)[:1]
         heat = gradcam.heat(self.parts[stream.name], batch, np.array([answer]))[0]

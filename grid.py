@@ -10,13 +10,13 @@ ends: a rate (`10fps`) and `all` need no end, a number (`40`) needs the recordin
 
 import numpy as np
 
-import clip
+import clipspec
 
 
 class Grid:
     """length: seconds from the first frame to the last point of the grid; None where it is the last frame."""
 
-    def __init__(self, stored: clip.StoredSpec, length: float | None = None):
+    def __init__(self, stored: clipspec.StoredSpec, length: float | None = None):
         self.stored, self.length = stored, length
         self.times: list[float] = []
         self._decided = 0  # how many points of the grid have their frame

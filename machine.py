@@ -11,7 +11,7 @@ It knows neither window nor network.
 import time
 from collections.abc import Callable
 
-import clip
+from clipspec import EQUAL
 
 IDLE, COUNTDOWN, RECORDING = "idle", "countdown", "recording"
 TRANSLATING, RESULT, QUIT = "translating", "result", "quit"
@@ -71,7 +71,7 @@ class Machine:
         """A frame with its time stamp; whether it belongs to the recording, whose length the stamps decide."""
         if self.state != RECORDING:
             return False
-        if self.frames and seconds - self.first > self.seconds + clip.EQUAL:  # a file's last stamp may be rounded up
+        if self.frames and seconds - self.first > self.seconds + EQUAL:  # a file's last stamp may be rounded up
             self._enter(TRANSLATING)
             return False
         self.first = self.first if self.frames else seconds

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 import clip
+import clipspec
 import dataset
 
 
@@ -34,13 +35,13 @@ class Modality:
         """Whether a camera, or a video file, has all that it sees."""
         return self.parts == ("video",)
 
-    def stores(self, stored: clip.StoredSpec) -> list[str]:
+    def stores(self, stored: clipspec.StoredSpec) -> list[str]:
         """Folder names of the stores that it reads, one a part; `stored` is of the colour video."""
         if self.kind == "flow":
             return [stored.flow_store]
         return [replace(stored, flow=None, part=part).frame_store for part in self.parts]
 
-    def bound(self, stored: clip.StoredSpec) -> float | None:
+    def bound(self, stored: clipspec.StoredSpec) -> float | None:
         """Pixels that the flow was coded with; None where it is no flow."""
         return stored.flow.bound if self.kind == "flow" else None
 
@@ -76,7 +77,7 @@ def named(streams: str | list[str]) -> list[str]:
     return list(dict.fromkeys(one for name in streams for one in (BOTH if name == "both" else (name,))))
 
 
-def check_stores(data: dataset.Dataset, streams: list[str], stored: clip.StoredSpec) -> None:
+def check_stores(data: dataset.Dataset, streams: list[str], stored: clipspec.StoredSpec) -> None:
     """Raise Problem where the data set lacks a store that one of the modalities reads."""
     for stream in streams:
         modality = TABLE[stream]
@@ -87,7 +88,7 @@ def check_stores(data: dataset.Dataset, streams: list[str], stored: clip.StoredS
                               + f" --part {part}" * (part != "video"))  # fmt: skip
 
 
-def missing(data: dataset.Dataset, clips: list[dataset.Clip], stream: str, stored: clip.StoredSpec) -> list:
+def missing(data: dataset.Dataset, clips: list[dataset.Clip], stream: str, stored: clipspec.StoredSpec) -> list:
     """The archives of the clips that are not there."""
     stores = TABLE[stream].stores(stored)
     return [path for item in clips for path in (item.archive(data.folder, store) for store in stores)
@@ -95,7 +96,7 @@ def missing(data: dataset.Dataset, clips: list[dataset.Clip], stream: str, store
 
 
 def read(
-    stream: str, data: dataset.Dataset, item: dataset.Clip, stored: clip.StoredSpec,
+    stream: str, data: dataset.Dataset, item: dataset.Clip, stored: clipspec.StoredSpec,
     pick: Callable[[int], np.ndarray] | None = None,
 ) -> tuple[np.ndarray, list[float] | None]:  # fmt: skip
     """The stored pictures of a clip as a modality sees them, (T, H, W, channels) uint8, and `region.signer_square` of

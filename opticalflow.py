@@ -23,8 +23,10 @@ import cv2
 import numpy as np
 
 import clip
+import clipspec
 import dataset
 import frame as frames_of
+import preprocess
 import tvl1 as solver
 
 METHODS = {
@@ -104,7 +106,7 @@ class FlowStream:
 class KeptFlow:
     """Flow of a clip's kept frames as they come: the one place that says what the first and a repeated field are."""
 
-    def __init__(self, spec: clip.FlowSpec):
+    def __init__(self, spec: clipspec.FlowSpec):
         self._from_video = spec.flow_from == "video"
         self._stream = FlowStream(spec.method, spec.parameters)
         self._number, self._field = None, None
@@ -126,7 +128,7 @@ class KeptFlow:
         return self._field
 
 
-def clip_flow(images: np.ndarray, times, spec: clip.FlowSpec) -> np.ndarray:
+def clip_flow(images: np.ndarray, times, spec: clipspec.FlowSpec) -> np.ndarray:
     """Flow of a clip's kept frames, from each to the next.
 
     Args:
@@ -140,7 +142,7 @@ def clip_flow(images: np.ndarray, times, spec: clip.FlowSpec) -> np.ndarray:
     return np.stack([kept.push(number, image) for number, image in zip(numbers, images, strict=True)])
 
 
-def video_flow(images: np.ndarray, times: np.ndarray, stored: clip.StoredSpec) -> np.ndarray:
+def video_flow(images: np.ndarray, times: np.ndarray, stored: clipspec.StoredSpec) -> np.ndarray:
     """As `clip_flow`, but between each kept frame and the video's frame before it; images are all the video's frames,
     resized as stored."""
     kept = KeptFlow(replace(stored.flow, flow_from="video"))
@@ -189,7 +191,7 @@ def compile_solver() -> None:
 class Compute:
     """Write one clip's flow archive, in a form that joblib can send to another process."""
 
-    def __init__(self, folder: Path, stored: clip.StoredSpec):
+    def __init__(self, folder: Path, stored: clipspec.StoredSpec):
         self.folder, self.stored = folder, stored
 
     def __call__(self, item: dataset.Clip) -> int:
@@ -206,14 +208,14 @@ class Compute:
             video = frames_of.check_video(item, self.folder, self.stored.part)
             images, seconds = frames_of.read_video(video, self.stored.short_side)
             flow = video_flow(images, seconds, self.stored)
-        coded = clip.quantise_flow(flow, self.stored.flow.bound)
+        coded = preprocess.quantise_flow(flow, self.stored.flow.bound)
         info = {**frames_of.expected_info(item, self.stored), "times": times, "square": frames.square,
                 "statistics": statistics(flow, coded)}  # fmt: skip
         clip.write_archive(item.archive(self.folder, self.stored.flow_store), coded, info)
         return len(flow)
 
 
-def compute_all(data: dataset.Dataset, stored: clip.StoredSpec, splits: list[str], workers: int) -> command.Outcome:
+def compute_all(data: dataset.Dataset, stored: clipspec.StoredSpec, splits: list[str], workers: int) -> command.Outcome:
     """Compute what is missing and print what was done."""
     store = data.folder / stored.flow_store
     clips = data.split(*splits)
@@ -246,7 +248,7 @@ def main(argv=None) -> int:
     args = flags.parse_args(argv)
     data = dataset.load(args.data)
     stored = clip.find_stored(data, "frame", args.store)
-    flow = clip.FlowSpec(args.method, METHODS[args.method], args.bound, args.flow_from, args.quality)
+    flow = clipspec.FlowSpec(args.method, METHODS[args.method], args.bound, args.flow_from, args.quality)
     return compute_all(data, replace(stored, flow=flow), args.split, args.workers).summary()
 
 

@@ -11,6 +11,7 @@ from command import Problem
 import numpy as np
 
 import clip
+import clipspec
 import dataset
 import modalities
 
@@ -47,7 +48,7 @@ def _as(name: str, recipes: tuple[str, ...]) -> str:
 def add_input(
     flags: argparse.ArgumentParser, frames: int | None = 40, crop: int = 224, still: str = "keep"
 ):  # fmt: skip
-    """What the networks see of a stored clip: clip.InputSpec; returns the group of flags."""
+    """What the networks see of a stored clip: clipspec.InputSpec; returns the group of flags."""
     group = flags.add_argument_group("what the networks see")
     group.add_argument("--frames", type=int, default=frames, metavar="N",
                        help="frames of a clip, evenly" + " (default: 40, or all if fewer)" * (frames is None))
@@ -139,7 +140,7 @@ def complete(args: argparse.Namespace, recipe: str = "paper") -> argparse.Namesp
     return args
 
 
-def clip_spec(args, data: dataset.Dataset) -> clip.ClipSpec:
+def clip_spec(args, data: dataset.Dataset) -> clipspec.ClipSpec:
     """What is stored, read from the data set's archives, and what the networks will see of it."""
     streams = modalities.named(args.stream)
     first = modalities.TABLE[streams[0]].parts[0]
@@ -154,9 +155,9 @@ def clip_spec(args, data: dataset.Dataset) -> clip.ClipSpec:
     if stored.frames.isdigit() and views * frames > int(stored.frames):
         views = max(int(stored.frames) // frames, 1)
         print(f"{stored.frames} stored frames hold {views} view(s) of {frames} frames, not {args.views}")
-    seen = clip.InputSpec(frames, short_side, args.crop, args.still, views, args.region, args.scale,
+    seen = clipspec.InputSpec(frames, short_side, args.crop, args.still, views, args.region, args.scale,
                           "whole" if whole else "even")  # fmt: skip
-    return clip.ClipSpec(stored, seen)
+    return clipspec.ClipSpec(stored, seen)
 
 
 def phases_of(args, start: bool) -> list:

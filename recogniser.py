@@ -18,12 +18,12 @@ from command import Problem
 import numpy as np
 
 import bundle as bundles
-import clip
 import confidence
 import dataset
 import exported
 import modalities
 import opticalflow
+import preprocess
 from predictions import softmax
 from recording import Recorded, Recording
 from runtime import KERAS, Form, cores
@@ -153,14 +153,14 @@ class Recogniser:
         float32."""
         spec = self.bundle.spec
         bound = modalities.TABLE[stream.modality].bound(spec.stored)
-        images, magnified = clip.cut_out(images, spec.input, square)
+        images, magnified = preprocess.cut_out(images, spec.input, square)
         picked = spec.input.pick_views(len(images))
-        return np.stack([clip.network_input(images[i], spec.input, bound, magnified=magnified) for i in picked])
+        return np.stack([preprocess.network_input(images[i], spec.input, bound, magnified=magnified) for i in picked])
 
     def input_frames(self, stream: bundles.Stream, images: np.ndarray) -> np.ndarray:
         """(t, H, W, 3 or 2) uint8 as recorded, some frames of a clip -> (t, crop, crop, C) float32; where `streams`."""
         bound = modalities.TABLE[stream.modality].bound(self.bundle.spec.stored)
-        return clip.network_input(_seen_live(stream, images), self.bundle.spec.input, bound)
+        return preprocess.network_input(_seen_live(stream, images), self.bundle.spec.input, bound)
 
     def logits(self, stream: bundles.Stream, batch: np.ndarray) -> np.ndarray:
         """(B * views, frames, crop, crop, C) float32 -> (B, classes), averaged over the views of each clip."""

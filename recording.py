@@ -15,7 +15,9 @@ from command import Problem
 import numpy as np
 
 import clip
+import clipspec
 import opticalflow
+import preprocess
 import region
 from grid import Grid
 from timing import Timings
@@ -38,7 +40,7 @@ class Recorded:
 class Recording:
     """length: seconds from the first frame to the end of the recording, where that is known beforehand."""
 
-    def __init__(self, spec: clip.ClipSpec, length: float | None = None, timings: Timings | None = None):
+    def __init__(self, spec: clipspec.ClipSpec, length: float | None = None, timings: Timings | None = None):
         self.stored, self.timings = spec.stored, timings or Timings()
         self.grid = Grid(spec.stored, length)
         self._signer = spec.input.region == "signer"
@@ -104,7 +106,7 @@ class Recording:
 class Coder:
     """What the archives hold of kept frames, one after the other."""
 
-    def __init__(self, stored: clip.StoredSpec, timings: Timings):
+    def __init__(self, stored: clipspec.StoredSpec, timings: Timings):
         self.stored, self.timings = stored, timings
         self._flow = opticalflow.KeptFlow(stored.flow) if stored.flow else None
 
@@ -121,6 +123,6 @@ class Coder:
             return image, field, code_flow(field, self.stored.flow)
 
 
-def code_flow(field: np.ndarray, spec: clip.FlowSpec) -> np.ndarray:
+def code_flow(field: np.ndarray, spec: clipspec.FlowSpec) -> np.ndarray:
     """(H, W, 2) float32 pixels -> the 8 bits that an archive gives back."""
-    return clip.as_stored(clip.quantise_flow(field, spec.bound)[None], spec.quality)[0]
+    return clip.as_stored(preprocess.quantise_flow(field, spec.bound)[None], spec.quality)[0]

@@ -13,7 +13,7 @@ import command
 from command import Problem
 
 import bundle as bundles
-import clip
+import clipspec
 import dataset
 import feature_file
 import modalities
@@ -67,20 +67,20 @@ def complete(args) -> argparse.Namespace:
     return args
 
 
-def input_spec(args, made: clip.ClipSpec) -> clip.InputSpec:
+def input_spec(args, made: clipspec.ClipSpec) -> clipspec.InputSpec:
     """What the networks see when they predict; `made` is what the features were made of."""
     frames, sampling, views = args.frames, "even", 1
     if args.length is not None:
         sampling, views = {"part": ("run", 1), "parts": ("run", args.parts), "whole": ("whole", 1)}[args.at_test]
         frames = args.length
     seen = replace(made.input, frames=frames, sampling=sampling, views=views)
-    if seen.still == "subtract" and not clip.ClipSpec(made.stored, seen).sees_all:
+    if seen.still == "subtract" and not clipspec.ClipSpec(made.stored, seen).sees_all:
         raise Problem(f"--still subtract: features are made of clips less the average of all {made.stored.frames} "
                       "pictures, so all have to be seen: --frames N of a store of N, or --length with --at-test whole")
     return seen
 
 
-def training_spec(args, made: clip.ClipSpec) -> clip.InputSpec:
+def training_spec(args, made: clipspec.ClipSpec) -> clipspec.InputSpec:
     """What the LSTM is trained on: always as many steps."""
     return replace(input_spec(args, made), sampling="run" if args.length else "even", views=1)
 
@@ -98,7 +98,7 @@ def about_of(folder: Path) -> feature_file.About:
     return found[0]
 
 
-def clip_spec(args, abouts: dict[str, feature_file.About]) -> clip.ClipSpec:
+def clip_spec(args, abouts: dict[str, feature_file.About]) -> clipspec.ClipSpec:
     """Of the bundle: what the clips of all streams are, which have to be the same pictures."""
     first = next(iter(abouts.values()))
     for stream, about in abouts.items():
@@ -106,7 +106,7 @@ def clip_spec(args, abouts: dict[str, feature_file.About]) -> clip.ClipSpec:
             raise Problem(f"the {stream} features were made of other pictures than the others ({about.spec.input}, not "
                           f"{first.spec.input}); run feature.py with the same settings for both")  # fmt: skip
     stored = next((about.spec.stored for about in abouts.values() if about.spec.stored.flow), first.spec.stored)
-    return clip.ClipSpec(stored, input_spec(args, first.spec))
+    return clipspec.ClipSpec(stored, input_spec(args, first.spec))
 
 
 def head_arguments(args) -> dict:
@@ -161,7 +161,7 @@ def augmentation_of(args):
     return Augmentation(part=args.part, mixup=args.mixup, smoothing=args.smoothing)
 
 
-def feature_generators(args, data: dataset.Dataset, files: dict, seen: clip.InputSpec) -> dict:
+def feature_generators(args, data: dataset.Dataset, files: dict, seen: clipspec.InputSpec) -> dict:
     from datagenerator import FeatureGenerator
 
     labels, drawn = [row.label for row in data.classes], augmentation_of(args)
@@ -189,7 +189,7 @@ def check_begun(output: Path, stream: str, about: feature_file.About) -> None:
         temporary.write_text(about.weights)
 
 
-def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, about: feature_file.About, folder: Path) -> dict:
+def train_stream(args, data: dataset.Dataset, spec: clipspec.ClipSpec, about: feature_file.About, folder: Path) -> dict:
     """Train one stream's LSTM to its end, join it with the image network, and return the stream's row of the bundle."""
     import model_lstm
     import training
@@ -214,7 +214,7 @@ def train_stream(args, data: dataset.Dataset, spec: clip.ClipSpec, about: featur
     return join(args, len(data.classes), spec, about, folder, trained["weights"])
 
 
-def join(args, classes: int, spec: clip.ClipSpec, about: feature_file.About, folder: Path, trained: str) -> dict:
+def join(args, classes: int, spec: clipspec.ClipSpec, about: feature_file.About, folder: Path, trained: str) -> dict:
     """The image network and the trained LSTM as one; its row of the bundle."""
     import extract
     import model_lstm

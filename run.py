@@ -15,7 +15,7 @@ import command
 from command import Problem
 
 import bundle
-import clip
+import clipspec
 import dataset
 import distribute
 import modalities
@@ -30,7 +30,7 @@ def streams_of(args) -> list[str]:
     return modalities.named(args.stream)
 
 
-def check(args, data: dataset.Dataset, spec: clip.ClipSpec) -> dict:
+def check(args, data: dataset.Dataset, spec: clipspec.ClipSpec) -> dict:
     """The flags of the run, written beside its checkpoint; raises Problem where the folder holds another run."""
     path = args.output / "checkpoint" / "run.json"
     run = {name: value for name, value in vars(args).items() if name not in NOT_PART_OF_A_RUN}
@@ -54,7 +54,7 @@ def check(args, data: dataset.Dataset, spec: clip.ClipSpec) -> dict:
     return seen["flags"]
 
 
-def claim(args, data: dataset.Dataset, spec: clip.ClipSpec, held: contextlib.ExitStack) -> dict:
+def claim(args, data: dataset.Dataset, spec: clipspec.ClipSpec, held: contextlib.ExitStack) -> dict:
     """Lock the output for the streams that will be trained; the flags of the run, which fit what is there."""
     for stream in streams_of(args):
         # One lock a stream: on a CPU two processes that train one stream each are quicker than one after the other.
@@ -63,7 +63,7 @@ def claim(args, data: dataset.Dataset, spec: clip.ClipSpec, held: contextlib.Exi
     return check(args, data, spec)
 
 
-def stamp(args, data: dataset.Dataset, spec: clip.ClipSpec) -> str:
+def stamp(args, data: dataset.Dataset, spec: clipspec.ClipSpec) -> str:
     """Equal for hosts that were started alike, whatever their folders are called."""
     flags = {name: value for name, value in vars(args).items() if name not in ("data", "output", "workers", "host")}
     clips = [(item.clip, item.split, item.label) for item in data.clips]
@@ -89,7 +89,7 @@ def split_of(data: dataset.Dataset, split: str) -> list[dataset.Clip]:
     return clips
 
 
-def generators(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str) -> dict:
+def generators(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str) -> dict:
     """The training and validation generators of a stream's clips; every archive they need is there."""
     from datagenerator import ClipGenerator
 
@@ -110,7 +110,7 @@ def trained(output: Path, stream: str) -> dict[str, str]:
     return {"weights": weights}
 
 
-def write_bundle(args, data: dataset.Dataset, spec: clip.ClipSpec, flags: dict, trained: list[dict]) -> None:
+def write_bundle(args, data: dataset.Dataset, spec: clipspec.ClipSpec, flags: dict, trained: list[dict]) -> None:
     """Join the streams trained now with those of an earlier `--stream` in the same folder."""
     with command.lock(args.output, wait=True):  # the other stream's process may be doing the same
         command.remove_leftovers(args.output, "bundle.")
@@ -121,7 +121,7 @@ def write_bundle(args, data: dataset.Dataset, spec: clip.ClipSpec, flags: dict, 
     print(f"model bundle -> {args.output}")
 
 
-def join(args, data: dataset.Dataset, spec: clip.ClipSpec, flags: dict, trained: list[dict]) -> bundle.Bundle:
+def join(args, data: dataset.Dataset, spec: clipspec.ClipSpec, flags: dict, trained: list[dict]) -> bundle.Bundle:
     """The bundle of the streams trained now and those that are there already."""
     names = {stream["name"] for stream in trained}
     if (args.output / bundle.FILE).exists():

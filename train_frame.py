@@ -25,7 +25,7 @@ import command
 from command import Problem
 
 import bundle
-import clip
+import clipspec
 import dataset
 import feature_file
 import recipe
@@ -89,7 +89,7 @@ def recurrent_flags(args) -> argparse.Namespace:
     return flags
 
 
-def train_frames(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str) -> dict:
+def train_frames(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str) -> dict:
     """Train one stream's image network to its end and return its row for the bundle."""
     import model_lstm
     import training
@@ -108,7 +108,7 @@ def train_frames(args, data: dataset.Dataset, spec: clip.ClipSpec, stream: str) 
             "files": run.trained(args.output, stream)}  # fmt: skip
 
 
-def name_frames(args, data: dataset.Dataset, spec: clip.ClipSpec) -> None:
+def name_frames(args, data: dataset.Dataset, spec: clipspec.ClipSpec) -> None:
     """The bundle of single frames."""
     with contextlib.ExitStack() as held:
         flags = run.claim(args, data, spec, held)
@@ -116,7 +116,7 @@ def name_frames(args, data: dataset.Dataset, spec: clip.ClipSpec) -> None:
         run.write_bundle(args, data, spec, flags, trained)
 
 
-def check_features(args, data: dataset.Dataset, spec: clip.ClipSpec) -> None:
+def check_features(args, data: dataset.Dataset, spec: clipspec.ClipSpec) -> None:
     """Raise Problem where features of that name are there and this run has not begun: better now than after hours."""
     name = dataset.check_name(args.output.resolve().name, "--output")
     for stream in run.streams_of(args):
@@ -126,7 +126,7 @@ def check_features(args, data: dataset.Dataset, spec: clip.ClipSpec) -> None:
             raise Problem(f"{folder}: features of an earlier model of that name; delete it, or choose another --output")
 
 
-def extract_frames(args, data: dataset.Dataset, spec: clip.ClipSpec, outcome: command.Outcome) -> dict[str, Path]:
+def extract_frames(args, data: dataset.Dataset, spec: clipspec.ClipSpec, outcome: command.Outcome) -> dict[str, Path]:
     """Features and predictions of every stored frame, and what the predictions of single frames are worth; the folder
     of each stream's features."""
     import extract

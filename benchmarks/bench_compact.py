@@ -26,10 +26,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+import clipspec
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import bundle as bundles  # noqa: E402
-import clip  # noqa: E402
 import convert  # noqa: E402
 import runtime  # noqa: E402
 from continuous import Window  # noqa: E402
@@ -68,7 +69,8 @@ def stepping(network, frames: np.ndarray) -> Callable[[int], object]:
 
 def demonstrating(stream: bundles.Stream, network) -> Callable[[int], object]:
     """From the camera's picture to the ranked labels."""
-    spec = clip.ClipSpec(clip.StoredSpec(f"{RATE}fps", 72), clip.InputSpec(RATE, 72, SIDE, sampling="whole"))
+    seen = clipspec.InputSpec(RATE, 72, SIDE, sampling="whole")
+    spec = clipspec.ClipSpec(clipspec.StoredSpec(f"{RATE}fps", 72), seen)
     classes = [Label(f"{number:03d}", f"sign {number}") for number in range(CLASSES)]
     recogniser = Recogniser(bundles.Bundle(Path(), spec, classes, [stream], "mean", {}), {stream.name: network})
     window, moment = Window(spec, SECONDS), iter(range(1 << 30))

@@ -28,6 +28,7 @@ from rich import console, table  # noqa: E402
 
 import bundle  # noqa: E402
 import clip  # noqa: E402
+import clipspec  # noqa: E402
 import dataset  # noqa: E402
 import feature_file  # noqa: E402
 
@@ -138,7 +139,7 @@ def training(args, extractor, folder: Path) -> dict[str, float]:
     flags = train_lstm.parse(["--data", str(data.folder), "--output", "none"])
     about, store = extractor.about, feature_file.find(data, "made", extractor.about.modality)
     with feature_file.opened(feature_file.path_of(store, "train")) as file:
-        seen = clip.InputSpec(frames=about.spec.input.frames, short_side=about.spec.input.short_side,
+        seen = clipspec.InputSpec(frames=about.spec.input.frames, short_side=about.spec.input.short_side,
                               crop=about.spec.input.crop)  # fmt: skip
         drawn = recurrent.augmentation_of(flags)
         batches = FeatureGenerator(file, data.split("train"), seen, [row.label for row in data.classes], 32, drawn)
@@ -170,7 +171,7 @@ def main(argv=None) -> int:
     if not stored.frames.isdigit():
         raise command.Problem(f"{args.data}: clips of any length; name a --store of so many frames a clip")
     size = model_lstm.size_of(args.network)
-    spec = clip.ClipSpec(stored, clip.InputSpec(int(stored.frames), size, size))
+    spec = clipspec.ClipSpec(stored, clipspec.InputSpec(int(stored.frames), size, size))
     cnn = model_lstm.build_cnn(args.network, (size, size, 3))
     extractor = extract.of_network(cnn, args.network, spec, "rgb", "none")
     speeds = extraction(args, extractor, data, data.split("train")[: args.clips])

@@ -22,10 +22,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+import clipspec
+
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-import clip  # noqa: E402
 import frame  # noqa: E402
 import opticalflow  # noqa: E402
 import synthetic  # noqa: E402
@@ -77,7 +78,7 @@ def pairs_of(videos: list[Path], count: int) -> list[np.ndarray]:
             movement = synthetic.Movement((1, 0), "against")
             images = synthetic.draw_clip(signer, movement, np.random.default_rng(number))[0]
             times = np.arange(len(images)) / synthetic.RATE
-        kept = np.unique(clip.StoredSpec().keep(np.asarray(times)))
+        kept = np.unique(clipspec.StoredSpec().keep(np.asarray(times)))
         middle = len(kept) // 3 + number % (len(kept) // 3)
         grey = [opticalflow.grey(images[index]) for index in kept[middle : middle + 2]]
         pairs.append(np.stack([cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for image in grey]))

@@ -24,8 +24,10 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 import bench_flow  # noqa: E402
 
 import clip  # noqa: E402
+import clipspec  # noqa: E402
 import frame  # noqa: E402
 import opticalflow  # noqa: E402
+import preprocess  # noqa: E402
 
 BOUND = 20.0
 QUALITIES = (75, 85, 90, 95, 98, 100)
@@ -35,11 +37,11 @@ console = Console(width=120)
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """All frames of a video at short side 240, and their times."""
     images, times = frame.read_video(path)
-    return np.stack([clip.resize_short_side(image, 240) for image in images]), np.asarray(times)
+    return np.stack([clipspec.resize_short_side(image, 240) for image in images]), np.asarray(times)
 
 
 def fields(images: np.ndarray, times: np.ndarray, method: str, flow_from: str) -> np.ndarray:
-    stored = clip.StoredSpec(flow=clip.FlowSpec(method, opticalflow.METHODS[method], flow_from=flow_from))
+    stored = clipspec.StoredSpec(flow=clipspec.FlowSpec(method, opticalflow.METHODS[method], flow_from=flow_from))
     if flow_from == "video":
         return opticalflow.video_flow(images, times, stored)
     kept = stored.keep(times)
@@ -52,13 +54,13 @@ def jpeg(flows: list[np.ndarray]) -> list[dict]:
     for quality in (None, *QUALITIES):
         errors, sizes = [], []
         for flow in flows:
-            coded = clip.quantise_flow(flow, BOUND)
+            coded = preprocess.quantise_flow(flow, BOUND)
             if quality:
                 members = clip.encode(coded, quality)
                 sizes.append(sum(map(len, members.values())))
                 coded = clip.decode(list(members.values()), 2)
             inside = np.clip(flow, -BOUND, BOUND)
-            errors.append(np.abs(clip.restore_flow(coded, BOUND) - inside))
+            errors.append(np.abs(preprocess.restore_flow(coded, BOUND) - inside))
         every = np.concatenate([error.ravel()[::31] for error in errors])
         rows.append({"quality": quality, "kB": np.mean(sizes) / 1e3 if sizes else None, "mean_px": float(every.mean()),
                      "p99_px": float(np.percentile(every, 99))})  # fmt: skip
@@ -75,7 +77,7 @@ def rates(clips: list[tuple[np.ndarray, np.ndarray]]) -> list[dict]:
             for images, times in chosen:
                 flow = fields(images, times, "tvl1-fast", flow_from)
                 repeated.append(np.mean([np.array_equal(a, b) for a, b in zip(flow[1:], flow[:-1], strict=True)]))
-                figures.append(opticalflow.statistics(flow, clip.quantise_flow(flow, BOUND)))
+                figures.append(opticalflow.statistics(flow, preprocess.quantise_flow(flow, BOUND)))
             rows.append({"clips": f"{len(chosen)} {name}", "flow_from": flow_from, "repeated": float(np.mean(repeated)),
                          **{key: float(np.mean([row[key] for row in figures])) for key in figures[0]}})  # fmt: skip
     return rows

@@ -37,6 +37,7 @@ import bench_flow  # noqa: E402
 
 import bundle as bundles  # noqa: E402
 import clip  # noqa: E402
+import clipspec  # noqa: E402
 import dataset  # noqa: E402
 import exported  # noqa: E402
 import frame  # noqa: E402
@@ -70,7 +71,7 @@ def make_bundle(folder: Path, data: dataset.Dataset) -> None:
         arguments = {"input_shape": [FRAMES, CROP, CROP, channels], "classes": len(data.classes)}
         model_i3d.build_i3d(**arguments).save_weights(folder / f"{name}.weights.h5")
         streams.append(bundles.Stream(name, name, "i3d", arguments, {"weights": f"{name}.weights.h5"}))
-    spec = clip.ClipSpec(clip.find_stored(data, "flow"), clip.InputSpec(FRAMES, SHORT_SIDE, CROP))
+    spec = clipspec.ClipSpec(clip.find_stored(data, "flow"), clipspec.InputSpec(FRAMES, SHORT_SIDE, CROP))
     bundles.save(bundles.Bundle(folder, spec, data.classes, streams, "mean", {"flags": {"weights": "random"}}))
 
 

@@ -34,6 +34,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import clip  # noqa: E402
+import clipspec  # noqa: E402
 import dataset  # noqa: E402
 import synthetic  # noqa: E402
 
@@ -68,7 +69,7 @@ def parse(argv=None):
 
 def draw(folder: Path, count: int) -> None:
     """A data set of that many archives of synthetic signers, as frame.py leaves them."""
-    stored = clip.StoredSpec()
+    stored = clipspec.StoredSpec()
     clips = [dataset.Clip(f"clip_{number:03d}", "train", "001", "drawn") for number in range(count)]
     for number, item in enumerate(clips):
         rng = np.random.default_rng([7, number])

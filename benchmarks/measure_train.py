@@ -22,6 +22,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import averaging  # noqa: E402
 import clip  # noqa: E402
+import clipspec  # noqa: E402
 import datagenerator  # noqa: E402
 import dataset  # noqa: E402
 import model_i3d  # noqa: E402
@@ -58,7 +59,7 @@ def generator(request: dict, recipe: str, workers: int, cold: bool = True) -> Lo
     found = data.split("train", labelled=True)[: request["clips"]]
     clips = list(islice(cycle(found), -(-len(found) // batch) * batch))
     stored = clip.find_stored(data, "frame", request["store"])
-    spec = clip.ClipSpec(stored, clip.InputSpec(request["frames"], stored.short_side, request["crop"]))
+    spec = clipspec.ClipSpec(stored, clipspec.InputSpec(request["frames"], stored.short_side, request["crop"]))
     row = train_i3d.parse(["--data", request["data"], "--output", "none", "--recipe", recipe])
     augmentation = recipes.augmentation_of(row)
     labels = [f"{number:03d}" for number in range(1, CLASSES + 1)]  # the network's classes, whatever the data's are

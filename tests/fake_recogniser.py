@@ -8,7 +8,7 @@ from command import Problem
 
 import numpy as np
 
-import clip
+import clipspec
 import confidence
 import dataset
 from timing import Timings
@@ -58,7 +58,7 @@ class Session:
 
 class Recogniser:
     classes, labels, runtime, endless = CLASSES, [row.label for row in CLASSES], "keras", False
-    bundle = SimpleNamespace(spec=clip.ClipSpec(clip.StoredSpec("8", 64), clip.InputSpec(8, 40, 32)))
+    bundle = SimpleNamespace(spec=clipspec.ClipSpec(clipspec.StoredSpec("8", 64), clipspec.InputSpec(8, 40, 32)))
     calibration = confidence.Calibration(threshold=0.5)
 
     def __init__(self):

@@ -9,7 +9,7 @@ import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
-import clip
+import preprocess
 from augmentation import Augmentation, Drawn
 
 BOUND = 20.0
@@ -21,7 +21,7 @@ def drawn(degrees: float = 0.0, flipped: bool = False) -> Drawn:
 
 def turned_flow(flow: np.ndarray, **how) -> np.ndarray:
     """(T, H, W, 2) pixels -> the same, through the 8 bits in which it is stored."""
-    return clip.restore_flow(drawn(**how).turn(clip.quantise_flow(flow, BOUND), BOUND), BOUND)
+    return preprocess.restore_flow(drawn(**how).turn(preprocess.quantise_flow(flow, BOUND), BOUND), BOUND)
 
 
 def test_a_quarter_turn_is_anticlockwise():
@@ -72,8 +72,8 @@ def test_turned_flow_is_the_flow_of_turned_pictures(how):
 def test_a_turn_and_a_mirror_at_once_are_one_after_the_other():
     flow = np.dstack([tiny.texture(40, 40, 1), tiny.texture(40, 40, 2)])[None] / 16 - 8
     both = turned_flow(flow, degrees=20.0, flipped=True)
-    after = clip.restore_flow(drawn(flipped=True).turn(drawn(20.0).turn(clip.quantise_flow(flow, BOUND), BOUND), BOUND),
-                              BOUND)  # fmt: skip
+    coded = drawn(20.0).turn(preprocess.quantise_flow(flow, BOUND), BOUND)
+    after = preprocess.restore_flow(drawn(flipped=True).turn(coded, BOUND), BOUND)
     np.testing.assert_allclose(both[:, 8:32, 8:32], after[:, 8:32, 8:32], atol=4 * BOUND / 255)
 
 

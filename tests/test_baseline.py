@@ -7,7 +7,7 @@ import pytest
 
 import baseline
 import clip
-from clip import StoredSpec
+from clipspec import StoredSpec
 from dataset import Clip, Dataset, Label
 
 FRAMES, HEIGHT, WIDTH = 16, 60, 80

@@ -16,6 +16,7 @@ from conftest import once, without_graphs
 import averaging
 import bundle as bundles
 import clip
+import clipspec
 import compress
 import dataset
 import finetune
@@ -49,7 +50,7 @@ def write_student(data: dataset.Dataset, folder, streams=("rgb", "flow"), classe
             tiny_ones = rng.random(kernel.shape) < TINY
             kernel.assign(np.where(tiny_ones, 1e-32, 3 * np.asarray(kernel)))
         averaging.save_weights(model, folder / f"{name}.weights.h5")
-    spec = clip.ClipSpec(stored, clip.InputSpec(FRAMES, 36, SIZE))
+    spec = clipspec.ClipSpec(stored, clipspec.InputSpec(FRAMES, 36, SIZE))
     bundles.save(bundles.Bundle(folder, spec, classes, rows, "mean", {"flags": FLAGS, **bundles.provenance()}))
 
 

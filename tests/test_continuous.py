@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bundle
-import clip
+import clipspec
 import dataset
 import motion
 from confidence import Calibration
@@ -105,7 +105,7 @@ class Stepped(SteppedNetwork):
 @pytest.fixture
 def going_on(tmp_path):
     """Continuous mode with a network that goes on, at a fixed rate."""
-    spec = clip.ClipSpec(clip.StoredSpec(f"{RATE}fps", 40), clip.InputSpec(8, 40, 40, sampling="whole"))
+    spec = clipspec.ClipSpec(clipspec.StoredSpec(f"{RATE}fps", 40), clipspec.InputSpec(8, 40, 40, sampling="whole"))
     stream = bundle.Stream("rgb", "rgb", "conv3d-lstm", {"input_shape": [None, 40, 40, 3], "classes": 3}, {})
     someone = Recogniser(bundle.Bundle(tmp_path, spec, CLASSES, [stream], "mean", {}), {"rgb": Stepped()})
     with ThreadPoolExecutor(1) as worker:

@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 
 import clip
+import clipspec
 import dataset
 import distribute
 import feature_file
 import frame
 import modalities
+import preprocess
 import training
 from augmentation import Augmentation
 from datagenerator import ClipGenerator, FeatureGenerator
 
 LABELS = [f"{number:03d}" for number in range(1, 9)]
-SEES = clip.InputSpec(frames=8, short_side=36, crop=32)
+SEES = clipspec.InputSpec(frames=8, short_side=36, crop=32)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def data(demo):
 
 
 def generator(data, modality="rgb", clips=None, augmentation=None, **settings) -> ClipGenerator:
-    spec = clip.ClipSpec(clip.find_stored(data, "flow"), SEES)
+    spec = clipspec.ClipSpec(clip.find_stored(data, "flow"), SEES)
     clips = data.split("train") if clips is None else clips
     return ClipGenerator(data, clips, spec, modality, LABELS, settings.pop("batch", 6), augmentation, **settings)
 
@@ -130,7 +132,7 @@ def test_a_file_an_archive_and_training_show_a_network_the_same(data, seen, monk
     import bundle
     import recogniser
 
-    spec = clip.ClipSpec(clip.find_stored(data, "flow"), dataclasses.replace(SEES, **seen))
+    spec = clipspec.ClipSpec(clip.find_stored(data, "flow"), dataclasses.replace(SEES, **seen))
     streams = [bundle.Stream(name, name, "i3d", {}, {}) for name in ("rgb", "flow")]
     someone = recogniser.Recogniser(bundle.Bundle(data.folder, spec, data.classes, streams, "mean", {}), {})
     reached = {}
@@ -194,7 +196,7 @@ def test_a_part_of_a_clip_is_seen_at_another_speed(data):
     seen = set()
     for epoch in range(12):
         images = generator(data, clips=item, augmentation=Augmentation(0, 0, part=0.5), epoch=epoch)[0][0][0]
-        every = clip.network_input(stored, dataclasses.replace(SEES, frames=40))
+        every = preprocess.network_input(stored, dataclasses.replace(SEES, frames=40))
         places = [int(np.abs(every - image).mean(axis=(1, 2, 3)).argmin()) for image in images]
         assert places == sorted(places) and np.array_equal(every[places], images)
         assert 18 <= places[-1] - places[0] <= 39
@@ -207,11 +209,11 @@ def test_colour_changes_channels_and_zoom_changes_size_and_flow(data):
     plain, tinted = (generator(data, clips=item, augmentation=Augmentation(0, 0, colour=c))[0][0] for c in (0, 0.3))
     factors = [np.median((tinted[..., c] + 1) / np.maximum(plain[..., c] + 1, 1e-3)) for c in range(3)]
     assert np.ptp(factors) > 0.02 and np.all(np.abs(np.array(factors) - 1) <= 0.3 + 1e-3)
-    coded = clip.quantise_flow(np.full((8, 40, 48, 2), 2, np.float32), 20)
-    near = clip.network_input(coded, SEES, 20.0, zoom=1.25)
-    assert np.allclose(near, 1.25 * clip.network_input(coded, SEES, 20.0), atol=1e-6)
+    coded = preprocess.quantise_flow(np.full((8, 40, 48, 2), 2, np.float32), 20)
+    near = preprocess.network_input(coded, SEES, 20.0, zoom=1.25)
+    assert np.allclose(near, 1.25 * preprocess.network_input(coded, SEES, 20.0), atol=1e-6)
     ramp = np.broadcast_to(np.arange(48, dtype=np.uint8)[None, None, :, None] * 5, (8, 36, 48, 3))
-    wide, close = (clip.network_input(ramp, SEES, zoom=zoom)[0, 0, :, 0] for zoom in (1, 1.5))
+    wide, close = (preprocess.network_input(ramp, SEES, zoom=zoom)[0, 0, :, 0] for zoom in (1, 1.5))
     assert np.isclose(np.ptp(wide) / np.ptp(close), 1.5, atol=0.1)
 
 
@@ -257,7 +259,7 @@ def test_the_last_batch_of_a_validation_is_filled_up(data):
 def file(data, tmp_path):
     """Features of the training clips, 20 to 23 rows of them; a row says of which clip and frame it is."""
     clips = data.split("train")
-    spec = clip.ClipSpec(clip.StoredSpec("all", 64), SEES)
+    spec = clipspec.ClipSpec(clipspec.StoredSpec("all", 64), SEES)
     about = feature_file.About(spec, "rgb", "small", "00ff", "none", 2)
     entries = [feature_file.Entry(item.clip, item.label, 20 + place % 4, "") for place, item in enumerate(clips)]
     feature_file.create(tmp_path / "train.h5", about, entries)
@@ -268,7 +270,7 @@ def file(data, tmp_path):
 
 
 def of_features(data, file, augmentation=None, frames=8, sampling="even", **settings) -> FeatureGenerator:
-    seen = clip.InputSpec(frames, 36, 32, sampling=sampling)
+    seen = clipspec.InputSpec(frames, 36, 32, sampling=sampling)
     return FeatureGenerator(file, data.split("train"), seen, LABELS, 6, augmentation, **settings)
 
 

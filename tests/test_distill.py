@@ -12,7 +12,7 @@ import tiny
 from conftest import without_graphs
 
 import bundle as bundles
-import clip
+import clipspec
 import confidence
 import datagenerator
 import dataset
@@ -180,7 +180,7 @@ def test_a_teacher_of_other_classes_and_a_split_without_clips(known, data, tmp_p
 
 def test_a_lesson_is_mixed_as_the_labels_are(data):
     clips = dataset.load(data)
-    spec = clip.ClipSpec(clip.StoredSpec("all", 32), clip.InputSpec(4, 32, 24))
+    spec = clipspec.ClipSpec(clipspec.StoredSpec("all", 32), clipspec.InputSpec(4, 32, 24))
     some = datagenerator.ClipGenerator(clips, clips.split("train"), spec, "grey", ["001", "002"], batch=3,
                                        augmentation=Augmentation(smoothing=0.1, mixup=0.5))  # fmt: skip
     some.soft = np.float32([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])

@@ -19,6 +19,7 @@ import tiny
 
 import bundle
 import clip
+import clipspec
 import convert
 import dataset
 import export
@@ -32,7 +33,7 @@ from confidence import Calibration
 from recogniser import Recogniser
 
 WEBCAM = tiny.REPOSITORY.parent / "shared" / "clips" / "webcam_hello.mp4"
-INPUT = clip.InputSpec(40, 36, 32)
+INPUT = clipspec.InputSpec(40, 36, 32)
 WITHOUT_TENSORFLOW = """
 import sys
 sys.modules["tensorflow"] = None  # as if it were not installed
@@ -50,7 +51,7 @@ def save_bundle(folder: Path, data: dataset.Dataset, networks: dict) -> None:
                              {"weights": f"{name}.weights.h5"}) for name in networks]  # fmt: skip
     for name, network in networks.items():
         network.save_weights(folder / f"{name}.weights.h5")
-    bundle.save(bundle.Bundle(folder, clip.ClipSpec(stored, INPUT), data.classes, streams, "mean", {}))
+    bundle.save(bundle.Bundle(folder, clipspec.ClipSpec(stored, INPUT), data.classes, streams, "mean", {}))
 
 
 @pytest.fixture(scope="module")

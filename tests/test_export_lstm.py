@@ -17,6 +17,7 @@ import pytest
 
 import bundle
 import clip
+import clipspec
 import convert
 import dataset
 import export
@@ -41,7 +42,7 @@ def small_cnn(_network, input_shape, _weights=None, _momentum=None):
     return Model(picture, layers.Conv2D(6, 3, 4, activation="relu")(picture), name=model_lstm.CNN)
 
 
-def make(folder: Path, data: dataset.Dataset, seen: clip.InputSpec, networks: dict, frames: int | None) -> Path:
+def make(folder: Path, data: dataset.Dataset, seen: clipspec.InputSpec, networks: dict, frames: int | None) -> Path:
     """A bundle; networks: {stream: (name, arguments)}."""
     import keras
 
@@ -60,7 +61,7 @@ def make(folder: Path, data: dataset.Dataset, seen: clip.InputSpec, networks: di
                 weight.assign(rng.normal(0, 0.5, weight.shape))
         model.save_weights(folder / f"{name}.weights.h5")
         streams.append(stream)
-    spec = clip.ClipSpec(clip.find_stored(data, "flow"), seen)
+    spec = clipspec.ClipSpec(clip.find_stored(data, "flow"), seen)
     bundle.save(bundle.Bundle(folder, spec, data.classes, streams, "mean", {}))
     return folder
 
@@ -86,7 +87,7 @@ def _small_cnn():
 @pytest.fixture(scope="module")
 def any_length(demo, tmp_path_factory):
     """Of a network that sees every stored frame, 40 here."""
-    seen = clip.InputSpec(40, 20, SIDE, sampling="whole")
+    seen = clipspec.InputSpec(40, 20, SIDE, sampling="whole")
     networks = {"grey": ("conv3d-lstm", {"size": "small"})}
     folder = make(tmp_path_factory.mktemp("model") / "any", dataset.load(demo), seen, networks, None)
     return write_forms(folder, demo, "openvino", "stream", "stream-int8", "onnx", "litert")
@@ -101,7 +102,7 @@ def recogniser(any_length) -> Recogniser:
 @pytest.fixture(scope="module")
 def fixed(demo, tmp_path_factory):
     """Of networks of 6 frames, to which two runs of a clip are shown."""
-    seen = clip.InputSpec(6, 20, SIDE, views=2, sampling="run")
+    seen = clipspec.InputSpec(6, 20, SIDE, views=2, sampling="run")
     networks = {"rgb": ("cnn-lstm", {"network": "any", "lstm": [12, 12], "dense": [8], "read": "linear"}),
                 "flow": ("conv3d", {})}  # fmt: skip
     folder = make(tmp_path_factory.mktemp("model") / "fixed", dataset.load(demo), seen, networks, 6)

@@ -19,9 +19,11 @@ import small_cnn
 import tiny
 
 import clip
+import clipspec
 import dataset
 import feature
 import feature_file
+import preprocess
 
 pytestmark = pytest.mark.usefixtures("small_network")
 STORE, FLOW_STORE = "feature-small-40x64", "feature-small-40x64-tvl1-fast"
@@ -60,12 +62,13 @@ def test_each_row_is_what_the_network_makes_of_the_frame_that_prediction_sees(fe
 
     data, cnn = dataset.load(features), model_lstm.build_cnn("small", (32, 32, 3 if stream == "rgb" else 2))
     cnn.load_weights(features / store / feature_file.WEIGHTS)
-    seen, found = clip.InputSpec(40, 36, 32), contents(features / store)
+    seen, found = clipspec.InputSpec(40, 36, 32), contents(features / store)
     assert len(found) == len(data.clips) == 32
     for item in (data.split("train")[3], data.split("test")[-1]):
         archive = clip.read_archive(item.archive(features, archives))
-        images, bound = clip.cut_out(archive.images, seen, None)[0], 20.0 if stream == "flow" else None
-        maps = np.concatenate([cnn.predict_on_batch(frame[None]) for frame in clip.network_input(images, seen, bound)])
+        images, bound = preprocess.cut_out(archive.images, seen, None)[0], 20.0 if stream == "flow" else None
+        inputs = preprocess.network_input(images, seen, bound)
+        maps = np.concatenate([cnn.predict_on_batch(frame[None]) for frame in inputs])
         np.testing.assert_allclose(found[f"{item.split}/{item.clip}"], maps.mean(axis=(1, 2)), atol=1e-5)
 
 

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import tiny
 
-import clip
 import dataset
 import feature_file
+from clipspec import ClipSpec, FlowSpec, InputSpec, StoredSpec
 from feature_file import About, Entry
 
-FLOW = clip.FlowSpec("tvl1-fast", {"tau": 0.25})
-STORED = clip.StoredSpec("6", 48, flow=FLOW)
-ABOUT = About(clip.ClipSpec(STORED, clip.InputSpec(6, 36, 32)), "rgb", "small", "00ff", "none, seed 0", 5)
+FLOW = FlowSpec("tvl1-fast", {"tau": 0.25})
+STORED = StoredSpec("6", 48, flow=FLOW)
+ABOUT = About(ClipSpec(STORED, InputSpec(6, 36, 32)), "rgb", "small", "00ff", "none, seed 0", 5)
 ENTRIES = [Entry("a", "001", 3, "aa"), Entry("b", "002", 5, "bb"), Entry("c c", "", 1, "cc")]
 
 
@@ -102,7 +102,7 @@ def test_clips_that_came_left_or_were_stored_anew(path):
 
 @pytest.mark.parametrize(("change", "said"), [
     ({"weights": "11ee" * 16}, r"\(weights\)"), ({"network": "other"}, "network small instead of other"),
-    ({"spec": replace(ABOUT.spec, input=clip.InputSpec(6, 36, 30))}, r"\(spec\)"), ({"dimension": 4}, "dimension 5"),
+    ({"spec": replace(ABOUT.spec, input=InputSpec(6, 36, 30))}, r"\(spec\)"), ({"dimension": 4}, "dimension 5"),
 ])  # fmt: skip
 def test_features_of_another_network_are_refused(path, change, said):
     with pytest.raises(Problem, match=f"train.h5: features of other settings.*{said}.*--name of feature.py") as caught:
@@ -192,9 +192,9 @@ def data(tmp_path):
     return dataset.Dataset(tmp_path, [], [])
 
 
-def store(data, name: str, stored: clip.StoredSpec = STORED, modality: str = "rgb") -> str:
+def store(data, name: str, stored: StoredSpec = STORED, modality: str = "rgb") -> str:
     kept = stored if modality == "flow" else stored.without_flow()
-    about = replace(ABOUT, spec=clip.ClipSpec(kept, ABOUT.spec.input), modality=modality)
+    about = replace(ABOUT, spec=ClipSpec(kept, ABOUT.spec.input), modality=modality)
     folder = data.folder / feature_file.store_name(name, stored, modality)
     feature_file.create(folder / "train.h5", about, ENTRIES)
     return folder.name
@@ -212,7 +212,7 @@ def test_features_are_found_by_name_and_modality(data):
 
 
 def test_features_of_several_stores_have_to_be_told_apart(data):
-    store(data, "small"), store(data, "small", clip.StoredSpec("10fps", 48))
+    store(data, "small"), store(data, "small", StoredSpec("10fps", 48))
     with pytest.raises(Problem, match="from several stores, feature-small-10fpsx48, feature-small-6x48; name one"):
         feature_file.find(data, "small", "rgb")
     assert feature_file.find(data, "small-10fpsx48", "rgb").name == "feature-small-10fpsx48"

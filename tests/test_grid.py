@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clip import StoredSpec
+from clipspec import StoredSpec
 from grid import Grid
 
 STEPS = st.lists(st.floats(0.001, 0.4), min_size=0, max_size=60)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import bundle as bundles
-import clip
+import clipspec
 import gradcam
 import inference
 import model_conv3d_lstm as networks
@@ -198,8 +198,8 @@ def test_it_learns_which_way_something_moves():
 def recogniser(tmp_path_factory):
     """Of a bundle with a joined network on RGB and a 3D-CNN on flow."""
     folder = tmp_path_factory.mktemp("model")
-    flow = clip.FlowSpec("dis", opticalflow.METHODS["dis"])
-    spec = clip.ClipSpec(clip.StoredSpec(frames="8", short_side=36, flow=flow), clip.InputSpec(8, 36, 32))
+    flow = clipspec.FlowSpec("dis", opticalflow.METHODS["dis"])
+    spec = clipspec.ClipSpec(clipspec.StoredSpec(frames="8", short_side=36, flow=flow), clipspec.InputSpec(8, 36, 32))
     streams = []
     for name, network, channels in (("rgb", "conv3d-lstm", 3), ("flow", "conv3d", 2)):
         arguments = {"input_shape": (8, 32, 32, channels), "classes": 3}

@@ -21,7 +21,7 @@ FAMILIES = {builder.__module__: name for name, builder in model_lstm.application
 
 
 def scaled(pictures: np.ndarray) -> np.ndarray:
-    """uint8 -> what `clip.network_input` makes of it."""
+    """uint8 -> what `preprocess.network_input` makes of it."""
     return np.float32(pictures) * np.float32(2 / 255) - 1
 
 

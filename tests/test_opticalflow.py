@@ -13,10 +13,12 @@ import pytest
 import tiny
 
 import clip
+import clipspec
 import dataset
 import frame
 import opticalflow
-from clip import FlowSpec, StoredSpec
+import preprocess
+from clipspec import FlowSpec, StoredSpec
 from opticalflow import FlowStream
 
 STORE = "flow-6x32-tvl1-fast"
@@ -146,9 +148,9 @@ def test_statistics_of_a_clip():
     flow = np.zeros((3, 100, 100, 2), np.float32)
     flow[1:, ..., 0], flow[1:, ..., 1] = 3, 4
     flow[2, 0, 0] = 30, -40
-    figures = opticalflow.statistics(flow, clip.quantise_flow(flow, 20))
+    figures = opticalflow.statistics(flow, preprocess.quantise_flow(flow, 20))
     assert figures == pytest.approx({"mean": 5 + 45 / 20_000, "p99": 5, "largest": 50, "cut_off": 2 / 60_000}, abs=1e-4)
-    one = opticalflow.statistics(flow[:1], clip.quantise_flow(flow[:1], 20))
+    one = opticalflow.statistics(flow[:1], preprocess.quantise_flow(flow[:1], 20))
     assert one == {"mean": 0, "p99": 0, "largest": 0, "cut_off": 0}
 
 
@@ -206,7 +208,7 @@ def test_what_an_archive_holds(data, unbroken, capsys):
     assert flow.info["stored"]["flow"]["parameters"] == opticalflow.METHODS["tvl1-fast"]
     assert 0 < flow.info["statistics"]["mean"] < flow.info["statistics"]["largest"] < 20
     wanted = opticalflow.clip_flow(frames.images, frames.info["times"], SPEC)
-    assert np.array_equal(flow.images, clip.as_stored(clip.quantise_flow(wanted, 20), 95))
+    assert np.array_equal(flow.images, clip.as_stored(preprocess.quantise_flow(wanted, 20), 95))
     # Frames 0, 2, 4, 7, 9, 11 of 48 x 64, at two thirds of the size.
     for field, steps in zip(flow.flow[1:], (2, 2, 3, 2, 2), strict=True):
         assert np.abs(middle(field) - np.array(MOTION) * steps * 32 / 48).max() < 0.25
@@ -271,7 +273,7 @@ def test_other_flow_goes_into_another_store(data, flags, store):
     assert dataset.load(data).stores("flow") == [store]
     assert list(tiny.contents(data / store)) == ["valid/002/b_1.zip"]
     flow = clip.read_archive(data / store / "valid/002/b_1.zip")
-    assert clip.stored_from_json(flow.info["stored"]).flow_store == store
+    assert clipspec.stored_from_json(flow.info["stored"]).flow_store == store
     steps = np.array([1] * 5 if "video" in store else [2, 2, 3, 2, 2])[:, None]
     assert np.abs(middle(flow.flow)[1:] - np.array(MOTION) * steps * 32 / 48).max() < 0.6
 

@@ -15,7 +15,7 @@ from sklearn import metrics
 import bundle as bundles
 import calibration
 import chart
-import clip
+import clipspec
 import confidence
 import dataset
 import evaluate
@@ -47,7 +47,7 @@ class Model:
 
     def __init__(self, folder: Path, classes: int):
         names = [dataset.Label(f"{number:03d}", f"<sign> & {number}") for number in range(1, classes + 1)]
-        spec = clip.ClipSpec(clip.StoredSpec(flow=clip.FlowSpec("tvl1-fast")), clip.InputSpec())
+        spec = clipspec.ClipSpec(clipspec.StoredSpec(flow=clipspec.FlowSpec("tvl1-fast")), clipspec.InputSpec())
         streams = [bundles.Stream(name, name, "i3d", {}, {}) for name in ("rgb", "flow")]
         self.bundle = bundles.Bundle(folder, spec, names, streams, "mean", {"flags": {"seed": 0}, "commit": "c0ffee"})
         self.classes, self.calibration = names, confidence.Calibration()

@@ -8,8 +8,9 @@ import tiny
 
 import clip
 import opticalflow
+import preprocess
 import region
-from clip import ClipSpec, FlowSpec, InputSpec, StoredSpec
+from clipspec import ClipSpec, FlowSpec, InputSpec, StoredSpec
 from continuous import Window
 from recording import Recording
 
@@ -39,7 +40,7 @@ def expected(stored: StoredSpec, images, times, length=None) -> tuple:
         flow = np.stack(fields)
     else:
         flow = opticalflow.clip_flow(pictures, times[kept], stored.flow)
-    coded = clip.as_stored(clip.quantise_flow(flow, stored.flow.bound), stored.flow.quality)
+    coded = clip.as_stored(preprocess.quantise_flow(flow, stored.flow.bound), stored.flow.quality)
     return pictures, flow, coded, resized[kept], kept.tolist()
 
 

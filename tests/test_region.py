@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-import clip
+import preprocess
 import region
-from clip import InputSpec
+from clipspec import InputSpec
 
 
 def moving(shape=(240, 320), middle=(90, 130), reach=30, half=6, noise=2.0, light=0.0, frames=20):
@@ -66,14 +66,14 @@ def test_flow_grows_with_the_signer_whatever_the_store_s_size():
     """Half the picture's side is seen at twice the length, in a store of 240 pixels and in one of 120."""
     spec = InputSpec(2, 48, 48, region="signer")
     for side in (240, 120):
-        coded = clip.quantise_flow(np.full((2, side, side, 2), side / 60, np.float32), 20.0)
-        images, magnified = clip.cut_out(coded, spec, [side / 2, side / 2, side / 2])
-        seen = clip.network_input(images, spec, 20.0, magnified=magnified)
-        np.testing.assert_allclose(seen, 4.0 * 2 / clip.FLOW_INPUT_LIMIT, atol=0.02)
+        coded = preprocess.quantise_flow(np.full((2, side, side, 2), side / 60, np.float32), 20.0)
+        images, magnified = preprocess.cut_out(coded, spec, [side / 2, side / 2, side / 2])
+        seen = preprocess.network_input(images, spec, 20.0, magnified=magnified)
+        np.testing.assert_allclose(seen, 4.0 * 2 / preprocess.FLOW_INPUT_LIMIT, atol=0.02)
 
 
 def test_without_a_square_and_by_default_the_middle_is_seen():
     images = moving(frames=2)
     for spec, square in ((InputSpec(2, 60, 48), [90, 130, 80]), (InputSpec(2, 60, 48, region="signer"), None)):
-        seen, magnified = clip.cut_out(images, spec, square)
-        assert magnified == 1 and np.array_equal(seen, clip.resize_all(images, 60))
+        seen, magnified = preprocess.cut_out(images, spec, square)
+        assert magnified == 1 and np.array_equal(seen, preprocess.resize_all(images, 60))

@@ -10,7 +10,7 @@ import tiny
 from conftest import without_graphs
 
 import bundle as bundles
-import clip
+import clipspec
 import dataset
 import evaluate
 import frame
@@ -50,9 +50,9 @@ def deep(data, tmp_path_factory) -> Path:
                  "--stream", "grey-depth", "grey")  # fmt: skip
 
 
-def generator(folder: Path, stream: str, seen: clip.InputSpec, split="train", **settings) -> ClipGenerator:
+def generator(folder: Path, stream: str, seen: clipspec.InputSpec, split="train", **settings) -> ClipGenerator:
     data = dataset.load(folder)
-    spec = clip.ClipSpec(clip.StoredSpec("all", 32), seen)
+    spec = clipspec.ClipSpec(clipspec.StoredSpec("all", 32), seen)
     return ClipGenerator(data, data.split(split, labelled=True), spec, stream, LABELS, **settings)
 
 
@@ -80,7 +80,7 @@ def test_the_camera_has_no_depth_and_the_archives_have(deep, data, capsys):
 
 
 def test_depth_is_read_from_its_own_archives(data):
-    seen = clip.InputSpec(frames=4, short_side=28, crop=24)
+    seen = clipspec.InputSpec(frames=4, short_side=28, crop=24)
     both, _ = generator(data, "grey-depth", seen, batch=3)[0]
     for channel, part in enumerate(("grey", "depth")):
         alone, _ = generator(data, part, seen, batch=3)[0]
@@ -90,7 +90,7 @@ def test_depth_is_read_from_its_own_archives(data):
 
 
 def test_light_changes_grey_and_not_depth(data):
-    seen = clip.InputSpec(frames=4, short_side=28, crop=24)
+    seen = clipspec.InputSpec(frames=4, short_side=28, crop=24)
     still, (lit, _) = generator(data, "grey-depth", seen, batch=3)[0][0], generator(
         data, "grey-depth", seen, batch=3, augmentation=Augmentation(shift=0, brightness=0.5))[0]  # fmt: skip
     lit = lit[np.argsort(np.random.default_rng([0, 0]).permutation(3))]
@@ -101,7 +101,7 @@ def test_light_changes_grey_and_not_depth(data):
 @pytest.mark.parametrize("stream", ["grey", "grey-depth"])
 @pytest.mark.parametrize("region", ["middle", "signer"])
 def test_every_augmentation_keeps_the_channels(data, stream, region):
-    seen = clip.InputSpec(frames=4, short_side=28, crop=24, still="subtract", region=region)
+    seen = clipspec.InputSpec(frames=4, short_side=28, crop=24, still="subtract", region=region)
     drawn = Augmentation(zoom=0.2, rotation=20, part=0.5, mixup=0.2, flip=True)
     batch, _ = generator(data, stream, seen, batch=3, augmentation=drawn)[0]
     assert batch.shape == (3, 4, 24, 24, modalities.TABLE[stream].channels) and np.isfinite(batch).all()
@@ -109,7 +109,7 @@ def test_every_augmentation_keeps_the_channels(data, stream, region):
 
 
 def test_clips_of_any_length_are_padded_to_the_longest_of_a_batch(data):
-    seen = clip.InputSpec(short_side=28, crop=24, sampling="whole")
+    seen = clipspec.InputSpec(short_side=28, crop=24, sampling="whole")
     some = generator(data, "grey", seen, batch=2)
     shapes = []
     for number, lengths in enumerate(([6, 7], [8])):
@@ -168,7 +168,7 @@ def test_what_cannot_be_is_said_before_anything_is_read(data, tmp_path, flags, s
 
 
 def test_depth_that_lacks_a_clip_or_has_other_frames(data, tmp_path):
-    item, stored = dataset.load(data).clips[0], clip.StoredSpec("all", 32)
+    item, stored = dataset.load(data).clips[0], clipspec.StoredSpec("all", 32)
     copy = tiny.stored(tmp_path / "data", [6] * 6)
     other = dataset.load(copy)
     archive = other.clips[0].archive(copy, "frame-allx32-depth")

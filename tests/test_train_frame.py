@@ -18,7 +18,7 @@ import small_cnn
 import tiny
 
 import bundle
-import clip
+import clipspec
 import dataset
 import extract
 import feature_file
@@ -128,7 +128,7 @@ def file_labels(table: list[dict]) -> list[str]:
 
 
 def test_clips_count_alike_however_long(tmp_path):
-    spec = clip.ClipSpec(clip.StoredSpec("all", 64), clip.InputSpec(2, 36, 32))
+    spec = clipspec.ClipSpec(clipspec.StoredSpec("all", 64), clipspec.InputSpec(2, 36, 32))
     about = feature_file.About(spec, "rgb", "small", "00ff", "none", 1, ("a", "b", "c"))
     clips = (("one", "a", 1), ("two", "b", 9), ("other", "z", 2), ("no", "", 2))
     entries = [feature_file.Entry(*row, "") for row in clips]
