@@ -9,6 +9,7 @@ Mirroring happens here and nowhere else: it is for the eyes. Text is set in the 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -34,7 +35,7 @@ class Shown:
     seconds: dict[str, float]
     rate: float
     frames: list[Image] = field(default_factory=list)
-    flow: list[Image] = field(default_factory=list)
+    flow: Sequence[Image] = ()
     known: bool = True
 
 

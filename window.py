@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from command import Problem
@@ -28,6 +29,7 @@ SOONEST = 1 / 60  # seconds between drawings of a quick camera
 # Seconds after which it is drawn again without a new picture; while translating, the cores are for the network.
 DRAW_EVERY = {"loading": 1 / 15, "idle": 1 / 30, "countdown": 1 / 30, "learning": 1 / 30, "ready": 1 / 30,
               "recording": 1 / 30, "translating": 1 / 12, "result": 1 / 20}  # fmt: skip
+LATE = 0.09  # seconds after which a camera's picture is not worth painting, which takes another hundredth
 FULL_COLOUR = 6.0  # pixels of movement shown in full colour
 RECORD_RATE = 20.0  # frames a second of --record
 WAYS = {"h": "hands-free", "c": "continuous"}
@@ -93,12 +95,30 @@ class Window:
         cv2.waitKey(1)  # highgui closes only when it gets to handle its events
 
 
+class Coloured(Sequence):
+    """A clip's flow in colour, (T, H, W, 2) float32 pixels -> T pictures (H, W, 3) uint8 RGB, each made when it is
+    first asked for: made all at once they would hold the camera's picture up for a tenth of a second.
+
+    One scale serves the whole clip, or the noise of a still moment would glow like a movement.
+    """
+
+    def __init__(self, fields: Sequence[np.ndarray]):
+        self.fields, self._made = fields, {}
+        # Every 31st value says as much about the 99th percentile as all of them.
+        self.longest = max([1.0, *(float(np.percentile(np.abs(field.ravel()[::7]), 99)) for field in fields)])
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if index not in self._made:
+            self._made[index] = opticalflow.flow_to_colour(self.fields[index], self.longest)
+        return self._made[index]
+
+
 def shown(mode, pictures: bool) -> overlay.Shown:
     """The mode's answer in names, and where the window has room for them in pictures."""
     answer, name = mode.answer, mode.recogniser.name
-    fields = answer.flow if pictures and answer.flow is not None else []
-    # One scale for the whole clip, or the noise of a still moment would glow like a movement.
-    longest = max([1.0, *(float(np.percentile(np.abs(field), 99)) for field in fields)])
     return overlay.Shown(
         ranked=[(name(label), probability) for label, probability in answer.ranked[:3]],
         streams={key: (name(ranked[0][0]), ranked[0][1]) for key, ranked in answer.streams.items()},
@@ -106,7 +126,7 @@ def shown(mode, pictures: bool) -> overlay.Shown:
         seconds=dict(answer.seconds),
         rate=mode.rate,
         frames=list(answer.frames) if pictures else [],
-        flow=[opticalflow.flow_to_colour(field, longest) for field in fields],
+        flow=Coloured(answer.flow) if pictures and answer.flow is not None else [],
         known=answer.known,
     )
 
@@ -182,13 +202,18 @@ def show(demo, full_screen: bool = False, record: Path | None = None) -> int:
     window, screen, video = Window(full_screen, opening(demo.picture)), Screen(demo), None
     try:
         video = Record(record, window.size) if record else None
+        late = False
         while True:
             demo.step()
             drawn = screen.due
             if drawn:
                 with demo.timings.measure("draw"):
                     canvas = screen.draw(window.size)
-                    window.show(canvas)
+                # There is a newer picture by now; late twice in a row, the camera or the machine is slow.
+                late = demo.source.drops and not late and time.monotonic() - demo.moment > LATE
+                if late:
+                    continue
+                window.show(canvas)
                 if video:
                     video.add(canvas)
             key = window.key(0.005)  # in which it is painted

@@ -346,3 +346,39 @@ def test_a_camera_that_stops_closes_the_window(monkeypatch):
     with ThreadPoolExecutor(1) as worker, pytest.raises(Problem, match="no picture"), Silent("camera 0") as source:
         screen.show(demo_of(fake_recogniser.Recogniser(), source, worker))
     assert FakeWindow.last.was_closed
+
+
+@pytest.mark.parametrize(("slow", "keys"), [([5, 12], 150), (range(99), 4)])
+def test_a_picture_that_became_old_while_it_was_drawn_is_not_shown(monkeypatch, slow, keys):
+    """And where every picture does, each second one is: the screen never stands still."""
+    import window as screen
+
+    class Lively(videocapture.VideoSource):
+        drops = True
+
+        def _read(self, stop):
+            while not stop.wait(0.02):
+                yield np.zeros((48, 64, 3), np.uint8), time.monotonic()
+
+    class Aged(FakeWindow):
+        def show(self, canvas):
+            super().show(canvas)
+            ages.append(time.monotonic() - demo.moment)
+
+    def draw(self, size, real=screen.Screen.draw):
+        drawn.append(size)
+        time.sleep(0.2 * (len(drawn) in slow))
+        return real(self, size)
+
+    ages, drawn = [], []
+    monkeypatch.setattr(screen, "Window", Aged)
+    monkeypatch.setattr(screen.Screen, "draw", draw)
+    monkeypatch.setattr(FakeWindow, "keys", ["x"] * keys + ["q"])
+    with ThreadPoolExecutor(1) as worker, Lively("camera 0") as source:
+        demo = demo_of(fake_recogniser.Recogniser(), source, worker)
+        screen.show(demo)
+    late = [age > 0.15 for age in ages]
+    if keys == 4:
+        assert all(late) and len(drawn) == pytest.approx(2 * len(ages), abs=1)
+    else:
+        assert not any(late) and len(drawn) >= len(ages) + 2
