@@ -29,7 +29,7 @@ SOONEST = 1 / 60  # seconds between drawings of a quick camera
 # Seconds after which it is drawn again without a new picture; while translating, the cores are for the network.
 DRAW_EVERY = {"loading": 1 / 15, "idle": 1 / 30, "countdown": 1 / 30, "learning": 1 / 30, "ready": 1 / 30,
               "recording": 1 / 30, "translating": 1 / 12, "result": 1 / 20}  # fmt: skip
-LATE = 0.09  # seconds after which a camera's picture is not worth painting, which takes another hundredth
+LATE = 0.08  # seconds after which a camera's picture is not worth painting, which takes another hundredth
 FULL_COLOUR = 6.0  # pixels of movement shown in full colour
 RECORD_RATE = 20.0  # frames a second of --record
 WAYS = {"h": "hands-free", "c": "continuous"}
