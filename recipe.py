@@ -156,7 +156,7 @@ def clip_spec(args, data: dataset.Dataset) -> clipspec.ClipSpec:
         views = max(int(stored.frames) // frames, 1)
         print(f"{stored.frames} stored frames hold {views} view(s) of {frames} frames, not {args.views}")
     seen = clipspec.InputSpec(frames, short_side, args.crop, args.still, views, args.region, args.scale,
-                          "whole" if whole else "even")  # fmt: skip
+                              "whole" if whole else "even")  # fmt: skip
     return clipspec.ClipSpec(stored, seen)
 
 

@@ -140,7 +140,7 @@ def training(args, extractor, folder: Path) -> dict[str, float]:
     about, store = extractor.about, feature_file.find(data, "made", extractor.about.modality)
     with feature_file.opened(feature_file.path_of(store, "train")) as file:
         seen = clipspec.InputSpec(frames=about.spec.input.frames, short_side=about.spec.input.short_side,
-                              crop=about.spec.input.crop)  # fmt: skip
+                                  crop=about.spec.input.crop)  # fmt: skip
         drawn = recurrent.augmentation_of(flags)
         batches = FeatureGenerator(file, data.split("train"), seen, [row.label for row in data.classes], 32, drawn)
         started = time.perf_counter()
