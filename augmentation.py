@@ -53,7 +53,8 @@ class Augmentation:
     part: the shortest part of the clip that is seen, as a share of its length, from a random start: another speed;
     mixup: alpha of the Beta distribution of the share with which the clips of a batch are mixed, 0 not at all
     (Zhang et al.: mixup, 2018); smoothing: share of a target that goes to all classes alike (Szegedy et al. 2016);
-    rotation: largest turn in degrees; flip: half of the clips are seen in a mirror, which no sign survives.
+    rotation: largest turn in degrees; flip: half of the clips are seen in a mirror, for people who sign with either
+    hand; swaps: labels that become each other there, all others stay.
     """
 
     shift: float = 0.1
@@ -65,6 +66,7 @@ class Augmentation:
     smoothing: float = 0.0
     rotation: float = 0.0
     flip: bool = False
+    swaps: tuple[tuple[str, str], ...] = ()
 
     def draw(self, rng: np.random.Generator) -> Drawn:
         """The same numbers for the same generator, whichever of them are used."""

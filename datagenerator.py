@@ -3,7 +3,7 @@
 Order and augmentation depend on (seed, epoch, clip) alone, never on which worker thread is first, so a training that
 is stopped and resumed sees what an unbroken one sees. Every picture goes through `preprocess.network_input`, as those
 of a prediction do. Augmentation is the paper's (Sarhan & Frintrop 2020), shifts along x and y and brightness for RGB,
-and what may be added to it. There are no horizontal flips: they turn a sign into another one.
+and what may be added to it. Horizontal flips are off unless asked for: they turn most signs into another one.
 """
 
 from command import Problem
@@ -54,6 +54,7 @@ class Batches(keras.utils.PyDataset):
         index = {label: position for position, label in enumerate(labels)}
         self.targets = np.array([index.get(item.label, -1) for item in clips], np.int32)
         self._one_hot = np.eye(len(labels) + 1, len(labels), dtype=np.float32)[self.targets]  # -1: the row of zeros
+        self._mirrored = _mirrored(labels, augmentation.swaps if augmentation else ())
 
     def __len__(self) -> int:
         return -(-len(self._order()) // self.batch)
@@ -69,6 +70,10 @@ class Batches(keras.utils.PyDataset):
         targets = targets + self.augmentation.smoothing * (1 / targets.shape[1] - targets)
         if self.soft is not None:
             targets = np.stack([targets, self.soft[chosen]], axis=1)
+        if self.augmentation.swaps:
+            for position, target in zip(chosen, targets, strict=True):
+                if self._draw(int(position)).flipped:
+                    target[...] = target[..., self._mirrored]
         if self.augmentation.mixup:
             rng = np.random.default_rng([self.seed, self.epoch, len(self.clips) + number])
             share = np.float32(rng.beta(self.augmentation.mixup, self.augmentation.mixup))
@@ -100,6 +105,18 @@ class Batches(keras.utils.PyDataset):
         if self.augmentation is None:
             return np.append(np.arange(clips), np.full(-clips % count, -1))
         return np.random.default_rng([self.seed, self.epoch]).permutation(clips)[: clips - clips % count]
+
+
+def _mirrored(labels: list[str], swaps: tuple[tuple[str, str], ...]) -> np.ndarray:
+    """(classes,) for each class the one that it is in a mirror; raises Problem where there is no such label."""
+    position = {label: number for number, label in enumerate(labels)}
+    found = np.arange(len(labels))
+    for pair in swaps:
+        if unknown := [label for label in pair if label not in position]:
+            raise Problem(f"--flip {'='.join(pair)}: no label {unknown[0]!r} in class.csv")
+        one, other = (position[label] for label in pair)
+        found[[one, other]] = other, one
+    return found
 
 
 class ClipGenerator(Batches):

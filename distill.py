@@ -7,10 +7,11 @@ in:   a trained model of the same classes, the two streams of I3D too; the data 
 out:  model/<run>/, as train_conv3d_lstm.py leaves it; model/<teacher>/logits-<data>.npz, see teacher.py
 
 After Mullick & Namboodiri (ICIP 2017): the loss is alpha times the cross-entropy of the teacher's and the student's
-softened answers, plus 1 - alpha times that of the labels. The teacher sees each training clip once, as it is when it
-predicts; its logits are stored and serve every later student, temperature and alpha. Labels are smoothed, the teacher's
-answers are not; mixup mixes both. `keras.distillation` runs the teacher in each step, on the student's own input, so
-it fits neither stored answers nor a teacher that sees other pictures. Flags of the student are train_conv3d_lstm.py's.
+softened answers, plus 1 - alpha times that of the labels. `--squared` puts Hinton's T^2 before the first, so that it
+pulls as hard at any temperature. The teacher sees each training clip once, as it is when it predicts; its logits are
+stored and serve every later student, temperature and alpha. Labels are smoothed, the teacher's answers are not; mixup
+mixes both. `keras.distillation` runs the teacher in each step, on the student's own input, so it fits neither stored
+answers nor a teacher that sees other pictures. Flags of the student are train_conv3d_lstm.py's.
 """
 
 import argparse
@@ -36,6 +37,8 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--temperature", type=float, default=2.0, metavar="T",
                        help="logits are divided by it: the higher, the more is said of the classes that are not right")
     flags.add_argument("--alpha", type=float, default=0.5, help="weight of the teacher; 0: the labels alone")
+    flags.add_argument("--squared", action="store_true",
+                       help="T^2 times the teacher's weight (Hinton et al. 2015): as much pull at any temperature")
     compact.add_flags(flags, SIZE)
     args = compact.complete(flags.parse_args(argv), SIZE)
     if args.temperature <= 0 or not 0 <= args.alpha <= 1:
@@ -50,7 +53,7 @@ def main(argv=None) -> int:
     # A run goes on with the teacher that it began with: all that makes its answers.
     args.teacher_sha256, args.teacher_fusion = known.hashes, confidence.load(known.folder, known.hashes).weights
     compact.train(args, data, partial(teacher.lesson, known, data, temperature=args.temperature, alpha=args.alpha,
-                                      workers=args.workers))  # fmt: skip
+                                      squared=args.squared, workers=args.workers))  # fmt: skip
     return command.DONE
 
 

@@ -103,7 +103,8 @@ def add_recipe(
 
 
 def add_augmentation(
-    flags: argparse.ArgumentParser, hint: str = "no flips: they change signs", recipes: tuple[str, ...] = ("paper",)
+    flags: argparse.ArgumentParser, hint: str = "no flips: they change most signs",
+    recipes: tuple[str, ...] = ("paper",),
 ) -> None:  # fmt: skip
     """augmentation.Augmentation, of pictures."""
     title = (f"As --recipe has it ({', '.join(recipes)}); {hint}." if len(recipes) > 1 else f"{hint.capitalize()}.")
@@ -118,6 +119,9 @@ def add_augmentation(
     group.add_argument("--part", type=float,
                        help="shortest part of the clip, in time, that is seen " + _as("part", recipes))
     group.add_argument("--mixup", type=float, metavar="ALPHA", help="mix the clips of a batch " + _as("mixup", recipes))
+    group.add_argument("--flip", nargs="*", metavar="LABEL=LABEL",
+                       help="show half of the clips in a mirror, where people sign with either hand; with pairs of "
+                            "labels that become each other there: left=right (none)")
 
 
 def complete(args: argparse.Namespace, recipe: str = "paper") -> argparse.Namespace:
@@ -137,7 +141,17 @@ def complete(args: argparse.Namespace, recipe: str = "paper") -> argparse.Namesp
             raise Problem(f"--{name.replace('_', '-')} {value:g}: {said}{f', below {below}' if below else ''}")
     if getattr(args, "part", 1) > 1:
         raise Problem(f"--part {args.part:g}: at most 1, the whole clip")
+    swaps_of(args)
     return args
+
+
+def swaps_of(args) -> tuple[tuple[str, str], ...]:
+    """The pairs of labels behind --flip; raises Problem where something else stands there, or a label twice."""
+    pairs = tuple(tuple(pair.split("=")) for pair in getattr(args, "flip", None) or ())
+    labels = [label for pair in pairs for label in pair]
+    if any(len(pair) != 2 for pair in pairs) or len(set(labels)) < len(labels):
+        raise Problem(f"--flip {' '.join(args.flip)}: pairs of labels, each label once, such as left=right")
+    return pairs
 
 
 def clip_spec(args, data: dataset.Dataset) -> clipspec.ClipSpec:
@@ -189,4 +203,4 @@ def augmentation_of(args):
     from augmentation import Augmentation
 
     return Augmentation(args.shift, args.brightness, args.colour, args.zoom, args.part, args.mixup, args.smoothing,
-                        args.rotation, getattr(args, "flip", False))  # fmt: skip
+                        args.rotation, args.flip is not None, swaps_of(args))  # fmt: skip

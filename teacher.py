@@ -4,7 +4,8 @@
 
 With z a network's logits and T the temperature, P_i = exp(z_i / T) / sum_j exp(z_j / T); the loss is
 alpha * L_soft + (1 - alpha) * L_hard, L_soft the cross-entropy of the teacher's and the student's P, L_hard that of the
-labels (Mullick & Namboodiri, ICIP 2017, after Hinton et al. 2015, whose factor of T^2 before L_soft they leave out).
+labels (Mullick & Namboodiri, ICIP 2017). Hinton, Vinyals & Dean (Distilling the knowledge in a neural network, 2015)
+have T^2 before L_soft, whose gradients shrink with 1 / T^2; the paper has not, and `squared` chooses.
 A teacher of several streams has each stream's logits softened; then they are averaged as its answers are, so that at
 T = 1 the soft targets are its answers. They are those of clips without augmentation, whatever the student is shown.
 """
@@ -28,11 +29,13 @@ from predictions import softmax
 
 @dataclass(frozen=True)
 class Lesson:
-    """soft: (N, classes) float32, the teacher's softened answers for the training clips, in their order."""
+    """soft: (N, classes) float32, the teacher's softened answers for the training clips, in their order; squared: T^2
+    before its part of the loss."""
 
     soft: np.ndarray
     temperature: float
     alpha: float
+    squared: bool = False
 
     def objective(self, class_weights: dict[int, float] | None):
         """training.Objective of targets (B, 2, classes), the clip's own and the teacher's.
@@ -46,11 +49,12 @@ class Lesson:
         from training import Objective
 
         entropy = partial(keras.losses.categorical_crossentropy, from_logits=True)
+        pull = self.alpha * (self.temperature**2 if self.squared else 1)
         weights = np.array([(class_weights or {}).get(index, 1.0) for index in range(self.soft.shape[1])], np.float32)
 
         def loss(targets, logits):
             hard, soft = targets[:, 0], targets[:, 1]
-            both = self.alpha * entropy(soft, logits / self.temperature) + (1 - self.alpha) * entropy(hard, logits)
+            both = pull * entropy(soft, logits / self.temperature) + (1 - self.alpha) * entropy(hard, logits)
             return both * ops.take(weights, ops.argmax(hard, axis=1))
 
         def accuracy(targets, logits):
@@ -72,14 +76,15 @@ def check(teacher: bundles.Bundle, data: dataset.Dataset) -> None:
 
 def lesson(
     teacher: bundles.Bundle, data: dataset.Dataset, clips: list[dataset.Clip], temperature: float, alpha: float,
-    workers: int,
+    squared: bool, workers: int,
 ) -> Lesson:  # fmt: skip
     """The teacher's lesson on the training clips; its networks run only where their logits are not stored yet."""
     found = logits(teacher, data, clips, workers)
     softened = {name: softmax(rows / temperature) for name, rows in found.items()}
     fused = confidence.load(teacher.folder, teacher.hashes).fuse(softened)
     order = {row.label: column for column, row in enumerate(teacher.classes)}
-    return Lesson(np.float32(fused[:, [order[row.label] for row in data.classes]]), temperature, alpha)
+    return Lesson(np.float32(fused[:, [order[row.label] for row in data.classes]]), temperature, alpha,
+                  squared)
 
 
 def logits(

@@ -322,3 +322,21 @@ def test_a_missing_archive_is_told_before_training(data, tmp_path, modality, ste
     with pytest.raises(Problem, match=f"no such clip, and 0 more of 16; run {step}") as caught:
         some.check()
     assert copy.split("train")[3].clip in str(caught.value)
+
+
+def test_in_a_mirror_some_signs_are_others_and_their_clips_are_named_so(data):
+    """Every other target, and every picture, is as without the pairs; a teacher's answers are exchanged too."""
+    swaps, soft = (("001", "002"), ("005", "003")), np.arange(16 * 8, dtype=np.float32).reshape(16, 8)
+    plain, swapped = (generator(data, "flow", augmentation=Augmentation(flip=True, swaps=pairs), batch=16, epoch=3)
+                      for pairs in ((), swaps))  # fmt: skip
+    plain.soft = swapped.soft = soft
+    (images, targets), (again, found) = plain[0], swapped[0]
+    np.testing.assert_array_equal(images, again)
+    order, other = plain._order(), [1, 0, 4, 3, 2, 5, 6, 7]
+    flipped = np.array([plain._draw(int(position)).flipped for position in order])
+    assert 0 < flipped.sum() < 16
+    np.testing.assert_array_equal(found[~flipped], targets[~flipped])
+    np.testing.assert_array_equal(found[flipped], targets[flipped][..., other])
+    assert (found[flipped] != targets[flipped]).any(axis=2)[:, 0].any(), "a clip of one of these labels is flipped"
+    with pytest.raises(Problem, match="--flip 001=009: no label '009' in class.csv"):
+        generator(data, augmentation=Augmentation(flip=True, swaps=(("001", "009"),)))

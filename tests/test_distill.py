@@ -72,6 +72,9 @@ def test_the_loss_is_the_papers():
     lesson, targets = teacher.Lesson(soft, temperature, alpha), np.stack([hard, soft], axis=1)
     expected = alpha * l_soft + (1 - alpha) * l_hard
     np.testing.assert_allclose(lesson.objective(None).loss(targets, logits), expected, rtol=1e-5)
+    hinton = alpha * temperature**2 * l_soft + (1 - alpha) * l_hard
+    squared = dataclasses.replace(lesson, squared=True)
+    np.testing.assert_allclose(squared.objective(None).loss(targets, logits), hinton, rtol=1e-5)
     weighed = lesson.objective({0: 2.0, 2: 0.5})
     np.testing.assert_allclose(weighed.loss(targets, logits), expected * [2, 1, 1, 0.5, 0.5], rtol=1e-5)
     right = logits.argmax(axis=1) == hard.argmax(axis=1)
@@ -82,11 +85,11 @@ def test_two_streams_are_softened_and_then_weighed(known, data):
     someone, clips = bundles.load(known), dataset.load(data)
     train = clips.split("train")
     _, logits, _ = inference.logits(Recogniser.load(known, "keras"), clips, train, 4, 1, "test")
-    lesson = teacher.lesson(someone, clips, train, 3.0, 0.5, 1)
+    lesson = teacher.lesson(someone, clips, train, 3.0, 0.5, False, 1)
     expected = 0.25 * softmax(logits["grey"] / 3) + 0.75 * softmax(logits["grey-depth"] / 3)
     np.testing.assert_allclose(lesson.soft, expected, rtol=1e-5)
     turned = dataclasses.replace(clips, classes=clips.classes[::-1])
-    np.testing.assert_array_equal(teacher.lesson(someone, turned, train, 3.0, 0.5, 1).soft, lesson.soft[:, ::-1])
+    np.testing.assert_array_equal(teacher.lesson(someone, turned, train, 3.0, 0.5, False, 1).soft, lesson.soft[:, ::-1])
 
 
 def test_what_the_teacher_says_is_computed_once(copied, data, monkeypatch, capsys):
@@ -95,7 +98,7 @@ def test_what_the_teacher_says_is_computed_once(copied, data, monkeypatch, capsy
     monkeypatch.setattr(inference, "logits", lambda *given: calls.append(given[2]) or logits(*given))
 
     def ask(count=3, temperature=2.0, by=someone):
-        return teacher.lesson(by, clips, clips.split("train")[:count], temperature, 0.5, 1).soft
+        return teacher.lesson(by, clips, clips.split("train")[:count], temperature, 0.5, False, 1).soft
 
     first = ask()
     np.testing.assert_array_equal(ask(), first)
@@ -124,14 +127,16 @@ def test_a_two_stream_i3d_teaches(model, demo):
 
 
 def test_alpha_decides_what_is_learnt_from(known, data, tmp_path):
-    """With alpha 0 the student is that of train_conv3d_lstm.py, with the same flags; with more it is not."""
+    """With alpha 0 the student is that of train_conv3d_lstm.py, with the same flags; with more it is not, and T^2
+    before the teacher's part makes it another one again."""
     same = ["--size", "small", "--stream", "grey", "--network", "conv2d-lstm", "--balance"]
     alone = weights(run(train_conv3d_lstm, data, tmp_path / "alone", *same))
-    found = {alpha: weights(run(distill, data, tmp_path / alpha, *same, "--teacher", str(known), "--alpha", alpha))
-             for alpha in ("0", "0.5")}  # fmt: skip
+    found = {how: weights(run(distill, data, tmp_path / how, *same, "--teacher", str(known), "--alpha", *how.split()))
+             for how in ("0", "0.5", "0.5 --squared")}  # fmt: skip
     for mine, theirs in zip(found["0"], alone, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
-    assert max(float(np.abs(mine - theirs).max()) for mine, theirs in zip(found["0.5"], alone, strict=True)) > 1e-4
+    for one, other in ((found["0.5"], alone), (found["0.5 --squared"], found["0.5"])):
+        assert max(float(np.abs(mine - theirs).max()) for mine, theirs in zip(one, other, strict=True)) > 1e-4
 
 
 def test_a_stopped_run_goes_on_and_only_with_its_own_teacher(copied, data, tmp_path, monkeypatch):

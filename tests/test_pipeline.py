@@ -221,6 +221,7 @@ def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys, monke
     (["--part", "0"], "--part 0: above 0"), (["--part", "1.5"], "--part 1.5: at most 1"),
     (["--ema", "1"], "--ema 1: at least 0, below 1"), (["--zoom", "-0.1"], "--zoom -0.1: at least 0"),
     (["--views", "0"], "--views 0: at least 1"), (["--accumulate", "0"], "--accumulate 0: at least 1"),
+    (["--flip", "left"], "--flip left: pairs of labels"), (["--flip", "1=2", "2=3"], "--flip 1=2 2=3: pairs of labels"),
 ])  # fmt: skip
 def test_numbers_that_make_no_sense(demo, tmp_path, flags, said):
     with pytest.raises(Problem, match=said):
