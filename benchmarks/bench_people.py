@@ -36,6 +36,11 @@ from predictions import BOTH, Predictions  # noqa: E402
 STREAMS = ("rgb", "flow", BOTH)
 
 
+def folds_of(people: list[str]) -> list[tuple[str, str]]:
+    """Each person left out once, with the one who validates then."""
+    return [(person, people[(number + 1) % len(people)]) for number, person in enumerate(people)]
+
+
 def make_fold(data: dataset.Dataset, folder: Path, test: str, valid: str) -> None:
     """A data set of links to the archives and videos of `data`, split by person."""
     splits, moved = {test: "test", valid: "valid"}, []
@@ -141,8 +146,7 @@ def main(argv=None) -> int:
     args = flags.parse_args(argv)
     data = dataset.load(args.data)
     people = sorted({item.signer for item in data.clips})
-    folds = [(people[i], people[(i + 1) % len(people)]) for i in range(len(people))]
-    folds = [fold for fold in folds if not args.people or fold[0] in args.people]
+    folds = [fold for fold in folds_of(people) if not args.people or fold[0] in args.people]
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // args.jobs)))
     jobs = []
     for test, valid in folds:
