@@ -121,7 +121,7 @@ def add_augmentation(
     group.add_argument("--mixup", type=float, metavar="ALPHA", help="mix the clips of a batch " + _as("mixup", recipes))
     group.add_argument("--flip", nargs="*", metavar="LABEL=LABEL",
                        help="show half of the clips in a mirror, where people sign with either hand; with pairs of "
-                            "labels that become each other there: left=right (none)")
+                            "labels that become each other there: left=right")
 
 
 def complete(args: argparse.Namespace, recipe: str = "paper") -> argparse.Namespace:
