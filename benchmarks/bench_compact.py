@@ -26,11 +26,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-import clipspec
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import bundle as bundles  # noqa: E402
+import clipspec  # noqa: E402
 import convert  # noqa: E402
 import runtime  # noqa: E402
 from continuous import Window  # noqa: E402

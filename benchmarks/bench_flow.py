@@ -22,11 +22,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-import clipspec
-
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+import clipspec  # noqa: E402
 import frame  # noqa: E402
 import opticalflow  # noqa: E402
 import synthetic  # noqa: E402

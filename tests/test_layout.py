@@ -93,3 +93,14 @@ def test_the_reader_sees_imports_wherever_they_stand(tmp_path):
     path = tmp_path / "made.py"
     path.write_text("import a.b, c\nfrom d.e import f\ndef g():\n    import h as i\n    __import__('j')\n")
     assert imported(path) == {"a", "c", "d", "h", "j"}
+
+
+@pytest.mark.parametrize("path", sorted((tiny.REPOSITORY / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_finds_the_repository_before_it_imports_from_it(path):
+    """Python puts benchmarks/ alone on its path, whoever starts it from where."""
+    found = False
+    for node in ast.parse(path.read_text()).body:
+        found = found or "sys.path" in ast.unparse(node)
+        if isinstance(node, ast.Import | ast.ImportFrom) and not found:
+            names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            assert not {name.split(".")[0] for name in names} & MODULES.keys(), f"line {node.lineno}"
