@@ -34,6 +34,7 @@ NETWORKS = {  # name in a bundle -> (module, builder)
     "conv3d": ("model_conv3d_lstm", "build_conv3d"),
     "conv2d-lstm": ("model_conv3d_lstm", "build_conv2d_lstm"),
     "conv3d-lstm": ("model_conv3d_lstm", "build_conv3d_lstm"),
+    "histogram": ("model_histogram", "build_histogram"),
 }
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-python", "numba")
 

@@ -34,13 +34,13 @@ def check(args, data: dataset.Dataset, spec: clipspec.ClipSpec) -> dict:
     """The flags of the run, written beside its checkpoint; raises Problem where the folder holds another run."""
     path = args.output / "checkpoint" / "run.json"
     run = {name: value for name, value in vars(args).items() if name not in NOT_PART_OF_A_RUN}
-    if args.schedule == "cosine":
+    if getattr(args, "schedule", None) == "cosine":
         run["epochs"] = args.epochs  # its rate depends on how many there will be
     # The same run may have begun with one stream, before there was flow.
     seen = {"flags": run, "input": spec.to_json()["input"], "store": spec.stored.frame_store,
             "classes": [row.label for row in data.classes]}  # fmt: skip
     seen = json.loads(json.dumps(seen, default=str))
-    if path.exists() and any(path.parent.glob("*.weights.h5")):
+    if path.exists() and any((*path.parent.glob("*.weights.h5"), *args.output.glob("*.weights.h5"))):
         before = json.loads(path.read_text())
         if before != seen:
             changed = [name for name in run if before["flags"].get(name) != seen["flags"][name]]

@@ -1,0 +1,215 @@
+"""Train a linear classifier on histograms of flow and of gradients, from few clips, without a GPU, and write a bundle.
+
+    python train_histogram.py --data data_set/gestures --output model/histogram --stream both
+
+in:   data_set/<name>/frame-<store>, and flow-<store> for flow
+out:  model/<run>/: bundle.json, <stream>.weights.h5, log.csv with a row for each penalty, valid/
+
+For a data set of some hundred clips, where networks learn people and rooms by heart: half a minute, and nothing but the
+last layer is learnt (model_histogram.py). Each training clip is seen as it is and `--copies` times augmented; then the
+classifier is ridge regression on the classes (regularised least squares: Rifkin 2003), whose optimum is unique and
+computed exactly. Penalty and temperature are those of the lowest loss on the validation clips. Data sets of many
+thousand clips are for the networks of the other train_*.py.
+"""
+
+import argparse
+import contextlib
+import sys
+import time
+from pathlib import Path
+
+import command
+from command import Problem
+
+import numpy as np
+from scipy import linalg
+
+import bundle
+import calibration
+import clipspec
+import dataset
+import modalities
+import recipe
+import run
+from history import Log, Validated
+from predictions import softmax
+
+PENALTIES = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3)  # of the squared weights, for features in blocks of length 1
+MOST = 10_000  # views of training clips: 3 GB, and some ten minutes
+
+
+def parse(argv=None) -> argparse.Namespace:
+    flags = command.parser(__doc__)
+    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/gestures")
+    flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/histogram")
+    flags.add_argument("--stream", nargs="+", choices=(*modalities.TABLE, "both"), default=["both"],
+                       help="what is seen, a classifier each; both: rgb and flow")  # fmt: skip
+    flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
+    recipe.add_input(flags, frames=20, crop=48, still="subtract")
+    group = flags.add_argument_group("recipe")
+    group.add_argument("--copies", type=int, default=6, metavar="N", help="of each training clip, augmented")
+    group.add_argument("--penalty", type=float, nargs="+", default=PENALTIES, metavar="P",
+                       help="on large weights; of several, the one with the lowest validation loss is taken")
+    group.add_argument("--batch", type=int, default=8, metavar="N", help="clips at once")
+    group.add_argument("--seed", type=int, default=0, help="of the augmentation")
+    recipe.add_augmentation(flags, recipes=("compact",))
+    command.add_threads(flags)
+    flags.set_defaults(short_side=54, region="signer", scale="own")
+    return complete(flags.parse_args(argv))
+
+
+def complete(args: argparse.Namespace) -> argparse.Namespace:
+    """What was not named; raises Problem where a number makes no sense."""
+    args.smoothing = 0.0
+    recipe.complete(args, "compact")
+    if args.copies < 0:
+        raise Problem(f"--copies {args.copies}: at least 0, each clip as it is")
+    if min(args.penalty) <= 0:
+        raise Problem(f"--penalty {min(args.penalty):g}: above 0")
+    args.penalty = sorted(set(args.penalty), reverse=True)
+    return args
+
+
+def features_of(network, batches, workers: int) -> tuple[np.ndarray, np.ndarray]:
+    """What `network` makes of every clip of a generator, (N, D) float32, and their targets, (N, classes)."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    rows, targets = [], []
+    with ThreadPoolExecutor(workers) as pool:
+        ahead = [pool.submit(batches.__getitem__, number) for number in range(min(2 * workers, len(batches)))]
+        for number in range(len(batches)):
+            inputs, target = ahead.pop(0).result()
+            if number + 2 * workers < len(batches):
+                ahead.append(pool.submit(batches.__getitem__, number + 2 * workers))
+            rows.append(np.asarray(network.predict_on_batch(inputs)))
+            targets.append(target)
+    return np.concatenate(rows), np.concatenate(targets)
+
+
+def training_features(network, generators: dict, copies: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of the training clips, as they are and then each augmented copy: (N * (1 + copies), D), and their targets."""
+    train, augmentation = generators["train"], generators["train"].augmentation
+    found = []
+    for number in range(copies + 1):
+        train.epoch, train.augmentation = number, augmentation if number else None
+        found.append(features_of(network, train, workers))
+    train.augmentation = augmentation
+    rows, targets = zip(*found, strict=True)
+    return np.concatenate(rows), np.concatenate(targets)
+
+
+def judged(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """(N, classes), (N,) class index -> mean log loss, accuracy."""
+    return calibration.log_loss(softmax(logits), truth), float(np.mean(logits.argmax(axis=1) == truth))
+
+
+class Ridge:
+    """Ridge regression (least squares with a penalty on the squared weights, not on the biases) for any penalty: of N
+    rows of D features, D being larger, the N x N products are decomposed once."""
+
+    def __init__(self, features: np.ndarray, targets: np.ndarray):
+        """features (N, D) float32, whose mean is taken away in place; targets (N, classes)."""
+        self.mean, self.bias = features.mean(axis=0), targets.mean(axis=0)
+        features -= self.mean
+        self.features = features
+        self.squares, self.axes = linalg.eigh(np.float64(features @ features.T), overwrite_a=True)
+        self.turned = self.axes.T @ (targets - self.bias)
+
+    def solve(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        """(D, classes) weights and (classes,) biases, float32."""
+        rows = self.axes @ (self.turned / (self.squares + penalty)[:, None])
+        weights = self.features.T @ np.float32(rows)
+        return weights, np.float32(self.bias - self.mean @ weights)
+
+    def answers(self, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """(N, classes) of the rows themselves."""
+        return self.features @ weights + (self.mean @ weights + bias)
+
+
+def fit(ridge: Ridge, penalty: float, targets: np.ndarray, valid: np.ndarray, truth: np.ndarray) -> tuple:
+    """Weights and biases whose answers are logits, by the temperature of the lowest loss on the validation clips, and
+    a row of the log.
+
+    Args:
+        targets: (N, classes) of the ridge's rows; valid, truth: (M, D) features and (M,) class index.
+    """
+    started = time.perf_counter()
+    weights, bias = ridge.solve(penalty)
+    temperature = calibration.fit_temperature(softmax(np.float64(valid @ weights + bias)), truth)
+    weights, bias = weights / np.float32(temperature), bias / np.float32(temperature)
+    measured = {"phase": f"penalty {penalty:g}"}
+    measured["loss"], measured["accuracy"] = judged(ridge.answers(weights, bias), targets.argmax(axis=1))
+    measured["val_loss"], measured["val_accuracy"] = judged(valid @ weights + bias, truth)
+    return weights, bias, {**measured, "seconds": time.perf_counter() - started}
+
+
+def keep(args, stream: str, number: int, measured: dict, valid, logits: np.ndarray) -> None:
+    """Write a row of the log and what was made of the validation clips with it; one line for people."""
+    names = np.array([item.clip for item in valid.clips])
+    Validated(names, valid.targets, np.float32(softmax(np.float64(logits)))).write(args.output, stream, number)
+    numbers = {name: f"{value:.6g}" for name, value in measured.items() if name != "phase"}
+    Log(args.output / "log.csv").add({"stream": stream, "phase": measured["phase"], "epoch": number,
+                                      "learning_rate": 0, **numbers})  # fmt: skip
+    print(f"{stream:4} epoch {number}/{len(args.penalty)}, {measured['phase']:12}  accuracy {measured['accuracy']:6.1%}"
+          f"  valid loss {measured['val_loss']:.3f}  valid accuracy {measured['val_accuracy']:6.1%}",
+          flush=True)  # fmt: skip
+
+
+def train_stream(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str, generators: dict) -> dict:
+    """Fit one stream with each penalty, keep the best, and return its row for the bundle."""
+    import keras
+
+    import averaging
+    import model_histogram
+    import runtime
+
+    started = time.perf_counter()
+    train, classes = generators["train"], len(data.classes)
+    arguments = {"input_shape": list(train.shape), "classes": classes, "flow": modalities.TABLE[stream].kind == "flow"}
+    row = bundle.Stream(stream, stream, "histogram", arguments, {"weights": f"{stream}.weights.h5"})
+    run.seed(args.seed)
+    model = runtime.build(row)
+    network = keras.Model(model.input, model.get_layer(model_histogram.FEATURES).output)
+    seen = training_features(network, generators, args.copies, args.workers)
+    valid, _ = features_of(network, generators["valid"], args.workers)
+    ridge = Ridge(*seen)
+    print(f"{stream}: {len(train.clips)} clips, {args.copies + 1} times each, {valid.shape[1]:,} features, "
+          f"{time.perf_counter() - started:.1f} s")  # fmt: skip
+    Log(args.output / "log.csv").cut(stream, 0)
+    best = float("inf")
+    for number, penalty in enumerate(args.penalty, 1):
+        weights, bias, measured = fit(ridge, penalty, seen[1], valid, generators["valid"].targets)
+        if measured["val_loss"] < best:
+            best = measured["val_loss"]
+            model.get_layer("Logits").set_weights([weights, bias])
+            averaging.save_weights(model, args.output / row.files["weights"])
+        keep(args, stream, number, measured, generators["valid"], valid @ weights + bias)
+    return {**vars(row), "files": run.trained(args.output, stream)}
+
+
+def check_size(args, clips: int) -> None:
+    """Raise Problem where there is more to learn from than this way of learning takes."""
+    if clips * (args.copies + 1) > MOST:
+        fits = MOST // clips - 1
+        what = f"--copies {fits}" if fits >= 0 else "train_i3d.py or train_conv3d_lstm.py"
+        raise Problem(f"{clips} training clips, {args.copies + 1} times each: more than {MOST:,} at once; use {what}")
+
+
+def main(argv=None) -> int:
+    args = parse(argv)
+    data = dataset.load(args.data)
+    clips, _ = (run.split_of(data, split) for split in ("train", "valid"))
+    check_size(args, len(clips))
+    spec = recipe.clip_spec(args, data)
+    bundle.load_keras()
+    streams = run.streams_of(args)
+    generators = {stream: run.generators(args, data, spec, stream) for stream in streams}
+    with contextlib.ExitStack() as held:
+        flags = run.claim(args, data, spec, held)
+        trained = [train_stream(args, data, spec, stream, generators[stream]) for stream in streams]
+        run.write_bundle(args, data, spec, flags, trained)
+    return command.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))
