@@ -16,6 +16,8 @@ square root (Perronnin et al. 2010), so that no strong movement drowns the other
 `preprocess.network_input` gives, and it runs in all forms of export.py. `train_histogram.py` finds the last layer.
 """
 
+import command  # noqa: F401  what it sets has to be set before Keras is imported
+
 import keras
 import numpy as np
 from keras import ops
@@ -140,9 +142,12 @@ class Blocks(keras.layers.Layer):
         histograms: how many of the N belong to each histogram; what is left of them is flow, for its spectrum.
     """
 
-    def __init__(self, histograms: tuple[int, ...], name: str):
-        super().__init__(name=name)
-        self.histograms = histograms
+    def __init__(self, histograms: tuple[int, ...], **arguments):
+        super().__init__(**arguments)
+        self.histograms = tuple(histograms)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "histograms": self.histograms}
 
     def call(self, cells):
         _, frames, height, width, bins = cells.shape
@@ -175,5 +180,5 @@ def build_histogram(input_shape, classes: int, flow: bool = False) -> keras.Mode
     clip = keras.Input(tuple(input_shape), name="clip")
     cells = (FlowCells if flow else GradientCells)(name=MAPS[0])(clip)
     histograms = (BINS, BINS, BINS) if flow else (RING_BINS,) * (cells.shape[-1] // RING_BINS)
-    features = Blocks(histograms, FEATURES)(cells)
+    features = Blocks(histograms, name=FEATURES)(cells)
     return keras.Model(clip, keras.layers.Dense(classes, name="Logits")(features), name="histogram")

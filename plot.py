@@ -16,7 +16,7 @@ import dataset
 import modalities
 import opticalflow
 from history import Log
-from predictions import BOTH
+from predictions import BOTH, modality_of
 
 COLOURS = {"rgb": "#c2571a", "flow": "#1a6fc2", "grey": "#777777", "depth": "#7b4fa3", "grey-depth": "#4fa38c",
            "upper": "#b58900", "hand": "#a33d6e", BOTH: "#222222"}  # fmt: skip
@@ -56,12 +56,13 @@ def curves(axes, log: Log, streams: list[str]) -> None:
         epochs = [int(row["epoch"]) for row in rows]
         for column, split, style in (("val_accuracy", "valid", "-"), ("accuracy", "train", "--")):
             accuracies = [100 * float(row[column]) for row in rows]
-            axes.plot(epochs, accuracies, style, color=COLOURS[stream], label=f"{stream}, {split}")
+            axes.plot(epochs, accuracies, style, color=COLOURS[modality_of(stream)], label=f"{stream}, {split}")
         start = log.fine_tuning(stream)
         if start:
             axes.axvline(start, color="grey", linestyle=":")
     axes.set(xlabel="epoch", ylabel="accuracy in %", ylim=(0, 102), title="training")
-    axes.legend(loc="lower right", fontsize=8)
+    if axes.lines:  # a joined model has no epochs of its own
+        axes.legend(loc="lower right", fontsize=8)
     axes.grid(alpha=0.3)
 
 
@@ -126,8 +127,10 @@ def report(path: Path, recogniser, data: dataset.Dataset, predictions, split: st
             [stream.name for stream in recogniser.bundle.streams])
     axes = figure.add_subplot(grid[-1, 1])
     scores = {stream: 100 * predictions.top(stream, 1) for stream in predictions.streams}
-    bars = axes.bar(list(scores), list(scores.values()), color=[COLOURS[stream] for stream in scores])
+    bars = axes.bar(list(scores), list(scores.values()), color=[COLOURS[modality_of(stream)] for stream in scores])
     axes.bar_label(bars, fmt="%.1f")
+    if len(scores) > 3:
+        axes.tick_params("x", rotation=30)
     axes.set(ylim=(0, 110), title=f"top-1 in %, {split}, {int(predictions.scored.sum())} clips")
     axes.spines[["top", "right"]].set_visible(False)
     save(figure, path)

@@ -33,11 +33,23 @@ def fuse(streams: dict[str, np.ndarray], weights: dict[str, float] | None = None
     return np.average(list(streams.values()), axis=0, weights=[weights[name] for name in streams] if weights else None)
 
 
+def modality_of(stream: str) -> str:
+    """What a stream's name begins with, "" where it is none's: join.py calls a second one on `rgb` after its network,
+    `rgb-histogram`."""
+    return max(("", *(name for name in TITLES if stream == name or stream.startswith(f"{name}-"))), key=len)
+
+
 def titles(streams: Iterable[str]) -> dict[str, str]:
     """{stream: its name for people}, of those among `streams`; the fused prediction is called after what is fused."""
-    alone = [name for name in TITLES if name in set(streams) - {BOTH}]
-    together = " + ".join("RGB" if name == "rgb" else name for name in alone)
-    return {name: TITLES[name] for name in alone} | ({BOTH: together} if BOTH in streams else {})
+    order = list(TITLES)
+    alone = sorted((name for name in set(streams) - {BOTH} if modality_of(name)),
+                   key=lambda name: (order.index(modality_of(name)), name))  # fmt: skip
+    networks = {name: name.removeprefix(modality_of(name)).replace("-", " ") for name in alone}
+    together = " + ".join({"rgb": "RGB"}.get(modality_of(name), modality_of(name)) + networks[name] for name in alone)
+    if len(alone) > 3:
+        together = f"mean of all {len(alone)}"
+    found = {name: TITLES[modality_of(name)] + networks[name] for name in alone}
+    return found | ({BOTH: together} if BOTH in streams else {})
 
 
 def in_top(probabilities: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:

@@ -1,0 +1,105 @@
+"""Join the networks of several models into one, whose answers are averaged.
+
+    python join.py --model model/small model/histogram --output model/joined
+
+in:   model/<run>/ of each: bundle.json and the weights
+out:  model/<joined>/: bundle.json, a copy of every weight file
+
+Networks that are unlike each other are wrong about unlike clips, so the mean of their answers is right more often than
+the best of them. They have to see the same of a clip (--frames, --crop, --region ... of their trainings) and know the
+same classes. A stream keeps its name (rgb, flow) where it is the first of it, and gets its network's behind it
+otherwise. The result is an ordinary model: evaluate.py, predict.py, export.py and livedemo.py take it.
+"""
+
+import argparse
+import shutil
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import command
+from command import Problem
+
+import bundle
+import clipspec
+import dataset
+
+
+def parse(argv=None) -> argparse.Namespace:
+    flags = command.parser(__doc__)
+    flags.add_argument("--model", type=Path, nargs="+", required=True, help="two model folders or more")
+    flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/joined")
+    args = flags.parse_args(argv)
+    if len(args.model) < 2:
+        raise Problem(f"--model {args.model[0]}: at least two models are joined")
+    return args
+
+
+def differences(one: dict, other: dict) -> list[str]:
+    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+
+
+def common_spec(models: list[bundle.Bundle]) -> clipspec.ClipSpec:
+    """What all of them see of a clip; raises Problem where they do not see the same, or name other classes."""
+    first, spec = models[0], models[0].spec
+    for other in models[1:]:
+        changed = differences(asdict(spec.input), asdict(other.spec.input))
+        stored, own = (asdict(one.spec.stored) for one in (other, replace(first, spec=spec)))
+        if not (stored["flow"] and own["flow"]):  # colour alone: any flow will do
+            stored["flow"] = own["flow"] = None
+        changed += differences(stored, own)
+        if changed:
+            raise Problem(f"{other.folder}: sees something else of a clip than {first.folder} ({', '.join(changed)}); "
+                          "train it with the same flags")  # fmt: skip
+        if [row.label for row in other.classes] != [row.label for row in first.classes]:
+            raise Problem(f"{other.folder}: has other classes than {first.folder}, or in another order")
+        if other.spec.stored.flow:
+            spec = replace(spec, stored=other.spec.stored)
+    return spec
+
+
+def new_name(taken: set[str], stream: bundle.Stream) -> str:
+    """A stream's own name, else with its network behind it, else with a number too."""
+    names = [stream.name, f"{stream.name}-{stream.network}"]
+    names += [f"{names[1]}-{number}" for number in range(2, len(taken) + 2)]
+    return next(name for name in names if name not in taken)
+
+
+def join(models: list[bundle.Bundle], output: Path) -> bundle.Bundle:
+    """Copy the weights and write the bundle."""
+    spec, streams, training = common_spec(models), {}, {}
+    output.mkdir(parents=True, exist_ok=True)
+    for model in models:
+        for stream in model.streams:
+            name = new_name(set(streams), stream)
+            weights = f"{name}{''.join(Path(stream.files['weights']).suffixes)}"
+            with command.atomic(output / weights) as temporary:
+                shutil.copyfile(model.weights(stream), temporary)
+            streams[name] = replace(stream, name=name, files={"weights": weights})
+            training[name] = model.about.get("training", {}).get(stream.name, {})
+    about = {"flags": {"model": [str(model.folder) for model in models]}, "data": models[0].about.get("data", {}),
+             "training": training}  # fmt: skip
+    made = bundle.Bundle(output, spec, models[0].classes, list(streams.values()), "mean",
+                         {**about, **bundle.provenance()})  # fmt: skip
+    bundle.save(made)
+    return made
+
+
+def main(argv=None) -> int:
+    args = parse(argv)
+    models = [bundle.load(folder) for folder in args.model]
+    if args.output.resolve() in (folder.resolve() for folder in args.model):
+        raise Problem(f"{args.output}: is one of the models; choose another --output")
+    common_spec(models)
+    dataset.check_name(args.output.name, "--output")
+    with command.lock(args.output):
+        command.remove_leftovers(args.output)
+        made = join(models, args.output)
+    for stream in made.streams:
+        print(f"{stream.name}: {stream.network} on {stream.modality}")
+    print(f"model bundle -> {args.output}")
+    return command.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))

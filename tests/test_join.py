@@ -1,0 +1,85 @@
+"""Several models joined into one: the mean of their answers, names, and what cannot be joined."""
+
+import json
+import shutil
+
+import command
+from command import Problem
+
+import numpy as np
+import pytest
+from conftest import TRAINING
+
+import dataset
+import inference
+import join
+import train_histogram
+from predictions import BOTH
+from recogniser import Recogniser
+
+SEES = [*TRAINING[:6], "--still", "keep", "--region", "middle", "--scale", "fixed", "--workers", "2"]
+
+
+@pytest.fixture(scope="module")
+def histogram(demo, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model") / "histogram"
+    flags = ["--data", str(demo), "--output", str(folder), "--copies", "0", "--penalty", "3", *SEES]
+    assert train_histogram.main(flags) == command.DONE
+    return folder
+
+
+def joined(output, *models):
+    return join.main(["--model", *map(str, models), "--output", str(output)])
+
+
+def test_the_answers_are_averaged(model, histogram, demo, tmp_path, capsys):
+    assert joined(tmp_path / "joined", model, histogram) == command.DONE
+    assert "flow-histogram: histogram on flow" in capsys.readouterr().out
+    data = dataset.load(demo)
+    clips = data.split("test", labelled=True)[:3]
+    found = {folder: inference.predict(Recogniser.load(folder, "keras"), data, clips, 4, 1)[0].streams
+             for folder in (model, histogram, tmp_path / "joined")}  # fmt: skip
+    whole = found[tmp_path / "joined"]
+    assert list(whole) == ["rgb", "flow", "rgb-histogram", "flow-histogram", BOTH]
+    for name in ("rgb", "flow"):
+        np.testing.assert_allclose(whole[name], found[model][name], atol=1e-5)
+        np.testing.assert_allclose(whole[f"{name}-histogram"], found[histogram][name], atol=1e-5)
+    np.testing.assert_allclose(whole[BOTH], (found[model][BOTH] + found[histogram][BOTH]) / 2, atol=1e-5)
+
+
+def test_a_third_of_a_name_gets_a_number(histogram, tmp_path, capsys):
+    assert joined(tmp_path / "joined", histogram, histogram, histogram) == command.DONE
+    assert "rgb-histogram-2: histogram on rgb" in capsys.readouterr().out
+    assert len(Recogniser.load(tmp_path / "joined", "keras").bundle.streams) == 6
+
+
+def changed(folder, histogram, **values):
+    """A copy whose bundle.json has something else in it: {"spec.input.frames": 9}."""
+    shutil.copytree(histogram, folder)
+    content = json.loads((folder / "bundle.json").read_text())
+    for path, value in values.items():
+        *outer, last = path.split("__")
+        place = content
+        for key in outer:
+            place = place[key]
+        place[last] = value
+    (folder / "bundle.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.mark.parametrize(("values", "said"), [
+    ({"spec__input__frames": 9, "spec__input__region": "signer"}, r"sees something else .*\(frames, region\)"),
+    ({"spec__stored__short_side": 65}, r"sees something else .*\(short_side\)"),
+    ({"classes": [{"label": "x", "name": "x", "kind": "gesture"}]}, "has other classes than"),
+])  # fmt: skip
+def test_what_does_not_belong_together_is_refused(histogram, tmp_path, values, said):
+    with pytest.raises(Problem, match=said):
+        joined(tmp_path / "joined", histogram, changed(tmp_path / "other", histogram, **values))
+    assert not (tmp_path / "joined").exists()
+
+
+def test_one_model_is_not_joined_and_none_is_overwritten(histogram, tmp_path):
+    with pytest.raises(Problem, match="at least two models"):
+        joined(tmp_path / "joined", histogram)
+    with pytest.raises(Problem, match="is one of the models"):
+        joined(histogram, histogram, histogram)
