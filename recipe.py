@@ -46,26 +46,28 @@ def _as(name: str, recipes: tuple[str, ...]) -> str:
 
 
 def add_input(
-    flags: argparse.ArgumentParser, frames: int | None = 40, crop: int = 224, still: str = "keep"
+    flags: argparse.ArgumentParser, frames: int | None = 40, crop: int = 224, still: str = "keep",
+    short_side: int | None = None, region: str = "middle", scale: str = "fixed",
 ):  # fmt: skip
     """What the networks see of a stored clip: clipspec.InputSpec; returns the group of flags."""
     group = flags.add_argument_group("what the networks see")
     group.add_argument("--frames", type=int, default=frames, metavar="N",
                        help="frames of a clip, evenly" + " (default: 40, or all if fewer)" * (frames is None))
-    group.add_argument("--short-side", type=int, metavar="PX", help="resized to before the crop (default: as stored)")
+    group.add_argument("--short-side", type=int, default=short_side, metavar="PX",
+                       help="resized to before the crop" + " (default: as stored)" * (short_side is None))
     group.add_argument("--crop", type=int, default=crop, metavar="PX", help="square in the middle")
-    add_region(group, still)
-    group.add_argument("--scale", choices=("fixed", "own"), default="fixed",
+    add_region(group, still, region)
+    group.add_argument("--scale", choices=("fixed", "own"), default=scale,
                        help="own: divide each clip by its own root mean square; for a random start on few clips")
     group.add_argument("--views", type=int, metavar="N",
                        help="look at a clip N times when it is predicted, at frames in between, and average")
     return group
 
 
-def add_region(group, still: str = "keep") -> None:
+def add_region(group, still: str = "keep", region: str = "middle") -> None:
     group.add_argument("--still", choices=("keep", "subtract"), default=still,
                        help="subtract the clip's average picture, but not from flow; for a random start on few clips")
-    group.add_argument("--region", choices=("middle", "signer"), default="middle",
+    group.add_argument("--region", choices=("middle", "signer"), default=region,
                        help="signer: the square round what moves is the crop; for signers who stand far away")
 
 

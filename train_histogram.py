@@ -45,16 +45,16 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--stream", nargs="+", choices=(*modalities.TABLE, "both"), default=["both"],
                        help="what is seen, a classifier each; both: rgb and flow")  # fmt: skip
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
-    recipe.add_input(flags, frames=20, crop=48, still="subtract")
+    recipe.add_input(flags, 20, 48, "subtract", short_side=54, region="signer", scale="own")
     group = flags.add_argument_group("recipe")
     group.add_argument("--copies", type=int, default=6, metavar="N", help="of each training clip, augmented")
-    group.add_argument("--penalty", type=float, nargs="+", default=PENALTIES, metavar="P",
-                       help="on large weights; of several, the one with the lowest validation loss is taken")
+    group.add_argument("--penalty", type=float, nargs="+", metavar="P",
+                       help="on large weights; of several, the one with the lowest validation loss is taken (default: "
+                            f"{' '.join(f'{penalty:g}' for penalty in PENALTIES)})")  # fmt: skip
     group.add_argument("--batch", type=int, default=8, metavar="N", help="clips at once")
     group.add_argument("--seed", type=int, default=0, help="of the augmentation")
     recipe.add_augmentation(flags, recipes=("compact",))
     command.add_threads(flags)
-    flags.set_defaults(short_side=54, region="signer", scale="own")
     return complete(flags.parse_args(argv))
 
 
@@ -62,11 +62,13 @@ def complete(args: argparse.Namespace) -> argparse.Namespace:
     """What was not named; raises Problem where a number makes no sense."""
     args.smoothing = 0.0
     recipe.complete(args, "compact")
+    if args.frames < 3 or args.crop < 8:
+        raise Problem(f"--frames {args.frames} --crop {args.crop}: at least 3 frames of 8 pixels, one for each cell")
     if args.copies < 0:
         raise Problem(f"--copies {args.copies}: at least 0, each clip as it is")
-    if min(args.penalty) <= 0:
-        raise Problem(f"--penalty {min(args.penalty):g}: above 0")
-    args.penalty = sorted(set(args.penalty), reverse=True)
+    args.penalty = sorted(set(args.penalty or PENALTIES), reverse=True)
+    if args.penalty[-1] <= 0:
+        raise Problem(f"--penalty {args.penalty[-1]:g}: above 0")
     return args
 
 

@@ -101,6 +101,7 @@ def test_it_is_evaluated_with_a_page_and_runs_in_every_form(trained, demo, capsy
 @pytest.mark.parametrize(("flags", "said"), [
     (("--copies", "-1"), "--copies -1: at least 0"),
     (("--penalty", "0"), "--penalty 0: above 0"),
+    (("--crop", "7"), "--frames 8 --crop 7: at least 3 frames of 8 pixels"),
     (("--copies", "9999"), "16 training clips, 10000 times each: more than 10,000 at once; use --copies 624"),
     (("--seed", "5"), "holds a run with other settings .*seed"),
 ])  # fmt: skip
