@@ -51,8 +51,12 @@ def confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> N
 
 def curves(axes, log: Log, streams: list[str]) -> None:
     """Figure 3 of Sarhan & Frintrop: accuracy by epoch, a dotted line where fine-tuning of everything starts."""
-    for stream in streams:
-        rows = log.of(stream)
+    logged = {stream: log.of(stream) for stream in streams}
+    if not any(logged.values()):
+        axes.text(0.5, 0.5, "joined of other models, whose own reports show their training", ha="center", va="center")
+        axes.axis("off")
+        return
+    for stream, rows in logged.items():
         epochs = [int(row["epoch"]) for row in rows]
         for column, split, style in (("val_accuracy", "valid", "-"), ("accuracy", "train", "--")):
             accuracies = [100 * float(row[column]) for row in rows]
@@ -61,8 +65,7 @@ def curves(axes, log: Log, streams: list[str]) -> None:
         if start:
             axes.axvline(start, color="grey", linestyle=":")
     axes.set(xlabel="epoch", ylabel="accuracy in %", ylim=(0, 102), title="training")
-    if axes.lines:  # a joined model has no epochs of its own
-        axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="lower right", fontsize=8)
     axes.grid(alpha=0.3)
 
 
@@ -130,7 +133,7 @@ def report(path: Path, recogniser, data: dataset.Dataset, predictions, split: st
     bars = axes.bar(list(scores), list(scores.values()), color=[COLOURS[modality_of(stream)] for stream in scores])
     axes.bar_label(bars, fmt="%.1f")
     if len(scores) > 3:
-        axes.tick_params("x", rotation=30)
+        axes.set_xticks(range(len(scores)), list(scores), rotation=30, ha="right")
     axes.set(ylim=(0, 110), title=f"top-1 in %, {split}, {int(predictions.scored.sum())} clips")
     axes.spines[["top", "right"]].set_visible(False)
     save(figure, path)

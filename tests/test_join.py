@@ -6,11 +6,13 @@ import shutil
 import command
 from command import Problem
 
+import cv2
 import numpy as np
 import pytest
 from conftest import TRAINING
 
 import dataset
+import evaluate
 import inference
 import join
 import train_histogram
@@ -45,6 +47,17 @@ def test_the_answers_are_averaged(model, histogram, demo, tmp_path, capsys):
         np.testing.assert_allclose(whole[name], found[model][name], atol=1e-5)
         np.testing.assert_allclose(whole[f"{name}-histogram"], found[histogram][name], atol=1e-5)
     np.testing.assert_allclose(whole[BOTH], (found[model][BOTH] + found[histogram][BOTH]) / 2, atol=1e-5)
+
+
+def test_it_is_evaluated_like_any_other(histogram, demo, tmp_path, capsys):
+    assert joined(tmp_path / "joined", histogram, histogram) == command.DONE
+    threads = cv2.getNumThreads()
+    flags = ["--data", str(demo), "--model", str(tmp_path / "joined"), "--split", "valid", "--gallery", "0"]
+    assert evaluate.main(flags) == command.DONE
+    cv2.setNumThreads(threads)
+    assert "optical flow histogram" in capsys.readouterr().out
+    page = (tmp_path / "joined" / "report" / "index.html").read_text()
+    assert "mean of all 4" in page and (tmp_path / "joined" / "confusion-valid-rgb-histogram.png").exists()
 
 
 def test_a_third_of_a_name_gets_a_number(histogram, tmp_path, capsys):
