@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import command
@@ -74,8 +75,6 @@ def complete(args: argparse.Namespace) -> argparse.Namespace:
 
 def features_of(network, batches, workers: int) -> tuple[np.ndarray, np.ndarray]:
     """What `network` makes of every clip of a generator, (N, D) float32, and their targets, (N, classes)."""
-    from concurrent.futures import ThreadPoolExecutor
-
     rows, targets = [], []
     with ThreadPoolExecutor(workers) as pool:
         ahead = [pool.submit(batches.__getitem__, number) for number in range(min(2 * workers, len(batches)))]
@@ -119,7 +118,7 @@ class Ridge:
 
     def solve(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
         """(D, classes) weights and (classes,) biases, float32."""
-        rows = self.axes @ (self.turned / (self.squares + penalty)[:, None])
+        rows = self.axes @ (self.turned / (np.maximum(self.squares, 0) + penalty)[:, None])
         weights = self.features.T @ np.float32(rows)
         return weights, np.float32(self.bias - self.mean @ weights)
 
