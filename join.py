@@ -60,7 +60,7 @@ def common_spec(models: list[bundle.Bundle]) -> clipspec.ClipSpec:
 
 def new_name(taken: set[str], stream: bundle.Stream) -> str:
     """A stream's own name, else with its network behind it, else with a number too."""
-    names = [stream.name, f"{stream.name}-{stream.network}"]
+    names = [stream.name, f"{stream.modality}-{stream.network}"]
     names += [f"{names[1]}-{number}" for number in range(2, len(taken) + 2)]
     return next(name for name in names if name not in taken)
 
@@ -90,6 +90,8 @@ def main(argv=None) -> int:
     models = [bundle.load(folder) for folder in args.model]
     if args.output.resolve() in (folder.resolve() for folder in args.model):
         raise Problem(f"{args.output}: is one of the models; choose another --output")
+    if (args.output / "checkpoint").exists():
+        raise Problem(f"{args.output}: holds a training; choose another --output")
     common_spec(models)
     dataset.check_name(args.output.name, "--output")
     with command.lock(args.output):

@@ -9,7 +9,8 @@ layer is learnt. Each picture is cut into a grid of cells, and each cell says ho
     flow       histograms of oriented flow, HOF (Laptev et al. 2008); of its two components' gradients, the motion
                boundary histograms MBH (Dalal et al. 2006), which a camera that moves does not change; and how much each
                cell's mean flow swings at which frequency
-    pictures   histograms of gradients in x, y and time, HOG3D (Klaser et al. 2008), where something changes
+    pictures   histograms of gradients in x, y and time, HOG3D (Klaser et al. 2008), where something changes; in 26
+               directions, three rings of eight and both ways along time, where they had the faces of a polyhedron
 
 They are added up over the whole clip, its thirds and its sixths; each of these blocks is brought to length 1 after a
 square root (Perronnin et al. 2010), so that no strong movement drowns the others. Like every network here it reads what

@@ -64,6 +64,8 @@ def test_a_third_of_a_name_gets_a_number(histogram, tmp_path, capsys):
     assert joined(tmp_path / "joined", histogram, histogram, histogram) == command.DONE
     assert "rgb-histogram-2: histogram on rgb" in capsys.readouterr().out
     assert len(Recogniser.load(tmp_path / "joined", "keras").bundle.streams) == 6
+    assert joined(tmp_path / "again", tmp_path / "joined", histogram) == command.DONE
+    assert "rgb-histogram-3: histogram on rgb" in capsys.readouterr().out
 
 
 def changed(folder, histogram, **values):
@@ -96,3 +98,6 @@ def test_one_model_is_not_joined_and_none_is_overwritten(histogram, tmp_path):
         joined(tmp_path / "joined", histogram)
     with pytest.raises(Problem, match="is one of the models"):
         joined(histogram, histogram, histogram)
+    (tmp_path / "run" / "checkpoint").mkdir(parents=True)
+    with pytest.raises(Problem, match="holds a training"):
+        joined(tmp_path / "run", histogram, histogram)
