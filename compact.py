@@ -13,6 +13,7 @@ import clipspec
 import dataset
 import modalities
 import recipe
+import refit
 import run
 
 NETWORKS = ("conv3d-lstm", "conv2d-lstm", "conv3d")
@@ -30,6 +31,7 @@ def add_flags(flags: argparse.ArgumentParser, size: str) -> None:
                        help=f"medium, small: 4 and 16 times fewer weights than joined (default: {size})")
     flags.add_argument("--weights", default="none", metavar="none|FOLDER",
                        help="none: random start; or a model with the same network, of which a new top is trained first")
+    refit.add_flag(flags)
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
     group = recipe.add_input(flags, frames=None, crop=64, still="subtract")
     group.add_argument("--length", choices=("any",), help="instead of --frames: every stored frame, however many")
@@ -96,8 +98,9 @@ def train_stream(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: s
     if lesson:
         generators["train"].soft = lesson.soft
         objective, plan = lesson.objective(plan.class_weights), replace(plan, class_weights=None)
+    until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
     training.fit(model, generators["train"], generators["valid"], recipe.phases_of(args, started), args.output, stream,
-                 plan, objective)  # fmt: skip
+                 plan, objective, until)  # fmt: skip
     return {**vars(row), "files": run.trained(args.output, stream)}
 
 
@@ -107,7 +110,7 @@ def train(args, data: dataset.Dataset, teach=None) -> None:
     Args:
         teach: the labelled training clips -> teacher.Lesson; called once nothing else can be wrong.
     """
-    clips, _ = (run.split_of(data, split) for split in ("train", "valid"))
+    split = {name: run.split_of(data, name) for name in refit.SPLITS}
     streams, spec = run.streams_of(args), recipe.clip_spec(args, data)
     if args.length == "any" and spec.stored.frames.isdigit():
         print(f"every clip is stored as {spec.stored.frames} frames; frame.py --frames 10fps keeps their lengths")
@@ -118,6 +121,7 @@ def train(args, data: dataset.Dataset, teach=None) -> None:
     generators = {stream: run.generators(args, data, spec, stream) for stream in streams}
     with contextlib.ExitStack() as held:
         flags = run.claim(args, data, spec, held)
+        clips = [item for name in refit.SPLITS if name == "train" or args.refit for item in split[name]]
         lesson = teach(clips) if teach else None
         trained = [train_stream(args, data, spec, stream, generators[stream], lesson) for stream in streams]
         run.write_bundle(args, data, spec, flags, trained)

@@ -33,6 +33,7 @@ import confidence
 import dataset
 import ledger
 import onecore
+import refit
 import run
 import scores
 import sparse
@@ -88,6 +89,9 @@ def check(args, data: dataset.Dataset, source: bundles.Bundle) -> None:
     """Raise Problem where model, teacher and data do not go together."""
     from recogniser import check_store
 
+    if refit.learnt_from_valid(source):
+        raise Problem(f"{args.model}: has learnt from the validation clips (--refit), by which the steps are chosen; "
+                      "compress the model that it was made of")  # fmt: skip
     labels, compared = {row.label for row in source.classes}, [source]
     if args.teacher:
         teacher = bundles.load(args.teacher)

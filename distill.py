@@ -26,6 +26,7 @@ import bundle as bundles
 import compact
 import confidence
 import dataset
+import refit
 import teacher
 
 SIZE = "small"
@@ -40,7 +41,7 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--squared", action="store_true",
                        help="T^2 times the teacher's weight (Hinton et al. 2015): as much pull at any temperature")
     compact.add_flags(flags, SIZE)
-    args = compact.complete(flags.parse_args(argv), SIZE)
+    args = compact.complete(refit.parse(flags, argv, compact.NETWORKS), SIZE)
     if args.temperature <= 0 or not 0 <= args.alpha <= 1:
         raise Problem(f"--temperature {args.temperature:g} --alpha {args.alpha:g}: above 0, and from 0 to 1")
     return args

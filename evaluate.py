@@ -38,6 +38,7 @@ def check_model(folder: Path, data: dataset.Dataset, splits: list[str], ignored:
     that the model does not know."""
     import bundle
     import checks
+    import refit
 
     model = bundle.load(folder)
     unknown = {item.label for item in data.split(*splits) if item.label} - {row.label for row in model.classes}
@@ -46,6 +47,9 @@ def check_model(folder: Path, data: dataset.Dataset, splits: list[str], ignored:
                       "evaluate on data with the model's own class table")
     store = model.spec.stored.frame_store
     found = checks.check(data, splits, store if store in data.stores("frame") else None)
+    if "valid" in splits and refit.learnt_from_valid(model):
+        raise Problem(f"{folder}: has learnt from the validation clips (--refit), which say nothing of it any more; "
+                      "--split test")  # fmt: skip
     if found and not ignored:
         raise Problem(f"{data.folder}: the splits give numbers that mean nothing: {'; '.join(found)}. Split the data "
                       "again, or say --ignore-checks, which the report will show")  # fmt: skip

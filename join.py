@@ -9,6 +9,8 @@ Networks that are unlike each other are wrong about unlike clips, so the mean of
 the best of them. They have to see the same of a clip (--frames, --crop, --region ... of their trainings) and know the
 same classes. A stream keeps its name (rgb, flow) where it is the first of it, and gets its network's behind it
 otherwise. The result is an ordinary model: evaluate.py, predict.py, export.py and livedemo.py take it.
+Models that have learnt from the validation clips too (`--refit`) cannot be calibrated by them: `--calibration` takes it
+over from those which they repeat, joined and evaluated.
 """
 
 import argparse
@@ -22,13 +24,17 @@ from command import Problem
 
 import bundle
 import clipspec
+import confidence
 import dataset
+import refit
 
 
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--model", type=Path, nargs="+", required=True, help="two model folders or more")
     flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/joined")
+    flags.add_argument("--calibration", type=Path, metavar="MODEL",
+                       help="of refitted models: the joined model of those that they were made of, evaluated on valid")
     args = flags.parse_args(argv)
     if len(args.model) < 2:
         raise Problem(f"--model {args.model[0]}: at least two models are joined")
@@ -65,20 +71,40 @@ def new_name(taken: set[str], stream: bundle.Stream) -> str:
     return next(name for name in names if name not in taken)
 
 
+def named(models: list[bundle.Bundle]) -> dict[str, tuple[bundle.Bundle, bundle.Stream]]:
+    """The streams of all models under the names that they will have."""
+    found = {}
+    for model in models:
+        for stream in model.streams:
+            found[new_name(set(found), stream)] = model, stream
+    return found
+
+
+def check_calibration(folder: Path, names: set[str]) -> bundle.Bundle:
+    """The model whose calibration is to be taken over; raises Problem where it has none for these streams."""
+    reference = bundle.load(folder)
+    calibrated = confidence.load(folder, reference.hashes).model
+    if not calibrated or {stream.name for stream in reference.streams} != names:
+        why = f"of {', '.join(stream.name for stream in reference.streams)}" if calibrated else "not calibrated"
+        raise Problem(f"--calibration {folder}: {why}; join what the models were made of in the same order, and run "
+                      "evaluate.py --split valid on it")  # fmt: skip
+    return reference
+
+
 def join(models: list[bundle.Bundle], output: Path) -> bundle.Bundle:
     """Copy the weights and write the bundle."""
     spec, streams, training = common_spec(models), {}, {}
     output.mkdir(parents=True, exist_ok=True)
-    for model in models:
-        for stream in model.streams:
-            name = new_name(set(streams), stream)
-            weights = f"{name}{''.join(Path(stream.files['weights']).suffixes)}"
-            with command.atomic(output / weights) as temporary:
-                shutil.copyfile(model.weights(stream), temporary)
-            streams[name] = replace(stream, name=name, files={"weights": weights})
-            training[name] = model.about.get("training", {}).get(stream.name, {})
+    for name, (model, stream) in named(models).items():
+        weights = f"{name}{''.join(Path(stream.files['weights']).suffixes)}"
+        with command.atomic(output / weights) as temporary:
+            shutil.copyfile(model.weights(stream), temporary)
+        streams[name] = replace(stream, name=name, files={"weights": weights})
+        training[name] = model.about.get("training", {}).get(stream.name, {})
     about = {"flags": {"model": [str(model.folder) for model in models]}, "data": models[0].about.get("data", {}),
              "training": training}  # fmt: skip
+    if any(map(refit.learnt_from_valid, models)):
+        about["refit"] = {"of": [str(model.folder) for model in models], "splits": refit.SPLITS}
     made = bundle.Bundle(output, spec, models[0].classes, list(streams.values()), "mean",
                          {**about, **bundle.provenance()})  # fmt: skip
     bundle.save(made)
@@ -93,10 +119,13 @@ def main(argv=None) -> int:
     if (args.output / "checkpoint").exists():
         raise Problem(f"{args.output}: holds a training; choose another --output")
     common_spec(models)
+    reference = check_calibration(args.calibration, set(named(models))) if args.calibration else None
     dataset.check_name(args.output.name, "--output")
     with command.lock(args.output):
         command.remove_leftovers(args.output)
         made = join(models, args.output)
+        if reference:
+            refit.carry_calibration(reference, bundle.load(args.output))
     for stream in made.streams:
         print(f"{stream.name}: {stream.network} on {stream.modality}")
     print(f"model bundle -> {args.output}")

@@ -59,6 +59,8 @@ def curves(axes, log: Log, streams: list[str]) -> None:
     for stream, rows in logged.items():
         epochs = [int(row["epoch"]) for row in rows]
         for column, split, style in (("val_accuracy", "valid", "-"), ("accuracy", "train", "--")):
+            if not all(row[column] for row in rows):
+                continue  # learnt from the validation clips too
             accuracies = [100 * float(row[column]) for row in rows]
             axes.plot(epochs, accuracies, style, color=COLOURS[modality_of(stream)], label=f"{stream}, {split}")
         start = log.fine_tuning(stream)

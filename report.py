@@ -25,6 +25,7 @@ import bundle as bundles
 import clip
 import dataset
 import history
+import refit
 import table1
 from predictions import BOTH, Predictions
 
@@ -101,6 +102,9 @@ def mean_by_epoch(run: Run) -> list[float]:
     if missing:
         raise Problem(f"{log.path}: no epoch of {' and '.join(missing)} in it; figure 3 needs the log that "
                       "train_i3d.py writes there")  # fmt: skip
+    if refit.learnt_from_valid(run.bundle):
+        raise Problem(f"{run.folder}: has learnt from the validation clips (--refit), of which figure 3 is; report on "
+                      "the model that it was made of")  # fmt: skip
     return history.mean_by_epoch(run.folder, STREAMS)
 
 

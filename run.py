@@ -20,6 +20,7 @@ import dataset
 import distribute
 import modalities
 import recipe
+import refit
 from history import Log
 
 # Flags that may change when a run goes on.
@@ -56,6 +57,8 @@ def check(args, data: dataset.Dataset, spec: clipspec.ClipSpec) -> dict:
 
 def claim(args, data: dataset.Dataset, spec: clipspec.ClipSpec, held: contextlib.ExitStack) -> dict:
     """Lock the output for the streams that will be trained; the flags of the run, which fit what is there."""
+    if getattr(args, "refit", None):
+        refit.check_classes(args, data)
     for stream in streams_of(args):
         # One lock a stream: on a CPU two processes that train one stream each are quicker than one after the other.
         held.enter_context(command.lock(args.output, stream))
@@ -89,17 +92,25 @@ def split_of(data: dataset.Dataset, split: str) -> list[dataset.Clip]:
     return clips
 
 
-def generators(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str) -> dict:
-    """The training and validation generators of a stream's clips; every archive they need is there."""
+def generator(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str, splits, augmented: bool):
+    """Batches of a stream's clips of some splits; every archive they need is there."""
     from datagenerator import ClipGenerator
 
-    labels, found = [row.label for row in data.classes], {}
-    for split in ("train", "valid"):
-        found[split] = ClipGenerator(data, split_of(data, split), spec, stream, labels, args.batch, seed=args.seed,
-                                     augmentation=recipe.augmentation_of(args) if split == "train" else None,
-                                     workers=args.workers)  # fmt: skip
-        found[split].check()
-    return found
+    clips = [item for split in splits for item in split_of(data, split)]
+    made = ClipGenerator(data, clips, spec, stream, [row.label for row in data.classes], args.batch, seed=args.seed,
+                         augmentation=recipe.augmentation_of(args) if augmented else None,
+                         workers=args.workers)  # fmt: skip
+    made.check()
+    return made
+
+
+def generators(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str) -> dict:
+    """The training and validation generators of a stream's clips; with --refit all of these are for training, and
+    `valid` is None."""
+    if getattr(args, "refit", None):
+        return {"train": generator(args, data, spec, stream, refit.SPLITS, True), "valid": None}
+    return {"train": generator(args, data, spec, stream, ("train",), True),
+            "valid": generator(args, data, spec, stream, ("valid",), False)}  # fmt: skip
 
 
 def trained(output: Path, stream: str) -> dict[str, str]:
@@ -116,8 +127,13 @@ def write_bundle(args, data: dataset.Dataset, spec: clipspec.ClipSpec, flags: di
         command.remove_leftovers(args.output, "bundle.")
         made = join(args, data, spec, flags, trained)
         bundle.save(made)
+        if refit.learnt_from_valid(made):
+            refit.carry_calibration(bundle.load(args.refit), bundle.load(args.output))
     for name, row in made.about["training"].items():
-        print(f"{name}: best at epoch {row['epoch']:.0f}, validation accuracy {row['val_accuracy']:.1%}")
+        if refit.learnt_from_valid(made):
+            print(f"{name}: epoch {row['epoch']:.0f}, as {args.refit} chose; learnt from the validation clips too")
+        else:
+            print(f"{name}: best at epoch {row['epoch']:.0f}, validation accuracy {row['val_accuracy']:.1%}")
     print(f"model bundle -> {args.output}")
 
 
@@ -134,11 +150,12 @@ def join(args, data: dataset.Dataset, spec: clipspec.ClipSpec, flags: dict, trai
     streams = [bundle.Stream(**row) for row in sorted(trained, key=lambda row: row["name"], reverse=True)]
     if not any(stream.modality == "flow" for stream in streams):
         spec = replace(spec, stored=spec.stored.without_flow())
-    log = Log(args.output / "log.csv")
-    metrics = {}
+    again, log, metrics = getattr(args, "refit", None), Log(args.output / "log.csv"), {}
     for stream in streams:
-        best = log.best(stream.name)
+        best = refit.chosen(args, stream.name) if again else log.best(stream.name)
         metrics[stream.name] = {key: float(best[key]) for key in ("epoch", "val_loss", "val_accuracy")}
     counts = {split: sum(labels.values()) for split, labels in data.count().items()}
     about = {"flags": flags, "data": {"folder": data.folder.name, "clips": counts}, "training": metrics}
+    if again:
+        about["refit"] = {"of": again, "splits": refit.SPLITS}
     return bundle.Bundle(args.output, spec, data.classes, streams, "mean", {**about, **bundle.provenance()})

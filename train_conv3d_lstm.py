@@ -13,7 +13,7 @@ three); the streams' answers are averaged. `--stream grey-depth` is both of the 
 colour (grey, rgb, flow) runs in predict.py and livedemo.py too. With `--length any` every stored frame is seen, of
 clips as long as they are: batches are padded, and what they are padded with counts for nothing. The start is random
 unless `--weights model/<run>` names another such model. Stopped at any moment, the same command goes on after the last
-whole epoch.
+whole epoch. `--refit model/<run>` trains once more as a finished run did, with the validation clips too.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import command
 
 import compact
 import dataset
+import refit
 
 SIZE = "joined"
 
@@ -30,7 +31,7 @@ SIZE = "joined"
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     compact.add_flags(flags, SIZE)
-    return compact.complete(flags.parse_args(argv), SIZE)
+    return compact.complete(refit.parse(flags, argv, compact.NETWORKS), SIZE)
 
 
 def main(argv=None) -> int:

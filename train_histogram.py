@@ -8,8 +8,9 @@ out:  model/<run>/: bundle.json, <stream>.weights.h5, log.csv with a row for eac
 For a data set of some hundred clips, where networks learn people and rooms by heart: half a minute, and nothing but the
 last layer is learnt (model_histogram.py). Each training clip is seen as it is and `--copies` times augmented; then the
 classifier is ridge regression on the classes (regularised least squares: Rifkin 2003), whose optimum is unique and
-computed exactly. Penalty and temperature are those of the lowest loss on the validation clips. Data sets of many
-thousand clips are for the networks of the other train_*.py.
+computed exactly. Penalty and temperature are those of the lowest loss on the validation clips; `--refit model/<run>`
+keeps both and fits once more, with these clips too. Data sets of many thousand clips are for the networks of the other
+train_*.py.
 """
 
 import argparse
@@ -31,6 +32,7 @@ import clipspec
 import dataset
 import modalities
 import recipe
+import refit
 import run
 from history import Log, Validated
 from predictions import softmax
@@ -45,6 +47,7 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/histogram")
     flags.add_argument("--stream", nargs="+", choices=(*modalities.TABLE, "both"), default=["both"],
                        help="what is seen, a classifier each; both: rgb and flow")  # fmt: skip
+    refit.add_flag(flags)
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
     recipe.add_input(flags, 20, 48, "subtract", short_side=54, region="signer", scale="own")
     group = flags.add_argument_group("recipe")
@@ -56,7 +59,7 @@ def parse(argv=None) -> argparse.Namespace:
     group.add_argument("--seed", type=int, default=0, help="of the augmentation")
     recipe.add_augmentation(flags, recipes=("compact",))
     command.add_threads(flags)
-    return complete(flags.parse_args(argv))
+    return complete(refit.parse(flags, argv, ("histogram",)))
 
 
 def complete(args: argparse.Namespace) -> argparse.Namespace:
@@ -87,10 +90,9 @@ def features_of(network, batches, workers: int) -> tuple[np.ndarray, np.ndarray]
     return np.concatenate(rows), np.concatenate(targets)
 
 
-def training_features(network, generators: dict, copies: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of the training clips, as they are and then each augmented copy: (N * (1 + copies), D), and their targets."""
-    train, augmentation = generators["train"], generators["train"].augmentation
-    found = []
+def training_features(network, train, copies: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of a generator's clips, as they are and then each augmented copy: (N * (1 + copies), D), and their targets."""
+    augmentation, found = train.augmentation, []
     for number in range(copies + 1):
         train.epoch, train.augmentation = number, augmentation if number else None
         found.append(features_of(network, train, workers))
@@ -127,65 +129,101 @@ class Ridge:
         return self.features @ weights + (self.mean @ weights + bias)
 
 
-def fit(ridge: Ridge, penalty: float, targets: np.ndarray, valid: np.ndarray, truth: np.ndarray) -> tuple:
-    """Weights and biases whose answers are logits, by the temperature of the lowest loss on the validation clips, and
-    a row of the log.
-
-    Args:
-        targets: (N, classes) of the ridge's rows; valid, truth: (M, D) features and (M,) class index.
-    """
-    started = time.perf_counter()
-    weights, bias = ridge.solve(penalty)
-    temperature = calibration.fit_temperature(softmax(np.float64(valid @ weights + bias)), truth)
-    weights, bias = weights / np.float32(temperature), bias / np.float32(temperature)
-    measured = {"phase": f"penalty {penalty:g}"}
-    measured["loss"], measured["accuracy"] = judged(ridge.answers(weights, bias), targets.argmax(axis=1))
-    measured["val_loss"], measured["val_accuracy"] = judged(valid @ weights + bias, truth)
-    return weights, bias, {**measured, "seconds": time.perf_counter() - started}
+def scaled(weights: np.ndarray, bias: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarray]:
+    return weights / np.float32(temperature), bias / np.float32(temperature)
 
 
-def keep(args, stream: str, number: int, measured: dict, valid, logits: np.ndarray) -> None:
-    """Write a row of the log and what was made of the validation clips with it; one line for people."""
-    names = np.array([item.clip for item in valid.clips])
-    Validated(names, valid.targets, np.float32(softmax(np.float64(logits)))).write(args.output, stream, number)
-    numbers = {name: f"{value:.6g}" for name, value in measured.items() if name != "phase"}
-    Log(args.output / "log.csv").add({"stream": stream, "phase": measured["phase"], "epoch": number,
-                                      "learning_rate": 0, **numbers})  # fmt: skip
-    print(f"{stream:4} epoch {number}/{len(args.penalty)}, {measured['phase']:12}  accuracy {measured['accuracy']:6.1%}"
-          f"  valid loss {measured['val_loss']:.3f}  valid accuracy {measured['val_accuracy']:6.1%}",
-          flush=True)  # fmt: skip
+class Stream:
+    """One stream's network, whose last layer is fitted; weights, log and validation answers go to the run's folder."""
+
+    def __init__(self, args, data: dataset.Dataset, stream: str, generators: dict):
+        import keras
+
+        import model_histogram
+        import runtime
+
+        self.args, self.name, self.generators = args, stream, generators
+        arguments = {"input_shape": list(generators["train"].shape), "classes": len(data.classes),
+                     "flow": modalities.TABLE[stream].kind == "flow"}  # fmt: skip
+        self.row = bundle.Stream(stream, stream, "histogram", arguments, {"weights": f"{stream}.weights.h5"})
+        run.seed(args.seed)
+        self.model = runtime.build(self.row)
+        self.network = keras.Model(self.model.input, self.model.get_layer(model_histogram.FEATURES).output)
+        self.log = Log(args.output / "log.csv")
+        self.log.cut(stream, 0)
+
+    def train(self) -> dict:
+        """Fit with each penalty and keep the best, or fit again with the one that was; returns the bundle's row."""
+        args, started = self.args, time.perf_counter()
+        features, targets = training_features(self.network, self.generators["train"], args.copies, args.workers)
+        self.valid, _ = features_of(self.network, self.generators["valid"], args.workers)
+        self.truth = self.generators["valid"].targets
+        ridge = Ridge(features, targets)
+        print(f"{self.name}: {len(self.generators['train'].clips)} clips, {args.copies + 1} times each, "
+              f"{self.valid.shape[1]:,} features, {time.perf_counter() - started:.1f} s")  # fmt: skip
+        if args.refit:
+            self.again(ridge, targets)
+        else:
+            self.choose(ridge, targets.argmax(axis=1))
+        return {**vars(self.row), "files": run.trained(args.output, self.name)}
+
+    def choose(self, ridge: Ridge, truth: np.ndarray) -> None:
+        """Keep the penalty of the lowest loss on the validation clips."""
+        best, names = float("inf"), np.array([item.clip for item in self.generators["valid"].clips])
+        for number, penalty in enumerate(self.args.penalty, 1):
+            started, fitted = time.perf_counter(), ridge.solve(penalty)
+            weights, bias = scaled(*fitted, self.temperature(*fitted))
+            logits, measured = self.valid @ weights + bias, {}
+            measured["loss"], measured["accuracy"] = judged(ridge.answers(weights, bias), truth)
+            measured["val_loss"], measured["val_accuracy"] = judged(logits, self.truth)
+            if measured["val_loss"] < best:
+                best = measured["val_loss"]
+                self.save(weights, bias)
+            answers = np.float32(softmax(np.float64(logits)))
+            Validated(names, self.truth, answers).write(self.args.output, self.name, number)
+            self.note(number, {**measured, "seconds": time.perf_counter() - started})
+
+    def again(self, ridge: Ridge, targets: np.ndarray) -> None:
+        """Fit to the validation clips too, with the penalty that was chosen and the temperature that belongs to it."""
+        started, number = time.perf_counter(), int(refit.chosen(self.args, self.name)["epoch"])
+        penalty = self.args.penalty[number - 1]
+        temperature = self.temperature(*ridge.solve(penalty))
+        more, own = training_features(self.network, self.generators["more"], self.args.copies, self.args.workers)
+        targets = np.concatenate([targets, own])
+        ridge = Ridge(np.concatenate([ridge.features + ridge.mean, more]), targets)
+        weights, bias = scaled(*ridge.solve(penalty), temperature)
+        loss, accuracy = judged(ridge.answers(weights, bias), targets.argmax(axis=1))
+        self.save(weights, bias)
+        self.note(number, {"loss": loss, "accuracy": accuracy, "seconds": time.perf_counter() - started})
+
+    def temperature(self, weights: np.ndarray, bias: np.ndarray) -> float:
+        """That of the lowest loss on the validation clips."""
+        return calibration.fit_temperature(softmax(np.float64(self.valid @ weights + bias)), self.truth)
+
+    def save(self, weights: np.ndarray, bias: np.ndarray) -> None:
+        import averaging
+
+        self.model.get_layer("Logits").set_weights([weights, bias])
+        averaging.save_weights(self.model, self.args.output / self.row.files["weights"])
+
+    def note(self, number: int, measured: dict) -> None:
+        """Write a row of the log; one line for people."""
+        phase = f"penalty {self.args.penalty[number - 1]:g}"
+        numbers = {name: f"{value:.6g}" for name, value in measured.items()}
+        self.log.add({"stream": self.name, "phase": phase, "epoch": number, "learning_rate": 0, "val_loss": "",
+                      "val_accuracy": "", **numbers})  # fmt: skip
+        valid = ""
+        if "val_loss" in measured:
+            valid = f"  valid loss {measured['val_loss']:.3f}  valid accuracy {measured['val_accuracy']:6.1%}"
+        print(f"{self.name:4} epoch {number}/{len(self.args.penalty)}, {phase:12}  accuracy {measured['accuracy']:6.1%}"
+              f"{valid}", flush=True)  # fmt: skip
 
 
-def train_stream(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str, generators: dict) -> dict:
-    """Fit one stream with each penalty, keep the best, and return its row for the bundle."""
-    import keras
-
-    import averaging
-    import model_histogram
-    import runtime
-
-    started = time.perf_counter()
-    train, classes = generators["train"], len(data.classes)
-    arguments = {"input_shape": list(train.shape), "classes": classes, "flow": modalities.TABLE[stream].kind == "flow"}
-    row = bundle.Stream(stream, stream, "histogram", arguments, {"weights": f"{stream}.weights.h5"})
-    run.seed(args.seed)
-    model = runtime.build(row)
-    network = keras.Model(model.input, model.get_layer(model_histogram.FEATURES).output)
-    seen = training_features(network, generators, args.copies, args.workers)
-    valid, _ = features_of(network, generators["valid"], args.workers)
-    ridge = Ridge(*seen)
-    print(f"{stream}: {len(train.clips)} clips, {args.copies + 1} times each, {valid.shape[1]:,} features, "
-          f"{time.perf_counter() - started:.1f} s")  # fmt: skip
-    Log(args.output / "log.csv").cut(stream, 0)
-    best = float("inf")
-    for number, penalty in enumerate(args.penalty, 1):
-        weights, bias, measured = fit(ridge, penalty, seen[1], valid, generators["valid"].targets)
-        if measured["val_loss"] < best:
-            best = measured["val_loss"]
-            model.get_layer("Logits").set_weights([weights, bias])
-            averaging.save_weights(model, args.output / row.files["weights"])
-        keep(args, stream, number, measured, generators["valid"], valid @ weights + bias)
-    return {**vars(row), "files": run.trained(args.output, stream)}
+def generators_of(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str) -> dict:
+    """`train` and `valid`, by which penalty and temperature are found; to refit, `more`: `valid` to be learnt from."""
+    found = {"train": run.generator(args, data, spec, stream, ("train",), True),
+             "valid": run.generator(args, data, spec, stream, ("valid",), False)}  # fmt: skip
+    return {**found, "more": run.generator(args, data, spec, stream, ("valid",), True)} if args.refit else found
 
 
 def check_size(args, clips: int) -> None:
@@ -199,15 +237,15 @@ def check_size(args, clips: int) -> None:
 def main(argv=None) -> int:
     args = parse(argv)
     data = dataset.load(args.data)
-    clips, _ = (run.split_of(data, split) for split in ("train", "valid"))
-    check_size(args, len(clips))
+    clips = {split: len(run.split_of(data, split)) for split in refit.SPLITS}
+    check_size(args, sum(clips.values()) if args.refit else clips["train"])
     spec = recipe.clip_spec(args, data)
     bundle.load_keras()
     streams = run.streams_of(args)
-    generators = {stream: run.generators(args, data, spec, stream) for stream in streams}
+    generators = {stream: generators_of(args, data, spec, stream) for stream in streams}
     with contextlib.ExitStack() as held:
         flags = run.claim(args, data, spec, held)
-        trained = [train_stream(args, data, spec, stream, generators[stream]) for stream in streams]
+        trained = [Stream(args, data, stream, generators[stream]).train() for stream in streams]
         run.write_bundle(args, data, spec, flags, trained)
     return command.DONE
 

@@ -8,8 +8,9 @@ out:  model/<run>/: bundle.json, <stream>.weights.h5 (best epoch), log.csv, even
 The recipe of Sarhan & Frintrop (2020): the published weights are frozen and the new top trained for 3 epochs at 1e-3;
 then everything at a tenth of it, until the validation loss has not improved for some epochs; Adam, batches of 4,
 cross-entropy, shifts and brightness. With `--weights none` the start is random: nothing is frozen, everything trains
-at 1e-3. `--recipe strong` adds what came after the paper, each part with a flag of its own. Stopped at any moment, the
-same command goes on after the last whole epoch.
+at 1e-3. `--recipe strong` adds what came after the paper, each part with a flag of its own. `--refit model/<run>`
+trains once more as a finished run did, with the validation clips too. Stopped at any moment, the same command goes on
+after the last whole epoch.
 """
 
 import contextlib
@@ -25,6 +26,7 @@ import distribute
 import kinetics
 import modalities
 import recipe
+import refit
 import run
 
 RECIPES = ("paper", "strong")
@@ -39,6 +41,7 @@ def parse(argv=None):
     flags.add_argument("--weights", default="kinetics", metavar="none|NAME|FOLDER",
                        help=f"none: random start; {', '.join(kinetics.STARTS)}: published weights, fetched once (the "
                             "first: ImageNet, then Kinetics); or a folder with a copy of them, or a model folder")
+    refit.add_flag(flags)
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
     recipe.add_input(flags)
     group = flags.add_argument_group("recipe", "What is not named is as --recipe has it (paper, strong).")
@@ -52,7 +55,7 @@ def parse(argv=None):
     recipe.add_augmentation(flags, recipes=RECIPES)
     command.add_threads(flags)
     distribute.add_flags(flags)
-    args = flags.parse_args(argv)
+    args = refit.parse(flags, argv, ("i3d",))
     recipe.complete(args, args.recipe)
     for name, least in SMALLEST.items():
         if getattr(args, name) < least:
@@ -100,7 +103,7 @@ def train_stream(args, data: dataset.Dataset, spec, stream: str, generators: dic
     arguments = {"input_shape": size, "classes": len(data.classes), "dropout": args.dropout}
     if scratch or bundle.is_one(args.weights):
         arguments["momentum"] = recipe.SCRATCH_MOMENTUM
-    for generator in generators.values():
+    for generator in filter(None, generators.values()):
         generator.devices = devices
         if not len(generator):
             raise Problem(f"{data.folder}: {len(generator.clips)} clips for training, fewer than --devices")
@@ -108,8 +111,9 @@ def train_stream(args, data: dataset.Dataset, spec, stream: str, generators: dic
         model = model_i3d.build_i3d(**arguments)
         if not scratch:
             load_start(model, args.weights, stream)
+        until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
         training.fit(model, generators["train"], generators["valid"], recipe.phases_of(args, not scratch), args.output,
-                     stream, recipe.recipe_of(args, generators["train"].targets))  # fmt: skip
+                     stream, recipe.recipe_of(args, generators["train"].targets), until=until)  # fmt: skip
     return {"name": stream, "modality": stream, "network": "i3d", "arguments": arguments,
             "files": run.trained(args.output, stream)}  # fmt: skip
 

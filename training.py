@@ -98,24 +98,29 @@ class Validation(keras.callbacks.Callback):
 
 
 class Keeper(keras.callbacks.Callback):
-    """After each epoch: the best weights, a row of the log, a checkpoint; in this order, which resuming relies on."""
+    """After each epoch: the best weights, a row of the log, a checkpoint; in this order, which resuming relies on.
 
-    def __init__(self, folder: Path, stream: str, phase: Phase, log: Log, average: averaging.Average | None):
+    Without validation the weights that are kept are those after epoch `until`.
+    """
+
+    def __init__(self, folder: Path, stream: str, phase: Phase, log: Log, average: averaging.Average | None, until):
         super().__init__()
         self.folder, self.stream, self.phase, self.log, self.average = folder, stream, phase, log, average
-        self.state_path = folder / "checkpoint" / f"{stream}.json"
-        self.best = min((float(row["val_loss"]) for row in log.of(stream)), default=float("inf"))
+        self.state_path, self.until = folder / "checkpoint" / f"{stream}.json", until
+        losses = [] if until else [float(row["val_loss"]) for row in log.of(stream)]
+        self.best = min(losses, default=float("inf"))
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.perf_counter() - self.started
-        if logs["val_loss"] < self.best:
-            self.best = logs["val_loss"]
+        if epoch + 1 == self.until or logs.get("val_loss", np.inf) < self.best:
+            self.best = logs.get("val_loss", np.inf)
             path = self.folder / f"{self.stream}.weights.h5"
             self.average.save(path) if self.average else averaging.save_weights(self.model, path)
-        row = {name: f"{logs[name]:.6g}" for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        row = {name: f"{logs[name]:.6g}" if name in logs else ""
+               for name in ("loss", "accuracy", "val_loss", "val_accuracy")}  # fmt: skip
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.log.add({"stream": self.stream, "phase": self.phase.name, "epoch": epoch + 1,
                       "learning_rate": f"{rate:.3g}", "seconds": f"{seconds:.1f}", **row})  # fmt: skip
@@ -189,12 +194,11 @@ class Report(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.perf_counter() - self.started
-        print(
-            f"{self.stream:4} {self.phase.name} epoch {epoch + 1:2}/{self.last}  loss {logs['loss']:.3f}  "
-            f"accuracy {logs['accuracy']:6.1%}  valid loss {logs['val_loss']:.3f}  "
-            f"valid accuracy {logs['val_accuracy']:6.1%}  {seconds:5.1f} s",
-            flush=True,
-        )
+        valid = ""
+        if "val_loss" in logs:
+            valid = f"  valid loss {logs['val_loss']:.3f}  valid accuracy {logs['val_accuracy']:6.1%}"
+        print(f"{self.stream:4} {self.phase.name} epoch {epoch + 1:2}/{self.last}  loss {logs['loss']:.3f}  "
+              f"accuracy {logs['accuracy']:6.1%}{valid}  {seconds:5.1f} s", flush=True)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -282,12 +286,14 @@ def _has_gpu() -> bool:
 
 
 def _callbacks(
-    valid, folder: Path, stream: str, phase: Phase, log: Log, earlier: list, last: int, patience: int, average, readout
-):
+    valid, folder: Path, stream: str, phase: Phase, log: Log, earlier: list, last: int, patience: int, average, readout,
+    until: int | None,
+):  # fmt: skip
     callbacks = [average] if average else []
-    callbacks += [Validation(valid, folder, stream, average, readout)]  # the others read what it puts into the logs
-    callbacks += [Report(stream, phase, last), Keeper(folder, stream, phase, log, average)]
-    if not phase.top_only:
+    if valid is not None:
+        callbacks.append(Validation(valid, folder, stream, average, readout))  # the others read what it adds
+    callbacks += [Report(stream, phase, last), Keeper(folder, stream, phase, log, average, until)]
+    if valid is not None and not phase.top_only:
         callbacks.append(EarlyStopping(patience, earlier))
     if keras.backend.backend() == "tensorflow":  # whose import and GPU memory another backend need not pay for
         callbacks.append(keras.callbacks.TensorBoard(folder / "events" / stream, write_graph=False))
@@ -296,12 +302,13 @@ def _callbacks(
 
 def fit(
     model: keras.Model, train, valid, phases: list[Phase], folder: Path, stream: str, recipe: Recipe,
-    objective: Objective = Objective(),
+    objective: Objective = Objective(), until: int | None = None,
 ) -> None:  # fmt: skip
     """Train one stream through its phases, from where its checkpoint stands.
 
     Args:
         train, valid: a ClipGenerator or FeatureGenerator each; `train.epoch` is set at the start of each epoch.
+        until: without `valid`, the epoch after which it ends and whose weights are kept.
     """
     state_path, log = folder / "checkpoint" / f"{stream}.json", Log(folder / "log.csv")
     state = State.load(state_path)
@@ -313,9 +320,9 @@ def fit(
         print(f"{stream}: going on after epoch {state.epoch}")
     first = 0
     for phase in phases:
-        last = first + phase.epochs
+        last = min(first + phase.epochs, until or np.inf)
         earlier = [row for row in log.of(stream) if int(row["epoch"]) > first]
-        if state.epoch < last and (phase.top_only or not is_spent(earlier, recipe.patience)):
+        if state.epoch < last and (phase.top_only or until or not is_spent(earlier, recipe.patience)):
             done = max(state.epoch, first)
             if state.weights and done == first:  # between two phases: the optimiser starts anew
                 model.load_weights(state_path.parent / state.weights)
@@ -326,7 +333,7 @@ def fit(
                 model.load_weights(saved)
             average = averaging.start(model, recipe.ema, saved)
             callbacks = _callbacks(valid, folder, stream, phase, log, earlier, last, recipe.patience, average,
-                                   objective.readout)
+                                   objective.readout, until)
             callbacks.insert(0, EpochStart(train))
             model.fit(train, initial_epoch=done, epochs=last, shuffle=False, verbose=0, callbacks=callbacks,
                       class_weight=recipe.class_weights)  # fmt: skip

@@ -6,6 +6,8 @@ For each person a data set of links is made in which that person is `test`, the 
 `train`; `train_i3d.py` gets what stands behind `--`, `evaluate.py` scores both splits. Printed: top-1 of each stream
 and of both on the validation and on the test people, the mean over people, the worst person and, with --table and --by,
 each group of clips (the distance from the camera, say). The last line is JSON. A run that was stopped goes on.
+With --refit each model is made once more, of the validation person's clips too, under <output>/refit, and the test of
+those is printed beside.
 """
 
 import argparse
@@ -94,6 +96,13 @@ def call(script: str, *arguments) -> None:
         raise SystemExit(f"{script} ended with {done.returncode}; see {model / name}")
 
 
+def evaluate(args, folds: list, models: Path, splits: tuple[str, ...], pool: ThreadPoolExecutor) -> None:
+    """Score the model of each fold, models/<person>, on some splits."""
+    jobs = [("evaluate.py", "--data", args.output / "data" / test, "--model", models / test, "--split", *splits,
+             "--gallery", 0) for test, _ in folds]  # fmt: skip
+    list(pool.map(lambda job: call(*job), jobs))
+
+
 def scores(model: Path, split: str) -> list[dict]:
     """A row per clip and stream: clip, signer, stream, right (0 or 1)."""
     table = Predictions.read(Predictions.path(model, split), split)
@@ -141,6 +150,7 @@ def main(argv=None) -> int:
     flags.add_argument("--streams", nargs="+", choices=STREAMS[:2], default=STREAMS[:2])
     flags.add_argument("--people", nargs="+", help="leave out only these")
     flags.add_argument("--script", default="train_i3d.py", help="that trains; features are shared out")
+    flags.add_argument("--refit", action="store_true", help="then learn from the validation person too")
     flags.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at once")
     flags.add_argument("train", nargs="*", metavar="-- FLAGS", help="of the script; {test} stands for the person")
     args = flags.parse_args(argv)
@@ -155,9 +165,13 @@ def main(argv=None) -> int:
                   *(flag.format(test=test) for flag in args.train), "--stream", stream) for stream in args.streams]
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(lambda job: call(*job), jobs))
-        checks = [("evaluate.py", "--data", args.output / "data" / test, "--model", args.output / test, "--split",
-                   "valid", "test", "--gallery", 0) for test, _ in folds]  # fmt: skip
-        list(pool.map(lambda job: call(*job), checks))
+        evaluate(args, folds, args.output, ("valid", "test"), pool)
+        if args.refit:
+            again = [(args.script, "--data", args.output / "data" / test, "--output", args.output / "refit" / test,
+                      "--refit", args.output / test, "--stream", stream)
+                     for test, _ in folds for stream in args.streams]  # fmt: skip
+            list(pool.map(lambda job: call(*job), again))
+            evaluate(args, folds, args.output / "refit", ("test",), pool)
     groups = {}
     if args.table:
         with open(args.table, newline="", encoding="utf-8") as file:
@@ -165,6 +179,9 @@ def main(argv=None) -> int:
         groups = {item.clip: by_source[item.source] for item in data.clips if item.source in by_source}
     found = {split: summary([row for test, _ in folds for row in scores(args.output / test, split)], groups)
              for split in ("valid", "test")}  # fmt: skip
+    if args.refit:
+        rows = [row for test, _ in folds for row in scores(args.output / "refit" / test, "test")]
+        found["test, refitted"] = summary(rows, groups)
     show(found)
     print(json.dumps({"train": args.train, **found}))
     return 0

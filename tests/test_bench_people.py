@@ -43,7 +43,7 @@ def test_tables_and_json(demo, tmp_path, monkeypatch, capsys):
         if script != "evaluate.py":
             return
         fold = dataset.load(arguments[1])
-        for split in ("valid", "test"):
+        for split in arguments[5 : arguments.index("--gallery")]:
             clips = fold.split(split)
             right = clips[0].signer == people[0]
             answers = [(labels.index(item.label) + (not right)) % len(labels) for item in clips]
@@ -58,10 +58,13 @@ def test_tables_and_json(demo, tmp_path, monkeypatch, capsys):
         table.writerow(["video", "distance"])
         table.writerows([item.source, "near" if item.signer == people[0] else "far"] for item in data.clips)
     argv = ["--data", demo, "--output", tmp_path / "out", "--table", tmp_path / "table.csv", "--streams", "rgb",
-            "--", "--epochs", "3", "--weights", "model/{test}"]  # fmt: skip
+            "--refit", "--", "--epochs", "3", "--weights", "model/{test}"]  # fmt: skip
     assert bench_people.main([str(value) for value in argv]) == 0
-    trained = [call for call in calls if call[0] == "train_i3d.py"]
+    trained = [call for call in calls if call[0] == "train_i3d.py" and "--refit" not in call]
     assert len(trained) == len(people)
+    again = [call[call.index("--output") + 1 :] for call in calls if "--refit" in call]
+    assert again == [(str(tmp_path / "out" / "refit" / person), "--refit", str(tmp_path / "out" / person), "--stream",
+                      "rgb") for person in people]  # fmt: skip
     for call, person in zip(trained, people, strict=True):
         assert call[-6:] == ("--epochs", "3", "--weights", f"model/{person}", "--stream", "rgb")
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -69,3 +72,5 @@ def test_tables_and_json(demo, tmp_path, monkeypatch, capsys):
     assert rgb["people"] == {person: float(person == people[0]) for person in people} and rgb["worst"] == 0
     assert rgb["mean"] == pytest.approx(1 / len(people)) and rgb["groups"] == {"near": 1, "far": 0}
     assert found["valid"]["rgb"]["people"] == rgb["people"]
+    assert found["test, refitted"] == found["test"]
+    assert not (tmp_path / "out" / "refit" / people[0] / "predictions-valid.csv").exists()

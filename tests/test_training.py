@@ -122,6 +122,30 @@ def test_each_epochs_probabilities_are_kept(unbroken):
     np.testing.assert_allclose(found[best_of(folder)].probabilities, kept_probabilities(folder), atol=1e-6)
 
 
+def test_without_validation_it_ends_with_the_epoch_that_is_asked_for(unbroken, tmp_path, capsys):
+    """On the same schedule: its weights are those that the run with validation had then; also when it was stopped."""
+    recipe = {"schedule": "cosine", "warm_up": 1.0, "ema": 0.9}
+    wanted = train(tmp_path / "whole", phases=[training.Phase("all", 3, 1e-2)], **recipe)
+    plan = training.Recipe(9, **recipe)
+    phases = [training.Phase("all", 3, 1e-2), training.Phase("more", 2, 1e-2)]
+    with pytest.raises(Exception, match="power cut"):
+        training.fit(build(), Data(2), None, phases, tmp_path / "again", "rgb", plan, until=3)
+    training.fit(build(), Data(), None, phases, tmp_path / "again", "rgb", plan, until=3)
+    assert "valid" not in capsys.readouterr().out.split("going on after epoch 2")[1]
+    log = training.Log(tmp_path / "again" / "log.csv").rows
+    assert [(row["epoch"], row["val_loss"], row["val_accuracy"]) for row in log] == [
+        (str(epoch), "", "") for epoch in (1, 2, 3)]  # fmt: skip
+    assert [row["loss"] for row in log] == [row["loss"] for row in training.Log(tmp_path / "whole" / "log.csv").rows]
+    found, average = build(), build()
+    found.load_weights(tmp_path / "again" / "checkpoint" / "rgb-0003.weights.h5")
+    np.testing.assert_allclose(found.get_weights()[0], wanted.get_weights()[0], atol=1e-6)
+    average.load_weights(tmp_path / "again" / "rgb.weights.h5")
+    kept = build()
+    kept.load_weights(tmp_path / "whole" / "checkpoint" / "rgb-0003.average.weights.h5")
+    for one, other in zip(average.get_weights(), kept.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
 def test_the_top_alone_moves_in_the_first_phase(tmp_path):
     start, model = build().get_weights(), train(tmp_path, phases=PHASES[:1])
     moved = [not np.array_equal(a, b) for a, b in zip(start, model.get_weights(), strict=True)]
