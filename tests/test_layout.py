@@ -15,8 +15,8 @@ LAYERS = [
     "overlay window baseline cutout",
     "bundle distribute augmentation datagenerator recipe refit run model_i3d model_lstm model_conv3d_lstm "
     "model_histogram sparse pruning finetune steps ledger onecore extract recurrent compact teacher averaging training "
-    "streaming i3d_stages runtime exported recogniser modes poolless convert plot figure inference gradcam gallery robustness "
-    "chart page comparison",
+    "streaming i3d_stages runtime exported recogniser modes poolless convert plot figure inference gradcam gallery "
+    "robustness chart page comparison",
     "prepare_* feature train_* distill compress join evaluate report export predict livedemo",
 ]
 NUMBERS, VIDEO, NETWORKS, SCRIPTS = range(4)
