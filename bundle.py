@@ -14,7 +14,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import command
@@ -41,13 +41,15 @@ LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-py
 
 @dataclass(frozen=True)
 class Stream:
-    """One network of a bundle. `files` maps `weights` to its file name."""
+    """One network of a bundle. `files` maps `weights` to its file name; `input`: what it sees of a clip, where that is
+    something else than the bundle's spec says."""
 
     name: str
     modality: str
     network: str
     arguments: dict
     files: dict[str, str]
+    input: clipspec.InputSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,15 @@ class Bundle:
     def weights(self, stream: Stream) -> Path:
         return self.folder / stream.files["weights"]
 
+    def spec_of(self, stream: Stream) -> clipspec.ClipSpec:
+        """What is stored of a clip, and what this stream sees of it."""
+        return replace(self.spec, input=stream.input or self.spec.input)
+
+    @property
+    def regions(self) -> set[str]:
+        """Of a picture, that the streams see."""
+        return {self.spec_of(stream).input.region for stream in self.streams}
+
 
 def save(bundle: Bundle, indent: int | None = 1) -> None:
     """Write bundle.json, last of all: a folder with it is a whole bundle. Without `indent` it is shorter."""
@@ -76,7 +87,8 @@ def save(bundle: Bundle, indent: int | None = 1) -> None:
         "format": FORMAT,
         "spec": bundle.spec.to_json(),
         "classes": [asdict(row) for row in bundle.classes],
-        "streams": [asdict(stream) for stream in bundle.streams],
+        "streams": [{key: value for key, value in asdict(stream).items() if value is not None}
+                    for stream in bundle.streams],
         "fusion": bundle.fusion,
         "sha256": hashes,
         **bundle.about,
@@ -120,6 +132,7 @@ def load(folder: Path) -> Bundle:
 
 def _parse(folder: Path, content: dict) -> Bundle:
     streams = [Stream(**stream) for stream in content["streams"]]
+    streams = [replace(one, input=clipspec.InputSpec(**one.input)) if one.input else one for one in streams]
     for stream in streams:
         if stream.network not in NETWORKS:
             raise Problem(f"{folder / FILE}: network {stream.network!r}; known are {', '.join(NETWORKS)}")

@@ -23,7 +23,7 @@ import dataset
 from clipspec import StoredSpec, stored_from_json
 from preprocess import restore_flow
 
-FORMAT = 2
+FORMAT = 3
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal input gives equal bytes
 # What zipfile raises, one or another, where a bit of a header is wrong.
 DAMAGED = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, KeyError, zlib.error)
@@ -42,9 +42,9 @@ class Archive:
         return restore_flow(self.images, self.info["stored"]["flow"]["bound"])
 
     @property
-    def square(self) -> list[float] | None:
-        """Where the signer moves, `region.signer_square`; None where nothing moves, and in a folder of pictures."""
-        return self.info.get("square")
+    def squares(self) -> dict[str, list[float] | None]:
+        """Where the signer is, `region.find`; nothing in a folder of pictures."""
+        return self.info.get("squares", {})
 
 
 def encode(images: np.ndarray, quality: int) -> dict[str, bytes]:

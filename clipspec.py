@@ -15,6 +15,7 @@ import numpy as np
 import dataset
 
 EQUAL = 1e-6  # seconds; moments closer than this are one
+REGIONS = ("middle", "signer", "body")
 RULE = re.compile(r"all|[1-9]\d*(fps)?")
 
 
@@ -109,7 +110,8 @@ class InputSpec:
     published weights want "keep".
     views: how many times a clip is looked at when it is predicted, at frames in between; the logits are averaged.
     region: "middle", or "signer": the square round what moves (region.signer_square) takes the crop's place, so that a
-    far signer is seen as large as a near one; flow grows with it.
+    far signer is seen as large as a near one; flow grows with it. Or "body": the square round the person
+    (body.body_square), as large for a sign of the fingers as for one of the whole arm.
     scale: "fixed", or "own": each clip is divided by its own root mean square. How much moves, and how fast, differs
     tenfold between clips; a network from a random start learns little from those with small values then. The published
     weights want "fixed".
@@ -136,8 +138,8 @@ class InputSpec:
             raise Problem(f"{self.views} views of a clip; at least 1, and of a whole clip not more")
         if self.still not in ("keep", "subtract"):
             raise Problem(f"still {self.still!r}; expected keep or subtract")
-        if self.region not in ("middle", "signer"):
-            raise Problem(f"region {self.region!r}; expected middle or signer")
+        if self.region not in REGIONS:
+            raise Problem(f"region {self.region!r}; expected {', '.join(REGIONS)}")
         if self.scale not in ("fixed", "own"):
             raise Problem(f"scale {self.scale!r}; expected fixed or own")
         if self.crop > self.short_side:

@@ -1,6 +1,6 @@
 """Signs in an endless picture: a window that slides over it, and what of its answers is worth saying; never run itself.
 
-    window = Window(spec, seconds=5.0)
+    window = Window(stored, {"signer"}, seconds=5.0)
     window.push(frame, seconds)             each frame; the kept ones are coded and get their flow once
     clip = window.clip()                    the last `seconds`, as Recording gives a clip; None at first
     images = window.fresh()                 or what was kept since the last time, for networks that go on with it
@@ -9,6 +9,7 @@
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,16 +39,19 @@ class _Kept:
 class Window:
     """The last `seconds` of what was pushed, at the bundle's rate, or at that which makes its number of frames."""
 
-    def __init__(self, spec: clipspec.ClipSpec, seconds: float, timings: Timings | None = None):
-        self.spec, self.stored, self.timings = spec, spec.stored, timings or Timings()
-        rule = spec.stored.frames
+    def __init__(
+        self, stored: clipspec.StoredSpec, regions: Iterable[str], seconds: float, timings: Timings | None = None
+    ):
+        """regions: of the picture that will be seen."""
+        self.stored, self.timings, self._regions = stored, timings or Timings(), set(regions) & set(region.SQUARES)
+        rule = stored.frames
         if rule.isdigit():
             self.size = int(rule)
             self.step = seconds / max(1, self.size - 1)
         else:
             rate = int(rule.removesuffix("fps")) if rule.endswith("fps") else 30  # `all`: as most cameras have it
             self.size, self.step = max(2, round(seconds * rate)), 1 / rate
-        self._coder = Coder(spec.stored, self.timings)
+        self._coder = Coder(stored, self.timings)
         self._kept: deque[_Kept] = deque(maxlen=self.size)
         self._last: list[tuple[int, np.ndarray, float]] = []  # the three newest frames, resized
         self._number, self._start, self._points = 0, None, 0
@@ -99,9 +103,8 @@ class Window:
         if self.stored.flow:
             first = _repeats(kept)
             flow = np.stack([np.zeros_like(kept[0].field)] * first + [one.field for one in kept[first:]])
-        small = np.stack([one.small for one in kept]) if self.spec.input.region == "signer" else None
-        square = None if small is None else region.signer_square(small)
-        return Recorded(images, flow, square, list(range(self.count - self.size, self.count)))
+        squares = region.find(np.stack([one.small for one in kept]), self._regions) if self._regions else {}
+        return Recorded(images, flow, squares, list(range(self.count - self.size, self.count)))
 
     def fresh(self, begin: bool = False) -> dict[str, np.ndarray]:
         """What was kept since the last time, {modality: (t, H, W, C) uint8}, nothing where that is no frame.

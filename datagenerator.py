@@ -155,8 +155,8 @@ class ClipGenerator(Batches):
         if kept is None:
             # A part of the clip may need any picture of it.
             pick = None if self._takes_parts else self.spec.input.pick
-            images, square = modalities.read(self.modality, self.data, self.clips[position], self.spec.stored, pick)
-            kept = preprocess.cut_out(images, self.spec.input, square)
+            images, squares = modalities.read(self.modality, self.data, self.clips[position], self.spec.stored, pick)
+            kept = preprocess.cut_out(images, self.spec.input, squares)
             if self._room >= kept[0].nbytes:
                 self._room -= kept[0].nbytes
                 self._kept[position] = kept

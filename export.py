@@ -60,9 +60,9 @@ class Measured:
     sha256: dict[str, str]
 
 
-def logits_of(networks: dict, inputs: list[dict], views: int) -> dict[str, np.ndarray]:
+def logits_of(networks: dict, inputs: list[dict]) -> dict[str, np.ndarray]:
     """{stream: (N, classes)} of the clips, views averaged."""
-    return {name: np.stack([network.logits(clip[name]).reshape(views, -1).mean(axis=0) for clip in inputs])
+    return {name: np.stack([network.logits(clip[name]).mean(axis=0) for clip in inputs])
             for name, network in networks.items()}  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def measure(bundle: bundles.Bundle, name: str, keras: dict, inputs: list[dict], 
         networks = exported.open_files(bundle, form)
     else:
         networks = {stream.name: SavedNetwork(folder / stream.name) for stream in bundle.streams}
-    found = decide(form, logits_of(networks, inputs, bundle.spec.input.views), keras, calibration, truth)
+    found = decide(form, logits_of(networks, inputs), keras, calibration, truth)
     seconds, together = seconds_of(networks, inputs[0], False), False
     if form and not form.streamed and len(networks) > 1 and cores() > 1:
         beside = exported.open_files(bundle, form, max(1, cores() // len(networks)))
@@ -230,7 +230,7 @@ def write_all(recogniser, data: dataset.Dataset, args) -> int:
     bundle, found = recogniser.bundle, {}
     forms = possible(recogniser, args.forms)
     inputs, truth = read_clips(recogniser, data, args.split, args.clips)
-    expected = logits_of(recogniser.networks, inputs, bundle.spec.input.views)
+    expected = logits_of(recogniser.networks, inputs)
     keras_ms = 1000 * seconds_of(recogniser.networks, inputs[0], False)
     fused = recogniser.calibration.fuse({name: softmax(rows) for name, rows in expected.items()})
     accuracy = float(np.mean(fused.argmax(axis=1)[truth >= 0] == truth[truth >= 0])) if (truth >= 0).any() else None

@@ -39,8 +39,13 @@ def load(bundle: bundles.Bundle) -> dict:
         raise Problem(f"{path}: damaged; delete it and {AGAIN.format(bundle.folder)}") from None
 
 
-def streams(spec: clipspec.ClipSpec) -> bool:
-    """Whether a network can begin before the last frame: it sees all of them, and of each what depends on no other."""
+def streams(bundle: bundles.Bundle) -> bool:
+    """Whether the networks can begin before the last frame."""
+    return all(begins_early(bundle.spec_of(stream)) for stream in bundle.streams)
+
+
+def begins_early(spec: clipspec.ClipSpec) -> bool:
+    """Whether a network sees all frames, and of each what depends on no other."""
     seen = spec.input
     every = seen.sampling == "whole" or spec.stored.frames == str(seen.frames)
     return (every and seen.views == 1 and seen.still == "keep" and seen.region == "middle"
@@ -65,7 +70,7 @@ def choose(bundle: bundles.Bundle, wanted: str, live: bool = False) -> Form | No
                           f"{AGAIN.format(bundle.folder).removesuffix(' again')}")  # fmt: skip
         return FORMS[wanted]
     usable = [FORMS[name] for name, row in there.items() if name in FORMS and row["use"] and runs_here(FORMS[name])]
-    if not streams(bundle.spec):
+    if not streams(bundle):
         usable = [form for form in usable if not form.streamed]
     return min(usable, key=lambda form: there[form.name]["after_ms" if live else "ms"], default=None)
 

@@ -140,8 +140,8 @@ def from_bundle(bundle: bundles.Bundle, modality: str, stored: StoredSpec) -> Ex
         raise Problem(f"{bundle.folder} was trained on {trained}, not {there}; "
                       "choose the --store of the model")  # fmt: skip
     model = KerasNetwork.load(stream, bundle.weights(stream)).model
-    pictures = int(stored.frames) if stored.frames.isdigit() else bundle.spec.input.frames
-    spec = ClipSpec(stored, replace(bundle.spec.input, frames=pictures, views=1, sampling="even"))
+    pictures = int(stored.frames) if stored.frames.isdigit() else bundle.spec_of(stream).input.frames
+    spec = ClipSpec(stored, replace(bundle.spec_of(stream).input, frames=pictures, views=1, sampling="even"))
     cnn, name, flags = model.get_layer(model_lstm.CNN), stream.arguments["network"], bundle.about.get("flags", {})
     if stream.network == "cnn-lstm":
         return of_network(cnn, name, spec, modality, f"of {flags.get('image_network', {}).get(stream.name)}")
@@ -166,8 +166,8 @@ def entries(data: dataset.Dataset, about: About, split: str, failed: list) -> li
 
 def read_clip(data: dataset.Dataset, about: About, item: dataset.Clip) -> np.ndarray:
     """What the network sees of every stored picture of a clip: (T, crop, crop, C) float32."""
-    images, square = modalities.read(about.modality, data, item, about.spec.stored)
-    images, magnified = preprocess.cut_out(images, about.spec.input, square)
+    images, squares = modalities.read(about.modality, data, item, about.spec.stored)
+    images, magnified = preprocess.cut_out(images, about.spec.input, squares)
     bound = modalities.TABLE[about.modality].bound(about.spec.stored)
     return preprocess.network_input(images, about.spec.input, bound, magnified=magnified)
 

@@ -47,7 +47,7 @@ def flags_of(bundle: bundles.Bundle, args) -> argparse.Namespace:
 def generators(flags, data: dataset.Dataset, bundle: bundles.Bundle, stream: bundles.Stream) -> dict:
     """Batches of what a stream of the bundle sees, with the bundle's classes in their order."""
     own = dataset.Dataset(data.folder, data.clips, bundle.classes)
-    return run.generators(flags, own, bundle.spec, stream.modality)
+    return run.generators(flags, own, bundle.spec_of(stream), stream.modality)
 
 
 def keep_start(model: keras.Model, valid, folder: Path, stream: str) -> None:

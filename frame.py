@@ -146,7 +146,7 @@ def extract_clip(item: dataset.Clip, folder: Path, stored: clipspec.StoredSpec) 
     """Write one clip's frame archive; returns its number of frames."""
     cv2.setNumThreads(1)  # one clip a process is the parallelism
     frames, times = extract(check_video(item, folder, stored.part), stored)
-    info = {**expected_info(item, stored), "times": times, "square": region.signer_square(frames)}
+    info = {**expected_info(item, stored), "times": times, "squares": region.find(frames)}
     clip.write_archive(item.archive(folder, stored.frame_store), frames, info)
     return len(frames)
 

@@ -76,11 +76,11 @@ class Gallery:
 
     def stream_loop(self, stream, item: dataset.Clip, answer: int) -> str:
         """Stored pictures beside what the network saw, with the heat of its answer; returns the file's name."""
-        spec = self.recogniser.bundle.spec
-        images, square = modalities.read(stream.modality, self.data, item, spec.stored)
-        seen, _ = preprocess.cut_out(images, spec.input, square)
+        spec = self.recogniser.bundle.spec_of(stream)
+        images, squares = modalities.read(stream.modality, self.data, item, spec.stored)
+        seen, _ = preprocess.cut_out(images, spec.input, squares)
         picked = spec.input.pick_views(len(seen))[0]
-        batch = self.recogniser.input(stream, images, square)[:1]
+        batch = self.recogniser.input(stream, images, squares)[:1]
         heat = gradcam.heat(self.parts[stream.name], batch, np.array([answer]))[0]
         bound = spec.stored.flow.bound if spec.stored.flow else 0.0
         whole, small = (colours(one[picked], stream.modality, bound) for one in (images, seen))

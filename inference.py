@@ -22,10 +22,10 @@ PIXELS = WINDOW * 40 * 224 * 224  # and pixels of it: 1.3 GB of two streams
 
 def read_inputs(recogniser: Recogniser, data: dataset.Dataset, item: dataset.Clip):
     """({stream: (views, T, crop, crop, C) float32}, None), or (None, why not)."""
-    inputs, spec = {}, recogniser.bundle.spec
+    inputs, stored = {}, recogniser.bundle.spec.stored
     try:
         for stream in recogniser.bundle.streams:
-            inputs[stream.name] = recogniser.input(stream, *modalities.read(stream.modality, data, item, spec.stored))
+            inputs[stream.name] = recogniser.input(stream, *modalities.read(stream.modality, data, item, stored))
     except Problem as problem:
         return None, str(problem)
     return inputs, None
@@ -37,13 +37,13 @@ def batches(
 ) -> Iterator[tuple[list[dataset.Clip], dict[str, np.ndarray]]]:  # fmt: skip
     """Clips with what each stream sees of them, {stream: (B * views, T, crop, crop, C)}; what cannot be read goes to
     `failed` as (clip, why). `what` stands at the progress bar. Clips of any length come one by one."""
-    waiting = []
-    if recogniser.bundle.spec.input.sampling == "whole":
+    waiting, bundle = [], recogniser.bundle
+    seen = [bundle.spec_of(stream).input for stream in bundle.streams]
+    if any(one.sampling == "whole" for one in seen):
         batch = 1
     with command.progress() as bar, joblib.Parallel(n_jobs=workers, prefer="threads") as pool:
         task = bar.add_task(what, total=len(clips))
-        seen = recogniser.bundle.spec.input
-        ahead = min(max(PIXELS // (seen.views * seen.frames * seen.crop**2), batch), WINDOW)
+        ahead = min(max(PIXELS // max(one.views * one.frames * one.crop**2 for one in seen), batch), WINDOW)
         for start in range(0, len(clips), ahead):
             window = clips[start : start + ahead]
             loaded = pool(joblib.delayed(read_inputs)(recogniser, data, item) for item in window)
@@ -67,16 +67,16 @@ def logits(
 
     Where the data set has the features of all these clips for every stream, from those.
     """
-    spec = recogniser.bundle.spec
-    known = {stream.name: extract.answers(stream, recogniser.models[stream.name], spec, data, clips)
-             for stream in recogniser.bundle.streams}  # fmt: skip
+    bundle = recogniser.bundle
+    known = {one.name: extract.answers(one, recogniser.models[one.name], bundle.spec_of(one), data, clips)
+             for one in bundle.streams}  # fmt: skip
     if all(rows is not None for rows in known.values()):
         print(f"{what}: {len(clips)} clips from the features in {data.folder}")
         return clips, known, []
-    found, kept, failed = {stream.name: [] for stream in recogniser.bundle.streams}, [], []
+    found, kept, failed = {stream.name: [] for stream in bundle.streams}, [], []
     for items, inputs in batches(recogniser, data, clips, batch, workers, what, failed):
         kept += items
-        for stream in recogniser.bundle.streams:
+        for stream in bundle.streams:
             found[stream.name].append(recogniser.logits(stream, inputs[stream.name]))
     if not kept:
         raise Problem(f"no clip could be read; the first: {failed[0][1]}")
@@ -109,11 +109,11 @@ def features(recogniser: Recogniser, data: dataset.Dataset, clips: list[dataset.
         model = recogniser.models[stream.name]
         maps = keras.ops.cast(model.get_layer(network_module(stream).FEATURES).output, "float32")
         trunks[stream.name] = keras.Model(model.input, keras.ops.mean(maps, axis=tuple(range(1, maps.ndim - 1))))
-    kept, rows, views = [], [], recogniser.bundle.spec.input.views
+    kept, rows = [], []
     for items, inputs in batches(recogniser, data, clips, batch, workers, "features", []):
         kept += items
-        found = [np.asarray(trunk.predict_on_batch(inputs[name])).reshape(len(items), views, -1).mean(axis=1)
-                 for name, trunk in trunks.items()]  # fmt: skip
+        found = [np.asarray(trunk.predict_on_batch(inputs[name])) for name, trunk in trunks.items()]
+        found = [one.reshape(len(items), -1, one.shape[-1]).mean(axis=1) for one in found]  # over the views
         rows.append(np.concatenate([one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12)
                                     for one in found], axis=1))  # fmt: skip
     return kept, np.concatenate(rows) if rows else np.empty((0, 0), np.float32)

@@ -6,9 +6,10 @@ in:   model/<run>/ of each: bundle.json and the weights
 out:  model/<joined>/: bundle.json, a copy of every weight file
 
 Networks that are unlike each other are wrong about unlike clips, so the mean of their answers is right more often than
-the best of them. They have to see the same of a clip (--frames, --crop, --region ... of their trainings) and know the
-same classes. A stream keeps its name (rgb, flow) where it is the first of it, and gets its network's behind it
-otherwise. The result is an ordinary model: evaluate.py, predict.py, export.py and livedemo.py take it.
+the best of them. They have to be trained on the same store and know the same classes; what each sees of a clip
+(--frames, --crop, --region ... of its training) stays its own. A stream keeps its name (rgb, flow) where it is the
+first of it, and gets its network's behind it otherwise. The result is an ordinary model: evaluate.py, predict.py,
+export.py and livedemo.py take it.
 Models that have learnt from the validation clips too (`--refit`) cannot be calibrated by them: `--calibration` takes it
 over from those which they repeat, joined and evaluated.
 """
@@ -46,17 +47,16 @@ def differences(one: dict, other: dict) -> list[str]:
 
 
 def common_spec(models: list[bundle.Bundle]) -> clipspec.ClipSpec:
-    """What all of them see of a clip; raises Problem where they do not see the same, or name other classes."""
+    """That of the first, with flow where any of them has it; raises Problem where they are of clips that were stored
+    in different ways, or name other classes."""
     first, spec = models[0], models[0].spec
     for other in models[1:]:
-        changed = differences(asdict(spec.input), asdict(other.spec.input))
         stored, own = (asdict(one.spec.stored) for one in (other, replace(first, spec=spec)))
         if not (stored["flow"] and own["flow"]):  # colour alone: any flow will do
             stored["flow"] = own["flow"] = None
-        changed += differences(stored, own)
-        if changed:
-            raise Problem(f"{other.folder}: sees something else of a clip than {first.folder} ({', '.join(changed)}); "
-                          "train it with the same flags")  # fmt: skip
+        if changed := differences(stored, own):
+            raise Problem(f"{other.folder}: of clips that were stored in another way than for {first.folder} "
+                          f"({', '.join(changed)}); train both on one --store")  # fmt: skip
         if [row.label for row in other.classes] != [row.label for row in first.classes]:
             raise Problem(f"{other.folder}: has other classes than {first.folder}, or in another order")
         if other.spec.stored.flow:
@@ -99,7 +99,9 @@ def join(models: list[bundle.Bundle], output: Path) -> bundle.Bundle:
         weights = f"{name}{''.join(Path(stream.files['weights']).suffixes)}"
         with command.atomic(output / weights) as temporary:
             shutil.copyfile(model.weights(stream), temporary)
-        streams[name] = replace(stream, name=name, files={"weights": weights})
+        seen = model.spec_of(stream).input
+        streams[name] = replace(stream, name=name, files={"weights": weights},
+                                input=seen if seen != spec.input else None)  # fmt: skip
         training[name] = model.about.get("training", {}).get(stream.name, {})
     about = {"flags": {"model": [str(model.folder) for model in models]}, "data": models[0].about.get("data", {}),
              "training": training}  # fmt: skip

@@ -98,9 +98,9 @@ def missing(data: dataset.Dataset, clips: list[dataset.Clip], stream: str, store
 def read(
     stream: str, data: dataset.Dataset, item: dataset.Clip, stored: clipspec.StoredSpec,
     pick: Callable[[int], np.ndarray] | None = None,
-) -> tuple[np.ndarray, list[float] | None]:  # fmt: skip
-    """The stored pictures of a clip as a modality sees them, (T, H, W, channels) uint8, and `region.signer_square` of
-    its first part.
+) -> tuple[np.ndarray, dict[str, list[float] | None]]:  # fmt: skip
+    """The stored pictures of a clip as a modality sees them, (T, H, W, channels) uint8, and the squares (`region.find`)
+    of its first part.
 
     Args:
         pick: number of stored pictures -> indices of those to read; all of them without it.
@@ -113,4 +113,4 @@ def read(
     if len(set(sizes)) > 1:
         said = " and ".join("{} pictures of {}x{}".format(*size) for size in sizes)
         raise Problem(f"{paths[-1]}: not of the frames of {paths[0].parts[-4]} ({said}); run frame.py again for both")
-    return TABLE[stream].pictures([archive.images for archive in archives]), archives[0].square
+    return TABLE[stream].pictures([archive.images for archive in archives]), archives[0].squares

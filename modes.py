@@ -248,7 +248,9 @@ class Continuous(Mode):
 
     def restart(self) -> None:
         """Learn the rest pose anew."""
-        self.detector, self.window = motion.Detector(), Window(self.recogniser.bundle.spec, self.seconds, self.timings)
+        bundle = self.recogniser.bundle
+        self.detector = motion.Detector()
+        self.window = Window(bundle.spec.stored, bundle.regions, self.seconds, self.timings)
         self.reporter.reset()
         self._done, self._moment, self._begin = 0, 0.0, True
         self._pushing: deque[Future] = deque()

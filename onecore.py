@@ -41,8 +41,8 @@ def _measure(folder: Path) -> tuple[float, str]:
 
     keras.backend.clear_session()
     recogniser, inputs, rng = Recogniser.load(folder, KERAS), {}, np.random.default_rng(0)
-    seen = recogniser.bundle.spec.input
     for stream in recogniser.bundle.streams:
+        seen = recogniser.bundle.spec_of(stream).input
         frames, *picture = stream.arguments["input_shape"]
         inputs[stream.name] = rng.uniform(-1, 1, (seen.views, frames or seen.frames, *picture)).astype(np.float32)
     times = []

@@ -209,7 +209,7 @@ class Compute:
             images, seconds = frames_of.read_video(video, self.stored.short_side)
             flow = video_flow(images, seconds, self.stored)
         coded = preprocess.quantise_flow(flow, self.stored.flow.bound)
-        info = {**frames_of.expected_info(item, self.stored), "times": times, "square": frames.square,
+        info = {**frames_of.expected_info(item, self.stored), "times": times, "squares": frames.squares,
                 "statistics": statistics(flow, coded)}  # fmt: skip
         clip.write_archive(item.archive(self.folder, self.stored.flow_store), coded, info)
         return len(flow)

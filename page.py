@@ -12,6 +12,7 @@ import jinja2
 
 import bundle as bundles
 import chart
+import clipspec
 import history
 import scores
 from predictions import Predictions, titles
@@ -34,16 +35,23 @@ def flag(name: str, value) -> str:
     return f"--{name} {value}"
 
 
+def view(seen: clipspec.InputSpec) -> str:
+    """In words."""
+    return (f"{seen.frames} frames, {seen.crop} pixels, {seen.views} view(s), region {seen.region}, "
+            f"scale {seen.scale}, still {seen.still}")  # fmt: skip
+
+
 def about(bundle: bundles.Bundle, data: str) -> list[tuple[str, str]]:
     """What a reader needs to make it again."""
-    stored, seen, said = bundle.spec.stored, bundle.spec.input, bundle.about
+    stored, said, seen = bundle.spec.stored, bundle.about, {}
+    for stream in bundle.streams:
+        seen.setdefault(view(bundle.spec_of(stream).input), []).append(stream.name)
     flags = [flag(name, value) for name, value in said.get("flags", {}).items() if value is not None]
     return [
         ("model", str(bundle.folder)),
         ("data set", data),
         ("stored", " and ".join([stored.frame_store] + ([stored.flow_store] if stored.flow else []))),
-        ("seen", f"{seen.frames} frames, {seen.crop} pixels, {seen.views} view(s), region {seen.region}, "
-                 f"scale {seen.scale}, still {seen.still}"),
+        ("seen", "; ".join(f"{', '.join(names)}: {what}" if len(seen) > 1 else what for what, names in seen.items())),
         ("networks", ", ".join(f"{stream.name}: {stream.network}" for stream in bundle.streams)),
         ("training", " ".join(flags)),
         ("commit", said.get("commit") or "unknown"),

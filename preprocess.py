@@ -23,17 +23,18 @@ def resize_all(images: np.ndarray, short_side: int) -> np.ndarray:
     return np.stack([resize_short_side(image, short_side) for image in images])
 
 
-def cut_out(images: np.ndarray, spec: InputSpec, square: list[float] | None) -> tuple[np.ndarray, float]:
+def cut_out(images: np.ndarray, spec: InputSpec, squares: dict) -> tuple[np.ndarray, float]:
     """Stored pictures -> those of which `network_input` sees the middle, and how much larger they show the signer.
 
     Args:
         images: (T, H, W, C) uint8.
-        square: [x, y, side] of `region.signer_square`, pixels of the stored pictures; None where nothing moves.
+        squares: {region: [x, y, side] or None} of `region.find`, pixels of the stored pictures.
     Returns:
         (T, h, w, C) uint8 with min(h, w) == spec.short_side, and the factor by which their flow is to be multiplied:
         as if the square had been FLOW_SIDE pixels wide, whatever the store's size and the signer's distance.
     """
-    if spec.region == "middle" or square is None:
+    square = squares.get(spec.region)
+    if square is None:
         return resize_all(images, spec.short_side), 1.0
     x, y, side = square
     side *= spec.short_side / spec.crop  # the square is what the network sees; round it is room for shifts

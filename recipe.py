@@ -67,8 +67,9 @@ def add_input(
 def add_region(group, still: str = "keep", region: str = "middle") -> None:
     group.add_argument("--still", choices=("keep", "subtract"), default=still,
                        help="subtract the clip's average picture, but not from flow; for a random start on few clips")
-    group.add_argument("--region", choices=("middle", "signer"), default=region,
-                       help="signer: the square round what moves is the crop; for signers who stand far away")
+    group.add_argument("--region", choices=clipspec.REGIONS, default=region,
+                       help="the crop is the square round what moves (signer), or round the person (body); for signers "
+                            "who stand far away")  # fmt: skip
 
 
 def add_recipe(

@@ -97,7 +97,7 @@ class Recogniser:
     def streams(self) -> bool:
         """Whether the networks can work while a clip is recorded."""
         streamed = all(isinstance(one, StreamedNetwork | SteppedNetwork) for one in self.networks.values())
-        return streamed and exported.streams(self.bundle.spec)
+        return streamed and exported.streams(self.bundle)
 
     @property
     def endless(self) -> bool:
@@ -119,7 +119,7 @@ class Recogniser:
 
     def answer(self, frames: np.ndarray, times: np.ndarray) -> Answer:
         """As `predict`, with each stream's answer, the seconds each step took, and what was kept of the clip."""
-        recording = Recording(self.bundle.spec, float(times[-1]) - float(times[0]))
+        recording = Recording(self.bundle.spec.stored, self.bundle.regions, float(times[-1]) - float(times[0]))
         for frame, seconds in zip(frames, times, strict=True):
             recording.push(frame, float(seconds))
         return self.recognise(recording.finish(), recording.timings)
@@ -136,7 +136,7 @@ class Recogniser:
     def _stream_logits(self, stream: bundles.Stream, clip_: Recorded, timings: Timings) -> np.ndarray:
         with timings.measure(f"{stream.name} net"):
             images = _seen_live(stream, clip_.images["flow" if stream.modality == "flow" else "rgb"])
-            return self.logits(stream, self.input(stream, images, clip_.square))[0]
+            return self.logits(stream, self.input(stream, images, clip_.squares))[0]
 
     def conclude(self, logits: dict[str, np.ndarray], seconds: dict[str, float], frames, flow) -> Answer:
         """{stream: (classes,) logits} -> the answer."""
@@ -148,24 +148,25 @@ class Recogniser:
         streams = {name: self.rank(row) for name, row in probabilities.items()}
         return Answer(ranked, streams, logits, seconds, frames, flow, sure, known)
 
-    def input(self, stream: bundles.Stream, images: np.ndarray, square: list[float] | None) -> np.ndarray:
-        """What `modalities.read` gives, (T, H, W, C) uint8 and the signer's square, -> (views, frames, crop, crop, C)
+    def input(self, stream: bundles.Stream, images: np.ndarray, squares: dict) -> np.ndarray:
+        """What `modalities.read` gives, (T, H, W, C) uint8 and the squares, -> (views, frames, crop, crop, C)
         float32."""
-        spec = self.bundle.spec
+        spec = self.bundle.spec_of(stream)
         bound = modalities.TABLE[stream.modality].bound(spec.stored)
-        images, magnified = preprocess.cut_out(images, spec.input, square)
+        images, magnified = preprocess.cut_out(images, spec.input, squares)
         picked = spec.input.pick_views(len(images))
         return np.stack([preprocess.network_input(images[i], spec.input, bound, magnified=magnified) for i in picked])
 
     def input_frames(self, stream: bundles.Stream, images: np.ndarray) -> np.ndarray:
         """(t, H, W, 3 or 2) uint8 as recorded, some frames of a clip -> (t, crop, crop, C) float32; where `streams`."""
-        bound = modalities.TABLE[stream.modality].bound(self.bundle.spec.stored)
-        return preprocess.network_input(_seen_live(stream, images), self.bundle.spec.input, bound)
+        spec = self.bundle.spec_of(stream)
+        bound = modalities.TABLE[stream.modality].bound(spec.stored)
+        return preprocess.network_input(_seen_live(stream, images), spec.input, bound)
 
     def logits(self, stream: bundles.Stream, batch: np.ndarray) -> np.ndarray:
         """(B * views, frames, crop, crop, C) float32 -> (B, classes), averaged over the views of each clip."""
         logits = self.networks[stream.name].logits(batch)
-        return logits.reshape(-1, self.bundle.spec.input.views, logits.shape[-1]).mean(axis=1)
+        return logits.reshape(-1, self.bundle.spec_of(stream).input.views, logits.shape[-1]).mean(axis=1)
 
     def rank(self, probabilities: np.ndarray) -> list[tuple[str, float]]:
         """(classes,) -> (label, probability), best first."""
@@ -178,7 +179,7 @@ class Recogniser:
             opticalflow.compile_solver()
         for stream in self.bundle.streams:
             frames, *picture = stream.arguments["input_shape"]
-            seen = self.bundle.spec.input
+            seen = self.bundle.spec_of(stream).input
             zeros = np.zeros((seen.views, frames or seen.frames, *picture), np.float32)  # None: clips of any length
             if self.streams:  # as a recording goes, for each number of frames at once is prepared by itself
                 network = self.networks[stream.name]
@@ -210,7 +211,7 @@ class Session:
 
     def __init__(self, recogniser: Recogniser, length: float | None = None):
         self.recogniser = recogniser
-        self.recording = Recording(recogniser.bundle.spec, length)
+        self.recording = Recording(recogniser.bundle.spec.stored, recogniser.bundle.regions, length)
         self.timings = self.recording.timings
         self._streams = recogniser.streams and self.recording.grid.known
         self._given = 0

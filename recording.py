@@ -1,6 +1,6 @@
 """A clip while it is recorded: frames in one at a time, what a bundle stores of them out; imported, never run.
 
-    recording = Recording(spec, length=5.0)
+    recording = Recording(stored, regions={"signer"}, length=5.0)
     recording.push(frame, seconds)          for each frame
     clip = recording.finish()
 
@@ -8,6 +8,7 @@ Each frame that the grid keeps is resized, coded and given its flow as soon as i
 camera and evaluation all end in the same 8-bit pictures: those that frame.py and opticalflow.py store.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from command import Problem
@@ -28,23 +29,28 @@ class Recorded:
     """What was kept of a clip.
 
     images: by modality, (T, H, W, C) uint8 as the archives hold it; flow: (T, H, W, 2) float32 pixels, or None;
-    square: `region.signer_square`, or None; numbers: (T,) of the kept frames among those that were pushed.
+    squares: {region: [x, y, side] or None} of `region.find`; numbers: (T,) of the kept frames among those that were
+    pushed.
     """
 
     images: dict[str, np.ndarray]
     flow: np.ndarray | None
-    square: list[float] | None
+    squares: dict[str, list[float] | None]
     numbers: list[int]
 
 
 class Recording:
-    """length: seconds from the first frame to the end of the recording, where that is known beforehand."""
+    """regions: of the picture that will be seen; length: seconds from the first frame to the end of the recording,
+    where that is known beforehand."""
 
-    def __init__(self, spec: clipspec.ClipSpec, length: float | None = None, timings: Timings | None = None):
-        self.stored, self.timings = spec.stored, timings or Timings()
-        self.grid = Grid(spec.stored, length)
-        self._signer = spec.input.region == "signer"
-        self._coder = Coder(spec.stored, self.timings)
+    def __init__(
+        self, stored: clipspec.StoredSpec, regions: Iterable[str] = (), length: float | None = None,
+        timings: Timings | None = None,
+    ):  # fmt: skip
+        self.stored, self.timings = stored, timings or Timings()
+        self.grid = Grid(stored, length)
+        self._regions = set(regions) & set(region.SQUARES)
+        self._coder = Coder(stored, self.timings)
         self._frames: dict[int, np.ndarray] = {}  # resized, those that may still be kept
         self._small, self._images, self._fields, self._coded = [], [], [], []
         self.numbers: list[int] = []
@@ -79,8 +85,8 @@ class Recording:
         if self.stored.flow:
             images["flow"] = np.stack(self._coded)
         flow = np.stack(self._fields) if self.stored.flow else None
-        square = region.signer_square(np.stack(self._small)) if self._signer else None
-        return Recorded(images, flow, square, self.numbers)
+        squares = region.find(np.stack(self._small), self._regions) if self._regions else {}
+        return Recorded(images, flow, squares, self.numbers)
 
     def _keep(self, numbers: list[int]) -> None:
         for number in numbers:
@@ -96,7 +102,7 @@ class Recording:
         frame = self._frames[number]
         image, field, coded = self._coder.code(number, frame, self._frames.get(number - 1))
         self._images.append(image)
-        if self._signer:
+        if self._regions:
             self._small.append(frame)
         if self.stored.flow:
             self._fields.append(field)

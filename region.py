@@ -2,11 +2,15 @@
 
 A person six metres from the camera fills a tenth of the picture; scaled down with all of it, the hands are gone. The
 square round everything that moves brings a far signer as near as a close one. It is found from the frames alone, by the
-difference of each to the next: no detector, no weights, a few milliseconds a clip.
+difference of each to the next: no detector, no weights, a few milliseconds a clip. body.py finds another one.
 """
+
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
+
+import body
 
 SIDE = 60  # pixels of the short side at which movement is looked for; it takes away most of the camera's noise
 NOISE = 6  # grey levels, of 255, that a still pixel may change from frame to frame
@@ -51,6 +55,14 @@ def signer_square(frames: np.ndarray) -> list[float] | None:
     short_side = min(frames.shape[1:3])
     side = np.clip(MARGIN * max(last - first for first, last in spans), SMALLEST * short_side, short_side)
     return [round(float(value), 1) for value in (*(sum(span) / 2 for span in spans), side)]
+
+
+SQUARES = {"signer": signer_square, "body": body.body_square}  # region of clipspec.InputSpec: what finds it
+
+
+def find(frames: np.ndarray, regions: Iterable[str] = tuple(SQUARES)) -> dict[str, list[float] | None]:
+    """(T, H, W, 3) uint8 RGB -> {region: [x, y, side], or None where there is none}, pixels of the frames."""
+    return {name: SQUARES[name](frames) for name in regions}
 
 
 def cut(images: np.ndarray, square: list[float], size: int) -> np.ndarray:

@@ -92,7 +92,7 @@ def logits(
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """{stream: (N, classes)} of the teacher for the clips, in their order."""
     path = teacher.folder / f"logits-{data.folder.resolve().name}.npz"
-    about = json.dumps({"model": teacher.hashes, "spec": teacher.spec.to_json(),
+    about = json.dumps({"model": teacher.hashes, "spec": [teacher.spec_of(row).to_json() for row in teacher.streams],
                         "clips": [(item.clip, item.sha256) for item in clips]})  # fmt: skip
     with command.lock(teacher.folder, "logits", wait=True):  # students that begin together compute them once
         found = _stored(path, about)

@@ -72,7 +72,7 @@ def demonstrating(stream: bundles.Stream, network) -> Callable[[int], object]:
     spec = clipspec.ClipSpec(clipspec.StoredSpec(f"{RATE}fps", 72), seen)
     classes = [Label(f"{number:03d}", f"sign {number}") for number in range(CLASSES)]
     recogniser = Recogniser(bundles.Bundle(Path(), spec, classes, [stream], "mean", {}), {stream.name: network})
-    window, moment = Window(spec, SECONDS), iter(range(1 << 30))
+    window, moment = Window(spec.stored, (), SECONDS), iter(range(1 << 30))
     following = recogniser.following(window.size)
     pictures = np.random.default_rng(0).integers(0, 255, (8, *PICTURE, 3), np.uint8)
 

@@ -58,7 +58,8 @@ class Session:
 
 class Recogniser:
     classes, labels, runtime, endless = CLASSES, [row.label for row in CLASSES], "keras", False
-    bundle = SimpleNamespace(spec=clipspec.ClipSpec(clipspec.StoredSpec("8", 64), clipspec.InputSpec(8, 40, 32)))
+    bundle = SimpleNamespace(spec=clipspec.ClipSpec(clipspec.StoredSpec("8", 64), clipspec.InputSpec(8, 40, 32)),
+                             regions={"middle"})  # fmt: skip
     calibration = confidence.Calibration(threshold=0.5)
 
     def __init__(self):

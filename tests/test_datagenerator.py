@@ -126,7 +126,8 @@ def test_keras_with_any_number_of_threads_brings_the_epochs_in_order(data, worke
     assert equal(recorder.seen, [batch for each in alone for batch in batches(each)])
 
 
-@pytest.mark.parametrize("seen", [{}, {"still": "subtract", "region": "signer"}, {"still": "subtract", "scale": "own"}])
+@pytest.mark.parametrize("seen", [{}, {"still": "subtract", "region": "signer"}, {"region": "body"},
+                                  {"still": "subtract", "scale": "own"}])
 def test_a_file_an_archive_and_training_show_a_network_the_same(data, seen, monkeypatch):
     """Bit for bit: what reaches `Recogniser.logits` from a video, and what the generator makes of its archives."""
     import bundle
@@ -150,7 +151,7 @@ def test_a_file_an_archive_and_training_show_a_network_the_same(data, seen, monk
             np.testing.assert_array_equal(reached[name], batch)
             archive = clip.read_archive(item.archive(data.folder, modalities.TABLE[name].stores(spec.stored)[0]))
             stream = next(stream for stream in streams if stream.name == name)
-            np.testing.assert_array_equal(someone.input(stream, archive.images, archive.square), batch)
+            np.testing.assert_array_equal(someone.input(stream, archive.images, archive.squares), batch)
 
 
 def test_every_worker_has_work(data):

@@ -78,7 +78,7 @@ def test_probabilities_are_those_of_the_networks(demo, evaluated, recogniser):
         expected = []
         for stream, store in zip(recogniser.bundle.streams, ("frame-40x64", "flow-40x64-tvl1-fast"), strict=True):
             archive = clip.read_archive(item.archive(demo, store))
-            batch = recogniser.input(stream, archive.images, archive.square)
+            batch = recogniser.input(stream, archive.images, archive.squares)
             expected.append(softmax(recogniser.logits(stream, batch))[0])
         expected.append((expected[0] + expected[1]) / 2)
         for row, probabilities in zip(rows[place : place + 3], expected, strict=True):

@@ -66,7 +66,7 @@ def test_each_row_is_what_the_network_makes_of_the_frame_that_prediction_sees(fe
     assert len(found) == len(data.clips) == 32
     for item in (data.split("train")[3], data.split("test")[-1]):
         archive = clip.read_archive(item.archive(features, archives))
-        images, bound = preprocess.cut_out(archive.images, seen, None)[0], 20.0 if stream == "flow" else None
+        images, bound = preprocess.cut_out(archive.images, seen, {})[0], 20.0 if stream == "flow" else None
         inputs = preprocess.network_input(images, seen, bound)
         maps = np.concatenate([cnn.predict_on_batch(frame[None]) for frame in inputs])
         np.testing.assert_allclose(found[f"{item.split}/{item.clip}"], maps.mean(axis=(1, 2)), atol=1e-5)

@@ -13,6 +13,7 @@ from conftest import TRAINING
 
 import dataset
 import evaluate
+import frame
 import inference
 import join
 import train_histogram
@@ -49,6 +50,29 @@ def test_the_answers_are_averaged(model, histogram, demo, tmp_path, capsys):
     np.testing.assert_allclose(whole[BOTH], (found[model][BOTH] + found[histogram][BOTH]) / 2, atol=1e-5)
 
 
+def test_each_goes_on_seeing_what_it_saw(histogram, demo, tmp_path):
+    """Another number of frames, size and region: stored clips and videos, before it and after."""
+    flags = ["--frames", "6", "--short-side", "30", "--crop", "24", "--region", "body", "--stream", "flow", "--copies",
+             "0", "--penalty", "3", "--workers", "2"]  # fmt: skip
+    other = tmp_path / "other"
+    assert train_histogram.main(["--data", str(demo), "--output", str(other), *flags]) == command.DONE
+    assert joined(tmp_path / "joined", histogram, other) == command.DONE
+    both, alone = (Recogniser.load(folder, "keras") for folder in (tmp_path / "joined", other))
+    assert both.bundle.regions == {"middle", "body"} and alone.bundle.regions == {"body"}
+    data = dataset.load(demo)
+    item = data.split("test", labelled=True)[0]
+    wanted, found = (inference.logits(one, data, [item], 1, 1, "test")[1] for one in (alone, both))
+    np.testing.assert_allclose(found["flow-histogram"], wanted["flow"], atol=1e-5)
+    answer = both.answer(*frame.read_video(item.video(demo)))
+    for stream, rows in found.items():
+        np.testing.assert_allclose(answer.logits[stream], rows[0], atol=1e-3)
+    both.warm_up()
+    threads = cv2.getNumThreads()
+    assert evaluate.main(["--data", str(demo), "--model", str(tmp_path / "joined"), "--gallery", "2"]) == command.DONE
+    cv2.setNumThreads(threads)
+    assert "flow-histogram: 6 frames, 24 pixels" in (tmp_path / "joined" / "report" / "index.html").read_text()
+
+
 def test_it_is_evaluated_like_any_other(histogram, demo, tmp_path, capsys):
     assert joined(tmp_path / "joined", histogram, histogram) == command.DONE
     threads = cv2.getNumThreads()
@@ -83,8 +107,8 @@ def changed(folder, histogram, **values):
 
 
 @pytest.mark.parametrize(("values", "said"), [
-    ({"spec__input__frames": 9, "spec__input__region": "signer"}, r"sees something else .*\(frames, region\)"),
-    ({"spec__stored__short_side": 65}, r"sees something else .*\(short_side\)"),
+    ({"spec__stored__short_side": 65}, r"stored in another way .*\(short_side\)"),
+    ({"spec__stored__frames": "10fps", "spec__stored__flow__method": "dis"}, r"another way .*\(flow, frames\)"),
     ({"classes": [{"label": "x", "name": "x", "kind": "gesture"}]}, "has other classes than"),
 ])  # fmt: skip
 def test_what_does_not_belong_together_is_refused(histogram, tmp_path, values, said):

@@ -8,9 +8,9 @@ import pytest
 import tiny
 
 LAYERS = [
-    "command rollcall kinetics dataset region clipspec preprocess clip history predictions table1 scores confidence "
-    "calibration timing modalities grid checks readout feature_file archive unpack place split classtable listed "
-    "chalearn_list ucf101_list zipcrypto kinect montalbano",
+    "command rollcall kinetics dataset body region clipspec preprocess clip history predictions table1 scores "
+    "confidence calibration timing modalities grid checks readout feature_file archive unpack place split classtable "
+    "listed chalearn_list ucf101_list zipcrypto kinect montalbano",
     "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture recording motion machine continuous paint "
     "overlay window baseline cutout",
     "bundle distribute augmentation datagenerator recipe refit run model_i3d model_lstm model_conv3d_lstm "

@@ -57,7 +57,7 @@ def test_views_are_averaged_before_the_softmax(recogniser, video):
     someone = module.Recogniser(dataclasses.replace(recogniser.bundle, spec=twice), recogniser.networks)
     stream = recogniser.bundle.streams[0]
     images = np.stack([spec.stored.resize(frame) for frame in video[0]])[spec.stored.keep(np.array(video[1]))]
-    batch = someone.input(stream, images, None)
+    batch = someone.input(stream, images, {})
     assert batch.shape[0] == 2 and not np.array_equal(batch[0], batch[1])
     alone = [recogniser.logits(stream, view[None])[0] for view in batch]
     np.testing.assert_allclose(someone.logits(stream, np.concatenate([batch, batch])), [np.mean(alone, axis=0)] * 2,

@@ -10,16 +10,19 @@ import clip
 import opticalflow
 import preprocess
 import region
-from clipspec import ClipSpec, FlowSpec, InputSpec, StoredSpec
+from clipspec import FlowSpec, StoredSpec
 from continuous import Window
 from recording import Recording
 
 FRAMES, TIMES = tiny.moving(30), np.cumsum(np.r_[0.0, np.tile([0.05, 0.1, 0.02], 10)])[:30]
 
 
-def spec(frames: str, flow_from: str = "frames", where: str = "signer") -> ClipSpec:
+REGIONS = {"middle", "signer", "body"}
+
+
+def spec(frames: str, flow_from: str = "frames") -> StoredSpec:
     flow = FlowSpec("tvl1-fast", opticalflow.METHODS["tvl1-fast"], 8.0, flow_from)
-    return ClipSpec(StoredSpec(frames, 48, flow=flow), InputSpec(4, 40, 32, region=where))
+    return StoredSpec(frames, 48, flow=flow)
 
 
 def expected(stored: StoredSpec, images, times, length=None) -> tuple:
@@ -50,21 +53,22 @@ def expected(stored: StoredSpec, images, times, length=None) -> tuple:
 ])  # fmt: skip
 def test_one_by_one_is_what_the_scripts_store(frames, known, flow_from):
     some = spec(frames, flow_from)
-    recording = Recording(some, TIMES[-1] if known else None)
+    recording = Recording(some, REGIONS, TIMES[-1] if known else None)
     for image, seconds in zip(FRAMES, TIMES, strict=True):
         recording.push(image, 1000 + seconds)  # any clock
         recording.push(255 - image, 1000 + seconds)  # the same moment again is no other frame
     found = recording.finish()
-    pictures, flow, coded, small, kept = expected(some.stored, FRAMES, TIMES)
+    pictures, flow, coded, small, kept = expected(some, FRAMES, TIMES)
     assert found.numbers == kept
     np.testing.assert_array_equal(found.images["rgb"], pictures)
     np.testing.assert_array_equal(found.flow, flow)
     np.testing.assert_array_equal(found.images["flow"], coded)
-    assert found.square == region.signer_square(small)
+    assert found.squares == region.find(small, ["signer", "body"])
+    assert Recording(some, {"middle"}, 2.0)._regions == set(), "what nobody sees is not looked for"
 
 
 def test_with_a_known_length_the_work_is_done_when_the_last_frame_comes():
-    recording = Recording(spec("12"), TIMES[-1])
+    recording = Recording(spec("12"), REGIONS, TIMES[-1])
     for image, seconds in zip(FRAMES, TIMES, strict=True):
         recording.push(image, seconds)
         assert len(recording._frames) <= 2, "what is decided is not held"
@@ -76,11 +80,11 @@ def test_with_a_known_length_the_work_is_done_when_the_last_frame_comes():
 
 def test_a_camera_that_ends_early_repeats_its_last_frame():
     some = spec("12")
-    recording = Recording(some, 2.0)
+    recording = Recording(some, REGIONS, 2.0)
     for image, seconds in zip(FRAMES, TIMES, strict=True):
         recording.push(image, seconds)
     found = recording.finish()
-    pictures, flow, *_, kept = expected(some.stored, FRAMES, TIMES, 2.0)
+    pictures, flow, *_, kept = expected(some, FRAMES, TIMES, 2.0)
     assert found.numbers == kept and kept[-1] == kept[-2] == 29
     np.testing.assert_array_equal(found.images["rgb"], pictures)
     np.testing.assert_array_equal(found.flow, flow)
@@ -88,7 +92,7 @@ def test_a_camera_that_ends_early_repeats_its_last_frame():
 
 def test_nothing_recorded_is_one_line():
     with pytest.raises(Problem, match="no frame came"):
-        Recording(spec("12"), 2.0).finish()
+        Recording(spec("12"), REGIONS, 2.0).finish()
 
 
 @pytest.mark.parametrize("flow_from", ["frames", "video"])
@@ -96,7 +100,7 @@ def test_nothing_recorded_is_one_line():
 def test_a_sliding_window_holds_what_a_recording_of_it_would(frames, flow_from):
     some = spec(frames, flow_from)
     times = np.arange(30) / 10
-    window, full = Window(some, 0.8 if frames == "9" else 0.9), 0
+    window, full = Window(some, REGIONS, 0.8 if frames == "9" else 0.9), 0
     for number, (image, seconds) in enumerate(zip(FRAMES, times, strict=True)):
         assert window.push(image, seconds) == 1
         assert window.push(image, seconds) == 0, "the same moment"
@@ -106,11 +110,11 @@ def test_a_sliding_window_holds_what_a_recording_of_it_would(frames, flow_from):
             continue
         full += 1
         part = slice(number - 8, number + 1)
-        recording = Recording(some, 0.8)
+        recording = Recording(some, REGIONS, 0.8)
         for one, moment in zip(FRAMES[part], times[part], strict=True):
             recording.push(one, moment)
         alone = recording.finish()
-        assert found.square == alone.square
+        assert found.squares == alone.squares and set(found.squares) == {"signer", "body"}
         for modality in ("rgb", "flow"):
             np.testing.assert_array_equal(found.images[modality], alone.images[modality])
         np.testing.assert_array_equal(found.flow, alone.flow)
@@ -120,7 +124,7 @@ def test_a_sliding_window_holds_what_a_recording_of_it_would(frames, flow_from):
 def test_what_is_new_in_a_window_adds_up_to_a_recording():
     """For networks that go on: the same pictures and fields, of which the first alone is zero."""
     some, times, parts = spec("10fps"), np.arange(30) / 10, []
-    window, recording = Window(some, 0.9), Recording(some)
+    window, recording = Window(some, REGIONS, 0.9), Recording(some, REGIONS)
     for number, (image, seconds) in enumerate(zip(FRAMES, times, strict=True)):
         window.push(image, seconds)
         if number == 20:
@@ -137,7 +141,7 @@ def test_what_is_new_in_a_window_adds_up_to_a_recording():
 
 
 def test_a_slow_camera_repeats_frames_in_the_window_and_a_gap_empties_it():
-    window = Window(spec("9"), 0.8)
+    window = Window(spec("9"), REGIONS, 0.8)
     for number in range(10):
         window.push(FRAMES[number], number / 5)
     found = window.clip()

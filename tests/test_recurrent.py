@@ -111,7 +111,7 @@ def test_logits_of_a_clip_are_those_of_the_lstm_on_its_features(features, models
             rows = {entry.clip: file.rows(place) for place, entry in enumerate(file.entries)}
         for item in data.split("test")[:3]:
             archive = clip.read_archive(item.archive(features, store))
-            found = model.logits(stream, model.input(stream, archive.images, archive.square))[0]
+            found = model.logits(stream, model.input(stream, archive.images, archive.squares))[0]
             picked = model.bundle.spec.input.pick_views(40)
             assert [len(one) for one in picked] == {"even": [4], "parts": [9] * 3, "whole": [40]}[kind]
             steps = [head.predict_on_batch(rows[item.clip][one][None]) for one in picked]

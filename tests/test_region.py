@@ -67,13 +67,15 @@ def test_flow_grows_with_the_signer_whatever_the_store_s_size():
     spec = InputSpec(2, 48, 48, region="signer")
     for side in (240, 120):
         coded = preprocess.quantise_flow(np.full((2, side, side, 2), side / 60, np.float32), 20.0)
-        images, magnified = preprocess.cut_out(coded, spec, [side / 2, side / 2, side / 2])
+        images, magnified = preprocess.cut_out(coded, spec, {"signer": [side / 2, side / 2, side / 2]})
         seen = preprocess.network_input(images, spec, 20.0, magnified=magnified)
         np.testing.assert_allclose(seen, 4.0 * 2 / preprocess.FLOW_INPUT_LIMIT, atol=0.02)
 
 
 def test_without_a_square_and_by_default_the_middle_is_seen():
     images = moving(frames=2)
-    for spec, square in ((InputSpec(2, 60, 48), [90, 130, 80]), (InputSpec(2, 60, 48, region="signer"), None)):
-        seen, magnified = preprocess.cut_out(images, spec, square)
+    for spec, squares in ((InputSpec(2, 60, 48), {"signer": [90, 130, 80]}),
+                          (InputSpec(2, 60, 48, region="signer"), {"signer": None, "body": [90, 130, 80]}),
+                          (InputSpec(2, 60, 48, region="body"), {})):  # fmt: skip
+        seen, magnified = preprocess.cut_out(images, spec, squares)
         assert magnified == 1 and np.array_equal(seen, preprocess.resize_all(images, 60))

@@ -1,0 +1,137 @@
+"""Where in a clip the signer stands: pictures in, a square out, as large as the person is, whatever the hands do.
+
+The square round what moves (region.py) changes with the sign: one that only the hand makes is seen larger than one
+with the whole arm, and the place of the hands by the face is lost. Here the head and shoulders are looked for, by their
+outline: a person who signs never stands quite still, so along it the picture flickers as it does nowhere on a wall. The
+outline drawn in `outline()` is matched with that flicker at many sizes, and what moves has to be round it. No detector,
+no weights.
+"""
+
+import cv2
+import numpy as np
+
+SIDE = 120  # pixels of the short side at which it is looked for
+FRAMES = 20  # of a clip that are looked at, and up to twice as many
+HEAD = 10  # pixels of the head, crown to chin, in the template; the picture is scaled to it
+HEADS = np.geomspace(0.045, 0.33, 18)  # heights of a head that are tried, of the short side
+NOISE = 1.6  # times the picture's median flicker that a still place may have
+EDGE = 0.7  # flicker that an edge in the mean picture can have, in its slope: where there is none, light changes
+FAINT = 0.06  # variance that is added to a place's own, so that a faint pattern does not match as well as a clear one
+STILL, STRONG = 6, 40  # grey levels of flicker: that are no movement, and above which it is no more movement
+AROUND = 0.25  # weight of the movement round a place, in correlations
+ENOUGH = 0.7  # share of the movement that is enough there
+SQUARE, BELOW = 6.0, 1.6  # side of the square, and how far its middle lies below the crown, in heads
+
+
+def outline() -> np.ndarray:
+    """Head, neck and shoulders from the front, drawn once: (h, w) float32. The crown is at (w / 2, HEAD / 2)."""
+    fine = 8
+    unit, width, height = HEAD * fine, int(3.2 * HEAD), int(3.4 * HEAD)
+    picture = np.zeros((height * fine, width * fine), np.float32)
+
+    def at(x: float, y: float) -> tuple[int, int]:
+        return round(width * fine / 2 + x * unit), round((0.5 + y) * unit)
+
+    thick = int(0.13 * unit)
+    cv2.ellipse(picture, at(0, 0.5), (int(0.37 * unit), int(0.5 * unit)), 0, 130, 410, 1, thick)  # open at the neck
+    for side in (-1, 1):
+        arm = [(0.27, 0.98), (0.30, 1.12), (0.75, 1.3), (0.95, 1.55), (1.03, 2.2), (1.08, 2.9)]
+        cv2.polylines(picture, [np.array([at(side * x, y) for x, y in arm])], False, 1, thick)
+    return cv2.resize(cv2.GaussianBlur(picture, (0, 0), 0.05 * unit), (width, height), interpolation=cv2.INTER_AREA)
+
+
+TEMPLATE = outline()
+LENGTH = float(np.sqrt(np.square(TEMPLATE - TEMPLATE.mean()).sum()))
+PAD = (int(0.6 * HEAD), int(2.6 * HEAD), int(0.8 * HEAD), int(0.8 * HEAD))  # a person may stand half outside
+
+
+def small_greys(frames: np.ndarray) -> np.ndarray:
+    """(T, H, W, 3) uint8 RGB -> (T, h, w) float32, SIDE pixels to the short side."""
+    height, width = frames.shape[1:3]
+    scale = SIDE / min(height, width)
+    size = (round(width * scale), round(height * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=how)
+                     for frame in frames]).astype(np.float32)  # fmt: skip
+
+
+def flicker(greys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(T, h, w) float32 -> (h, w) standard deviation over time and (h, w) slope of the mean picture; brightness and
+    contrast that change over the whole picture are taken away."""
+    mean = greys.mean(axis=0)
+    centred = mean - mean.mean()
+    power = max(float(np.square(centred).mean()), 1e-6)
+    gains = (greys * centred).mean(axis=(1, 2)) / power
+    rest = greys - greys.mean(axis=(1, 2))[:, None, None] - gains[:, None, None] * centred
+    rest -= np.median(rest, axis=(1, 2), keepdims=True)
+    rest *= mean < 235  # a window or lamp that is cut off at white
+    slope = np.hypot(cv2.Sobel(mean, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(mean, cv2.CV_32F, 0, 1, scale=1 / 8))
+    return np.sqrt(np.square(rest).mean(axis=0)), slope
+
+
+def pattern_of(deviation: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """(h, w) in [0, 1]: where an edge flickers more than the camera's noise does."""
+    usual = float(np.median(deviation))
+    edge = EDGE * cv2.dilate(slope, np.ones((3, 3), np.uint8))
+    return np.clip(np.minimum(deviation - NOISE * usual, edge) / (2.5 * usual + 2), 0, 1)
+
+
+def correlation(pattern: np.ndarray) -> np.ndarray:
+    """How well the outline fits at each place: (h, w), not smaller than the template -> (h', w') at most 1."""
+    height, width = TEMPLATE.shape
+    sums, squares = cv2.integral2(pattern)
+
+    def box(table: np.ndarray) -> np.ndarray:
+        return table[height:, width:] - table[:-height, width:] - table[height:, :-width] + table[:-height, :-width]
+
+    variance = np.maximum(box(squares) - box(sums) ** 2 / TEMPLATE.size, 0) + FAINT * TEMPLATE.size
+    return cv2.matchTemplate(pattern, TEMPLATE, cv2.TM_CCOEFF) / (LENGTH * np.sqrt(variance))
+
+
+def share_around(moved: np.ndarray, crowns: np.ndarray, middles: np.ndarray) -> np.ndarray:
+    """(h, w) -> (crowns, middles) share of what moves that lies in the square of a person there, in the same pixels."""
+    table = cv2.integral(moved)
+    top, bottom = (np.clip(crowns + heads * HEAD, 0, moved.shape[0]).astype(int) for heads in (-1.5, 5.5))
+    left, right = (np.clip(middles + heads * HEAD, 0, moved.shape[1]).astype(int) for heads in (-3, 3))
+    inside = table[bottom][:, right] - table[top][:, right] - table[bottom][:, left] + table[top][:, left]
+    return inside / max(float(table[-1, -1]), 1e-6)
+
+
+def best_at(pattern: np.ndarray, moved: np.ndarray, scale: float) -> tuple[float, float, float]:
+    """The best fit in pictures scaled so that a head is HEAD pixels: (how good, x of the middle, y of the crown)."""
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    pattern, moved = (cv2.resize(picture, None, fx=scale, fy=scale, interpolation=how) for picture in (pattern, moved))
+    padded = cv2.copyMakeBorder(pattern, *PAD, cv2.BORDER_CONSTANT, value=0)
+    if padded.shape[0] < TEMPLATE.shape[0] or padded.shape[1] < TEMPLATE.shape[1]:
+        return -np.inf, 0, 0
+    found = correlation(padded)
+    crowns, middles = (np.arange(count) for count in found.shape)
+    crowns, middles = crowns - PAD[0] + 0.5 * HEAD, middles - PAD[2] + 0.5 * TEMPLATE.shape[1]
+    found += AROUND * np.minimum(share_around(moved, crowns, middles) / ENOUGH, 1)
+    y, x = np.unravel_index(found.argmax(), found.shape)
+    return float(found[y, x]), float(middles[x] / scale), float(crowns[y] / scale)
+
+
+def find_head(frames: np.ndarray) -> tuple[float, float, float] | None:
+    """(T, H, W, 3) uint8 RGB -> (x of its middle, y of the crown, height) of the signer's head, pixels of the frames;
+    None where nothing moves."""
+    greys = small_greys(frames[:: max(1, len(frames) // FRAMES)])
+    deviation, slope = flicker(greys)
+    pattern, moved = pattern_of(deviation, slope), np.clip(deviation - STILL, 0, STRONG)
+    if not (pattern.any() and moved.any()):
+        return None
+    heads = HEADS * min(deviation.shape)
+    fits = [best_at(pattern, moved, HEAD / head) for head in heads]
+    best = int(np.argmax([how_good for how_good, _, _ in fits]))
+    scale = frames.shape[2] / deviation.shape[1]
+    return scale * fits[best][1], scale * fits[best][2], scale * float(heads[best])
+
+
+def body_square(frames: np.ndarray) -> list[float] | None:
+    """(T, H, W, 3) uint8 RGB -> [x, y, side] of the square round the signer's head, shoulders and arms, in pixels of
+    the frames, (x, y) its middle; it may be larger than the picture. None where nothing moves."""
+    head = find_head(frames)
+    if head is None:
+        return None
+    x, crown, height = head
+    return [round(value, 1) for value in (x, crown + BELOW * height, SQUARE * height)]
