@@ -57,15 +57,29 @@ def make_demo(data: Path) -> None:
 
 @pytest.fixture(scope="session")
 def model(demo, tmp_path_factory) -> Path:
-    """A bundle of both streams, each trained by itself, for 3 epochs; only to be read, `copied` may be changed."""
+    """A bundle of both streams by a network that is built in a second; only to be read, `copied` may be changed."""
+    return once(tmp_path_factory, "model", lambda folder: train_small(demo, folder / "demo")) / "demo"
+
+
+def train_small(demo: Path, output: Path) -> None:
+    import train_conv3d_lstm
+
+    flags = ["--data", str(demo), "--output", str(output), "--stream", "both", "--size", "small", *TRAINING]
+    with without_graphs():
+        assert train_conv3d_lstm.main(flags) == 0
+
+
+@pytest.fixture(scope="session")
+def i3d(demo, tmp_path_factory) -> Path:
+    """A bundle of I3D on both streams, each trained by itself, for 3 epochs; only to be read."""
     # Two processes do not wait for each other: each begins with another stream.
     for stream in sorted(("rgb", "flow"), reverse=os.environ.get("PYTEST_XDIST_WORKER") == "gw0"):
-        made = once(tmp_path_factory, f"model-{stream}", lambda folder, stream=stream: train_stream(
-            demo, folder.parent / "model" / "demo", stream))  # fmt: skip
-    return made.parent / "model" / "demo"
+        made = once(tmp_path_factory, f"i3d-{stream}", lambda folder, stream=stream: train_i3d_on(
+            demo, folder.parent / "i3d" / "demo", stream))  # fmt: skip
+    return made.parent / "i3d" / "demo"
 
 
-def train_stream(demo: Path, output: Path, stream: str) -> None:
+def train_i3d_on(demo: Path, output: Path, stream: str) -> None:
     import train_i3d
 
     with without_graphs():

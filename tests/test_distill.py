@@ -115,14 +115,14 @@ def test_what_the_teacher_says_is_computed_once(copied, data, monkeypatch, capsy
     assert "are there already" in capsys.readouterr().out
 
 
-def test_a_two_stream_i3d_teaches(model, demo):
+def test_a_two_stream_i3d_teaches(i3d, demo):
     clips = dataset.load(demo)
-    some, someone = clips.split("train")[:3], bundles.load(model)
+    some, someone = clips.split("train")[:3], bundles.load(i3d)
     teacher.check(someone, clips)
-    found, _ = inference.predict(Recogniser.load(model, "keras"), clips, some, 4, 1)
+    found, _ = inference.predict(Recogniser.load(i3d, "keras"), clips, some, 4, 1)
     logits = teacher._compute(someone, clips, some, 1)
     assert set(logits) == {"rgb", "flow"}
-    fused = confidence.load(model, someone.hashes).fuse({name: softmax(rows) for name, rows in logits.items()})
+    fused = confidence.load(i3d, someone.hashes).fuse({name: softmax(rows) for name, rows in logits.items()})
     np.testing.assert_allclose(fused, found.streams["both"], atol=1e-6)
 
 

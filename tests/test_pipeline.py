@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,15 +45,15 @@ def train(demo, output, *flags) -> int:
     return train_i3d.main(["--data", str(demo), "--output", str(output), *flags])
 
 
-def test_the_bundle_has_both_streams_each_trained_by_itself(model):
-    found = bundle.load(model)
+def test_the_bundle_has_both_streams_each_trained_by_itself(i3d):
+    found = bundle.load(i3d)
     assert [(stream.name, stream.arguments["input_shape"]) for stream in found.streams] == [
         ("rgb", [8, 32, 32, 3]), ("flow", [8, 32, 32, 2])]  # fmt: skip
-    log = training.Log(model / "log.csv")
+    log = training.Log(i3d / "log.csv")
     for stream in ("rgb", "flow"):
         assert [(row["phase"], row["epoch"], row["learning_rate"]) for row in log.of(stream)] == [
             ("all", str(epoch), "0.001") for epoch in (1, 2, 3)]  # fmt: skip
-        assert list((model / "events" / stream).rglob("events.out.tfevents.*"))
+        assert list((i3d / "events" / stream).rglob("events.out.tfevents.*"))
 
 
 def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, tmp_path):
@@ -91,19 +92,19 @@ def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, tmp_path):
             np.testing.assert_allclose(found[key], value, rtol=1e-3, atol=1e-5, err_msg=f"{name}: {key}")
 
 
-def test_again_does_nothing_and_other_settings_are_refused(demo, model, capsys):
-    files = [path for path in model.rglob("*") if path.is_file() and not path.name.startswith((".lock", "bundle.json"))]
+def test_again_does_nothing_and_other_settings_are_refused(demo, i3d, capsys):
+    files = [path for path in i3d.rglob("*") if path.is_file() and not path.name.startswith((".lock", "bundle.json"))]
     before = {path: path.stat().st_mtime_ns for path in files}
-    whole = json.loads((model / "bundle.json").read_text())
-    assert train(demo, model, *conftest.TRAINING) == command.DONE
+    whole = json.loads((i3d / "bundle.json").read_text())
+    assert train(demo, i3d, *conftest.TRAINING) == command.DONE
     said = capsys.readouterr().out
     assert "rgb: trained already, 3 epochs" in said and "flow: trained already, 3 epochs" in said
     with pytest.raises(Problem, match=r"holds a run with other settings \(dropout\)"):
-        train(demo, model, *conftest.TRAINING, "--dropout", "0.4")
+        train(demo, i3d, *conftest.TRAINING, "--dropout", "0.4")
     with pytest.raises(Problem, match=r"other settings \(crop, seed\)"):
-        train(demo, model, *conftest.TRAINING, "--crop", "34", "--seed", "1")
+        train(demo, i3d, *conftest.TRAINING, "--crop", "34", "--seed", "1")
     assert {path: path.stat().st_mtime_ns for path in files} == before
-    again = json.loads((model / "bundle.json").read_text())
+    again = json.loads((i3d / "bundle.json").read_text())
     assert again | {"commit": 0} == whole | {"commit": 0}
 
 
@@ -159,25 +160,28 @@ def test_from_published_weights_first_the_top_and_then_everything(demo, publishe
             assert not np.array_equal(last[name], second[name]), name
 
 
-def test_it_starts_from_another_model(demo, model, tmp_path, monkeypatch):
+def test_it_starts_from_another_model(demo, i3d, tmp_path, monkeypatch):
     import recogniser
 
     class Started(Exception):
         pass
 
-    def fit(started, train, valid, phases, *rest):
+    def fit(started, train, valid, phases, *rest, until):
+        assert until is None
         assert [phase.name for phase in phases] == ["top", "all"]
         fit.weights = started.get_weights()
         raise Started
 
     monkeypatch.setattr(training, "fit", fit)
     with pytest.raises(Started):
-        train(demo, tmp_path / "model", "--weights", str(model), "--stream", "flow", *SEES)
-    wanted = recogniser.Recogniser.load(model).models["flow"].get_weights()
+        train(demo, tmp_path / "model", "--weights", str(i3d), "--stream", "flow", *SEES)
+    wanted = recogniser.Recogniser.load(i3d).models["flow"].get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(fit.weights, wanted, strict=True))
 
 
-def test_a_model_to_start_from_without_that_stream(demo, copied, tmp_path):
+def test_a_model_to_start_from_without_that_stream(demo, i3d, tmp_path):
+    left_out = shutil.ignore_patterns("checkpoint", "events", ".lock*")
+    copied = Path(shutil.copytree(i3d, tmp_path / "copied", copy_function=os.link, ignore=left_out))
     content = json.loads((copied / bundle.FILE).read_text())
     content["streams"] = [stream for stream in content["streams"] if stream["name"] == "rgb"]
     with command.atomic(copied / bundle.FILE) as temporary:  # a hard link to the bundle of all tests: replaced
