@@ -4,7 +4,8 @@ The square round what moves (region.py) changes with the sign: one that only the
 with the whole arm, and the place of the hands by the face is lost. Here the head and shoulders are looked for, by their
 outline: a person who signs never stands quite still, so along it the picture flickers as it does nowhere on a wall. The
 outline drawn in `outline()` is matched with that flicker at many sizes, and what moves has to be round it. No detector,
-no weights.
+no weights. It wants a camera that stands still and a person who is seen down to the waist at least: not a face that
+fills the picture, and not the drawn signers of the demo, whose shoulders do not move.
 """
 
 import cv2

@@ -84,12 +84,12 @@ def test_it_is_evaluated_like_any_other(histogram, demo, tmp_path, capsys):
     assert "mean of all 4" in page and (tmp_path / "joined" / "confusion-valid-rgb-histogram.png").exists()
 
 
-def test_a_third_of_a_name_gets_a_number(histogram, tmp_path, capsys):
+def test_a_third_of_a_name_gets_its_region_and_a_fourth_a_number(histogram, tmp_path, capsys):
     assert joined(tmp_path / "joined", histogram, histogram, histogram) == command.DONE
-    assert "rgb-histogram-2: histogram on rgb" in capsys.readouterr().out
+    assert "rgb-histogram-middle: histogram on rgb" in capsys.readouterr().out
     assert len(Recogniser.load(tmp_path / "joined", "keras").bundle.streams) == 6
     assert joined(tmp_path / "again", tmp_path / "joined", histogram) == command.DONE
-    assert "rgb-histogram-3: histogram on rgb" in capsys.readouterr().out
+    assert "rgb-histogram-2: histogram on rgb" in capsys.readouterr().out
 
 
 def changed(folder, histogram, **values):
