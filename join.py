@@ -8,9 +8,10 @@ out:  model/<joined>/: bundle.json, a copy of every weight file
 Networks that are unlike each other are wrong about unlike clips, so the mean of their answers is right more often than
 the best of them. They have to be trained on the same store and know the same classes; what each sees of a clip
 (--frames, --crop, --region ... of its training) stays its own. A stream keeps its name (rgb, flow) where it is the
-first of it, and gets its network's behind it otherwise, then its region's. The result is an ordinary model: evaluate.py,
-predict.py, export.py and livedemo.py take it. Models that have learnt from the validation clips too (`--refit`) cannot
-be calibrated by them: `--calibration` takes it over from those which they repeat, joined and evaluated.
+first of it, and gets the name of its network behind it otherwise, then its region. The result is an ordinary model:
+evaluate.py, predict.py, export.py and livedemo.py take it. Models that have learnt from the validation clips too
+(`--refit`) cannot be calibrated by them: `--calibration` takes it over from those which they repeat, joined and
+evaluated.
 """
 
 import argparse
