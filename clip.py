@@ -127,6 +127,9 @@ def _read(path: Path, names, read: Callable[[str], bytes], pick) -> Archive:
         raise Problem(f"{path}: no picture in it; expected img_00001.jpg ... or flow_x_00001.jpg ...")
     frames = [(name, name.replace("flow_x_", "flow_y_")) for name in flow_x] or [(name,) for name in pictures]
     info = json.loads(read("clip.json")) if "clip.json" in names else {}
+    if info.get("format", FORMAT) != FORMAT:
+        raise Problem(f"{path}: written by another version (format {info['format']}, not {FORMAT}); run frame.py and "
+                      "opticalflow.py again")  # fmt: skip
     if len(frames) != len(info.get("times", frames)):
         there = f"{len(frames)} of {len(info['times'])} pictures"
         raise Problem(f"{path}: {there}; delete it and run the step that wrote it again")

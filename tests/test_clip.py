@@ -19,7 +19,7 @@ import preprocess
 from clipspec import FlowSpec, StoredSpec
 
 FLOW = FlowSpec("tvl1-fast", {"tau": 0.25, "scales": 5})
-INFO = {"format": 1, "source": "in/a.avi", "sha256": "00ff", "stored": asdict(StoredSpec("6", 48))}
+INFO = {"format": clip.FORMAT, "source": "in/a.avi", "sha256": "00ff", "stored": asdict(StoredSpec("6", 48))}
 FLOW_INFO = {**INFO, "stored": asdict(StoredSpec("6", 48, flow=FLOW))}
 
 
@@ -235,3 +235,10 @@ def test_find_stored_of_a_part(tmp_path):
     assert clip.find_stored(data, "frame") == video, "the other part's store is not taken for a second one"
     for name, part in ((None, "depth"), ("6x48-depth", "video"), ("6x48", "depth"), ("frame-6x48-depth", "depth")):
         assert clip.find_stored(data, "frame", name, part) == depth
+
+
+def test_an_archive_of_another_version_is_said(tmp_path):
+    info = {"format": clip.FORMAT - 1, "times": [0.0], "stored": {"quality": 95}}
+    clip.write_archive(tmp_path / "a.zip", np.zeros((1, 8, 8, 3), np.uint8), info)
+    with pytest.raises(Problem, match=r"another version \(format 2, not 3\); run frame.py"):
+        clip.read_archive(tmp_path / "a.zip")
