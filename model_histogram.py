@@ -14,7 +14,7 @@ layer is learnt. Each picture is cut into a grid of cells, and each cell says ho
 
 They are added up over the whole clip, its thirds and its sixths; each of these blocks is brought to length 1 after a
 square root (Perronnin et al. 2010), so that no strong movement drowns the others. Like every network here it reads what
-`preprocess.network_input` gives, and it runs in all forms of export.py. `train_histogram.py` finds the last layer.
+`preprocess.network_input` gives, and it runs in all forms of export.py. `train_linear.py` finds the last layer.
 """
 
 import command  # noqa: F401  what it sets has to be set before Keras is imported
@@ -163,6 +163,16 @@ class Blocks(keras.layers.Layer):
             flow = cells[..., ends[-1] :]
             found.append(_spectrum(ops.reshape(flow, (-1, frames, height * width * (bins - ends[-1])))))
         return ops.concatenate(found, axis=-1)
+
+
+def below_top(model: keras.Model) -> keras.Model:
+    """What the classifier is fitted to: (B, T, H, W, C) -> (B, features)."""
+    return keras.Model(model.input, model.get_layer(FEATURES).output)
+
+
+def set_top(model: keras.Model, weights: np.ndarray, bias: np.ndarray) -> None:
+    """(features, classes), (classes,): the classifier."""
+    model.get_layer("Logits").set_weights([weights, bias])
 
 
 def build_histogram(input_shape, classes: int, flow: bool = False) -> keras.Model:

@@ -98,6 +98,17 @@ def build_i3d(
     return keras.Model(clip, logits, name="i3d")
 
 
+def below_top(model: keras.Model) -> keras.Model:
+    """What the top is a linear function of: (B, T, H, W, C) -> (B, 1024), averaged over time and place."""
+    pooled = layers.GlobalAveragePooling3D(dtype="float32")(model.get_layer("Logits_AvgPool").output)
+    return keras.Model(model.input, pooled)
+
+
+def set_top(model: keras.Model, weights: np.ndarray, bias: np.ndarray) -> None:
+    """(1024, classes), (classes,): a linear classifier on what `below_top` gives."""
+    model.get_layer(f"{HEAD}_conv_3d").set_weights([weights[None, None, None], bias])
+
+
 def inflate(kernel: np.ndarray, frames: int) -> np.ndarray:
     """A 2D kernel (h, w, in, out) -> a 3D kernel (frames, h, w, in, out): repeated, divided by the number of frames.
 

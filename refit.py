@@ -40,6 +40,8 @@ def parse(flags: argparse.ArgumentParser, argv, networks: tuple[str, ...]) -> ar
     if args.refit is None:
         return args
     reference = load(args.refit, networks)
+    if not {"penalty", "learning_rate"} & vars(args).keys() & reference.about["flags"].keys():
+        raise Problem(f"--refit {args.refit}: an I3D that another script trained; the one that did refits it")
     known = {name: value for name, value in reference.about["flags"].items() if hasattr(args, name) and name != "refit"}
     flags.set_defaults(**known, stream=[stream.name for stream in reference.streams])
     args = flags.parse_args(argv)

@@ -28,6 +28,7 @@ import modalities
 import recipe
 import refit
 import run
+import start
 
 RECIPES = ("paper", "strong")
 SMALLEST = {"frames": 8, "crop": 32}  # of I3D's input
@@ -64,31 +65,6 @@ def parse(argv=None):
     return args
 
 
-def check_start(weights: str, stream: str) -> bundle.Stream | None:
-    """The stream of a bundle to start from, or None for published weights; raises Problem where there is none such."""
-    if not bundle.is_one(weights):
-        kinetics.check(weights, stream)
-        return None
-    streams = bundle.load(Path(weights)).streams
-    for one in streams:
-        if one.modality == stream and one.network == "i3d":
-            return one
-    raise Problem(f"{weights}: no I3D on {stream} in it, only {', '.join(one.name for one in streams)}")
-
-
-def load_start(model, weights: str, stream: str) -> None:
-    """Give the network the weights to start from: published ones, or those of a bundle."""
-    import model_i3d
-
-    trained = check_start(weights, stream)
-    if trained is None:
-        model_i3d.load_kinetics_checkpoint(model, kinetics.checkpoint(weights, stream))
-        return
-    source = model_i3d.build_i3d(**trained.arguments)
-    source.load_weights(Path(weights) / trained.files["weights"])
-    model_i3d.copy_weights(source, model)
-
-
 def train_stream(args, data: dataset.Dataset, spec, stream: str, generators: dict, devices) -> dict:
     """Train one stream to its end and return its row for the bundle."""
     import keras
@@ -110,7 +86,7 @@ def train_stream(args, data: dataset.Dataset, spec, stream: str, generators: dic
     with devices.scope():
         model = model_i3d.build_i3d(**arguments)
         if not scratch:
-            load_start(model, args.weights, stream)
+            start.load(model, args.weights, stream)
         until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
         training.fit(model, generators["train"], generators["valid"], recipe.phases_of(args, not scratch), args.output,
                      stream, recipe.recipe_of(args, generators["train"].targets), until=until)  # fmt: skip
@@ -124,14 +100,13 @@ def main(argv=None) -> int:
     spec = recipe.clip_spec(args, data)
     if args.weights != "none":
         for stream in streams:
-            check_start(args.weights, stream)
+            start.check(args.weights, stream)
     bundle.load_keras()  # seconds; so after what can be wrong without it
     generators = {stream: run.generators(args, data, spec, stream) for stream in streams}
     with contextlib.ExitStack() as held:
         flags = run.claim(args, data, spec, held) if args.host == 0 else {}
-        if args.weights != "none" and not bundle.is_one(args.weights):
-            for stream in streams:  # all of them before the first trains
-                kinetics.checkpoint(args.weights, stream)
+        if args.weights != "none":
+            start.fetch(args.weights, streams)  # of all of them before the first trains
         devices = distribute.start(args, run.stamp(args, data, spec))
         args.output = held.enter_context(distribute.output(devices, args.output))
         trained = [train_stream(args, data, spec, stream, generators[stream], devices) for stream in streams]

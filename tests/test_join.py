@@ -16,7 +16,7 @@ import evaluate
 import frame
 import inference
 import join
-import train_histogram
+import train_linear
 from predictions import BOTH
 from recogniser import Recogniser
 
@@ -27,7 +27,7 @@ SEES = [*TRAINING[:6], "--still", "keep", "--region", "middle", "--scale", "fixe
 def histogram(demo, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "histogram"
     flags = ["--data", str(demo), "--output", str(folder), "--copies", "0", "--penalty", "3", *SEES]
-    assert train_histogram.main(flags) == command.DONE
+    assert train_linear.main(flags) == command.DONE
     return folder
 
 
@@ -55,7 +55,7 @@ def test_each_goes_on_seeing_what_it_saw(histogram, demo, tmp_path):
     flags = ["--frames", "6", "--short-side", "30", "--crop", "24", "--region", "body", "--stream", "flow", "--copies",
              "0", "--penalty", "3", "--workers", "2"]  # fmt: skip
     other = tmp_path / "other"
-    assert train_histogram.main(["--data", str(demo), "--output", str(other), *flags]) == command.DONE
+    assert train_linear.main(["--data", str(demo), "--output", str(other), *flags]) == command.DONE
     assert joined(tmp_path / "joined", histogram, other) == command.DONE
     both, alone = (Recogniser.load(folder, "keras") for folder in (tmp_path / "joined", other))
     assert both.bundle.regions == {"middle", "body"} and alone.bundle.regions == {"body"}

@@ -14,9 +14,9 @@ LAYERS = [
     "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture recording motion machine continuous paint "
     "overlay window baseline cutout",
     "bundle distribute augmentation datagenerator recipe refit run model_i3d model_lstm model_conv3d_lstm "
-    "model_histogram sparse pruning finetune steps ledger onecore extract recurrent compact teacher averaging training "
-    "streaming i3d_stages runtime exported recogniser modes poolless convert plot figure inference gradcam gallery "
-    "robustness chart page comparison",
+    "model_histogram sparse pruning finetune steps ledger onecore extract recurrent start ridge compact teacher "
+    "averaging training streaming i3d_stages runtime exported recogniser modes poolless convert plot figure inference "
+    "gradcam gallery robustness chart page comparison",
     "prepare_* feature train_* distill compress join evaluate report export predict livedemo",
 ]
 NUMBERS, VIDEO, NETWORKS, SCRIPTS = range(4)

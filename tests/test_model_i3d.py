@@ -56,7 +56,11 @@ def flow():
 @pytest.fixture(scope="module")
 def small():
     """Ten classes, the smallest input, every weight random."""
-    model = model_i3d.build_i3d((8, 32, 32, 3), 10)
+    return randomised(model_i3d.build_i3d((8, 32, 32, 3), 10))
+
+
+def randomised(model):
+    """The model with every weight random, so that what it computes neither fades nor grows from layer to layer."""
     rng = np.random.default_rng(1)
     for variable in model.weights:
         scale = np.sqrt(2 / np.prod(variable.shape[:-1])) if len(variable.shape) == 5 else 0.3

@@ -19,7 +19,7 @@ import evaluate
 import join
 import report
 import train_conv3d_lstm
-import train_histogram
+import train_linear
 from recogniser import Recogniser
 
 SEES = ["--frames", "8", "--short-side", "36", "--crop", "32", "--still", "subtract", "--region", "signer",
@@ -51,7 +51,7 @@ def logged(model, stream="flow"):
 def runs(demo, tmp_path_factory):
     """A small network and histograms, each as it was chosen and refitted: {name: folder}."""
     folder, found = tmp_path_factory.mktemp("model"), {}
-    for name, script, flags in (("small", train_conv3d_lstm, SMALL), ("histogram", train_histogram, HISTOGRAM)):
+    for name, script, flags in (("small", train_conv3d_lstm, SMALL), ("histogram", train_linear, HISTOGRAM)):
         found[name] = score(demo, call(script, demo, folder / name, *flags), "valid")
         found[f"{name} again"] = call(script, demo, folder / f"{name}-again", "--refit", found[name])
     return found
@@ -83,9 +83,9 @@ def test_it_is_what_these_clips_give_when_all_are_for_training(runs, demo, tmp_p
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(item.archive(demo, store))
     flags = ["--stream", "flow", "--copies", "0", "--penalty", "3", *SEES]
-    whole = call(train_histogram, other, tmp_path / "whole", *flags)
-    first = call(train_histogram, demo, tmp_path / "first", *flags)
-    again = call(train_histogram, demo, tmp_path / "again", "--refit", first)
+    whole = call(train_linear, other, tmp_path / "whole", *flags)
+    first = call(train_linear, demo, tmp_path / "first", *flags)
+    again = call(train_linear, demo, tmp_path / "again", "--refit", first)
     weights = {folder: Recogniser.load(folder, "keras").models["flow"].get_layer("Logits").get_weights()[0].ravel()
                for folder in (whole, first, again)}  # fmt: skip
     alike = {folder: np.corrcoef(row, weights[again])[0, 1] for folder, row in weights.items()}
@@ -144,7 +144,7 @@ def test_the_validation_clips_say_nothing_of_it(runs, demo, tmp_path):
 def test_what_cannot_be_refitted(runs, demo, tmp_path, flags, said):
     flags = [str(runs.get(flag, flag)) for flag in flags]
     with pytest.raises(Problem, match=said):
-        call(train_histogram, demo, tmp_path / "out", *flags)
+        call(train_linear, demo, tmp_path / "out", *flags)
     assert not (tmp_path / "out").exists()
 
 
@@ -154,4 +154,4 @@ def test_other_classes_are_other_data(runs, demo, tmp_path):
     (other / "class.csv").write_text("\n".join([table[0], *table[:0:-1]]) + "\n")
     assert [row.label for row in dataset.load(other).classes] != [row.label for row in dataset.load(demo).classes]
     with pytest.raises(Problem, match="has other classes than"):
-        call(train_histogram, other, tmp_path / "out", "--refit", runs["histogram"])
+        call(train_linear, other, tmp_path / "out", "--refit", runs["histogram"])

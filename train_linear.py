@@ -1,16 +1,18 @@
-"""Train a linear classifier on histograms of flow and of gradients, from few clips, without a GPU, and write a bundle.
+"""Fit a linear classifier to what a fixed network makes of the clips, and write a model bundle.
 
-    python train_histogram.py --data data_set/gestures --output model/histogram --stream both
+    python train_linear.py --data data_set/gestures --output model/histogram --stream both
+    python train_linear.py --data data_set/gestures --output model/kinetics --network i3d --stream rgb --region signer
 
-in:   data_set/<name>/frame-<store>, and flow-<store> for flow
+in:   data_set/<name>/frame-<store>, and flow-<store> for flow; for I3D its weights, which it fetches
 out:  model/<run>/: bundle.json, <stream>.weights.h5, log.csv with a row for each penalty, valid/
 
-For a data set of some hundred clips, where networks learn people and rooms by heart: half a minute, and nothing but the
-last layer is learnt (model_histogram.py). Each training clip is seen as it is and `--copies` times augmented; then the
-classifier is ridge regression on the classes (regularised least squares: Rifkin 2003), whose optimum is unique and
-computed exactly. Penalty and temperature are those of the lowest loss on the validation clips; `--refit model/<run>`
-keeps both and fits once more, with these clips too. Data sets of many thousand clips are for the networks of the other
-train_*.py.
+For a data set of some hundred clips, where networks learn people and rooms by heart, and for a laptop: nothing but the
+last layer is learnt. Below it are histograms of flow and gradients (model_histogram.py), half a minute; or, with
+`--network i3d`, the published I3D as it is, one look at each clip. Each training clip is seen as it is and `--copies`
+times augmented; then the classifier is ridge regression on the classes (ridge.py), whose optimum is unique and computed
+exactly. Penalty and temperature are those of the lowest loss on the validation clips; `--refit model/<run>` keeps both
+and fits once more, with these clips too. To go on from there with all of I3D: `train_i3d.py --weights model/<run>
+--top-epochs 0`.
 """
 
 import argparse
@@ -24,34 +26,54 @@ import command
 from command import Problem
 
 import numpy as np
-from scipy import linalg
 
 import bundle
 import calibration
 import clipspec
 import dataset
+import kinetics
 import modalities
 import recipe
 import refit
 import run
+import start
 from history import Log, Validated
 from predictions import softmax
+from ridge import Ridge, scale_of
 
+NETWORKS = {  # what each sees by itself
+    "histogram": {"frames": 20, "short_side": 54, "crop": 48, "still": "subtract", "region": "signer", "scale": "own"},
+    "i3d": {"frames": 40, "short_side": None, "crop": 224, "still": "keep", "region": "middle", "scale": "fixed"},
+}
+SMALLEST = {"histogram": (3, 8), "i3d": (8, 32)}  # frames, pixels
 PENALTIES = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3)  # of the squared weights, for features in blocks of length 1
-MOST = 10_000  # views of training clips; 4,000 take a minute and 1 GB, and time grows with their cube
+MOST = 10_000  # views of training clips for histograms; 4,000 take a minute and 1 GB, and time grows with their cube
+
+
+def network_of(argv) -> str:
+    """What --network says, before the other flags, whose defaults depend on it."""
+    flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    flags.add_argument("--network")
+    found = flags.parse_known_args(argv)[0].network
+    return found if found in NETWORKS else "histogram"
 
 
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/gestures")
     flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/histogram")
+    flags.add_argument("--network", choices=NETWORKS, default="histogram",
+                       help="what is below the last layer; i3d sees clips as train_i3d.py does: --network i3d --help")
+    flags.add_argument("--weights", metavar="NAME|FOLDER",
+                       help=f"of --network i3d: {', '.join(kinetics.STARTS)}, published weights, fetched once; or a "
+                            "folder with a copy of them, or a model folder (default: kinetics)")  # fmt: skip
     flags.add_argument("--stream", nargs="+", choices=(*modalities.TABLE, "both"), default=["both"],
                        help="what is seen, a classifier each; both: rgb and flow")  # fmt: skip
     refit.add_flag(flags)
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
-    recipe.add_input(flags, 20, 48, "subtract", short_side=54, region="signer", scale="own")
+    recipe.add_input(flags, **NETWORKS[network_of(argv)])
     group = flags.add_argument_group("recipe")
-    group.add_argument("--copies", type=int, default=6, metavar="N", help="of each training clip, augmented")
+    group.add_argument("--copies", type=int, metavar="N", help="of each training clip, augmented (6, with I3D 0)")
     group.add_argument("--penalty", type=float, nargs="+", metavar="P",
                        help="on large weights; of several, the one with the lowest validation loss is taken (default: "
                             f"{' '.join(f'{penalty:g}' for penalty in PENALTIES)})")  # fmt: skip
@@ -59,15 +81,24 @@ def parse(argv=None) -> argparse.Namespace:
     group.add_argument("--seed", type=int, default=0, help="of the augmentation")
     recipe.add_augmentation(flags, recipes=("compact",))
     command.add_threads(flags)
-    return complete(refit.parse(flags, argv, ("histogram",)))
+    return complete(refit.parse(flags, argv, tuple(NETWORKS)))
 
 
 def complete(args: argparse.Namespace) -> argparse.Namespace:
     """What was not named; raises Problem where a number makes no sense."""
     args.smoothing = 0.0
     recipe.complete(args, "compact")
-    if args.frames < 3 or args.crop < 8:
-        raise Problem(f"--frames {args.frames} --crop {args.crop}: at least 3 frames of 8 pixels, one for each cell")
+    frames, pixels = SMALLEST[args.network]
+    if args.frames < frames or args.crop < pixels:
+        raise Problem(f"--frames {args.frames} --crop {args.crop}: at least {frames} frames of {pixels} pixels")
+    if args.network == "histogram" and args.weights:
+        raise Problem(f"--weights {args.weights}: histograms have none; add --network i3d")
+    if args.network == "i3d":
+        args.weights = args.weights or "kinetics"
+        if args.weights == "none":
+            raise Problem("--weights none: nothing is learnt below the last layer; train_i3d.py starts at random")
+    if args.copies is None:
+        args.copies = 0 if args.network == "i3d" else 6
     if args.copies < 0:
         raise Problem(f"--copies {args.copies}: at least 0, each clip as it is")
     args.penalty = sorted(set(args.penalty or PENALTIES), reverse=True)
@@ -106,29 +137,6 @@ def judged(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     return calibration.log_loss(softmax(logits), truth), float(np.mean(logits.argmax(axis=1) == truth))
 
 
-class Ridge:
-    """Ridge regression (least squares with a penalty on the squared weights, not on the biases) for any penalty: of N
-    rows of D features, D being larger, the N x N products are decomposed once."""
-
-    def __init__(self, features: np.ndarray, targets: np.ndarray):
-        """features (N, D) float32, whose mean is taken away in place; targets (N, classes)."""
-        self.mean, self.bias = features.mean(axis=0), targets.mean(axis=0)
-        features -= self.mean
-        self.features = features
-        self.squares, self.axes = linalg.eigh(np.float64(features @ features.T), overwrite_a=True, driver="evd")
-        self.turned = self.axes.T @ (targets - self.bias)
-
-    def solve(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-        """(D, classes) weights and (classes,) biases, float32."""
-        rows = self.axes @ (self.turned / (np.maximum(self.squares, 0) + penalty)[:, None])
-        weights = self.features.T @ np.float32(rows)
-        return weights, np.float32(self.bias - self.mean @ weights)
-
-    def answers(self, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
-        """(N, classes) of the rows themselves."""
-        return self.features @ weights + (self.mean @ weights + bias)
-
-
 def scaled(weights: np.ndarray, bias: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarray]:
     return weights / np.float32(temperature), bias / np.float32(temperature)
 
@@ -137,26 +145,38 @@ class Stream:
     """One stream's network, whose last layer is fitted; weights, log and validation answers go to the run's folder."""
 
     def __init__(self, args, data: dataset.Dataset, stream: str, generators: dict):
-        import keras
-
-        import model_histogram
         import runtime
 
         self.args, self.name, self.generators = args, stream, generators
-        arguments = {"input_shape": list(generators["train"].shape), "classes": len(data.classes),
-                     "flow": modalities.TABLE[stream].kind == "flow"}  # fmt: skip
-        self.row = bundle.Stream(stream, stream, "histogram", arguments, {"weights": f"{stream}.weights.h5"})
+        arguments = {"input_shape": list(generators["train"].shape), "classes": len(data.classes)}
+        if args.network == "histogram":
+            arguments["flow"] = modalities.TABLE[stream].kind == "flow"
+        self.row = bundle.Stream(stream, stream, args.network, arguments, {"weights": f"{stream}.weights.h5"})
         run.seed(args.seed)
         self.model = runtime.build(self.row)
-        self.network = keras.Model(self.model.input, self.model.get_layer(model_histogram.FEATURES).output)
+        if args.network == "i3d":
+            start.load(self.model, args.weights, stream)
+        self.module = runtime.network_module(self.row)
+        self.network, self.scale = self.module.below_top(self.model), None
         self.log = Log(args.output / "log.csv")
         self.log.cut(stream, 0)
+
+    def spread(self, features: np.ndarray) -> np.ndarray:
+        """Features of I3D, some of which are a hundred times others, brought to one spread: that of the first call's;
+        histograms are blocks of length 1 already."""
+        if self.args.network == "histogram":
+            return features
+        if self.scale is None:
+            self.scale = scale_of(features)
+        features *= self.scale
+        return features
 
     def train(self) -> dict:
         """Fit with each penalty and keep the best, or fit again with the one that was; returns the bundle's row."""
         args, started = self.args, time.perf_counter()
         features, targets = training_features(self.network, self.generators["train"], args.copies, args.workers)
-        self.valid, _ = features_of(self.network, self.generators["valid"], args.workers)
+        features = self.spread(features)
+        self.valid = self.spread(features_of(self.network, self.generators["valid"], args.workers)[0])
         self.truth = self.generators["valid"].targets
         ridge = Ridge(features, targets)
         print(f"{self.name}: {len(self.generators['train'].clips)} clips, {args.copies + 1} times each, "
@@ -190,7 +210,7 @@ class Stream:
         temperature = self.temperature(*ridge.solve(penalty))
         more, own = training_features(self.network, self.generators["more"], self.args.copies, self.args.workers)
         targets = np.concatenate([targets, own])
-        ridge = Ridge(np.concatenate([ridge.features + ridge.mean, more]), targets)
+        ridge = Ridge(np.concatenate([ridge.features + ridge.mean, self.spread(more)]), targets)
         weights, bias = scaled(*ridge.solve(penalty), temperature)
         loss, accuracy = judged(ridge.answers(weights, bias), targets.argmax(axis=1))
         self.save(weights, bias)
@@ -203,7 +223,7 @@ class Stream:
     def save(self, weights: np.ndarray, bias: np.ndarray) -> None:
         import averaging
 
-        self.model.get_layer("Logits").set_weights([weights, bias])
+        self.module.set_top(self.model, weights if self.scale is None else weights * self.scale[:, None], bias)
         averaging.save_weights(self.model, self.args.output / self.row.files["weights"])
 
     def note(self, number: int, measured: dict) -> None:
@@ -228,7 +248,7 @@ def generators_of(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: 
 
 def check_size(args, clips: int) -> None:
     """Raise Problem where there is more to learn from than this way of learning takes."""
-    if clips * (args.copies + 1) > MOST:
+    if args.network == "histogram" and clips * (args.copies + 1) > MOST:
         fits = MOST // clips - 1
         what = f"--copies {fits}" if fits >= 0 else "train_i3d.py or train_conv3d_lstm.py"
         raise Problem(f"{clips} training clips, {args.copies + 1} times each: more than {MOST:,} at once; use {what}")
@@ -239,12 +259,16 @@ def main(argv=None) -> int:
     data = dataset.load(args.data)
     clips = {split: len(run.split_of(data, split)) for split in refit.SPLITS}
     check_size(args, sum(clips.values()) if args.refit else clips["train"])
-    spec = recipe.clip_spec(args, data)
+    spec, streams = recipe.clip_spec(args, data), run.streams_of(args)
+    if args.network == "i3d":
+        for stream in streams:
+            start.check(args.weights, stream)
     bundle.load_keras()
-    streams = run.streams_of(args)
     generators = {stream: generators_of(args, data, spec, stream) for stream in streams}
     with contextlib.ExitStack() as held:
         flags = run.claim(args, data, spec, held)
+        if args.network == "i3d":
+            start.fetch(args.weights, streams)
         trained = [Stream(args, data, stream, generators[stream]).train() for stream in streams]
         run.write_bundle(args, data, spec, flags, trained)
     return command.DONE

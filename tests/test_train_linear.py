@@ -9,7 +9,9 @@ from command import Problem
 import cv2
 import numpy as np
 import pytest
+from conftest import without_graphs
 from sklearn import linear_model
+from test_model_i3d import randomised, write_checkpoint
 
 import bundle
 import dataset
@@ -17,15 +19,19 @@ import evaluate
 import export
 import frame
 import inference
-import train_histogram
+import model_i3d
+import ridge
+import train_i3d
+import train_linear
+from datagenerator import ClipGenerator
 from recogniser import Recogniser
-from train_histogram import Ridge
+from ridge import Ridge
 
 SEES = ["--frames", "8", "--short-side", "36", "--crop", "32", "--workers", "2"]
 
 
 def train(data, output, *flags):
-    assert train_histogram.main(["--data", str(data), "--output", str(output), *SEES, *flags]) == command.DONE
+    assert train_linear.main(["--data", str(data), "--output", str(output), *SEES, *flags]) == command.DONE
     return output
 
 
@@ -35,10 +41,11 @@ def trained(demo, tmp_path_factory):
 
 
 @pytest.mark.parametrize("penalty", [0.1, 3.0])
-def test_ridge_is_scikit_learn_s(penalty):
+@pytest.mark.parametrize("rows", [30, 200], ids=["fewer rows than features", "more"])
+def test_ridge_is_scikit_learn_s(penalty, rows):
     rng = np.random.default_rng(0)
-    features = rng.normal(0.5, 1, (30, 80)).astype(np.float32)
-    targets = np.eye(4)[rng.integers(0, 4, 30)]
+    features = rng.normal(0.5, 1, (rows, 80)).astype(np.float32)
+    targets = np.eye(4)[rng.integers(0, 4, rows)]
     wanted = linear_model.Ridge(alpha=penalty).fit(np.float64(features), targets)
     ridge = Ridge(features.copy(), targets)
     weights, bias = ridge.solve(penalty)
@@ -96,6 +103,71 @@ def test_it_is_evaluated_with_a_page_and_runs_in_every_form(trained, demo, capsy
     assert {"openvino", "onnx", "litert"} <= forms.keys()
     for name in ("openvino", "onnx", "litert"):
         assert forms[name]["difference"] < 1e-3 and forms[name]["equal"] == 1
+
+
+@pytest.fixture(scope="module")
+def inflated(demo, tmp_path_factory):
+    """A classifier on an I3D whose weights come from a checkpoint with the published names: its folder and theirs."""
+    folder = tmp_path_factory.mktemp("inflated")
+    network = randomised(model_i3d.build_i3d((8, 32, 32, 3), 3))
+    arrays = {name: variable.numpy() for name, variable in model_i3d.checkpoint_names(network).items()}
+    write_checkpoint(folder, arrays)
+    flags = ("--network", "i3d", "--weights", str(folder), "--stream", "rgb", "--penalty", "1")
+    return train(demo, folder / "model", *flags), folder, network
+
+
+def test_the_top_of_i3d_is_fitted_and_nothing_else(inflated, demo):
+    model, _, published = inflated
+    made = bundle.load(model)
+    assert (made.spec.input.still, made.spec.input.scale, made.spec.input.region) == ("keep", "fixed", "middle")
+    data, recogniser = dataset.load(demo), Recogniser.load(model, "keras")
+    network, features, truth = recogniser.models["rgb"], {}, {}
+    below = model_i3d.below_top(published)
+    for split in ("train", "valid"):
+        clips = data.split(split, labelled=True)
+        batches = ClipGenerator(data, clips, made.spec, "rgb", [row.label for row in data.classes], len(clips))
+        inputs, truth[split] = batches[0]
+        features[split] = np.asarray(below(inputs))
+        found = np.asarray(network(inputs))
+    for layer in network.layers:
+        if not layer.name.startswith("Logits"):
+            for one, other in zip(layer.get_weights(), published.get_layer(layer.name).get_weights(), strict=True):
+                np.testing.assert_array_equal(one, other)
+    spread = (features["train"].std(axis=0) + ridge.FLAT) * np.sqrt(1024)
+    wanted = linear_model.Ridge(alpha=1).fit(features["train"] / spread, truth["train"])
+    wanted = wanted.predict(features["valid"] / spread)
+    # The classifier is the ridge's but for the temperature, one factor for all logits.
+    factor = np.sum(found * wanted) / np.sum(wanted**2)
+    assert factor > 0
+    np.testing.assert_allclose(found, factor * wanted, atol=0.01 * np.abs(found).max())
+
+
+def test_it_is_refitted_and_trained_further(inflated, demo, tmp_path):
+    model, folder, _ = inflated
+    again = train(demo, tmp_path / "again", "--refit", str(model))
+    one, two = (Recogniser.load(name, "keras").models["rgb"].get_layer("Logits_Conv3d_0c_1x1_conv_3d").get_weights()[0]
+                for name in (model, again))  # fmt: skip
+    assert bundle.load(again).about["flags"]["weights"] == str(folder) and np.abs(one - two).max() > 1e-3
+    flags = ["--data", str(demo), "--stream", "rgb", "--workers", "1"]
+    with pytest.raises(Problem, match="an I3D that another script trained"):
+        train_i3d.main([*flags, "--output", str(tmp_path / "refit"), "--refit", str(model)])
+    with without_graphs():
+        assert train_i3d.main([*flags, "--output", str(tmp_path / "on"), *SEES, "--weights", str(model),
+                               "--top-epochs", "0", "--epochs", "1"]) == command.DONE  # fmt: skip
+    with open(tmp_path / "on" / "log.csv") as file:
+        assert [row["phase"] for row in csv.DictReader(file)] == ["all"]
+
+
+@pytest.mark.parametrize(("flags", "said"), [
+    (("--network", "i3d", "--weights", "none"), "nothing is learnt below the last layer"),
+    (("--network", "i3d", "--weights", "elsewhere"), "elsewhere: no model.ckpt.index"),
+    (("--network", "i3d", "--stream", "grey"), "no weights for grey"),
+    (("--network", "i3d", "--frames", "7"), "--frames 7 --crop 32: at least 8 frames of 32 pixels"),
+    (("--weights", "kinetics"), "--weights kinetics: histograms have none; add --network i3d"),
+])  # fmt: skip
+def test_weights_that_cannot_be(demo, tmp_path, flags, said):
+    with pytest.raises(Problem, match=said):
+        train(demo, tmp_path / "model", *flags)
 
 
 @pytest.mark.parametrize(("flags", "said"), [
