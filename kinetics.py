@@ -19,6 +19,8 @@ from pathlib import Path
 import command
 from command import Problem
 
+import hub
+
 REPOSITORY = "google-deepmind/kinetics-i3d"
 ADDRESS = f"https://raw.githubusercontent.com/{REPOSITORY}/master/data/checkpoints"
 INDEX, DATA = "model.ckpt.index", "model.ckpt.data-00000-of-00001"
@@ -29,6 +31,7 @@ STARTS = {
     "kinetics": {"rgb": "rgb_imagenet", "flow": "flow_imagenet"},  # ImageNet, inflated, then Kinetics-400
     "kinetics-scratch": {"rgb": "rgb_scratch", "flow": "flow_scratch"},  # Kinetics-400 alone
     "kinetics-600": {"rgb": "rgb_scratch_kin600"},  # Kinetics-600 alone
+    "kinetics-hub": {"rgb": "hub"},  # Kinetics-400, as TensorFlow Hub has it; from a Python package (hub.py)
 }
 
 
@@ -65,7 +68,8 @@ SILENCE = 30  # seconds after which a connection counts as broken
 
 
 def checkpoint(weights: str, stream: str, address: str = ADDRESS) -> Path:
-    """The checkpoint that a stream starts from, fetched if need be: a path as TensorFlow wants it, `.../model.ckpt`.
+    """The checkpoint that a stream starts from, fetched if need be: a path as TensorFlow wants it, `.../model.ckpt`, or
+    hub.py's file.
 
     Args:
         weights: a name of STARTS; or a folder with both files, or one that holds such folders, rgb_... and flow_....
@@ -77,6 +81,8 @@ def checkpoint(weights: str, stream: str, address: str = ADDRESS) -> Path:
     if weights not in STARTS:
         return _on_disc(Path(weights), stream)
     name = STARTS[weights][stream]
+    if name not in CHECKPOINTS:
+        return hub.find()
     published, folder = CHECKPOINTS[name], CACHE / name
     with command.lock(folder, wait=True):
         try:
@@ -96,6 +102,8 @@ def check(weights: str, stream: str) -> None:
         _on_disc(Path(weights), stream)
     elif stream not in STARTS[weights]:
         raise Problem(f"--weights {weights} has no weights for {stream}; use --stream {' or '.join(STARTS[weights])}")
+    elif STARTS[weights][stream] not in CHECKPOINTS:
+        hub.find()
 
 
 def _on_disc(folder: Path, stream: str) -> Path:

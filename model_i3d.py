@@ -15,6 +15,8 @@ import keras
 import numpy as np
 from keras import layers
 
+import hub
+
 SMALLEST_INPUT = (8, 32, 32)  # frames, pixels, pixels: below it the last stage has nothing left to average
 EPSILON = 1e-3  # of batch normalisation, as published; it has no scale
 
@@ -138,8 +140,10 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
     """Arrays of a published checkpoint by name, without `RGB/inception_i3d/`; the optimiser's `/Momentum` is left out.
 
     Args:
-        path: as TensorFlow wants it, `.../model.ckpt`.
+        path: as TensorFlow wants it, `.../model.ckpt`; or a file of hub.py.
     """
+    if path.is_file():
+        return hub.read(path)
     import tensorflow as tf
 
     try:

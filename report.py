@@ -31,7 +31,7 @@ from predictions import BOTH, Predictions
 
 STREAMS = ["rgb", "flow"]
 STARTS = {"kinetics": "ImageNet + Kinetics", "kinetics-scratch": "Kinetics alone", "kinetics-600": "Kinetics-600 alone",
-          "none": "random start"}  # fmt: skip
+          "kinetics-hub": "Kinetics, of TF-Hub", "none": "random start"}  # fmt: skip
 
 
 @dataclass(frozen=True)

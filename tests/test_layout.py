@@ -8,7 +8,7 @@ import pytest
 import tiny
 
 LAYERS = [
-    "command rollcall kinetics dataset body region clipspec preprocess clip history predictions table1 scores "
+    "command rollcall kinetics hub dataset body region clipspec preprocess clip history predictions table1 scores "
     "confidence calibration timing modalities grid checks readout feature_file archive unpack place split classtable "
     "listed chalearn_list ucf101_list zipcrypto kinect montalbano",
     "simd median5 tvl1 frame opticalflow synthetic vocabulary videocapture recording motion machine continuous paint "
