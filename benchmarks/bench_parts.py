@@ -71,7 +71,8 @@ def main(argv=None) -> int:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--data", type=Path, required=True, help="data set folder with its frame and flow archives")
     flags.add_argument("--output", type=Path, required=True, help="folder for the folds and their models")
-    flags.add_argument("--part", nargs="+", required=True, metavar="FLAGS", help="each a quoted string of flags")
+    flags.add_argument("--part", nargs="+", required=True, metavar="FLAGS",
+                       help="each a quoted string of flags; a single word with a space before it: ' --balance'")
     flags.add_argument("--stream", choices=bench_people.STREAMS[:2], default="flow")
     flags.add_argument("--script", default="train_i3d.py", help="that trains")
     flags.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at once")
@@ -82,7 +83,7 @@ def main(argv=None) -> int:
     for test, valid in bench_people.folds_of(people):
         bench_people.make_fold(data, args.output / "data" / test, test, valid)
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // args.jobs)))
-    parts = [BASE, *args.part]
+    parts = [BASE, *map(str.strip, args.part)]
     jobs = [(args.script, "--data", args.output / "data" / test, "--output", args.output / folder_of(part) / test,
              *args.train, *(part.split() if part != BASE else ()), "--stream", args.stream)
             for part in parts for test in people]  # fmt: skip
