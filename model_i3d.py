@@ -142,7 +142,7 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
     Args:
         path: as TensorFlow wants it, `.../model.ckpt`; or a file of hub.py.
     """
-    if path.is_file():
+    if path.name == hub.FILE.name:
         return hub.read(path)
     import tensorflow as tf
 

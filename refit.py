@@ -50,6 +50,8 @@ def parse(flags: argparse.ArgumentParser, argv, networks: tuple[str, ...]) -> ar
     if changed:
         said = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
         raise Problem(f"--refit {args.refit}: it had another {said}; leave that out, all flags are as they were there")
+    if "penalty" in args and {stream.network for stream in reference.streams} != {args.network}:
+        raise Problem(f"--refit {args.refit}: not made with --network {args.network}; leave that out")
     if "epochs" in args:
         args.epochs = max(args.epochs, *(int(row["epoch"]) for row in reference.about["training"].values()))
     for stream in modalities.named(args.stream):

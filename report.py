@@ -48,7 +48,7 @@ class Run:
     @property
     def start(self) -> str:
         """Which weights it started from, readable."""
-        weights = self.bundle.about.get("flags", {}).get("weights", "")
+        weights = self.bundle.about.get("flags", {}).get("weights") or ""
         return STARTS.get(weights, Path(weights).name) or self.folder.name
 
 

@@ -41,7 +41,8 @@ def parse(argv=None):
     flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="both", help="trained one after the other")
     flags.add_argument("--weights", default="kinetics", metavar="none|NAME|FOLDER",
                        help=f"none: random start; {', '.join(kinetics.STARTS)}: published weights, fetched once (the "
-                            "first: ImageNet, then Kinetics); or a folder with a copy of them, or a model folder")
+                            "first: ImageNet, then Kinetics; the last: RGB, of a package); or a folder with a copy of "
+                            "them, or a model folder")  # fmt: skip
     refit.add_flag(flags)
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
     recipe.add_input(flags)

@@ -3,7 +3,7 @@
     python train_linear.py --data data_set/gestures --output model/histogram --stream both
     python train_linear.py --data data_set/gestures --output model/kinetics --network i3d --stream rgb --region signer
 
-in:   data_set/<name>/frame-<store>, and flow-<store> for flow; for I3D its weights, which it fetches
+in:   data_set/<name>/frame-<store>, and flow-<store> for flow; for I3D its published weights
 out:  model/<run>/: bundle.json, <stream>.weights.h5, log.csv with a row for each penalty, valid/
 
 For a data set of some hundred clips, where networks learn people and rooms by heart, and for a laptop: nothing but the
@@ -65,8 +65,8 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--network", choices=NETWORKS, default="histogram",
                        help="what is below the last layer; i3d sees clips as train_i3d.py does: --network i3d --help")
     flags.add_argument("--weights", metavar="NAME|FOLDER",
-                       help=f"of --network i3d: {', '.join(kinetics.STARTS)}, published weights, fetched once; or a "
-                            "folder with a copy of them, or a model folder (default: kinetics)")  # fmt: skip
+                       help=f"of --network i3d: {', '.join(kinetics.STARTS)}, published weights, fetched once (the "
+                            "last: RGB, of a package); or a folder with a copy, or a model (default: kinetics)")
     flags.add_argument("--stream", nargs="+", choices=(*modalities.TABLE, "both"), default=["both"],
                        help="what is seen, a classifier each; both: rgb and flow")  # fmt: skip
     refit.add_flag(flags)
