@@ -129,14 +129,16 @@ class ClipGenerator(Batches):
     def __init__(
         self, data: dataset.Dataset, clips: list[dataset.Clip], spec: ClipSpec, modality: str, labels: list[str],
         batch: int = 4, augmentation: Augmentation | None = None, seed: int = 0, epoch: int = 0, workers: int = 2,
+        memory: int = MEMORY,
     ):  # fmt: skip
+        """`memory`: bytes of pictures that are kept; 0 where each clip is asked for once."""
         seen = spec.input
         self._modality, self._padded = modalities.TABLE[modality], seen.sampling == "whole"
         shape = (None if self._padded else seen.frames, seen.crop, seen.crop, self._modality.channels)
         super().__init__(clips, labels, shape, batch, augmentation, seed, epoch, workers)
         self.data, self.spec, self.modality = data, spec, modality
         self.bound = self._modality.bound(spec.stored)
-        self._kept, self._room = {}, MEMORY
+        self._kept, self._room = {}, memory
 
     def check(self) -> None:
         """Raise Problem where a clip's archive is missing; better before the first epoch than in its middle."""

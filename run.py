@@ -92,14 +92,14 @@ def split_of(data: dataset.Dataset, split: str) -> list[dataset.Clip]:
     return clips
 
 
-def generator(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str, splits, augmented: bool):
-    """Batches of a stream's clips of some splits; every archive they need is there."""
+def generator(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str, splits, augmented: bool, **more):
+    """Batches of a stream's clips of some splits; every archive they need is there. `more`: for ClipGenerator."""
     from datagenerator import ClipGenerator
 
     clips = [item for split in splits for item in split_of(data, split)]
     made = ClipGenerator(data, clips, spec, stream, [row.label for row in data.classes], args.batch, seed=args.seed,
                          augmentation=recipe.augmentation_of(args) if augmented else None,
-                         workers=args.workers)  # fmt: skip
+                         workers=args.workers, **more)  # fmt: skip
     made.check()
     return made
 

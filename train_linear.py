@@ -17,6 +17,7 @@ and fits once more, with these clips too. To go on from there with all of I3D: `
 
 import argparse
 import contextlib
+import math
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,7 @@ NETWORKS = {  # what each sees by itself
 }
 SMALLEST = {"histogram": (3, 8), "i3d": (8, 32)}  # frames, pixels
 PENALTIES = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3)  # of the squared weights, for features in blocks of length 1
+AHEAD = 1 << 28  # bytes of batches that wait for the network
 MOST = 10_000  # views of training clips for histograms; 4,000 take a minute and 1 GB, and time grows with their cube
 
 
@@ -110,24 +112,25 @@ def complete(args: argparse.Namespace) -> argparse.Namespace:
 def features_of(network, batches, workers: int) -> tuple[np.ndarray, np.ndarray]:
     """What `network` makes of every clip of a generator, (N, D) float32, and their targets, (N, classes)."""
     rows, targets = [], []
+    room = AHEAD // (4 * batches.batch * math.prod(batches.shape))
+    waiting = min(max(2, min(2 * workers, room)), len(batches))
     with ThreadPoolExecutor(workers) as pool:
-        ahead = [pool.submit(batches.__getitem__, number) for number in range(min(2 * workers, len(batches)))]
+        ahead = [pool.submit(batches.__getitem__, number) for number in range(waiting)]
         for number in range(len(batches)):
             inputs, target = ahead.pop(0).result()
-            if number + 2 * workers < len(batches):
-                ahead.append(pool.submit(batches.__getitem__, number + 2 * workers))
+            if number + waiting < len(batches):
+                ahead.append(pool.submit(batches.__getitem__, number + waiting))
             rows.append(np.asarray(network.predict_on_batch(inputs)))
             targets.append(target)
     return np.concatenate(rows), np.concatenate(targets)
 
 
-def training_features(network, train, copies: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of a generator's clips, as they are and then each augmented copy: (N * (1 + copies), D), and their targets."""
-    augmentation, found = train.augmentation, []
-    for number in range(copies + 1):
-        train.epoch, train.augmentation = number, augmentation if number else None
-        found.append(features_of(network, train, workers))
-    train.augmentation = augmentation
+def training_features(network, plain, augmented, copies: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of two generators of the same clips, as they are and then each augmented copy: (N * (1 + copies), D), and their
+    targets."""
+    found = [features_of(network, plain, workers)]
+    for augmented.epoch in range(1, copies + 1):
+        found.append(features_of(network, augmented, workers))
     rows, targets = zip(*found, strict=True)
     return np.concatenate(rows), np.concatenate(targets)
 
@@ -171,10 +174,15 @@ class Stream:
         features *= self.scale
         return features
 
+    def learnt_from(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Features of the clips of a split, as they are and augmented, and their targets."""
+        plain, augmented = self.generators[split], self.generators[f"{split}, augmented"]
+        return training_features(self.network, plain, augmented, self.args.copies, self.args.workers)
+
     def train(self) -> dict:
         """Fit with each penalty and keep the best, or fit again with the one that was; returns the bundle's row."""
         args, started = self.args, time.perf_counter()
-        features, targets = training_features(self.network, self.generators["train"], args.copies, args.workers)
+        features, targets = self.learnt_from("train")
         features = self.spread(features)
         self.valid = self.spread(features_of(self.network, self.generators["valid"], args.workers)[0])
         self.truth = self.generators["valid"].targets
@@ -208,7 +216,7 @@ class Stream:
         started, number = time.perf_counter(), int(refit.chosen(self.args, self.name)["epoch"])
         penalty = self.args.penalty[number - 1]
         temperature = self.temperature(*ridge.solve(penalty))
-        more, own = training_features(self.network, self.generators["more"], self.args.copies, self.args.workers)
+        more, own = self.learnt_from("valid")
         targets = np.concatenate([targets, own])
         ridge = Ridge(np.concatenate([ridge.features + ridge.mean, self.spread(more)]), targets)
         weights, bias = scaled(*ridge.solve(penalty), temperature)
@@ -240,10 +248,10 @@ class Stream:
 
 
 def generators_of(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str) -> dict:
-    """`train` and `valid`, by which penalty and temperature are found; to refit, `more`: `valid` to be learnt from."""
-    found = {"train": run.generator(args, data, spec, stream, ("train",), True),
-             "valid": run.generator(args, data, spec, stream, ("valid",), False)}  # fmt: skip
-    return {**found, "more": run.generator(args, data, spec, stream, ("valid",), True)} if args.refit else found
+    """`train` and `valid`, each once as it is and, where it is learnt from, once augmented."""
+    learnt = refit.SPLITS if args.refit else ("train",)
+    plain = {split: run.generator(args, data, spec, stream, (split,), False, memory=0) for split in refit.SPLITS}
+    return plain | {f"{split}, augmented": run.generator(args, data, spec, stream, (split,), True) for split in learnt}
 
 
 def check_size(args, clips: int) -> None:
