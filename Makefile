@@ -28,7 +28,7 @@ RECIPE := --weights none --batch 8 --dropout 0 --ema 0.98 --epochs 10 --seed $(S
 
 demo: demo-model
 	$(RUN) evaluate.py --data $(DATA) --model $(MODEL) --split valid test --baselines --robustness 24
-	$(RUN) report.py --data $(DATA) --model $(MODEL)
+	$(RUN) paper_report.py --data $(DATA) --model $(MODEL)
 	$(RUN) export.py --data $(DATA) --model $(MODEL) --forms openvino openvino-int8
 	$(RUN) predict.py --model $(MODEL) $$(ls $(DATA)/video/test/*/*.avi | head -n 2)
 	$(RUN) livedemo.py --model $(MODEL) --no-window --video $$(ls $(DATA)/video/test/*/*.avi | tail -n 1)

@@ -25,20 +25,16 @@ import shutil
 import sys
 from pathlib import Path
 
-import command
-from command import Problem
-
-import bundle as bundles
-import confidence
-import dataset
-import ledger
-import onecore
-import refit
-import run
-import scores
-import sparse
-from ledger import SPLIT
-from predictions import Predictions
+from signs import command
+from signs.clips.dataset import Dataset, load_dataset
+from signs.command import Outcome, Problem
+from signs.evaluation import compression_table, scores
+from signs.evaluation.compression_table import Row, Source
+from signs.inference.bundle import BUNDLE_FILE, Bundle, Stream, bundle_size, load_bundle, load_keras
+from signs.inference.confidence import CALIBRATION_FILE
+from signs.inference.predictions import Predictions
+from signs.models import sparse_weights
+from signs.training import refit, run_folder
 
 TINY = 2.0**-100  # pruning.py's, which --help does not wait for
 DENSE, THRESHOLD, SPARSITY = "dense", "threshold", "sparsity"
@@ -68,7 +64,7 @@ def parse(argv=None) -> argparse.Namespace:
                        help="weights below it are taken away; 0: none")
     group.add_argument("--sparsity", type=float, nargs="*", default=[0.5, 0.8, 0.9], metavar="SHARE",
                        help="of all kernels' weights that is taken away, a step each")
-    group.add_argument("--precision", nargs="+", choices=tuple(sparse.PRECISIONS), default=tuple(sparse.PRECISIONS),
+    group.add_argument("--precision", nargs="+", choices=tuple(sparse_weights.PRECISIONS), default=tuple(sparse_weights.PRECISIONS),
                        help="that each step is stored in; always in float32, which the next begins with")
     group = flags.add_argument_group("fine-tuning", "All else is as the model was trained: batch, augmentation ...")
     group.add_argument("--epochs", type=int, default=10, metavar="N", help="most epochs of each step; 0: none")
@@ -85,16 +81,16 @@ def parse(argv=None) -> argparse.Namespace:
     return args
 
 
-def check(args, data: dataset.Dataset, source: bundles.Bundle) -> None:
+def check(args, data: Dataset, source: Bundle) -> None:
     """Raise Problem where model, teacher and data do not go together."""
-    from recogniser import check_store
+    from signs.inference import recogniser
 
     if refit.learnt_from_valid(source):
         raise Problem(f"{args.model}: has learnt from the validation clips (--refit), by which the steps are chosen; "
                       "compress the model that it was made of")  # fmt: skip
     labels, compared = {row.label for row in source.classes}, [source]
     if args.teacher:
-        teacher = bundles.load(args.teacher)
+        teacher = load_bundle(args.teacher)
         if other := labels ^ {row.label for row in teacher.classes}:
             raise Problem(f"{args.teacher}: other classes than {args.model} ({len(other)} are in one of them alone, "
                           f"first {min(other)}); compare models of the same class table")  # fmt: skip
@@ -103,10 +99,10 @@ def check(args, data: dataset.Dataset, source: bundles.Bundle) -> None:
         raise Problem(f"{data.folder}: label {min(unknown)} is not among the classes of {args.model}; use data with "
                       "the model's own class table")  # fmt: skip
     for one in compared:
-        check_store(one, data)
+        recogniser.check_store(one, data)
 
 
-def settle(args, data: dataset.Dataset, source: bundles.Bundle) -> None:
+def settle(args, data: Dataset, source: Bundle) -> None:
     """Write what the steps depend on; raises Problem where the folder holds steps of something else."""
     path = args.output / SETTINGS
     now = {"model": source.hashes, "data": command.sha256(data.folder / "clips.csv"), "epochs": args.epochs,
@@ -125,12 +121,12 @@ def settle(args, data: dataset.Dataset, source: bundles.Bundle) -> None:
         temporary.write_text(json.dumps(now, indent=1) + "\n")
 
 
-def shares(args, steps, dense: bundles.Bundle) -> list[float]:
+def shares(args, steps, dense: Bundle) -> list[float]:
     """Every --sparsity, and those with which each precision fits the budget; raises Problem where none can."""
     if not args.budget:
         return sorted(set(args.sparsity))
     found, least = {}, {}
-    others = bundles.size(dense) - sum(dense.weights(stream).stat().st_size for stream in dense.streams)
+    others = bundle_size(dense) - sum(dense.weights(stream).stat().st_size for stream in dense.streams)
     for precision in steps.precisions:
         found[precision], left = steps.fitting(precision, round(MARGIN * args.budget) - others)
         least[precision] = left + others
@@ -146,7 +142,7 @@ def shares(args, steps, dense: bundles.Bundle) -> list[float]:
 class Books:
     """The ledger: what is measured of each model, from the teacher on."""
 
-    def __init__(self, args, source: ledger.Source):
+    def __init__(self, args, source: Source):
         self.args, self.source, self.failed = args, source, {}
         self.rows, self.found = [], {}
         if args.teacher:
@@ -155,24 +151,24 @@ class Books:
 
     def enter(self, step: str, precision: str, model: Path, folder: Path) -> None:
         """Measure a bundle, or read what was measured, and write its row."""
-        found = ledger.measure(model, folder, self.source, self.failed)
+        found = compression_table.measure(model, folder, self.source, self.failed)
         self.first = next(iter(self.found.values()), found)  # the teacher, or the model
-        self.rows.append(ledger.row(step, precision, found, self.first))
+        self.rows.append(compression_table.row(step, precision, found, self.first))
         self.found[self.rows[-1].name] = found
-        ledger.write(self.rows, self.args.output, self.about)
+        compression_table.write(self.rows, self.args.output, self.about)
 
     @property
     def about(self) -> str:
         """What the table's numbers are."""
-        return (f"{self.first.over} of {SPLIT}, 95 % intervals; ms a clip: {self.first.runtime}, one core, median; "
+        return (f"{self.first.over} of {compression_table.SPLIT}, 95 % intervals; ms a clip: {self.first.runtime}, one core, median; "
                 f"agrees: with {self.args.teacher or self.args.model}")  # fmt: skip
 
-    def close(self, chosen: ledger.Row) -> None:
+    def close(self, chosen: Row) -> None:
         """The table, and the chosen model beside those it was made from."""
-        ledger.write(self.rows, self.args.output, self.about, chosen)
-        ledger.show(self.rows, self.about, chosen)
-        for name in (one for one in ledger.GIVEN if one in self.found):
-            apart = ledger.difference(self.found[chosen.name], self.found[name])
+        compression_table.write(self.rows, self.args.output, self.about, chosen)
+        compression_table.show(self.rows, self.about, chosen)
+        for name in (one for one in compression_table.GIVEN if one in self.found):
+            apart = compression_table.difference(self.found[chosen.name], self.found[name])
             points = scores.with_interval(apart.value, (apart.low, apart.high), "+")
             print(f"{chosen.name} against the {name}: {points} points")
 
@@ -199,35 +195,43 @@ def make_all(args, steps, books: Books) -> None:
 
 def adopt(folder: Path, output: Path) -> None:
     """Make a copy of a step's bundle the output's own."""
-    made = bundles.load(folder)
-    (output / bundles.FILE).unlink(missing_ok=True)  # while weights change, it fits none
-    for name in (*made.hashes, confidence.FILE, Predictions.path(folder, SPLIT).name, bundles.FILE):
+    made = load_bundle(folder)
+    (output / BUNDLE_FILE).unlink(missing_ok=True)  # while weights change, it fits none
+    for name in (*made.hashes, CALIBRATION_FILE, Predictions.path(folder, compression_table.SPLIT).name, BUNDLE_FILE):
         with command.atomic(output / name) as temporary:
             shutil.copyfile(folder / name, temporary)
 
 
+def bundle_generators(flags, data: Dataset, bundle: Bundle, stream: Stream) -> dict:
+    """Batches of what a stream of the bundle sees, with the bundle's classes in their order."""
+    import datagenerator
+
+    own = Dataset(data.folder, data.clips, bundle.classes)
+    return datagenerator.generators(flags, own, bundle.spec_of(stream), stream.modality)
+
+
 def compress(args) -> int:
     """Make, measure and choose; returns the exit code."""
-    data, source = dataset.load(args.data), bundles.load(args.model)
+    data, source = load_dataset(args.data), load_bundle(args.model)
     check(args, data, source)
-    clips = run.split_of(data, SPLIT)
-    bundles.load_keras()  # seconds; so after what can be wrong without it
-    import finetune
-    from steps import Steps
+    clips = run_folder.split_of(data, compression_table.SPLIT)
+    load_keras()  # seconds; so after what can be wrong without it
+    from signs.training import compression
+    from signs.training.compression import Steps
 
-    with command.lock(args.output), onecore.stopwatch() as stopwatch:
+    with command.lock(args.output), compression_table.stopwatch() as stopwatch:
         command.remove_leftovers(args.output)
         settle(args, data, source)
-        flags = finetune.flags_of(source, args)
-        batches = {stream.name: finetune.generators(flags, data, source, stream)
+        flags = compression.flags_of(source, args)
+        batches = {stream.name: bundle_generators(flags, data, source, stream)
                    for stream in source.streams} if args.epochs else {}  # fmt: skip
-        books = Books(args, ledger.Source(data, clips, stopwatch, args.batch, args.workers))
+        books = Books(args, Source(data, clips, stopwatch, args.batch, args.workers))
         make_all(args, Steps(args.output, source, flags, batches, args.precision), books)
-        chosen = ledger.choose(books.rows, args.budget)
+        chosen = compression_table.choose(books.rows, args.budget)
         adopt(args.output / chosen.name, args.output)
         books.close(chosen)
     print(f"{chosen.name}, {chosen.bytes:,} bytes; model bundle, ledger.csv, ledger.md -> {args.output}")
-    return command.Outcome([args.output], list(books.failed.items())).summary()
+    return Outcome([args.output], list(books.failed.items())).summary()
 
 
 def main(argv=None) -> int:

@@ -6,20 +6,25 @@ of a prediction do. Augmentation is the paper's (Sarhan & Frintrop 2020), shifts
 and what may be added to it. Horizontal flips are off unless asked for: they turn most signs into another one.
 """
 
-from command import Problem
+import signs  # noqa: F401  what TensorFlow reads is set before it is imported
 
+# isort: split
 import keras
 import numpy as np
 
-import dataset
-import distribute
-import modalities
-import preprocess
-from augmentation import Augmentation, Drawn
-from clipspec import ClipSpec, InputSpec
-from feature_file import FeatureFile
+from signs.clips import preprocess
+from signs.clips.dataset import Clip, Dataset
+from signs.clips.modality import TABLE, missing_archives, read_stored
+from signs.clips.spec import ClipSpec, InputSpec
+from signs.command import Problem
+from signs.inference.feature_file import FeatureFile
+from signs.training import distribute, recurrent, refit, run_folder
+from signs.training.augmentation import Augmentation, Drawn
+from signs.training.flags import augmentation_of
 
 MEMORY = 1 << 30  # bytes of decoded pictures that a generator keeps: a small data set is decoded once, not every epoch
+
+
 
 
 class Batches(keras.utils.PyDataset):
@@ -28,7 +33,7 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        clips: list[dataset.Clip],
+        clips: list[Clip],
         labels: list[str],
         shape: tuple[int, ...],
         batch: int = 4,
@@ -127,13 +132,13 @@ class ClipGenerator(Batches):
     """
 
     def __init__(
-        self, data: dataset.Dataset, clips: list[dataset.Clip], spec: ClipSpec, modality: str, labels: list[str],
+        self, data: Dataset, clips: list[Clip], spec: ClipSpec, modality: str, labels: list[str],
         batch: int = 4, augmentation: Augmentation | None = None, seed: int = 0, epoch: int = 0, workers: int = 2,
         memory: int = MEMORY,
     ):  # fmt: skip
         """`memory`: bytes of pictures that are kept; 0 where each clip is asked for once."""
         seen = spec.input
-        self._modality, self._padded = modalities.TABLE[modality], seen.sampling == "whole"
+        self._modality, self._padded = TABLE[modality], seen.sampling == "whole"
         shape = (None if self._padded else seen.frames, seen.crop, seen.crop, self._modality.channels)
         super().__init__(clips, labels, shape, batch, augmentation, seed, epoch, workers)
         self.data, self.spec, self.modality = data, spec, modality
@@ -142,7 +147,7 @@ class ClipGenerator(Batches):
 
     def check(self) -> None:
         """Raise Problem where a clip's archive is missing; better before the first epoch than in its middle."""
-        missing = modalities.missing(self.data, self.clips, self.modality, self.spec.stored)
+        missing = missing_archives(self.data, self.clips, self.modality, self.spec.stored)
         if missing:
             step = "opticalflow.py" if self.modality == "flow" else "frame.py"
             raise Problem(
@@ -157,7 +162,7 @@ class ClipGenerator(Batches):
         if kept is None:
             # A part of the clip may need any picture of it.
             pick = None if self._takes_parts else self.spec.input.pick
-            images, squares = modalities.read(self.modality, self.data, self.clips[position], self.spec.stored, pick)
+            images, squares = read_stored(self.modality, self.data, self.clips[position], self.spec.stored, pick)
             kept = preprocess.cut_out(images, self.spec.input, squares)
             if self._room >= kept[0].nbytes:
                 self._room -= kept[0].nbytes
@@ -207,7 +212,7 @@ class FeatureGenerator(Batches):
     """
 
     def __init__(
-        self, file: FeatureFile, clips: list[dataset.Clip], seen: InputSpec, labels: list[str], batch: int = 32,
+        self, file: FeatureFile, clips: list[Clip], seen: InputSpec, labels: list[str], batch: int = 32,
         augmentation: Augmentation | None = None, seed: int = 0, epoch: int = 0, workers: int = 2,
     ):  # fmt: skip
         super().__init__(clips, labels, (seen.frames, file.about.dimension), batch, augmentation, seed, epoch, workers)
@@ -241,3 +246,42 @@ class FeatureGenerator(Batches):
             rng = np.random.default_rng([self.seed, self.epoch, position])
             return self.seen.run(count, int(rng.integers(max(count - self.seen.frames, 0) + 1)))
         return self.seen.pick(count, *self._draw(position).part)
+
+
+def generator(args, data: Dataset, spec: ClipSpec, stream: str, splits, augmented: bool, **more):
+    """Batches of a stream's clips of some splits; every archive they need is there. `more`: for ClipGenerator."""
+    
+
+    clips = [item for split in splits for item in run_folder.split_of(data, split)]
+    made = ClipGenerator(data, clips, spec, stream, [row.label for row in data.classes], args.batch, seed=args.seed,
+                         augmentation=augmentation_of(args) if augmented else None,
+                         workers=args.workers, **more)  # fmt: skip
+    made.check()
+    return made
+
+
+def generators(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
+    """The training and validation generators of a stream's clips; with --refit all of these are for training, and
+    `valid` is None."""
+    if getattr(args, "refit", None):
+        return {"train": generator(args, data, spec, stream, refit.SPLITS, True), "valid": None}
+    return {"train": generator(args, data, spec, stream, ("train",), True),
+            "valid": generator(args, data, spec, stream, ("valid",), False)}  # fmt: skip
+
+
+def feature_generators(args, data: Dataset, files: dict, seen: InputSpec) -> dict:
+    
+
+    labels, drawn = [row.label for row in data.classes], recurrent.augmentation_of(args)
+    for split, file in files.items():
+        check_fresh(file, data, run_folder.split_of(data, split))
+    return {split: FeatureGenerator(files[split], run_folder.split_of(data, split), seen, labels, args.batch,
+                                    drawn if split == "train" else None, args.seed, workers=args.workers)
+            for split in ("train", "valid")}  # fmt: skip
+
+
+def check_fresh(file: FeatureFile, data: Dataset, clips: list[Clip]) -> None:
+    """Raise Problem where a clip was stored anew since its features were made."""
+    for item in clips:
+        if item.clip in file.position and not file.is_fresh(data, item):
+            raise Problem(f"{file.path}: {item.clip} was stored anew since; run feature.py again")

@@ -4,7 +4,7 @@
     python distill.py ... --alpha 0 --output model/alone        the same student with the labels alone, same budget
 
 in:   a trained model of the same classes, the two streams of I3D too; the data set's archives, for both
-out:  model/<run>/, as train_conv3d_lstm.py leaves it; model/<teacher>/logits-<data>.npz, see teacher.py
+out:  model/<run>/, as train_conv3d_lstm.py leaves it; model/<teacher>/logits-<data>.npz, see distillation.py
 
 After Mullick & Namboodiri (ICIP 2017): the loss is alpha times the cross-entropy of the teacher's and the student's
 softened answers, plus 1 - alpha times that of the labels. `--squared` puts Hinton's T^2 before the first, so that it
@@ -19,15 +19,13 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import command
-from command import Problem
-
-import bundle as bundles
-import compact
-import confidence
-import dataset
-import refit
-import teacher
+from signs import command
+from signs.clips.dataset import load_dataset
+from signs.command import Problem
+from signs.inference.bundle import load_bundle
+from signs.inference.confidence import load_calibration
+from signs.training import distillation, refit
+from train_conv3d_lstm import NETWORKS, add_size_flags, complete_size, train_all
 
 SIZE = "small"
 
@@ -40,8 +38,8 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--alpha", type=float, default=0.5, help="weight of the teacher; 0: the labels alone")
     flags.add_argument("--squared", action="store_true",
                        help="T^2 times the teacher's weight (Hinton et al. 2015): as much pull at any temperature")
-    compact.add_flags(flags, SIZE)
-    args = compact.complete(refit.parse(flags, argv, compact.NETWORKS), SIZE)
+    add_size_flags(flags, SIZE)
+    args = complete_size(refit.parse(flags, argv, NETWORKS), SIZE)
     if args.temperature <= 0 or not 0 <= args.alpha <= 1:
         raise Problem(f"--temperature {args.temperature:g} --alpha {args.alpha:g}: above 0, and from 0 to 1")
     return args
@@ -49,11 +47,11 @@ def parse(argv=None) -> argparse.Namespace:
 
 def main(argv=None) -> int:
     args = parse(argv)
-    data, known = dataset.load(args.data), bundles.load(args.teacher)
-    teacher.check(known, data)
+    data, known = load_dataset(args.data), load_bundle(args.teacher)
+    distillation.check(known, data)
     # A run goes on with the teacher that it began with: all that makes its answers.
-    args.teacher_sha256, args.teacher_fusion = known.hashes, confidence.load(known.folder, known.hashes).weights
-    compact.train(args, data, partial(teacher.lesson, known, data, temperature=args.temperature, alpha=args.alpha,
+    args.teacher_sha256, args.teacher_fusion = known.hashes, load_calibration(known.folder, known.hashes).weights
+    train_all(args, data, partial(distillation.lesson, known, data, temperature=args.temperature, alpha=args.alpha,
                                       squared=args.squared, workers=args.workers))  # fmt: skip
     return command.DONE
 

@@ -23,30 +23,30 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import command
-from command import Problem
-
-import dataset
-from confidence import FALSE_ALARMS
-from predictions import BOTH, Predictions, titles, write_counts
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Dataset, load_dataset
+from signs.command import Outcome, Problem
+from signs.inference import confidence
+from signs.inference.predictions import BOTH, Predictions, titles, write_counts
 
 TOP = (1, 5)  # of the printed table
 
 
-def check_model(folder: Path, data: dataset.Dataset, splits: list[str], ignored: bool) -> list[str]:
+def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -> list[str]:
     """What is wrong with the splits; raises Problem with it unless it is to be ignored, and where clips have a label
     that the model does not know."""
-    import bundle
-    import checks
-    import refit
+    from signs.clips import leakage
+    from signs.inference.bundle import load_bundle
+    from signs.training import refit
 
-    model = bundle.load(folder)
+    model = load_bundle(folder)
     unknown = {item.label for item in data.split(*splits) if item.label} - {row.label for row in model.classes}
     if unknown:
         raise Problem(f"{data.folder}: label {min(unknown)} is not among the classes of {folder}; "
                       "evaluate on data with the model's own class table")
     store = model.spec.stored.frame_store
-    found = checks.check(data, splits, store if store in data.stores("frame") else None)
+    found = leakage.find_leaks(data, splits, store if store in data.stores("frame") else None)
     if "valid" in splits and refit.learnt_from_valid(model):
         raise Problem(f"{folder}: has learnt from the validation clips (--refit), which say nothing of it any more; "
                       "--split test")  # fmt: skip
@@ -65,7 +65,7 @@ def no_gesture(recogniser) -> set[str]:
 
 def calibrate(recogniser, predictions: Predictions, rate: float):
     """Learn calibration.json from the validation clips; returns the recogniser that uses it."""
-    import calibration
+    from signs.evaluation import calibration
 
     names = [stream.name for stream in recogniser.bundle.streams]
     found = calibration.fit(predictions, names, no_gesture(recogniser), rate, recogniser.bundle.hashes)
@@ -78,9 +78,8 @@ def calibrate(recogniser, predictions: Predictions, rate: float):
 
 def numbers(recogniser, predictions: Predictions) -> dict:
     """What metrics.json holds of one split's probabilities."""
-    import calibration
-    import confidence
-    import scores
+    from signs.evaluation import calibration, scores
+    from signs.inference.confidence import Calibration
 
     fused, learnt = predictions.fused, recogniser.calibration
     found = {"clips": int(predictions.scored.sum()), "classes": len(predictions.labels),
@@ -88,7 +87,7 @@ def numbers(recogniser, predictions: Predictions) -> dict:
              "rejection": calibration.alarms(learnt, predictions, fused, no_gesture(recogniser))}  # fmt: skip
     for stream in predictions.streams:
         # The temperature is that of the fused answers.
-        own = learnt if stream == fused else confidence.Calibration()
+        own = learnt if stream == fused else Calibration()
         found[stream] = {**scores.score(predictions, stream),
                          "calibration": calibration.measure(own, predictions, stream)}  # fmt: skip
     if fused == BOTH:
@@ -100,38 +99,38 @@ def numbers(recogniser, predictions: Predictions) -> dict:
     return found
 
 
-def earlier(recogniser, data: dataset.Dataset, splits: list[str]) -> dict:
+def earlier(recogniser, data: Dataset, splits: list[str]) -> dict:
     """metrics.json of earlier evaluations, for the splits that are not evaluated now: their probabilities stay, what is
     made of them with the calibration is made anew. What belongs to other weights or other data is left out."""
-    import inference
-    import page
+    from signs.evaluation import report_page
+    from signs.inference import stored_clips
 
     folder, kept = recogniser.bundle.folder, {}
-    found = page.read_metrics(folder, recogniser.bundle.hashes)
+    found = report_page.read_metrics(folder, recogniser.bundle.hashes)
     for split in set(dataset.SPLITS) & found.keys() - set(splits):
         if found[split]["data"] != identity(data):
             print(f"{split}: of other data ({found[split]['data']['name']}); its numbers are left out of the report")
             continue
-        table = inference.with_both(Predictions.read(Predictions.path(folder, split), split),
+        table = stored_clips.with_both(Predictions.read(Predictions.path(folder, split), split),
                                     recogniser.calibration.weights)  # fmt: skip
         table.write(Predictions.path(folder, split))
         kept[split] = {**found[split], **numbers(recogniser, table)}
     return kept
 
 
-def identity(data: dataset.Dataset) -> dict:
+def identity(data: Dataset) -> dict:
     """What tells a data set, and its splits, from others."""
     return {"name": data.folder.resolve().name, "clips": command.sha256(data.folder / "clips.csv")}
 
 
 def write_confusion(folder: Path, split: str, predictions: Predictions, names: list[str]) -> None:
-    import plot
+    from signs.evaluation import plots
 
     for stream in predictions.streams:
         counts = predictions.confusion(stream)
         path = folder / f"confusion-{split}-{stream}.csv"
         write_counts(path, counts, predictions.labels)
-        plot.confusion(counts, names, f"{titles(predictions.streams)[stream]}, {split}", path.with_suffix(".png"))
+        plots.confusion(counts, names, f"{titles(predictions.streams)[stream]}, {split}", path.with_suffix(".png"))
 
 
 def print_table(metrics: dict, folder: Path) -> None:
@@ -167,10 +166,10 @@ def print_failures(found: dict, stream: str, names: dict[str, str]) -> None:
         print("worst people: " + ", ".join(f"{row['signer']} {row['right']}/{row['clips']}" for row in people))
 
 
-def print_baselines(data: dataset.Dataset, store: str, split: str, workers: int) -> None:
+def print_baselines(data: Dataset, store: str, split: str, workers: int) -> None:
     """What nearest class means reach without seeing any movement in order; near chance where the data gives nothing
     away, far above it where place, clothes or the amount of motion betray the sign."""
-    import baseline
+    from signs.evaluation import baseline
 
     train, clips = data.split("train", labelled=True), data.split(split, labelled=True)
     if not train or not clips:
@@ -181,33 +180,33 @@ def print_baselines(data: dataset.Dataset, store: str, split: str, workers: int)
           f"average absolute frame difference {found['difference']:.1%} (chance {chance:.1%})")
 
 
-def load(folder: Path, data: dataset.Dataset):
+def load(folder: Path, data: Dataset):
     """The recogniser of a model, checked to fit the data's archives."""
-    import bundle
+    from signs.inference.bundle import load_keras
 
-    bundle.load_keras()
-    from recogniser import Recogniser, check_store
-    from runtime import KERAS
+    load_keras()
+    from signs.inference import runtime
+    from signs.inference.recogniser import Recogniser, check_store
 
-    recogniser = Recogniser.load(folder, KERAS)
+    recogniser = Recogniser.load(folder, runtime.KERAS)
     check_store(recogniser.bundle, data)
     return recogniser
 
 
 def evaluate(args) -> int:
     """Evaluate some splits, write every file and print the table; returns the exit code."""
-    data = dataset.load(args.data)
+    data = load_dataset(args.data)
     splits = [split for split in dataset.SPLITS if split in args.split]
     empty = [split for split in splits if not data.split(split)]
     if empty:
         raise Problem(f"{data.folder}/clips.csv: no clip in the split {empty[0]}")
     checked = check_model(args.model, data, splits, args.ignore_checks)
     recogniser = load(args.model, data)
-    import inference
+    from signs.inference import stored_clips
 
-    outcome, tables, failed = command.Outcome(), {}, {}
+    outcome, tables, failed = Outcome(), {}, {}
     for split in splits:
-        tables[split], failed[split] = inference.predict(recogniser, data, data.split(split), args.batch, args.workers)
+        tables[split], failed[split] = stored_clips.predict(recogniser, data, data.split(split), args.batch, args.workers)
         outcome.done += tables[split].clips
         outcome.failed += failed[split]
     if "valid" in tables and tables["valid"].scored.any():
@@ -216,7 +215,7 @@ def evaluate(args) -> int:
     metrics = {"model": recogniser.bundle.hashes, "calibration": asdict(learnt) if learnt.about else None,
                **earlier(recogniser, data, splits)}  # fmt: skip
     for split in splits:
-        tables[split] = inference.with_both(tables[split], learnt.weights)
+        tables[split] = stored_clips.with_both(tables[split], learnt.weights)
         tables[split].write(Predictions.path(args.model, split))
         if tables[split].scored.any():
             missing = [list(pair) for pair in failed[split]]
@@ -237,13 +236,10 @@ def evaluate(args) -> int:
 
 def report(args, recogniser, data, split: str, predictions: Predictions, metrics: dict, outcome) -> None:
     """metrics.json, then the gallery and the robustness table, and the page of one split; prints the tables."""
-    import gallery
-    import page
-    import plot
-    import robustness
+    from signs.evaluation import gallery, plots, report_page, robustness
 
     print_table(metrics, args.model)
-    print_failures(metrics[split], predictions.fused, page.readable(recogniser.classes))
+    print_failures(metrics[split], predictions.fused, report_page.readable(recogniser.classes))
     write_metrics(args.model, metrics)
     try:
         if args.robustness:
@@ -253,11 +249,11 @@ def report(args, recogniser, data, split: str, predictions: Predictions, metrics
         if args.gallery:
             metrics[split]["gallery"] = gallery.make(recogniser, data, predictions, args.model / "report", args.gallery,
                                                      args.neighbours, args.batch, args.workers)  # fmt: skip
-        plot.report(args.model / "report.png", recogniser, data, predictions, split)
+        plots.draw_report(args.model / "report.png", recogniser, data, predictions, split)
     except Problem as problem:
         outcome.failed.append((f"{split}: part of the report", str(problem)))
     write_metrics(args.model, metrics)
-    page.write(recogniser.bundle, data.folder.resolve().name, split, metrics, predictions)
+    report_page.write(recogniser.bundle, data.folder.resolve().name, split, metrics, predictions)
 
 
 def write_metrics(folder: Path, metrics: dict) -> None:
@@ -273,7 +269,7 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--compare", type=Path, nargs="+", metavar="MODEL",
                        help="print several evaluated models side by side, and what their differences are worth")
     flags.add_argument("--ignore-checks", action="store_true", help="go on though the splits share people or clips")
-    flags.add_argument("--false-alarms", type=float, default=FALSE_ALARMS, metavar="SHARE",
+    flags.add_argument("--false-alarms", type=float, default=confidence.FALSE_ALARMS, metavar="SHARE",
                        help="of the clips without a gesture, that may get an answer; where there are none: of all, "
                             "that may get a wrong one")
     flags.add_argument("--gallery", type=int, default=12, metavar="N", help="wrong clips shown in the report")
@@ -301,13 +297,13 @@ def main(argv=None) -> int:
     args = parse(argv)
     if args.compare is None:
         return evaluate(args)
-    import bundle
-    import comparison
+    from signs.evaluation import comparison
+    from signs.inference.bundle import is_bundle, load_bundle
 
     last = args.compare[-1]  # a folder of predictions alone will do
-    known = {row.label: row.name for row in bundle.load(last).classes} if bundle.is_one(last) else {}
+    known = {row.label: row.name for row in load_bundle(last).classes} if is_bundle(last) else {}
     for split in args.split:
-        runs = comparison.load(args.compare, split)
+        runs = comparison.load_runs(args.compare, split)
         names = {label: known.get(label, label) for label in runs[0].predictions.labels}
         comparison.show(comparison.compare(runs), split)
         comparison.draw(runs[0], runs[-1], names, last / f"gain-{split}.png")

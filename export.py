@@ -23,17 +23,15 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import command
-from command import Problem
-
 import numpy as np
 
-import bundle as bundles
-import dataset
-import exported
-from convert import CONVERTERS, MADE_OF, SAVED_MODEL, lacking, spread, write_form
-from predictions import softmax
-from runtime import FORMS, KERAS, Form, cores, installed, runs_here
+from signs import command
+from signs.clips.dataset import Dataset, load_dataset
+from signs.command import Problem
+from signs.inference import convert, exported, predictions, runtime
+from signs.inference.bundle import Bundle, load_keras, quiet_stderr
+from signs.inference.exported import EXPORT_FILE
+from signs.inference.runtime import Form
 
 CLOSE = 1e-3  # logits of float32 forms, of the largest logit where that is above 1
 LOST = 0.01  # accuracy that a reduced form may lose
@@ -101,7 +99,7 @@ def decide(form: Form | None, found: dict, keras: dict, calibration, truth: np.n
     """Difference, equal answers, accuracy and whether the form may be used, from {stream: logits} of both."""
     difference = max(float(np.abs(found[name] - keras[name]).max()) for name in keras)
     largest = max(1.0, *(float(np.abs(rows).max()) for rows in keras.values()))
-    mine, theirs = (calibration.fuse({name: softmax(rows) for name, rows in one.items()}) for one in (found, keras))
+    mine, theirs = (calibration.fuse({name: predictions.softmax(rows) for name, rows in one.items()}) for one in (found, keras))
     equal = mine.argmax(axis=1) == theirs.argmax(axis=1)
     best = np.sort(theirs, axis=1)
     changed = int(np.sum(~equal & (best[:, -1] - best[:, -2] > SURE)))
@@ -130,16 +128,16 @@ class SavedNetwork:
     def __init__(self, path: Path):
         import tensorflow as tf
 
-        with bundles.quiet():
+        with quiet_stderr():
             self._model = tf.saved_model.load(str(path))
 
     def logits(self, batch: np.ndarray) -> np.ndarray:
         return self._model.serve(batch).numpy()
 
 
-def measure(bundle: bundles.Bundle, name: str, keras: dict, inputs: list[dict], truth, calibration) -> Measured:
+def measure(bundle: Bundle, name: str, keras: dict, inputs: list[dict], truth, calibration) -> Measured:
     """Open a form that was written and compare it with Keras."""
-    form, folder = FORMS.get(name), bundle.folder / (FORMS[name].folder if name in FORMS else f"export/{name}")
+    form, folder = runtime.FORMS.get(name), bundle.folder / (runtime.FORMS[name].folder if name in runtime.FORMS else f"export/{name}")
     hashes = {path.relative_to(folder).as_posix(): command.sha256(path)
               for path in sorted(folder.rglob("*")) if path.is_file()}  # fmt: skip
     if form:
@@ -148,8 +146,8 @@ def measure(bundle: bundles.Bundle, name: str, keras: dict, inputs: list[dict], 
         networks = {stream.name: SavedNetwork(folder / stream.name) for stream in bundle.streams}
     found = decide(form, logits_of(networks, inputs), keras, calibration, truth)
     seconds, together = seconds_of(networks, inputs[0], False), False
-    if form and not form.streamed and len(networks) > 1 and cores() > 1:
-        beside = exported.open_files(bundle, form, max(1, cores() // len(networks)))
+    if form and not form.streamed and len(networks) > 1 and runtime.cores() > 1:
+        beside = exported.open_files(bundle, form, max(1, runtime.cores() // len(networks)))
         at_once = seconds_of(beside, inputs[0], True)
         if at_once < 0.95 * seconds:
             seconds, together = at_once, True
@@ -158,13 +156,13 @@ def measure(bundle: bundles.Bundle, name: str, keras: dict, inputs: list[dict], 
                     sha256=hashes)  # fmt: skip
 
 
-def read_clips(recogniser, data: dataset.Dataset, split: str, count: int):
+def read_clips(recogniser, data: Dataset, split: str, count: int):
     """([{stream: (views, T, crop, crop, C)}, ...], (N,) index of the true class, -1 without a label)."""
-    import inference
+    from signs.inference import stored_clips
 
     labels, inputs, truth = {label: i for i, label in enumerate(recogniser.labels)}, [], []
-    for item in spread(data.split(split), count):
-        found, reason = inference.read_inputs(recogniser, data, item)
+    for item in convert.spread(data.split(split), count):
+        found, reason = stored_clips.read_inputs(recogniser, data, item)
         if reason:
             print(f"{item.clip}: {reason}", file=sys.stderr)
             continue
@@ -185,7 +183,7 @@ def show(found: dict[str, Measured], keras_ms: float, accuracy: float | None, cl
     def share(value: float | None) -> str:
         return "" if value is None else f"{value:.1%}"
 
-    table.add_row(KERAS, f"{keras_ms:.0f}", f"{keras_ms:.0f}", "", "", "", share(accuracy), "")
+    table.add_row(runtime.KERAS, f"{keras_ms:.0f}", f"{keras_ms:.0f}", "", "", "", share(accuracy), "")
     for name, row in found.items():
         used = "yes" if row.use else f"no: {row.why}"
         table.add_row(name, f"{row.ms:.0f}", f"{row.after_ms:.0f}", f"{row.difference:.2g}",
@@ -195,19 +193,19 @@ def show(found: dict[str, Measured], keras_ms: float, accuracy: float | None, cl
 
 def export(args) -> int:
     """Write and check every form; returns the exit code."""
-    data = dataset.load(args.data)
-    missing = [form for form in args.forms if form in CONVERTERS and not (
-        installed(FORMS[form]) and find_spec(CONVERTERS[form]))]
+    data = load_dataset(args.data)
+    missing = [form for form in args.forms if form in convert.CONVERTERS and not (
+        runtime.installed(runtime.FORMS[form]) and find_spec(convert.CONVERTERS[form]))]
     if missing:
         raise Problem(f"{', '.join(missing)}: what writes them is not installed; pip install \".[cpu,export]\"")
-    bundles.load_keras()
+    load_keras()
     import keras
 
     if keras.backend.backend() != "tensorflow":
         raise Problem(f"export.py needs TensorFlow, and this is {keras.backend.backend()}; unset KERAS_BACKEND")
-    from recogniser import Recogniser, check_store
+    from signs.inference.recogniser import Recogniser, check_store
 
-    recogniser = Recogniser.load(args.model, KERAS)
+    recogniser = Recogniser.load(args.model, runtime.KERAS)
     check_store(recogniser.bundle, data)
     with command.lock(args.model):
         return write_all(recogniser, data, args)
@@ -216,8 +214,8 @@ def export(args) -> int:
 def possible(recogniser, wanted: set[str]) -> list[str]:
     """Those of the forms that the networks can have, in the order in which they are written; raises Problem where that
     is none."""
-    reasons = {name: lacking(recogniser.bundle, recogniser.models, name)
-               for name in (*CONVERTERS, SAVED_MODEL) if name in wanted}  # fmt: skip
+    reasons = {name: convert.lacking(recogniser.bundle, recogniser.models, name)
+               for name in (*convert.CONVERTERS, convert.SAVED_MODEL) if name in wanted}  # fmt: skip
     said = [f"{name} is left out: {reason}" for name, reason in reasons.items() if reason]
     if len(said) == len(reasons):
         raise Problem(f"{recogniser.bundle.folder}: none of these forms: {'; '.join(said)}")
@@ -226,31 +224,31 @@ def possible(recogniser, wanted: set[str]) -> list[str]:
     return [name for name, reason in reasons.items() if not reason]
 
 
-def write_all(recogniser, data: dataset.Dataset, args) -> int:
+def write_all(recogniser, data: Dataset, args) -> int:
     bundle, found = recogniser.bundle, {}
     forms = possible(recogniser, args.forms)
     inputs, truth = read_clips(recogniser, data, args.split, args.clips)
     expected = logits_of(recogniser.networks, inputs)
     keras_ms = 1000 * seconds_of(recogniser.networks, inputs[0], False)
-    fused = recogniser.calibration.fuse({name: softmax(rows) for name, rows in expected.items()})
+    fused = recogniser.calibration.fuse({name: predictions.softmax(rows) for name, rows in expected.items()})
     accuracy = float(np.mean(fused.argmax(axis=1)[truth >= 0] == truth[truth >= 0])) if (truth >= 0).any() else None
     for name in forms:
         print(f"writing {bundle.folder / 'export' / name}", flush=True)
-        write_form(recogniser, data, name, args.calibrate)
-        for form in (name, *(other for other in FORMS if other == f"{name}-bf16")):
-            if form == SAVED_MODEL or runs_here(FORMS[form]):
+        convert.write_form(recogniser, data, name, args.calibrate)
+        for form in (name, *(other for other in runtime.FORMS if other == f"{name}-bf16")):
+            if form == convert.SAVED_MODEL or runtime.runs_here(runtime.FORMS[form]):
                 found[form] = measure(bundle, form, expected, inputs, truth, recogniser.calibration)
-    about = {"data": data.folder.name, "split": args.split, "clips": len(inputs), "threads": cores(),
-             KERAS: {"accuracy": accuracy, "ms": round(keras_ms, 2)}}  # fmt: skip
+    about = {"data": data.folder.name, "split": args.split, "clips": len(inputs), "threads": runtime.cores(),
+             runtime.KERAS: {"accuracy": accuracy, "ms": round(keras_ms, 2)}}  # fmt: skip
     content = {"format": exported.FORMAT, "model": bundle.hashes, **about,
                "forms": {name: asdict(row) for name, row in found.items()}}  # fmt: skip
-    with command.atomic(bundle.folder / exported.FILE) as temporary:
+    with command.atomic(bundle.folder / EXPORT_FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
     show(found, keras_ms, accuracy, len(inputs))
     for script, live in (("predict.py", False), ("livedemo.py", True)):
-        form = exported.choose(bundle, exported.AUTO, live)
-        print(f"{script} runs {form.name if form else KERAS} from now on")
-    print(f"-> {bundle.folder / exported.FILE}")
+        form = exported.choose_form(bundle, exported.AUTO, live)
+        print(f"{script} runs {form.name if form else runtime.KERAS} from now on")
+    print(f"-> {bundle.folder / EXPORT_FILE}")
     return command.DONE
 
 
@@ -258,7 +256,7 @@ def main(argv=None) -> int:
     flags = command.parser(__doc__)
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
-    flags.add_argument("--forms", nargs="+", choices=(*CONVERTERS, SAVED_MODEL), default=(*CONVERTERS, SAVED_MODEL),
+    flags.add_argument("--forms", nargs="+", choices=(*convert.CONVERTERS, convert.SAVED_MODEL), default=(*convert.CONVERTERS, convert.SAVED_MODEL),
                        help="which to write")  # fmt: skip
     flags.add_argument("--split", choices=("train", "valid"), default="valid", help="clips that forms are checked on")
     flags.add_argument("--clips", type=int, default=200, metavar="N", help="how many of them at most")
@@ -266,7 +264,7 @@ def main(argv=None) -> int:
     args = flags.parse_args(argv)
     if args.clips < 1 or args.calibrate < 1:
         flags.error(f"--clips {args.clips} --calibrate {args.calibrate}; expected 1 or more")
-    args.forms = {*args.forms, *(MADE_OF[form] for form in args.forms if form in MADE_OF)}
+    args.forms = {*args.forms, *(convert.MADE_OF[form] for form in args.forms if form in convert.MADE_OF)}
     return export(args)
 
 

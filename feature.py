@@ -17,15 +17,14 @@ import argparse
 import sys
 from pathlib import Path
 
-import command
-
-import bundle
-import clip
-import clipspec
-import dataset
-import modalities
-import recipe
-import run
+from signs import command
+from signs.clips import modality, storage
+from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
+from signs.command import Outcome
+from signs.inference.bundle import is_bundle, load_bundle, load_keras
+from signs.training import run_folder
+from signs.training.flags import add_region, complete_recipe
 
 
 def parse(argv=None) -> argparse.Namespace:
@@ -42,55 +41,55 @@ def parse(argv=None) -> argparse.Namespace:
     group = flags.add_argument_group("what the network sees", "Of a model of train_frame.py: as it was trained.")
     group.add_argument("--crop", type=int, metavar="PX", help="square in the middle (default: the network's own size)")
     group.add_argument("--short-side", type=int, metavar="PX", help="resized to before the crop (default: the crop)")
-    recipe.add_region(group)
+    add_region(group)
     flags.add_argument("--batch", type=int, default=40, metavar="N", help="frames at once")
     flags.add_argument("--seed", type=int, default=0, help="of a random start")
     command.add_threads(flags)
-    return recipe.complete(flags.parse_args(argv))
+    return complete_recipe(flags.parse_args(argv))
 
 
-def stored_spec(args, data: dataset.Dataset) -> clipspec.StoredSpec:
+def stored_spec(args, data: Dataset) -> StoredSpec:
     if args.stream == "flow":
-        return clip.find_stored(data, "flow", args.store)
-    return clip.find_stored(data, "frame", args.store).without_flow()
+        return storage.find_stored(data, "flow", args.store)
+    return storage.find_stored(data, "frame", args.store).without_flow()
 
 
 def is_model(network: str) -> bool:
     """Whether that is a model's folder, rather than the name of a network."""
-    return len(Path(network).parts) > 1 or bundle.is_one(network)
+    return len(Path(network).parts) > 1 or is_bundle(network)
 
 
-def extractor_of(args, stored: clipspec.StoredSpec):
+def extractor_of(args, stored: StoredSpec):
     """The image network that the flags name, and what its features are."""
-    import extract
-    import model_lstm
+    from signs.inference import features
+    from signs.models import cnn_lstm
 
     if is_model(args.network):
-        return extract.from_bundle(bundle.load(Path(args.network)), args.stream, stored)
-    crop = args.crop or model_lstm.size_of(args.network)
-    pictures = int(stored.frames) if stored.frames.isdigit() else clipspec.InputSpec.frames
-    seen = clipspec.InputSpec(pictures, args.short_side or crop, crop, args.still, region=args.region)
+        return features.from_bundle(load_bundle(Path(args.network)), args.stream, stored)
+    crop = args.crop or cnn_lstm.size_of(args.network)
+    pictures = int(stored.frames) if stored.frames.isdigit() else InputSpec.frames
+    seen = InputSpec(pictures, args.short_side or crop, crop, args.still, region=args.region)
     weights = None if args.weights == "none" else args.weights
-    run.seed(args.seed)
-    network = model_lstm.build_cnn(args.network, (crop, crop, modalities.TABLE[args.stream].channels), weights)
+    run_folder.seed(args.seed)
+    network = cnn_lstm.build_cnn(args.network, (crop, crop, modality.TABLE[args.stream].channels), weights)
     trained = args.weights if weights in (None, "imagenet") else Path(weights).name
     if weights is None:
         trained = f"none, seed {args.seed}"
-    return extract.of_network(network, args.network, clipspec.ClipSpec(stored, seen), args.stream, trained)
+    return features.of_network(network, args.network, ClipSpec(stored, seen), args.stream, trained)
 
 
 def main(argv=None) -> int:
     args = parse(argv)
-    data = dataset.load(args.data)
+    data = load_dataset(args.data)
     stored = stored_spec(args, data)
-    bundle.load_keras()  # seconds; so after what can be wrong without it
-    import extract
+    load_keras()  # seconds; so after what can be wrong without it
+    from signs.inference import features
 
     extractor = extractor_of(args, stored)
-    outcome = command.Outcome()
+    outcome = Outcome()
     own = Path(args.network).resolve().name if is_model(args.network) else args.network
-    folder = extract.extract_splits(extractor, data, args.name or own, args.batch, args.workers, outcome)
-    extract.print_single_frames(folder)
+    folder = features.extract_splits(extractor, data, args.name or own, args.batch, args.workers, outcome)
+    features.print_single_frames(folder)
     print(f"{len(outcome.done)} clips, {extractor.about.dimension} features a frame -> {folder}")
     return outcome.summary()
 

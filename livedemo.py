@@ -18,8 +18,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-import command
-from command import Problem
+from signs import command
+from signs.command import Problem
 
 HERE = Path(__file__).parent
 DEMO = HERE / "model" / "demo"  # what `make demo` trains
@@ -35,7 +35,7 @@ class Demo:
     """
 
     def __init__(self, source, load: Future, build: Callable, mode: str = MODES[0]):
-        from timing import Timings
+        from signs.inference.timing import Timings
 
         self.source, self.load, self.build, self.wanted = source, load, build, mode
         self.modes, self.mode, self.picture, self.moment = {}, None, None, 0.0  # the last frame, and when it came
@@ -136,11 +136,11 @@ def record_once(demo: Demo) -> None:
 
 def check(demo: Demo, path: Path) -> int:
     """The camera's path against predict.py's on one file; returns the exit code."""
-    import frame
+    from signs.clips.video import read_video
 
     record_once(demo)
     recogniser, live = demo.recogniser, demo.mode.answer
-    expected = recogniser.answer(*frame.read_video(path, recogniser.bundle.spec.stored.short_side))
+    expected = recogniser.answer(*read_video(path, recogniser.bundle.spec.stored.short_side))
     worst = 0.0
     for name, logits in expected.logits.items():
         off = float(abs(logits - live.logits[name]).max())
@@ -226,12 +226,12 @@ def find_model(model: Path | None) -> Path:
 
 def load_recogniser(folder: Path, runtime: str):
     """In a thread, while the picture is there already."""
-    import recogniser
-    from timing import step_back
+    from signs.inference import timing
+    from signs.inference.recogniser import Recogniser, check_camera
 
-    step_back()  # what the networks' libraries start inherits it
-    model = recogniser.Recogniser.load(folder, runtime, live=True)
-    recogniser.check_camera(model.bundle)
+    timing.step_back()  # what the networks' libraries start inherits it
+    model = Recogniser.load(folder, runtime, live=True)
+    check_camera(model.bundle)
     model.warm_up()  # the first answer should not take longer than the others
     return model
 
@@ -240,9 +240,9 @@ def demonstrate(args) -> int:
     """Open display, source and model, in the order of how soon each can say no; then run."""
     model = find_model(args.model)
     if not args.no_window:
-        import window
+        from signs.live.window import check_display, show
 
-        window.check_display()
+        check_display()
     import videocapture
 
     with contextlib.ExitStack() as stack:
@@ -259,7 +259,7 @@ def demonstrate(args) -> int:
                     args.mode)  # fmt: skip
         stack.callback(demo.close)
         if not args.no_window:
-            code = window.show(demo, args.full_screen, args.record)
+            code = show(demo, args.full_screen, args.record)
         elif args.check:
             code = check(demo, args.video)
         else:
@@ -274,12 +274,14 @@ def demonstrate(args) -> int:
 
 def build_modes(recogniser, worker, countdown: float, seconds: float, window: float) -> dict:
     """{name: mode} of a recogniser that has just been loaded."""
-    import modes
+    from signs.live.continuous import Continuous
+    from signs.live.countdown import Countdown
+    from signs.live.hands_free import HandsFree
 
     unknown = recogniser if recogniser.endless else recogniser.whole  # for signs whose end is not known beforehand
-    return {"countdown": modes.Countdown(recogniser, worker, countdown, seconds),
-            "hands-free": modes.HandsFree(unknown, worker),
-            "continuous": modes.Continuous(unknown, worker, window)}  # fmt: skip
+    return {"countdown": Countdown(recogniser, worker, countdown, seconds),
+            "hands-free": HandsFree(unknown, worker),
+            "continuous": Continuous(unknown, worker, window)}  # fmt: skip
 
 
 if __name__ == "__main__":

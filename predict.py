@@ -12,7 +12,8 @@ import json
 import sys
 from pathlib import Path
 
-import command
+from signs import command
+from signs.command import Outcome, Problem
 
 
 def as_json(path: Path, answer, top: int) -> str:
@@ -43,16 +44,16 @@ def as_text(path: Path, answer, recogniser, top: int) -> str:
     return "\n".join([*lines, f"  each stream alone: {alone}; {sum(answer.seconds.values()):.2f} s"])
 
 
-def predict(recogniser, paths: list[Path], top: int, lines: bool) -> command.Outcome:
+def predict(recogniser, paths: list[Path], top: int, lines: bool) -> Outcome:
     """Print one answer a file; a file that is no video is named and the rest is done."""
-    import frame
+    from signs.clips.video import read_video
 
-    outcome = command.Outcome()
+    outcome = Outcome()
     for path in paths:
         try:
-            frames, times = frame.read_video(path, recogniser.bundle.spec.stored.short_side)
+            frames, times = read_video(path, recogniser.bundle.spec.stored.short_side)
             answer = recogniser.answer(frames, times)
-        except command.Problem as problem:
+        except Problem as problem:
             outcome.failed.append((str(path), str(problem)))
             continue
         print(as_json(path, answer, top) if lines else as_text(path, answer, recogniser, top), flush=True)
@@ -68,7 +69,7 @@ def main(argv=None) -> int:
     command.add_runtime(flags)
     flags.add_argument("--top", type=int, default=5, metavar="N", help="labels shown")
     args = flags.parse_args(argv)
-    from recogniser import Recogniser, check_camera
+    from signs.inference.recogniser import Recogniser, check_camera
 
     recogniser = Recogniser.load(args.model, args.runtime)
     check_camera(recogniser.bundle)

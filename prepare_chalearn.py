@@ -14,21 +14,65 @@ import argparse
 import re
 import sys
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-import command
-from command import Problem
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Clip
+from signs.clips.video import VIDEO_SUFFIXES
+from signs.command import Problem
+from signs.prepare import file_list, summary
+from signs.prepare.file_list import Download, Plan, Row
 
-import classtable
-import dataset
-import listed
-import place
-from chalearn_list import LIST_ROW, choose_list
-from dataset import Clip
-from listed import Download, Plan, Row
-
+LIST_ROW = "train/001/M_00001.avi train/001/K_00001.avi 26"
 LIST_NAME = re.compile(r"(?:isogd[_-])?(train|val|test)[a-z]*(?:[_-](?:list|labels?|label[_-]list))?\.(?:txt|csv|lst)")
 OWN_FOLDER = Path(__file__).resolve().parent / "data_set" / "chalearn"
+
+
+
+
+# The lists of ChaLearn IsoGD: which videos a split has, and the gesture of each.
+#
+# A list is a text file with rows `train/001/M_00001.avi train/001/K_00001.avi 26`: colour video, depth video, gesture. No
+# gesture stands there where ChaLearn keeps the labels to itself, in a whole list or in single rows.
+
+
+def read_row(line: str, split: str, where: str) -> Row:
+    """A row `<RGB path> [<depth path>] [<number>]`; raises Problem where it is anything else."""
+    words = line.replace(",", " ").split()
+    number = words.pop() if len(words) > 1 and "." not in words[-1] else ""
+    if not 1 <= len(words) <= 2 or not all(word.lower().endswith(VIDEO_SUFFIXES) for word in words):
+        raise Problem(f"{where}: {line.strip()[:80]!r} is no row of a list; expected {LIST_ROW!r}")
+    if number and not (number.isascii() and number.isdigit() and len(number) < 6):
+        raise Problem(f"{where}: label {number!r} is no number; expected {LIST_ROW!r}")
+    colour = next((word for word in words if re.split(r"[/\\]", word)[-1].startswith("M_")), words[0])
+    path = colour.replace("\\", "/").removeprefix("./")
+    for part in path.split("/"):
+        dataset.check_name(part, f"{where}: {colour!r}:")
+    return Row(split, PurePosixPath(path), file_list.number_label(number) if number else "", where)
+
+
+def read_list(path: Path, split: str) -> tuple[list[Row], list[tuple[str, str]]]:
+    """The rows of a list, and (split, reason) of the rows that are none."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise Problem(f"{path}: no such list") from None
+    except UnicodeDecodeError:
+        raise Problem(f"{path}: not a text file; expected a list with rows {LIST_ROW!r}") from None
+    return file_list.read_rows(text, split, path, read_row, LIST_ROW)
+
+
+def choose_list(paths: list[Path], split: str) -> tuple[list[Row], list[tuple[str, str]]]:
+    """Of several lists of a split the one with most labels; raises Problem where two equally good ones differ."""
+    lists = [(path, *read_list(path, split)) for path in paths]
+    lists.sort(key=lambda entry: sum(row.label != "" for row in entry[1]), reverse=True)
+    path, rows, failed = lists[0]
+    content = {(row.path, row.label) for row in rows}
+    for other, other_rows, _ in lists[1:]:
+        if any(row.label for row in other_rows) and {(row.path, row.label) for row in other_rows} != content:
+            raise Problem(f"{path} and {other} differ; name the one to use with --{split}-list")
+    return rows, failed
 
 
 def is_list(name: str) -> str | None:
@@ -46,7 +90,7 @@ def read_signers(path: Path | None) -> dict[str, str]:
 
 def find_all(flags: argparse.Namespace) -> tuple[Download, Path]:
     """What the download folder holds, files named by flags in place of those found; and the class table."""
-    found = listed.find_download(flags.download, flags.output, is_list)
+    found = file_list.find_download(flags.download, flags.output, is_list)
     for split in dataset.SPLITS:
         if named := getattr(flags, f"{split}_list"):
             found.lists[split] = [named]
@@ -58,7 +102,7 @@ def find_all(flags: argparse.Namespace) -> tuple[Download, Path]:
         raise Problem(f"{flags.download}: no list in it; expected {names} with rows {LIST_ROW!r}")
     if not found.archives and not found.videos:
         raise Problem(f"{flags.download}: no archive and no video in it; put ChaLearn's archives beside the lists")
-    return found, flags.class_table or found.tables.get("class.csv") or classtable.own(OWN_FOLDER)
+    return found, flags.class_table or found.tables.get("class.csv") or file_list.own_class_table(OWN_FOLDER)
 
 
 def read_lists(found: Download) -> tuple[list[Row], list[tuple[str, str]], list[str]]:
@@ -75,7 +119,7 @@ def read_lists(found: Download) -> tuple[list[Row], list[tuple[str, str]], list[
         if len(bare) == len(split_rows):
             remarks.append(f"{split}: its list has no labels; its clips can be predicted, not scored")
         elif bare:
-            where = place.listed([row.where for row in bare])
+            where = summary.listed([row.where for row in bare])
             remarks.append(f"{split}: {len(bare)} rows without a label, kept as unlabelled: {where}")
     return rows, failed, remarks
 
@@ -83,11 +127,11 @@ def read_lists(found: Download) -> tuple[list[Row], list[tuple[str, str]], list[
 def plan(flags: argparse.Namespace) -> Plan:
     """Read everything there is to read before anything is written."""
     found, table = find_all(flags)
-    classes = classtable.read(table)
+    classes = file_list.read_class_table(table)
     rows, failed, remarks = read_lists(found)
-    rows, outside = listed.check_rows(rows, classes, table)
+    rows, outside = file_list.check_rows(rows, classes, table)
     counts = Counter(row.label for row in rows if row.split == "train" and row.label)
-    classes = classtable.choose(flags.classes, classes, counts)
+    classes = file_list.choose_classes(flags.classes, classes, counts)
     chosen = {row.label for row in classes} | {""}
     rows = [row for row in rows if row.label in chosen]
     signers = read_signers(found.tables.get("signers.csv"))
@@ -105,7 +149,7 @@ def as_clip(row: Row, signer: str) -> Clip:
 
 def main(argv: list[str] | None = None) -> int:
     flags = command.parser(__doc__)
-    listed.add_flags(flags)
+    file_list.add_list_flags(flags)
     flags.add_argument("--password", default="", help="of encrypted zip archives")
     named = flags.add_argument_group("files to use instead of those found in the download folder")
     for split in dataset.SPLITS:
@@ -121,7 +165,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     named.add_argument("--signers", type=Path, metavar="FILE", help="video,signer; video as in the lists")
     chosen = flags.parse_args(argv)
-    return listed.carry_out(plan(chosen), chosen, chosen.password)
+    return file_list.carry_out(plan(chosen), chosen, chosen.password)
 
 
 if __name__ == "__main__":

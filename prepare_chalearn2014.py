@@ -21,20 +21,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import command
-from command import Outcome, Problem
-
 import cv2
 
-import archive
-import cutout
-import dataset
-import kinect
-import montalbano
-import place
-from cutout import SHOWS, Pictures, Video
-from dataset import Clip, Dataset
-from montalbano import Files, Interval, Recording
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Clip, Dataset
+from signs.command import Outcome, Problem
+from signs.prepare import archive, crops, montalbano, summary, transfer
+from signs.prepare.crops import Pictures, Video
+from signs.prepare.montalbano import Files, Found, Interval, Recording
 
 WORK = ".work"
 CLASS_TABLE = Path(__file__).resolve().parent / "data_set" / "chalearn2014" / "class.csv"
@@ -84,7 +79,7 @@ class Cut:
             clip = clips[pictures.interval]
             for part in lacking[pictures.interval]:
                 try:
-                    cutout.write_video(clip.video(self.output, part), pictures.part(part), rate)
+                    crops.write_video(clip.video(self.output, part), pictures.part(part), rate)
                     fresh.add(clip)
                 except Problem as problem:
                     reasons.setdefault(str(problem), []).append((clip, part))
@@ -112,16 +107,16 @@ class Cut:
 
     def read(self, files: Files, lacking: dict[Interval, list[str]], farthest: float) -> Iterator[Pictures]:
         """The pictures of every interval that lacks a part."""
-        shown = [SHOWS[part] for parts in lacking.values() for part in parts]
+        shown = [crops.SHOWS[part] for parts in lacking.values() for part in parts]
         kinds = sorted({kind for kind, _ in shown} | {"user" for _, square in shown if square})
         videos = [Video(files, kind) for kind in kinds]
         joints = None
         if "user" in kinds:
             try:
-                joints = kinect.read_skeleton(files.text("skeleton"), f"{files.name}_skeleton.csv")
+                joints = crops.read_skeleton(files.text("skeleton"), f"{files.name}_skeleton.csv")
             except Problem as problem:
                 joints = problem
-        for interval, pictures in cutout.side_by_side(videos, list(lacking)):
+        for interval, pictures in crops.in_step(videos, list(lacking)):
             yield Pictures(interval, videos, pictures, joints, farthest)
 
 
@@ -162,11 +157,11 @@ def prepare(flags: argparse.Namespace) -> int:
         return Outcome(failed=found.failed).summary()
     archive.check_password(found.members(), flags.password)
     signers = read_signers(flags.signers)
-    parts = tuple(SHOWS) if flags.crops else ("video", "depth")
+    parts = tuple(crops.SHOWS) if flags.crops else ("video", "depth")
     with command.lock(flags.output):
         for part in dataset.PARTS:
             command.remove_leftovers(flags.output / part)
-        earlier = place.earlier_clips(flags.output)
+        earlier = transfer.earlier_clips(flags.output)
         job = Cut(flags.output, parts, flags.password, signers, earlier)
         try:
             outcome = command.parallel(job, found.recordings.items(), flags.workers, "recordings")
@@ -175,7 +170,7 @@ def prepare(flags: argparse.Namespace) -> int:
         return finish(flags, found, outcome, earlier)
 
 
-def finish(flags: argparse.Namespace, found: montalbano.Found, outcome: Outcome, earlier: dict[str, Clip]) -> int:
+def finish(flags: argparse.Namespace, found: Found, outcome: Outcome, earlier: dict[str, Clip]) -> int:
     """Write the tables, print the counts; the exit code."""
     made: list[Made] = outcome.done
     read = {one.recording.name for one in made if one.labelled}
@@ -193,7 +188,7 @@ def finish(flags: argparse.Namespace, found: montalbano.Found, outcome: Outcome,
         said.append(f"{flags.signers}: names no recording that was cut, so no signer is known")
     if not data.clips and not failed:
         raise Problem(f"{flags.download}: {'; '.join(said)}; put the _labels.csv files beside the archives")
-    return place.finish(data, Outcome(failed=failed), expected, fresh, said, flags.verbose)
+    return summary.finish(data, Outcome(failed=failed), expected, fresh, said, flags.verbose)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -23,8 +23,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import command
-from command import Problem
+from signs import command
+from signs.command import Problem
 
 VERSION = 1  # of what is drawn; a data set of another version is not taken for this one
 PER_FOLDER = 200  # videos in one numbered folder, as in IsoGD
@@ -34,7 +34,6 @@ LISTS = {"train": "train_list.txt", "valid": "valid_list.txt", "test": "test_lis
 ARCHIVES = {"train": "IsoGD_phase_1", "valid": "IsoGD_phase_2", "test": "IsoGD_phase_3"}
 NAMES = [*(f"{name}.zip" for name in ARCHIVES.values()), *LISTS.values(), "signers.csv", "class.csv"]
 MARK, DRAWING = "demo.json", ".drawing"
-
 # Name, the line (x, y) that both hands swing along, and how the left hand goes with the right: synthetic.swings_at.
 SIGNS = tuple(
     (f"{line}-{relation}", axis, relation)
@@ -61,7 +60,7 @@ def main(argv=None) -> int:
     flags = command.parser(__doc__)
     flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where the archives and lists go")
     flags.add_argument("--signs", type=int, metavar="N",
-                       help="draw N signs of another kind (vocabulary.py) instead of the eight: to pre-train on")
+                       help="draw N signs of another kind (synthetic_signs.py) instead of the eight: to pre-train on")
     flags.add_argument("--signers", type=int, default=40, help="signers in train; valid gets a fifth, test a quarter")
     flags.add_argument("--clips", type=int, default=1, help="clips of each sign by each signer")
     flags.add_argument("--seed", type=int, default=0, help="another seed draws other people")
@@ -122,12 +121,12 @@ def is_there(output: Path, wanted: dict) -> bool:
 
 def movements(signs: int | None) -> list[tuple]:
     """(name, movement) of each sign: the eight, or so many of the vocabulary."""
-    import synthetic
-    import vocabulary
+    from signs.prepare import synthetic_signs
+    from signs.prepare.synthetic import Movement
 
     if signs is None:
-        return [(name, synthetic.Movement(axis, relation)) for name, axis, relation in SIGNS]
-    return [(sign.name, sign) for sign in vocabulary.signs(signs)]
+        return [(name, Movement(axis, relation)) for name, axis, relation in SIGNS]
+    return [(sign.name, sign) for sign in synthetic_signs.signs(signs)]
 
 
 def plan(signers: int, clips: int, seed: int, signs: int | None) -> list[Job]:
@@ -152,7 +151,7 @@ def draw(item: tuple[Path, Job]) -> None:
     import cv2
     import numpy as np
 
-    import synthetic
+    from signs.prepare import synthetic
 
     folder, job = item
     cv2.setNumThreads(1)  # the processes are as many as the cores

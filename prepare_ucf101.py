@@ -10,76 +10,185 @@ Soomro, Zamir & Shah, UCF101: a dataset of 101 human actions classes from videos
 """
 
 import argparse
+import re
 import sys
 from collections import Counter
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
-import command
-from command import Problem
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Clip, Label
+from signs.command import Problem
+from signs.prepare import archive, file_list, splits, summary
+from signs.prepare.archive import Member
+from signs.prepare.file_list import Download, Plan, Row
 
-import classtable
-import dataset
-import listed
-import place
-import split
-import ucf101_list
-from dataset import Clip, Label
-from listed import Plan, Row
-from ucf101_list import ListFile
-
+ZIP = "UCF101TrainTestSplits-RecognitionTask.zip"
+LIST_NAME = re.compile(r"(?:classind|(?:train|test)list0[123])\.txt")
+LIST_ROW = "ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1"
+VIDEO = re.compile(r"([^/]+)/v_([^/]+)_g\d+_c\d+\.avi")
+LARGEST_LIST = 16 << 20  # bytes; the largest official one has half a megabyte
 OWN_FOLDER = Path(__file__).resolve().parent / "data_set" / "ucf101"
+
+
+
+
+# The lists of UCF-101: its actions, and which videos the three official splits train and test on.
+#
+# `classInd.txt` has rows `1 ApplyEyeMakeup`, `trainlist01.txt` rows `ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1` and
+# `testlist01.txt` the same without the number; they come unpacked or in UCF101TrainTestSplits-RecognitionTask.zip. `g08`
+# is the group: its clips show one scene. A video's name may spell its action with other capitals than the folder does
+# (`HandstandPushups/v_HandStandPushups_g01_c01.avi`).
+
+
+@dataclass(frozen=True)
+class ListFile:
+    """A list: where it was found, in an archive too, and its text."""
+
+    path: Path
+    text: str
+
+
+def is_list(name: str) -> str | None:
+    """`name`, of a file in lower case, if it is a list's."""
+    return name if LIST_NAME.fullmatch(name) else None
+
+
+def group_of(path: PurePosixPath) -> str:
+    """`ApplyEyeMakeup_g08`, of a video's path: groups of one number in two actions are not the same."""
+    return f"{path.parent.name}_{path.stem.split('_')[-2]}"
+
+
+def read_list_files(found: Download) -> tuple[dict[str, ListFile], list[Problem]]:
+    """{name in lower case: list} of a download folder and of the zip archives in it, and what is wrong with archives.
+
+    Raises Problem where two lists of one name differ, or one is no text.
+    """
+    files = [_list_file(path, path.read_bytes()) for paths in found.lists.values() for path in paths]
+    unread = []
+    for path in found.archives:
+        try:
+            files += _in_zip(path)
+        except Problem as problem:
+            unread.append(problem)
+    lists: dict[str, ListFile] = {}
+    for file in files:
+        other = lists.setdefault(file.path.name.lower(), file)
+        if other.text.split() != file.text.split():
+            raise Problem(f"{other.path} and {file.path} differ; leave one of the two in the download folder")
+    return lists, unread
+
+
+def _in_zip(path: Path) -> list[ListFile]:
+    members = archive.listing(path) if archive.kind(path) == "zip" else []
+    lists = [member for member in members if member.parts and is_list(member.parts[-1].lower())]
+    return [_list_file(path.joinpath(*member.parts), _content(member)) for member in lists]
+
+
+def _content(member: Member) -> bytes:
+    if member.size > LARGEST_LIST:
+        raise Problem(f"{member.archive}: {member.name} has {member.size:,} bytes, which no list of UCF-101 has")
+    return b"".join(archive.read(member))
+
+
+def _list_file(path: Path, content: bytes) -> ListFile:
+    try:
+        return ListFile(path, content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise Problem(f"{path}: not a text file; expected a list of UCF-101") from None
+
+
+def read_actions(file: ListFile) -> list[Label]:
+    """The classes of classInd.txt; raises Problem where a row is none."""
+    classes = []
+    for number, line in enumerate(file.text.splitlines(), 1):
+        words = line.split()
+        if not words:
+            continue
+        if len(words) != 2 or not re.fullmatch(r"[0-9]{1,3}", words[0]):
+            raise Problem(f"{file.path} line {number}: {line.strip()[:80]!r}; expected '1 ApplyEyeMakeup'")
+        name = dataset.check_name(words[1], f"{file.path} line {number}: action")
+        classes.append(Label(file_list.number_label(words[0]), name))
+    if not classes:
+        raise Problem(f"{file.path}: no class in it; expected rows '1 ApplyEyeMakeup'")
+    for what in ("label", "name"):
+        value, times = Counter(getattr(row, what) for row in classes).most_common(1)[0]
+        if times > 1:
+            raise Problem(f"{file.path}: {what} {value!r} stands {times} times; expected each once")
+    return classes
+
+
+def read_list(file: ListFile, split: str, classes: list[Label]) -> tuple[list[Row], list[tuple[str, str]]]:
+    """The rows of a list, and (split, reason) of the rows that are none or contradict the classes."""
+    labels = {row.name: row.label for row in classes}
+
+    def read_row(line: str, split: str, where: str) -> Row:
+        words = line.split()
+        name, *number = (words[0].replace("\\", "/"), *words[1:])
+        match = VIDEO.fullmatch(name)
+        if not match or match[1].casefold() != match[2].casefold() or len(number) > 1:
+            raise Problem(f"{where}: {line.strip()[:80]!r} is no row of a list; expected {LIST_ROW!r}")
+        for part in name.split("/"):
+            dataset.check_name(part, f"{where}: {name!r}:")
+        # In quotes an unknown action is no label that a class can have, so `check_rows` counts and names it.
+        label = labels.get(match[1], repr(match[1]))
+        if number and match[1] in labels and number[0].zfill(3) != label:
+            raise Problem(f"{where}: number {number[0]} for {match[1]}, which is number {int(label)} of the classes")
+        return Row(split, PurePosixPath(name), label, where)
+
+    return file_list.read_rows(file.text, split, file.path, read_row, LIST_ROW)
 
 
 def find_classes(lists: dict[str, ListFile]) -> tuple[list[Label], Path]:
     """The actions as classInd.txt numbers them, else as the repository's own class table does; and the table."""
     if "classind.txt" in lists:
-        return ucf101_list.read_actions(lists["classind.txt"]), lists["classind.txt"].path
-    table = classtable.own(OWN_FOLDER)
-    return classtable.read(table), table
+        return read_actions(lists["classind.txt"]), lists["classind.txt"].path
+    table = file_list.own_class_table(OWN_FOLDER)
+    return file_list.read_class_table(table), table
 
 
 def check_groups(rows: list[Row], names: dict[str, str]) -> None:
     """Raise Problem where a group is in the training list and in the test list, whose `names` are by split."""
-    groups = {part: {ucf101_list.group(row.path) for row in rows if row.split == part} for part in names}
+    groups = {part: {group_of(row.path) for row in rows if row.split == part} for part in names}
     if shared := sorted(groups["train"] & groups["test"]):
         raise Problem(
-            f"{len(shared)} groups stand in {names['train']} and in {names['test']} ({place.listed(shared)}); a group "
+            f"{len(shared)} groups stand in {names['train']} and in {names['test']} ({summary.listed(shared)}); a group "
             "is one scene and has to be whole in one of them: take both lists from the same official split"
         )
 
 
 def draw_valid(rows: list[Row], number: int, seed: int) -> list[Row]:
     """The rows, those of `number` groups of each class moved from train to valid."""
-    training = {(ucf101_list.group(row.path), row.label) for row in rows if row.split == "train"}
-    drawn = split.draw_groups(training, number, seed)
-    return [replace(row, split="valid") if ucf101_list.group(row.path) in drawn else row for row in rows]
+    training = {(group_of(row.path), row.label) for row in rows if row.split == "train"}
+    drawn = splits.draw_groups(training, number, seed)
+    return [replace(row, split="valid") if group_of(row.path) in drawn else row for row in rows]
 
 
 def as_clip(row: Row) -> Clip:
     """The clip of a row; who is seen in it nobody says."""
-    return Clip(row.path.stem, row.split, row.label, "", ucf101_list.group(row.path), str(row.path))
+    return Clip(row.path.stem, row.split, row.label, "", group_of(row.path), str(row.path))
 
 
 def plan(flags: argparse.Namespace) -> Plan:
     """Read everything there is to read before anything is written."""
-    found = listed.find_download(flags.download, flags.output, ucf101_list.is_list)
+    found = file_list.find_download(flags.download, flags.output, is_list)
     if not found.archives and not found.videos:
         raise Problem(f"{flags.download}: no video in it; expected UCF-101/<Action>/v_<Action>_g08_c01.avi, ...")
-    lists, unread = ucf101_list.read_files(found)
+    lists, unread = read_list_files(found)
     classes, table = find_classes(lists)
     names = {part: f"{part}list{flags.official_split:02d}.txt" for part in ("train", "test")}
     if missing := [name for name in names.values() if name not in lists]:
-        lacking = f"{flags.download}: no {missing[0]} in it; put {ucf101_list.ZIP} beside the videos"
+        lacking = f"{flags.download}: no {missing[0]} in it; put {ZIP} beside the videos"
         raise unread[0] if unread else Problem(lacking)
     rows, failed = [], []
     for part, name in names.items():
-        list_rows, list_failed = ucf101_list.read_list(lists[name], part, classes)
+        list_rows, list_failed = read_list(lists[name], part, classes)
         rows += list_rows
         failed += list_failed
     check_groups(rows, names)
-    rows, outside = listed.check_rows(rows, classes, table)
-    classes = classtable.choose(flags.classes, classes, Counter(row.label for row in rows if row.split == "train"))
+    rows, outside = file_list.check_rows(rows, classes, table)
+    classes = file_list.choose_classes(flags.classes, classes, Counter(row.label for row in rows if row.split == "train"))
     chosen = {row.label for row in classes}
     rows = draw_valid([row for row in rows if row.label in chosen], flags.valid_groups, flags.seed)
     clips = {row.path: as_clip(row) for row in sorted(rows, key=lambda row: dataset.SPLITS.index(row.split))}
@@ -88,7 +197,7 @@ def plan(flags: argparse.Namespace) -> Plan:
 
 def main(argv: list[str] | None = None) -> int:
     flags = command.parser(__doc__)
-    listed.add_flags(flags)
+    file_list.add_list_flags(flags)
     group = flags.add_argument_group("splits")
     group.add_argument("--official-split", type=int, choices=(1, 2, 3), default=1, help="which pair of lists to follow")
     group.add_argument(
@@ -100,7 +209,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     group.add_argument("--seed", type=int, default=0, help="of the draw")
     chosen = flags.parse_args(argv)
-    return listed.carry_out(plan(chosen), chosen)
+    return file_list.carry_out(plan(chosen), chosen)
 
 
 if __name__ == "__main__":

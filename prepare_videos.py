@@ -18,13 +18,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-import command
-from command import Outcome, Problem
-
-import dataset
-import place
-import split
-from dataset import Clip, Dataset, Label
+from signs import command
+from signs.clips import dataset, leakage
+from signs.clips.dataset import Clip, Dataset, Label
+from signs.clips.video import VIDEO_SUFFIXES
+from signs.command import Outcome, Problem
+from signs.prepare import summary
+from signs.prepare.splits import by_label, by_signer, shares
+from signs.prepare.transfer import TRANSFERS, check_room, check_video, earlier_clips, move_changed, put, unique_names
 
 SPLIT_WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}
 
@@ -81,7 +82,7 @@ def read_folder(folder: Path) -> tuple[list[Video], list[tuple[str, str]]]:
     for path in sorted(folder.iterdir()):
         if not path.is_dir() or path.name.startswith("."):
             continue
-        files = sorted(each for each in path.rglob("*") if each.suffix.lower() in dataset.VIDEO_SUFFIXES)
+        files = sorted(each for each in path.rglob("*") if each.suffix.lower() in VIDEO_SUFFIXES)
         try:
             label = dataset.check_name(path.name, "label")
             if not files:
@@ -99,7 +100,7 @@ def name_clips(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]
     named, failed = [], []
     paths = [Path(os.path.abspath(video.path)) for video in videos]
     top = os.path.commonpath([path.parent for path in paths]) if paths else ""
-    names = place.unique_names([PurePath(os.path.relpath(path, top)) for path in paths])
+    names = unique_names([PurePath(os.path.relpath(path, top)) for path in paths])
     for video, name in zip(videos, names, strict=True):
         try:
             named.append(replace(video, clip=dataset.check_name(name, "clip name")))
@@ -116,7 +117,7 @@ def known_classes(flags: argparse.Namespace, videos: list[Video]) -> tuple[list[
         classes = [Label(label, label) for label in sorted({video.label for video in videos} - {""})]
     known = {row.label for row in classes}
     if unknown := sorted(flags.none_labels - known):
-        raise Problem(f"--none-labels {unknown[0]}: no such label; there are {place.listed(sorted(known))}")
+        raise Problem(f"--none-labels {unknown[0]}: no such label; there are {summary.listed(sorted(known))}")
     outside = [
         (video.where, f"label {video.label} is not in {flags.class_table}; left out")
         for video in videos
@@ -146,13 +147,13 @@ def choose_classes(
     if dropped := sorted(left_out, key=lambda label: (-counts[label], label)):
         lost, named = sum(counts[label] for label in dropped), [f"{label} ({counts[label]})" for label in dropped]
         some = f"{len(dropped):,} of {len(classes):,} classes, {lost:,} of {len(videos):,} videos"
-        remarks.append(f"left out: {some}: {place.listed(named)}")
+        remarks.append(f"left out: {some}: {summary.listed(named)}")
     return kept, remarks
 
 
 def hashed(video: Video) -> Video:
     """The video with the SHA-256 of its file; raises Problem where that is no video."""
-    place.check_video(video.path)
+    check_video(video.path)
     return replace(video, sha256=command.sha256(video.path))
 
 
@@ -167,11 +168,11 @@ def share_out(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Vide
     if named:
         of_signer |= {video.signer: "train" for video in free}
     elif free:
-        wanted = split.shares(flags.valid, flags.test)
+        wanted = shares(flags.valid, flags.test)
         if known and not flags.allow_shared_signers:
-            of_signer |= split.by_signer(count_by_signer(known), wanted, flags.seed) | {"": "train"}
+            of_signer |= by_signer(count_by_signer(known), wanted, flags.seed) | {"": "train"}
         else:
-            of_file = split.by_label([(video.sha256, video.label) for video in free], wanted, flags.seed)
+            of_file = by_label([(video.sha256, video.label) for video in free], wanted, flags.seed)
             free = [replace(video, split=of_file[video.sha256]) for video in free]
             remarks.append("clips were shared out within each label" + ("" if known else ", as no signer is known"))
     given = {video.clip: video.split for video in free if video.split}
@@ -198,7 +199,7 @@ def check_signer_flags(videos: list[Video], named: dict[str, str]) -> None:
     if named and any(video.split for video in videos):
         raise Problem("the table has a split column, which wins; leave it out or leave out the --*-signers flags")
     if unknown := sorted(set(named) - known):
-        there = place.listed(sorted(known)) or "none, for there is no signer column"
+        there = summary.listed(sorted(known)) or "none, for there is no signer column"
         raise Problem(f"signer {unknown[0]} is not in the table; signers there: {there}")
 
 
@@ -212,14 +213,14 @@ def count_by_signer(videos: list[Video]) -> dict[str, Counter]:
 def bring(job: tuple[Clip, Path, Path], transfer: str) -> tuple[str, bool]:
     """Put one video in its place; (clip name, whether anything had to be done)."""
     clip, source, target = job
-    return clip.clip, place.put(source, target, transfer, clip.sha256)[1]
+    return clip.clip, put(source, target, transfer, clip.sha256)[1]
 
 
 def prepare(flags: argparse.Namespace) -> int:
     """Do what the flags say; the exit code."""
     if not flags.videos.exists():
         raise Problem(f"{flags.videos}: no such file or folder; give a table video,label or a folder per label")
-    if flags.videos.suffix.lower() in dataset.VIDEO_SUFFIXES:
+    if flags.videos.suffix.lower() in VIDEO_SUFFIXES:
         raise Problem(f"{flags.videos}: a video; expected a table video,label of many, or a folder per label")
     videos, failed = (read_folder if flags.videos.is_dir() else read_table)(flags.videos)
     videos, unnamed = name_clips(videos)
@@ -232,7 +233,7 @@ def prepare(flags: argparse.Namespace) -> int:
     top = flags.videos if flags.videos.is_dir() else flags.videos.parent
     clips = [as_clip(video, top) for video in videos]
     if not flags.allow_shared_signers:
-        for signer, splits in place.signers_in_two_splits(clips).items():
+        for signer, splits in leakage.signers_in_two_splits(clips).items():
             raise Problem(
                 f"signer {signer} is in {' and '.join(splits)}; mend the split column or --allow-shared-signers"
             )
@@ -242,7 +243,7 @@ def prepare(flags: argparse.Namespace) -> int:
         written = dict(outcome.done)
         data = Dataset(flags.output, [clip for clip in clips if clip.clip in written], classes)
         fresh, expected = sum(written.values()), Counter(clip.split for clip in clips)
-        return place.finish(data, outcome, expected, fresh, remarks + how, flags.verbose)
+        return summary.finish(data, outcome, expected, fresh, remarks + how, flags.verbose)
 
 
 def as_clip(video: Video, top: Path) -> Clip:
@@ -254,11 +255,11 @@ def as_clip(video: Video, top: Path) -> Clip:
 def transfer_all(flags: argparse.Namespace, clips: list[Clip], sources: list[Path]) -> Outcome:
     """Put all videos in their places; hold the lock of the output."""
     command.remove_leftovers(flags.output / "video")
-    place.move_changed(flags.output, place.earlier_clips(flags.output), clips)
+    move_changed(flags.output, earlier_clips(flags.output), clips)
     targets = [clip.video(flags.output) for clip in clips]
     if flags.transfer == "copy":
         new = (source for source, target in zip(sources, targets, strict=True) if not target.is_file())
-        place.check_room(flags.output, sum(source.stat().st_size for source in new))
+        check_room(flags.output, sum(source.stat().st_size for source in new))
     jobs = list(zip(clips, sources, targets, strict=True))
     named = [(str(source), job) for source, job in zip(sources, jobs, strict=True)]
     return command.parallel(functools.partial(bring, transfer=flags.transfer), named, flags.workers, flags.transfer)
@@ -276,7 +277,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the data set, data_set/<name>")
     transfer = "copy the videos, or hard-link or link them: no room taken, but they change when the sources do"
-    flags.add_argument("--transfer", choices=place.TRANSFERS, default="copy", help=transfer)
+    flags.add_argument("--transfer", choices=TRANSFERS, default="copy", help=transfer)
     group = flags.add_argument_group("classes")
     group.add_argument(
         "--class-table", type=Path, metavar="FILE", help="label,name,kind; others are left out and named"

@@ -17,26 +17,156 @@ whole epoch. `--refit model/<run>` trains once more as a finished run did, with 
 """
 
 import argparse
+import contextlib
 import sys
+from dataclasses import replace
+from pathlib import Path
 
-import command
+from signs import command
+from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.modality import TABLE
+from signs.clips.spec import ClipSpec
+from signs.command import Problem
+from signs.inference.bundle import Stream, is_bundle, load_bundle, load_keras
+from signs.training import refit, run_folder
+from signs.training.flags import (
+    SCRATCH_MOMENTUM,
+    add_augmentation,
+    add_input,
+    add_recipe,
+    clip_spec,
+    complete_recipe,
+    phases_of,
+    recipe_of,
+)
 
-import compact
-import dataset
-import refit
-
+NETWORKS = ("conv3d-lstm", "conv2d-lstm", "conv3d")
+SIZES = ("joined", "medium", "small")  # of model_conv3d_lstm, whose import waits for Keras
 SIZE = "joined"
+
+
+
+
+def add_size_flags(flags: argparse.ArgumentParser, size: str) -> None:
+    """size: of the network where none is named."""
+    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn2014")
+    flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/compact")
+    flags.add_argument("--stream", nargs="+", choices=(*TABLE, "both"), default=["grey"],
+                       help="what is seen, a network each; both: rgb and flow")  # fmt: skip
+    flags.add_argument("--network", choices=NETWORKS, default=NETWORKS[0], help="joined, CNN + LSTM, or 3D-CNN")
+    flags.add_argument("--size", choices=SIZES,
+                       help=f"medium, small: 4 and 16 times fewer weights than joined (default: {size})")
+    flags.add_argument("--weights", default="none", metavar="none|FOLDER",
+                       help="none: random start; or a model with the same network, of which a new top is trained first")
+    refit.add_flag(flags)
+    flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
+    group = add_input(flags, frames=None, crop=64, still="subtract")
+    group.add_argument("--length", choices=("any",), help="instead of --frames: every stored frame, however many")
+    group = flags.add_argument_group("recipe")
+    group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of a new top alone")
+    add_recipe(group, epochs=40, batch=8, learning_rate=1e-3, dropout=0.5, recipes=("compact",))
+    add_augmentation(flags, recipes=("compact",))
+    command.add_threads(flags)
+
+
+def complete_size(args, size: str) -> argparse.Namespace:
+    """What was not named; raises Problem where the flags contradict each other."""
+    complete_recipe(args, "compact")
+    whole = args.length == "any"
+    if args.network == "conv3d" and (whole or args.size):
+        raise Problem("--network conv3d has one size, and clips of one length: neither --size nor --length any")
+    if whole and (args.frames or args.views > 1 or args.mixup):
+        raise Problem("--length any: without --frames, --views and --mixup, which want clips of one length")
+    if args.weights != "none" and not is_bundle(args.weights):
+        raise Problem(f"--weights {args.weights}: none, or the folder of a model of train_conv3d_lstm.py")
+    args.size = None if args.network == "conv3d" else args.size or size
+    return args
+
+
+def arguments_of(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
+    """Of the network's builder, as the bundle has them."""
+    seen = spec.input
+    frames = None if seen.sampling == "whole" else seen.frames
+    found = {"input_shape": [frames, seen.crop, seen.crop, TABLE[stream].channels],
+             "classes": len(data.classes), "dropout": args.dropout, "momentum": SCRATCH_MOMENTUM}  # fmt: skip
+    return {**found, "size": args.size} if args.size else found
+
+
+def find_start(args, stream: str, arguments: dict) -> tuple[Stream, Path]:
+    """The trained network to start from and its weight file; raises Problem where there is none that fits."""
+    source, first = load_bundle(Path(args.weights)), 0 if args.network == "conv3d" else 1  # an LSTM takes any length
+    for row in source.streams:
+        same = (row.modality, row.network, row.arguments.get("size")) == (stream, args.network, args.size)
+        if same and row.arguments["input_shape"][first:] == arguments["input_shape"][first:]:
+            return row, source.weights(row)
+    wanted, *have = (
+        " ".join(filter(None, (network, built.get("size"), "on", modality, "of", str(built["input_shape"]))))
+        for network, modality, built in [(args.network, stream, arguments),
+                                         *((row.network, row.modality, row.arguments) for row in source.streams)]
+    )  # fmt: skip
+    raise Problem(f"{args.weights}: no {wanted} in it, only {', '.join(have)}")
+
+
+def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: dict, lesson) -> dict:
+    """Train one stream to its end and return its row for the bundle."""
+    from signs.inference import runtime
+    from signs.inference.runtime import KerasNetwork
+    from signs.models.weights import copy_weights
+    from signs.training import loop
+    from signs.training.loop import Objective
+
+    arguments = arguments_of(args, data, spec, stream)
+    row = Stream(stream, stream, args.network, arguments, {"weights": f"{stream}.weights.h5"})
+    run_folder.seed(args.seed)
+    masked = {"masked": True} if spec.input.sampling == "whole" else {}
+    model = runtime.build(replace(row, arguments={**arguments, **masked}))
+    started = args.weights != "none"
+    if started:
+        copy_weights(KerasNetwork.load(*find_start(args, stream, arguments)).model, model)
+    plan, objective = recipe_of(args, generators["train"].targets), Objective()
+    if lesson:
+        generators["train"].soft = lesson.soft
+        objective, plan = lesson.objective(plan.class_weights), replace(plan, class_weights=None)
+    until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
+    loop.fit(model, generators["train"], generators["valid"], phases_of(args, started), args.output, stream,
+                 plan, objective, until)  # fmt: skip
+    return {**vars(row), "files": run_folder.trained(args.output, stream)}
+
+
+def train_all(args, data: Dataset, teach=None) -> None:
+    """Train every stream and write the bundle.
+
+    Args:
+        teach: the labelled training clips -> teacher.Lesson; called once nothing else can be wrong.
+    """
+    split = {name: run_folder.split_of(data, name) for name in refit.SPLITS}
+    streams, spec = run_folder.streams_of(args), clip_spec(args, data)
+    if args.length == "any" and spec.stored.frames.isdigit():
+        print(f"every clip is stored as {spec.stored.frames} frames; frame.py --frames 10fps keeps their lengths")
+    if args.weights != "none":
+        for stream in streams:
+            find_start(args, stream, arguments_of(args, data, spec, stream))
+    load_keras()  # seconds; so after what can be wrong without it
+    import datagenerator
+
+    generators = {stream: datagenerator.generators(args, data, spec, stream) for stream in streams}
+    with contextlib.ExitStack() as held:
+        flags = run_folder.claim(args, data, spec, held)
+        clips = [item for name in refit.SPLITS if name == "train" or args.refit for item in split[name]]
+        lesson = teach(clips) if teach else None
+        trained = [train_stream(args, data, spec, stream, generators[stream], lesson) for stream in streams]
+        run_folder.write_bundle(args, data, spec, flags, trained)
 
 
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
-    compact.add_flags(flags, SIZE)
-    return compact.complete(refit.parse(flags, argv, compact.NETWORKS), SIZE)
+    add_size_flags(flags, SIZE)
+    return complete_size(refit.parse(flags, argv, NETWORKS), SIZE)
 
 
 def main(argv=None) -> int:
     args = parse(argv)
-    compact.train(args, dataset.load(args.data))
+    train_all(args, load_dataset(args.data))
     return command.DONE
 
 

@@ -21,17 +21,24 @@ import copy
 import sys
 from pathlib import Path
 
-import command
-from command import Problem
-
-import bundle
-import clipspec
-import dataset
-import feature_file
-import recipe
-import recurrent
-import run
-from predictions import write_counts
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.spec import ClipSpec
+from signs.command import Outcome, Problem
+from signs.inference import feature_file, predictions
+from signs.inference.bundle import load_bundle, load_keras
+from signs.training import recurrent, run_folder
+from signs.training.flags import (
+    SCRATCH_MOMENTUM,
+    add_augmentation,
+    add_recipe,
+    add_region,
+    clip_spec,
+    complete_recipe,
+    phases_of,
+    recipe_of,
+)
 
 
 def parse(argv=None) -> argparse.Namespace:
@@ -47,14 +54,14 @@ def parse(argv=None) -> argparse.Namespace:
     group.add_argument("--frames-a-clip", type=int, default=8, metavar="N", help="in each epoch, evenly")
     group.add_argument("--crop", type=int, metavar="PX", help="square in the middle (default: the network's own size)")
     group.add_argument("--short-side", type=int, metavar="PX", help="resized to before the crop (default: 8/7 of it)")
-    recipe.add_region(group)
+    add_region(group)
     group = flags.add_argument_group("image network")
     group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of the new top alone")
-    recipe.add_recipe(group, epochs=20, batch=8, learning_rate=1e-3, dropout=0.5)
-    recipe.add_augmentation(flags, "--flip is for actions: it changes most signs")
+    add_recipe(group, epochs=20, batch=8, learning_rate=1e-3, dropout=0.5)
+    add_augmentation(flags, "--flip is for actions: it changes most signs")
     add_recurrent(flags)
     command.add_threads(flags)
-    return recurrent.complete(recipe.complete(flags.parse_args(argv)))
+    return recurrent.complete(complete_recipe(flags.parse_args(argv)))
 
 
 def add_recurrent(flags: argparse.ArgumentParser) -> None:
@@ -88,83 +95,91 @@ def recurrent_flags(args) -> argparse.Namespace:
     return flags
 
 
-def train_frames(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str) -> dict:
+def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     """Train one stream's image network to its end and return its row for the bundle."""
-    import model_lstm
-    import training
+    import datagenerator
+    from signs.models import cnn_lstm
+    from signs.training import loop
 
-    generators = run.generators(args, data, spec, stream)
-    run.seed(args.seed)
+    generators = datagenerator.generators(args, data, spec, stream)
+    run_folder.seed(args.seed)
     arguments = {"input_shape": generators["train"].shape, "classes": len(data.classes), "network": args.network,
                  "dropout": args.dropout}  # fmt: skip
     weights = None if args.weights == "none" else args.weights
-    momentum = None if weights else recipe.SCRATCH_MOMENTUM
-    model = model_lstm.build_frames(**arguments, weights=weights, momentum=momentum, steps=True)
-    training.fit(model, generators["train"], generators["valid"], recipe.phases_of(args, weights is not None),
-                 args.output, stream, recipe.recipe_of(args, generators["train"].targets),
+    momentum = None if weights else SCRATCH_MOMENTUM
+    model = cnn_lstm.build_frames(**arguments, weights=weights, momentum=momentum, steps=True)
+    loop.fit(model, generators["train"], generators["valid"], phases_of(args, weights is not None),
+                 args.output, stream, recipe_of(args, generators["train"].targets),
                  recurrent.objective("mean", "mean"))  # fmt: skip
     return {"name": stream, "modality": stream, "network": "frames", "arguments": arguments,
-            "files": run.trained(args.output, stream)}  # fmt: skip
+            "files": run_folder.trained(args.output, stream)}  # fmt: skip
 
 
-def name_frames(args, data: dataset.Dataset, spec: clipspec.ClipSpec) -> None:
+def name_frames(args, data: Dataset, spec: ClipSpec) -> None:
     """The bundle of single frames."""
     with contextlib.ExitStack() as held:
-        flags = run.claim(args, data, spec, held)
-        trained = [train_frames(args, data, spec, stream) for stream in run.streams_of(args)]
-        run.write_bundle(args, data, spec, flags, trained)
+        flags = run_folder.claim(args, data, spec, held)
+        trained = [train_frames(args, data, spec, stream) for stream in run_folder.streams_of(args)]
+        run_folder.write_bundle(args, data, spec, flags, trained)
 
 
-def check_features(args, data: dataset.Dataset, spec: clipspec.ClipSpec) -> None:
+def check_features(args, data: Dataset, spec: ClipSpec) -> None:
     """Raise Problem where features of that name are there and this run has not begun: better now than after hours."""
     name = dataset.check_name(args.output.resolve().name, "--output")
-    for stream in run.streams_of(args):
+    for stream in run_folder.streams_of(args):
         folder = data.folder / feature_file.store_name(name, spec.stored, stream)
         begun = (args.output / "frame" / "checkpoint" / f"{stream}.json").exists()
         if not begun and feature_file.files_of(folder):
             raise Problem(f"{folder}: features of an earlier model of that name; delete it, or choose another --output")
 
 
-def extract_frames(args, data: dataset.Dataset, spec: clipspec.ClipSpec, outcome: command.Outcome) -> dict[str, Path]:
+def extract_frames(args, data: Dataset, spec: ClipSpec, outcome: Outcome) -> dict[str, Path]:
     """Features and predictions of every stored frame, and what the predictions of single frames are worth; the folder
     of each stream's features."""
-    import extract
-    import plot
+    from signs.evaluation import plots
+    from signs.inference import features
 
     folders = {}
-    frames, names = bundle.load(args.output / "frame"), {row.label: row.name for row in data.classes}
-    for stream in run.streams_of(args):
+    frames, names = load_bundle(args.output / "frame"), {row.label: row.name for row in data.classes}
+    for stream in run_folder.streams_of(args):
         stored = spec.stored if stream == "flow" else spec.stored.without_flow()
-        extractor = extract.from_bundle(frames, stream, stored)
-        folders[stream] = extract.extract_splits(extractor, data, args.output.resolve().name, 32, args.workers, outcome)
-        extract.print_single_frames(folders[stream])
+        extractor = features.from_bundle(frames, stream, stored)
+        folders[stream] = features.extract_splits(extractor, data, args.output.resolve().name, 32, args.workers, outcome)
+        features.print_single_frames(folders[stream])
         for path in feature_file.files_of(folders[stream]):
-            counts = extract.confusion(path)
+            counts = features.confusion(path)
             table = frames.folder / f"single-{path.stem}-{stream}.csv"
-            write_counts(table, counts, extractor.about.classes)
-            plot.confusion(counts, [names[label] for label in extractor.about.classes],
+            predictions.write_counts(table, counts, extractor.about.classes)
+            plots.confusion(counts, [names[label] for label in extractor.about.classes],
                            f"single frames, {stream}, {path.stem}", table.with_suffix(".png"))  # fmt: skip
     return folders
 
 
+def feature_generators(*arguments) -> dict:
+    """`datagenerator.feature_generators`, whose import waits for Keras."""
+    import datagenerator
+
+    return datagenerator.feature_generators(*arguments)
+
+
 def main(argv=None) -> int:
     args = parse(argv)
-    data = dataset.load(args.data)
-    bundle.load_keras()
-    import model_lstm
+    data = load_dataset(args.data)
+    load_keras()
+    from signs.models import cnn_lstm
 
-    frames = frame_flags(args, model_lstm.size_of(args.network))
-    spec = recipe.clip_spec(frames, data)
+    frames = frame_flags(args, cnn_lstm.size_of(args.network))
+    spec = clip_spec(frames, data)
     recurrent.input_spec(args, spec)
     if spec.input.still == "subtract" and not spec.sees_all:
         raise Problem("--still subtract: features are made of clips less the average of all their pictures, so "
                       f"the image network has to see all {spec.stored.frames}: --frames-a-clip N of a store of N")
     check_features(args, data, spec)
-    outcome = command.Outcome()
+    outcome = Outcome()
     name_frames(frames, data, spec)
     folders = extract_frames(args, data, spec, outcome)
     try:
-        recurrent.train(recurrent_flags(args), data, folders)
+        recurrent.train(recurrent_flags(args), data, folders, feature_generators)
         outcome.done.append(args.output)
     finally:
         code = outcome.summary()

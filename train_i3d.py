@@ -17,18 +17,23 @@ import contextlib
 import sys
 from pathlib import Path
 
-import command
-from command import Problem
-
-import bundle
-import dataset
-import distribute
-import kinetics
-import modalities
-import recipe
-import refit
-import run
-import start
+from signs import command
+from signs.clips import modality
+from signs.clips.dataset import Dataset, load_dataset
+from signs.command import Problem
+from signs.inference.bundle import is_bundle, load_keras
+from signs.models import kinetics
+from signs.training import distribute, pretrained, refit, run_folder
+from signs.training.flags import (
+    SCRATCH_MOMENTUM,
+    add_augmentation,
+    add_input,
+    add_recipe,
+    clip_spec,
+    complete_recipe,
+    phases_of,
+    recipe_of,
+)
 
 RECIPES = ("paper", "strong")
 SMALLEST = {"frames": 8, "crop": 32}  # of I3D's input
@@ -45,20 +50,20 @@ def parse(argv=None):
                             "them, or a model folder")  # fmt: skip
     refit.add_flag(flags)
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
-    recipe.add_input(flags)
+    add_input(flags)
     group = flags.add_argument_group("recipe", "What is not named is as --recipe has it (paper, strong).")
     group.add_argument("--recipe", choices=RECIPES, default="paper",
                        help="Sarhan & Frintrop's, or what came after it")
     group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of the new top alone")
-    recipe.add_recipe(group, epochs=40, batch=4, learning_rate=1e-3, dropout=0.5,
+    add_recipe(group, epochs=40, batch=4, learning_rate=1e-3, dropout=0.5,
                       hint=" of everything; after the top alone its learning rate is a tenth", recipes=RECIPES)
     group.add_argument("--precision", choices=("float32", "mixed_float16", "mixed_bfloat16"), default="float32",
                        help="mixed: of the arithmetic; the weights stay float32. For a GPU")
-    recipe.add_augmentation(flags, recipes=RECIPES)
+    add_augmentation(flags, recipes=RECIPES)
     command.add_threads(flags)
     distribute.add_flags(flags)
     args = refit.parse(flags, argv, ("i3d",))
-    recipe.complete(args, args.recipe)
+    complete_recipe(args, args.recipe)
     for name, least in SMALLEST.items():
         if getattr(args, name) < least:
             raise Problem(f"--{name} {getattr(args, name)}: at least {least}")
@@ -66,53 +71,55 @@ def parse(argv=None):
     return args
 
 
-def train_stream(args, data: dataset.Dataset, spec, stream: str, generators: dict, devices) -> dict:
+def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devices) -> dict:
     """Train one stream to its end and return its row for the bundle."""
     import keras
 
-    import model_i3d
-    import training
+    from signs.models import i3d
+    from signs.training import loop
 
-    run.seed(args.seed)
+    run_folder.seed(args.seed)
     keras.config.set_dtype_policy(args.precision)
-    size = (spec.input.frames, spec.input.crop, spec.input.crop, modalities.TABLE[stream].channels)
+    size = (spec.input.frames, spec.input.crop, spec.input.crop, modality.TABLE[stream].channels)
     scratch = args.weights == "none"
     arguments = {"input_shape": size, "classes": len(data.classes), "dropout": args.dropout}
-    if scratch or bundle.is_one(args.weights):
-        arguments["momentum"] = recipe.SCRATCH_MOMENTUM
+    if scratch or is_bundle(args.weights):
+        arguments["momentum"] = SCRATCH_MOMENTUM
     for generator in filter(None, generators.values()):
         generator.devices = devices
         if not len(generator):
             raise Problem(f"{data.folder}: {len(generator.clips)} clips for training, fewer than --devices")
     with devices.scope():
-        model = model_i3d.build_i3d(**arguments)
+        model = i3d.build_i3d(**arguments)
         if not scratch:
-            start.load(model, args.weights, stream)
+            pretrained.load_pretrained(model, args.weights, stream)
         until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
-        training.fit(model, generators["train"], generators["valid"], recipe.phases_of(args, not scratch), args.output,
-                     stream, recipe.recipe_of(args, generators["train"].targets), until=until)  # fmt: skip
+        loop.fit(model, generators["train"], generators["valid"], phases_of(args, not scratch), args.output,
+                     stream, recipe_of(args, generators["train"].targets), until=until)  # fmt: skip
     return {"name": stream, "modality": stream, "network": "i3d", "arguments": arguments,
-            "files": run.trained(args.output, stream)}  # fmt: skip
+            "files": run_folder.trained(args.output, stream)}  # fmt: skip
 
 
 def main(argv=None) -> int:
     args = parse(argv)
-    data, streams = dataset.load(args.data), run.streams_of(args)
-    spec = recipe.clip_spec(args, data)
+    data, streams = load_dataset(args.data), run_folder.streams_of(args)
+    spec = clip_spec(args, data)
     if args.weights != "none":
         for stream in streams:
-            start.check(args.weights, stream)
-    bundle.load_keras()  # seconds; so after what can be wrong without it
-    generators = {stream: run.generators(args, data, spec, stream) for stream in streams}
+            pretrained.check_pretrained(args.weights, stream)
+    load_keras()  # seconds; so after what can be wrong without it
+    import datagenerator
+
+    generators = {stream: datagenerator.generators(args, data, spec, stream) for stream in streams}
     with contextlib.ExitStack() as held:
-        flags = run.claim(args, data, spec, held) if args.host == 0 else {}
+        flags = run_folder.claim(args, data, spec, held) if args.host == 0 else {}
         if args.weights != "none":
-            start.fetch(args.weights, streams)  # of all of them before the first trains
-        devices = distribute.start(args, run.stamp(args, data, spec))
+            pretrained.fetch_pretrained(args.weights, streams)  # of all of them before the first trains
+        devices = distribute.start(args, run_folder.stamp(args, data, spec))
         args.output = held.enter_context(distribute.output(devices, args.output))
         trained = [train_stream(args, data, spec, stream, generators[stream], devices) for stream in streams]
         if args.host == 0:
-            run.write_bundle(args, data, spec, flags, trained)
+            run_folder.write_bundle(args, data, spec, flags, trained)
     return command.DONE
 
 

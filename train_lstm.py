@@ -22,14 +22,13 @@ import copy
 import sys
 from pathlib import Path
 
-import command
-from command import Problem
-
-import dataset
-import feature_file
-import recipe
-import recurrent
-import run
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Dataset, load_dataset
+from signs.command import Problem
+from signs.inference import feature_file
+from signs.training import recurrent, run_folder
+from signs.training.flags import add_recipe, complete_recipe
 
 ALONE = "random start"
 
@@ -46,11 +45,11 @@ def parse(argv=None) -> argparse.Namespace:
     group.add_argument("--sweep", action="store_true", help="every choice of --freeze, and a random start")
     recurrent.add_flags(flags, lstm=[1024, 1024], dense=[], frames=40, length=None, read="last")
     group = flags.add_argument_group("recipe")
-    recipe.add_recipe(group, epochs=60, batch=32, learning_rate=1e-3, dropout=0.5)
+    add_recipe(group, epochs=60, batch=32, learning_rate=1e-3, dropout=0.5)
     group.add_argument("--part", type=float, default=1.0, help="shortest part of the clip, in time, that is seen")
     group.add_argument("--mixup", type=float, default=0.0, metavar="ALPHA", help="mix the features of a batch")
     command.add_threads(flags)
-    args = recurrent.complete(recipe.complete(flags.parse_args(argv)))
+    args = recurrent.complete(complete_recipe(flags.parse_args(argv)))
     if not args.start and (args.sweep or args.freeze != "none"):
         raise Problem("--freeze and --sweep need a model to start from: --from model/<run>")
     if len(args.lstm) < {"none": 0, "1": 1}.get(args.freeze, 2):
@@ -75,23 +74,23 @@ def variants(args) -> dict[str, argparse.Namespace]:
     return found
 
 
-def sweep(args, data: dataset.Dataset, folders: dict[str, Path]) -> None:
+def sweep(args, data: Dataset, folders: dict[str, Path]) -> None:
     """Train every variant, then draw them side by side."""
     runs = variants(args)
     for folder in folders.values():  # before the random start, which takes its time and needs no model
         recurrent.transferred(args.start, recurrent.about_of(folder), args)
     for name, flags in runs.items():
         print(f"-- {name}")
-        recurrent.train(flags, data, folders)
-    import figure
-    from history import Log
+        recurrent.train(flags, data, folders, feature_generators)
+    from signs.evaluation import paper
+    from signs.training.log import Log
 
-    for stream in run.streams_of(args):
+    for stream in run_folder.streams_of(args):
         logs = {name: Log(flags.output / "log.csv").of(stream) for name, flags in runs.items()}
         tail = f"-{stream}" if args.stream == "both" else ""
         rows = extremes(logs)
         dataset.write_table(args.output / f"comparison{tail}.csv", rows, rows[0])
-        figure.side_by_side(logs, args.output / f"comparison{tail}.png")
+        paper.curves_side_by_side(logs, args.output / f"comparison{tail}.png")
         for row in rows:
             print(f"{row['start']:14}  best accuracy {float(row['most_val_accuracy']):6.1%} in epoch "
                   f"{row['epoch_of_most']}, lowest loss {row['least_val_loss']} in epoch {row['epoch_of_least']}")
@@ -110,14 +109,21 @@ def extremes(logs: dict[str, list[dict]]) -> list[dict]:
     return rows
 
 
+def feature_generators(*arguments) -> dict:
+    """`datagenerator.feature_generators`, whose import waits for Keras."""
+    import datagenerator
+
+    return datagenerator.feature_generators(*arguments)
+
+
 def main(argv=None) -> int:
     args = parse(argv)
-    data = dataset.load(args.data)
-    folders = {stream: feature_file.find(data, args.features, stream) for stream in run.streams_of(args)}
+    data = load_dataset(args.data)
+    folders = {stream: feature_file.find(data, args.features, stream) for stream in run_folder.streams_of(args)}
     if args.sweep:
-        sweep(args, data, folders)
+        sweep(args, data, folders, feature_generators)
     else:
-        recurrent.train(args, data, folders)
+        recurrent.train(args, data, folders, feature_generators)
     return command.DONE
 
 

@@ -1,4 +1,4 @@
-"""Frames with time stamps from a camera or from a video file that plays the camera's part; imported, never run.
+"""Frames with time stamps from a camera or from a video file that plays the camera's part.
 
     with videocapture.open_source(camera=0) as source:       # or video=Path("clip.avi"), paced=True
         for frame, seconds in source: ...
@@ -16,15 +16,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from command import Problem
-
 import cv2
 import numpy as np
 
-import frame
+from signs.clips.video import iter_video, quiet_opencv
+from signs.command import Problem
 
 Stamped = tuple[np.ndarray, float]
-
 TRIED = 3.0  # seconds that a camera has to send a picture in when all are listed
 SILENCE = 5.0  # seconds without a frame before a camera counts as stopped; laptop cameras need up to three to start
 WAITING = 32  # frames that may wait to be taken: one second of a camera
@@ -156,7 +154,7 @@ class VideoFile(VideoSource):
 
     def span(self, limit: float) -> float | None:
         first = last = None
-        for _, last in frame.video_frames(self.path):
+        for _, last in iter_video(self.path):
             first = last if first is None else first
             if last - first >= limit:
                 return limit
@@ -164,7 +162,7 @@ class VideoFile(VideoSource):
 
     def _read(self, stop: threading.Event) -> Iterator[Stamped]:
         start = time.monotonic()
-        for picture, seconds in frame.video_frames(self.path):
+        for picture, seconds in iter_video(self.path):
             if self.paced:
                 wait = start + seconds - time.monotonic()
                 if wait < -LATE:
@@ -202,7 +200,7 @@ class Camera(VideoSource):
 
 def open_camera(index: int) -> "cv2.VideoCapture":
     """The camera with a short queue in the driver, without OpenCV's own lines about what it tried on the way."""
-    with frame.quiet_opencv():
+    with quiet_opencv():
         device = cv2.VideoCapture(index)
     if device.isOpened():
         device.set(cv2.CAP_PROP_FRAME_WIDTH, CAMERA_SIZE[0])

@@ -28,19 +28,39 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import bundle as bundles  # noqa: E402
-import clipspec  # noqa: E402
-import convert  # noqa: E402
-import runtime  # noqa: E402
-from continuous import Window  # noqa: E402
-from dataset import Label  # noqa: E402
-from recogniser import Recogniser  # noqa: E402
-from timing import Timings  # noqa: E402
+from signs.clips.dataset import Label  # noqa: E402
+from signs.clips.spec import (
+    ClipSpec,  # noqa: E402
+    InputSpec,  # noqa: E402
+    StoredSpec,  # noqa: E402
+)
+from signs.inference import (
+    convert,  # noqa: E402
+    runtime,  # noqa: E402
+)
+from signs.inference.bundle import (
+    Bundle,  # noqa: E402
+    Stream,  # noqa: E402
+    load_keras,  # noqa: E402
+    quiet_stderr,  # noqa: E402
+)
+from signs.inference.recogniser import Recogniser  # noqa: E402
+from signs.inference.runtime import KerasNetwork  # noqa: E402
+from signs.inference.timing import Timings  # noqa: E402
+from signs.live.continuous import Window  # noqa: E402
 
 SIDE, CLASSES, RATE, SECONDS = 64, 20, 30, 5.0
+
+
 PICTURE = (480, 640)  # of the camera
+
+
 GOAL = 30  # answers a second
+
+
 SIZES = ("small", "medium", "joined")
+
+
 ROWS = {"step": "step alone, OpenVINO", "keras": "step alone, Keras", "demo": "picture, step and answer, OpenVINO",
         "window": "whole window anew, OpenVINO"}  # fmt: skip
 
@@ -66,12 +86,12 @@ def stepping(network, frames: np.ndarray) -> Callable[[int], object]:
     return answer
 
 
-def demonstrating(stream: bundles.Stream, network) -> Callable[[int], object]:
+def demonstrating(stream: Stream, network) -> Callable[[int], object]:
     """From the camera's picture to the ranked labels."""
-    seen = clipspec.InputSpec(RATE, 72, SIDE, sampling="whole")
-    spec = clipspec.ClipSpec(clipspec.StoredSpec(f"{RATE}fps", 72), seen)
+    seen = InputSpec(RATE, 72, SIDE, sampling="whole")
+    spec = ClipSpec(StoredSpec(f"{RATE}fps", 72), seen)
     classes = [Label(f"{number:03d}", f"sign {number}") for number in range(CLASSES)]
-    recogniser = Recogniser(bundles.Bundle(Path(), spec, classes, [stream], "mean", {}), {stream.name: network})
+    recogniser = Recogniser(Bundle(Path(), spec, classes, [stream], "mean", {}), {stream.name: network})
     window, moment = Window(spec.stored, (), SECONDS), iter(range(1 << 30))
     following = recogniser.following(window.size)
     pictures = np.random.default_rng(0).integers(0, 255, (8, *PICTURE, 3), np.uint8)
@@ -86,14 +106,14 @@ def demonstrating(stream: bundles.Stream, network) -> Callable[[int], object]:
 def measure(size: str, count: int, repeat: int) -> dict[str, float]:
     """Answers a second by row of the table."""
     arguments = {"input_shape": [None, SIDE, SIDE, 3], "classes": CLASSES, "size": size}
-    stream = bundles.Stream("rgb", "rgb", "conv3d-lstm", arguments, {"weights": "rgb.weights.h5"})
+    stream = Stream("rgb", "rgb", "conv3d-lstm", arguments, {"weights": "rgb.weights.h5"})
     frames = np.random.default_rng(0).uniform(-1, 1, (round(RATE * SECONDS), SIDE, SIDE, 3)).astype(np.float32)
     with tempfile.TemporaryDirectory() as name:
         folder, networks = Path(name), {}
-        with bundles.quiet():
+        with quiet_stderr():
             model = runtime.build(stream)
             model.save_weights(folder / stream.files["weights"])
-            keras = runtime.KerasNetwork.load(stream, folder / stream.files["weights"])
+            keras = KerasNetwork.load(stream, folder / stream.files["weights"])
             for form in ("stream", "openvino"):
                 convert.convert(model, form, folder, stream)
                 path = folder / f"rgb{runtime.FORMS[form].suffix}"
@@ -113,7 +133,7 @@ def main(argv=None) -> int:
     args = flags.parse_args(argv)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    bundles.load_keras()
+    load_keras()
     found = {size: measure(size, args.answers, args.repeat) for size in args.size}
     table = Table("answers a second, one core", *found, title=f"goal: {GOAL}")
     for key, text in ROWS.items():

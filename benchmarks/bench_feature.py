@@ -18,19 +18,34 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+from rich import console, table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from signs import command  # noqa: E402
+from signs.clips import storage  # noqa: E402
+from signs.clips.dataset import (
+    Clip,  # noqa: E402
+    Dataset,  # noqa: E402
+    Label,  # noqa: E402
+    load_dataset,  # noqa: E402
+    save_dataset,  # noqa: E402
+)
+from signs.clips.spec import (
+    ClipSpec,  # noqa: E402
+    InputSpec,  # noqa: E402
+)
+from signs.command import (
+    Outcome,  # noqa: E402
+    Problem,  # noqa: E402
+)
+from signs.inference import feature_file  # noqa: E402
+from signs.inference.bundle import load_keras  # noqa: E402
+from signs.inference.feature_file import Entry  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
 
-import command  # noqa: E402
-
-import numpy as np  # noqa: E402
-from rich import console, table  # noqa: E402
-
-import bundle  # noqa: E402
-import clip  # noqa: E402
-import clipspec  # noqa: E402
-import dataset  # noqa: E402
-import feature_file  # noqa: E402
 
 CLASSES = 20
 
@@ -49,15 +64,15 @@ def parse(argv=None) -> argparse.Namespace:
     return flags.parse_args(argv)
 
 
-def extraction(args, extractor, data: dataset.Dataset, clips: list) -> dict[str, float]:
+def extraction(args, extractor, data: Dataset, clips: list) -> dict[str, float]:
     """{way: frames/s}, medians."""
-    import extract
+    from signs.inference import features
 
     about = extractor.about
     names = {item.clip for item in clips}
-    entries = [entry for entry in extract.entries(data, about, "train", []) if entry.clip in names]
+    entries = [entry for entry in features.entries(data, about, "train", []) if entry.clip in names]
     frames = sum(entry.length for entry in entries)
-    batch = np.resize(extract.read_clip(data, about, clips[0]), (args.batch, *extractor.cnn.input.shape[1:]))
+    batch = np.resize(features.read_clip(data, about, clips[0]), (args.batch, *extractor.cnn.input.shape[1:]))
     extractor(batch)
 
     def alone() -> None:
@@ -65,20 +80,20 @@ def extraction(args, extractor, data: dataset.Dataset, clips: list) -> dict[str,
             extractor(batch)
 
     def at_once() -> None:
-        with ThreadPoolExecutor(extract.AT_ONCE) as pool:
+        with ThreadPoolExecutor(features.AT_ONCE) as pool:
             list(pool.map(extractor, [batch] * (frames // len(batch))))
 
     def ours() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "train.h5"
             feature_file.create(path, about, entries)
-            outcome = command.Outcome()
-            extract.extract(extractor, data, "train", path, args.batch, args.workers, outcome)
+            outcome = Outcome()
+            features.extract_features(extractor, data, "train", path, args.batch, args.workers, outcome)
             assert not outcome.failed, outcome.failed
 
     def video_by_video() -> None:
         for item in clips:
-            extractor.network.predict(extract.read_clip(data, about, item), verbose=0)
+            extractor.network.predict(features.read_clip(data, about, item), verbose=0)
 
     whole = frames // len(batch) * len(batch)
     ways = {"the network alone": (alone, whole), "several batches at once": (at_once, whole),
@@ -97,18 +112,18 @@ def extraction(args, extractor, data: dataset.Dataset, clips: list) -> dict[str,
 def make(folder: Path, extractor, count: int) -> None:
     """A data set of `count` clips in train and a few in valid that has features alone, all of them noise."""
 
-    classes = [dataset.Label(f"{number:03d}", f"{number:03d}") for number in range(CLASSES)]
-    clips = [dataset.Clip(f"clip{number}", "train" if number < count else "valid", classes[number % CLASSES].label)
+    classes = [Label(f"{number:03d}", f"{number:03d}") for number in range(CLASSES)]
+    clips = [Clip(f"clip{number}", "train" if number < count else "valid", classes[number % CLASSES].label)
              for number in range(count + CLASSES)]  # fmt: skip
-    data = dataset.Dataset(folder, clips, classes)
+    data = Dataset(folder, clips, classes)
     folder.mkdir()
-    dataset.save(data)
+    save_dataset(data)
     about = extractor.about
     store = folder / feature_file.store_name("made", about.spec.stored, about.modality)
     rng = np.random.default_rng(0)
     for split in ("train", "valid"):
         path = feature_file.path_of(store, split)
-        entries = [feature_file.Entry(item.clip, item.label, about.spec.input.frames, "") for item in data.split(split)]
+        entries = [Entry(item.clip, item.label, about.spec.input.frames, "") for item in data.split(split)]
         feature_file.create(path, about, entries)
         with feature_file.opened(path, write=True) as file:
             for position in range(len(entries)):
@@ -119,11 +134,11 @@ def make(folder: Path, extractor, count: int) -> None:
 
 def training(args, extractor, folder: Path) -> dict[str, float]:
     """Clips a second of the generator and of the training step, and megabytes of a whole training."""
-    import model_lstm
-    import recurrent
     import train_lstm
-    import training as trainings
     from datagenerator import FeatureGenerator
+    from signs.models import cnn_lstm
+    from signs.training import loop, recurrent
+    from signs.training.loop import Phase, Recipe
 
     made = {}
     for count in (args.rows // 10, args.rows):
@@ -135,11 +150,11 @@ def training(args, extractor, folder: Path) -> dict[str, float]:
                               capture_output=True, text=True)  # fmt: skip
         made[f"MB resident, {count} clips"] = float(done.stdout.splitlines()[-1])
         made[f"seconds, {count} clips"] = time.perf_counter() - before
-    data = dataset.load(folder / f"{args.rows}")
+    data = load_dataset(folder / f"{args.rows}")
     flags = train_lstm.parse(["--data", str(data.folder), "--output", "none"])
     about, store = extractor.about, feature_file.find(data, "made", extractor.about.modality)
     with feature_file.opened(feature_file.path_of(store, "train")) as file:
-        seen = clipspec.InputSpec(frames=about.spec.input.frames, short_side=about.spec.input.short_side,
+        seen = InputSpec(frames=about.spec.input.frames, short_side=about.spec.input.short_side,
                                   crop=about.spec.input.crop)  # fmt: skip
         drawn = recurrent.augmentation_of(flags)
         batches = FeatureGenerator(file, data.split("train"), seen, [row.label for row in data.classes], 32, drawn)
@@ -147,9 +162,9 @@ def training(args, extractor, folder: Path) -> dict[str, float]:
         for number in range(len(batches)):
             inputs, targets = batches[number]
         made["generator, clips/s"] = len(batches.clips) / (time.perf_counter() - started)
-        head = model_lstm.build_head((seen.frames, about.dimension), CLASSES, tuple(args.lstm))
-        phase = trainings.Phase("all", 1, 1e-3)
-        trainings._compile(head, phase, trainings.Recipe(), 10, recurrent.objective("last", "last"))
+        head = cnn_lstm.build_head((seen.frames, about.dimension), CLASSES, tuple(args.lstm))
+        phase = Phase("all", 1, 1e-3)
+        loop._compile(head, phase, Recipe(), 10, recurrent.objective("last", "last"))
         head.train_on_batch(inputs, targets)
         times = []
         for _ in range(max(args.repeat, 3)):
@@ -162,18 +177,18 @@ def training(args, extractor, folder: Path) -> dict[str, float]:
 
 def main(argv=None) -> int:
     args = parse(argv)
-    data = dataset.load(args.data)
-    bundle.load_keras()
-    import extract
-    import model_lstm
+    data = load_dataset(args.data)
+    load_keras()
+    from signs.inference import features
+    from signs.models import cnn_lstm
 
-    stored = clip.find_stored(data, "frame", args.store).without_flow()
+    stored = storage.find_stored(data, "frame", args.store).without_flow()
     if not stored.frames.isdigit():
-        raise command.Problem(f"{args.data}: clips of any length; name a --store of so many frames a clip")
-    size = model_lstm.size_of(args.network)
-    spec = clipspec.ClipSpec(stored, clipspec.InputSpec(int(stored.frames), size, size))
-    cnn = model_lstm.build_cnn(args.network, (size, size, 3))
-    extractor = extract.of_network(cnn, args.network, spec, "rgb", "none")
+        raise Problem(f"{args.data}: clips of any length; name a --store of so many frames a clip")
+    size = cnn_lstm.size_of(args.network)
+    spec = ClipSpec(stored, InputSpec(int(stored.frames), size, size))
+    cnn = cnn_lstm.build_cnn(args.network, (size, size, 3))
+    extractor = features.of_network(cnn, args.network, spec, "rgb", "none")
     speeds = extraction(args, extractor, data, data.split("train")[: args.clips])
     with tempfile.TemporaryDirectory() as folder:
         found = training(args, extractor, Path(folder))

@@ -22,20 +22,34 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import clipspec  # noqa: E402
-import frame  # noqa: E402
-import opticalflow  # noqa: E402
-import synthetic  # noqa: E402
-import tvl1  # noqa: E402
+from signs.clips.spec import StoredSpec  # noqa: E402
+from signs.clips.video import read_video  # noqa: E402
+from signs.flow import tvl1  # noqa: E402
+from signs.flow.stream import to_grey  # noqa: E402
+from signs.flow.tvl1 import Solver  # noqa: E402
+from signs.prepare import synthetic  # noqa: E402
+from signs.prepare.synthetic import Movement  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+
 
 WIDTH, HEIGHT = 320, 240
+
+
 PRESETS = {"tvl1-fast": tvl1.FAST, "tvl1-quality": tvl1.QUALITY}
+
+
 FLOOR = 0.3  # ns per pixel and iteration: the arithmetic alone on one AVX-512 core
+
+
 CHALEARN = 47_933  # videos
+
+
 TEXTURES = 3  # on which known motion is drawn
+
+
 REPEAT = 3  # times each pair, of which the best counts: what else the machine does can only add
 
 
@@ -71,15 +85,15 @@ def pairs_of(videos: list[Path], count: int) -> list[np.ndarray]:
     pairs = []
     for number in range(count):
         if videos:
-            images, times = frame.read_video(videos[number * len(videos) // count])
+            images, times = read_video(videos[number * len(videos) // count])
         else:
             signer = synthetic.draw_signer(np.random.default_rng([7, number]))
-            movement = synthetic.Movement((1, 0), "against")
+            movement = Movement((1, 0), "against")
             images = synthetic.draw_clip(signer, movement, np.random.default_rng(number))[0]
             times = np.arange(len(images)) / synthetic.RATE
-        kept = np.unique(clipspec.StoredSpec().keep(np.asarray(times)))
+        kept = np.unique(StoredSpec().keep(np.asarray(times)))
         middle = len(kept) // 3 + number % (len(kept) // 3)
-        grey = [opticalflow.grey(images[index]) for index in kept[middle : middle + 2]]
+        grey = [to_grey(images[index]) for index in kept[middle : middle + 2]]
         pairs.append(np.stack([cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for image in grey]))
     return pairs
 
@@ -150,7 +164,7 @@ def energy(pair: np.ndarray, flow: np.ndarray, weight: float) -> float:
 
 def ours(parameters: dict, pair: np.ndarray) -> tuple[np.ndarray, float]:
     """A pair in a stream: the first picture's pyramid is there from the pair before."""
-    stream, seconds = tvl1.Solver(parameters), []
+    stream, seconds = Solver(parameters), []
     for _ in range(REPEAT + 1):  # the first time makes room, as the first pair of a clip does
         stream.push(pair[0])
         started = time.perf_counter()

@@ -18,34 +18,53 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
+import bench_flow
 
-import bench_flow  # noqa: E402
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
-import clip  # noqa: E402
-import clipspec  # noqa: E402
-import frame  # noqa: E402
 import opticalflow  # noqa: E402
-import preprocess  # noqa: E402
+from signs.clips import (
+    preprocess,  # noqa: E402
+    storage,  # noqa: E402
+)
+from signs.clips.spec import (
+    FlowSpec,  # noqa: E402
+    StoredSpec,  # noqa: E402
+    resize_short_side,  # noqa: E402
+)
+from signs.clips.video import read_video  # noqa: E402
+from signs.flow.stream import (
+    FLOW_METHODS,  # noqa: E402
+    FlowStream,  # noqa: E402
+    clip_flow,  # noqa: E402
+    tvl1,  # noqa: E402
+    video_flow,  # noqa: E402
+)
+
+HERE = Path(__file__).resolve().parent
+
 
 BOUND = 20.0
+
+
 QUALITIES = (75, 85, 90, 95, 98, 100)
+
+
 console = Console(width=120)
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """All frames of a video at short side 240, and their times."""
-    images, times = frame.read_video(path)
-    return np.stack([clipspec.resize_short_side(image, 240) for image in images]), np.asarray(times)
+    images, times = read_video(path)
+    return np.stack([resize_short_side(image, 240) for image in images]), np.asarray(times)
 
 
 def fields(images: np.ndarray, times: np.ndarray, method: str, flow_from: str) -> np.ndarray:
-    stored = clipspec.StoredSpec(flow=clipspec.FlowSpec(method, opticalflow.METHODS[method], flow_from=flow_from))
+    stored = StoredSpec(flow=FlowSpec(method, FLOW_METHODS[method], flow_from=flow_from))
     if flow_from == "video":
-        return opticalflow.video_flow(images, times, stored)
+        return video_flow(images, times, stored)
     kept = stored.keep(times)
-    return opticalflow.clip_flow(images[kept], times[kept], stored.flow)
+    return clip_flow(images[kept], times[kept], stored.flow)
 
 
 def jpeg(flows: list[np.ndarray]) -> list[dict]:
@@ -56,9 +75,9 @@ def jpeg(flows: list[np.ndarray]) -> list[dict]:
         for flow in flows:
             coded = preprocess.quantise_flow(flow, BOUND)
             if quality:
-                members = clip.encode(coded, quality)
+                members = storage.encode(coded, quality)
                 sizes.append(sum(map(len, members.values())))
-                coded = clip.decode(list(members.values()), 2)
+                coded = storage.decode(list(members.values()), 2)
             inside = np.clip(flow, -BOUND, BOUND)
             errors.append(np.abs(preprocess.restore_flow(coded, BOUND) - inside))
         every = np.concatenate([error.ravel()[::31] for error in errors])
@@ -85,12 +104,12 @@ def rates(clips: list[tuple[np.ndarray, np.ndarray]]) -> list[dict]:
 
 def methods(pairs: list[np.ndarray]) -> list[dict]:
     """Time of a pair, distance from tvl1-quality, and error on drawn motion up to 12 px."""
-    best = [opticalflow.tvl1(*pair, "quality") for pair in pairs]
+    best = [tvl1(*pair, "quality") for pair in pairs]
     known = {name: value for name, value in bench_flow.known_motions().items() if " 30," not in name}
     rows = []
-    for method in opticalflow.METHODS:
+    for method in FLOW_METHODS:
         seconds, distances = [], []
-        stream = opticalflow.FlowStream(method)
+        stream = FlowStream(method)
         for pair, wanted in zip(pairs, best, strict=True):
             stream.push(pair[0])
             started = time.perf_counter()

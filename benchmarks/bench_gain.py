@@ -18,15 +18,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+import bench_people
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "benchmarks")]
+
+from signs import command  # noqa: E402
+from signs.command import Problem  # noqa: E402
+from signs.evaluation import scores  # noqa: E402
+from signs.inference.predictions import Predictions  # noqa: E402
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
-
-import command  # noqa: E402
-
-import bench_people  # noqa: E402
-
-import scores  # noqa: E402
-from predictions import Predictions  # noqa: E402
 
 
 def right(folder: Path, split: str, stream: str) -> dict[tuple[str, str], bool]:
@@ -36,7 +37,7 @@ def right(folder: Path, split: str, stream: str) -> dict[tuple[str, str], bool]:
     found = {(row["signer"], row["clip"]): bool(row["right"])
              for model in models for row in bench_people.scores(model, split) if row["stream"] == stream}  # fmt: skip
     if not found:
-        raise command.Problem(f"{folder}: no answers of {stream} on {split} in it; run evaluate.py --split {split}")
+        raise Problem(f"{folder}: no answers of {stream} on {split} in it; run evaluate.py --split {split}")
     return found
 
 
@@ -46,7 +47,7 @@ def compare(before: list[Path], after: list[Path], split: str, stream: str) -> d
     for one, other in zip(before, after, strict=True):
         old, new = (right(folder, split, stream) for folder in (one, other))
         if old.keys() != new.keys():
-            raise command.Problem(f"{one}, {other}: other clips ({len(old.keys() ^ new.keys())} in one of them alone)")
+            raise Problem(f"{one}, {other}: other clips ({len(old.keys() ^ new.keys())} in one of them alone)")
         signers += [signer for signer, _ in old]
         changes["before"] += old.values()
         changes["after"] += [new[key] for key in old]
@@ -79,7 +80,7 @@ def main(argv=None) -> int:
     flags.add_argument("--split", choices=("valid", "test"), default="test")
     args = flags.parse_args(argv)
     if len(args.before) != len(args.after):
-        raise command.Problem(f"{len(args.before)} folders before and {len(args.after)} after; name as many of each")
+        raise Problem(f"{len(args.before)} folders before and {len(args.after)} after; name as many of each")
     found = compare(args.before, args.after, args.split, args.stream)
     show(found)
     print(json.dumps(found))

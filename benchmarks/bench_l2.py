@@ -7,7 +7,7 @@ what had put them there. First Keras's Adam moves single weights in float32, fro
 `dead`, none at all (the input of a weight, or what it feeds, is always zero); `noise`, of mean zero and the standard
 deviation given; `died`, such noise for 2,000 steps and then none. With them goes a decay: decoupled (`--weight-decay`),
 or a penalty in the loss, the weight's square (`--l2`) or its magnitude. Printed: after how many steps it is below
-2^-100, or where it ends. Then training.py trains a small network (two layers of 128, ReLU, eight made-up classes) with
+2^-100, or where it ends. Then loop.py trains a small network (two layers of 128, ReLU, eight made-up classes) with
 such decays, with and without batch normalisation: the share of its kernels' weights below 2^-100, and its accuracy on
 other samples with and without these. The last line is JSON.
 """
@@ -16,22 +16,31 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+from rich import console, table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from signs import command  # noqa: E402
+from signs.inference.bundle import load_keras  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
 
-import command  # noqa: E402
-
-import numpy as np  # noqa: E402
-from rich import console, table  # noqa: E402
-
-import bundle  # noqa: E402
 
 START, LIVED, BLOCK = 0.05, 2000, 100
+
+
 WEIGHTS = {"dead": (0.0, 0), "noise 1e-2": (1e-2, None), "noise 1e-6": (1e-6, None), "died 1e-2": (1e-2, LIVED),
            "died 1e-4": (1e-4, LIVED)}  # fmt: skip
+
+
 DECAYS = [("none", 0.0), ("weight decay", 1e-2), ("weight decay", 1e-1), ("magnitude", 1e-4), ("l2", 1e-6),
           ("l2", 1e-5), ("l2", 1e-4), ("l2", 1e-3)]  # fmt: skip
+
+
 CLASSES, INPUTS, BATCH = 8, 128, 32
+
+
 RECIPES = [{}, {"weight_decay": 1e-2}, {"l2": 1e-3}, {"l2": 1e-2}]
 
 
@@ -40,7 +49,7 @@ def fall(decay: str, strength: float, steps: int, rate: float) -> list[dict]:
     import keras
     import tensorflow as tf
 
-    from pruning import TINY
+    from signs.training import pruning
 
     tf.random.set_seed(0)
     weights = keras.Variable(np.full(len(WEIGHTS), START, np.float32))
@@ -63,7 +72,7 @@ def fall(decay: str, strength: float, steps: int, rate: float) -> list[dict]:
     for start in range(0, steps, BLOCK):
         block(tf.constant(start, tf.int64))
         magnitudes = np.abs(np.asarray(weights))
-        below = [start + BLOCK if first is None and one < TINY else first
+        below = [start + BLOCK if first is None and one < pruning.TINY else first
                  for first, one in zip(below, magnitudes, strict=True)]  # fmt: skip
     return [{"decay": decay, "strength": strength, "weight": name, "below": first, "end": float(one)}
             for name, first, one in zip(WEIGHTS, below, magnitudes, strict=True)]  # fmt: skip
@@ -82,8 +91,8 @@ def train(recipe: dict, normalised: bool, steps: int, rate: float) -> dict:
     """Train the small network; a row of what became of its weights."""
     import keras
 
-    import pruning
-    import training
+    from signs.training import loop, pruning
+    from signs.training.loop import Phase, Recipe
 
     keras.utils.set_random_seed(0)
     inputs = x = keras.Input((INPUTS,))
@@ -92,7 +101,7 @@ def train(recipe: dict, normalised: bool, steps: int, rate: float) -> dict:
         x = keras.layers.BatchNormalization(momentum=0.9)(x) if normalised else x
         x = keras.layers.ReLU()(x)
     model = keras.Model(inputs, keras.layers.Dense(CLASSES)(x))
-    training._compile(model, training.Phase("all", 1, rate), training.Recipe(**recipe), steps)
+    loop._compile(model, Phase("all", 1, rate), Recipe(**recipe), steps)
     model.steps_per_execution = BLOCK
     seen, targets = samples(20 * BATCH, 1)
     order = np.random.default_rng(2).integers(0, len(seen), steps * BATCH)
@@ -113,7 +122,7 @@ def main(argv=None) -> int:
     flags.add_argument("--steps", type=int, default=30_000, metavar="N", help="of Adam")
     flags.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam")
     args = flags.parse_args(argv)
-    bundle.load_keras()
+    load_keras()
     rows = [row for decay in DECAYS for row in fall(*decay, args.steps, args.learning_rate)]
     shown = table.Table("decay", *WEIGHTS, title=f"steps until below 2^-100; or never in {args.steps:,}, and its end")
     for number in range(0, len(rows), len(WEIGHTS)):

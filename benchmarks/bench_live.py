@@ -30,49 +30,76 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
+import bench_flow
 
-import bench_flow  # noqa: E402
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
-import bundle as bundles  # noqa: E402
-import clip  # noqa: E402
-import clipspec  # noqa: E402
-import dataset  # noqa: E402
-import exported  # noqa: E402
-import frame  # noqa: E402
 import livedemo  # noqa: E402
-import opticalflow  # noqa: E402
-import recogniser as recognisers  # noqa: E402
-import tvl1  # noqa: E402
 import videocapture  # noqa: E402
-from predictions import softmax  # noqa: E402
-from runtime import FORMS, KERAS, cores, runs_here  # noqa: E402
+from livedemo import Demo  # noqa: E402
+from signs.clips import storage  # noqa: E402
+from signs.clips.dataset import (
+    Dataset,  # noqa: E402
+    load_dataset,  # noqa: E402
+)
+from signs.clips.spec import (
+    ClipSpec,  # noqa: E402
+    InputSpec,  # noqa: E402
+)
+from signs.clips.video import read_video  # noqa: E402
+from signs.flow import tvl1  # noqa: E402
+from signs.flow.stream import to_grey  # noqa: E402
+from signs.inference import (
+    predictions,  # noqa: E402
+    runtime,  # noqa: E402
+)
+from signs.inference.bundle import (
+    BUNDLE_FILE,  # noqa: E402
+    Bundle,  # noqa: E402
+    Stream,  # noqa: E402
+    load_bundle,  # noqa: E402
+    load_keras,  # noqa: E402
+    save_bundle,  # noqa: E402
+)
+from signs.inference.exported import read_export  # noqa: E402
+from signs.inference.recogniser import Recogniser  # noqa: E402
+from videocapture import Camera  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+
 
 FRAMES, SHORT_SIDE, CROP = 40, 240, 224
+
+
 RATE, SIZE = 30, (480, 640)  # of the drawn camera
+
+
 REST = 6  # seconds before anything moves in it
+
+
 FORMS_MADE = ("openvino", "openvino-int8", "stream", "stream-int8")
+
+
 GOALS = {"answer": "at most 250 ms, 10 times quicker", "screen": "25 frames/s, none older than 100 ms",
          "continuous": "4 answers/s"}  # fmt: skip
 
 
-def make_bundle(folder: Path, data: dataset.Dataset) -> None:
+def make_bundle(folder: Path, data: Dataset) -> None:
     """Both networks with random weights, as train_i3d.py would leave them with its defaults."""
-    bundles.load_keras()
+    load_keras()
     import keras
 
-    import model_i3d
+    from signs.models import i3d
 
     keras.utils.set_random_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
     streams = []
     for name, channels in (("rgb", 3), ("flow", 2)):
         arguments = {"input_shape": [FRAMES, CROP, CROP, channels], "classes": len(data.classes)}
-        model_i3d.build_i3d(**arguments).save_weights(folder / f"{name}.weights.h5")
-        streams.append(bundles.Stream(name, name, "i3d", arguments, {"weights": f"{name}.weights.h5"}))
-    spec = clipspec.ClipSpec(clip.find_stored(data, "flow"), clipspec.InputSpec(FRAMES, SHORT_SIDE, CROP))
-    bundles.save(bundles.Bundle(folder, spec, data.classes, streams, "mean", {"flags": {"weights": "random"}}))
+        i3d.build_i3d(**arguments).save_weights(folder / f"{name}.weights.h5")
+        streams.append(Stream(name, name, "i3d", arguments, {"weights": f"{name}.weights.h5"}))
+    spec = ClipSpec(storage.find_stored(data, "flow"), InputSpec(FRAMES, SHORT_SIDE, CROP))
+    save_bundle(Bundle(folder, spec, data.classes, streams, "mean", {"flags": {"weights": "random"}}))
 
 
 def loaded(found) -> Future:
@@ -85,7 +112,7 @@ def play(recogniser, video: Path) -> tuple[float, dict]:
     """Seconds from the last frame to the answer, the video played at its own rate through the demo's own path."""
     with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
         length = source.span(float("inf"))
-        demo = livedemo.Demo(source, loaded(recogniser),
+        demo = Demo(source, loaded(recogniser),
                              lambda one: livedemo.build_modes(one, worker, 0.0, length, length))  # fmt: skip
         livedemo.record_once(demo)
         demo.close()
@@ -94,20 +121,20 @@ def play(recogniser, video: Path) -> tuple[float, dict]:
 
 def prototype(recogniser, reference, video: Path) -> float:
     """The same frames the prototype's way: everything after the recording."""
-    images, times = frame.read_video(video, SHORT_SIDE)
+    images, times = read_video(video, SHORT_SIDE)
     kept = images[recogniser.bundle.spec.stored.keep(times)]
     top, left = (kept.shape[1] - CROP) // 2, (kept.shape[2] - CROP) // 2
     kept = kept[:, top : top + CROP, left : left + CROP]
     fields, flow_seconds = [np.zeros((CROP, CROP, 2), np.float32)], 0.0
     for earlier, later in zip(kept, kept[1:], strict=False):
-        pair = np.stack([opticalflow.grey(earlier), opticalflow.grey(later)])
+        pair = np.stack([to_grey(earlier), to_grey(later)])
         field, seconds = reference("opencv", pair, tvl1.FAST)
         fields.append(field)
         flow_seconds += seconds
     started = time.perf_counter()
     rgb = kept.astype(np.float32) / 127.5 - 1
     flow = np.clip(np.stack(fields), -20, 20) / 20
-    rows = [softmax(recogniser.networks[name].logits(one[None])) for name, one in (("rgb", rgb), ("flow", flow))]
+    rows = [predictions.softmax(recogniser.networks[name].logits(one[None])) for name, one in (("rgb", rgb), ("flow", flow))]
     np.mean(rows, axis=0).argmax()
     return flow_seconds + time.perf_counter() - started
 
@@ -142,9 +169,10 @@ class DrawnCamera:
 
 def in_window(recogniser, mode: str, seconds: float, samples: list | None = None):
     """The demo in a real window for so long; the space bar starts a sign whenever it can. Returns the demo."""
-    import window
+    from signs.live import window
+    from signs.live.window import Window
 
-    class Driven(window.Window):
+    class Driven(Window):
         """Presses space by itself, and q at the end."""
 
         def key(self, wait: float) -> str:
@@ -157,15 +185,15 @@ def in_window(recogniser, mode: str, seconds: float, samples: list | None = None
 
         started = time.monotonic()
 
-    plain, window.Window = window.Window, Driven
+    plain, Window = Window, Driven
     try:
-        with ThreadPoolExecutor(1) as worker, videocapture.Camera(0, DrawnCamera) as source:
-            demo = livedemo.Demo(source, loaded(recogniser),
+        with ThreadPoolExecutor(1) as worker, Camera(0, DrawnCamera) as source:
+            demo = Demo(source, loaded(recogniser),
                                  lambda one: livedemo.build_modes(one, worker, 0.0, 5.0, 5.0), mode)  # fmt: skip
             window.show(demo)
             demo.close()
     finally:
-        window.Window = plain
+        Window = plain
     return demo
 
 
@@ -184,14 +212,14 @@ def answers(model: Path, videos: list[Path], repeat: int, forms: list[str]) -> d
     """Seconds from the last frame to the answer, by form, and the prototype's way."""
     found = {}
     for name in forms:
-        someone = recognisers.Recogniser.load(model, name)
+        someone = Recogniser.load(model, name)
         someone.warm_up()
         taken = [play(someone, video)[0] for video in videos for _ in range(repeat)]
         found[name] = percentiles(taken)
-        if name == KERAS:
+        if name == runtime.KERAS:
             python = bench_flow.make_reference()
             with tempfile.TemporaryDirectory() as folder:
-                reference = bench_flow.Reference(python, Path(folder), cores())
+                reference = bench_flow.Reference(python, Path(folder), runtime.cores())
                 found["prototype"] = percentiles([prototype(someone, reference, video) for video in videos])
                 reference.process.stdin.close()
                 reference.process.wait()
@@ -226,16 +254,16 @@ def main(argv=None) -> int:
     flags.add_argument("--minutes", type=float, default=0.0, help="of continuous mode with its memory watched")
     flags.add_argument("--forms", nargs="+", help="which forms to play; all that run here without it")
     args = flags.parse_args(argv)
-    if not (args.model / bundles.FILE).is_file():
-        make_bundle(args.model, dataset.load(args.data))
-    bundle = bundles.load(args.model)
-    if not exported.load(bundle)["forms"]:
+    if not (args.model / BUNDLE_FILE).is_file():
+        make_bundle(args.model, load_dataset(args.data))
+    bundle = load_bundle(args.model)
+    if not read_export(bundle)["forms"]:
         subprocess.run([sys.executable, HERE.parent / "export.py", "--data", args.data, "--model", args.model,
                         "--clips", "8", "--calibrate", "16", "--forms", *FORMS_MADE], check=True)  # fmt: skip
-    there = exported.load(bundle)["forms"]
-    forms = args.forms or [KERAS, *(name for name, form in FORMS.items() if name in there and runs_here(form))]
-    found = {"threads": cores(), "answer": answers(args.model, args.videos, args.repeat, forms)}
-    live = recognisers.Recogniser.load(args.model, live=True)
+    there = read_export(bundle)["forms"]
+    forms = args.forms or [runtime.KERAS, *(name for name, form in runtime.FORMS.items() if name in there and runtime.runs_here(form))]
+    found = {"threads": runtime.cores(), "answer": answers(args.model, args.videos, args.repeat, forms)}
+    live = Recogniser.load(args.model, live=True)
     live.warm_up()
     found["form"] = live.runtime
     demo = in_window(live, "countdown", args.seconds)

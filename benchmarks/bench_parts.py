@@ -20,16 +20,20 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+import bench_people
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "benchmarks")]
+
+from signs import command  # noqa: E402
+from signs.clips.dataset import load_dataset  # noqa: E402
+from signs.evaluation import scores  # noqa: E402
+from signs.training.log import (
+    Log,  # noqa: E402
+    Validated,  # noqa: E402
+)
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-import command  # noqa: E402
-
-import bench_people  # noqa: E402
-
-import dataset  # noqa: E402
-import scores  # noqa: E402
-from history import Log, Validated  # noqa: E402
 
 BASE = "as it is"
 
@@ -78,7 +82,7 @@ def main(argv=None) -> int:
     flags.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at once")
     flags.add_argument("train", nargs="*", metavar="-- FLAGS", help="of the script, for all of them")
     args = flags.parse_args(argv)
-    data = dataset.load(args.data)
+    data = load_dataset(args.data)
     people = sorted({item.signer for item in data.clips})
     for test, valid in bench_people.folds_of(people):
         bench_people.make_fold(data, args.output / "data" / test, test, valid)

@@ -26,16 +26,25 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from signs import command  # noqa: E402
+from signs.clips import dataset  # noqa: E402
+from signs.clips.dataset import (
+    Dataset,  # noqa: E402
+    load_dataset,  # noqa: E402
+    save_dataset,  # noqa: E402
+)
+from signs.inference import (
+    feature_file,  # noqa: E402
+    predictions,  # noqa: E402
+)
+from signs.inference.predictions import Predictions  # noqa: E402
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
-import command  # noqa: E402
 
-import dataset  # noqa: E402
-import feature_file  # noqa: E402
-from predictions import BOTH, Predictions  # noqa: E402
-
-STREAMS = ("rgb", "flow", BOTH)
+STREAMS = ("rgb", "flow", predictions.BOTH)
 
 
 def folds_of(people: list[str]) -> list[tuple[str, str]]:
@@ -43,7 +52,7 @@ def folds_of(people: list[str]) -> list[tuple[str, str]]:
     return [(person, people[(number + 1) % len(people)]) for number, person in enumerate(people)]
 
 
-def make_fold(data: dataset.Dataset, folder: Path, test: str, valid: str) -> None:
+def make_fold(data: Dataset, folder: Path, test: str, valid: str) -> None:
     """A data set of links to the archives and videos of `data`, split by person."""
     splits, moved = {test: "test", valid: "valid"}, []
     for item in data.clips:
@@ -56,12 +65,12 @@ def make_fold(data: dataset.Dataset, folder: Path, test: str, valid: str) -> Non
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.is_symlink():
                 link.symlink_to(target.resolve())
-    dataset.save(dataset.Dataset(folder, moved, data.classes))
+    save_dataset(Dataset(folder, moved, data.classes))
     for store in sorted(path for path in data.folder.glob("feature-*") if path.is_dir()):
-        share_features(store, dataset.load(folder))
+        share_features(store, load_dataset(folder))
 
 
-def share_features(store: Path, fold: dataset.Dataset) -> None:
+def share_features(store: Path, fold: Dataset) -> None:
     """The rows of a data set's features, by the splits of a fold; their mean is that of its training people."""
     with ExitStack() as held:
         files = [held.enter_context(feature_file.opened(path)) for path in feature_file.files_of(store)]
@@ -154,7 +163,7 @@ def main(argv=None) -> int:
     flags.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at once")
     flags.add_argument("train", nargs="*", metavar="-- FLAGS", help="of the script; {test} stands for the person")
     args = flags.parse_args(argv)
-    data = dataset.load(args.data)
+    data = load_dataset(args.data)
     people = sorted({item.signer for item in data.clips})
     folds = [fold for fold in folds_of(people) if not args.people or fold[0] in args.people]
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // args.jobs)))

@@ -8,7 +8,7 @@ of its own, one after the other (measure_train.py, reference_i3d.py); rates are 
 
 `generator` is what Keras's workers deliver from clip archives when nobody waits for anything else: cold, where every
 picture is decoded every time (the archives themselves stay in the system's file cache), and cached, where the decoded
-pictures are in memory. `step` is forward, backward and Adam as training.py compiles them, on a batch that lies on the
+pictures are in memory. `step` is forward, backward and Adam as loop.py compiles them, on a batch that lies on the
 device; `from host` the same where the batch has to come to it first. `fit` is Keras's `fit` with the cold generator and
 the most workers; waiting is the share of its time that the step alone would not have taken. `averaged` adds the
 running mean of the weights that the strong recipe keeps. Memory is the most in use on a GPU (weights, optimiser and
@@ -30,18 +30,32 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import clip  # noqa: E402
-import clipspec  # noqa: E402
-import dataset  # noqa: E402
-import synthetic  # noqa: E402
+from signs.clips import storage  # noqa: E402
+from signs.clips.dataset import (
+    Clip,  # noqa: E402
+    Dataset,  # noqa: E402
+    Label,  # noqa: E402
+    save_dataset,  # noqa: E402
+)
+from signs.clips.spec import StoredSpec  # noqa: E402
+from signs.prepare import synthetic  # noqa: E402
+from signs.prepare.synthetic import Movement  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 PARTS = ("generator", "step", "fit", "torch", "torch-compile")
+
+
 FULL = {"batch": 4, "frames": 40, "crop": 224, "seconds": 2.0, "clips": 16,
         "workers": sorted({1, -(-CORES // 2), CORES})}  # fmt: skip
+
+
 QUICK = {"batch": 2, "frames": 8, "crop": 32, "seconds": 0.2, "clips": 4, "workers": [1, 2]}
 
 
@@ -69,17 +83,17 @@ def parse(argv=None):
 
 def draw(folder: Path, count: int) -> None:
     """A data set of that many archives of synthetic signers, as frame.py leaves them."""
-    stored = clipspec.StoredSpec()
-    clips = [dataset.Clip(f"clip_{number:03d}", "train", "001", "drawn") for number in range(count)]
+    stored = StoredSpec()
+    clips = [Clip(f"clip_{number:03d}", "train", "001", "drawn") for number in range(count)]
     for number, item in enumerate(clips):
         rng = np.random.default_rng([7, number])
-        images = synthetic.draw_clip(synthetic.draw_signer(rng), synthetic.Movement((1, 0), "against"), rng)[0]
+        images = synthetic.draw_clip(synthetic.draw_signer(rng), Movement((1, 0), "against"), rng)[0]
         images = images[stored.keep(np.arange(len(images)) / synthetic.RATE)]
         images = np.stack([stored.resize(image) for image in images])
         path = item.archive(folder, stored.frame_store)
         path.parent.mkdir(parents=True, exist_ok=True)
-        clip.write_archive(path, images, {"stored": asdict(stored)})
-    dataset.save(dataset.Dataset(folder, clips, [dataset.Label("001", "drawn")]))
+        storage.write_archive(path, images, {"stored": asdict(stored)})
+    save_dataset(Dataset(folder, clips, [Label("001", "drawn")]))
 
 
 def child(python: Path, script: str, request: dict) -> dict | None:

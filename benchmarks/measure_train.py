@@ -17,21 +17,38 @@ import keras
 import numpy as np
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import averaging  # noqa: E402
-import clip  # noqa: E402
-import clipspec  # noqa: E402
 import datagenerator  # noqa: E402
-import dataset  # noqa: E402
-import model_i3d  # noqa: E402
-import recipe as recipes  # noqa: E402
 import train_i3d  # noqa: E402
-import training  # noqa: E402
+from datagenerator import ClipGenerator  # noqa: E402
+from signs.clips import storage  # noqa: E402
+from signs.clips.dataset import load_dataset  # noqa: E402
+from signs.clips.spec import (
+    ClipSpec,  # noqa: E402
+    InputSpec,  # noqa: E402
+)
+from signs.models import i3d  # noqa: E402
+from signs.training import (
+    averaging,  # noqa: E402
+    loop,  # noqa: E402
+)
+from signs.training.flags import (
+    RECIPES,  # noqa: E402
+    augmentation_of,  # noqa: E402
+)
+from signs.training.loop import (
+    Phase,  # noqa: E402
+    Recipe,  # noqa: E402
+)
+
+HERE = Path(__file__).resolve().parent
+
 
 CLASSES = 249  # of ChaLearn IsoGD
-EMA = recipes.RECIPES["strong"]["ema"]
+
+
+EMA = RECIPES["strong"]["ema"]
 
 
 def rate(times: list[float], batch: int) -> float:
@@ -40,7 +57,7 @@ def rate(times: list[float], batch: int) -> float:
     return float(np.median([batch * (last - first) / (times[last] - times[first]) for first, last in pairwise(edges)]))
 
 
-class Looped(datagenerator.ClipGenerator):
+class Looped(ClipGenerator):
     """The training's generator, over few clips again and again: an epoch of `batches` batches."""
 
     batches = 1 << 30
@@ -55,13 +72,13 @@ class Looped(datagenerator.ClipGenerator):
 def generator(request: dict, recipe: str, workers: int, cold: bool = True) -> Looped:
     """As train_i3d.py makes it; `cold` decodes every picture every time, as a data set beyond memory does."""
     datagenerator.MEMORY = 0 if cold else 1 << 40
-    data, batch = dataset.load(Path(request["data"])), request["batch"]
+    data, batch = load_dataset(Path(request["data"])), request["batch"]
     found = data.split("train", labelled=True)[: request["clips"]]
     clips = list(islice(cycle(found), -(-len(found) // batch) * batch))
-    stored = clip.find_stored(data, "frame", request["store"])
-    spec = clipspec.ClipSpec(stored, clipspec.InputSpec(request["frames"], stored.short_side, request["crop"]))
+    stored = storage.find_stored(data, "frame", request["store"])
+    spec = ClipSpec(stored, InputSpec(request["frames"], stored.short_side, request["crop"]))
     row = train_i3d.parse(["--data", request["data"], "--output", "none", "--recipe", recipe])
-    augmentation = recipes.augmentation_of(row)
+    augmentation = augmentation_of(row)
     labels = [f"{number:03d}" for number in range(1, CLASSES + 1)]  # the network's classes, whatever the data's are
     return Looped(data, clips, spec, "rgb", labels, batch, augmentation, workers=workers)
 
@@ -109,7 +126,7 @@ class Same(keras.utils.PyDataset):
 
 class Clock(keras.callbacks.Callback):
     """When each batch was done. As `async_safe` it waits for the device in a thread of its own: a callback that is not
-    would have the device wait for Python after every batch, which those of training.py do not."""
+    would have the device wait for Python after every batch, which those of loop.py do not."""
 
     async_safe = True
 
@@ -129,12 +146,12 @@ def fit(model: keras.Model, source: keras.utils.PyDataset, callbacks=()) -> list
 
 
 def compiled(request: dict) -> keras.Model:
-    """The network with the settings, loss and optimiser that training.py gives it."""
+    """The network with the settings, loss and optimiser that loop.py gives it."""
     keras.config.set_dtype_policy(request["precision"])
     keras.utils.set_random_seed(0)
     size = (request["frames"], request["crop"], request["crop"], 3)
-    model = model_i3d.build_i3d(size, CLASSES)
-    training._compile(model, training.Phase("all", 1, 1e-4), training.Recipe(), 1)
+    model = i3d.build_i3d(size, CLASSES)
+    loop._compile(model, Phase("all", 1, 1e-4), Recipe(), 1)
     return model
 
 

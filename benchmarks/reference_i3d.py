@@ -5,7 +5,7 @@
         | env/bin/python benchmarks/reference_i3d.py
 
 Reads one line of JSON, as above, and answers with one: clips/s and memory of the step. The network is that of
-model_i3d.py (Carreira & Zisserman 2017) layer by layer: its names, its padding, which is TensorFlow's SAME, its batch
+i3d.py (Carreira & Zisserman 2017) layer by layer: its names, its padding, which is TensorFlow's SAME, its batch
 normalisation. The step is what a PyTorch user would write for speed: channels last on a GPU, cuDNN choosing its
 algorithms, a fused Adam, automatic mixed precision for bfloat16, TF32 for float32, which JAX's default allows too.
 """
@@ -18,10 +18,12 @@ import time
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import nn
 
 CLASSES = 249  # of ChaLearn IsoGD
+
+
 # Branch_0 1x1 | Branch_1 1x1, 3x3 | Branch_2 1x1, 3x3 | Branch_3 pool, 1x1; a pool stands before what it precedes.
 MIXED = {
     "Mixed_3b": (64, 96, 128, 16, 32, 32),

@@ -7,20 +7,24 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import command  # noqa: F401  before any test file imports Keras
-
 import filelock
 import hypothesis
 import pytest
 
+import signs  # noqa: F401  before any test file imports Keras
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores; their children get it too
     os.environ |= {name: os.environ.get(name, "1") for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
+
 
 TRAINING = ["--frames", "8", "--short-side", "36", "--crop", "32", "--weights", "none", "--epochs", "3",
             "--batch", "16"]  # fmt: skip
 
+
 # A machine with other work on it is no failure.
 hypothesis.settings.register_profile("patient", deadline=None)
+
+
 hypothesis.settings.load_profile("patient")
 
 
@@ -62,11 +66,11 @@ def model(demo, tmp_path_factory) -> Path:
 
 
 def train_small(demo: Path, output: Path) -> None:
-    import train_conv3d_lstm
+    from train_conv3d_lstm import main
 
     flags = ["--data", str(demo), "--output", str(output), "--stream", "both", "--size", "small", *TRAINING]
     with without_graphs():
-        assert train_conv3d_lstm.main(flags) == 0
+        assert main(flags) == 0
 
 
 @pytest.fixture(scope="session")
@@ -113,9 +117,8 @@ def linked(demo: Path, folder: Path) -> Path:
 
 
 def make_features(data: Path) -> None:
-    import small_cnn
-
     import feature
+    import small_cnn
 
     with small_cnn.installed():
         for stream in ("rgb", "flow"):
@@ -144,7 +147,7 @@ def copied(model, tmp_path) -> Path:
 
 @pytest.fixture(scope="session")
 def recogniser(model):
-    from recogniser import Recogniser
+    from signs.inference.recogniser import Recogniser
 
     return Recogniser.load(model)
 
@@ -154,7 +157,7 @@ def loaded(recogniser, monkeypatch):
     """Scripts get the shared recogniser instead of building its networks again; its folder is the one they ask for."""
     import dataclasses
 
-    from recogniser import Recogniser
+    from signs.inference.recogniser import Recogniser
 
     def load(folder, runtime="auto", live=False):
         return Recogniser(dataclasses.replace(recogniser.bundle, folder=Path(folder)), recogniser.networks)

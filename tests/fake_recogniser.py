@@ -4,16 +4,15 @@ import time
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from command import Problem
-
 import numpy as np
 
-import clipspec
-import confidence
-import dataset
-from timing import Timings
+from signs.clips.dataset import Label
+from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
+from signs.command import Problem
+from signs.inference.confidence import Calibration
+from signs.inference.timing import Timings
 
-CLASSES = [dataset.Label("001", "wave"), dataset.Label("002", "push down"), dataset.Label("003", "none", "none")]
+CLASSES = [Label("001", "wave"), Label("002", "push down"), Label("003", "none", "none")]
 
 
 @dataclass
@@ -58,9 +57,9 @@ class Session:
 
 class Recogniser:
     classes, labels, runtime, endless = CLASSES, [row.label for row in CLASSES], "keras", False
-    bundle = SimpleNamespace(spec=clipspec.ClipSpec(clipspec.StoredSpec("8", 64), clipspec.InputSpec(8, 40, 32)),
+    bundle = SimpleNamespace(spec=ClipSpec(StoredSpec("8", 64), InputSpec(8, 40, 32)),
                              regions={"middle"})  # fmt: skip
-    calibration = confidence.Calibration(threshold=0.5)
+    calibration = Calibration(threshold=0.5)
 
     def __init__(self):
         self.sessions, self.whole = [], self

@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 FLAGS = ["--network", "small", "--weights", "none", "--crop", "32", "--short-side", "36"]
+
+
 DIMENSION = 6
 
 
@@ -51,9 +52,9 @@ def installed():
 
 def kill_in_write(number: int) -> None:
     """Half of the rows of that write are on disc, and not that they are there."""
-    import feature_file
+    from signs.inference.feature_file import FeatureFile
 
-    write, calls = feature_file.FeatureFile.write, []
+    write, calls = FeatureFile.write, []
 
     def fatal(file, position, features, *logits):
         calls.append(position)
@@ -63,26 +64,26 @@ def kill_in_write(number: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         write(file, position, features, *logits)
 
-    feature_file.FeatureFile.write = fatal
+    FeatureFile.write = fatal
 
 
 def stop_in_epoch(number: int) -> None:
-    import datagenerator
+    from datagenerator import Batches
 
-    batch = datagenerator.Batches.__getitem__
+    batch = Batches.__getitem__
 
     def until_the_machine_goes_off(generator, place):
         if generator.epoch == number and generator.augmentation is not None:
             os._exit(9)
         return batch(generator, place)
 
-    datagenerator.Batches.__getitem__ = until_the_machine_goes_off
+    Batches.__getitem__ = until_the_machine_goes_off
 
 
 def main() -> int:
-    import bundle
+    from signs.inference.bundle import load_keras
 
-    bundle.load_keras()
+    load_keras()
     import tensorflow as tf
 
     tf.config.run_functions_eagerly("STOP_AT" in os.environ)  # a few steps are sooner done than traced
@@ -95,6 +96,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    import command
+    from signs import command
 
     sys.exit(command.run(main))

@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-
 def build(input_shape, classes, dropout=0.5, momentum=0.99):
     from keras import Input, Model, layers
 
@@ -26,7 +24,7 @@ def stages(model):
     """As i3d_stages.py cuts I3D: the convolution, which needs no padding in space, and the rest."""
     from keras import Input, Model, layers
 
-    from i3d_stages import Stage
+    from signs.models.i3d_stages import Stage
 
     conv, frames = model.get_layer("conv"), Input((None, *model.input.shape[2:]), name="frames")
     alone = Model(frames, layers.Conv3D(6, 3, (2, 4, 4), use_bias=False, name="conv")(frames))
@@ -46,23 +44,23 @@ def two_devices() -> None:
 
 def main() -> int:
     two_devices()
-    import datagenerator
-    import model_i3d
+    from datagenerator import ClipGenerator
+    from signs.models import i3d
 
-    model_i3d.build_i3d = build
-    batch, stop_at = datagenerator.ClipGenerator.__getitem__, int(os.environ.get("STOP_AT", -1))
+    i3d.build_i3d = build
+    batch, stop_at = ClipGenerator.__getitem__, int(os.environ.get("STOP_AT", -1))
 
     def until_the_machine_goes_off(generator, number):
         if generator.epoch == stop_at and number == 2:
             os._exit(9)
         return batch(generator, number)
 
-    datagenerator.ClipGenerator.__getitem__ = until_the_machine_goes_off
+    ClipGenerator.__getitem__ = until_the_machine_goes_off
     code = importlib.import_module(sys.argv.pop(1)).main()
     return 100 if os.environ.get("KERAS_BACKEND") == "jax" and "tensorflow" in sys.modules else code
 
 
 if __name__ == "__main__":
-    import command
+    from signs import command
 
     sys.exit(command.run(main))

@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-import command
-from command import Problem
-
 import pytest
+
+from signs import command
+from signs.command import Outcome, Problem
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -89,7 +89,7 @@ def test_atomic(tmp_path):
 
 
 def test_leftovers_of_a_killed_run(tmp_path):
-    code = "import command, os, pathlib\nwith command.atomic(pathlib.Path('deep/a.b.zip')) as path:\n"
+    code = "import os, pathlib; from signs import command\nwith command.atomic(pathlib.Path('deep/a.b.zip')) as path:\n"
     code += "    path.write_text('half')\n    os.kill(os.getpid(), 9)"
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
     assert run.returncode == -signal.SIGKILL
@@ -112,7 +112,7 @@ def test_parts_of_a_folder_are_locked_apart(tmp_path):
 
 
 def test_lock_of_another_process(tmp_path):
-    code = "import command, pathlib, time\nwith command.lock(pathlib.Path('out')):\n    print('held', flush=True)\n"
+    code = "import pathlib, time; from signs import command\nwith command.lock(pathlib.Path('out')):\n    print('held', flush=True)\n"
     code += "    time.sleep(60)"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     run = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
@@ -167,5 +167,5 @@ def test_full_disc_stops_parallel_work(workers):
 
 
 def test_outcome():
-    assert command.Outcome().summary() == command.DONE
-    assert command.Outcome(failed=[("a", "bad")]).summary() == command.NOTHING
+    assert Outcome().summary() == command.DONE
+    assert Outcome(failed=[("a", "bad")]).summary() == command.NOTHING

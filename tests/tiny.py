@@ -12,17 +12,42 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import command
-
 import cv2
+import h5py
 import numpy as np
 
-import dataset
-import frame
-from dataset import Clip, Dataset, Label
+KILLED = """
+import os, pathlib, runpy, signal, sys
+owner, name = ({"os": os}.get(sys.argv[1]) or pathlib.Path), sys.argv[2]
+real, calls = getattr(owner, name), []
+def fatal(path, *more):
+    calls.append(path)
+    if len(calls) == 3:
+        if name == "write_bytes":
+            real(path, bytes(more[0])[: len(more[0]) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(path, *more)
+setattr(owner, name, fatal)
+sys.argv = sys.argv[3:]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+import frame  # noqa: E402
+from signs import command  # noqa: E402
+from signs.clips.dataset import (
+    Clip,  # noqa: E402
+    Dataset,  # noqa: E402
+    Label,  # noqa: E402
+    save_dataset,  # noqa: E402
+)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
 FRAMES = 12  # of each video of `data_set`, at 10 frames/s
+
+
 # Every kind of row: two labels, three splits, a clip without a label.
 CLIPS = [
     ("a_1", "train", "001"), ("a_2", "train", "002"), ("a_3", "train", "001"),
@@ -67,7 +92,7 @@ def data_set(folder: Path) -> Dataset:
         video = write_video(clip.video(folder), moving(seed=number))
         clips.append(Clip(name, split, label, name[0], "", f"in/{name}.avi", command.sha256(video)))
     data = Dataset(folder, clips, [Label("001", "wave"), Label("002", "stop")])
-    dataset.save(data)
+    save_dataset(data)
     return data
 
 
@@ -78,7 +103,7 @@ def stored(folder: Path, lengths: Sequence[int], parts: Sequence[str] = ("video"
         for part in parts:
             write_video(item.video(folder, part), moving(length, seed=number + 50 * (part != "video")))
         clips.append(replace(item, sha256=command.sha256(item.video(folder))))
-    dataset.save(replace(data, clips=clips))
+    save_dataset(replace(data, clips=clips))
     for part in parts:
         flags = ["--data", str(folder), "--frames", "all", "--short-side", "32", "--part", part, "--workers", "1"]
         assert frame.main(flags) == 0
@@ -139,22 +164,6 @@ KILL = {
     "half written": "pathlib.Path.write_bytes",
     "not yet named": "os.replace",
 }
-KILLED = """
-import os, pathlib, runpy, signal, sys
-owner, name = ({"os": os}.get(sys.argv[1]) or pathlib.Path), sys.argv[2]
-real, calls = getattr(owner, name), []
-def fatal(path, *more):
-    calls.append(path)
-    if len(calls) == 3:
-        if name == "write_bytes":
-            real(path, bytes(more[0])[: len(more[0]) // 2])
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(path, *more)
-setattr(owner, name, fatal)
-sys.argv = sys.argv[3:]
-sys.path.insert(0, os.path.dirname(sys.argv[0]))
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
 
 
 def kill_script(moment: str, name: str, *argv: str | Path) -> None:
@@ -163,3 +172,10 @@ def kill_script(moment: str, name: str, *argv: str | Path) -> None:
     line = [sys.executable, "-c", KILLED, owner, function, str(REPOSITORY / name), *map(str, argv), "--workers", "1"]
     done = subprocess.run(line, capture_output=True, text=True, timeout=300)
     assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found

@@ -1,0 +1,137 @@
+"""Join the networks of several models into one, whose answers are averaged.
+
+    python ensemble.py --model model/small model/histogram --output model/joined
+
+in:   model/<run>/ of each: bundle.json and the weights
+out:  model/<joined>/: bundle.json, a copy of every weight file
+
+Networks that are unlike each other are wrong about unlike clips, so the mean of their answers is right more often than
+the best of them. They have to be trained on the same store and know the same classes; what each sees of a clip
+(--frames, --crop, --region ... of its training) stays its own. A stream keeps its name (rgb, flow) where it is the
+first of it, and gets the name of its network behind it otherwise, then its region. The result is an ordinary model:
+evaluate.py, predict.py, export.py and livedemo.py take it. Models that have learnt from the validation clips too
+(`--refit`) cannot be calibrated by them: `--calibration` takes it over from those which they repeat, joined and
+evaluated.
+"""
+
+import argparse
+import shutil
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from signs import command
+from signs.clips import dataset
+from signs.clips.spec import ClipSpec
+from signs.command import Problem
+from signs.inference.bundle import Bundle, Stream, load_bundle, provenance, save_bundle
+from signs.inference.confidence import load_calibration
+from signs.training import refit
+
+
+def parse(argv=None) -> argparse.Namespace:
+    flags = command.parser(__doc__)
+    flags.add_argument("--model", type=Path, nargs="+", required=True, help="two model folders or more")
+    flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/joined")
+    flags.add_argument("--calibration", type=Path, metavar="MODEL",
+                       help="of refitted models: the joined model of those that they were made of, evaluated on valid")
+    args = flags.parse_args(argv)
+    if len(args.model) < 2:
+        raise Problem(f"--model {args.model[0]}: at least two models are joined")
+    return args
+
+
+def differences(one: dict, other: dict) -> list[str]:
+    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+
+
+def common_spec(models: list[Bundle]) -> ClipSpec:
+    """That of the first, with flow where any of them has it; raises Problem where they are of clips that were stored
+    in different ways, or name other classes."""
+    first, spec = models[0], models[0].spec
+    for other in models[1:]:
+        stored, own = (asdict(one.spec.stored) for one in (other, replace(first, spec=spec)))
+        if not (stored["flow"] and own["flow"]):  # colour alone: any flow will do
+            stored["flow"] = own["flow"] = None
+        if changed := differences(stored, own):
+            raise Problem(f"{other.folder}: of clips that were stored in another way than for {first.folder} "
+                          f"({', '.join(changed)}); train both on one --store")  # fmt: skip
+        if [row.label for row in other.classes] != [row.label for row in first.classes]:
+            raise Problem(f"{other.folder}: has other classes than {first.folder}, or in another order")
+        if other.spec.stored.flow:
+            spec = replace(spec, stored=other.spec.stored)
+    return spec
+
+
+def new_name(taken: set[str], stream: Stream, region: str) -> str:
+    """A stream's own name, else with its network behind it, else with the region that it sees too, or a number."""
+    whole = f"{stream.modality}-{stream.network}"
+    names = [stream.name, whole, f"{whole}-{region}", *(f"{whole}-{number}" for number in range(2, len(taken) + 2))]
+    return next(name for name in names if name not in taken)
+
+
+def named(models: list[Bundle]) -> dict[str, tuple[Bundle, Stream]]:
+    """The streams of all models under the names that they will have."""
+    found = {}
+    for model in models:
+        for stream in model.streams:
+            found[new_name(set(found), stream, model.spec_of(stream).input.region)] = model, stream
+    return found
+
+
+def check_calibration(folder: Path, names: set[str]) -> Bundle:
+    """The model whose calibration is to be taken over; raises Problem where it has none for these streams."""
+    reference = load_bundle(folder)
+    calibrated = load_calibration(folder, reference.hashes).model
+    if not calibrated or {stream.name for stream in reference.streams} != names:
+        why = f"of {', '.join(stream.name for stream in reference.streams)}" if calibrated else "not calibrated"
+        raise Problem(f"--calibration {folder}: {why}; join what the models were made of in the same order, and run "
+                      "evaluate.py --split valid on it")  # fmt: skip
+    return reference
+
+
+def join(models: list[Bundle], output: Path) -> Bundle:
+    """Copy the weights and write the bundle."""
+    spec, streams, training = common_spec(models), {}, {}
+    output.mkdir(parents=True, exist_ok=True)
+    for name, (model, stream) in named(models).items():
+        weights = f"{name}{''.join(Path(stream.files['weights']).suffixes)}"
+        with command.atomic(output / weights) as temporary:
+            shutil.copyfile(model.weights(stream), temporary)
+        seen = model.spec_of(stream).input
+        streams[name] = replace(stream, name=name, files={"weights": weights},
+                                input=seen if seen != spec.input else None)  # fmt: skip
+        training[name] = model.about.get("training", {}).get(stream.name, {})
+    about = {"flags": {"model": [str(model.folder) for model in models]}, "data": models[0].about.get("data", {}),
+             "training": training}  # fmt: skip
+    if any(map(refit.learnt_from_valid, models)):
+        about["refit"] = {"of": [str(model.folder) for model in models], "splits": refit.SPLITS}
+    made = Bundle(output, spec, models[0].classes, list(streams.values()), "mean",
+                         {**about, **provenance()})  # fmt: skip
+    save_bundle(made)
+    return made
+
+
+def main(argv=None) -> int:
+    args = parse(argv)
+    models = [load_bundle(folder) for folder in args.model]
+    if args.output.resolve() in (folder.resolve() for folder in args.model):
+        raise Problem(f"{args.output}: is one of the models; choose another --output")
+    if (args.output / "checkpoint").exists():
+        raise Problem(f"{args.output}: holds a training; choose another --output")
+    common_spec(models)
+    reference = check_calibration(args.calibration, set(named(models))) if args.calibration else None
+    dataset.check_name(args.output.name, "--output")
+    with command.lock(args.output):
+        command.remove_leftovers(args.output)
+        made = join(models, args.output)
+        if reference:
+            refit.carry_calibration(reference, load_bundle(args.output))
+    for stream in made.streams:
+        print(f"{stream.name}: {stream.network} on {stream.modality}")
+    print(f"model bundle -> {args.output}")
+    return command.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))

@@ -1,0 +1,217 @@
+"""Draw the figures and the table of Sarhan & Frintrop (2020) for a trained and evaluated model.
+
+    python paper_report.py --model model/chalearn --compare model/kinetics-alone model/random --split valid
+
+in:   model/<run>: bundle.json, log.csv, valid/ (train_i3d.py), predictions-<split>.csv (evaluate.py); for figure 4 the
+      data set's frames
+out:  model/<run>/report/figure3.png   validation accuracy by epoch: RGB, flow and their mean
+      model/<run>/report/figure4.png   the pairs of signs most often mistaken for each other, with frames
+      model/<run>/report/figure5.png   with --compare: start weights side by side
+      model/<run>/report/table1.md     top-1 beside published results, validation and test apart
+
+No network is run. Table 1 has a column filled where the predictions of that split are there; figures 4 and 5 are of
+--split, figure 3 is always of the validation clips. Published results are for ChaLearn's 249 classes.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from signs import command
+from signs.clips import storage
+from signs.clips.dataset import Dataset, Label, load_dataset
+from signs.command import Problem
+from signs.evaluation import paper
+from signs.evaluation.paper import Row
+from signs.inference.bundle import BUNDLE_FILE, Bundle, load_bundle
+from signs.inference.predictions import BOTH, Predictions
+from signs.training import log as log_module
+from signs.training import refit
+from signs.training.log import Log
+
+STREAMS = ["rgb", "flow"]
+STARTS = {"kinetics": "ImageNet + Kinetics", "kinetics-scratch": "Kinetics alone", "kinetics-600": "Kinetics-600 alone",
+          "kinetics-hub": "Kinetics, of TF-Hub", "none": "random start"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """A model folder, and what evaluate.py left in it: {split: Predictions}."""
+
+    bundle: Bundle
+    predictions: dict[str, Predictions]
+
+    @property
+    def folder(self) -> Path:
+        return self.bundle.folder
+
+    @property
+    def start(self) -> str:
+        """Which weights it started from, readable."""
+        weights = self.bundle.about.get("flags", {}).get("weights") or ""
+        return STARTS.get(weights, Path(weights).name) or self.folder.name
+
+
+def load_run(folder: Path, split: str) -> Run:
+    """Raises Problem where a stream, the predictions of `split` or their classes are not those of the bundle."""
+    bundle = load_bundle(folder)
+    missing = [stream for stream in STREAMS if stream not in {stream.name for stream in bundle.streams}]
+    if missing:
+        raise Problem(f"{folder}: no stream {' and '.join(missing)} in it, and the report is of both; "
+                      f"run train_i3d.py --stream {missing[0]} --output {folder}")  # fmt: skip
+    found, labels = {}, [row.label for row in bundle.classes]
+    for one in paper.PAPER_SPLITS:
+        path = Predictions.path(folder, one)
+        if one == split or path.exists():
+            found[one] = Predictions.read(path, one)
+            if found[one].labels != labels or found[one].streams.keys() != {*STREAMS, BOTH}:
+                raise Problem(f"{path}: has other classes or streams than {BUNDLE_FILE}; "
+                              f"run evaluate.py --data ... --model {folder} --split {one} again")  # fmt: skip
+    if not found[split].scored.any():
+        raise Problem(f"{Predictions.path(folder, split)}: no clip in it has a label, so there is nothing to report")
+    return Run(bundle, {one: table for one, table in found.items() if table.scored.any()})
+
+
+def check_same(run: Run, other: Run) -> None:
+    """Raise Problem where two runs cannot be compared: other classes, or other clips of a split that both have."""
+    if run.bundle.classes != other.bundle.classes:
+        raise Problem(f"{other.folder}: has other classes than {run.folder} ({len(other.bundle.classes)} and "
+                      f"{len(run.bundle.classes)}); compare runs on the same data set")  # fmt: skip
+    for split in run.predictions.keys() & other.predictions.keys():
+        one, two = ({(item.clip, item.label) for item in each.predictions[split].clips} for each in (run, other))
+        if one != two:
+            raise Problem(f"{Predictions.path(other.folder, split)}: {len(two - one)} clips that {run.folder} does not "
+                          f"have, and {len(one - two)} the other way round; evaluate both on the same data "
+                          "set")  # fmt: skip
+
+
+def load_runs(model: Path, compare: list[Path], split: str) -> list[Run]:
+    """The run that is reported first, then those beside it, each once."""
+    folders = list({folder.resolve(): folder for folder in (model, *compare)}.values())
+    if compare and len(folders) == 1:
+        raise Problem(f"--compare {compare[0]}: that is --model itself; name other runs")
+    runs = [load_run(folder, split) for folder in folders]
+    for other in runs[1:]:
+        check_same(runs[0], other)
+    return runs
+
+
+def mean_accuracy_by_epoch(run: Run) -> list[float]:
+    log = Log(run.folder / "log.csv")
+    missing = [stream for stream in STREAMS if not log.of(stream)]
+    if missing:
+        raise Problem(f"{log.path}: no epoch of {' and '.join(missing)} in it; figure 3 needs the log that "
+                      "train_i3d.py writes there")  # fmt: skip
+    if refit.learnt_from_valid(run.bundle):
+        raise Problem(f"{run.folder}: has learnt from the validation clips (--refit), of which figure 3 is; report on "
+                      "the model that it was made of")  # fmt: skip
+    return log_module.mean_by_epoch(run.folder, STREAMS)
+
+
+def named(row: Label) -> str:
+    """`026 Madonna (ItalianGestures)`: label, readable name, and the vocabulary where the table has one."""
+    name = row.name.replace("_", " ").strip()
+    vocabulary = row.extra.get("vocabulary", "")
+    return (row.label if name in ("", row.label) else f"{row.label} {name}") + f" ({vocabulary})" * bool(vocabulary)
+
+
+def confused_rows(run: Run, data: Dataset, split: str, most: int) -> list[dict]:
+    """What `figure.confused` draws: for each pair its counts, names, and the frames of two clips."""
+    predictions, store = run.predictions[split], run.bundle.spec.stored.frame_store
+    names, rows = [named(row) for row in run.bundle.classes], []
+    for pair in predictions.confused(BOTH, most):
+        label = predictions.labels[pair.taken]
+        # Of the sign it was taken for a clip that is recognised shows best what that looks like.
+        other = predictions.example(BOTH, pair.taken, pair.taken) or next(
+            (item for item in data.split(split, "train") if item.label == label), None
+        )
+        items = predictions.example(BOTH, pair.true, pair.taken), other
+        rows.append({
+            "names": [names[pair.true], names[pair.taken]],
+            "counts": [f"taken for the right one: {pair.count} of {pair.clips}",
+                       f"taken for the left one: {pair.back} of {pair.back_clips}"],
+            "frames": [item and storage.read_archive(item.archive(data.folder, store)).images for item in items],
+        })  # fmt: skip
+    return rows
+
+
+def data_of(run: Run, folder: Path | None) -> Dataset:
+    folder = folder or Path("data_set") / run.bundle.about.get("data", {}).get("folder", "")
+    if not (folder / "clips.csv").exists():
+        raise Problem(f"{folder}: no data set there; figure 4 shows frames of it, so name it with --data")
+    return load_dataset(folder)
+
+
+def table_rows(runs: list[Run], published: bool) -> tuple[list[Row], list[str]]:
+    """Table 1's rows and the notes below it."""
+    rows, notes = [], []
+    comparable = [row.label for row in runs[0].bundle.classes] == paper.LABELS
+    if published or comparable:
+        rows += paper.PUBLISHED
+        notes.append("Rows marked `later` were published after the paper; they see RGB alone.")
+    if not comparable:
+        what = "no comparison" if published else "left out, as they would be no comparison"
+        notes.append(f"The {len(runs[0].bundle.classes)} classes of this model are not ChaLearn's 249: published rows "
+                     f"are {what}.")  # fmt: skip
+    for run in runs:
+        for stream in (*STREAMS, BOTH):
+            scores = {split: f"{100 * table.top(stream, 1):.2f}" for split, table in run.predictions.items()}
+            method = f"ours: {run.folder.name}, {run.start}"
+            rows.append(Row(method, stream, **scores, ours=True))
+    for split, table in runs[0].predictions.items():
+        clips, whole = int(table.scored.sum()), paper.CLIPS[split]
+        other = f", the published numbers over {whole:,}" if comparable and clips != whole else ""
+        notes.append(f"Ours, {paper.PAPER_SPLITS[split]}: over {clips:,} clips{other}.")
+    return rows, notes
+
+
+def parse(argv=None) -> argparse.Namespace:
+    flags = command.parser(__doc__)
+    flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
+    flags.add_argument("--compare", type=Path, nargs="+", default=[], metavar="MODEL",
+                       help="other runs on the same data, e.g. from other start weights: figure 5 and rows of table 1")
+    flags.add_argument("--split", choices=tuple(paper.PAPER_SPLITS), default="valid",
+                       help="of figures 4 and 5; test once, for a model that is published")
+    flags.add_argument("--data", type=Path, help="data set folder, for figure 4 (data_set/<as the model says>)")
+    flags.add_argument("--pairs", type=int, default=6, metavar="N", help="of signs in figure 4")
+    flags.add_argument("--published", action="store_true",
+                       help="published rows in table 1 even where the classes are not ChaLearn's 249")
+    args = flags.parse_args(argv)
+    if args.pairs < 1:
+        raise Problem(f"--pairs {args.pairs}: at least 1")
+    return args
+
+
+def main(argv=None) -> int:
+    args = parse(argv)
+    runs = load_runs(args.model, args.compare, args.split)
+    run, output = runs[0], args.model / "report"
+    mean = mean_accuracy_by_epoch(run)
+    confused = confused_rows(run, data_of(run, args.data), args.split, args.pairs)
+    from signs.evaluation import paper
+
+    where = f"{paper.PAPER_SPLITS[args.split]}, {int(run.predictions[args.split].scored.sum()):,} clips"
+    written = ["figure3.png", "table1.md"]
+    paper.by_epoch(Log(run.folder / "log.csv"), STREAMS, mean, output / "figure3.png")
+    if confused:
+        title = f"Most often mistaken for each other ({where})"
+        paper.confused(confused, title, output / "figure4.png")
+        written.append("figure4.png")
+    else:
+        (output / "figure4.png").unlink(missing_ok=True)
+        print(f"no figure 4: of {where} none was mistaken")
+    if len(runs) > 1:
+        scores = [{stream: one.predictions[args.split].top(stream, 1) for stream in (*STREAMS, BOTH)} for one in runs]
+        paper.starts([f"{one.start}\n{one.folder.name}" for one in runs], scores, where, output / "figure5.png")
+        written.append("figure5.png")
+    rows, notes = table_rows(runs, args.published)
+    with command.atomic(output / "table1.md") as temporary:
+        temporary.write_text(paper.markdown_table(rows, notes))
+    paper.show_table(rows, notes)
+    print(f"{', '.join(sorted(written))} -> {output}")
+    return command.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))

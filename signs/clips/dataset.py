@@ -1,0 +1,195 @@
+"""The folder contract: what `data_set/<name>/` holds and where each clip of it lies.
+
+    clips.csv                                a row per clip: clip, split, label, signer, group, source, sha256
+    class.csv                                a row per class: label, name, kind (`gesture` or `none`), ...
+    video/<split>/<label>/<clip>.avi         written by prepare_*.py
+    <part>/<split>/<label>/<clip>.avi        other views of the same frames, where the data has them (PARTS)
+    frame-<store>/<split>/<label>/<clip>.zip by frame.py; the name of a store says of which part, if not of `video`
+    flow-<store>/<split>/<label>/<clip>.zip  by opticalflow.py
+
+Labels are strings that are safe as one folder name (`001`). Clips without a label lie under `_unlabelled`: they can be
+predicted and are never scored. Clip names are unique in a data set.
+"""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path, PurePosixPath
+
+from signs import command
+from signs.command import Problem
+
+SPLITS = ("train", "valid", "test")
+UNLABELLED = "_unlabelled"
+# What there may be of a clip: the colour video, its depth, and of both the upper body and the higher hand cut out.
+PARTS = ("video", "depth", "upper", "hand", "upper_depth", "hand_depth")
+KINDS = ("gesture", "none")
+# One folder name on every system: no separators, no leading dot or dash, nothing a shell or Windows would read.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.()+-]{0,99}")
+WINDOWS_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One row of clips.csv; `label` and `signer` are empty where nobody knows them."""
+
+    clip: str
+    split: str
+    label: str = ""
+    signer: str = ""
+    group: str = ""
+    source: str = ""
+    sha256: str = ""
+
+    @property
+    def folder(self) -> PurePosixPath:
+        """`<split>/<label>`, below `video/` or a store."""
+        return PurePosixPath(self.split, self.label or UNLABELLED)
+
+    def video(self, data: Path, part: str = "video") -> Path:
+        """Where a part of the clip lies; a source that is no file of its own, but cut out of one, became an AVI."""
+        return data / part / self.folder / (self.clip + (PurePosixPath(self.source).suffix.lower() or ".avi"))
+
+    def archive(self, data: Path, store: str) -> Path:
+        """`store` is the whole folder name: `frame-40x240`, `flow-40x240-tvl1-fast`."""
+        return data / store / self.folder / f"{self.clip}.zip"
+
+
+@dataclass(frozen=True)
+class Label:
+    """One row of class.csv; what else the table has of a class is in `extra`."""
+
+    label: str
+    name: str
+    kind: str = "gesture"
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """`folder`, its clips and its class table, both in the order of the files."""
+
+    folder: Path
+    clips: list[Clip]
+    classes: list[Label]
+
+    def split(self, *names: str, labelled: bool = False) -> list[Clip]:
+        """The clips of these splits (of all, where none is named)."""
+        chosen = names or SPLITS
+        return [clip for clip in self.clips if clip.split in chosen and (clip.label or not labelled)]
+
+    def count(self) -> dict[str, Counter]:
+        """{split: Counter(label -> clips)}; the empty label counts the unlabelled."""
+        return {split: Counter(clip.label for clip in self.split(split)) for split in SPLITS}
+
+    def stores(self, kind: str, part: str = "video") -> list[str]:
+        """Folder names of the stores of `kind` (`frame` or `flow`) and part that exist, sorted."""
+        folders = (path for path in self.folder.glob(f"{kind}-*") if path.is_dir())
+        return sorted(path.name for path in folders if part_of(path.name) == part)
+
+
+def part_of(store: str) -> str:
+    """The part that a store's name carries: `frame-40x240-depth` -> `depth`, `frame-40x240` -> `video`."""
+    return next((word for word in store.split("-") if word in PARTS), "video")
+
+
+def check_name(name: str, what: str) -> str:
+    """`name` if it is safe as one folder name; raises Problem otherwise."""
+    if PLAIN_NAME.fullmatch(name) and name.rstrip(" .") == name and name.split(".")[0].lower() not in WINDOWS_DEVICES:
+        return name
+    raise Problem(f"{what} {name!r} is no plain name; letters, digits, spaces and _.()+- are, not at the edges")
+
+
+def read_table(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header, every value a string; raises Problem where a required column is missing."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            header = reader.fieldnames or []
+            missing = [name for name in required if name not in header]
+            if missing:
+                raise Problem(f"{path}: no column {', '.join(missing)}; found {', '.join(header) or 'nothing'}")
+            return [{key: value or "" for key, value in row.items() if key} for row in reader]
+    except FileNotFoundError:
+        raise Problem(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise Problem(f"{path}: not a text file in UTF-8") from None
+    except csv.Error as error:
+        raise Problem(f"{path}: not a CSV table ({error})") from None
+
+
+def write_table(path: Path, rows: Iterable[dict[str, str]], header: Iterable[str]) -> None:
+    """Write a CSV file with a header, whole or not at all."""
+    with command.atomic(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(header), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_classes(path: Path) -> list[Label]:
+    """class.csv -> its rows, checked: plain labels, each once, a known kind."""
+    classes, seen = [], set()
+    for row in read_table(path, ("label", "name")):
+        label = check_name(row.pop("label"), f"{path}: label")
+        if label in seen:
+            raise Problem(f"{path}: label {label} stands twice")
+        seen.add(label)
+        name, kind = row.pop("name"), row.pop("kind", "") or "gesture"
+        if kind not in KINDS:
+            raise Problem(f"{path}: kind {kind!r} of label {label}; expected {' or '.join(KINDS)}")
+        classes.append(Label(label, name, kind, row))
+    if not classes:
+        raise Problem(f"{path}: no class in it; expected a row per class: label,name,kind")
+    return classes
+
+
+def write_classes(path: Path, classes: list[Label]) -> None:
+    extra = list(dict.fromkeys(key for row in classes for key in row.extra))
+    rows = [{"label": row.label, "name": row.name, "kind": row.kind, **row.extra} for row in classes]
+    write_table(path, rows, ["label", "name", "kind", *extra])
+
+
+def read_clips(path: Path) -> list[Clip]:
+    """clips.csv -> its rows, checked: plain unique names, known splits."""
+    header = [column.name for column in fields(Clip)]
+    clips, seen = [], set()
+    for row in read_table(path, header):
+        clip = Clip(**{name: row[name] for name in header})
+        check_name(clip.clip, f"{path}: clip")
+        if clip.label:
+            check_name(clip.label, f"{path}: label")
+        if clip.split not in SPLITS:
+            raise Problem(f"{path}: split {clip.split!r} of {clip.clip}; expected {', '.join(SPLITS)}")
+        if clip.clip in seen:
+            raise Problem(f"{path}: clip {clip.clip} stands twice")
+        seen.add(clip.clip)
+        clips.append(clip)
+    return clips
+
+
+def write_clips(path: Path, clips: Iterable[Clip]) -> None:
+    write_table(path, (asdict(clip) for clip in clips), [column.name for column in fields(Clip)])
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """The data set in `folder`; raises Problem where it is missing, empty or contradicts itself."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise Problem(f"{folder}: no such folder; make a data set with prepare_chalearn.py or prepare_videos.py")
+    if not (folder / "clips.csv").exists():
+        raise Problem(f"{folder}: no clips.csv in it; make a data set with prepare_chalearn.py or prepare_videos.py")
+    clips, classes = read_clips(folder / "clips.csv"), read_classes(folder / "class.csv")
+    if not clips:
+        raise Problem(f"{folder}/clips.csv: no clip in it")
+    unknown = sorted({clip.label for clip in clips if clip.label} - {row.label for row in classes})
+    if unknown:
+        raise Problem(f"{folder}/clips.csv: label {unknown[0]} is not in class.csv")
+    return Dataset(folder, clips, classes)
+
+
+def save_dataset(data: Dataset) -> None:
+    """Write class.csv, then clips.csv: a folder with clips.csv is a whole data set."""
+    write_classes(data.folder / "class.csv", data.classes)
+    write_clips(data.folder / "clips.csv", data.clips)

@@ -1,0 +1,115 @@
+"""What a stream may see of a clip: from which stores, and how their pictures become a network's channels.
+
+    modalities.TABLE["grey-depth"].stores(stored)        ["frame-40x240", "frame-40x240-depth"]
+    modalities.read("grey-depth", data, item, stored)    (T, H, W, 2) uint8, and where the signer moves
+
+Training, evaluation, files and the live demo get their channels from `Modality.pictures`. `upper` and `hand` are the
+input of Mullick & Namboodiri (ICIP 2017): grey and depth of the upper body and of the higher hand. Another modality is
+another line of the table.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from signs.clips import storage
+from signs.clips.dataset import Clip, Dataset
+from signs.clips.spec import StoredSpec
+from signs.command import Problem
+
+
+@dataclass(frozen=True)
+class Modality:
+    """channels: of a network's input; parts: the videos of a clip that it sees (dataset.PARTS), each in grey but where
+    there are three channels; kind: of store, `frame` or `flow`."""
+
+    channels: int
+    parts: tuple[str, ...] = ("video",)
+    kind: str = "frame"
+
+    @property
+    def of_camera(self) -> bool:
+        """Whether a camera, or a video file, has all that it sees."""
+        return self.parts == ("video",)
+
+    def stores(self, stored: StoredSpec) -> list[str]:
+        """Folder names of the stores that it reads, one a part; `stored` is of the colour video."""
+        if self.kind == "flow":
+            return [stored.flow_store]
+        return [replace(stored, flow=None, part=part).frame_store for part in self.parts]
+
+    def bound(self, stored: StoredSpec) -> float | None:
+        """Pixels that the flow was coded with; None where it is no flow."""
+        return stored.flow.bound if self.kind == "flow" else None
+
+    def pictures(self, stored: list[np.ndarray]) -> np.ndarray:
+        """What the archives of its parts hold, (T, H, W, 3 or 2) uint8 each -> (T, H, W, channels) uint8."""
+        if self.kind == "flow" or self.channels == 3:
+            return stored[0]
+        grey = [np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]) for images in stored]
+        return np.stack(grey, axis=-1)
+
+    def brightness(self, drawn: np.ndarray) -> np.ndarray:
+        """(3,) factors on red, green and blue -> (channels,); depth is a length, and no light changes it."""
+        if self.channels == 3:
+            return drawn
+        return np.array([1.0 if "depth" in part else drawn.mean() for part in self.parts])
+
+
+TABLE = {
+    "rgb": Modality(3),
+    "flow": Modality(2, kind="flow"),
+    "grey": Modality(1),
+    "depth": Modality(1, ("depth",)),
+    "grey-depth": Modality(2, ("video", "depth")),
+    "upper": Modality(2, ("upper", "upper_depth")),
+    "hand": Modality(2, ("hand", "hand_depth")),
+}
+BOTH = ("rgb", "flow")  # what `--stream both` names
+
+
+def named(streams: str | list[str]) -> list[str]:
+    """The modalities that `--stream` names, each once."""
+    streams = [streams] if isinstance(streams, str) else streams
+    return list(dict.fromkeys(one for name in streams for one in (BOTH if name == "both" else (name,))))
+
+
+def check_stores(data: Dataset, streams: list[str], stored: StoredSpec) -> None:
+    """Raise Problem where the data set lacks a store that one of the modalities reads."""
+    for stream in streams:
+        modality = TABLE[stream]
+        for part, store in zip(modality.parts, modality.stores(stored), strict=True):
+            if not (data.folder / store).is_dir():
+                step = "opticalflow.py" if modality.kind == "flow" else "frame.py"
+                raise Problem(f"{data.folder}: no {store}, which {stream} is read from; run {step} --data {data.folder}"
+                              + f" --part {part}" * (part != "video"))  # fmt: skip
+
+
+def missing_archives(data: Dataset, clips: list[Clip], stream: str, stored: StoredSpec) -> list:
+    """The archives of the clips that are not there."""
+    stores = TABLE[stream].stores(stored)
+    return [path for item in clips for path in (item.archive(data.folder, store) for store in stores)
+            if not path.exists()]  # fmt: skip
+
+
+def read_stored(
+    stream: str, data: Dataset, item: Clip, stored: StoredSpec,
+    pick: Callable[[int], np.ndarray] | None = None,
+) -> tuple[np.ndarray, dict[str, list[float] | None]]:  # fmt: skip
+    """The stored pictures of a clip as a modality sees them, (T, H, W, channels) uint8, and the squares (`region.find`)
+    of its first part.
+
+    Args:
+        pick: number of stored pictures -> indices of those to read; all of them without it.
+    Raises:
+        Problem: an archive is missing or damaged, or its parts are not of the same frames.
+    """
+    paths = [item.archive(data.folder, store) for store in TABLE[stream].stores(stored)]
+    archives = [storage.read_archive(path, pick) for path in paths]
+    sizes = [archive.images.shape[:3] for archive in archives]
+    if len(set(sizes)) > 1:
+        said = " and ".join("{} pictures of {}x{}".format(*size) for size in sizes)
+        raise Problem(f"{paths[-1]}: not of the frames of {paths[0].parts[-4]} ({said}); run frame.py again for both")
+    return TABLE[stream].pictures([archive.images for archive in archives]), archives[0].squares

@@ -1,0 +1,213 @@
+"""Reading and writing clip archives: what is stored of a clip.
+
+In memory frames are `(T, H, W, 3) uint8 RGB` and flow is `(T, H, W, 2) float32`, pixels, x then y. On disc a clip is an
+uncompressed zip of JPEG pictures, `img_00001.jpg ...` or `flow_x_00001.jpg, flow_y_00001.jpg ...`, with a `clip.json`
+beside them; flow is coded in 8 bits as TSN, denseflow and MMAction2 do. A plain folder of such pictures is a clip too.
+"""
+
+import errno
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from signs import command
+from signs.clips import dataset, preprocess
+from signs.clips.dataset import Clip, Dataset
+from signs.clips.spec import StoredSpec, stored_from_json
+from signs.command import Problem
+
+FORMAT = 3
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal input gives equal bytes
+# What zipfile raises, one or another, where a bit of a header is wrong.
+DAMAGED = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, KeyError, zlib.error)
+
+
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A clip as stored: `images` (T, H, W, 3) uint8 RGB or (T, H, W, 2) uint8 coded flow, and its clip.json."""
+
+    images: np.ndarray
+    info: dict
+
+    @property
+    def flow(self) -> np.ndarray:
+        """(T, H, W, 2) float32 pixels."""
+        return preprocess.restore_flow(self.images, self.info["stored"]["flow"]["bound"])
+
+    @property
+    def squares(self) -> dict[str, list[float] | None]:
+        """Where the signer is, `region.find`; nothing in a folder of pictures."""
+        return self.info.get("squares", {})
+
+
+def encode(images: np.ndarray, quality: int) -> dict[str, bytes]:
+    """(T, H, W, 3) RGB or (T, H, W, 2) coded flow, uint8 -> {name: JPEG bytes} in the archive's order."""
+    members, options = {}, [cv2.IMWRITE_JPEG_QUALITY, quality]
+    for number, image in enumerate(images, 1):
+        if image.shape[-1] == 3:
+            pictures = {f"img_{number:05d}.jpg": cv2.cvtColor(image, cv2.COLOR_RGB2BGR)}
+        else:
+            pictures = {f"flow_{axis}_{number:05d}.jpg": np.ascontiguousarray(image[..., i])
+                        for i, axis in enumerate("xy")}
+        for name, picture in pictures.items():
+            members[name] = cv2.imencode(".jpg", picture, options)[1].tobytes()
+    return members
+
+
+def decode(members: list[bytes], planes: int) -> np.ndarray:
+    """JPEG bytes in order -> (T, H, W, 3) RGB (planes 1) or (T, H, W, 2) coded flow (planes 2), uint8."""
+    if planes == 2:
+        grey = [_decode(member, cv2.IMREAD_GRAYSCALE) for member in members]
+        return np.stack([np.stack(grey[0::2]), np.stack(grey[1::2])], axis=-1)
+    return np.stack([_decode(member, cv2.IMREAD_COLOR_RGB) for member in members])
+
+
+def _decode(member: bytes, mode: int) -> np.ndarray:
+    image = cv2.imdecode(np.frombuffer(member, np.uint8), mode) if member else None
+    if image is None:
+        raise Problem("a picture in it cannot be decoded")
+    return image
+
+
+def as_stored(images: np.ndarray, quality: int) -> np.ndarray:
+    """What `images` are after the archive: the same 8-bit values that training saw, loss of JPEG included."""
+    return decode(list(encode(images, quality).values()), 2 if images.shape[-1] == 2 else 1)
+
+
+def write_archive(path: Path, images: np.ndarray, info: dict) -> None:
+    """Write a clip archive, whole or not at all; equal arguments give equal bytes.
+
+    Args:
+        images: (T, H, W, 3) uint8 RGB, or (T, H, W, 2) uint8 coded flow.
+        info: goes into clip.json; info["stored"] is the StoredSpec as a dict.
+    """
+    stored = info["stored"]
+    quality = stored["quality"] if images.shape[-1] == 3 else stored["flow"]["quality"]
+    members = {"clip.json": (json.dumps(info, indent=1, sort_keys=True) + "\n").encode(), **encode(images, quality)}
+    content = io.BytesIO()  # one write of a finished file; a clip is a megabyte or two
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for name, member in members.items():
+            archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), member)
+    with command.atomic(Path(path)) as temporary:
+        temporary.write_bytes(content.getbuffer())
+
+
+def read_archive(path: Path, pick: Callable[[int], np.ndarray] | None = None) -> Archive:
+    """Read a clip archive, or a plain folder of pictures; raises Problem where it is missing or damaged.
+
+    Args:
+        pick: number of stored pictures -> indices of those to read; all of them without it.
+    """
+    path = Path(path)
+    if path.is_dir():
+        names = {file.name: file for file in path.iterdir()}
+        return _read(path, names, lambda name: names[name].read_bytes(), pick)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _read(path, set(archive.namelist()), archive.read, pick)
+    except FileNotFoundError:
+        raise Problem(f"{path}: no such clip; run frame.py (and opticalflow.py) first") from None
+    except (*DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        raise Problem(f"{path}: cut short or damaged; delete it and run the step that wrote it again") from None
+
+
+def _read(path: Path, names, read: Callable[[str], bytes], pick) -> Archive:
+    pictures = sorted(name for name in names if name.lower().endswith((".jpg", ".jpeg", ".png")))
+    flow_x = [name for name in pictures if name.startswith("flow_x_")]
+    if not pictures:
+        raise Problem(f"{path}: no picture in it; expected img_00001.jpg ... or flow_x_00001.jpg ...")
+    frames = [(name, name.replace("flow_x_", "flow_y_")) for name in flow_x] or [(name,) for name in pictures]
+    info = json.loads(read("clip.json")) if "clip.json" in names else {}
+    if info.get("format", FORMAT) != FORMAT:
+        raise Problem(f"{path}: written by another version (format {info['format']}, not {FORMAT}); run frame.py and "
+                      "opticalflow.py again")  # fmt: skip
+    if len(frames) != len(info.get("times", frames)):
+        there = f"{len(frames)} of {len(info['times'])} pictures"
+        raise Problem(f"{path}: {there}; delete it and run the step that wrote it again")
+    chosen = frames if pick is None else [frames[index] for index in pick(len(frames))]
+    missing = [name for frame in chosen for name in frame if name not in names]
+    if missing:
+        raise Problem(f"{path}: {missing[0]} is missing; delete it and run the step that wrote it again")
+    cache = {name: read(name) for frame in dict.fromkeys(chosen) for name in frame}
+    try:
+        images = decode([cache[name] for frame in chosen for name in frame], len(chosen[0]))
+    except Problem as problem:
+        raise Problem(f"{path}: {problem}; delete it and run the step that wrote it again") from None
+    return Archive(images, info)
+
+
+def read_info(path: Path) -> dict | None:
+    """clip.json of an archive that is whole by its directory, or None where there is none such."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("clip.json"))
+    except (*DAMAGED, OSError):
+        return None
+
+
+def find_stored(data: Dataset, kind: str, name: str | None = None, part: str = "video") -> StoredSpec:
+    """The StoredSpec of a store of `kind` (`frame` or `flow`) in a data set, read from one of its clips.
+
+    Args:
+        name: `40x240`, with or without `frame-` in front and the part behind; may be left out where there is only one
+            store of the part.
+        part: of dataset.PARTS; one that stands in the name (`40x240-depth`) wins.
+    """
+    named = dataset.part_of(name or "")
+    part = part if named == "video" else named
+    step = "frame.py" if kind == "frame" else "opticalflow.py"
+    stores = data.stores(kind, part)
+    if name:
+        whole = f"{kind}-{name.removeprefix(f'{kind}-')}"
+        stores = [store for store in stores if store in (whole, f"{whole}-{part}")]
+    if not stores:
+        wanted = f" {name}" if name else f" of {part}" * (part != "video")
+        step += f" --part {part}" * (part != "video" and kind == "frame")
+        raise Problem(f"{data.folder}: no {kind} store{wanted}; run {step} --data {data.folder}")
+    if len(stores) > 1:
+        raise Problem(f"{data.folder}: several stores, {', '.join(stores)}; choose one with --store")
+    for archive in (data.folder / stores[0]).rglob("[!.]*.zip"):
+        info = read_info(archive)
+        if info:
+            return stored_from_json(info["stored"])
+    raise Problem(f"{data.folder / stores[0]}: no whole clip in it; run {step} --data {data.folder} again")
+
+
+def expected_info(item: Clip, stored: StoredSpec) -> dict:
+    """What clip.json of this clip must say for the clip to count as done; more comes on top."""
+    return {"format": FORMAT, "source": item.source, "sha256": item.sha256, "stored": asdict(stored)}
+
+
+def is_done(archive: Path, expected: dict) -> bool:
+    """Whether the archive is there, whole, and holds what would be written now."""
+    info = read_info(archive)
+    return info is not None and all(info.get(key) == value for key, value in expected.items())
+
+
+def pending(data: Dataset, clips: list[Clip], store: str, stored: StoredSpec) -> list:
+    """(name, clip) of every clip whose archive in `store` is not there or not what would be written now."""
+    return [
+        (f"{item.folder}/{item.clip}", item)
+        for item in clips
+        if not is_done(item.archive(data.folder, store), expected_info(item, stored))
+    ]
+
+
+def check_video(item: Clip, folder: Path, part: str) -> Path:
+    """The video of a clip's part; raises Problem where the clip's video is another one than when it was prepared."""
+    video = item.video(folder, part)
+    # clips.csv has the hash of the colour video alone: the other parts are made with it, from the same recording.
+    if part == "video" and video.exists() and item.sha256 and command.sha256(video) != item.sha256:
+        raise Problem(f"{video}: its content is not the one in clips.csv; run the prepare step again")
+    return video

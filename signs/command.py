@@ -1,0 +1,208 @@
+"""What every script here shares as a command: flags, exit codes, one lock per output, atomic files, all cores.
+
+A script's last line is `sys.exit(command.run(main))`. Its `main(argv=None)` returns the exit code: 0 all done, 1 done
+except what was named, 2 nothing done and why. Whatever a user can mend is raised as `Problem`, whose text is one line
+that says what was found, what was expected and what to do.
+"""
+
+import argparse
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
+DISC_FULL = (errno.ENOSPC, errno.EDQUOT)
+# What may run the networks: runtime.py has them, but --help does not wait for it.
+RUNTIMES = ("auto", "keras", "openvino-int8", "openvino-bf16", "openvino",
+            "stream-int8", "stream-bf16", "stream", "onnx", "litert")  # fmt: skip
+SYSTEM_LIBRARIES = "sudo apt-get install libgl1 libglib2.0-0"
+
+
+class Problem(Exception):
+    """Something the user can mend, as one line: what was found, what was expected, what to do."""
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    def _get_help_string(self, action):
+        return action.help if action.default in (None, "", False) else super()._get_help_string(action)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(NOTHING, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser(doc: str) -> argparse.ArgumentParser:
+    """An argument parser that prints the script's own docstring and every default."""
+    return _Parser(description=doc, formatter_class=_Help, allow_abbrev=False)
+
+
+def add_workers(flags: argparse.ArgumentParser) -> None:
+    """`--workers`, with the meaning it has everywhere: joblib's `n_jobs`."""
+    flags.add_argument("--workers", type=int, default=-1, metavar="N", help="processes; -1 is one a core")
+
+
+def add_threads(flags: argparse.ArgumentParser) -> None:
+    """`--workers` of a script whose networks wait for clips."""
+    flags.add_argument("--workers", type=_threads, default=min(16, os.cpu_count() or 2), metavar="N",
+                       help="threads that load clips; -1 is one a core")  # fmt: skip
+
+
+def _threads(text: str) -> int:
+    number = int(text)
+    if number < 1 and number != -1:
+        raise argparse.ArgumentTypeError(f"{number}: at least 1, or -1")
+    return number if number > 0 else os.cpu_count() or 2
+
+
+def add_runtime(flags: argparse.ArgumentParser) -> None:
+    """`--runtime` of whatever predicts."""
+    flags.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0],
+                       help="what runs the networks; auto: the quickest form of export.py that agrees")  # fmt: skip
+
+
+def run(main: Callable[[], int | None]) -> int:
+    """Call `main()` and turn what it raises into one line on stderr and an exit code."""
+    name = Path(sys.argv[0]).name
+    try:
+        code = main() or DONE
+        sys.stdout.flush()
+        return code
+    except Problem as problem:
+        print(f"{name}: {problem}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"{name}: stopped; the same command goes on from here", file=sys.stderr)
+        return STOPPED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ImportError as error:
+        # OpenCV needs these from the system, and a server or a container often lacks them.
+        if not re.search(r"lib(GL|glib|gthread|xcb)\b", str(error)):
+            raise
+        print(f"{name}: OpenCV does not load ({error}); on Debian: {SYSTEM_LIBRARIES}", file=sys.stderr)
+    except OSError as error:
+        print(f"{name}: {describe(error)}", file=sys.stderr)
+    return NOTHING
+
+
+def describe(error: BaseException) -> str:
+    """One line for an exception: what happened and, where that helps, what to do."""
+    if isinstance(error, OSError) and error.errno in DISC_FULL:
+        return "the disc is full; make room and run the same command again, it goes on from here"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, Problem):
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+
+
+@contextlib.contextmanager
+def lock(folder: Path, part: str = "", wait: bool = False) -> Iterator[None]:
+    """Hold `folder` (made if missing), or a named part of it, for this run alone; where another run has it, raise
+    Problem, or wait for it."""
+    import filelock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    held = filelock.FileLock(folder / (f".lock-{part}" if part else ".lock"))
+    try:
+        held.acquire(timeout=-1 if wait else 0)
+    except filelock.Timeout:
+        raise Problem(f"{folder}: another run is writing there; wait for it or choose another output") from None
+    try:
+        yield
+    finally:
+        held.release()
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; it gets its real name only if the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: h5py, Keras and OpenCV choose the format by it.
+    temporary = path.with_name(f".{path.name.split('.')[0]}.{os.getpid()}.part{''.join(path.suffixes)}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, part: str = "") -> None:
+    """Delete the temporary files, of names that begin with `part`, that a killed run left below; hold its lock."""
+    for path in folder.rglob(f".{part}*.part*"):
+        path.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass
+class Outcome:
+    """What became of many jobs: `done` results in the order of the items, `failed` as (item name, one line)."""
+
+    done: list = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    def summary(self) -> int:
+        """Name every failure on stderr; the exit code that fits."""
+        for name, reason in self.failed:
+            print(f"  {name}: {reason}", file=sys.stderr)
+        if not self.failed:
+            return DONE
+        print(f"{len(self.failed)} not done (named above), {len(self.done)} done", file=sys.stderr)
+        return PARTLY if self.done else NOTHING
+
+
+def _guarded(function: Callable, name: str, item) -> tuple[str, object, str | None]:
+    try:
+        return name, function(item), None
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISC_FULL:
+            raise  # the next clip would meet the same full disc
+        return name, None, describe(error)
+
+
+def parallel(function: Callable, items: Iterable[tuple[str, object]], workers: int, title: str) -> Outcome:
+    """`function(item)` for each (name, item) on all cores, under one progress bar; failures are named, not raised.
+
+    joblib does the work, so `joblib.parallel_config(backend="dask")` around it spreads the same jobs over a cluster.
+    """
+    import joblib
+
+    items, outcome = list(items), Outcome()
+    if not items:
+        return outcome
+    jobs = (joblib.delayed(_guarded)(function, name, item) for name, item in items)
+    with progress() as bar:
+        task = bar.add_task(title, total=len(items))
+        # One job at a time: batches of them leave a core without work at the end.
+        for name, result, reason in joblib.Parallel(n_jobs=workers, batch_size=1, return_as="generator")(jobs):
+            if reason is None:
+                outcome.done.append(result)
+            else:
+                outcome.failed.append((name, reason))
+            bar.advance(task)
+    return outcome
+
+
+def progress(unit: str = "items"):
+    """One rich progress bar with time left, of items or of bytes; on a dumb terminal it prints only its last state."""
+    from rich import progress as rich_progress
+
+    return rich_progress.Progress(
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.DownloadColumn() if unit == "bytes" else rich_progress.MofNCompleteColumn(),
+        rich_progress.TimeElapsedColumn(),
+        rich_progress.TextColumn("left"),
+        rich_progress.TimeRemainingColumn(),
+    )

@@ -1,0 +1,46 @@
+"""Nearest class mean on pictures without order: is a data set a giveaway?
+
+A sign should be told by its movement. These two classifiers see none: the average frame of a clip (where hands and
+clothes are) and the average absolute difference of neighbouring frames (where and how much is moved). What they reach
+above chance is what a recogniser could get without recognising signs.
+"""
+
+from pathlib import Path
+
+import cv2
+import joblib
+import numpy as np
+
+from signs.clips import storage
+from signs.clips.dataset import Clip, Dataset
+
+SIZE = (80, 60)  # pixels, width x height; finer pictures only tell people apart better
+
+
+def still_features(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """A frame archive -> (average frame, average absolute frame difference), (60, 80) float32 grey each."""
+    frames = storage.read_archive(path).images
+    grey = [cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), SIZE, interpolation=cv2.INTER_AREA) for image in frames]
+    stack = np.stack(grey).astype(np.float32)
+    return stack.mean(axis=0), np.abs(np.diff(stack, axis=0)).mean(axis=0)
+
+
+def nearest_class_mean(
+    data: Dataset, store: str, train: list[Clip], test: list[Clip], workers: int = 2
+) -> dict[str, float]:
+    """Share of `test` that the nearest mean of `train`'s classes names rightly, by feature: `frame`, `difference`."""
+
+    def features(clips):
+        jobs = (joblib.delayed(still_features)(item.archive(data.folder, store)) for item in clips)
+        return zip(*joblib.Parallel(n_jobs=workers, prefer="threads")(jobs), strict=True)
+
+    labels = sorted({item.label for item in train})
+    owner = np.array([labels.index(item.label) for item in train])
+    truth = np.array([labels.index(item.label) if item.label in labels else -1 for item in test])
+    found = {}
+    for name, known, new in zip(("frame", "difference"), features(train), features(test), strict=True):
+        known, new = np.stack(known).reshape(len(train), -1), np.stack(new).reshape(len(test), -1)
+        means = np.stack([known[owner == label].mean(axis=0) for label in range(len(labels))])
+        distance = np.square(new[:, None] - means[None]).sum(axis=2)
+        found[name] = float(np.mean(distance.argmin(axis=1) == truth))
+    return found

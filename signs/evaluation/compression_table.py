@@ -1,0 +1,244 @@
+"""What each step of a compression costs and saves: a row a model, as in Table 3 of Mullick & Namboodiri (ICIP 2017).
+
+    found = measure(model, folder, source, failed)   predictions, counts, time; what was measured before is read again
+    rows.append(row("threshold", "float16", found, teacher))
+    write(rows, output, about)                       ledger.csv and ledger.md
+
+How long the networks of a bundle take for a clip on one core, measured in a process that has no more.
+
+    with onecore.stopwatch() as measure:
+        milliseconds, runtime = measure("model/small/dense")
+
+Threads of a backend are made once and then stay, so the process is a new one. It serves any number of bundles: starting
+TensorFlow takes longer than timing. What is timed is Keras on what each stream sees of a clip, views included: from a
+network's input to its logits, one clip at a time, after some calls that are not counted. It is processor time, which on
+one core is the time that passes if nothing else runs there. Zeros among the weights save none, nor does a file in half
+precision: both are float32 numbers like any other once they are loaded.
+"""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Clip, Dataset
+from signs.command import Problem
+from signs.evaluation import scores
+from signs.evaluation.scores import Difference
+from signs.inference import confidence
+from signs.inference.bundle import bundle_size, load_bundle
+from signs.inference.predictions import Predictions
+
+FILE = "measured.json"
+SPLIT = "valid"  # whose people decide and calibrate
+GIVEN = ("teacher", "model")  # steps that are only compared with
+HEADS = ("model", "M weights", "not zero", "MB", "accuracy", "ms", "agrees")
+WARM_UP, LEAST, MOST, ENOUGH = 3, 9, 99, 2.0  # calls not counted; counted at least, at most; seconds that suffice
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+
+
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model: how it was made, weights in all and those that are not zero, bytes of every file that prediction
+    needs, accuracy with its interval, milliseconds a clip on one core, share of answers that are the teacher's (of the
+    given model, where there is none)."""
+
+    step: str
+    precision: str
+    parameters: int
+    nonzero: int
+    bytes: int
+    accuracy: float
+    low: float
+    high: float
+    ms: float
+    agreement: float
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return self.step if self.precision in ("", "float32") else f"{self.step}-{self.precision}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found of a bundle: its predictions, fused as it says, and what FILE holds."""
+
+    predictions: Predictions
+    bytes: int
+    parameters: int
+    nonzero: int
+    ms: float
+    runtime: str
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """{clip: label} of the labelled clips."""
+        rows = self.predictions.streams[self.predictions.fused].argmax(axis=1)
+        return {item.clip: self.predictions.labels[row]
+                for item, row in zip(self.predictions.clips, rows, strict=True) if item.label}  # fmt: skip
+
+    @property
+    def over(self) -> str:
+        """What the numbers are of: `64 clips by 13 signers`."""
+        drawn = scores.draw(self.predictions.signers)
+        return f"{len(drawn.owner)} clips" + (f" by {drawn.groups} signers" if drawn.over == "signers" else "")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What models are measured on: validation clips of a data set, and onecore's stopwatch."""
+
+    data: Dataset
+    clips: list[Clip]
+    stopwatch: Callable[[Path], tuple[float, str]]
+    batch: int
+    workers: int
+
+
+def measure(model: Path, folder: Path, source: Source, failed: dict[str, str]) -> Measured:
+    """Predictions, counts and time of a bundle, kept in `folder`; clips that could not be read go to `failed`.
+
+    A bundle that lies in `folder` itself is calibrated on the clips first, as evaluate.py does.
+    """
+    bundle, path = load_bundle(model), Predictions.path(folder, SPLIT)
+    try:
+        content = json.loads((folder / FILE).read_text())
+        if content.pop("model") == bundle.hashes:
+            return Measured(Predictions.read(path, SPLIT), bundle_size(bundle), **content)
+    except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError, Problem):
+        pass  # not there, or not whole: once more
+    from signs.evaluation import calibration
+    from signs.inference import stored_clips
+    from signs.inference.recogniser import Recogniser
+    from signs.inference.runtime import KERAS
+
+    recogniser = Recogniser.load(model, KERAS)
+    predictions, unread = stored_clips.predict(recogniser, source.data, source.clips, source.batch, source.workers)
+    failed.update(unread)
+    if model == folder:
+        none = {row.label for row in bundle.classes if row.kind == "none"}
+        names = [stream.name for stream in bundle.streams]
+        learnt = calibration.fit(predictions, names, none, confidence.FALSE_ALARMS, bundle.hashes)
+        learnt.write(folder)
+        predictions = stored_clips.with_both(predictions, learnt.weights)
+    predictions.write(path)
+    weights = [np.asarray(one) for network in recogniser.models.values() for one in network.weights]
+    ms, runtime = source.stopwatch(model)
+    content = {"parameters": sum(one.size for one in weights), "ms": round(ms, 2), "runtime": runtime,
+               "nonzero": sum(int(np.count_nonzero(one)) for one in weights)}  # fmt: skip
+    with command.atomic(folder / FILE) as temporary:
+        temporary.write_text(json.dumps({"model": bundle.hashes, **content}) + "\n")
+    return Measured(predictions, bundle_size(bundle), **content)
+
+
+def agreement(one: Measured, other: Measured) -> float:
+    """Share of the clips that both name alike."""
+    ours, theirs = one.answers, other.answers
+    return float(np.mean([ours[clip] == theirs[clip] for clip in ours if clip in theirs]))
+
+
+def difference(one: Measured, other: Measured) -> Difference:
+    """How much more often `one` is right, on the clips that both have."""
+    ours, theirs = one.answers, other.answers
+    clips = [item for item in one.predictions.clips if item.clip in ours and item.clip in theirs]
+    right = [np.array([found[item.clip] == item.label for item in clips]) for found in (ours, theirs)]
+    return scores.difference(*right, scores.draw([item.signer for item in clips]))
+
+
+def row(step: str, precision: str, found: Measured, teacher: Measured) -> Row:
+    hits = found.predictions.hits(found.predictions.fused)
+    value = scores.share(hits, scores.draw(found.predictions.signers))
+    return Row(step, precision, found.parameters, found.nonzero, found.bytes, value.value, value.low, value.high,
+               found.ms, agreement(found, teacher))  # fmt: skip
+
+
+def choose(rows: list[Row], budget: int | None) -> Row:
+    """The most accurate of at most `budget` bytes, of equal ones the smallest; raises Problem where there is none."""
+    made = [one for one in rows if one.step not in GIVEN]
+    fitting = [one for one in made if budget is None or one.bytes <= budget]
+    if not fitting:
+        least = min(made, key=lambda one: one.bytes)
+        raise Problem(f"--budget {budget:,} bytes: the smallest found is {least.name} with {least.bytes:,} bytes; "
+                      "allow as many, or ask for more --sparsity")  # fmt: skip
+    return max(fitting, key=lambda one: (one.accuracy, -one.bytes))
+
+
+def _cells(one: Row) -> list[str]:
+    return [one.name, f"{one.parameters / 1e6:.3f}", f"{one.nonzero / 1e6:.3f}", f"{one.bytes / 1e6:.3f}",
+            f"{100 * one.accuracy:.1f} {100 * one.low:.0f}-{100 * one.high:.0f}", f"{one.ms:.1f}",
+            f"{one.agreement:.1%}"]  # fmt: skip
+
+
+def write(rows: list[Row], folder: Path, about: str, chosen: Row | None = None) -> None:
+    """ledger.csv with every digit, ledger.md to be read; the chosen row is in bold there."""
+    names = [one.name for one in fields(Row)]
+    dataset.write_table(folder / "ledger.csv", [asdict(one) for one in rows], names)
+    lines = ["| " + " | ".join(HEADS) + " |", "|---|" + "---:|" * (len(HEADS) - 1)]
+    for one in rows:
+        mark = "**" if one is chosen else ""
+        lines.append("| " + " | ".join(f"{mark}{cell}{mark}" for cell in _cells(one)) + " |")
+    with command.atomic(folder / "ledger.md") as temporary:
+        temporary.write_text("\n".join([*lines, "", about]) + "\n")
+
+
+def show(rows: list[Row], about: str, chosen: Row | None = None) -> None:
+    from rich import box, console, table
+
+    shown = table.Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=about, caption_justify="left")
+    for number, head in enumerate(HEADS):
+        shown.add_column(head, justify="right" if number else "left", no_wrap=True)
+    for one in rows:
+        shown.add_row(*_cells(one), style="bold" if one is chosen else None)
+    console.Console().print(shown)
+
+
+def _one_core() -> None:
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    if hasattr(os, "sched_setaffinity"):  # threads that start later inherit it
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def _measure(folder: Path) -> tuple[float, str]:
+    from signs.inference.bundle import load_keras
+
+    load_keras()
+    import keras
+    import numpy as np
+
+    from signs.inference.recogniser import Recogniser
+    from signs.inference.runtime import KERAS
+
+    keras.backend.clear_session()
+    recogniser, inputs, rng = Recogniser.load(folder, KERAS), {}, np.random.default_rng(0)
+    for stream in recogniser.bundle.streams:
+        seen = recogniser.bundle.spec_of(stream).input
+        frames, *picture = stream.arguments["input_shape"]
+        inputs[stream.name] = rng.uniform(-1, 1, (seen.views, frames or seen.frames, *picture)).astype(np.float32)
+    times = []
+    while len(times) < WARM_UP + LEAST or (sum(times[WARM_UP:]) < ENOUGH and len(times) < WARM_UP + MOST):
+        started = time.process_time()
+        for stream in recogniser.bundle.streams:
+            recogniser.logits(stream, inputs[stream.name])
+        times.append(time.process_time() - started)
+    return 1000 * statistics.median(times[WARM_UP:]), f"Keras {keras.__version__} on {keras.backend.backend()}"
+
+
+@contextlib.contextmanager
+def stopwatch() -> Iterator[Callable[[Path], tuple[float, str]]]:
+    """A function: folder of a bundle -> (median milliseconds a clip, what ran it). It raises what loading raises."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_one_core) as pool:
+        yield lambda folder: pool.submit(_measure, folder).result()

@@ -1,0 +1,186 @@
+"""Clips to look at, most of them wrong: loops of RGB and flow, where each network looked, the nearest training clip.
+
+    gallery/<clip>-rgb.webp, -flow.webp    stored pictures; beside them what the network saw, warm where it speaks
+                                           for the model's answer
+    gallery/<clip>-nearest.webp            the training clip that the networks find most alike
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from signs import command
+from signs.clips import preprocess
+from signs.clips.dataset import Clip, Dataset
+from signs.clips.modality import read_stored
+from signs.command import Problem
+from signs.evaluation import gradcam
+from signs.flow.stream import flow_to_colour
+from signs.inference import runtime, stored_clips
+from signs.inference.predictions import Predictions
+from signs.inference.recogniser import Recogniser
+
+SIDE = 192  # pixels, height of a loop
+DURATION = 2400  # milliseconds a loop takes, whatever its number of pictures
+RIGHT = 3  # recognised clips shown to compare
+BEST = 5  # answers shown of each stream
+WARMTH = 0.55  # of the heat over a picture, at most
+
+
+def write_loop(path: Path, pictures: list[np.ndarray]) -> None:
+    """(H, W, 3) uint8 RGB each -> an animated WebP that goes round."""
+    animation = cv2.Animation()
+    animation.frames = [cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) for picture in pictures]
+    animation.durations = np.full(len(pictures), max(20, DURATION // len(pictures)), np.int32)
+    done, coded = cv2.imencodeanimation(".webp", animation, [cv2.IMWRITE_WEBP_QUALITY, 70])
+    if not done:
+        raise Problem(f"{path}: this OpenCV writes no animated WebP; install what requirements.txt says")
+    with command.atomic(path) as temporary:
+        temporary.write_bytes(coded.tobytes())
+
+
+def high(picture: np.ndarray) -> np.ndarray:
+    """The picture with SIDE rows, its shape kept."""
+    width = round(picture.shape[1] * SIDE / picture.shape[0])
+    return cv2.resize(picture, (width, SIDE), interpolation=cv2.INTER_AREA if len(picture) > SIDE else cv2.INTER_LINEAR)
+
+
+def warmed(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 RGB and (H, W) in [0, 1] -> the picture with a warm veil where the heat is."""
+    colour = cv2.cvtColor(cv2.applyColorMap(np.uint8(255 * heat), cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    share = WARMTH * heat[..., None]
+    return np.uint8(picture * (1 - share) + colour * share)
+
+
+def colours(images: np.ndarray, modality: str, bound: float) -> list[np.ndarray]:
+    """Stored pictures (T, H, W, C) uint8 -> RGB, of grey and depth the first channel; flow as hue and saturation, one
+    scale for the whole clip."""
+    if modality == "rgb":
+        return list(images)
+    if modality != "flow":
+        return list(np.repeat(images[..., :1], 3, axis=-1))
+    flow = preprocess.restore_flow(images, bound)
+    longest = max(1.0, float(np.percentile(np.hypot(flow[..., 0], flow[..., 1]), 99.5)))
+    return [flow_to_colour(field, longest) for field in flow]
+
+
+class Gallery:
+    """Writes the loops of one model to `folder`."""
+
+    def __init__(self, recogniser: Recogniser, data: Dataset, folder: Path):
+        self.recogniser, self.data, self.folder = recogniser, data, folder
+        self.parts = {stream.name: gradcam.cut(recogniser.models[stream.name], runtime.network_module(stream).MAPS)
+                      for stream in recogniser.bundle.streams}  # fmt: skip
+
+    def stream_loop(self, stream, item: Clip, answer: int) -> str:
+        """Stored pictures beside what the network saw, with the heat of its answer; returns the file's name."""
+        spec = self.recogniser.bundle.spec_of(stream)
+        images, squares = read_stored(stream.modality, self.data, item, spec.stored)
+        seen, _ = preprocess.cut_out(images, spec.input, squares)
+        picked = spec.input.pick_views(len(seen))[0]
+        batch = self.recogniser.input(stream, images, squares)[:1]
+        heat = gradcam.heat(self.parts[stream.name], batch, np.array([answer]))[0]
+        bound = spec.stored.flow.bound if spec.stored.flow else 0.0
+        whole, small = (colours(one[picked], stream.modality, bound) for one in (images, seen))
+        pictures = []
+        for full, own, warmth in zip(whole, small, heat, strict=True):
+            top, left = ((size - spec.input.crop) // 2 for size in own.shape[:2])
+            own = high(own[top : top + spec.input.crop, left : left + spec.input.crop])
+            pictures.append(np.hstack([high(full), warmed(own, cv2.resize(warmth, own.shape[1::-1]))]))
+        name = f"{item.clip}-{stream.name}.webp"
+        write_loop(self.folder / name, pictures)
+        return name
+
+    def clip_loop(self, item: Clip, name: str) -> str:
+        """A training clip as the first stream has it."""
+        stored, modality = self.recogniser.bundle.spec.stored, self.recogniser.bundle.streams[0].modality
+        images, _ = read_stored(modality, self.data, item, stored)
+        images = np.stack(colours(images, modality, stored.flow.bound if stored.flow else 0.0))
+        shown = images[np.linspace(0, len(images) - 1, min(len(images), 16)).round().astype(int)]
+        write_loop(self.folder / name, [high(picture) for picture in shown])
+        return name
+
+    def row(self, predictions: Predictions, index: int, near: dict[str, tuple]) -> dict:
+        """Everything that the page says of one clip, its loops written."""
+        item, labels = predictions.clips[index], predictions.labels
+        answers = {name: rows[index] for name, rows in predictions.streams.items()}
+        fused = answers[predictions.fused]
+        taken = int(fused.argmax())
+        row = {
+            "clip": item.clip, "signer": item.signer, "label": item.label, "answer": labels[taken],
+            "right": item.label == labels[taken],
+            "confidence": float(self.recogniser.calibration.calibrated(fused).max()),
+            "top": {name: [(labels[i], float(values[i])) for i in np.argsort(-values, kind="stable")[:BEST]]
+                    for name, values in answers.items()},
+            "loops": {stream.name: f"{self.folder.name}/{self.stream_loop(stream, item, taken)}"
+                      for stream in self.recogniser.bundle.streams},
+        }  # fmt: skip
+        if item.clip in near:
+            other, alike = near[item.clip]
+            loop = f"{self.folder.name}/{self.clip_loop(other, f'{item.clip}-nearest.webp')}"
+            row["nearest"] = {"clip": other.clip, "signer": other.signer, "label": other.label, "alike": alike,
+                              "loop": loop}  # fmt: skip
+        return row
+
+
+def choose(predictions: Predictions, stream: str, wrong: int, right: int) -> list[int]:
+    """Indices of scored clips: those not recognised, surest of the wrong answer first; then, to compare, the surest
+    recognised ones, each of another class."""
+    scored = np.flatnonzero(predictions.scored)
+    rows, truth = predictions.streams[stream][scored], predictions.truth
+    sure = np.argsort(-rows.max(axis=1), kind="stable")
+    missed = rows.argmax(axis=1) != truth
+    found, classes = [i for i in sure if missed[i]][:wrong], set()
+    for i in sure:
+        if not missed[i] and truth[i] not in classes and len(classes) < right:
+            classes.add(truth[i])
+            found.append(i)
+    return [int(scored[i]) for i in found]
+
+
+def sample(clips: list[Clip], most: int, seed: int = 0) -> list[Clip]:
+    """At most so many clips, each class as often as the others as far as it goes."""
+    order = np.random.default_rng(seed).permutation(len(clips))
+    turn, rank = {}, []
+    for index in order:
+        turn[clips[index].label] = turn.get(clips[index].label, -1) + 1
+        rank.append((turn[clips[index].label], int(index)))
+    chosen = sorted(index for _, index in sorted(rank, key=lambda pair: pair[0])[:most])
+    return [clips[index] for index in chosen]
+
+
+def nearest(recogniser, data, items: list[Clip], most: int, batch: int, workers: int) -> dict[str, tuple]:
+    """{clip: (the training clip most alike, mean cosine of the streams' features)}; out of at most `most`."""
+    named = [item for item in data.split("train", labelled=True) if item.label in recogniser.labels]
+    known = sample(named, most)
+    if not known or not items:
+        return {}
+    kept, rows = stored_clips.features(recogniser, data, [*items, *known], batch, workers)
+    own = [index for index, item in enumerate(kept) if item in items]
+    theirs = [index for index, item in enumerate(kept) if item not in items]
+    if not theirs:
+        return {}
+    alike = rows[own] @ rows[theirs].T / len(recogniser.bundle.streams)
+    return {kept[index].clip: (kept[theirs[row.argmax()]], float(row.max()))
+            for index, row in zip(own, alike, strict=True)}  # fmt: skip
+
+
+def make(
+    recogniser: Recogniser, data: Dataset, predictions: Predictions, output: Path, most: int, neighbours: int,
+    batch: int, workers: int,
+) -> list[dict]:  # fmt: skip
+    """Write the loops of the surest wrong answers, and of a few right ones, below `output`; returns a row for each of
+    what the page says of it."""
+    chosen = choose(predictions, predictions.fused, most, RIGHT)
+    maker, items = Gallery(recogniser, data, output / "gallery"), [predictions.clips[index] for index in chosen]
+    clear(maker.folder)
+    near = nearest(recogniser, data, items, neighbours, batch, workers)
+    with command.progress() as bar:
+        return [maker.row(predictions, index, near) for index in bar.track(chosen, description="gallery")]
+
+
+def clear(folder: Path) -> None:
+    """Take away the loops of an earlier evaluation."""
+    for path in folder.glob("*.webp"):
+        path.unlink()

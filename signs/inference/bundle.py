@@ -1,0 +1,215 @@
+"""The model bundle: the folder that a training leaves and that everything which predicts takes.
+
+    model/<run>/bundle.json         format, ClipSpec, class table, streams, fusion, flags, counts, metrics, versions
+    model/<run>/rgb.weights.h5 ...  one file a stream, whose SHA-256 bundle.json holds
+
+Nothing in a bundle is ever run: a network is rebuilt from its name in our own table and then given its weights.
+"""
+
+import contextlib
+import importlib.metadata
+import json
+import logging
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Label
+from signs.clips.modality import TABLE
+from signs.clips.spec import ClipSpec, InputSpec
+from signs.command import Problem
+from signs.inference.confidence import CALIBRATION_FILE
+
+FORMAT = 1
+BUNDLE_FILE = "bundle.json"
+NETWORKS = {  # name in a bundle -> (module, builder)
+    "i3d": ("signs.models.i3d", "build_i3d"),
+    "frames": ("signs.models.cnn_lstm", "build_frames"),
+    "cnn-lstm": ("signs.models.cnn_lstm", "build_cnn_lstm"),
+    "conv3d": ("signs.models.conv3d_lstm", "build_conv3d"),
+    "conv2d-lstm": ("signs.models.conv3d_lstm", "build_conv2d_lstm"),
+    "conv3d-lstm": ("signs.models.conv3d_lstm", "build_conv3d_lstm"),
+    "histogram": ("signs.models.histogram", "build_histogram"),
+}
+LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-python", "numba")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One network of a bundle. `files` maps `weights` to its file name; `input`: what it sees of a clip, where that is
+    something else than the bundle's spec says."""
+
+    name: str
+    modality: str
+    network: str
+    arguments: dict
+    files: dict[str, str]
+    input: InputSpec | None = None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What bundle.json says; `about` holds what only people read (flags, counts, metrics, commit, versions).
+
+    hashes: {file name: SHA-256} of the weight files; of a bundle that was loaded.
+    """
+
+    folder: Path
+    spec: ClipSpec
+    classes: list[Label]
+    streams: list[Stream]
+    fusion: str
+    about: dict
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def weights(self, stream: Stream) -> Path:
+        return self.folder / stream.files["weights"]
+
+    def spec_of(self, stream: Stream) -> ClipSpec:
+        """What is stored of a clip, and what this stream sees of it."""
+        return replace(self.spec, input=stream.input or self.spec.input)
+
+    @property
+    def regions(self) -> set[str]:
+        """Of a picture, that the streams see."""
+        return {self.spec_of(stream).input.region for stream in self.streams}
+
+
+def save_bundle(bundle: Bundle, indent: int | None = 1) -> None:
+    """Write bundle.json, last of all: a folder with it is a whole bundle. Without `indent` it is shorter."""
+    hashes = {name: command.sha256(bundle.folder / name) for stream in bundle.streams for name in stream.files.values()}
+    content = {
+        "format": FORMAT,
+        "spec": bundle.spec.to_json(),
+        "classes": [asdict(row) for row in bundle.classes],
+        "streams": [{key: value for key, value in asdict(stream).items() if value is not None}
+                    for stream in bundle.streams],
+        "fusion": bundle.fusion,
+        "sha256": hashes,
+        **bundle.about,
+    }
+    with command.atomic(bundle.folder / BUNDLE_FILE) as temporary:
+        temporary.write_text(json.dumps(content, indent=indent) + "\n")
+
+
+def bundle_size(bundle: Bundle) -> int:
+    """Bytes of every file that prediction needs: bundle.json, the weights, and the calibration where there is one."""
+    names = {BUNDLE_FILE, CALIBRATION_FILE, *(stream.files["weights"] for stream in bundle.streams)}
+    return sum(path.stat().st_size for path in map(bundle.folder.joinpath, sorted(names)) if path.exists())
+
+
+def is_bundle(folder: str | Path) -> bool:
+    """Whether a folder holds a bundle, rather than being the name of something else."""
+    return (Path(folder) / BUNDLE_FILE).exists()
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read and check a bundle; raises Problem where it is missing, of another format, or its files were changed."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise Problem(f"{folder}: no such folder; train a model with train_i3d.py")
+    try:
+        content = json.loads((folder / BUNDLE_FILE).read_text())
+    except FileNotFoundError:
+        raise Problem(f"{folder}: no {BUNDLE_FILE} in it; finish its training with train_i3d.py") from None
+    except ValueError:
+        raise Problem(f"{folder / BUNDLE_FILE}: not JSON; it was damaged, train again or get a whole copy") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise Problem(f"{folder / BUNDLE_FILE}: bundle format {found!r}; this version reads format {FORMAT}")
+    try:
+        bundle = _parse(folder, content)
+        _check_files(bundle, content["sha256"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Problem(f"{folder / BUNDLE_FILE}: incomplete or of another version ({error!r})") from None
+    return bundle
+
+
+def _parse(folder: Path, content: dict) -> Bundle:
+    streams = [Stream(**stream) for stream in content["streams"]]
+    streams = [replace(one, input=InputSpec(**one.input)) if one.input else one for one in streams]
+    for stream in streams:
+        if stream.network not in NETWORKS:
+            raise Problem(f"{folder / BUNDLE_FILE}: network {stream.network!r}; known are {', '.join(NETWORKS)}")
+        if stream.modality not in TABLE:
+            raise Problem(f"{folder / BUNDLE_FILE}: modality {stream.modality!r}; known are {', '.join(TABLE)}")
+    known = {"format", "spec", "classes", "streams", "fusion", "sha256"}
+    return Bundle(
+        folder,
+        ClipSpec.from_json(content["spec"]),
+        [Label(**row) for row in content["classes"]],
+        streams,
+        content["fusion"],
+        {key: value for key, value in content.items() if key not in known},
+        content["sha256"],
+    )
+
+
+def _check_files(bundle: Bundle, hashes: dict[str, str]) -> None:
+    for stream in bundle.streams:
+        for name in {stream.files["weights"], *stream.files.values()}:
+            path = bundle.folder / dataset.check_name(name, f"{bundle.folder / BUNDLE_FILE}: file")
+            if not path.is_file():
+                raise Problem(f"{path}: missing, though {BUNDLE_FILE} names it; train again or get a whole copy")
+            if command.sha256(path) != hashes.get(name):
+                raise Problem(f"{path}: not the file that {BUNDLE_FILE} was written with; train again or get a whole copy")
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """What a library writes to the standard error about the machine is kept back, unless it fails."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except Problem:
+            raise
+        except BaseException:
+            said.seek(0)
+            os.write(kept, said.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def load_keras() -> None:
+    """Import Keras and its backend without the messages about the machine that TensorFlow prints come what may."""
+    try:
+        with quiet_stderr():
+            import keras
+
+            # That a last, smaller batch makes a second graph is known.
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)
+            if keras.backend.backend() == "tensorflow":
+                keras.ops.zeros(1)  # the second page of them comes with the first operation
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").split(".")[0]
+        if missing == "jax":
+            raise Problem('KERAS_BACKEND=jax, and no JAX is installed; pip install ".[jax]"') from None
+        if missing == "tensorflow":
+            raise Problem('no TensorFlow is installed to run this with; pip install ".[cpu]"') from None
+        raise
+
+
+def provenance() -> dict:
+    """Library versions and, in a git checkout, its commit."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    here = Path(__file__).parents[2]
+    try:
+        said = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+        commit = said.stdout.strip() or None
+    except OSError:
+        commit = None
+    return {"commit": commit, "versions": versions}

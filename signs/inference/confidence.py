@@ -1,0 +1,69 @@
+"""How sure an answer is: what a bundle carries of it and what is done with it; NumPy alone. calibration.py learns it.
+
+    model/<run>/calibration.json    written by evaluate.py with `--split valid`, read by whatever predicts
+
+The probability of an answer stays what the networks say, the mean of the streams. Its `confidence` is that after one
+temperature for the bundle (Guo et al., On Calibration of Modern Neural Networks, 2017): of answers with confidence 0.7
+seven in ten should be right. An answer below the threshold is `not known`.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from signs import command
+from signs.command import Problem
+from signs.inference import predictions
+
+CALIBRATION_FILE = "calibration.json"
+FALSE_ALARMS = 0.1  # that may be given where nobody says otherwise
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """temperature; weights of the streams, none: alike; threshold of the confidence, None: every answer is given;
+    about: how they were found; model: hash of each weight file that they belong to."""
+
+    temperature: float = 1.0
+    weights: dict[str, float] = field(default_factory=dict)
+    threshold: float | None = None
+    about: dict = field(default_factory=dict)
+    model: dict[str, str] = field(default_factory=dict)
+
+    def fuse(self, streams: dict[str, np.ndarray]) -> np.ndarray:
+        """{stream: (..., classes)} -> (..., classes) probabilities."""
+        return predictions.fuse(streams, self.weights)
+
+    def calibrated(self, probabilities: np.ndarray) -> np.ndarray:
+        """(..., classes) -> the same order, as sure as it should be."""
+        return tempered(probabilities, self.temperature)
+
+    def known(self, confidence: float, gesture: bool = True) -> bool:
+        """Whether an answer is given; one of a class that is no gesture never is rejected."""
+        return not gesture or self.threshold is None or confidence >= self.threshold
+
+    def write(self, folder: Path) -> None:
+        with command.atomic(folder / CALIBRATION_FILE) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+def load_calibration(folder: Path, model: dict[str, str]) -> Calibration:
+    """The calibration of a bundle; the plain one where there is none, or it belongs to other weights."""
+    try:
+        found = Calibration(**json.loads((folder / CALIBRATION_FILE).read_text()))
+    except FileNotFoundError:
+        return Calibration()
+    except (ValueError, TypeError):
+        raise Problem(f"{folder / CALIBRATION_FILE}: damaged; delete it and run evaluate.py --split valid") from None
+    return found if found.model == model else Calibration()
+
+
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities whose logarithms are divided by the temperature; float64."""
+    if temperature == 1:
+        return probabilities
+    logits = np.log(np.maximum(probabilities, 1e-30)) / temperature
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return raised / raised.sum(axis=-1, keepdims=True)

@@ -1,0 +1,283 @@
+"""Features of a split's clips in one HDF5 file: a row per stored frame, clip after clip, written so that it survives.
+
+    data_set/<name>/feature-<network>-<store>/train.h5
+        features (rows, D) float32      what an image network makes of each stored frame
+        logits   (rows, classes) float32, only of a network that was trained to name frames
+        clip, label (clips,)            names, in the order of clips.csv
+        archive  (clips,)               SHA-256 of what clip.json said of it
+        first, length (clips,)          a clip's rows
+        done     (clips,)               1 once its rows are there: written last, after a flush
+        mean, std (D,)                  over the training split's rows; not a number until they are known
+        about (attribute)               JSON: About
+
+All of the file's room is taken when it is made, and every array lies in one piece. From then on nothing but numbers is
+written, none of the format's own tables: a process killed at any moment leaves a file that opens, less the clips in
+hand.
+"""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from signs import command
+from signs.clips import dataset, storage
+from signs.clips.dataset import Clip, Dataset
+from signs.clips.modality import TABLE
+from signs.clips.spec import ClipSpec, StoredSpec
+from signs.command import Problem
+
+FORMAT = 1
+WEIGHTS = "network.weights.h5"  # of a folder of features: the image network that made them
+NAME, DIGEST = "S100", "S64"  # the longest clip name, dataset.PLAIN_NAME; a SHA-256
+BLOCK = 1 << 14  # rows that are read at once for the mean
+
+
+@dataclass(frozen=True)
+class About:
+    """What the rows are: equal for two files whose rows can stand beside each other.
+
+    spec: what is stored and what the network sees of it; modality: rgb or flow; network: its name and arguments;
+    weights: the SHA-256 of its weight file; trained: where those came from, "none" for a random start; dimension: D;
+    classes: labels of the logits, none where there are none.
+    """
+
+    spec: ClipSpec
+    modality: str
+    network: str
+    weights: str
+    trained: str
+    dimension: int
+    classes: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, path: Path) -> "About":
+        content = json.loads(text)
+        if content.pop("format") != FORMAT:
+            raise Problem(f"{path}: written by another version; delete it and run feature.py again")
+        return replace(cls(**content), spec=ClipSpec.from_json(content["spec"]), classes=tuple(content["classes"]))
+
+    def difference(self, other: "About") -> str:
+        """What differs, for people; empty where nothing does."""
+        mine, theirs = json.loads(self.to_json()), json.loads(other.to_json())
+        return ", ".join(f"{name} {theirs[name]} instead of {mine[name]}" if len(f"{mine[name]}") < 40 else name
+                         for name in mine if mine[name] != theirs[name])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A clip's place in a file: so many rows, of the archive whose clip.json has that SHA-256."""
+
+    clip: str
+    label: str
+    length: int
+    archive: str
+
+
+def fingerprint(info: dict) -> str:
+    """SHA-256 of what an archive's clip.json says of it."""
+    return hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
+
+
+class FeatureFile:
+    """An open file. One process writes, or any number read."""
+
+    def __init__(self, path: Path, file: h5py.File):
+        self.path, self.file = path, file
+        self.about = About.from_json(file.attrs["about"], path)
+        names, self.labels, archives = ([value.decode() for value in file[name][:]]
+                                        for name in ("clip", "label", "archive"))  # fmt: skip
+        self.first, self.length = file["first"][:], file["length"][:]
+        self.entries = [Entry(*row) for row in zip(names, self.labels, self.length.tolist(), archives, strict=True)]
+        self.done = file["done"][:].astype(bool)
+        self.position = {name: position for position, name in enumerate(names)}
+
+    def is_fresh(self, data: Dataset, item: Clip) -> bool:
+        """Whether a clip's rows are of the archive that is there now; of one that is gone they may be."""
+        store = TABLE[self.about.modality].stores(self.about.spec.stored)[0]
+        info = storage.read_info(item.archive(data.folder, store))
+        return info is None or fingerprint(info) == self.entries[self.position[item.clip]].archive
+
+    def rows(self, position: int, what: str = "features") -> np.ndarray:
+        """(T, D) float32 of one clip."""
+        first = self.first[position]
+        return self.file[what][first : first + self.length[position]]
+
+    def write(self, position: int, features: np.ndarray, logits: np.ndarray | None = None) -> None:
+        """Write a clip's rows, then that they are there. The mean that was known is no longer that of all."""
+        if self.statistics:
+            self.set_statistics(*np.full((2, self.about.dimension), np.nan))
+        rows = slice(self.first[position], self.first[position] + self.length[position])
+        self.file["features"][rows] = features
+        if logits is not None:
+            self.file["logits"][rows] = logits
+        self.file.flush()
+        self.file["done"][position] = 1
+        self.file.flush()
+        self.done[position] = True
+
+    @property
+    def statistics(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """(D,) mean and standard deviation of the training split; None where they are not known yet."""
+        mean, std = self.file["mean"][:], self.file["std"][:]
+        return None if np.any(np.isnan(std)) else (mean, std)
+
+    def measure(self) -> tuple[np.ndarray, np.ndarray]:
+        """(D,) float64 mean and standard deviation over the rows of every clip that is done, one at least."""
+        count, total, squares = 0, np.zeros(self.about.dimension), np.zeros(self.about.dimension)
+        for position in np.flatnonzero(self.done):
+            first, length = int(self.first[position]), int(self.length[position])
+            for start in range(first, first + length, BLOCK):
+                rows = self.file["features"][start : min(start + BLOCK, first + length)].astype(np.float64)
+                count, total, squares = count + len(rows), total + rows.sum(axis=0), squares + (rows**2).sum(axis=0)
+        mean = total / count
+        return mean, np.sqrt(np.maximum(squares / count - mean**2, 0))
+
+    def set_statistics(self, mean: np.ndarray, std: np.ndarray) -> None:
+        self.file["mean"][:], self.file["std"][:] = mean, std
+        self.file.flush()
+
+
+def path_of(store: Path, split: str) -> Path:
+    return store / f"{split}.h5"
+
+
+def create(path: Path, about: About, entries: list[Entry]) -> None:
+    """A file with room for these clips, none of them done."""
+    lengths = np.array([entry.length for entry in entries], np.int64)
+    with command.atomic(path) as temporary:
+        with h5py.File(temporary, "w") as file:
+            file.attrs["about"] = about.to_json()
+            for name, kind in (("clip", NAME), ("label", NAME), ("archive", DIGEST)):
+                file[name] = np.array([getattr(entry, name) for entry in entries], kind)
+            file["first"], file["length"] = np.cumsum(lengths) - lengths, lengths
+            file["done"] = np.zeros(len(entries), np.uint8)
+            file["mean"], file["std"] = np.full((2, about.dimension), np.nan)
+            _allocate(file, "features", (int(lengths.sum()), about.dimension))
+            if about.classes:
+                _allocate(file, "logits", (int(lengths.sum()), len(about.classes)))
+
+
+def _allocate(file: h5py.File, name: str, shape: tuple[int, int]) -> None:
+    """A float32 array in one piece whose place in the file is taken now, and not written to yet."""
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_layout(h5py.h5d.CONTIGUOUS)
+    plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    h5py.h5d.create(file.id, name.encode(), h5py.h5t.NATIVE_FLOAT, h5py.h5s.create_simple(shape), plist)
+
+
+@contextlib.contextmanager
+def opened(path: Path, write: bool = False) -> Iterator[FeatureFile]:
+    """Open a feature file; raises Problem where it is missing, cut short or no feature file."""
+    try:
+        file = h5py.File(path, "r+" if write else "r")
+    except FileNotFoundError:
+        raise Problem(f"{path}: no such file; run feature.py first") from None
+    except BlockingIOError:
+        raise Problem(f"{path}: another run has it open; wait for it") from None
+    except OSError as error:
+        raise Problem(f"{path}: cut short or damaged ({_reason(error)}); delete it and run feature.py again") from None
+    with file:
+        try:
+            found = FeatureFile(path, file)
+        except (KeyError, ValueError, TypeError, AttributeError, OSError, RuntimeError) as error:  # h5py has them all
+            raise Problem(f"{path}: no feature file ({_reason(error)}); delete it and run feature.py again") from None
+        yield found
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120]
+
+
+def prepare(path: Path, about: About, entries: list[Entry]) -> None:
+    """Make a file for these clips, or check that the one there is of the same network; clips that came to the data set
+    since, left it, or were stored anew make a new file into which the rows of the others are copied."""
+    if not path.exists():
+        create(path, about, entries)
+        return
+    with opened(path) as old:
+        if difference := about.difference(old.about):
+            raise Problem(f"{path}: features of other settings ({difference}); delete {path.parent}, or choose another "
+                          "name: --name of feature.py, --output of train_frame.py")  # fmt: skip
+        if entries == old.entries:
+            return
+        grown = path.with_name(f".{path.stem}.part{path.suffix}")
+        create(grown, about, entries)
+        with opened(grown, write=True) as new:
+            for position, entry in enumerate(entries):
+                before = old.position.get(entry.clip)
+                if before is None or not old.done[before]:
+                    continue
+                if replace(old.entries[before], label=entry.label) == entry:
+                    new.write(position, old.rows(before), old.rows(before, "logits") if about.classes else None)
+    grown.replace(path)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The feature files of a folder, one a split, the training split's first."""
+    return [path for path in (path_of(folder, split) for split in dataset.SPLITS) if path.exists()]
+
+
+def share_statistics(folder: Path) -> None:
+    """Mean and deviation of the training split into every file, where one of them does not know it."""
+    paths, known = files_of(folder), []
+    for path in paths:
+        with opened(path) as file:
+            known.append(file.statistics is not None)
+    train = path_of(folder, "train")
+    if train not in paths or all(known):
+        return
+    with opened(train) as file:
+        if not file.done.any():
+            return
+        mean, std = file.measure()
+    for path in paths:
+        with opened(path, write=True) as file:
+            file.set_statistics(mean, std)
+
+
+def store_name(name: str, spec: StoredSpec, modality: str) -> str:
+    """`feature-mobilenet-40x240`, of flow `feature-mobilenet-40x240-tvl1-fast`."""
+    return f"feature-{name}-{TABLE[modality].stores(spec)[0].split('-', 1)[1]}"
+
+
+def find(data: Dataset, name: str, modality: str) -> Path:
+    """The folder of features that `feature.py --name` made for a modality; raises Problem where there is none, or one
+    for each of several stores and `name` has none of them behind it (`mobilenet-40x240`)."""
+    there = sorted(folder for folder in data.folder.glob("feature-*") if folder.is_dir())
+    found, unreadable = [], []
+    for folder in there:
+        if folder.name.startswith(f"feature-{name}") and files_of(folder):
+            try:
+                found += [folder] * _is_called(folder, name, modality)
+            except Problem as problem:  # it may be of another name that begins alike
+                unreadable.append(problem)
+    if len(found) == 1:
+        return found[0]
+    if unreadable and not found:
+        raise unreadable[0]
+    if found:
+        raise Problem(f"{data.folder}: features {name} of {modality} from several stores, "
+                      f"{', '.join(folder.name for folder in found)}; name one without feature-")  # fmt: skip
+    have = ", ".join(folder.name for folder in there) or "none"
+    raise Problem(f"{data.folder}: no features {name} of {modality} (there are: {have}); "
+                  f"run feature.py --data {data.folder} --network {name} --stream {modality}")  # fmt: skip
+
+
+def _is_called(folder: Path, name: str, modality: str) -> bool:
+    with opened(files_of(folder)[0]) as file:
+        about = file.about
+    if about.modality != modality:
+        return False
+    whole, of_frames = (store_name(name, about.spec.stored, kind) for kind in (modality, "rgb"))
+    flow = whole.removeprefix(of_frames)  # empty of RGB
+    return folder.name in (whole, f"feature-{name}{flow}", f"feature-{name}")

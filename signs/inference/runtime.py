@@ -1,0 +1,263 @@
+"""A trained network in the form that runs it: Keras, or what export.py made of it. One interface for all of them.
+
+    network = open_network("openvino", stream, files)
+    logits = network.logits(batch)          (B, T, H, W, C) float32 -> (B, classes) float32
+
+Each form imports its own library and no other, when it is opened: with OpenVINO there is no TensorFlow in memory. None
+of these files can hold code: OpenVINO's IR, ONNX and LiteRT are tables of known operations and numbers.
+"""
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from signs.command import Problem
+from signs.inference import streaming
+from signs.inference.bundle import NETWORKS, Stream, load_keras, quiet_stderr
+from signs.inference.streaming import Plan, Stage, SteppedNetwork, StreamedNetwork
+from signs.models import sparse_weights
+
+KERAS = "keras"
+STEPPED = {"conv2d-lstm", "conv3d-lstm"}  # networks that go on group by group, by `build_step` of their module
+
+
+@dataclass(frozen=True)
+class Form:
+    """A kind of file that holds a network, and what opens it.
+
+    precision: what it computes in; folder: below the bundle; suffix: of the file of a stream that is opened; reduced:
+    whether it computes less exactly than Keras; streamed: whether it works while frames still come (streaming.py).
+    """
+
+    name: str
+    precision: str
+    folder: str
+    suffix: str
+    library: str
+    reduced: bool = False
+    streamed: bool = False
+
+
+# In the order in which they are tried where nobody has timed them.
+FORMS = {form.name: form for form in (
+    Form("openvino-int8", "int8", "export/openvino-int8", ".xml", "openvino", reduced=True),
+    Form("openvino-bf16", "bf16", "export/openvino", ".xml", "openvino", reduced=True),
+    Form("openvino", "f32", "export/openvino", ".xml", "openvino"),
+    Form("stream-int8", "int8", "export/stream-int8", ".json", "openvino", reduced=True, streamed=True),
+    Form("stream-bf16", "bf16", "export/stream", ".json", "openvino", reduced=True, streamed=True),
+    Form("stream", "f32", "export/stream", ".json", "openvino", streamed=True),
+    Form("onnx", "f32", "export/onnx", ".onnx", "onnxruntime"),
+    Form("litert", "f32", "export/litert", ".tflite", "ai_edge_litert"),
+)}  # fmt: skip
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def installed(form: Form) -> bool:
+    return importlib.util.find_spec(form.library) is not None
+
+
+def runs_here(form: Form) -> bool:
+    """Whether its library is installed and, of bfloat16, whether the processor has it (else it would be slower)."""
+    if not installed(form):
+        return False
+    if form.precision != "bf16":
+        return True
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+class KerasNetwork:
+    """The network itself; `model` is the keras.Model."""
+
+    def __init__(self, model):
+        self.model = model
+
+    @classmethod
+    def load(cls, stream: Stream, weights: Path) -> "KerasNetwork":
+        """Rebuild from our own table of builders and load its weights; raises Problem where they do not fit."""
+        load_keras()
+        try:
+            model = build(stream)
+            load_weights(model, weights)
+        except (ValueError, TypeError, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise Problem(f"{weights}: not the weights of this network ({reason})") from None
+        # After its weights, or Keras warns of an optimiser that is not there. On a CPU XLA is slower.
+        model.compile(jit_compile=False)
+        if stream.network not in STEPPED:
+            return cls(model)
+        module = network_module(stream)
+        step = module.build_step(model)
+        step.compile(jit_compile=False)
+        return SteppedKeras(model, step, module.group_of(model))
+
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        return np.asarray(self.model.predict_on_batch(batch))
+
+
+class SteppedKeras(KerasNetwork, SteppedNetwork):
+    """A network that takes whole clips at once, and goes on group by group by `step`, which shares its weights."""
+
+    def __init__(self, model, step, group: int):
+        def run(frames: np.ndarray, states: list) -> tuple[np.ndarray, list]:
+            logits, *after = step.predict_on_batch([frames, *states])
+            return np.asarray(logits), after
+
+        KerasNetwork.__init__(self, model)
+        SteppedNetwork.__init__(self, run, [part.shape[1] for part in step.inputs[1:]], group)
+
+
+def network_module(stream: Stream):
+    """The module that the network of a stream is from, e.g. model_i3d."""
+    return importlib.import_module(NETWORKS[stream.network][0])
+
+
+def build(stream: Stream):
+    """The network of a stream, from our own table of builders, not yet with its weights."""
+    return getattr(network_module(stream), NETWORKS[stream.network][1])(**stream.arguments)
+
+
+def load_weights(model, path: Path) -> None:
+    """Give a network the weights of a file, Keras's own or one of sparse_weights.py, as its suffix says."""
+    if path.name.endswith(sparse_weights.SUFFIX):
+        sparse_weights.load(model, path)
+    else:
+        model.load_weights(path)
+
+
+class OneByOne:
+    """Networks that were opened for a batch of one: what a live demo needs, and the quickest."""
+
+    def __init__(self, run: Callable[[np.ndarray], np.ndarray]):
+        self._run = run
+
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        return np.concatenate([self._run(np.ascontiguousarray(one[None], np.float32)) for one in batch])
+
+
+def read_openvino(path: Path):
+    """An OpenVINO network for one clip at a time, of any number of frames where it takes that."""
+    import openvino
+
+    model = openvino.Core().read_model(path)
+    model.reshape({part: [1, *(-1 if side.is_dynamic else side.get_length() for side in list(part.partial_shape)[1:])]
+                   for part in model.inputs})  # fmt: skip
+    return model
+
+
+def _request(path: Path, form: Form, threads: int):
+    """An OpenVINO network, compiled."""
+    import openvino
+
+    hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+    if form.precision != "int8":
+        hints["INFERENCE_PRECISION_HINT"] = form.precision
+    return openvino.Core().compile_model(read_openvino(path), "CPU", hints).create_infer_request()
+
+
+def _openvino(path: Path, _shape, form: Form, threads: int):
+    if form.streamed:
+        group = streaming.read_group(path)
+        return _stepped(path, form, threads, group) if group else _streamed(path, form, threads)
+    request = _request(path, form, threads)
+
+    def run(clip: np.ndarray) -> np.ndarray:
+        return next(iter(request.infer([clip]).values())).copy()
+
+    return OneByOne(run)
+
+
+def _streamed(path: Path, form: Form, threads: int) -> StreamedNetwork:
+    """`path` says how the stages go over time; they lie beside it."""
+    def opened(name: str):
+        return _request(path.with_name(f"{path.stem}-{name}.xml"), form, threads)
+
+    def stage(plan: Plan) -> Stage:
+        request = opened(plan.name)
+        names = ["mask" if "mask" in part.names else "frames" for part in request.model_inputs]
+
+        def run(frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
+            given = {"frames": frames, "mask": mask}
+            return next(iter(request.infer([given[name] for name in names]).values())).copy()
+
+        return Stage(plan, run)
+
+    tail = opened(streaming.TAIL)
+    return StreamedNetwork([stage(plan) for plan in streaming.read_plans(path)],
+                                     lambda frames: next(iter(tail.infer([frames]).values())).copy())  # fmt: skip
+
+
+def _stepped(path: Path, form: Form, threads: int, group: int) -> SteppedNetwork:
+    """`path` says how many frames a group has; the step lies beside it."""
+    request = _request(path.with_name(f"{path.stem}-{streaming.STEP}.xml"), form, threads)
+
+    def run(frames: np.ndarray, states: list) -> tuple[np.ndarray, list]:
+        # What the conversion leaves over of the shapes comes as further outputs.
+        made = list(request.infer([frames, *states]).values())[: 1 + len(states)]
+        logits, *after = (part.copy() for part in made)
+        return logits, after
+
+    return SteppedNetwork(run, [part.shape[1] for part in request.model_inputs[1:]], group)
+
+
+def _onnx(path: Path, _shape, _form: Form, threads: int) -> OneByOne:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return OneByOne(lambda clip: session.run(None, {name: clip})[0])
+
+
+def _litert(path: Path, shape, _form: Form, threads: int) -> OneByOne:
+    with quiet_stderr():
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(str(path), num_threads=threads)
+        place = interpreter.get_input_details()[0]["index"]
+
+        def resize(*size: int) -> None:
+            interpreter.resize_tensor_input(place, size)
+            interpreter.allocate_tensors()
+
+        resize(1, *(side or 1 for side in shape))
+
+    def run(clip: np.ndarray) -> np.ndarray:
+        if tuple(interpreter.get_input_details()[0]["shape"]) != clip.shape:  # clips of any length
+            resize(*clip.shape)
+        interpreter.set_tensor(place, clip)
+        interpreter.invoke()
+        return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+    return OneByOne(run)
+
+
+OPENERS = {"openvino": _openvino, "onnxruntime": _onnx, "ai_edge_litert": _litert}
+
+
+def open_form(form: Form, path: Path, shape, threads: int | None = None):
+    """An exported network, ready to run.
+
+    Args:
+        path: its first file; shape: (T, H, W, C) of its input, T None for any; threads: all cores without it.
+    Raises:
+        Problem: the file is not one of this form, or its library is missing.
+    """
+    if not installed(form):
+        raise Problem(f"{form.name} needs {form.library}; pip install {form.library.replace('_', '-')}")
+    try:
+        return OPENERS[form.library](path, shape, form, threads or cores())
+    except Exception as error:  # each library has its own
+        reason = " ".join(str(error).split())[:200]
+        raise Problem(f"{path}: {form.library} does not take it ({reason}); run export.py again") from None

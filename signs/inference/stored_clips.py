@@ -1,0 +1,118 @@
+"""Networks over stored clips: archives in, probabilities or features out. evaluate.py's side of the recogniser."""
+
+from collections.abc import Iterator
+
+import joblib
+import keras
+import numpy as np
+
+from signs import command
+from signs.clips import modality
+from signs.clips.dataset import Clip, Dataset
+from signs.command import Problem
+from signs.inference import runtime
+from signs.inference.features import head_answers
+from signs.inference.predictions import BOTH, Predictions, fuse, softmax
+from signs.inference.recogniser import Recogniser
+
+WINDOW = 32  # clips whose input is held at once, at most
+PIXELS = WINDOW * 40 * 224 * 224  # and pixels of it: 1.3 GB of two streams
+
+
+def read_inputs(recogniser: Recogniser, data: Dataset, item: Clip):
+    """({stream: (views, T, crop, crop, C) float32}, None), or (None, why not)."""
+    inputs, stored = {}, recogniser.bundle.spec.stored
+    try:
+        for stream in recogniser.bundle.streams:
+            inputs[stream.name] = recogniser.input(stream, *modality.read_stored(stream.modality, data, item, stored))
+    except Problem as problem:
+        return None, str(problem)
+    return inputs, None
+
+
+def batches(
+    recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int, what: str,
+    failed: list,
+) -> Iterator[tuple[list[Clip], dict[str, np.ndarray]]]:  # fmt: skip
+    """Clips with what each stream sees of them, {stream: (B * views, T, crop, crop, C)}; what cannot be read goes to
+    `failed` as (clip, why). `what` stands at the progress bar. Clips of any length come one by one."""
+    waiting, bundle = [], recogniser.bundle
+    seen = [bundle.spec_of(stream).input for stream in bundle.streams]
+    if any(one.sampling == "whole" for one in seen):
+        batch = 1
+    with command.progress() as bar, joblib.Parallel(n_jobs=workers, prefer="threads") as pool:
+        task = bar.add_task(what, total=len(clips))
+        ahead = min(max(PIXELS // max(one.views * one.frames * one.crop**2 for one in seen), batch), WINDOW)
+        for start in range(0, len(clips), ahead):
+            window = clips[start : start + ahead]
+            loaded = pool(joblib.delayed(read_inputs)(recogniser, data, item) for item in window)
+            for item, (inputs, reason) in zip(window, loaded, strict=True):
+                if reason:
+                    failed.append((item.clip, reason))
+                else:
+                    waiting.append((item, inputs))
+                if waiting and (len(waiting) == batch or item is clips[-1]):
+                    yield [one for one, _ in waiting], {
+                        name: np.concatenate([row[name] for _, row in waiting]) for name in waiting[0][1]
+                    }
+                    waiting = []
+                bar.advance(task)
+
+
+def logits(
+    recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int, what: str
+):  # fmt: skip
+    """Of stored clips: (those that could be read, {stream: (N, classes)}, [(clip, why it was left out), ...]).
+
+    Where the data set has the features of all these clips for every stream, from those.
+    """
+    bundle = recogniser.bundle
+    known = {one.name: head_answers(one, recogniser.models[one.name], bundle.spec_of(one), data, clips)
+             for one in bundle.streams}  # fmt: skip
+    if all(rows is not None for rows in known.values()):
+        print(f"{what}: {len(clips)} clips from the features in {data.folder}")
+        return clips, known, []
+    found, kept, failed = {stream.name: [] for stream in bundle.streams}, [], []
+    for items, inputs in batches(recogniser, data, clips, batch, workers, what, failed):
+        kept += items
+        for stream in bundle.streams:
+            found[stream.name].append(recogniser.logits(stream, inputs[stream.name]))
+    if not kept:
+        raise Problem(f"no clip could be read; the first: {failed[0][1]}")
+    return kept, {name: np.concatenate(rows) for name, rows in found.items()}, failed
+
+
+def predict(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int):
+    """Probabilities of stored clips, fused ones too: (Predictions, [(clip, why it was left out), ...])."""
+    kept, found, failed = logits(recogniser, data, clips, batch, workers, "predict")
+    probabilities = {name: softmax(rows) for name, rows in found.items()}
+    return with_both(Predictions(kept, recogniser.labels, probabilities), recogniser.calibration.weights), failed
+
+
+def with_both(predictions: Predictions, weights: dict[str, float]) -> Predictions:
+    """The same with the fused prediction, anew, beside the streams', where there are several."""
+    streams = {name: rows for name, rows in predictions.streams.items() if name != BOTH}
+    if len(streams) > 1:
+        streams[BOTH] = fuse(streams, weights)
+    return Predictions(predictions.clips, predictions.labels, streams)
+
+
+def features(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int):
+    """(clips that could be read, (N, D) float32): what the networks know of a clip before they name it, all streams.
+
+    The last features averaged over time, places (where they have these) and views, each stream's scaled to length 1:
+    the product of two rows is the mean cosine times the number of streams.
+    """
+    trunks = {}
+    for stream in recogniser.bundle.streams:
+        model = recogniser.models[stream.name]
+        maps = keras.ops.cast(model.get_layer(runtime.network_module(stream).FEATURES).output, "float32")
+        trunks[stream.name] = keras.Model(model.input, keras.ops.mean(maps, axis=tuple(range(1, maps.ndim - 1))))
+    kept, rows = [], []
+    for items, inputs in batches(recogniser, data, clips, batch, workers, "features", []):
+        kept += items
+        found = [np.asarray(trunk.predict_on_batch(inputs[name])) for name, trunk in trunks.items()]
+        found = [one.reshape(len(items), -1, one.shape[-1]).mean(axis=1) for one in found]  # over the views
+        rows.append(np.concatenate([one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12)
+                                    for one in found], axis=1))  # fmt: skip
+    return kept, np.concatenate(rows) if rows else np.empty((0, 0), np.float32)

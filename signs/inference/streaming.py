@@ -1,0 +1,203 @@
+"""A network that works while frames still come: in stages over time, or step by step with a state.
+
+    network = StreamedNetwork(stages, tail)                 or SteppedNetwork(run, states, group)
+    for frame in clip: network.push(frame[None])
+    logits = network.answer()
+    logits = network.logits(batch)                          the same, of whole clips
+
+What they compute is what the whole network does; only when is another matter. I3D in stages (i3d_stages.py) has to know
+how many frames there will be, and leaves a third of its work for after the last one. A network with an LSTM that reads
+groups of frames (conv3d_lstm.py) takes any number, and has one step left to do; in a picture without an end it
+answers for the last frames after each of them.
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+TAIL = "tail"  # of a file: what comes after the stages
+STEP = "step"  # of a file: a network that goes on group by group
+CHUNK = 2  # frames of its own that a stage makes at once at least: neighbours share much of their work
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a stage goes over time: it makes `makes` frames from `takes`, each from `kernel` of them, `stride` apart."""
+
+    name: str
+    kernel: int
+    stride: int
+    takes: int
+    masked: bool
+
+    @property
+    def makes(self) -> int:
+        return -(-self.takes // self.stride)
+
+    @property
+    def pads(self) -> tuple[int, int]:
+        """Frames of zeros before the first and after the last, as TensorFlow's padding SAME has them."""
+        total = max((self.makes - 1) * self.stride + self.kernel - self.takes, 0)
+        return total // 2, total - total // 2
+
+
+class Stage:
+    """A plan with what runs it, and the frames that are still needed.
+
+    run: (1, t, H, W, C) frames and (1, t, 1, 1, 1) mask -> (1, t', h, w, c).
+    """
+
+    def __init__(self, plan: Plan, run: Callable[[np.ndarray, np.ndarray], np.ndarray]):
+        self.plan, self.run = plan, run
+        self.reset()
+
+    def reset(self) -> None:
+        self._frames, self._live, self._taken = [], [], 0
+
+    def push(self, frames: np.ndarray) -> np.ndarray | None:
+        """(t, H, W, C) of the clip -> the frames that can be made now, (t', h, w, c), or None."""
+        plan = self.plan
+        before, after = plan.pads
+        zero = np.zeros_like(frames[0])
+        if self._taken == 0:
+            self._add([zero] * before, 0)
+        self._add(list(frames), 1)
+        self._taken += len(frames)
+        last = self._taken >= plan.takes
+        if last:
+            self._add([zero] * after, 0)
+        ready = (len(self._frames) - plan.kernel) // plan.stride + 1
+        if ready < 1 or (ready < CHUNK and not last):
+            return None
+        used = (ready - 1) * plan.stride + plan.kernel
+        mask = np.array(self._live[:used], np.float32).reshape(1, -1, 1, 1, 1)
+        made = self.run(np.stack(self._frames[:used])[None], mask)[0]
+        del self._frames[: ready * plan.stride], self._live[: ready * plan.stride]
+        return made
+
+    def _add(self, frames: list[np.ndarray], live: int) -> None:
+        self._frames += frames
+        self._live += [live] * len(frames)
+
+
+class StreamedNetwork:
+    """stages: in their order; tail: (1, t, h, w, c), all that the last stage makes -> (1, classes)."""
+
+    endless = False  # it is for clips of one length
+
+    def __init__(self, stages: list[Stage], tail: Callable[[np.ndarray], np.ndarray]):
+        self.stages, self._tail = stages, tail
+        self.frames = stages[0].plan.takes
+        self.reset()
+
+    def reset(self) -> None:
+        """The next frame is the first of a clip."""
+        self._made: list[np.ndarray] = []
+        self._logits = None
+        for stage in self.stages:
+            stage.reset()
+
+    def push(self, frames: np.ndarray) -> None:
+        """(t, H, W, C) float32, the next frames of the clip."""
+        for stage in self.stages:
+            frames = stage.push(frames)
+            if frames is None:
+                return
+        self._made.append(frames)
+        if sum(map(len, self._made)) == self.stages[-1].plan.makes:
+            self._logits = self._tail(np.concatenate(self._made)[None])[0]
+
+    def answer(self) -> np.ndarray | None:
+        """(classes,) logits of the clip, None as long as not all of its frames are there."""
+        return self._logits
+
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        """(B, T, H, W, C) float32 -> (B, classes)."""
+        return np.stack([answer_of(self, clip) for clip in batch])
+
+
+class SteppedNetwork:
+    """run: (1, t, H, W, C), a group of frames or the fewer that end a clip, and states -> (1, classes) logits of the
+    clip so far, and the states after it, as `model_conv3d_lstm.build_step` has them: the last two of them the sum of
+    the groups' logits and their number; states: (units,) sizes; group: frames.
+    """
+
+    endless = True
+
+    def __init__(self, run: Callable[[np.ndarray, list], tuple[np.ndarray, list]], states: list[int], group: int):
+        self.run, self.group = run, group
+        self._zeros = [np.zeros((1, size), np.float32) for size in states]
+        self.reset()
+
+    def reset(self, span: int | None = None) -> None:
+        """The next frame is the first of a clip; or of an endless picture, where answers are for `span` frames."""
+        self._states, self._waiting = self._zeros, []
+        self._answers = deque(maxlen=span and -(-span // self.group))  # of each group
+
+    def push(self, frames: np.ndarray) -> None:
+        """(t, H, W, C) float32, the next frames."""
+        self._waiting += list(frames)
+        while len(self._waiting) >= self.group:
+            logits, self._states = self._step(self._waiting[: self.group])
+            self._answers.append(logits)
+            del self._waiting[: self.group]
+
+    def answer(self) -> np.ndarray | None:
+        """(classes,) logits of the clip so far, or of the span's last frames; None before the first frame."""
+        found = list(self._answers)
+        if self._waiting:  # what is no whole group yet costs a step, and leaves the state as it was
+            found = [*found, self._step(self._waiting)[0]][-(self._answers.maxlen or 0) :]
+        return np.mean(found, axis=0) if found else None
+
+    def _step(self, frames: list[np.ndarray]) -> tuple[np.ndarray, list]:
+        """Logits of a group alone, and the states after it.
+
+        Sum and number begin anew each time: the difference between two of their values is the mean of the groups in
+        between, and a sum that grows without end would lose its digits.
+        """
+        logits, states = self.run(np.stack(frames)[None], self._states)
+        return logits[0], [*states[:-2], *self._zeros[-2:]]
+
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        """(B, T, H, W, C) float32 -> (B, classes)."""
+        return np.stack([answer_of(self, clip) for clip in batch])
+
+
+def answer_of(network: StreamedNetwork | SteppedNetwork, clip: np.ndarray) -> np.ndarray:
+    """(T, H, W, C) float32, a whole clip -> (classes,) logits."""
+    network.reset()
+    network.push(clip)
+    return network.answer()
+
+
+def plans(kernels: list[tuple[str, int, int, bool]], frames: int) -> list[Plan]:
+    """(name, kernel, stride, masked) of each stage -> plans for clips of so many frames."""
+    found = []
+    for name, kernel, stride, masked in kernels:
+        found.append(Plan(name, kernel, stride, found[-1].makes if found else frames, masked))
+    return found
+
+
+def write_group(path: Path, group: int) -> None:
+    """The file of a network that goes step by step."""
+    path.write_text(json.dumps({"group": group}, indent=1) + "\n")
+
+
+def read_group(path: Path) -> int | None:
+    """Frames of a group, or None for a network in stages, of which there are plans."""
+    return json.loads(path.read_text()).get("group")
+
+
+def write_plans(path: Path, some: list[Plan]) -> None:
+    rows = [{"name": plan.name, "kernel": plan.kernel, "stride": plan.stride, "masked": plan.masked} for plan in some]
+    path.write_text(json.dumps({"frames": some[0].takes, "stages": rows}, indent=1) + "\n")
+
+
+def read_plans(path: Path) -> list[Plan]:
+    content = json.loads(path.read_text())
+    return plans([(row["name"], row["kernel"], row["stride"], row["masked"]) for row in content["stages"]],
+                 content["frames"])  # fmt: skip

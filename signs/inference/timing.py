@@ -1,0 +1,66 @@
+"""How long the steps of something took, gathered by name.
+
+    timings = Timings()
+    with timings.measure("flow"): ...
+    print(timings.table())
+"""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+
+BEHIND = 5  # of 19 steps of niceness
+
+
+def step_back() -> None:
+    """This thread, and those that it starts, let others go first (Linux): the picture moves on while networks work."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
+
+
+class Timings:
+    """Seconds by step, in the order in which steps were first seen; several threads may add."""
+
+    def __init__(self):
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+        self._lock = threading.Lock()
+
+    def add(self, step: str, seconds: float) -> None:
+        with self._lock:
+            self.seconds[step].append(seconds)
+
+    @contextlib.contextmanager
+    def measure(self, step: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.add(step, time.perf_counter() - started)
+
+    def update(self, other: "Timings") -> None:
+        for step, seconds in other.seconds.items():
+            with self._lock:
+                self.seconds[step] += seconds
+
+    def sums(self) -> dict[str, float]:
+        return {step: sum(seconds) for step, seconds in self.seconds.items()}
+
+    def percentiles(self) -> dict[str, dict[str, float]]:
+        """{step: {"times", "p50", "p95"}}, milliseconds."""
+        found = {}
+        for step, seconds in self.seconds.items():
+            p50, p95 = 1000 * np.percentile(seconds, [50, 95])
+            found[step] = {"times": len(seconds), "p50": round(float(p50), 2), "p95": round(float(p95), 2)}
+        return found
+
+    def table(self) -> str:
+        """One line a step: how often, median and 95th percentile in ms."""
+        rows = self.percentiles()
+        wide = max([4, *map(len, rows)])
+        lines = [f"{step:{wide}}  {row['times']:6d}  {row['p50']:8.1f}  {row['p95']:8.1f}"
+                 for step, row in rows.items()]  # fmt: skip
+        return "\n".join([f"{'step':{wide}}  {'times':>6}  {'p50 ms':>8}  {'p95 ms':>8}", *lines])

@@ -1,0 +1,153 @@
+"""The brush of the live demo: text, panels, bars and rings on (H, W, 3) uint8 RGB images.
+
+    canvas = paint.contain(picture, (960, 720))
+    paint.panel(canvas, (20, 20, 300, 80), radius=12)
+    paint.text(canvas, "hello", 36, 64, size=24, weight=paint.BOLD)
+
+`contain` and `blurred` return new images; everything else paints into the canvas it is given. Positions and sizes are
+pixels. Text is set in the fonts that OpenCV 5 brings along, so it reads the same on every system.
+"""
+
+import functools
+import math
+
+import cv2
+import numpy as np
+
+INK, DIM, NIGHT, TRACK = (246, 248, 250), (168, 178, 190), (12, 16, 22), (58, 66, 78)
+TEAL, RED, GREEN, AMBER = (64, 206, 190), (242, 82, 88), (96, 208, 128), (248, 186, 76)
+REGULAR, BOLD = 400, 650
+SMALLEST = 8  # pixels; text below that is only noise
+Image = np.ndarray
+Box = tuple[float, float, float, float]  # left, top, width, height
+
+
+def contain(picture: Image, size: tuple[int, int]) -> Image:
+    """`picture` as large as it fits into `size` (width, height), on a blurred copy of itself; a new image."""
+    width, height = size
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    inner = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    whole = inner[0] >= width and inner[1] >= height
+    canvas = np.empty((height, width, 3), np.uint8) if whole else blurred(picture, size)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(picture, inner, interpolation=way)
+    return canvas
+
+
+def blurred(picture: Image, size: tuple[int, int]) -> Image:
+    """`picture` as a dark, soft background of `size`: one still sees it move behind the panels."""
+    small = cv2.resize(picture, (max(2, size[0] // 24), max(2, size[1] // 24)), interpolation=cv2.INTER_AREA)
+    wide = cv2.resize(cv2.GaussianBlur(small, (0, 0), 1.2), size, interpolation=cv2.INTER_CUBIC)
+    return cv2.addWeighted(wide, 0.45, np.full_like(wide, NIGHT), 0.55, 0)
+
+
+@functools.lru_cache(maxsize=64)
+def _corners(width: int, height: int, radius: int, alpha: float) -> tuple[Image, Image]:
+    """Weights of a rounded rectangle and of what is behind it, (height, width) float32."""
+    large = np.zeros((height * 2, width * 2), np.uint8)  # drawn twice as large: smooth corners
+    corner, right, bottom = radius * 2, width * 2 - 1, height * 2 - 1
+    cv2.rectangle(large, (corner, 0), (right - corner, bottom), 255, -1)
+    cv2.rectangle(large, (0, corner), (right, bottom - corner), 255, -1)
+    for x in (corner, right - corner):
+        for y in (corner, bottom - corner):
+            cv2.circle(large, (x, y), corner, 255, -1)
+    weight = cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) * (alpha / 255)
+    return weight, 1 - weight
+
+
+def _pixels(size: float) -> int:
+    return max(SMALLEST, round(size))
+
+
+def _inside(canvas: Image, box: Box) -> Box:
+    left, top = max(0, int(box[0])), max(0, int(box[1]))
+    return left, top, min(int(box[2]), canvas.shape[1] - left), min(int(box[3]), canvas.shape[0] - top)
+
+
+def panel(canvas: Image, box: Box, radius: float, colour=NIGHT, alpha: float = 0.66) -> None:
+    """A translucent rounded rectangle, painted into `canvas`."""
+    left, top, width, height = _inside(canvas, box)
+    if width < 1 or height < 1:
+        return
+    front, back = _corners(width, height, max(0, min(int(radius), width // 2, height // 2)), alpha)
+    behind = np.ascontiguousarray(canvas[top : top + height, left : left + width])
+    canvas[top : top + height, left : left + width] = cv2.blendLinear(np.full_like(behind, colour), behind, front, back)
+
+
+def inset(canvas: Image, picture: Image, box: Box, radius: float) -> None:
+    """`picture` stretched to `box`, with rounded corners."""
+    left, top, width, height = _inside(canvas, box)
+    if width < 1 or height < 1:
+        return
+    front, back = _corners(width, height, max(0, min(int(radius), width // 2, height // 2)), 1.0)
+    behind = np.ascontiguousarray(canvas[top : top + height, left : left + width])
+    scaled = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    canvas[top : top + height, left : left + width] = cv2.blendLinear(scaled, behind, front, back)
+
+
+@functools.lru_cache(maxsize=2)
+def _face(name: str = "sans") -> "cv2.FontFace":
+    return cv2.FontFace(name)
+
+
+@functools.lru_cache(maxsize=512)
+def text_width(string: str, size: float, weight: int = REGULAR) -> int:
+    """Pixels from the start of `string` to its end."""
+    return cv2.getTextSize((0, 0), string, (0, 0), _face(), _pixels(size), weight)[2]
+
+
+def text(canvas: Image, string: str, x: float, y: float, size: float, colour=INK, weight=REGULAR, align="left") -> int:
+    """`string` on the base line `y`, painted into `canvas`; `x` is its left, centre or right. Returns its width."""
+    size = _pixels(size)
+    width = text_width(string, size, weight)
+    x -= {"left": 0, "centre": width / 2, "right": width}[align]
+    cv2.putText(canvas, string, (round(x), round(y)), colour, _face(), size, weight)
+    return width
+
+
+def fitted(string: str, size: float, weight: int, width: float) -> str:
+    """`string`, cut short with an ellipsis where it is wider than `width` pixels."""
+    size = _pixels(size)
+    if text_width(string, size, weight) <= width:
+        return string
+    while string and text_width(string + "…", size, weight) > width:
+        string = string[:-1]
+    return string.rstrip() + "…"
+
+
+def arc(canvas: Image, centre: tuple[float, float], radius: float, width: float, start: float, part: float, colour):
+    """A part (0..1) of a ring from `start` degrees (0 is on top, clockwise), with round ends."""
+    centre, thickness = (round(centre[0]), round(centre[1])), max(2, round(width))
+    radius, first = max(2, round(radius)), start - 90
+    last = first + 360 * min(1.0, max(0.0, part))
+    cv2.ellipse(canvas, centre, (radius, radius), 0, first, last, colour, thickness, cv2.LINE_AA)
+    for angle in (first, last) if part < 1 else ():
+        x = centre[0] + radius * math.cos(math.radians(angle))
+        y = centre[1] + radius * math.sin(math.radians(angle))
+        shift = 4  # sub-pixel: the ends would jump from pixel to pixel
+        cv2.circle(
+            canvas, (round(x * 16), round(y * 16)), round((thickness - 1) * 8), colour, -1, cv2.LINE_AA, shift=shift
+        )
+
+
+def bar(canvas: Image, box: Box, part: float, colour) -> None:
+    """A rounded bar, filled to `part` (0..1)."""
+    left, top, width, height = (round(value) for value in box)
+    panel(canvas, (left, top, width, height), height / 2, TRACK, 0.9)
+    filled = round(width * min(1.0, max(0.0, part)))
+    if filled >= 1:
+        panel(canvas, (left, top, max(filled, height), height), height / 2, colour, 1.0)
+
+
+def pill(canvas: Image, x: float, y: float, unit: float, string: str, dot=None, align="left") -> None:
+    """A short text on a small panel whose top is `y`, with a coloured dot in front where there is one."""
+    size, high = _pixels(14 * unit), round(28 * unit)
+    string = fitted(string, size, REGULAR, canvas.shape[1] - 70 * unit)
+    wide = round(text_width(string, size) + (42 if dot else 26) * unit)
+    left = round(x - {"left": 0, "centre": wide / 2, "right": wide}[align])
+    panel(canvas, (left, round(y), wide, high), high / 2)
+    if dot:
+        centre = (round((left + 16 * unit) * 16), round((y + high / 2) * 16))
+        cv2.circle(canvas, centre, round(4.5 * unit * 16), dot, -1, cv2.LINE_AA, shift=4)
+    text(canvas, string, left + (28 if dot else 13) * unit, y + high / 2 + size * 0.35, size)

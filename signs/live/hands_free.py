@@ -1,0 +1,78 @@
+"""Hands-free signing: movement begins and ends a sign."""
+
+import time
+from collections import deque
+
+from signs.live import motion
+from signs.live.modes import Mode
+from signs.live.motion import Detector
+
+
+class HandsFree(Mode):
+    """Movement begins and ends a sign; what came just before it belongs to it."""
+
+    name = "hands-free"
+    BEFORE = 0.5  # seconds from before the first movement
+    AFTER = 0.25  # seconds after the last
+    LONGEST = 12.0  # seconds; whoever moves on gets an answer all the same
+    SHORTEST = 0.4  # seconds of movement; shorter is somebody scratching
+
+    def __init__(self, recogniser, worker, clock=time.monotonic):
+        super().__init__(recogniser, worker, clock)
+        self.restart()
+
+    def restart(self) -> None:
+        """Learn the rest pose anew."""
+        self.detector, self.session = Detector(), None
+        self._before: deque = deque()
+        self._later: list = []  # frames since the last movement, which belong to the sign only if it goes on
+        self._began = 0.0
+        self.enter("learning")
+
+    def start(self) -> None:
+        if self.state in ("learning", "ready"):
+            self.restart()
+
+    def frame(self, frame, seconds: float) -> None:
+        event = self.watch(frame, seconds)
+        if self.state == "recording":
+            self._record(frame, seconds, event)
+        elif self.state == "ready":
+            self._wait(frame, seconds, event)
+
+    def _wait(self, frame, seconds: float, event: str | None) -> None:
+        self._before.append((frame, seconds))
+        while self._before[0][1] < seconds - self.BEFORE - motion.BEGIN:
+            self._before.popleft()
+        if event == "began":
+            self.session, self._began = self.recogniser.session(), seconds
+            for earlier in self._before:
+                self.session.push(*earlier)
+            self._before.clear()
+            self._later.clear()
+            self.message, self.answer = "", None  # what is on the screen is not of this sign
+            self.enter("recording")
+
+    def _record(self, frame, seconds: float, event: str | None) -> None:
+        self._later.append((frame, seconds))
+        kept = [one for one in self._later if one[1] <= self.detector.moved + self.AFTER]
+        for one in kept:
+            self.session.push(*one)
+        self._later = self._later[len(kept) :]
+        over = event == "ended" or seconds - self._began > self.LONGEST
+        if not over:
+            return
+        if self.detector.moved - self._began + motion.BEGIN < self.SHORTEST:
+            self.enter("ready")
+            return
+        self._last = self.clock()
+        self._pending = self.worker.submit(self.session.result)
+        self.enter("translating")
+
+    def answered(self, answer) -> None:
+        super().answered(answer)
+        self.enter("ready")
+
+    def failed(self, message: str) -> None:
+        super().failed(message)
+        self.enter("ready")

@@ -1,0 +1,105 @@
+"""The three ways to sign to the live demo: after a countdown, hands-free, and continuously.
+
+    mode = Countdown(recogniser, worker)
+    mode.frame(frame, seconds)          each frame of the source
+    mode.tick()                         often: time passes, answers arrive
+    mode.state, mode.answer             what the window shows
+
+They know neither window nor source. What takes long is done in `worker`, so that the picture goes on moving.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from signs.command import Problem
+from signs.inference.timing import Timings
+from signs.live.motion import Detector
+
+
+@dataclass(frozen=True)
+class Said:
+    """A line of the session's history: the sign's name, and whether it was sure enough for an answer."""
+
+    name: str
+    known: bool
+
+
+class Mode:
+    """What the three share. `answer` is the last one, `latency` the seconds from its last frame to it."""
+
+    name = ""
+
+    def __init__(self, recogniser, worker: ThreadPoolExecutor, clock: Callable[[], float] = time.monotonic):
+        self.recogniser, self.worker, self.clock = recogniser, worker, clock
+        self.state, self.since, self.message = "", clock(), ""
+        self.session = None
+        self.answer, self.latency, self.rate = None, 0.0, 0.0
+        self.history: list[Said] = []
+        self.timings = Timings()
+        self.left = self.progress = self.level = 0.0
+        self.detector: Detector | None = None
+        self._pending: Future | None = None
+        self._last = 0.0  # when the last frame of the sign arrived
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the state began."""
+        return self.clock() - self.since
+
+    @property
+    def field(self):
+        """The newest flow field, (H, W, 2) float32 pixels, or None."""
+        return self.session.recording.newest if self.session else None
+
+    def enter(self, state: str) -> None:
+        self.state, self.since = state, self.clock()
+
+    def frame(self, frame, seconds: float) -> None:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """The space bar."""
+
+    def settle(self) -> None:
+        """Wait for an answer that is on its way: the networks are for one at a time."""
+        if self._pending:
+            wait([self._pending])
+        self.tick()
+
+    def close(self) -> None:
+        """Nothing more will come."""
+
+    def ended(self) -> None:
+        """The source has no more frames."""
+
+    def tick(self) -> None:
+        if self._pending and self._pending.done():
+            pending, self._pending = self._pending, None
+            try:
+                self.answered(pending.result())
+            except Problem as problem:
+                self.failed(str(problem))
+
+    def answered(self, answer) -> None:
+        self.answer, self.latency = answer, self.clock() - self._last
+        self.timings.add("last frame to answer", self.latency)
+        self.timings.update(self.session.timings)
+        self.say(answer.ranked[0][0], answer.known)
+
+    def say(self, label: str, known: bool) -> None:
+        """Into the history."""
+        self.history.append(Said(self.recogniser.name(label), known))
+
+    def watch(self, frame, seconds: float) -> str | None:
+        """What the detector says of a frame, and how much moves, for the screen."""
+        event = self.detector.push(frame, seconds)
+        self.level = min(1.0, self.detector.level / (4 * self.detector.needed))
+        self.progress = self.detector.progress
+        if event == "learnt":
+            self.enter("ready")
+        return event
+
+    def failed(self, message: str) -> None:
+        self.message = message

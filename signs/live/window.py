@@ -1,0 +1,244 @@
+"""The live demo's window: OpenCV's highgui and nothing else that knows of it.
+
+    window.check_display()
+    window.show(demo, full_screen=False)        until the window is closed or a key quits
+
+What is painted comes from overlay.py, at the window's own size, so that text is never scaled. highgui wants BGR; the
+conversion is here and nowhere else.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from signs.command import Problem
+from signs.flow.stream import flow_to_colour
+from signs.live import overlay
+from signs.live.overlay import Shown, View
+
+TITLE = "sign recogniser"
+SMALLEST, LARGEST = (320, 240), (1920, 1200)  # width, height painted; beyond, drawing gets slow
+OPENING = 960  # width of a new window
+SOONEST = 1 / 60  # seconds between drawings of a quick camera
+# Seconds after which it is drawn again without a new picture; while translating, the cores are for the network.
+DRAW_EVERY = {"loading": 1 / 15, "idle": 1 / 30, "countdown": 1 / 30, "learning": 1 / 30, "ready": 1 / 30,
+              "recording": 1 / 30, "translating": 1 / 12, "result": 1 / 20}  # fmt: skip
+LATE = 0.08  # seconds after which a camera's picture is not worth painting, which takes another hundredth
+FULL_COLOUR = 6.0  # pixels of movement shown in full colour
+RECORD_RATE = 20.0  # frames a second of --record
+WAYS = {"h": "hands-free", "c": "continuous"}
+ESCAPE = 27
+FONTS = Path("/usr/share/fonts/truetype")
+PROBE = "import cv2; cv2.namedWindow('probe', cv2.WINDOW_NORMAL)"
+
+
+def check_display() -> None:
+    """Raise Problem where no window can be opened: Qt would end the whole process, without a chance to say why."""
+    instead = "run it at a desktop, or print the answer with --no-window"
+    if sys.platform == "linux" and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        raise Problem(f"no display to open a window on; {instead}")
+    probe = subprocess.run([sys.executable, "-c", PROBE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if probe.returncode:
+        raise Problem(f"no window can be opened on this display; {instead}")
+
+
+class Window:
+    """A window that shows RGB images of its own size and hands out the keys."""
+
+    def __init__(self, full_screen: bool, size: tuple[int, int]):
+        if FONTS.is_dir():  # OpenCV names a folder that its wheel lacks, and Qt would complain about it
+            os.environ["QT_QPA_FONTDIR"] = str(FONTS)
+        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
+        cv2.moveWindow(TITLE, 80, 40)  # a window that grows where it was put may end beyond the screen
+        cv2.resizeWindow(TITLE, *size)
+        self.full_screen, self._size = False, size
+        if full_screen:
+            self.toggle_full_screen()
+
+    def toggle_full_screen(self) -> None:
+        self.full_screen = not self.full_screen
+        mode = cv2.WINDOW_FULLSCREEN if self.full_screen else cv2.WINDOW_NORMAL
+        cv2.setWindowProperty(TITLE, cv2.WND_PROP_FULLSCREEN, mode)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) to paint: the window's, within what is readable and quick."""
+        width, height = cv2.getWindowImageRect(TITLE)[2:]
+        if width > 0 and height > 0:
+            shrink = min(1.0, LARGEST[0] / width, LARGEST[1] / height)
+            self._size = max(SMALLEST[0], round(width * shrink)), max(SMALLEST[1], round(height * shrink))
+        return self._size
+
+    @property
+    def closed(self) -> bool:
+        try:
+            return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:
+            return True
+
+    def show(self, canvas: np.ndarray) -> None:
+        cv2.imshow(TITLE, cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
+
+    def key(self, seconds: float) -> str:
+        """The key pressed within `seconds`: a character, or nothing."""
+        code = cv2.waitKey(max(1, round(seconds * 1000))) & 0xFF
+        return "q" if code == ESCAPE else chr(code).lower() if code < 128 else ""
+
+    def close(self) -> None:
+        cv2.destroyAllWindows()
+        cv2.waitKey(1)  # highgui closes only when it gets to handle its events
+
+
+class Coloured(Sequence):
+    """A clip's flow in colour, (T, H, W, 2) float32 pixels -> T pictures (H, W, 3) uint8 RGB, each made when it is
+    first asked for: made all at once they would hold the camera's picture up for a tenth of a second.
+
+    One scale serves the whole clip, or the noise of a still moment would glow like a movement.
+    """
+
+    def __init__(self, fields: Sequence[np.ndarray]):
+        self.fields, self._made = fields, {}
+        # Every 31st value says as much about the 99th percentile as all of them.
+        self.longest = max([1.0, *(float(np.percentile(np.abs(field.ravel()[::7]), 99)) for field in fields)])
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if index not in self._made:
+            self._made[index] = flow_to_colour(self.fields[index], self.longest)
+        return self._made[index]
+
+
+def shown(mode, pictures: bool) -> Shown:
+    """The mode's answer in names, and where the window has room for them in pictures."""
+    answer, name = mode.answer, mode.recogniser.name
+    return Shown(
+        ranked=[(name(label), probability) for label, probability in answer.ranked[:3]],
+        streams={key: (name(ranked[0][0]), ranked[0][1]) for key, ranked in answer.streams.items()},
+        latency=mode.latency,
+        seconds=dict(answer.seconds),
+        rate=mode.rate,
+        frames=list(answer.frames) if pictures else [],
+        flow=Coloured(answer.flow) if pictures and answer.flow is not None else [],
+        known=answer.known,
+    )
+
+
+class Screen:
+    """What the window shows of a demo from moment to moment."""
+
+    def __init__(self, demo):
+        self.demo, self.mirror = demo, True
+        self._answer = self._result = self._field = self._colour = None
+        self.painted, self._drawn, self._moment = "", 0.0, 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to draw again."""
+        state, since = self.demo.mode.state if self.demo.mode else "loading", time.monotonic() - self._drawn
+        new = self.demo.moment != self._moment and since > SOONEST and state not in ("translating", "result")
+        return new or state != self.painted or since > DRAW_EVERY[state]
+
+    def draw(self, size: tuple[int, int]) -> np.ndarray:
+        """The canvas of this moment, (height, width, 3) uint8 RGB."""
+        mode, self._drawn, self._moment = self.demo.mode, time.monotonic(), self.demo.moment
+        self.painted = mode.state if mode else "loading"
+        return overlay.draw(self.demo.picture, self._view(mode) if mode else View("loading"), size)
+
+    def _view(self, mode) -> View:
+        if mode.answer is not self._answer:
+            self._answer, self._result = mode.answer, None
+        if self._answer is not None and self._result is None:
+            self._result = shown(mode, pictures=mode.state == "result")
+        flow = self._coloured(mode.field) if self._moving(mode) else None
+        history = [(said.name, said.known) for said in mode.history]
+        return View(mode.state, mode.name, mode.left, mode.progress, mode.elapsed, self.mirror, mode.message,
+                            self._result, mode.level, history, flow)  # fmt: skip
+
+    def _coloured(self, field: np.ndarray) -> np.ndarray:
+        """A flow field in colour; the one before where it is that."""
+        if field is not self._field:
+            self._field, self._colour = field, flow_to_colour(field, FULL_COLOUR)
+        return self._colour
+
+    @staticmethod
+    def _moving(mode) -> bool:
+        return mode.field is not None and (mode.state == "recording" or mode.name == "continuous")
+
+
+class Record:
+    """The window as a video, at an even rate whatever the drawing's was."""
+
+    def __init__(self, path: Path, size: tuple[int, int]):
+        self.size, self._begun, self._written = size, time.monotonic(), 0
+        codec = "mp4v" if path.suffix.lower() == ".mp4" else "MJPG"
+        self._video = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), RECORD_RATE, size)
+        if not self._video.isOpened():
+            raise Problem(f"{path}: no video can be written there; is the folder there, and not full?")
+
+    def add(self, canvas: np.ndarray) -> None:
+        """The picture from now on; written as often as time has passed."""
+        if canvas.shape[1::-1] != self.size:
+            canvas = cv2.resize(canvas, self.size, interpolation=cv2.INTER_AREA)
+        due = int((time.monotonic() - self._begun) * RECORD_RATE) + 1
+        for _ in range(due - self._written):
+            self._video.write(cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
+        self._written = max(due, self._written)
+
+    def close(self) -> None:
+        self._video.release()
+
+
+def show(demo, full_screen: bool = False, record: Path | None = None) -> int:
+    """Run the demo in a window until someone has seen enough; returns the exit code."""
+    demo.step(wait=1.0)
+    window, screen, video = Window(full_screen, opening(demo.picture)), Screen(demo), None
+    try:
+        video = Record(record, window.size) if record else None
+        late = False
+        while True:
+            demo.step()
+            drawn = screen.due
+            if drawn:
+                with demo.timings.measure("draw"):
+                    canvas = screen.draw(window.size)
+                # There is a newer picture by now; late twice in a row, the camera or the machine is slow.
+                late = demo.source.drops and not late and time.monotonic() - demo.moment > LATE
+                if late:
+                    continue
+                window.show(canvas)
+                if video:
+                    video.add(canvas)
+            key = window.key(0.005)  # in which it is painted
+            if drawn and demo.source.drops:  # a camera, whose stamps are of this clock
+                demo.timings.add("camera to screen", time.monotonic() - demo.moment)
+            if key == "q" or window.closed:
+                return 0
+            press(key, demo, screen, window)
+    finally:
+        if video:
+            video.close()
+        window.close()
+
+
+def press(key: str, demo, screen: Screen, window: Window) -> None:
+    """What a key does."""
+    screen.mirror = screen.mirror != (key == "m")
+    if key == " " and demo.mode:
+        demo.mode.start()
+    elif key == "f":
+        window.toggle_full_screen()
+    elif key in WAYS:
+        demo.choose(WAYS[key])
+
+
+def opening(picture: np.ndarray) -> tuple[int, int]:
+    """(width, height) of a new window: in the picture's shape, with room for the result."""
+    return OPENING, min(OPENING, max(OPENING * 9 // 16, round(OPENING * picture.shape[0] / picture.shape[1])))

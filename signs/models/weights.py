@@ -1,0 +1,100 @@
+"""Weights into networks: the published I3D checkpoint, and another network of the same layers."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from signs.command import Problem
+from signs.models import hub, i3d
+
+
+def inflate(kernel: np.ndarray, frames: int) -> np.ndarray:
+    """A 2D kernel (h, w, in, out) -> a 3D kernel (frames, h, w, in, out): repeated, divided by the number of frames.
+
+    A still video gives what the picture gave (Carreira & Zisserman 2017, section 2.5).
+    """
+    return np.repeat(kernel[None] / frames, frames, axis=0)
+
+
+def checkpoint_names(model: keras.Model) -> dict[str, keras.Variable]:
+    """{published variable name, without the prefix: the model's variable}, e.g. `Mixed_3b/Branch_0/.../conv_3d/w`."""
+    endings = {"kernel": "w", "bias": "b", "beta": "beta", "moving_mean": "moving_mean",
+               "moving_variance": "moving_variance"}  # fmt: skip
+    names = {}
+    for layer in model.layers:
+        for kind in ("conv_3d", "batch_norm"):
+            if layer.name.endswith(f"_{kind}"):
+                path = layer.name.removesuffix(f"_{kind}")
+                for block in ("Logits", *(name for name in i3d.MIXED if name.startswith("Mixed"))):
+                    path = path.replace(f"{block}_", f"{block}/", 1)
+                for branch in "0123":
+                    path = path.replace(f"Branch_{branch}_", f"Branch_{branch}/", 1)
+                names.update({f"{path}/{kind}/{endings[variable.name]}": variable for variable in layer.weights})
+    return names
+
+
+def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
+    """Arrays of a published checkpoint by name, without `RGB/inception_i3d/`; the optimiser's `/Momentum` is left out.
+
+    Args:
+        path: as TensorFlow wants it, `.../model.ckpt`; or a file of hub.py.
+    """
+    if path.name == hub.FILE.name:
+        return hub.read(path)
+    import tensorflow as tf
+
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+        names = [name for name in reader.get_variable_to_shape_map() if not name.endswith("/Momentum")]
+        return {name.split("inception_i3d/")[-1]: reader.get_tensor(name) for name in names}
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
+        text = str(error).splitlines()[0]
+        wanted = f"{path.name}.index and {path.name}.data-00000-of-00001"
+        raise Problem(f"{path}: no readable checkpoint ({text}); expected {wanted} there") from None
+
+
+def load_kinetics_checkpoint(model: keras.Model, path: Path) -> None:
+    """Give a model of `build_i3d` the published weights, each variable by its name.
+
+    The head is taken where it has as many classes and stays new where not.
+
+    Args:
+        path: as TensorFlow wants it, `.../rgb_imagenet/model.ckpt`.
+    Raises:
+        Problem: a variable is missing, left over, or of another shape.
+    """
+    arrays, wanted = read_checkpoint(path), checkpoint_names(model)
+    head = [name for name in wanted if name.startswith("Logits/")]
+    if any(name in arrays and arrays[name].shape != tuple(wanted[name].shape) for name in head):
+        for name in head:
+            arrays.pop(name, None)
+            wanted.pop(name)
+    missing, extra = sorted(wanted.keys() - arrays.keys()), sorted(arrays.keys() - wanted.keys() - {"global_step"})
+    if missing or extra:
+        raise Problem(
+            f"{path}: not an I3D checkpoint; {len(missing)} variables missing, {len(extra)} unknown"
+            f", first {(missing or extra)[0]}"
+        )
+    for name, variable in wanted.items():
+        # Sonnet keeps batch normalisation's averages as (1, 1, 1, 1, C); the values are the same.
+        value = arrays[name]
+        if value.size != np.prod(variable.shape) or np.squeeze(value).shape != np.squeeze(variable).shape:
+            shape = tuple(variable.shape)
+            raise Problem(f"{path}: {name} is {value.shape}, expected {shape}; another stream's weights?")
+        variable.assign(value.reshape(variable.shape))
+
+
+def copy_weights(source: keras.Model, model: keras.Model) -> None:
+    """Give a model the weights of another one of the same builder and channels; of I3D sizes of the input may differ.
+
+    The head is taken where it has as many classes and stays new where not.
+    """
+    for layer in model.layers:
+        if not layer.weights:
+            continue
+        theirs = source.get_layer(layer.name).get_weights()
+        if [value.shape for value in theirs] == [tuple(variable.shape) for variable in layer.weights]:
+            layer.set_weights(theirs)
+        elif not layer.name.startswith("Logits"):
+            raise ValueError(f"{layer.name}: another shape; networks of other channels?")

@@ -1,0 +1,240 @@
+"""Data sets whose lists name each video: what prepare_chalearn.py and prepare_ucf101.py do alike.
+
+    found = find_download(folder, output, is_list)    the archives, lists, videos and tables below a download folder
+    rows, failed = read_rows(text, ...)               the rows of a list
+    rows, failed = check_rows(rows, classes, table)   those that stand once and have a known label
+    code = carry_out(plan, flags)                     every video straight to its place, then clips.csv and class.csv
+
+The class table of a published data set, whose labels are the numbers of its lists, written with three digits.
+
+    classtable.read(path)                       a table of such labels
+    classtable.own(folder)                      the repository's own: data_set/chalearn/class.csv
+    classtable.keep_own(folder, output, ...)    kept as class-full.csv before a smaller choice is written over it
+    classtable.choose("20", classes, counts)    the 20 classes with most clips, or those of a table
+"""
+
+import argparse
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Clip, Dataset, Label
+from signs.clips.video import VIDEO_SUFFIXES
+from signs.command import Problem
+from signs.prepare import archive, summary, transfer
+from signs.prepare.unpack import Videos
+
+FULL_TABLE = "class-full.csv"
+
+
+
+
+def add_list_flags(flags: argparse.ArgumentParser) -> None:
+    """The flags that every such data set has."""
+    flags.add_argument(
+        "--download", type=Path, required=True, metavar="FOLDER", help="archives and lists, at any depth"
+    )
+    flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the data set, data_set/<name>")
+    flags.add_argument(
+        "--classes",
+        default="",
+        metavar="N|TABLE",
+        help="keep only the N classes with most training rows"
+        " (ties by number), or those of a class table; unlabelled clips are kept (default: all)",
+    )
+    flags.add_argument("--verbose", action="store_true", help="print the clips of every class too")
+    command.add_workers(flags)
+
+
+@dataclass
+class Download:
+    """What lies in a download folder; `lists` by what each is the list of, `tables` by name."""
+
+    archives: list[Path] = field(default_factory=list)
+    lists: dict[str, list[Path]] = field(default_factory=dict)
+    videos: list[Path] = field(default_factory=list)
+    tables: dict[str, Path] = field(default_factory=dict)
+
+
+def find_download(folder: Path, output: Path, is_list: Callable[[str], str | None]) -> Download:
+    """Everything of use below `folder`, sorted; the videos already made below `output` are not looked at.
+
+    `is_list` says of a file's name, in lower case, what it is the list of; None where it is none.
+    """
+    if not folder.is_dir():
+        raise Problem(f"{folder}: no such folder; give the one with the archives and lists as --download")
+    found, made = Download(), {(output / name).resolve() for name in ("video", "class.csv", "clips.csv")}
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if (Path(parent) / name).resolve() not in made)
+        for name in sorted(files):
+            path, lower = Path(parent) / name, name.lower()
+            if path.resolve() in made:
+                continue
+            if lower.endswith((*archive.SUFFIXES, *archive.FOREIGN_SUFFIXES)):
+                found.archives.append(path)
+            elif listed := is_list(lower):
+                found.lists.setdefault(listed, []).append(path)
+            elif lower.endswith(VIDEO_SUFFIXES):
+                found.videos.append(path)
+            elif lower in ("class.csv", "signers.csv"):
+                found.tables.setdefault(lower, path)
+    return found
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a list: `path` is the video's as it stands there, `label` three digits, or empty where it has none."""
+
+    split: str
+    path: PurePosixPath
+    label: str
+    where: str
+
+
+def read_rows(
+    text: str, split: str, source: Path, read_row: Callable[[str, str, str], Row], example: str
+) -> tuple[list[Row], list[tuple[str, str]]]:
+    """The rows of a list, and (split, reason) of those that are none; `read_row(line, split, where)` reads one."""
+    rows, failed = [], []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                rows.append(read_row(line, split, f"{source.name} line {number}"))
+            except Problem as problem:
+                failed.append((split, str(problem)))
+    if not rows:
+        raise Problem(f"{source}: no row of a list in it; expected rows {example!r}")
+    return rows, failed
+
+
+def check_rows(rows: list[Row], classes: list[Label], table: Path) -> tuple[list[Row], list[tuple[str, str]]]:
+    """The rows that stand once and whose label is in the class table; (split, reason) for the others."""
+    known, seen = {row.label for row in classes}, {}
+    good, failed, outside = [], [], {}
+    for row in rows:
+        if row.label and row.label not in known:
+            outside.setdefault((row.split, row.label), []).append(row)
+        elif row.path in seen:
+            failed.append((row.split, f"{row.where}: {row.path} stands in {seen[row.path].where} already; left out"))
+        else:
+            seen[row.path] = row
+            good.append(row)
+    for (split, label), those in outside.items():
+        count = f"{len(those)} rows left out, the first" if len(those) > 1 else "left out"
+        failed.append((split, f"{those[0].where}: label {label} is not in {table}; {count} {those[0].path}"))
+    return good, failed
+
+
+def name_missing(rows: list[Row], there: set[PurePosixPath], download: Path) -> list[tuple[str, str]]:
+    """(name, reason) for the rows whose video was not found: one for a split or a folder that is missing whole."""
+    wanted = Counter(level for row in rows for level in (row.split, (row.split, row.path.parent)))
+    missing = [row for row in rows if row.path not in there]
+    absent = Counter(level for row in missing for level in (row.split, (row.split, row.path.parent)))
+    failed = {}
+    for row in missing:
+        folder = (row.split, row.path.parent)
+        if absent[row.split] == wanted[row.split] > 1:
+            reason = (
+                f"none of its {wanted[row.split]:,} videos ({row.path}, ...) is in an archive or folder of {download}"
+            )
+            failed.setdefault(row.split, (row.split, reason))
+        elif absent[folder] == wanted[folder] > 1:
+            reason = f"none of its {wanted[folder]:,} videos is in an archive or folder of {download}"
+            failed.setdefault(folder, (str(row.path.parent), reason))
+        else:
+            failed[row] = (str(row.path), f"video not found in any archive or folder ({row.where})")
+    return list(failed.values())
+
+
+@dataclass
+class Plan:
+    """What a run is to make: the clips wanted, by their path in the lists, and what was wrong with the lists.
+
+    `own` is the folder of the repository that describes this data set.
+    """
+
+    found: Download
+    rows: list[Row]
+    classes: list[Label]
+    clips: dict[PurePosixPath, Clip]
+    failed: list[tuple[str, str]]
+    remarks: list[str]
+    own: Path
+
+
+def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
+    """Bring every video of the plan from the download folder to its place and write the tables; the exit code."""
+    targets = {path: clip.video(flags.output) for path, clip in plan.clips.items()}
+    videos = Videos(list(targets))
+    for path in plan.found.archives:
+        videos.look_in(path)
+    for path in plan.found.videos:
+        videos.look_at(path)
+    with command.lock(flags.output):
+        command.remove_leftovers(flags.output / "video")
+        earlier = transfer.earlier_clips(flags.output)
+        transfer.move_changed(flags.output, earlier, plan.clips.values())
+        recorded = {path: earlier[clip.clip].sha256 for path, clip in plan.clips.items() if clip.clip in earlier}
+        videos.recall(targets, recorded)
+        transfer.check_room(flags.output, videos.bytes_needed(targets))
+        outcome = videos.unpack(targets, password, flags.workers)
+        missing = name_missing(plan.rows, set(videos.found), flags.download)
+        outcome.failed = plan.failed + outcome.failed + missing
+        sums = {path: digest for path, digest, _ in outcome.done}
+        done = [replace(clip, sha256=sums[path]) for path, clip in plan.clips.items() if path in sums]
+        keep_class_table(plan.own, flags.output, plan.classes)
+        fresh = sum(written for _, _, written in outcome.done)
+        expected = Counter(row.split for row in plan.rows)
+        data = Dataset(flags.output, done, plan.classes)
+        return summary.finish(data, outcome, expected, fresh, plan.remarks, flags.verbose)
+
+
+def number_label(number: str) -> str:
+    """`26` -> `026`"""
+    return f"{int(number):03d}"
+
+
+def read_class_table(path: Path) -> list[Label]:
+    """The rows of a class table whose labels are numbers; raises Problem where one is none."""
+    classes = dataset.read_classes(path)
+    for row in classes:
+        if not (row.label.isascii() and row.label.isdigit()):
+            raise Problem(f"{path}: label {row.label!r}; expected a class's number, such as 026")
+    return [replace(row, label=number_label(row.label)) for row in classes]
+
+
+def own_class_table(folder: Path) -> Path:
+    """The repository's table of all classes, or its copy where a run has put a smaller one in its place."""
+    full = folder / FULL_TABLE
+    return full if full.exists() else folder / "class.csv"
+
+
+def keep_class_table(folder: Path, output: Path, classes: list[Label]) -> None:
+    """Before a data set with other classes replaces the repository's own class table, keep that as class-full.csv."""
+    full = output / FULL_TABLE
+    if output.resolve() == folder and not full.exists():
+        whole = read_class_table(own_class_table(folder))
+        if whole != classes:
+            dataset.write_classes(full, whole)
+
+
+def choose_classes(wanted: str, classes: list[Label], counts: Counter) -> list[Label]:
+    """The classes that `--classes` asks for: the N with most training clips (ties by number), or those of a table.
+
+    `wanted` is a number, a path or empty for all; `counts` is Counter(label -> clips of the training list).
+    """
+    if not wanted:
+        return classes
+    if not wanted.isdigit():
+        chosen, known = read_class_table(Path(wanted)), {row.label for row in classes}
+        if unknown := [row.label for row in chosen if row.label not in known]:
+            raise Problem(f"{wanted}: label {unknown[0]} is not in the class table of the data set")
+        return chosen
+    if not 1 <= int(wanted) <= len(counts):
+        raise Problem(f"--classes {wanted}: the training list has {len(counts)} labels; ask for 1 to {len(counts)}")
+    best = sorted(counts, key=lambda label: (-counts[label], label))[: int(wanted)]
+    return [row for row in classes if row.label in best]

@@ -1,0 +1,214 @@
+"""The recordings of ChaLearn LAP 2014 track 3: where their files lie, what labels and data say.
+
+    found = montalbano.find(download, leave_out)            every recording, in folders, archives, archives of archives
+    files = montalbano.Files(found.recordings["Sample0001"], work, password)
+    files.text("labels"), files.video("color")
+
+A recording is `Sample0001_color.mp4`, `_depth.mp4`, `_user.mp4`, `_skeleton.csv`, `_data.csv` and, where ChaLearn gives
+them away, `_labels.csv`: in a folder, in `Sample0001.zip`, or in that within `train1.zip`. A file that is shipped
+apart, as the labels of `valid` were, is taken wherever it lies.
+"""
+
+import csv
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from signs.command import Problem
+from signs.prepare import archive
+from signs.prepare.archive import Member
+
+SUFFIXES = {"color": ".mp4", "depth": ".mp4", "user": ".mp4", "skeleton": ".csv", "data": ".csv", "labels": ".csv"}
+FILE = re.compile(r"(sample\d{4,5})(?:_(color|depth|user)\.mp4|_(skeleton|data|labels)\.csv|\.zip)", re.IGNORECASE)
+SPLIT_NAME = re.compile(r"(?<![a-z])(train|val|test)", re.IGNORECASE)
+LAST_NUMBER = {"train": 470, "valid": 700}  # how the organisers numbered them; the rest is test
+CLASSES = 20
+ROW = "18,4,45"
+
+
+@dataclass
+class Recording:
+    """Where the files of one recording lie: by kind, and those together in a zip of its own."""
+
+    name: str
+    splits: set[str] = field(default_factory=set)
+    files: dict[str, Path | Member] = field(default_factory=dict)
+    packed: Path | Member | None = None
+
+    @property
+    def split(self) -> str:
+        return min(self.splits)
+
+
+@dataclass
+class Found:
+    """What a download folder holds."""
+
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    def take(self, where: tuple[str, ...], source: Path | Member) -> bool:
+        """Note a file, by its folders, archive and name, if it is of a recording; the first of a kind wins."""
+        match = FILE.fullmatch(where[-1])
+        if not match:
+            return False
+        name, kind = match[1].capitalize(), (match[2] or match[3] or "").lower()
+        recording = self.recordings.setdefault(name, Recording(name))
+        if kind in ("color", ""):
+            recording.splits.add(split_of(name, where[:-1]))
+        if kind:
+            recording.files.setdefault(kind, source)
+        else:
+            recording.packed = recording.packed or source
+        return True
+
+    def look_in(self, path: Path, where: tuple[str, ...]) -> None:
+        """Note what an archive holds; one that cannot be read is named as failed."""
+        try:
+            if archive.kind(path) == "compressed tar":
+                raise Problem(f"{path}: a compressed tar is not read here; unpack it beside itself, run this again")
+            for member in archive.listing(path):
+                reason = archive.unsafe(member)
+                if reason:
+                    self.failed.append((path.name, f"member {member.name!r} {reason}; left out"))
+                elif member.parts:
+                    self.take((*where, *member.parts), member)
+        except Problem as problem:
+            self.failed.append(("archive", str(problem)))
+
+    def members(self) -> list[Member]:
+        """Everything that lies in an archive."""
+        sources = [source for one in self.recordings.values() for source in (*one.files.values(), one.packed)]
+        return [source for source in sources if isinstance(source, Member)]
+
+
+def split_of(name: str, folders: tuple[str, ...]) -> str:
+    """The split that the nearest folder or archive above a recording names; without such, by the recording's number."""
+    for folder in reversed(folders):
+        if match := SPLIT_NAME.search(folder):
+            return match[1].lower().replace("val", "valid")
+    number = int(name.removeprefix("Sample"))
+    return next((split for split, last in LAST_NUMBER.items() if number <= last), "test")
+
+
+def find(folder: Path, leave_out: Iterable[Path]) -> Found:
+    """Every recording below `folder`; unpacked files come before archives, folders of `leave_out` are not entered."""
+    if not folder.is_dir():
+        raise Problem(f"{folder}: no such folder; give the one with ChaLearn's archives or recordings as --download")
+    found, archives, made = Found(), [], {path.resolve() for path in leave_out}
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if (Path(parent) / name).resolve() not in made)
+        for name in sorted(files):
+            path = Path(parent) / name
+            where = path.relative_to(folder).parts
+            if not found.take(where, path) and name.lower().endswith((*archive.SUFFIXES, *archive.FOREIGN_SUFFIXES)):
+                archives.append((path, where))
+    for path, where in archives:
+        found.look_in(path, where)
+    for name, one in found.recordings.items():
+        if len(one.splits) > 1:
+            found.failed.append((name, f"lies in {' and in '.join(sorted(one.splits))}; keep one of them"))
+    found.recordings = {name: one for name, one in sorted(found.recordings.items()) if len(one.splits) == 1}
+    return found
+
+
+class Files:
+    """The files of one recording, each brought to disc (below `work`, if it is packed) when it is asked for."""
+
+    def __init__(self, recording: Recording, work: Path, password: str):
+        self.name, self.work, self.password = recording.name, work, password
+        self.sources = dict(recording.files)
+        if recording.packed and self.sources.keys() != SUFFIXES.keys():
+            self._look_in(self._on_disc(recording.packed, f"{self.name}.zip"))
+
+    def _on_disc(self, source: Path | Member, name: str) -> Path:
+        if isinstance(source, Path):
+            return source
+        target = self.work / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(target, "wb") as file:
+            file.writelines(archive.read(source, self.password))
+        return target
+
+    def _look_in(self, path: Path) -> None:
+        for member in archive.listing(path):
+            match = FILE.fullmatch(member.parts[-1]) if member.parts else None
+            kind = (match[2] or match[3] or "").lower() if match else ""
+            if kind and match[1].capitalize() == self.name:
+                if reason := archive.unsafe(member):
+                    raise Problem(f"{path.name}: member {member.name!r} {reason}")
+                self.sources.setdefault(kind, member)
+
+    def _source(self, kind: str) -> Path | Member:
+        if kind not in self.sources:
+            raise Problem(f"no {self.name}_{kind}{SUFFIXES[kind]}")
+        return self.sources[kind]
+
+    def __contains__(self, kind: str) -> bool:
+        return kind in self.sources
+
+    def text(self, kind: str) -> str:
+        source = self._source(kind)
+        content = source.read_bytes() if isinstance(source, Path) else b"".join(archive.read(source, self.password))
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise Problem(f"{self.name}_{kind}.csv: not a text file") from None
+
+    def video(self, kind: str) -> Path:
+        return self._on_disc(self._source(kind), f"{self.name}_{kind}.mp4")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A row of a labels file: a sign, in the frames `first` to `last`, both counted from 1 and both part of it."""
+
+    label: str
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+def read_data(text: str, name: str) -> tuple[int, float, float]:
+    """A data file, `1120,20,2881` -> frames, frames/s, and the depth in mm that 255 stands for."""
+    row = next(csv.reader(text.splitlines()), [])
+    try:
+        frames, rate, farthest = int(row[0]), float(row[1]), float(row[2])
+    except (ValueError, IndexError):
+        raise Problem(f"{name}: {','.join(row)[:40]!r}; expected frames,fps,maximum depth") from None
+    if not (frames > 0 and 0 < rate < 1000 and farthest > 0):
+        raise Problem(f"{name}: {','.join(row)[:40]!r}; expected frames,fps,maximum depth, all above 0")
+    return frames, rate, farthest
+
+
+def read_labels(text: str, frames: int, name: str) -> tuple[list[Interval], list[tuple[str, str]]]:
+    """A labels file, rows `18,4,45` -> its intervals, and (row, reason) of the rows that cannot be used."""
+    intervals, failed = [], []
+    for number, row in enumerate(csv.reader(text.splitlines()), 1):
+        if not row:
+            continue
+        try:
+            interval = read_row(row, frames)
+            if any((interval.first, interval.last) == (one.first, one.last) for one in intervals):
+                raise Problem("the same frames stand there already; left out")
+            intervals.append(interval)
+        except Problem as problem:
+            failed.append((f"{name} line {number}", str(problem)))
+    return intervals, failed
+
+
+def read_row(row: list[str], frames: int) -> Interval:
+    """`label,first,last` -> an interval; raises Problem where it does not lie in a video of `frames` frames."""
+    try:
+        label, first, last = (int(value) for value in row)
+    except ValueError:
+        raise Problem(f"{','.join(row)[:40]!r} is no row label,first,last; expected {ROW!r}") from None
+    if not 1 <= label <= CLASSES:
+        raise Problem(f"label {label}; expected 1 to {CLASSES}")
+    if not 1 <= first <= last <= frames:
+        raise Problem(f"frames {first} to {last}; expected 1 to {frames}, the first before the last")
+    return Interval(f"{label:03d}", first, last)

@@ -1,0 +1,119 @@
+"""Share clips out to train, valid and test: by signer where signers are known, else evenly within each label.
+
+    by_signer(counts, {"valid": 0.15, "test": 0.15}, seed)     -> {signer: split}
+    by_label(units, {"valid": 0.15, "test": 0.15}, seed)       -> {unit: split}
+    draw_groups(groups, 3, seed)                               -> 3 groups of each label
+
+Nobody may be in two splits, or the test would ask whether a person is recognised, not a sign. Equal input and seed give
+an equal answer, whatever the order of the input.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+
+from signs.command import Problem
+
+STARTS = 12  # random starts of the search; a handful finds the best answer for as many signers as data sets have
+UNCOVERED = {"train": 4.0, "valid": 0.5, "test": 0.5}  # cost of a split without any of the labels
+
+
+def shares(valid: float, test: float) -> dict[str, float]:
+    """{split: fraction}, the splits that get nothing left out; raises Problem where the fractions make no sense."""
+    if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
+        raise Problem(f"--valid {valid:g} --test {test:g}: expected fractions from 0 that leave something to train on")
+    wanted = {"train": 1 - valid - test, "valid": valid, "test": test}
+    return {split: share for split, share in wanted.items() if share > 0}
+
+
+def by_signer(counts: dict[str, Counter], wanted: dict[str, float], seed: int) -> dict[str, str]:
+    """{signer: split} so that split sizes come near `wanted` and each split has every label, as far as people allow.
+
+    `counts` is {signer: Counter(label -> clips)}. Raises Problem where there are fewer signers than splits.
+    """
+    signers, splits = sorted(counts), list(wanted)
+    if len(signers) < len(splits):
+        raise Problem(
+            f"{len(signers)} signers are too few for {' and '.join(splits)} without sharing one; ask for fewer splits "
+            "(--valid 0), or allow --allow-shared-signers"
+        )
+    draw, best, best_cost = random.Random(seed), {}, float("inf")
+    for _ in range(STARTS):
+        found = _improved(_start(signers, splits, draw), counts, wanted, draw)
+        cost = _cost(found, counts, wanted)
+        if cost < best_cost - 1e-9:
+            best, best_cost = found, cost
+    return best
+
+
+def _start(signers: list[str], splits: list[str], draw: random.Random) -> dict[str, str]:
+    order = draw.sample(signers, len(signers))
+    return {signer: splits[index] if index < len(splits) else "train" for index, signer in enumerate(order)}
+
+
+def _improved(found: dict[str, str], counts: dict[str, Counter], wanted: dict[str, float], draw) -> dict[str, str]:
+    """Move one signer or swap two for as long as that lowers the cost."""
+    signers, cost, better = sorted(found), _cost(found, counts, wanted), True
+    while better:
+        better = False
+        moves = [{signer: split} for signer in signers for split in wanted if found[signer] != split]
+        moves += [{a: found[b], b: found[a]} for a in signers for b in signers if a < b and found[a] != found[b]]
+        draw.shuffle(moves)
+        # Hundreds of signers have tens of thousands of swaps; a sample of them serves as well.
+        for move in moves[:400]:
+            tried = {**found, **move}
+            tried_cost = _cost(tried, counts, wanted)
+            if tried_cost < cost - 1e-9:
+                found, cost, better = tried, tried_cost, True
+                break
+    return found
+
+
+def _cost(found: dict[str, str], counts: dict[str, Counter], wanted: dict[str, float]) -> float:
+    """How far sizes are from those wanted, as a share of all clips, and what part of the labels each split lacks."""
+    total = sum(each.total() for each in counts.values())
+    labels = set().union(*counts.values())
+    cost = 0.0
+    for split, share in wanted.items():
+        inside = [counts[signer] for signer, where in found.items() if where == split]
+        if not inside:
+            return float("inf")
+        cost += abs(sum(each.total() for each in inside) / total - share)
+        cost += UNCOVERED[split] * (1 - len(set().union(*inside)) / len(labels))
+    return cost
+
+
+def by_label(units: Iterable[tuple[str, str]], wanted: dict[str, float], seed: int) -> dict[str, str]:
+    """{unit: split} for (unit, label) pairs, evenly within each label; identical clips are one unit.
+
+    A label with as many units as there are splits has one in each at least.
+    """
+    of_label: dict[str, list[str]] = {}
+    found: dict[str, str] = {}
+    for unit, label in sorted(set(units)):
+        if unit not in found:
+            found[unit] = "train"
+            of_label.setdefault(label, []).append(unit)
+    for label, members in of_label.items():
+        random.Random(f"{seed}/{label}").shuffle(members)
+        for split in ("test", "valid"):
+            number = round(wanted.get(split, 0) * len(of_label[label]))
+            if split in wanted and len(of_label[label]) >= len(wanted):
+                number = max(1, number)
+            for unit in members[:number]:
+                found[unit] = split
+            members = members[number:]
+    return found
+
+
+def draw_groups(groups: Iterable[tuple[str, str]], number: int, seed: int) -> set[str]:
+    """`number` groups of each label, for (group, label) pairs; raises Problem where that leaves a label none."""
+    of_label: dict[str, list[str]] = {}
+    for group, label in sorted(set(groups)):
+        of_label.setdefault(label, []).append(group)
+    drawn = set()
+    for label, members in of_label.items():
+        if not 0 <= number < len(members):
+            raise Problem(f"--valid-groups {number}: {label} has {len(members)} groups to train on; leave it one")
+        drawn.update(random.Random(f"{seed}/{label}").sample(members, number))
+    return drawn

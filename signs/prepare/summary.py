@@ -1,0 +1,99 @@
+"""What a prepare step says when it is done: clips a split, a class, and what a reader of the table should know."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from signs.clips import dataset, leakage
+from signs.clips.dataset import Dataset, save_dataset
+from signs.clips.video import VIDEO_SUFFIXES
+from signs.command import Outcome
+
+MOST_LINES = 50  # of one kind of note
+
+
+def left_over(data: Dataset) -> int:
+    """How many videos lie below `video/` that no row of clips.csv names."""
+    named = {clip.video(data.folder) for clip in data.clips}
+    videos = (path for path in (data.folder / "video").rglob("*") if path.suffix in VIDEO_SUFFIXES)
+    return sum(path not in named for path in videos)
+
+
+def print_counts(data: Dataset, expected: Counter, each_class: bool = False) -> None:
+    """A table of clips a split: expected, found, missing, unlabelled, and how even the classes are."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("split", no_wrap=True)
+    for column in ("expected", "found", "missing", "no label", "signers", "classes", "min/med/max"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for split, counts in data.count().items():
+        found = counts.total()
+        signers = len({clip.signer for clip in data.split(split) if clip.signer})
+        each = sorted(count for label, count in counts.items() if label)
+        row = (expected[split], found, expected[split] - found, counts[""], signers or "?", len(each))
+        spread = f"{each[0]}/{each[len(each) // 2]}/{each[-1]}" if each else ""
+        table.add_row(split, *(f"{value:,}" if isinstance(value, int) else value for value in row), spread)
+    console = Console()
+    console.print(f"{data.folder}: videos of each split, and how many a class", highlight=False, soft_wrap=True)
+    console.print(table)
+    if each_class:
+        console.print(_class_table(data))
+
+
+def _class_table(data: Dataset):
+    from rich import box
+    from rich.table import Table
+
+    table = Table("label", "name", "kind", box=box.SIMPLE)
+    for split in dataset.SPLITS:
+        table.add_column(split, justify="right")
+    counts = data.count()
+    for row in data.classes:
+        table.add_row(row.label, row.name, row.kind, *(f"{counts[split][row.label]:,}" for split in dataset.SPLITS))
+    return table
+
+
+def notes(data: Dataset) -> Iterator[str]:
+    """What a reader of the table should know: empty classes, copies and signers in two splits, left-over videos."""
+    counts = data.count()
+    for split in dataset.SPLITS:
+        empty = [row.label for row in data.classes if not counts[split][row.label]]
+        if empty and any(label for label in counts[split]):
+            yield f"{split}: no clip of {len(empty)} of {len(data.classes)} classes: {listed(empty)}"
+    shared = [f"{signer} ({', '.join(splits)})" for signer, splits in leakage.signers_in_two_splits(data.clips).items()]
+    if shared:
+        yield f"signers in two splits, so that measures there say little about new people: {listed(shared)}"
+    copies = leakage.copies_in_two_splits(data.clips)
+    for line in copies[:MOST_LINES]:
+        yield f"identical files in two splits: {line}"
+    if len(copies) > MOST_LINES:
+        yield f"and {len(copies) - MOST_LINES:,} more identical files in two splits; clips.csv has their sha256"
+    unused = left_over(data)
+    if unused:
+        yield f"{unused:,} videos below {data.folder / 'video'} are in no row of clips.csv; delete them if not wanted"
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """`a, b, c and 5 more`."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def finish(data: Dataset, outcome: Outcome, expected: Counter, fresh: int, extra: list[str], each_class: bool) -> int:
+    """Write the tables of the data set, print what became of it, and return the exit code."""
+    if data.clips:
+        save_dataset(data)
+        print_counts(data, expected, each_class)
+        for line in [*extra, *notes(data)]:
+            print(f"note: {line}")
+        there = len(data.clips) - fresh
+        if fresh:
+            print(f"{fresh:,} videos written, {there:,} were already there")
+        else:
+            print(f"nothing to do: all {there:,} videos were already there")
+    sys.stdout.flush()
+    outcome.done = data.clips
+    return outcome.summary()

@@ -1,0 +1,347 @@
+"""Draw a synthetic signer: numbers that describe a person and a movement in, frames of a colour and a depth video out.
+
+    signer = synthetic.draw_signer(np.random.default_rng(1))
+    colour, depth = synthetic.draw_clip(signer, Movement((1, 0), "against"), np.random.default_rng(2))
+
+Pure functions over OpenCV's drawing, all coordinates sub-pixel so that movement is smooth. The person's proportions are
+given in pixels of the finished 320x240 frame for a person of scale 1, relative to the point between the shoulders,
+x to the right and y down as the camera sees it: the signer's right hand is on the left. `prepare_demo.py` uses this.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+WIDTH, HEIGHT, RATE = 320, 240, 10  # pixels, pixels, frames per second: as ChaLearn IsoGD
+MARGIN = 4  # pixels drawn beyond each border, for the camera's shake
+SHIFT = 5  # fractional bits of a coordinate that is handed to OpenCV
+SHOULDER, NECK = (41.0, 8.0), (0.0, -44.0)  # x is mirrored for the other arm; NECK is the middle of the head
+UPPER_ARM, FOREARM = 51.0, 50.0
+REST = (33.0, 116.0)  # the wrist before and after every sign
+CENTRE = (45.0, 52.0)  # the middle of the wrist's line
+REACH = 32.0  # from there to either end
+SWINGS, PERIOD = 2, 14  # how often to and fro, and frames of one
+SKINS = ((250, 216, 190), (240, 198, 168), (228, 180, 145), (212, 158, 120), (190, 136, 100), (168, 116, 84))
+HAIRS = ((38, 30, 28), (70, 46, 32), (112, 74, 44), (166, 128, 78), (150, 148, 146), (120, 52, 34))
+# Fingers of a hand shape: (angle from the forearm's direction in degrees, length in pixels); thumb first.
+HANDS = (
+    ((55, 8), (10, 12), (3, 13), (-4, 12), (-11, 10)),  # flat
+    ((65, 9), (28, 12), (10, 13), (-8, 12), (-26, 11)),  # spread
+    ((40, 6), (8, 13), (0, 5), (-8, 5), (-16, 4)),  # index
+    ((40, 5), (18, 12), (-6, 13), (-10, 5), (-18, 4)),  # two fingers
+    ((35, 6), (12, 6), (2, 6), (-8, 6), (-18, 5)),  # fist
+)
+
+
+@dataclass(frozen=True)
+class Movement:
+    """axis: the line (x, y) along which both hands swing; relation: how the left hand swings to the right one's."""
+
+    axis: tuple[int, int]
+    relation: str
+    hand: None = None  # the signer's own shape, or any
+
+    def wrists(self, amplitude: float, tempo: float, rng: np.random.Generator):
+        return wrist_paths(self, amplitude, tempo, rng)
+
+
+@dataclass(frozen=True)
+class Signer:
+    """What stays the same from clip to clip of one person; colours are RGB, `scene` has MARGIN more on every side."""
+
+    scene: np.ndarray
+    depth: np.ndarray
+    origin: tuple[float, float]
+    scale: float
+    amplitude: float
+    tempo: float
+    light: float
+    noise: float
+    skin: tuple[int, int, int]
+    cloth: tuple[int, int, int]
+    stripe: tuple[int, int, int]
+    sleeve: float
+    hand: int
+
+
+@functools.lru_cache(maxsize=64)
+def signer_of(seed: int, number: int) -> Signer:
+    """Person `number` of a data set's seed; drawn once in a process."""
+    return draw_signer(np.random.default_rng([seed, number]))
+
+
+def draw_signer(rng: np.random.Generator) -> Signer:
+    """A person with a place to stand: looks, size and habits drawn at random."""
+    skin = _shade(SKINS[rng.integers(len(SKINS))], rng.uniform(0.94, 1.05))
+    # As in the corpora of sign languages: plain clothes, darker than skin, before a plain wall.
+    cloth = tuple(int(c) for c in rng.integers(15, 60, 3))
+    stripe = _shade(cloth, rng.uniform(1.2, 1.6))
+    origin = (WIDTH / 2 + rng.uniform(-12, 12), 102 + rng.uniform(-8, 8))
+    scale = rng.uniform(0.95, 1.2)
+    scene = _background(rng)
+    depth = np.full(scene.shape[:2], int(rng.integers(190, 230)), np.uint8)
+    cv2.rectangle(depth, (0, 200), (depth.shape[1], depth.shape[0]), 180, -1)
+    place = _Place(origin, scale)
+    _draw_torso(scene, place, _fabric(rng, scene.shape, cloth, stripe))
+    _draw_torso(depth, place, np.full_like(depth, 110))
+    _draw_head(scene, place, skin, HAIRS[rng.integers(len(HAIRS))], rng)
+    cv2.ellipse(depth, place.box((0, -44), (21, 27)), 105, -1, cv2.LINE_AA)
+    return Signer(
+        scene=scene, depth=depth, origin=origin, scale=scale, amplitude=rng.uniform(0.85, 1.15),
+        tempo=rng.uniform(0.84, 1.16), light=rng.uniform(0.88, 1.1), noise=rng.uniform(1.5, 4.0), skin=skin,
+        cloth=cloth, stripe=stripe, sleeve=float(rng.choice([0.0, 0.2, 0.45])), hand=int(rng.integers(len(HANDS))),
+    )  # fmt: skip
+
+
+def draw_clip(signer: Signer, movement, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """One clip of one sign -> (T, H, W, 3) uint8 RGB and (T, H, W) uint8 depth, where nearer is darker.
+
+    Args:
+        movement: a Movement, or a vocabulary.Sign.
+    """
+    right, left = movement.wrists(signer.amplitude, signer.tempo, rng)
+    if movement.hand is not None:
+        hand = HANDS[movement.hand]
+    else:
+        hand = HANDS[signer.hand if rng.random() < 0.5 else rng.integers(len(HANDS))]
+    light = signer.light * rng.uniform(0.95, 1.05)
+    shake = smooth(rng, len(right), 0.35)
+    grain = np.clip(rng.normal(128, signer.noise, (HEIGHT + 64, WIDTH + 64, 3)), 0, 255).astype(np.uint8)
+    corners = rng.integers(0, 64, (len(right), 2))
+    colour = np.empty((len(right), HEIGHT, WIDTH, 3), np.uint8)
+    depth = np.empty((len(right), HEIGHT, WIDTH), np.uint8)
+    look = _Look(signer.skin, signer.cloth, signer.stripe, signer.sleeve, hand)
+    flat = _Look((60,), (85,), (85,), signer.sleeve, hand)
+    for t, (x, y) in enumerate(corners):
+        place = _Place((signer.origin[0] + shake[t, 0], signer.origin[1] + shake[t, 1]), signer.scale)
+        for canvas, layer, paint in ((colour[t], signer.scene, look), (depth[t], signer.depth, flat)):
+            move = np.float32([[1, 0, shake[t, 0] - MARGIN], [0, 1, shake[t, 1] - MARGIN]])
+            cv2.warpAffine(layer, move, (WIDTH, HEIGHT), dst=canvas, flags=cv2.INTER_LINEAR)
+            _draw_arm(canvas, place, -1, right[t], paint)
+            _draw_arm(canvas, place, 1, left[t], paint)
+        cv2.addWeighted(colour[t], light, grain[y : y + HEIGHT, x : x + WIDTH], 1.0, -128, dst=colour[t])
+    return colour, depth
+
+
+def wrist_paths(movement: Movement, amplitude: float, tempo: float, rng: np.random.Generator):
+    """Both wrists over time, two (T, 2) arrays of pixels: rest, raise, swing, lower, rest.
+
+    Whatever the relation, each hand swings as often and as far along the same line: neither the average picture of a
+    clip nor the average change in it tells one relation from another.
+    """
+    speed = tempo * rng.uniform(0.93, 1.07)
+    raising, signing, lowering = (round(frames / speed) for frames in (4, SWINGS * PERIOD, 4))
+    before, after = rng.integers(1, 5, 2)
+    frames = np.arange(before + raising + signing + lowering + after, dtype=float)
+    raised = ease((frames - before) / raising) * ease((frames[-1] - after + 1 - frames) / lowering)
+    phase = 2 * math.pi * (SWINGS * np.clip((frames - before - raising) / signing, 0, 1) + rng.uniform(-0.15, 0.15))
+    swings = swings_at(phase, movement.relation)
+    size = REACH * amplitude * rng.uniform(0.94, 1.06) * raised
+    paths = []
+    for side, swing in zip((-1, 1), swings, strict=True):
+        rest, centre = np.array([side * REST[0], REST[1]]), np.array([side * CENTRE[0], CENTRE[1]])
+        wobble = smooth(rng, len(frames), 1.2) + rng.normal(0, 1.5, 2) * raised[:, None]
+        stroke = (size * swing)[:, None] * np.array(movement.axis)
+        paths.append(rest + (centre - rest) * raised[:, None] + stroke + wobble)
+    return paths
+
+
+def swings_at(phase: np.ndarray, relation: str) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) phase of the right hand's swing, radians -> place of the right and of the left hand on its line, -1 to 1."""
+    right = np.sin(phase)
+    # "changing" changes where both hands pass the middle, nearest to half-way.
+    change = math.pi * np.round((phase[0] + phase[-1]) / 2 / math.pi)
+    left = {
+        "together": right,
+        "against": -right,
+        "following": np.sin(phase - math.pi / 2),
+        "changing": np.where(phase < change, right, -right),
+    }
+    return right, left[relation]
+
+
+def elbow(shoulder, wrist, side: int) -> tuple[float, float]:
+    """Where the elbow is for a shoulder and a wrist, in pixels: two-bone inverse kinematics, bent outwards and down.
+
+    A near hand is held out in front of the body, so both bones look shorter.
+    """
+    dx, dy = wrist[0] - shoulder[0], wrist[1] - shoulder[1]
+    whole = UPPER_ARM + FOREARM
+    reach = min(max(math.hypot(dx, dy), 2.0), whole - 0.5)
+    seen = 0.55 + 0.45 * reach / whole
+    upper, fore = UPPER_ARM * seen, FOREARM * seen
+    along = (upper**2 - fore**2 + reach**2) / (2 * reach)
+    across = math.sqrt(max(upper**2 - along**2, 0.0)) * side
+    ux, uy = dx / reach, dy / reach
+    return shoulder[0] + ux * along + uy * across, shoulder[1] + uy * along - ux * across
+
+
+def ease(t):
+    """0 to 1 without a jerk at either end."""
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def smooth(rng: np.random.Generator, length: int, size: float) -> np.ndarray:
+    """(length, 2) slow random wandering of about `size` pixels."""
+    t = np.linspace(0, 1, length)[:, None]
+    waves = [rng.normal(0, size / (k + 1), 2) * np.sin(2 * math.pi * (k * t + rng.random(2))) for k in (1, 2, 3)]
+    return np.sum(waves, 0)
+
+
+def _shade(colour, factor: float) -> tuple[int, int, int]:
+    return tuple(int(min(255, c * factor)) for c in colour)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """From a person's own pixels to those of the canvas."""
+
+    origin: tuple[float, float]
+    scale: float
+
+    def points(self, points) -> np.ndarray:
+        """(N, 2) fixed-point canvas coordinates."""
+        return np.round((np.asarray(points) * self.scale + self.origin) * (1 << SHIFT)).astype(np.int32)
+
+    def length(self, pixels: float) -> int:
+        return max(1, round(pixels * self.scale * (1 << SHIFT)))
+
+    def box(self, middle, half):
+        """OpenCV's rotated rectangle round an upright ellipse on a canvas that has its MARGIN."""
+        x, y = (np.asarray(middle) * self.scale + self.origin + MARGIN).tolist()
+        return (x, y), (2 * half[0] * self.scale, 2 * half[1] * self.scale), 0.0
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How arms are painted."""
+
+    skin: tuple
+    cloth: tuple
+    stripe: tuple
+    sleeve: float
+    fingers: tuple
+
+
+def _texture(rng: np.random.Generator, shape, cell: int, size: float) -> np.ndarray:
+    """(H, W) float32 soft noise: blobs of about `cell` pixels, standard deviation about `size`."""
+    coarse = rng.normal(0, size, (shape[0] // cell + 2, shape[1] // cell + 2)).astype(np.float32)
+    return cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+
+
+def _background(rng: np.random.Generator) -> np.ndarray:
+    """A wall with furniture, (H, W, 3) uint8 RGB with MARGIN."""
+    height, width = HEIGHT + 2 * MARGIN, WIDTH + 2 * MARGIN
+    first = rng.uniform(60, 120) + rng.uniform(-18, 18, 3)
+    second = first + rng.uniform(-20, 20)
+    across = np.linspace(0, 1, width)[None, :, None] * rng.uniform(-1, 1)
+    down = np.linspace(0, 1, height)[:, None, None] * rng.uniform(-1, 1)
+    wall = (first + (second - first) * np.clip(0.5 + 0.5 * (across + down), 0, 1)).astype(np.float32)
+    for _ in range(rng.integers(1, 4)):
+        x, y = int(rng.integers(-20, width)), int(rng.integers(-20, height))
+        corner = (x + int(rng.integers(25, 110)), y + int(rng.integers(20, 120)))
+        colour = (first + rng.uniform(-35, 30) + rng.uniform(-15, 15, 3)).tolist()
+        cv2.rectangle(wall, (x, y), corner, colour, -1)
+        cv2.rectangle(wall, (x, y), corner, [c * 0.75 for c in colour], 2)
+    wall += (_texture(rng, wall.shape, 7, 4) + _texture(rng, wall.shape, 3, 3))[..., None]
+    return cv2.GaussianBlur(np.clip(wall, 0, 255).astype(np.uint8), (0, 0), 0.8)
+
+
+def _fabric(rng: np.random.Generator, shape, cloth, stripe) -> np.ndarray:
+    """Soft stripes, checks or a mottle in two colours, (H, W, 3) uint8 RGB."""
+    kind, period, turn = rng.integers(3), rng.uniform(9, 18), rng.uniform(-0.4, 0.4)
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    u, v = x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn)
+    waves = [np.sin(2 * math.pi * v / period), np.sin(2 * math.pi * u / period) * np.sin(2 * math.pi * v / period)]
+    mix = 0.5 + 0.4 * (waves[kind] if kind < 2 else _texture(rng, shape, 6, 0.7))
+    mix = np.clip(mix, 0, 1)[..., None]
+    fabric = np.float32(cloth) * (1 - mix) + np.float32(stripe) * mix
+    return np.clip(fabric + _texture(rng, shape, 4, 5)[..., None], 0, 255).astype(np.uint8)
+
+
+def _draw_torso(canvas: np.ndarray, place: _Place, fabric: np.ndarray) -> None:
+    """Paint the body from neck to the lower border onto a canvas that has its MARGIN."""
+    half = [(9, -20), (12, -8), (34, 0), (46, 9), (48, 24), (42, 60), (39, 100), (41, 180)]
+    outline = np.array(half + [(-x, y) for x, y in reversed(half)], float)
+    mask = np.zeros(canvas.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [place.points(outline) + (MARGIN << SHIFT)], 255, cv2.LINE_AA, SHIFT)
+    weight = mask.astype(np.float32) / 255
+    weight = weight[..., None] if canvas.ndim == 3 else weight
+    canvas[:] = np.round(canvas * (1 - weight) + fabric * weight).astype(np.uint8)
+
+
+def _draw_head(canvas: np.ndarray, place: _Place, skin, hair, rng: np.random.Generator) -> None:
+    """Paint hair, neck and face onto a canvas that has its MARGIN."""
+    line, dark = cv2.LINE_AA, _shade(skin, 0.72)
+    long_hair = rng.choice([0.0, 0.0, 0.6, 1.0])
+    cv2.ellipse(canvas, place.box((0, -54 + 13 * long_hair), (22.5, 21 + 14 * long_hair)), hair, -1, line)
+    neck = place.points([(-11, -30), (11, -30), (10, -5), (0, 4), (-10, -5)]) + (MARGIN << SHIFT)
+    cv2.fillPoly(canvas, [neck], _shade(skin, 0.86), line, SHIFT)
+    for side in (-1, 1):
+        cv2.ellipse(canvas, place.box((side * 20, -43), (4, 6)), dark, -1, line)
+    cv2.ellipse(canvas, place.box((0, -43), (19.5, 25)), skin, -1, line)
+    for side in (-1, 1):
+        cv2.ellipse(canvas, place.box((side * 10, -33), (6, 4)), _shade(skin, 0.95), -1, line)
+        cv2.ellipse(canvas, place.box((side * 7.5, -46), (4, 2.6)), (245, 245, 245), -1, line)
+        cv2.ellipse(canvas, place.box((side * 7.5, -46), (2, 2.4)), (40, 30, 25), -1, line)
+        cv2.ellipse(canvas, place.box((side * 7.5, -51.5), (5, 1.2)), hair, -1, line)
+    cv2.ellipse(canvas, place.box((0, -39), (2.4, 5)), _shade(skin, 0.87), -1, line)
+    cv2.ellipse(canvas, place.box((0, -29), (rng.uniform(5, 8), 2)), (168, 80, 78), -1, line)
+    fringe = [(-20, -50), (-17, -62), (0, -70), (17, -62), (20, -50), (rng.uniform(-14, 14), -59)]
+    cv2.fillPoly(canvas, [place.points(fringe) + (MARGIN << SHIFT)], hair, line, SHIFT)
+
+
+def _draw_arm(canvas: np.ndarray, place: _Place, side: int, wrist, look: _Look) -> None:
+    """Paint one arm and its hand; `side` is -1 for the signer's right arm, on the left of the picture."""
+    shoulder = (side * SHOULDER[0], SHOULDER[1])
+    joint = elbow(shoulder, wrist, side)
+    bare = tuple(joint[i] + (wrist[i] - joint[i]) * look.sleeve for i in (0, 1))
+    _draw_limb(canvas, place, (shoulder, 10.5), (joint, 8.5), look.cloth, look.stripe)
+    _draw_limb(canvas, place, (joint, 7.5), (wrist, 5.5), look.skin, None)
+    if look.sleeve:
+        _draw_limb(canvas, place, (joint, 8.5), (bare, 7.8 - 1.4 * look.sleeve), look.cloth, look.stripe)
+    _draw_hand(canvas, place, side, joint, wrist, look)
+
+
+def _draw_limb(canvas: np.ndarray, place: _Place, start, end, colour, stripe) -> None:
+    """A tapered tube between two (point, half width), dark at its edge, with bands of `stripe` across."""
+    (p, wide), (q, narrow) = start, end
+    length = math.hypot(q[0] - p[0], q[1] - p[1]) or 1.0
+    nx, ny = -(q[1] - p[1]) / length, (q[0] - p[0]) / length
+
+    def across(t, extra):
+        half = wide + (narrow - wide) * t + extra
+        x, y = p[0] + (q[0] - p[0]) * t, p[1] + (q[1] - p[1]) * t
+        return (x + nx * half, y + ny * half), (x - nx * half, y - ny * half)
+
+    for extra, paint in ((1.2, _shade(colour, 0.6)), (0.0, colour)):
+        (a, b), (c, d) = across(0, extra), across(1, extra)
+        for point, half in (start, end):
+            cv2.circle(canvas, place.points(point).tolist(), place.length(half + extra), paint, -1, cv2.LINE_AA, SHIFT)
+        cv2.fillPoly(canvas, [place.points([a, b, d, c])], paint, cv2.LINE_AA, SHIFT)
+    for band in range(int(length / 11) if stripe else 0):
+        (a, b), (c, d) = across((band + 0.5) * 11 / length, -0.5), across((band + 0.95) * 11 / length, -0.5)
+        cv2.fillPoly(canvas, [place.points([a, b, d, c])], stripe, cv2.LINE_AA, SHIFT)
+
+
+def _draw_hand(canvas: np.ndarray, place: _Place, side: int, joint, wrist, look: _Look) -> None:
+    """Palm and five fingers beyond the wrist, pointing on in the forearm's direction."""
+    forward = math.atan2(wrist[1] - joint[1], wrist[0] - joint[0])
+    palm = (wrist[0] + 8 * math.cos(forward), wrist[1] + 8 * math.sin(forward))
+    dark = _shade(look.skin, 0.62)
+    lines = []
+    for number, (angle, length) in enumerate(look.fingers):
+        aim = forward - side * math.radians(angle)
+        root = forward - side * math.radians(80 if number == 0 else 65 - 28 * number)
+        x, y = palm[0] + 7 * math.cos(root), palm[1] + 7 * math.sin(root)
+        lines.append(place.points([(x, y), (x + length * math.cos(aim), y + length * math.sin(aim))]).tolist())
+    thick = max(3, round(5 * place.scale))
+    cv2.circle(canvas, place.points(palm).tolist(), place.length(11.7), dark, -1, cv2.LINE_AA, SHIFT)
+    for paint, more in ((dark, 2), (look.skin, 0)):
+        for a, b in lines:
+            cv2.line(canvas, a, b, paint, thick + more, cv2.LINE_AA, SHIFT)
+    cv2.circle(canvas, place.points(palm).tolist(), place.length(10.5), look.skin, -1, cv2.LINE_AA, SHIFT)

@@ -1,0 +1,157 @@
+"""Videos into the folder contract: what every prepare_*.py does once it knows its clips.
+
+A video goes to `video/<split>/<label>/<clip>` under a temporary name, is checked and then renamed, so it is there whole
+or not at all. One that is there already with equal content is left alone: that is how a run goes on from where the last
+one stopped, and why a second run does nothing.
+"""
+
+import hashlib
+import os
+import shutil
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePath
+
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Clip
+from signs.clips.video import video_problem
+from signs.command import Problem
+
+TRANSFERS = ("copy", "hardlink", "link")
+CHUNK = 1 << 20  # bytes
+
+
+class NoHardLink(Problem):
+    """The disc, or that the source is on another one, allows no hard link; a copy may be made instead."""
+
+
+def fingerprint(path: Path) -> tuple[int, str]:
+    """(CRC-32, SHA-256) of a file, read once."""
+    crc, digest = 0, hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            crc = zlib.crc32(chunk, crc)
+            digest.update(chunk)
+    return crc, digest.hexdigest()
+
+
+def write(target: Path, chunks: Iterable[bytes], size: int) -> str:
+    """Write a video of exactly `size` bytes whole or not at all; its SHA-256. Raises Problem where it is no video."""
+    digest, written = hashlib.sha256(), 0
+    with command.atomic(target) as temporary:
+        with open(temporary, "wb") as file:
+            for chunk in chunks:
+                written += len(chunk)
+                if written > size:
+                    raise Problem(f"unpacks to more than the {size:,} bytes its header declares; not taken")
+                digest.update(chunk)
+                file.write(chunk)
+        if written != size:
+            raise Problem(f"{written:,} bytes came, its header declares {size:,}; the archive is cut short")
+        check_video(temporary)
+    return digest.hexdigest()
+
+
+def check_video(path: Path) -> None:
+    """Raise Problem where the file is no video."""
+    problem = video_problem(path)
+    if problem:
+        raise Problem(problem)
+
+
+def put(source: Path, target: Path, transfer: str, digest: str = "") -> tuple[str, bool]:
+    """Bring a video file to its place by `transfer`; (its SHA-256, whether anything had to be done)."""
+    check_video(source)
+    digest = digest or command.sha256(source)
+    if _is_there(source, target, transfer, digest):
+        return digest, False
+    with command.atomic(target) as temporary:
+        if transfer == "link":
+            temporary.symlink_to(source.resolve())
+        elif transfer == "hardlink":
+            _hardlink(source, temporary)
+        else:
+            shutil.copyfile(source, temporary)
+            if command.sha256(temporary) != digest:
+                raise Problem("the copy differs from the source; check the disc, then run the same command again")
+    return digest, True
+
+
+def _hardlink(source: Path, target: Path) -> None:
+    try:
+        os.link(source.resolve(), target)
+    except OSError as error:
+        if error.errno in command.DISC_FULL:
+            raise
+        raise NoHardLink("no hard link can be made there (another disc?); use --transfer copy or link") from None
+
+
+def _is_there(source: Path, target: Path, transfer: str, digest: str) -> bool:
+    if transfer == "link":
+        return target.is_symlink() and target.resolve() == source.resolve()
+    if target.is_symlink() or not target.is_file():
+        return False
+    if target.samefile(source):
+        return transfer == "hardlink"
+    return transfer == "copy" and target.stat().st_size == source.stat().st_size and command.sha256(target) == digest
+
+
+def unique_names(sources: Sequence[PurePath]) -> list[str]:
+    """A name for each path: its stem, with as many folders in front (`S1_videos_wave`) as keep equal names apart."""
+    depths = [0] * len(sources)
+
+    def name(index: int) -> str:
+        source, depth = sources[index], depths[index]
+        folders = source.parts[:-1]
+        # Where all the folders are not enough, only the suffix tells two files apart.
+        last = source.stem if depth <= len(folders) else source.name.replace(".", "_")
+        return "_".join([*folders[max(0, len(folders) - depth) :], last])
+
+    while True:
+        names = [name(index) for index in range(len(sources))]
+        # Two names that differ in case alone are one file on some systems.
+        counts = Counter(each.casefold() for each in names)
+        shared = [index for index, each in enumerate(names) if counts[each.casefold()] > 1]
+        deeper = [index for index in shared if depths[index] < len(sources[index].parts)]
+        if not deeper:
+            return names
+        for index in deeper:
+            depths[index] += 1
+
+
+def existing_parent(path: Path) -> Path:
+    """`path` itself, or the nearest folder above it that exists."""
+    return next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+
+
+def check_room(folder: Path, need: int) -> None:
+    """Raise Problem where the disc of `folder`, which need not exist yet, has less than `need` bytes free."""
+    free = shutil.disk_usage(existing_parent(folder)).free
+    if need > free:
+        raise Problem(
+            f"{folder}: about {need / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free on its disc; make room or choose "
+            "another --output"
+        )
+
+
+def earlier_clips(folder: Path) -> dict[str, Clip]:
+    """{clip name: Clip} of the last whole run over `folder`; empty where there was none."""
+    if not (folder / "clips.csv").exists():
+        return {}
+    return {clip.clip: clip for clip in dataset.read_clips(folder / "clips.csv")}
+
+
+def move_changed(folder: Path, earlier: dict[str, Clip], clips: Iterable[Clip]) -> int:
+    """Rename videos whose split or label is another than in the last run, so that they are not made again."""
+    moved = 0
+    for clip in clips:
+        before = earlier.get(clip.clip)
+        if before and before.folder != clip.folder:
+            old, new = before.video(folder), clip.video(folder)
+            if old.is_file() and not new.exists():
+                new.parent.mkdir(parents=True, exist_ok=True)
+                old.rename(new)
+                moved += 1
+    return moved

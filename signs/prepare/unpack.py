@@ -1,0 +1,151 @@
+"""Find wanted videos in archives and folders, and bring each straight to its place.
+
+    videos = Videos(paths)             the paths a list names: `train/001/M_00001.avi`
+    videos.look_in(archive)            zip, tar or tar.gz; matched by the end of a member's path
+    videos.look_at(file)               a video that is unpacked already
+    outcome = videos.unpack(targets, ...)
+
+Nothing else of an archive is unpacked, nothing is unpacked twice, and a member's own name never decides where it goes.
+"""
+
+import functools
+import zlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from signs import command
+from signs.command import Outcome, Problem
+from signs.prepare import archive, transfer
+from signs.prepare.archive import Foreign, Member
+from signs.prepare.transfer import NoHardLink
+
+
+class Videos:
+    """Where the video of each wanted path is: in which archive, or in which file."""
+
+    def __init__(self, wanted: list[PurePosixPath]):
+        self.wanted = {path.parts: path for path in wanted}
+        self.lengths = {len(parts) for parts in self.wanted}
+        self.found: dict[PurePosixPath, Member | Path] = {}
+        self.failed: list[tuple[str, str]] = []
+        self.streams: list[Path] = []
+        self.foreign: list[Problem] = []
+
+    def match(self, parts: tuple[str, ...]) -> PurePosixPath | None:
+        """The wanted path that `parts` end with: archives may have one more folder on top."""
+        tails = (parts[-length:] for length in self.lengths if len(parts) >= length)
+        return next((self.wanted[tail] for tail in tails if tail in self.wanted), None)
+
+    def take(self, member: Member) -> PurePosixPath | None:
+        """The wanted path of a member that is safe to unpack; an unsafe one is named as failed."""
+        path, reason = self.match(member.parts), archive.unsafe(member)
+        if reason and (path or ".." in member.parts):
+            self.failed.append((member.archive.name, f"member {member.name!r} {reason}; left out"))
+        return None if reason else path
+
+    def look_in(self, path: Path) -> None:
+        """Note what an archive holds; a damaged one is named as failed, one not read here if videos are missing."""
+        try:
+            if archive.kind(path) == "compressed tar":
+                self.streams.append(path)
+                return
+            for member in archive.listing(path):
+                if wanted := self.take(member):
+                    self.found.setdefault(wanted, member)
+        except Foreign as problem:
+            self.foreign.append(problem)
+        except Problem as problem:
+            self.failed.append(("archive", str(problem)))
+
+    def look_at(self, file: Path) -> None:
+        """Note a video that is unpacked already; one that no archive has, for those can be checked."""
+        if wanted := self.match(file.parts):
+            self.found.setdefault(wanted, file)
+
+    def missing(self) -> list[PurePosixPath]:
+        return [path for path in self.wanted.values() if path not in self.found]
+
+    def recall(self, targets: dict[PurePosixPath, Path], recorded: dict[PurePosixPath, str]) -> None:
+        """Find the rest where the last run put it, if its content is still what that run recorded."""
+        for path in self.missing():
+            target = targets[path]
+            if recorded.get(path) and target.is_file() and command.sha256(target) == recorded[path]:
+                self.found[path] = target
+
+    def bytes_needed(self, targets: dict[PurePosixPath, Path]) -> int:
+        """What unpacking will take of the disc; of a compressed tar only its own size is known beforehand."""
+        need = 0
+        for path, source in self.found.items():
+            target = targets[path]
+            there = target.stat().st_size if target.is_file() else -1
+            if isinstance(source, Member):
+                need += 0 if there == source.size else source.size
+            elif source.stat().st_dev != transfer.existing_parent(target).stat().st_dev:
+                need += 0 if there == source.stat().st_size else source.stat().st_size
+        # Half of a tar is depth, as a rule; every member is held against the free space again when its turn comes.
+        return need + sum(path.stat().st_size // 2 for path in self.streams if self.missing())
+
+    def unpack(self, targets: dict[PurePosixPath, Path], password: str, workers: int) -> Outcome:
+        """Bring everything found to its target; `done` are (path, SHA-256, whether it had to be written).
+
+        Raises Problem where nothing is found and an archive that is not read here may have it.
+        """
+        if self.foreign and not (self.found or self.failed or self.streams):
+            raise self.foreign[0]
+        members = [source for source in self.found.values() if isinstance(source, Member)]
+        archive.check_password(members, password)
+        jobs = [(str(path), (path, targets[path], source)) for path, source in self.found.items()]
+        outcome = Outcome()
+        if jobs:
+            outcome = command.parallel(functools.partial(_bring, password=password), jobs, workers, "unpacking")
+        for path in self.streams:
+            if self.missing():
+                self._unpack_stream(path, targets, outcome)
+        outcome.failed[:0] = self.failed + [("archive", str(problem)) for problem in self.foreign if self.missing()]
+        return outcome
+
+    def _unpack_stream(self, path: Path, targets: dict[PurePosixPath, Path], outcome: Outcome) -> None:
+        with command.progress() as bar:
+            task = bar.add_task(f"reading {path.name}", total=len(self.missing()))
+            try:
+                for member, chunks in archive.stream(path):
+                    wanted = self.take(member)
+                    if wanted and wanted not in self.found:
+                        self.found[wanted] = member
+                        self._write_streamed(wanted, targets[wanted], member, chunks, outcome)
+                        bar.advance(task)
+                        if not self.missing():
+                            break
+            except Problem as problem:
+                self.failed.append(("archive", str(problem)))
+
+    def _write_streamed(self, path, target, member, chunks, outcome: Outcome) -> None:
+        transfer.check_room(target.parent, member.size)
+        try:
+            outcome.done.append((path, *write_member(target, member, chunks)))
+        except Problem as problem:
+            outcome.failed.append((str(path), str(problem)))
+
+
+def _bring(job: tuple[PurePosixPath, Path, Member | Path], password: str) -> tuple[PurePosixPath, str, bool]:
+    path, target, source = job
+    if isinstance(source, Member):
+        return path, *write_member(target, source, archive.read(source, password))
+    try:
+        return path, *transfer.put(source, target, "hardlink")
+    except NoHardLink:
+        return path, *transfer.put(source, target, "copy")
+
+
+def write_member(target: Path, member: Member, chunks: Iterable[bytes]) -> tuple[str, bool]:
+    """Write a member to its target, unless the same content is there; (its SHA-256, whether it was written)."""
+    if target.is_file() and target.stat().st_size == member.size:
+        crc, digest = transfer.fingerprint(target)
+        if crc == member.crc:
+            return digest, False
+        if member.crc is None:  # a tar keeps no checksum: compare with what it holds
+            content = b"".join(chunks)
+            if zlib.crc32(content) == crc:
+                return digest, False
+            chunks = [content]
+    return transfer.write(target, chunks, member.size), True

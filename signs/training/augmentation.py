@@ -1,0 +1,79 @@
+"""What is drawn at random for each clip and epoch of a training, and how pictures are turned by it.
+
+Shifts along x and y and brightness are those of Sarhan & Frintrop (2020); the rest came after, and is off unless asked
+for. A flow field is turned with its vectors: the picture of a movement to the left, upside down, moves to the right.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from signs.clips import preprocess
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One clip's: `shift` (x, y) as shares of the crop, `brightness` (3,) factors, `zoom` a factor, `part` (first,
+    last) as shares of the clip's length, `degrees` anticlockwise, `flipped` left to right."""
+
+    shift: np.ndarray
+    brightness: np.ndarray
+    zoom: float
+    part: tuple[float, float]
+    degrees: float
+    flipped: bool
+
+    def turn(self, images: np.ndarray, bound: float | None = None) -> np.ndarray:
+        """(T, H, W, C) uint8 -> the same, rotated and flipped; beyond the edge the border pixel is repeated.
+
+        Args:
+            bound: pixels that the flow was coded with; None for RGB.
+        """
+        if not self.degrees and not self.flipped:
+            return images
+        height, width = images.shape[1:3]
+        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), self.degrees, 1)
+        if self.flipped:
+            matrix[0] = np.array([0, 0, width - 1]) - matrix[0]
+        turned = np.stack([cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+                           for image in images]).reshape(images.shape)  # fmt: skip
+        if bound is None:
+            return turned
+        vectors = preprocess.restore_flow(turned, bound) @ np.float32(matrix[:, :2]).T
+        return preprocess.quantise_flow(vectors, bound)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is drawn at random for each clip and epoch.
+
+    shift: largest move of the crop along x and along y, as a share of the crop; brightness: factor on RGB of 1 +- this;
+    colour: the same for each of red, green and blue; zoom: the picture is seen larger by a factor of 1 +- this;
+    part: the shortest part of the clip that is seen, as a share of its length, from a random start: another speed;
+    mixup: alpha of the Beta distribution of the share with which the clips of a batch are mixed, 0 not at all
+    (Zhang et al.: mixup, 2018); smoothing: share of a target that goes to all classes alike (Szegedy et al. 2016);
+    rotation: largest turn in degrees; flip: half of the clips are seen in a mirror, for people who sign with either
+    hand; swaps: labels that become each other there, all others stay.
+    """
+
+    shift: float = 0.1
+    brightness: float = 0.2
+    colour: float = 0.0
+    zoom: float = 0.0
+    part: float = 1.0
+    mixup: float = 0.0
+    smoothing: float = 0.0
+    rotation: float = 0.0
+    flip: bool = False
+    swaps: tuple[tuple[str, str], ...] = ()
+
+    def draw(self, rng: np.random.Generator) -> Drawn:
+        """The same numbers for the same generator, whichever of them are used."""
+        shift = self.shift * rng.uniform(-1, 1, 2)
+        brightness = (1 + self.brightness * rng.uniform(-1, 1)) * (1 + self.colour * rng.uniform(-1, 1, 3))
+        zoom = 1 + self.zoom * rng.uniform(-1, 1)
+        length = rng.uniform(self.part, 1)
+        first = rng.uniform(0, 1 - length)
+        degrees = self.rotation * rng.uniform(-1, 1)
+        return Drawn(shift, brightness, zoom, (first, first + length), degrees, bool(self.flip and rng.random() < 0.5))

@@ -1,0 +1,106 @@
+"""Weight averaging: a running mean of the weights is validated and kept, while the training goes on with its own.
+
+    Polyak, Juditsky: Acceleration of stochastic approximation by averaging. SIAM J. Control Optim. 1992.
+
+A training from a random start swings by tens of points from epoch to epoch; its mean does not.
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from signs import command
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write the model's weights without its optimiser, whole or not at all."""
+    bare = keras.Model(model.inputs, model.outputs)  # shares the layers, was never compiled
+    with command.atomic(path) as temporary:
+        bare.save_weights(temporary)
+
+
+def towards(values: list, current: list, share) -> list:
+    return [value + (now - value) * share for value, now in zip(values, current, strict=True)]
+
+
+def compiled(function):
+    """One call of the backend instead of some hundred, between which a GPU would wait."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function)
+    return function
+
+
+class Average(keras.callbacks.Callback):
+    """The mean of the weights over the last steps, batch normalisation's statistics included.
+
+    decay: share of the mean that stays at a step: 0.98 averages about the last 50. The first n steps of a phase keep
+    (1 + n) / (10 + n) of it where that is less, so that the start is soon forgotten.
+    """
+
+    def __init__(self, decay: float, model: keras.Model):
+        super().__init__()
+        self.decay, self.variables = decay, model.weights
+        self.values = [keras.ops.copy(variable.value) for variable in self.variables]
+        self.towards = compiled(towards)
+        self.steps = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()  # on JAX the variables are empty while batches run
+        steps = self.count()
+        if steps != self.steps:  # several batches may be added up for a step
+            self.steps = steps
+            self._move(1 - min(self.decay, (1 + steps) / (10 + steps)))
+
+    def count(self) -> int:
+        """Steps that the optimiser has made in this phase."""
+        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+
+    def _move(self, share: float) -> None:
+        moving = [number for number, value in enumerate(self.values) if "float" in str(value.dtype)]
+        values = [self.values[number] for number in moving]
+        current = [keras.ops.convert_to_tensor(self.variables[number].value) for number in moving]
+        for number, value in zip(moving, self.towards(values, current, np.float32(share)), strict=True):
+            self.values[number] = value
+
+    def swap(self) -> None:
+        """Exchange the model's weights and their average."""
+        for position, variable in enumerate(self.variables):
+            current = keras.ops.copy(variable.value)
+            variable.assign(self.values[position])
+            self.values[position] = current
+
+    def save(self, path: Path) -> None:
+        self.swap()
+        save_weights(self.model, path)
+        self.swap()
+
+    def load(self, path: Path) -> None:
+        """Take the average from `path`; the model keeps its own weights."""
+        self.swap()
+        keras.Model(self.model.inputs, self.model.outputs).load_weights(path)
+        self.swap()
+
+
+def beside(weights: Path) -> Path:
+    """Where the average lies that belongs to a checkpoint's weights."""
+    return weights.with_name(weights.name.replace(".weights.h5", ".average.weights.h5"))
+
+
+def start(model: keras.Model, ema: float, saved: Path | None) -> Average | None:
+    """Weight averaging with that decay, from the model's weights or from where an earlier run left it."""
+    if not ema:
+        return None
+    average = Average(ema, model)
+    average.set_model(model)
+    if saved:
+        average.load(beside(saved))
+        average.steps = average.count()  # else the first batch after a resume, one that is only added up, would move it
+    return average

@@ -1,0 +1,177 @@
+"""The bundles of a compression, each made once, from the one before it.
+
+    steps = Steps(output, source, flags, generators, precisions)
+    for precision, bundle in steps.make("sparsity-0.8", sparsity=0.8): ...
+
+Prune a trained network and train what is left, with what the bundle says of its own training.
+
+    flags = flags_of(bundle, args)
+    model = prune(flags, generators, stream, start, folder, sparsity=0.8)
+
+The network as it was pruned counts as epoch 0, so fine-tuning replaces it only by one of a lower validation loss.
+Stopped at any moment, the same call goes on after the last whole epoch.
+"""
+
+import argparse
+import bisect
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from signs.command import Problem
+from signs.inference import runtime
+from signs.inference.bundle import Bundle, Stream, load_bundle, provenance, save_bundle
+from signs.inference.runtime import KerasNetwork
+from signs.models import sparse_weights
+from signs.training import averaging, loop, pruning, run_folder
+from signs.training.flags import add_augmentation, add_recipe, complete_recipe, recipe_of
+from signs.training.log import Log
+from signs.training.loop import Phase, Validation
+
+SLOWER = 10  # than the training was at its start
+FULL = "float32"  # which the next step begins with
+MOST = 99  # of a hundred weights that are ever taken away to fit
+
+
+
+
+def flags_of(bundle: Bundle, args) -> argparse.Namespace:
+    """The flags of a bundle's training, as far as it had these; `args` has those of its own: epochs, learning_rate,
+    workers."""
+    parser = argparse.ArgumentParser()
+    add_recipe(parser, epochs=1, batch=4, learning_rate=1e-3, dropout=0)
+    add_augmentation(parser)
+    flags = parser.parse_args([])
+    for name, value in bundle.about.get("flags", {}).items():
+        if hasattr(flags, name):
+            setattr(flags, name, value)
+    flags.epochs, flags.learning_rate = 1, args.learning_rate or flags.learning_rate / SLOWER
+    flags = complete_recipe(flags)
+    flags.epochs, flags.workers = args.epochs, args.workers  # no epoch at all is possible here
+    return flags
+
+
+def keep_start(model: keras.Model, valid, folder: Path, stream: str) -> None:
+    """Write the network as it stands as the best so far, and what it is worth as epoch 0 of the log."""
+    log = Log(folder / "log.csv")
+    if log.of(stream):
+        return
+    model.compile(jit_compile=False)
+    validation, found = Validation(valid, folder, stream, None, np.asarray), {}
+    validation.set_model(model)
+    validation.on_train_begin()
+    validation.on_epoch_end(-1, found)
+    averaging.save_weights(model, folder / f"{stream}.weights.h5")
+    log.add({"stream": stream, "phase": "pruned", "epoch": 0, "learning_rate": 0, "seconds": 0, "loss": "nan",
+             "accuracy": "nan", **{name: f"{value:.6g}" for name, value in found.items()}})  # fmt: skip
+
+
+def prune_stream(flags, batches: dict | None, stream: Stream, start: Path, folder: Path, **how) -> keras.Model:
+    """Prune one stream's network and train what is left.
+
+    Args:
+        batches: "train" and "valid" (`datagenerator.generators`), or None to leave it at pruning.
+        start: file of the weights to begin with; folder: for log, checkpoints and the best weights.
+        how: threshold or sparsity, see pruning.prune; with neither nothing is pruned.
+    """
+    run_folder.seed(flags.seed)
+    model = runtime.build(stream)
+    runtime.load_weights(model, start)
+    masks = pruning.prune(model, **how) if how else {}
+    if batches:
+        pruning.hold(model, masks)
+        keep_start(model, batches["valid"], folder, stream.name)
+        phase = Phase("held", flags.epochs, flags.learning_rate)
+        loop.fit(model, batches["train"], batches["valid"], [phase], folder, stream.name,
+                     recipe_of(flags, batches["train"].targets))  # fmt: skip
+        bare = keras.Model(model.inputs, model.outputs)  # or Keras warns of the optimiser that is not in the file
+        bare.load_weights(folder / f"{stream.name}.weights.h5")
+    return model
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a bundle is there with all its files as they were written."""
+    try:
+        load_bundle(folder)
+    except Problem:
+        return False
+    return True
+
+
+class Steps:
+    """What is made of `source` below `output`: each step in float32, from the one before it, and in `precisions`.
+
+    flags: of the fine-tuning (compression.py); batches: {stream: its generators}, empty where nothing is to be trained;
+    last: the bundle that the next step begins with.
+    """
+
+    def __init__(self, output: Path, source: Bundle, flags: Namespace, batches: dict, precisions: list[str]):
+        self.output, self.source, self.flags, self.batches = output, source, flags, batches
+        self.precisions = [FULL, *(one for one in precisions if one != FULL)]
+        self.last, self._models = source, {}
+
+    def folder(self, step: str, precision: str = FULL) -> Path:
+        return self.output / (step if precision == FULL else f"{step}-{precision}")
+
+    def make(self, step: str, trained: bool = True, **how: float) -> list[tuple[str, Bundle]]:
+        """(precision, bundle) of a step; `how` is for pruning.prune, and without it nothing is pruned."""
+        folder = self.folder(step)
+        if not is_whole(folder):
+            print(f"-- {step}, from {self.last.folder}", flush=True)
+            models = {}
+            for stream in self.last.streams:
+                batches = self.batches.get(stream.name) if trained else None
+                models[stream.name] = prune_stream(self.flags, batches, stream, self.last.weights(stream), folder,
+                                                     **how)  # fmt: skip
+            self._write(models, step, FULL)
+        self.last, self._models = load_bundle(folder), {}
+        for precision in self.precisions:
+            if not is_whole(self.folder(step, precision)):
+                self._write(self.models(), step, precision)
+        return [(precision, load_bundle(self.folder(step, precision))) for precision in self.precisions]
+
+    def models(self) -> dict:
+        """{stream: keras.Model} of the last step."""
+        for stream in self.last.streams:
+            if stream.name not in self._models:
+                self._models[stream.name] = KerasNetwork.load(stream, self.last.weights(stream)).model
+        return self._models
+
+    def _write(self, models: dict, step: str, precision: str) -> None:
+        folder, streams = self.folder(step, precision), []
+        for stream in self.source.streams:
+            name = f"{stream.name}{sparse_weights.SUFFIX}"
+            sparse_weights.save(models[stream.name], folder / name, precision)
+            streams.append(replace(stream, files={"weights": name}))
+        kept = {name: self.source.about[name] for name in ("flags", "data") if name in self.source.about}
+        made = {"model": self.source.folder.name, "sha256": self.source.hashes, "step": step, "precision": precision}
+        about = {**kept, "compressed": made, **provenance()}
+        save_bundle(replace(self.source, folder=folder, streams=streams, about=about), indent=None)
+
+    def share_below(self, magnitude: float) -> float:
+        """Share of the last step's kernels' weights that are smaller than that, or zero."""
+        values = np.concatenate([np.abs(np.asarray(kernel)).ravel() for model in self.models().values()
+                                 for kernel in pruning.kernels(model).values()])  # fmt: skip
+        return float(np.mean((values == 0) | (values < magnitude)))
+
+    def fitting(self, precision: str, room: int) -> tuple[float | None, int]:
+        """The smallest share, in hundredths, of the last step's weights without which the others take at most `room`
+        bytes, and these bytes; None, and the fewest bytes, where no share is enough."""
+        models, sizes = self.models(), {}
+        values = {name: model.get_weights() for name, model in models.items()}
+
+        def size(share: int) -> int:
+            for name, model in models.items():
+                model.set_weights(values[name])
+                pruning.prune(model, sparsity=share / 100)
+            sizes[share] = sum(len(sparse_weights.pack(model, precision)) for model in models.values())
+            return sizes[share]
+
+        share = bisect.bisect_left(range(MOST), True, key=lambda share: size(share) <= room)
+        bytes_ = size(share)
+        for name, model in models.items():
+            model.set_weights(values[name])
+        return (share / 100 if bytes_ <= room else None), bytes_

@@ -1,0 +1,128 @@
+"""Distillation: what a teacher says of the training clips, softened, and the loss of a student that learns from it.
+
+    model/<teacher>/logits-<data>.npz    its logits of every training clip, computed once for all its students
+
+With z a network's logits and T the temperature, P_i = exp(z_i / T) / sum_j exp(z_j / T); the loss is
+alpha * L_soft + (1 - alpha) * L_hard, L_soft the cross-entropy of the teacher's and the student's P, L_hard that of the
+labels (Mullick & Namboodiri, ICIP 2017). Hinton, Vinyals & Dean (Distilling the knowledge in a neural network, 2015)
+have T^2 before L_soft, whose gradients shrink with 1 / T^2; the paper has not, and `squared` chooses.
+A teacher of several streams has each stream's logits softened; then they are averaged as its answers are, so that at
+T = 1 the soft targets are its answers. They are those of clips without augmentation, whatever the student is shown.
+"""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from signs import command
+from signs.clips.dataset import Clip, Dataset
+from signs.command import Problem
+from signs.inference import predictions
+from signs.inference.bundle import Bundle
+from signs.inference.confidence import load_calibration
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """soft: (N, classes) float32, the teacher's softened answers for the training clips, in their order; squared: T^2
+    before its part of the loss."""
+
+    soft: np.ndarray
+    temperature: float
+    alpha: float
+    squared: bool = False
+
+    def objective(self, class_weights: dict[int, float] | None):
+        """training.Objective of targets (B, 2, classes), the clip's own and the teacher's.
+
+        Args:
+            class_weights: {class index: weight of its clips' loss}, or None.
+        """
+        import keras
+        from keras import ops
+
+        from signs.training.loop import Objective
+
+        entropy = partial(keras.losses.categorical_crossentropy, from_logits=True)
+        pull = self.alpha * (self.temperature**2 if self.squared else 1)
+        weights = np.array([(class_weights or {}).get(index, 1.0) for index in range(self.soft.shape[1])], np.float32)
+
+        def loss(targets, logits):
+            hard, soft = targets[:, 0], targets[:, 1]
+            both = pull * entropy(soft, logits / self.temperature) + (1 - self.alpha) * entropy(hard, logits)
+            return both * ops.take(weights, ops.argmax(hard, axis=1))
+
+        def accuracy(targets, logits):
+            return keras.metrics.categorical_accuracy(targets[:, 0], logits)
+
+        return Objective(loss, accuracy)
+
+
+def check(teacher: Bundle, data: Dataset) -> None:
+    """Raise Problem where the teacher cannot teach these classes, or see these clips."""
+    from signs.inference.recogniser import check_store
+
+    known, wanted = {row.label for row in teacher.classes}, {row.label for row in data.classes}
+    if known != wanted:
+        raise Problem(f"{teacher.folder}: knows other classes than {data.folder} ({len(known)} and {len(wanted)}; only "
+                      f"one has {', '.join(sorted(known ^ wanted)[:5])}); teach with a model of the same classes")
+    check_store(teacher, data)
+
+
+def lesson(
+    teacher: Bundle, data: Dataset, clips: list[Clip], temperature: float, alpha: float,
+    squared: bool, workers: int,
+) -> Lesson:  # fmt: skip
+    """The teacher's lesson on the training clips; its networks run only where their logits are not stored yet."""
+    found = logits(teacher, data, clips, workers)
+    softened = {name: predictions.softmax(rows / temperature) for name, rows in found.items()}
+    fused = load_calibration(teacher.folder, teacher.hashes).fuse(softened)
+    order = {row.label: column for column, row in enumerate(teacher.classes)}
+    return Lesson(np.float32(fused[:, [order[row.label] for row in data.classes]]), temperature, alpha,
+                  squared)
+
+
+def logits(
+    teacher: Bundle, data: Dataset, clips: list[Clip], workers: int
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """{stream: (N, classes)} of the teacher for the clips, in their order."""
+    path = teacher.folder / f"logits-{data.folder.resolve().name}.npz"
+    about = json.dumps({"model": teacher.hashes, "spec": [teacher.spec_of(row).to_json() for row in teacher.streams],
+                        "clips": [(item.clip, item.sha256) for item in clips]})  # fmt: skip
+    with command.lock(teacher.folder, "logits", wait=True):  # students that begin together compute them once
+        found = _stored(path, about)
+        if found is not None:
+            print(f"the teacher's answers are there already: {path}")
+            return found
+        found = _compute(teacher, data, clips, workers)
+        with command.atomic(path) as temporary:
+            np.savez(temporary, about=about, **found)
+    print(f"the teacher's answers, {len(clips)} clips -> {path}")
+    return found
+
+
+def _stored(path: Path, about: str) -> dict[str, np.ndarray] | None:
+    """What `logits` left, or None where that is nothing, damaged, or of other weights or clips."""
+    try:
+        with np.load(path) as file:
+            if str(file["about"]) == about:
+                return {name: file[name] for name in file.files if name != "about"}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        pass
+    return None
+
+
+def _compute(teacher: Bundle, data: Dataset, clips: list[Clip], workers: int):
+    from signs.inference import stored_clips
+    from signs.inference.recogniser import Recogniser
+
+    recogniser = Recogniser.load(teacher.folder, runtime="keras")
+    _, found, failed = stored_clips.logits(recogniser, data, clips, 4, workers, "teacher")
+    if failed:
+        raise Problem(f"{teacher.folder}: {len(failed)} of {len(clips)} training clips cannot be shown to the teacher, "
+                      f"{failed[0][0]} first: {failed[0][1]}")  # fmt: skip
+    return found

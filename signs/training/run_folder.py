@@ -1,0 +1,137 @@
+"""The folder of a training run: what it holds already, what feeds it, the bundle at its end.
+
+    model/<run>/checkpoint/run.json     the flags that a run must go on with
+    model/<run>/bundle.json             written last, see bundle.py
+"""
+
+import contextlib
+import hashlib
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+from signs import command
+from signs.clips import modality
+from signs.clips.dataset import Clip, Dataset
+from signs.clips.spec import ClipSpec
+from signs.command import Problem
+from signs.inference.bundle import BUNDLE_FILE, Bundle, Stream, load_bundle, provenance, save_bundle
+from signs.training import distribute, refit
+from signs.training.log import Log
+
+# Flags that may change when a run goes on.
+NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "recurrent_epochs", "workers", *distribute.FLAGS)
+
+
+def streams_of(args) -> list[str]:
+    return modality.named(args.stream)
+
+
+def check(args, data: Dataset, spec: ClipSpec) -> dict:
+    """The flags of the run, written beside its checkpoint; raises Problem where the folder holds another run."""
+    path = args.output / "checkpoint" / "run.json"
+    run = {name: value for name, value in vars(args).items() if name not in NOT_PART_OF_A_RUN}
+    if getattr(args, "schedule", None) == "cosine":
+        run["epochs"] = args.epochs  # its rate depends on how many there will be
+    # The same run may have begun with one stream, before there was flow.
+    seen = {"flags": run, "input": spec.to_json()["input"], "store": spec.stored.frame_store,
+            "classes": [row.label for row in data.classes]}  # fmt: skip
+    seen = json.loads(json.dumps(seen, default=str))
+    if path.exists() and any((*path.parent.glob("*.weights.h5"), *args.output.glob("*.weights.h5"))):
+        before = json.loads(path.read_text())
+        if before != seen:
+            changed = [name for name in run if before["flags"].get(name) != seen["flags"][name]]
+            if before.get("classes") != seen["classes"]:
+                changed.append("the classes of class.csv")
+            raise Problem(f"{args.output}: holds a run with other settings ({', '.join(changed) or 'stored frames'}); "
+                          "choose another --output, or delete it")
+    else:
+        with command.atomic(path) as temporary:
+            temporary.write_text(json.dumps(seen, indent=1) + "\n")
+    return seen["flags"]
+
+
+def claim(args, data: Dataset, spec: ClipSpec, held: contextlib.ExitStack) -> dict:
+    """Lock the output for the streams that will be trained; the flags of the run, which fit what is there."""
+    if getattr(args, "refit", None):
+        refit.check_classes(args, data)
+    for stream in streams_of(args):
+        # One lock a stream: on a CPU two processes that train one stream each are quicker than one after the other.
+        held.enter_context(command.lock(args.output, stream))
+        command.remove_leftovers(args.output, stream)
+    return check(args, data, spec)
+
+
+def stamp(args, data: Dataset, spec: ClipSpec) -> str:
+    """Equal for hosts that were started alike, whatever their folders are called."""
+    flags = {name: value for name, value in vars(args).items() if name not in ("data", "output", "workers", "host")}
+    clips = [(item.clip, item.split, item.label) for item in data.clips]
+    return hashlib.sha256(json.dumps([flags, clips, spec.to_json()], default=str).encode()).hexdigest()
+
+
+def seed(number: int) -> None:
+    """Start Keras anew, with every random number from `number`."""
+    import keras
+
+    keras.backend.clear_session()
+    if keras.backend.backend() == "jax":
+        random.seed(number)  # all that Keras draws from there; its own function would import TensorFlow
+    else:
+        keras.utils.set_random_seed(number)
+
+
+def split_of(data: Dataset, split: str) -> list[Clip]:
+    """The labelled clips of a split that a training needs; raises Problem where there is none."""
+    clips = data.split(split, labelled=True)
+    if not clips:
+        raise Problem(f"{data.folder}/clips.csv: no labelled clip in the split {split}; training needs both")
+    return clips
+
+
+def trained(output: Path, stream: str) -> dict[str, str]:
+    """The weight file of a stream that was trained; raises Problem where no epoch was worth keeping."""
+    weights = f"{stream}.weights.h5"
+    if not (output / weights).exists():
+        raise Problem(f"{output / 'log.csv'}: the validation loss was never a number; lower --learning-rate")
+    return {"weights": weights}
+
+
+def write_bundle(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[dict]) -> None:
+    """Join the streams trained now with those of an earlier `--stream` in the same folder."""
+    with command.lock(args.output, wait=True):  # the other stream's process may be doing the same
+        command.remove_leftovers(args.output, "bundle.")
+        made = join(args, data, spec, flags, trained)
+        save_bundle(made)
+        if refit.learnt_from_valid(made):
+            refit.carry_calibration(load_bundle(args.refit), load_bundle(args.output))
+    for name, row in made.about["training"].items():
+        if refit.learnt_from_valid(made):
+            print(f"{name}: epoch {row['epoch']:.0f}, as {args.refit} chose; learnt from the validation clips too")
+        else:
+            print(f"{name}: best at epoch {row['epoch']:.0f}, validation accuracy {row['val_accuracy']:.1%}")
+    print(f"model bundle -> {args.output}")
+
+
+def join(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[dict]) -> Bundle:
+    """The bundle of the streams trained now and those that are there already."""
+    names = {stream["name"] for stream in trained}
+    if (args.output / BUNDLE_FILE).exists():
+        earlier = load_bundle(args.output)
+        if earlier.spec.stored.flow and not spec.stored.flow:
+            spec = replace(spec, stored=earlier.spec.stored)
+        trained = [vars(stream) for stream in earlier.streams if stream.name not in names] + trained
+        if "image_network" in flags:
+            flags["image_network"] = earlier.about["flags"].get("image_network", {}) | flags["image_network"]
+    streams = [Stream(**row) for row in sorted(trained, key=lambda row: row["name"], reverse=True)]
+    if not any(stream.modality == "flow" for stream in streams):
+        spec = replace(spec, stored=spec.stored.without_flow())
+    again, log, metrics = getattr(args, "refit", None), Log(args.output / "log.csv"), {}
+    for stream in streams:
+        best = refit.chosen(args, stream.name) if again else log.best(stream.name)
+        metrics[stream.name] = {key: float(best[key]) for key in ("epoch", "val_loss", "val_accuracy")}
+    counts = {split: sum(labels.values()) for split, labels in data.count().items()}
+    about = {"flags": flags, "data": {"folder": data.folder.name, "clips": counts}, "training": metrics}
+    if again:
+        about["refit"] = {"of": again, "splits": refit.SPLITS}
+    return Bundle(args.output, spec, data.classes, streams, "mean", {**about, **provenance()})

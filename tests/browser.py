@@ -1,0 +1,25 @@
+"""A page in headless Chromium."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+SAY = """<script>addEventListener("load", () => {
+const missing = [...document.images].filter(image => !image.naturalWidth).length;
+const over = document.documentElement.scrollWidth - innerWidth;
+document.title = ["SAID", document.images.length, missing, over, document.links.length].join(" "); });</script>"""
+
+
+def look(path: Path, width: int, tmp_path: Path) -> list[int]:
+    """[pictures, of those missing, pixels wider than the window, links] of a page in headless Chromium."""
+    copy = path.with_name("looked-at.html")
+    copy.write_text(path.read_text().replace('loading="lazy"', "") + SAY)
+    line = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'chromium'}",
+            "--virtual-time-budget=20000", f"--window-size={width},900", "--dump-dom", copy.as_uri()]  # fmt: skip
+    said = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout
+    copy.unlink()
+    return [int(number) for number in re.search(r"<title>SAID ([\d -]+)</title>", said)[1].split()]

@@ -1,0 +1,42 @@
+"""I3D with random weights, and checkpoints as TensorFlow 1 wrote them."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from signs.models import kinetics
+from signs.models.weights import checkpoint_names
+
+
+def randomised(model):
+    """The model with every weight random, so that what it computes neither fades nor grows from layer to layer."""
+    rng = np.random.default_rng(1)
+    for variable in model.weights:
+        scale = np.sqrt(2 / np.prod(variable.shape[:-1])) if len(variable.shape) == 5 else 0.3
+        value = scale * rng.normal(size=variable.shape)
+        variable.assign(0.5 + np.abs(value) if variable.name == "moving_variance" else value)
+    return model
+
+
+def shapes(model) -> dict[str, tuple]:
+    return {name: tuple(variable.shape) for name, variable in checkpoint_names(model).items()}
+
+
+def random_arrays(model, sonnet: bool = True) -> dict[str, np.ndarray]:
+    """One value for each variable; `sonnet`: batch normalisation's as (1, 1, 1, 1, C), as Sonnet keeps them."""
+    rng, arrays = np.random.default_rng(2), {}
+    for name, shape in shapes(model).items():
+        value = rng.random(shape, np.float32)
+        arrays[name] = value.reshape(1, 1, 1, 1, -1) if sonnet and "batch_norm" in name else value
+    return arrays
+
+
+def write_checkpoint(folder: Path, arrays: dict, prefix: str = "RGB/inception_i3d/") -> Path:
+    """A checkpoint by names, as TensorFlow 1 wrote it: model.ckpt.index and one file of data."""
+    path = folder / "model.ckpt"
+    names = [prefix + name for name in arrays]
+    tf.raw_ops.SaveV2(prefix=str(path), tensor_names=names, shape_and_slices=[""] * len(names),
+                      tensors=[tf.constant(value) for value in arrays.values()])  # fmt: skip
+    assert all((folder / name).is_file() for name in (kinetics.INDEX, kinetics.DATA))
+    return path

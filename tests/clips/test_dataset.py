@@ -1,0 +1,160 @@
+"""The folder contract: what is written is read back, and what contradicts it is named."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signs.clips import dataset
+from signs.clips.dataset import Clip, Dataset, Label, load_dataset, save_dataset
+from signs.clips.video import video_kind, video_problem
+from signs.command import Problem
+
+CLASSES = [Label("001", "wave, both hands", "gesture", {"vocabulary": "Mudra1"}), Label("rest", "rest", "none")]
+
+
+CLIPS = [
+    Clip("a", "train", "001", "P1", "train/001", "train/001/a.AVI", "00ff"),
+    Clip("b", "valid", "rest"),
+    Clip("c", "test", source="c.mp4"),
+]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Dataset:
+    data = Dataset(tmp_path, CLIPS, CLASSES)
+    save_dataset(data)
+    return data
+
+
+def test_saved_and_loaded(data):
+    loaded = load_dataset(data.folder)
+    assert loaded.clips == CLIPS
+    assert [(row.label, row.name, row.kind) for row in loaded.classes] == [
+        ("001", "wave, both hands", "gesture"),
+        ("rest", "rest", "none"),
+    ]
+    assert loaded.classes[0].extra == {"vocabulary": "Mudra1"}
+    before = (data.folder / "clips.csv").read_bytes()
+    save_dataset(loaded)
+    assert (data.folder / "clips.csv").read_bytes() == before
+
+
+def test_places():
+    data = Path("set")
+    assert CLIPS[0].video(data) == Path("set/video/train/001/a.avi")
+    assert CLIPS[2].video(data) == Path("set/video/test/_unlabelled/c.mp4")
+    assert CLIPS[0].video(data, "depth") == Path("set/depth/train/001/a.avi")
+    assert Clip("d", "test", source="long.mp4/3-9").video(data) == Path("set/video/test/_unlabelled/d.avi")
+    assert CLIPS[1].archive(data, "frame-40x240") == Path("set/frame-40x240/valid/rest/b.zip")
+
+
+def test_splits_counts_stores(data):
+    assert data.split("train", "test") == [CLIPS[0], CLIPS[2]]
+    assert data.split(labelled=True) == CLIPS[:2]
+    assert data.count()["test"] == {"": 1}
+    parts = ("frame-40x240-depth", "frame-8x32-q80-upper_depth", "flow-40x240-depth-dis")
+    for name in ("frame-40x240", "flow-40x240-tvl1-fast-video", "frame-all", *parts):
+        (data.folder / name).mkdir()
+    assert data.stores("frame") == ["frame-40x240", "frame-all"]
+    assert data.stores("flow") == ["flow-40x240-tvl1-fast-video"]
+    asked = (("frame", "depth"), ("frame", "upper_depth"), ("flow", "depth"))
+    assert [data.stores(kind, part) for kind, part in asked] == [[name] for name in parts]
+
+
+@pytest.mark.parametrize("name", ["001", "M_00001", "thumbs up", "a.b", "A-1+(2)"])
+def test_plain_names(name):
+    assert dataset.check_name(name, "label") == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "a/b", "a\\b", "/a", ".hidden", "-rf", "_x", "a ", "a.", "nul", "CON.txt", "é", "a\n", "x" * 101],
+)
+def test_names_that_are_not_plain(name):
+    with pytest.raises(Problem, match="label .* is no plain name"):
+        dataset.check_name(name, "label")
+
+
+@given(st.text(max_size=20))
+def test_a_plain_name_stays_in_its_folder(name):
+    try:
+        dataset.check_name(name, "label")
+    except Problem:
+        return
+    assert (Path("/data") / name).resolve() == Path("/data", name) and Path(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "reason"),
+    [
+        ("clips.csv", None, "no clips.csv in it"),
+        ("class.csv", None, "class.csv: no such file"),
+        ("clips.csv", "", "no column clip, split"),
+        ("clips.csv", "clip,split,label,signer,group,source,sha256\n", "no clip in it"),
+        ("clips.csv", "clip,split,label,signer,group,source,sha256\n../a,train,001,,,,\n", "is no plain name"),
+        ("clips.csv", "clip,split,label,signer,group,source,sha256\na,train,../up,,,,\n", "is no plain name"),
+        ("clips.csv", "clip,split,label,signer,group,source,sha256\na,exam,001,,,,\n", "split 'exam' of a; expected"),
+        ("clips.csv", "clip,split,label,signer,group,source,sha256\na,test,9,,,,\n", "label 9 is not in class.csv"),
+        ("clips.csv", "clip,split,label,signer,group,source,sha256\na,test,,,,,\na,test,,,,,\n", "clip a stands twice"),
+        ("class.csv", "label,name\n", "no class in it"),
+        ("class.csv", "label,name,kind\n001,a,gesture\n001,b,gesture\n", "label 001 stands twice"),
+        ("class.csv", "label,name,kind\n001,a,thing\n", "kind 'thing' of label 001; expected gesture or none"),
+        ("class.csv", b"\xff\xfe\x00", "not a text file in UTF-8"),
+    ],
+)
+def test_contradictions(data, table, text, reason):
+    path = data.folder / table
+    if text is None:
+        path.unlink()
+    else:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(Problem, match=reason):
+        load_dataset(data.folder)
+
+
+def test_no_such_folder(tmp_path):
+    with pytest.raises(Problem, match="no such folder; make a data set with"):
+        load_dataset(tmp_path / "nowhere")
+
+
+def test_table_of_a_spreadsheet(tmp_path):
+    (tmp_path / "class.csv").write_bytes(b"\xef\xbb\xbflabel,name\r\n001,a\r\n002\r\n")
+    assert [(row.label, row.name) for row in dataset.read_classes(tmp_path / "class.csv")] == [
+        ("001", "a"),
+        ("002", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"RIFF\x24\x00\x00\x00AVI LIST", "AVI"),
+        (b"\0\0\0\x18ftypmp42", "MP4 or MOV"),
+        (b"\0\0\0\x08wide\0\0\0\0mdat", "MP4 or MOV"),
+        (b"\x1a\x45\xdf\xa3\x01", "Matroska or WebM"),
+        (b"\0\0\x01\xba\x44", "MPEG"),
+        ((b"G" + bytes(187)) * 4, "MPEG transport stream"),
+        (b"FLV\x01\x05", "FLV"),
+        (b"OggS\0", "Ogg"),
+        (b"\x30\x26\xb2\x75\x8e\x66", "WMV"),
+        (b"RIFF\x24\x00\x00\x00WAVEfmt ", None),
+        (b"\x89PNG\r\n\x1a\n", None),
+        (b"PK\x03\x04", None),
+        (b"", None),
+    ],
+)
+def test_video_kind(tmp_path, head, kind):
+    assert video_kind(head) == kind
+    (tmp_path / "clip.avi").write_bytes(head)
+    assert (video_problem(tmp_path / "clip.avi") is None) == (kind is not None)
+
+
+def test_video_problem(tmp_path):
+    assert video_problem(tmp_path / "none.avi") == "no such file"
+    assert "directory" in video_problem(tmp_path).lower()
+    (tmp_path / "pointer.avi").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:12\n")
+    assert "a text file, not a video; it begins 'version https://git-lfs" in video_problem(
+        tmp_path / "pointer.avi"
+    )

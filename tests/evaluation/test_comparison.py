@@ -1,0 +1,109 @@
+"""Runs side by side: the numbers are those of the tables, and what cannot be compared is refused."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+import evaluate
+from signs.clips import dataset
+from signs.clips.dataset import Clip
+from signs.command import Problem
+from signs.evaluation import comparison, scores
+from signs.evaluation.comparison import Run
+from signs.inference.predictions import Predictions
+
+
+def written(folder, right: list[bool], labels="abc", order=None) -> None:
+    """predictions-test.csv of clips of three signs by four people, of which `right` are recognised."""
+    rng = np.random.default_rng(len(folder.name))
+    clips = [Clip(f"c{i:03d}", "test", labels[i % 3], f"S{i % 4}") for i in range(len(right))]
+    rows = rng.dirichlet((1, 1, 1), len(right)) / 2
+    rows[range(len(right)), [(i % 3 + (not hit)) % 3 for i, hit in enumerate(right)]] += 0.5
+    order = order or range(len(right))
+    folder.mkdir()
+    table = Predictions([clips[i] for i in order], list(labels), {"rgb": rows[list(order)]})
+    table.write(Predictions.path(folder, "test"))
+
+
+@pytest.fixture
+def runs(tmp_path):
+    hits = [i % 3 > 0 for i in range(60)]
+    written(tmp_path / "one", hits)
+    written(tmp_path / "two", [hit and i % 5 > 0 for i, hit in enumerate(hits)], order=list(range(59, -1, -1)))
+    return [tmp_path / "one", tmp_path / "two"]
+
+
+def test_the_table_and_the_pairs(runs, capsys):
+    found = comparison.compare(comparison.load_runs(runs, "test"))
+    one, two = found["runs"]
+    assert one["top1"] == pytest.approx(40 / 60) and two["top1"] == pytest.approx(32 / 60) and one["over"] == "signers"
+    (pair,) = found["pairs"]
+    assert pair["value"] == pytest.approx(8 / 60) and (pair["only_a"], pair["only_b"]) == (8, 0)
+    assert pair["mcnemar"] == pytest.approx(2 * 0.5**8) and pair["low"] < pair["value"] < pair["high"]
+    assert evaluate.main(["--compare", *map(str, runs), "--split", "test"]) == 0
+    said = capsys.readouterr().out
+    assert "66.7" in said and "53.3" in said and "+13.3" in said and "0.0078" in said
+
+
+def test_classes_that_gain_and_lose(tmp_path, capsys):
+    """Of twenty clips a sign the second model gets four more of a, six fewer of b and as many of c."""
+    before, after = ([i // 3 < limits[i % 3] for i in range(60)] for limits in ((10, 12, 5), (14, 6, 5)))
+    for name, hits in (("frames", before), ("lstm", after)):
+        written(tmp_path / name, hits)
+    first, last = comparison.load_runs([tmp_path / "frames", tmp_path / "lstm"], "test")
+    found = comparison.gains(first, last)
+    assert [(gain.index, gain.clips, gain.before, gain.after) for gain in found] == [
+        (0, 20, 10, 14), (2, 20, 5, 5), (1, 20, 12, 6)]  # fmt: skip
+    gained, lost = comparison.extremes(found)
+    assert [gain.share for gain in gained] == [0.2] and [gain.share for gain in lost] == [-0.3]
+    assert comparison.extremes(found, 0) == ([], [])
+    assert evaluate.main(["--compare", str(first.folder), str(last.folder), "--split", "test"]) == 0
+    said = capsys.readouterr().out
+    assert "gained most" in said and "a +20 (10 to 14 of 20)" in said and "b -30 (12 to 6 of 20)" in said
+    rows = dataset.read_table(last.folder / "gain-test.csv", ("label", "first", "last", "gain"))
+    assert [(row["label"], row["gain"]) for row in rows] == [("a", "0.2"), ("c", "0"), ("b", "-0.3")]
+    assert cv2.imread(str(last.folder / "gain-test.png")).std() > 1
+
+
+def test_classes_of_another_order_are_drawn_in_one(runs, capsys, monkeypatch):
+    from signs.evaluation import paper
+
+    table = Predictions.read(Predictions.path(runs[1], "test"), "test")
+    turned = Predictions(table.clips, table.labels[::-1], {"rgb": table.streams["rgb"][:, ::-1]})
+    turned.write(Predictions.path(runs[1], "test"))
+    drawn = []
+    monkeypatch.setattr(paper, "gains", lambda bars, matrices, names, path: drawn.append(matrices))
+    first, last = comparison.load_runs(runs, "test")
+    comparison.draw(first, last, dict(zip("abc", "abc", strict=True)), runs[1] / "gain-test.png")
+    assert np.array_equal(drawn[0][1][1], table.confusion("rgb")), "as it was before the classes were turned round"
+    comparison.draw(first, Run(runs[1], "test", Predictions(table.clips, [*"abz"], table.streams)), {},
+                    runs[1] / "gain-test.png")  # fmt: skip
+    assert len(drawn) == 1 and "know other classes: no picture" in capsys.readouterr().out
+
+
+def test_rows_of_another_order_are_the_same_clips(runs):
+    one, two = comparison.load_runs(runs, "test")
+    assert [item.clip for item in one.predictions.clips] == [item.clip for item in two.predictions.clips]
+    assert scores.difference(one.right, two.right, scores.draw([""] * 60)).only_b == 0
+
+
+def test_other_clips_are_refused(runs, tmp_path):
+    written(tmp_path / "short", [True] * 57)
+    with pytest.raises(Problem, match="short: 0 labelled clips of test .* 3 the other way round"):
+        comparison.load_runs([runs[0], tmp_path / "short"], "test")
+    with pytest.raises(Problem, match="run evaluate.py"):
+        comparison.load_runs([runs[0], tmp_path / "none"], "test")
+    table = Predictions.read(Predictions.path(runs[0], "test"), "test")
+    table.clips = [replace(item, label="") for item in table.clips]
+    table.write(Predictions.path(runs[1], "test"))
+    with pytest.raises(Problem, match="nothing to compare"):
+        comparison.load_runs(runs, "test")
+
+
+@pytest.mark.parametrize("argv", [["--compare", "one"], ["--compare", "a", "b", "--model", "c"], ["--model", "a"], []])
+def test_flags_that_do_not_go_together(argv, capsys):
+    with pytest.raises(SystemExit) as caught:
+        evaluate.main(argv)
+    assert caught.value.code == 2 and "--compare" in capsys.readouterr().err

@@ -1,0 +1,86 @@
+"""Which clips are shown, that the loops move, and which training clip is nearest."""
+
+import cv2
+import numpy as np
+import pytest
+
+from signs.clips.dataset import Clip, load_dataset
+from signs.evaluation import gallery
+from signs.inference import stored_clips
+from signs.inference.predictions import Predictions
+
+
+def predictions(*rows) -> Predictions:
+    """(label, answer, probability) each, of four classes."""
+    probabilities = np.zeros((len(rows), 4))
+    for line, (_, answer, share) in zip(probabilities, rows, strict=True):
+        line[:] = (1 - share) / 3
+        line[answer] = share
+    labels = ["" if label is None else "abcd"[label] for label, _, _ in rows]
+    clips = [Clip(f"c{i}", "test", label) for i, label in enumerate(labels)]
+    return Predictions(clips, list("abcd"), {"rgb": probabilities})
+
+
+def test_the_surest_wrong_answers_first_then_right_ones_of_several_classes():
+    some = predictions((0, 1, 0.5), (1, 1, 0.9), (1, 1, 0.95), (None, 3, 0.99), (2, 3, 0.8), (3, 3, 0.6), (0, 2, 0.7))
+    assert gallery.choose(some, "rgb", 2, 3) == [4, 6, 2, 5]
+    assert gallery.choose(some, "rgb", 9, 0) == [4, 6, 0]
+
+
+def test_a_sample_takes_every_class_alike():
+    clips = [Clip(f"clip{i}", "train", label) for i, label in enumerate("a" * 50 + "bbbcc")]
+    chosen = gallery.sample(clips, 8)
+    counts = {label: sum(item.label == label for item in chosen) for label in "abc"}
+    assert counts == {"a": 3, "b": 3, "c": 2} and chosen == gallery.sample(clips, 8)
+    assert gallery.sample(clips, 100) == clips
+
+
+@pytest.fixture(scope="module")
+def made(demo, recogniser, tmp_path_factory):
+    data, folder = load_dataset(demo), tmp_path_factory.mktemp("report")
+    (folder / "gallery").mkdir()
+    (folder / "gallery" / "of-an-earlier-run.webp").write_bytes(b"")
+    found, _ = stored_clips.predict(recogniser, data, data.split("test"), 4, 2)
+    return folder, gallery.make(recogniser, data, found, folder, 3, 100, 4, 2), data, found
+
+
+def test_loops_move_and_hold_both_halves(made):
+    folder, rows, _, _ = made
+    assert len(rows) > 3 and not (folder / "gallery" / "of-an-earlier-run.webp").exists()
+    for row in rows:
+        assert set(row["loops"]) == {"rgb", "flow"}
+        for name in (*row["loops"].values(), row["nearest"]["loop"]):
+            read, animation = cv2.imreadanimation(str(folder / name))
+            assert read and len(animation.frames) in (8, 16) and animation.frames[0].shape[0] == gallery.SIDE
+            assert any(np.abs(animation.frames[0].astype(int) - frame).mean() > 0.5 for frame in animation.frames[1:])
+            assert sum(animation.durations) == pytest.approx(gallery.DURATION, rel=0.1)
+    wide = cv2.imreadanimation(str(folder / rows[0]["loops"]["rgb"]))[1].frames[0].shape[1]
+    assert wide == round(85 * gallery.SIDE / 64) + gallery.SIDE, "the stored picture and the square beside it"
+
+
+def test_rows_say_what_the_predictions_say(made, recogniser):
+    _, rows, _, found = made
+    places = {item.clip: index for index, item in enumerate(found.clips)}
+    for row in rows:
+        both = found.streams["both"][places[row["clip"]]]
+        assert row["answer"] == recogniser.labels[both.argmax()] and row["confidence"] == pytest.approx(both.max())
+        assert row["right"] == (row["answer"] == row["label"])
+        assert [share for _, share in row["top"]["both"]] == pytest.approx(np.sort(both)[::-1][:5])
+
+
+def test_the_nearest_training_clip_is_the_one_of_the_largest_cosine(demo, recogniser, monkeypatch):
+    """The clip itself does not count."""
+    data = load_dataset(demo)
+    train = data.split("train")
+    kept, rows = stored_clips.features(recogniser, data, train, 4, 2)
+    assert [item.clip for item in kept] == [item.clip for item in train]
+    np.testing.assert_allclose(np.square(rows).sum(axis=1), 2, rtol=1e-5)
+    monkeypatch.setattr(stored_clips, "features", lambda recogniser, data, clips, batch, workers: (
+        clips, np.stack([rows[[one.clip for one in train].index(item.clip)] for item in clips])))  # fmt: skip
+    found = gallery.nearest(recogniser, data, train[:2], 100, 3, 2)
+    alike = rows[:2] @ rows[2:].T / 2
+    for item, row in zip(train[:2], alike, strict=True):
+        other, share = found[item.clip]
+        place = [one.clip for one in train].index(other.clip)
+        assert place > 1 and row[place - 2] == pytest.approx(row.max(), abs=1e-6) and share == pytest.approx(row.max())
+    assert gallery.nearest(recogniser, data, train[:2], 0, 3, 2) == {}

@@ -1,0 +1,197 @@
+"""A student learns from a teacher's stored answers: the loss, what is stored, and what is refused."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import distill
+import tiny
+import train_conv3d_lstm
+from conftest import without_graphs
+from datagenerator import ClipGenerator
+from signs.clips.dataset import Label, load_dataset, save_dataset
+from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
+from signs.command import Problem
+from signs.inference import predictions, stored_clips
+from signs.inference.bundle import load_bundle
+from signs.inference.confidence import Calibration, load_calibration
+from signs.inference.recogniser import Recogniser
+from signs.training import distillation
+from signs.training.augmentation import Augmentation
+from signs.training.distillation import Lesson
+
+SMALL = ["--frames", "4", "--crop", "24", "--epochs", "2", "--batch", "2"]
+
+
+def run(script, data: Path, output: Path, *flags: str) -> Path:
+    with without_graphs():
+        assert script.main(["--data", str(data), "--output", str(output), *SMALL, *flags]) == 0
+    return output
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return tiny.stored(tmp_path_factory.mktemp("data"), [6] * 6)
+
+
+@pytest.fixture(scope="module")
+def known(data, tmp_path_factory) -> Path:
+    """A teacher of two streams, the second of which counts three times as much."""
+    folder = run(train_conv3d_lstm, data, tmp_path_factory.mktemp("teacher") / "known", "--size", "small",
+                 "--network", "conv2d-lstm", "--stream", "grey", "grey-depth")  # fmt: skip
+    hashes = load_bundle(folder).hashes
+    Calibration(weights={"grey": 0.25, "grey-depth": 0.75}, model=hashes).write(folder)
+    return folder
+
+
+@pytest.fixture
+def copied(known, tmp_path) -> Path:
+    shutil.copytree(known, tmp_path / "teacher", ignore=shutil.ignore_patterns("logits-*"))
+    return tmp_path / "teacher"
+
+
+def weights(folder: Path) -> list[np.ndarray]:
+    return Recogniser.load(folder, "keras").models["grey"].get_weights()
+
+
+def test_the_loss_is_the_papers():
+    rng = np.random.default_rng(0)
+    logits, taught = (3 * rng.normal(size=(5, 4)).astype(np.float32) for _ in range(2))
+    hard, temperature, alpha = np.eye(4, dtype=np.float32)[[0, 3, 1, 2, 2]], 2.5, 0.3
+
+    def softened(z, t):
+        return np.exp(z / t) / np.exp(z / t).sum(axis=1, keepdims=True)
+
+    soft = softened(taught, temperature)
+    l_soft = -(soft * np.log(softened(logits, temperature))).sum(axis=1)
+    l_hard = -(hard * np.log(softened(logits, 1))).sum(axis=1)
+    lesson, targets = Lesson(soft, temperature, alpha), np.stack([hard, soft], axis=1)
+    expected = alpha * l_soft + (1 - alpha) * l_hard
+    np.testing.assert_allclose(lesson.objective(None).loss(targets, logits), expected, rtol=1e-5)
+    hinton = alpha * temperature**2 * l_soft + (1 - alpha) * l_hard
+    squared = dataclasses.replace(lesson, squared=True)
+    np.testing.assert_allclose(squared.objective(None).loss(targets, logits), hinton, rtol=1e-5)
+    weighed = lesson.objective({0: 2.0, 2: 0.5})
+    np.testing.assert_allclose(weighed.loss(targets, logits), expected * [2, 1, 1, 0.5, 0.5], rtol=1e-5)
+    right = logits.argmax(axis=1) == hard.argmax(axis=1)
+    np.testing.assert_array_equal(weighed.accuracy(targets, logits), right)
+
+
+def test_two_streams_are_softened_and_then_weighed(known, data):
+    someone, clips = load_bundle(known), load_dataset(data)
+    train = clips.split("train")
+    _, logits, _ = stored_clips.logits(Recogniser.load(known, "keras"), clips, train, 4, 1, "test")
+    lesson = distillation.lesson(someone, clips, train, 3.0, 0.5, False, 1)
+    expected = 0.25 * predictions.softmax(logits["grey"] / 3) + 0.75 * predictions.softmax(logits["grey-depth"] / 3)
+    np.testing.assert_allclose(lesson.soft, expected, rtol=1e-5)
+    turned = dataclasses.replace(clips, classes=clips.classes[::-1])
+    np.testing.assert_array_equal(distillation.lesson(someone, turned, train, 3.0, 0.5, False, 1).soft, lesson.soft[:, ::-1])
+
+
+def test_what_the_teacher_says_is_computed_once(copied, data, monkeypatch, capsys):
+    someone, clips, calls = load_bundle(copied), load_dataset(data), []
+    logits = stored_clips.logits
+    monkeypatch.setattr(stored_clips, "logits", lambda *given: calls.append(given[2]) or logits(*given))
+
+    def ask(count=3, temperature=2.0, by=someone):
+        return distillation.lesson(by, clips, clips.split("train")[:count], temperature, 0.5, False, 1).soft
+
+    first = ask()
+    np.testing.assert_array_equal(ask(), first)
+    assert not np.array_equal(ask(temperature=5.0), first) and len(calls) == 1
+    ask(count=2)
+    assert len(calls) == 2, "other clips"
+    ask()
+    ask(by=dataclasses.replace(someone, hashes={"other": "weights"}))
+    assert len(calls) == 4, "other weights"
+    stored = next(copied.glob("logits-*.npz"))
+    stored.write_bytes(stored.read_bytes()[:-200])
+    np.testing.assert_array_equal(ask(), first)
+    assert len(calls) == 5, "cut short"
+    assert "are there already" in capsys.readouterr().out
+
+
+def test_a_two_stream_i3d_teaches(i3d, demo):
+    clips = load_dataset(demo)
+    some, someone = clips.split("train")[:3], load_bundle(i3d)
+    distillation.check(someone, clips)
+    found, _ = stored_clips.predict(Recogniser.load(i3d, "keras"), clips, some, 4, 1)
+    logits = distillation._compute(someone, clips, some, 1)
+    assert set(logits) == {"rgb", "flow"}
+    fused = load_calibration(i3d, someone.hashes).fuse({name: predictions.softmax(rows) for name, rows in logits.items()})
+    np.testing.assert_allclose(fused, found.streams["both"], atol=1e-6)
+
+
+def test_alpha_decides_what_is_learnt_from(known, data, tmp_path):
+    """With alpha 0 the student is that of train_conv3d_lstm.py, with the same flags; with more it is not, and T^2
+    before the teacher's part makes it another one again."""
+    same = ["--size", "small", "--stream", "grey", "--network", "conv2d-lstm", "--balance"]
+    alone = weights(run(train_conv3d_lstm, data, tmp_path / "alone", *same))
+    found = {how: weights(run(distill, data, tmp_path / how, *same, "--teacher", str(known), "--alpha", *how.split()))
+             for how in ("0", "0.5", "0.5 --squared")}  # fmt: skip
+    for mine, theirs in zip(found["0"], alone, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+    for one, other in ((found["0.5"], alone), (found["0.5 --squared"], found["0.5"])):
+        assert max(float(np.abs(mine - theirs).max()) for mine, theirs in zip(one, other, strict=True)) > 1e-4
+
+
+def test_a_stopped_run_goes_on_and_only_with_its_own_teacher(copied, data, tmp_path, monkeypatch):
+    flags = ["--teacher", str(copied), "--network", "conv2d-lstm", "--mixup", "0.2"]
+    whole = run(distill, data, tmp_path / "whole", *flags)
+    batch = ClipGenerator.__getitem__
+
+    def until_the_machine_goes_off(generator, number):
+        if generator.epoch == 1 and generator.augmentation:
+            raise RuntimeError("power cut")
+        return batch(generator, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ClipGenerator, "__getitem__", until_the_machine_goes_off)
+        with pytest.raises(Exception, match="power cut"):
+            run(distill, data, tmp_path / "broken", *flags)
+    with pytest.raises(Problem, match=r"other settings \(temperature\)"):
+        run(distill, data, tmp_path / "broken", *flags, "--temperature", "4")
+    calibration = load_calibration(copied, load_bundle(copied).hashes)
+    dataclasses.replace(calibration, weights={}).write(copied)
+    with pytest.raises(Problem, match=r"other settings \(teacher_fusion\)"):
+        run(distill, data, tmp_path / "broken", *flags)
+    calibration.write(copied)
+    broken = run(distill, data, tmp_path / "broken", *flags)
+    for mine, theirs in zip(weights(broken), weights(whole), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_a_teacher_of_other_classes_and_a_split_without_clips(known, data, tmp_path):
+    clips = load_dataset(data)
+    other = dataclasses.replace(clips, folder=tmp_path / "other")
+    other.folder.mkdir()
+    for store in data.glob("frame-*"):
+        (other.folder / store.name).symlink_to(store)
+    save_dataset(dataclasses.replace(other, classes=[*clips.classes, Label("003", "go")]))
+    flags = ["--teacher", str(known)]
+    with pytest.raises(Problem, match=r"knows other classes than .*other \(2 and 3; only one has 003\)"):
+        run(distill, other.folder, tmp_path / "model", *flags)
+    save_dataset(dataclasses.replace(other, clips=[item for item in clips.clips if item.split != "valid"]))
+    with pytest.raises(Problem, match="no labelled clip in the split valid"):
+        run(distill, other.folder, tmp_path / "model", *flags)
+    with pytest.raises(Problem, match="--temperature 0 --alpha 0.5: above 0"):
+        run(distill, data, tmp_path / "model", *flags, "--temperature", "0")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_lesson_is_mixed_as_the_labels_are(data):
+    clips = load_dataset(data)
+    spec = ClipSpec(StoredSpec("all", 32), InputSpec(4, 32, 24))
+    some = ClipGenerator(clips, clips.split("train"), spec, "grey", ["001", "002"], batch=3,
+                                       augmentation=Augmentation(smoothing=0.1, mixup=0.5))  # fmt: skip
+    some.soft = np.float32([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    _, targets = some[0]
+    order = np.random.default_rng([0, 0]).permutation(3)
+    rng = np.random.default_rng([0, 0, 3])
+    share, other = np.float32(rng.beta(0.5, 0.5)), rng.permutation(3)
+    hard = np.float32([[0.95, 0.05], [0.05, 0.95], [0.95, 0.05]])
+    for column, rows in enumerate((hard[order], some.soft[order])):
+        np.testing.assert_allclose(targets[:, column], share * rows + (1 - share) * rows[other], atol=1e-6)

@@ -1,0 +1,288 @@
+"""Every form of a network gives Keras's answers, or says that it does not; the laptop's path never sees TensorFlow.
+
+Another network stands in I3D's place (small_network.py), whose forms are written in seconds; all else is real.
+"""
+
+import json
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import export
+import small_network
+import tiny
+from signs import command
+from signs.clips import storage
+from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.spec import ClipSpec, InputSpec
+from signs.clips.video import read_video
+from signs.command import Problem
+from signs.inference import bundle, convert, exported, runtime, stored_clips
+from signs.inference.bundle import Bundle, Stream, load_bundle
+from signs.inference.confidence import Calibration
+from signs.inference.exported import EXPORT_FILE
+from signs.inference.recogniser import Recogniser
+from signs.models import i3d
+
+WEBCAM = tiny.REPOSITORY.parent / "shared" / "clips" / "webcam_hello.mp4"
+
+
+INPUT = InputSpec(40, 36, 32)
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None  # as if it were not installed
+from signs import command; import {script}
+code = command.run(lambda: {script}.main(sys.argv[1:]))
+assert code or not [name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras") and sys.modules[name]]
+sys.exit(code)
+"""
+
+
+def save_bundle(folder: Path, data: Dataset, networks: dict) -> None:
+    stored = replace(storage.find_stored(data, "flow"))
+    shapes = {name: (40, 32, 32, 3 if name == "rgb" else 2) for name in networks}
+    streams = [Stream(name, name, "i3d", {"input_shape": shapes[name], "classes": len(data.classes)},
+                             {"weights": f"{name}.weights.h5"}) for name in networks]  # fmt: skip
+    for name, network in networks.items():
+        network.save_weights(folder / f"{name}.weights.h5")
+    bundle.save_bundle(Bundle(folder, ClipSpec(stored, INPUT), data.classes, streams, "mean", {}))
+
+
+@pytest.fixture(scope="module")
+def small(demo, tmp_path_factory):
+    """A bundle of small networks with random weights, exported into every form; only to be read."""
+    import keras
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(i3d, "build_i3d", small_network.build)
+    patch.setattr(convert, "STAGED", {"i3d": "small_network"})
+    folder, data = tmp_path_factory.mktemp("model") / "small", load_dataset(demo)
+    folder.mkdir()
+    keras.utils.set_random_seed(0)
+    networks = {"rgb": small_network.build((40, 32, 32, 3), 8), "flow": small_network.build((40, 32, 32, 2), 8)}
+    save_bundle(folder, data, networks)
+    assert export.main(["--data", str(demo), "--model", str(folder), "--clips", "6", "--calibrate", "8"]) == 0
+    yield folder
+    patch.undo()
+
+
+@pytest.fixture
+def own(small, tmp_path) -> Path:
+    return Path(shutil.copytree(small, tmp_path / "own"))
+
+
+def forms(folder: Path) -> dict:
+    return json.loads((folder / EXPORT_FILE).read_text())["forms"]
+
+
+def inputs(count: int, stream: str) -> np.ndarray:
+    shape = (count, 40, 32, 32, 3 if stream == "rgb" else 2)
+    return np.random.default_rng(1).uniform(-1, 1, shape).astype(np.float32)
+
+
+def test_every_form_is_there_with_what_was_found(small):
+    found = forms(small)
+    assert {"openvino", "openvino-int8", "stream", "stream-int8", "onnx", "litert", "saved-model"} <= set(found)
+    for name in ("openvino", "stream", "onnx", "litert"):
+        row = found[name]
+        assert row["use"] and row["difference"] < 1e-4 and row["equal"] == 1 and row["changed"] == 0 and row["ms"] > 0
+        assert set(row["sha256"]) >= {f"{stream}{runtime.FORMS[name].suffix}" for stream in ("rgb", "flow")}
+    assert found["saved-model"]["difference"] < 1e-4 and not found["saved-model"]["use"], "for other programs"
+    assert 0 < found["stream"]["after_ms"] < found["stream"]["ms"] and found["onnx"]["after_ms"] == found["onnx"]["ms"]
+    assert 0 < found["openvino-int8"]["difference"] < 0.5 and 0 < found["stream-int8"]["difference"] < 0.5
+    size = {name: sum(path.stat().st_size for path in (small / "export" / name).glob("*.bin"))
+            for name in ("openvino", "openvino-int8")}  # fmt: skip
+    assert size["openvino-int8"] < size["openvino"] / 2
+    assert not list((small / "export").glob(".*")), "nothing half-written"
+
+
+@pytest.mark.parametrize("name", ["openvino", "stream", "onnx", "litert"])
+def test_a_form_gives_kerass_logits_clip_by_clip(small, name):
+    keras_form, form = Recogniser.load(small, runtime.KERAS), Recogniser.load(small, name)
+    assert (keras_form.runtime, form.runtime) == ("keras", name)
+    for stream in form.bundle.streams:
+        batch = inputs(3, stream.name)
+        np.testing.assert_allclose(form.logits(stream, batch), keras_form.logits(stream, batch), rtol=1e-4, atol=1e-4)
+
+
+def test_int8_is_near_on_clips_like_those_it_was_fitted_to(small, demo):
+    keras_form, form = Recogniser.load(small, runtime.KERAS), Recogniser.load(small, "openvino-int8")
+    data = load_dataset(demo)
+    for item in data.split("test"):
+        found, _ = stored_clips.read_inputs(form, data, item)
+        for stream in form.bundle.streams:
+            expected = keras_form.logits(stream, found[stream.name])
+            off = abs(form.logits(stream, found[stream.name]) - expected).max()
+            assert 0 < off < 0.1 * np.ptp(expected) + 0.05
+
+
+def test_a_sign_that_is_recorded_and_its_file_have_one_answer(small, demo):
+    """Frame by frame through networks that begin before the end, by any camera's rate, and at once from the file."""
+    data = load_dataset(demo)
+    recogniser = Recogniser.load(small, "stream")
+    item = data.split("test")[0]
+    frames, times = read_video(item.video(demo))
+    expected = Recogniser.load(small, runtime.KERAS).answer(frames, times)
+    assert recogniser.streams == (recogniser.bundle.spec.stored.frames == str(INPUT.frames))
+    session = recogniser.session(times[-1] - times[0])
+    for image, seconds in zip(frames, times, strict=True):
+        session.push(image, seconds + 50)
+    answer = session.result()
+    for name, logits in expected.logits.items():
+        np.testing.assert_allclose(answer.logits[name], logits, atol=1e-3)
+    np.testing.assert_array_equal(answer.frames, expected.frames)
+    again = recogniser.answer(frames, times)
+    for name, logits in again.logits.items():
+        np.testing.assert_allclose(logits, answer.logits[name], atol=1e-5)
+    assert session.timings.percentiles()["rgb net"]["times"] > 1, "in steps, while it was recorded"
+
+
+@pytest.mark.skipif(not WEBCAM.is_file(), reason="needs ../shared/clips")
+def test_a_webcams_clip_in_a_real_window(display, small, tmp_path):
+    """Key presses, two signs, the timings of every step, and the session as a video; with networks that really run."""
+    flags = ["--model", small, "--video", WEBCAM, "--countdown", "0.2", "--seconds", "1.5", "--timings",
+             "--record", tmp_path / "session.mp4"]  # fmt: skip
+    with tiny.window(display, tiny.REPOSITORY / "livedemo.py", *flags) as (process, tell):
+        time.sleep(4)  # the networks come while the picture is there already
+        for _ in range(2):
+            tell("key", "space")
+            time.sleep(4)
+        tell("key", "q")
+        said, error = process.communicate(timeout=60)
+    assert process.returncode == 0 and error == ""
+    rows = {line.rsplit(None, 3)[0]: line.split()[-3:] for line in said.splitlines()[1:]}
+    assert rows["last frame to answer"][0] == "2" and {"draw", "frames", "flow", "rgb net", "flow net"} <= set(rows)
+    frames, _ = read_video(tmp_path / "session.mp4")
+    assert len(frames) > 100 and frames.shape[1:] == (540, 960, 3)
+    panel, before = (frames[number, 330:480, 40:900].mean() for number in (-3, 20))
+    assert panel < 0.7 * before, "the answer's dark panel lies where the signer was"
+
+
+def test_both_streams_at_once_give_the_same(small, demo):
+    found = load_bundle(small)
+    form = runtime.FORMS["openvino"]
+    path = load_dataset(demo).split("test")[0].video(demo)
+    frames, times = read_video(path)
+    alone = Recogniser(found, exported.open_files(found, form), form)
+    together = Recogniser(found, exported.open_files(found, form, 1), form, together=True)
+    one, other = alone.answer(frames, times), together.answer(frames, times)
+    for name in one.logits:
+        np.testing.assert_allclose(one.logits[name], other.logits[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("script", ["predict", "livedemo"])
+def test_with_a_form_there_is_no_tensorflow(small, demo, script):
+    path = load_dataset(demo).split("test")[0].video(demo)
+    code = WITHOUT_TENSORFLOW.format(script=script)
+    flags = [path, "--json"] if script == "predict" else ["--video", path, "--check"]
+    done = tiny.python("-c", code, "--model", small, *flags, PYTHONPATH=str(tiny.REPOSITORY))
+    assert done.returncode == 0, done.stderr
+    if script == "predict":
+        answer = json.loads(done.stdout)
+        expected = Recogniser.load(small, runtime.KERAS)
+        ranked = dict(expected.answer(*read_video(path)).ranked)
+        assert answer["probability"] == pytest.approx(ranked[answer["label"]], abs=0.05)
+    else:
+        assert "camera and file agree" in done.stdout
+    done = tiny.python("-c", code, "--model", small, "--runtime", "keras", *flags, PYTHONPATH=str(tiny.REPOSITORY))
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and 'pip install ".[cpu]"' in done.stderr
+
+
+def test_the_quickest_that_may_be_used_is_run(own):
+    found = load_bundle(own)
+    content = json.loads((own / EXPORT_FILE).read_text())
+    for number, name in enumerate(("onnx", "openvino", "litert", "openvino-int8", "stream", "stream-int8")):
+        content["forms"][name] |= {"ms": 10 + number, "after_ms": 10 - number, "use": True}
+    content["forms"]["onnx"]["use"] = content["forms"]["stream-int8"]["use"] = False
+    (own / EXPORT_FILE).write_text(json.dumps(content))
+    assert exported.choose_form(found, "auto").name == "openvino"
+    assert exported.choose_form(found, "auto", live=True).name == "stream"
+    whole = replace(found, spec=replace(found.spec, input=replace(found.spec.input, still="subtract")))
+    assert exported.choose_form(whole, "auto", live=True).name == "openvino-int8", "its frames depend on each other"
+    assert exported.choose_form(found, "onnx").name == "onnx", "whoever asks for it gets it"
+    assert exported.choose_form(found, "keras") is None
+    (own / EXPORT_FILE).write_text(json.dumps(content | {"model": {"rgb.weights.h5": "0"}}))
+    assert exported.choose_form(found, "auto") is None, "made of other weights"
+    with pytest.raises(Problem, match=r"no form onnx .*it has none.*run export.py"):
+        exported.choose_form(found, "onnx")
+    (own / EXPORT_FILE).unlink()
+    assert exported.choose_form(found, "auto") is None
+
+
+@pytest.mark.parametrize(("spoil", "said"), [
+    (lambda folder: (folder / "export/openvino/rgb.bin").unlink(), "rgb.bin: missing; run export.py"),
+    (lambda folder: (folder / "export/openvino/rgb.xml").write_text("<net"), "rgb.xml: not the file that export.py"),
+    (lambda folder: (folder / EXPORT_FILE).write_text("{"), "export.json: damaged; delete it"),
+])  # fmt: skip
+def test_a_damaged_form_is_one_line(own, spoil, said):
+    spoil(own)
+    with pytest.raises(Problem, match=said):
+        Recogniser.load(own, "openvino")
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnx", "litert"])
+def test_what_is_no_network_is_one_line(tmp_path, name):
+    path = tmp_path / f"rgb{runtime.FORMS[name].suffix}"
+    path.write_bytes(b"no network")
+    with pytest.raises(Problem, match="does not take it.*run export.py again") as caught:
+        runtime.open_form(runtime.FORMS[name], path, (8, 32, 32, 3))
+    assert "\n" not in str(caught.value)
+
+
+def logits(*rows) -> dict[str, np.ndarray]:
+    return {"rgb": np.array(rows, float)}
+
+
+@pytest.mark.parametrize(("mine", "truth", "use", "why"), [
+    (logits([4, 0], [0, 4], [0.2, 0]), [0, 1, 0], True, ""),
+    (logits([4, 0], [0, 4], [0, 0.2]), [0, 1, 0], False, "accuracy falls from 100.0% to 66.7%"),
+    (logits([4, 0], [0, 4], [0, 0.2]), [0, 1, 1], True, ""),  # better, and that answer was not sure
+    (logits([0, 1], [0, 4], [0.2, 0]), [1, 1, 0], False, "1 sure answer changes"),
+    (logits([4, 0], [0, 4], [0.2, 0]), [-1, -1, -1], False, "no labelled validation clip"),
+])  # fmt: skip
+def test_a_reduced_form_is_judged_by_its_answers(mine, truth, use, why):
+    before = logits([4, 0], [0, 4], [0.2, 0])
+    found = export.decide(runtime.FORMS["openvino-int8"], mine, before, Calibration(), np.array(truth))
+    assert found["use"] == use and why in found["why"]
+
+
+def test_a_float32_form_is_judged_by_its_logits():
+    before = logits([4, 0], [0, 4])
+    form = runtime.FORMS["onnx"]
+    assert export.decide(form, logits([4, 1e-3], [0, 4]), before, Calibration(), np.array([0, 1]))["use"]
+    found = export.decide(form, logits([4, 0.1], [0, 4]), before, Calibration(), np.array([0, 1]))
+    assert not found["use"] and "logits are 0.1 off" in found["why"] and found["equal"] == 1
+
+
+def test_the_flags_know_every_form():
+    assert (exported.AUTO, runtime.KERAS, *runtime.FORMS) == command.RUNTIMES
+
+
+def test_jax_and_missing_converters_are_one_line(small, demo, monkeypatch):
+    done = tiny.script("export.py", "--data", demo, "--model", small, KERAS_BACKEND="jax")
+    assert done.returncode == 2 and "needs TensorFlow" in done.stderr and done.stderr.count("\n") == 1
+    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    with pytest.raises(Problem, match=r"onnx: what writes them is not installed; pip install .*export"):
+        export.main(["--data", str(demo), "--model", str(small), "--forms", "onnx"])
+
+
+@pytest.mark.parametrize(("size", "stride", "padding"), [
+    ((3, 3, 3), (2, 2, 2), "same"), ((1, 3, 3), (1, 2, 2), "same"), ((3, 3, 3), (1, 1, 1), "same"),
+    ((2, 2, 2), (2, 2, 2), "valid"),
+])  # fmt: skip
+@pytest.mark.parametrize("frames", [7, 8])
+def test_pooling_without_3d_is_the_same(size, stride, padding, frames):
+    import keras
+
+    clip_ = keras.Input((frames, 11, 12, 3))
+    model = keras.Model(clip_, keras.layers.MaxPooling3D(size, stride, padding)(clip_))
+    batch = np.random.default_rng(0).standard_normal((2, frames, 11, 12, 3)).astype(np.float32)
+    np.testing.assert_array_equal(convert.for_litert(model)(batch), model(batch))
+    mean = keras.Model(clip_, keras.layers.AveragePooling3D(size, stride, "valid")(clip_))
+    np.testing.assert_allclose(convert.for_litert(mean)(batch), mean(batch), atol=1e-6)

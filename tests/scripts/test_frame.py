@@ -1,0 +1,335 @@
+"""Videos in, frame archives out: what a video may be, and a run that is stopped, repeated, or meets a bad clip."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+HELP = """
+import runpy, sys
+sys.path.insert(0, sys.argv[1].rpartition("/")[0])
+sys.argv = [sys.argv[1], "--help"]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit as stopped:
+    heavy = sorted({name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "torch", "jax", "matplotlib"})
+    sys.exit(f"imported {heavy}" if heavy else stopped.code)
+sys.exit("did not exit")
+"""
+
+import frame  # noqa: E402
+import tiny  # noqa: E402
+from signs import command  # noqa: E402
+from signs.clips import storage  # noqa: E402
+from signs.clips.dataset import (
+    Clip,  # noqa: E402
+    Dataset,  # noqa: E402
+    load_dataset,  # noqa: E402
+    save_dataset,  # noqa: E402
+)
+from signs.clips.video import read_video  # noqa: E402
+from signs.command import Problem  # noqa: E402
+
+FLAGS = ["--frames", "6", "--short-side", "32", "--workers", "1"]
+
+
+STORE = "frame-6x32"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    return tiny.data_set(tmp_path_factory.mktemp("prepared")).folder
+
+
+@pytest.fixture(scope="module")
+def unbroken(prepared, tmp_path_factory) -> dict[str, bytes]:
+    """The store of a run that nothing disturbed."""
+    folder = shutil.copytree(prepared, tmp_path_factory.mktemp("unbroken") / "data")
+    assert frame.main(["--data", str(folder), *FLAGS]) == command.DONE
+    return tiny.contents(folder / STORE)
+
+
+@pytest.fixture
+def data(prepared, tmp_path) -> Path:
+    return shutil.copytree(prepared, tmp_path / "data")
+
+
+def run(data: Path, *more: str) -> int:
+    return command.run(lambda: frame.main(["--data", str(data), *FLAGS, *more]))
+
+
+@pytest.mark.parametrize("codec", ["MJPG", "XVID"])
+@pytest.mark.parametrize("rate", [10, 25, 29.97])
+def test_frames_and_times(tmp_path, codec, rate):
+    images = tiny.moving(20)
+    frames, times = read_video(tiny.write_video(tmp_path / "a.avi", images, rate, codec))
+    assert frames.shape == images.shape and frames.dtype == np.uint8
+    assert np.allclose(times, np.arange(20) / rate, atol=1e-4)
+    assert np.abs(frames.astype(int) - images).mean() < 12
+    for t in (0, 7, 19):  # in order, none twice, none left out
+        assert np.abs(images.astype(int) - frames[t]).mean(axis=(1, 2, 3)).argmin() == t
+
+
+def test_red_is_red(tmp_path):
+    images = np.zeros((5, 48, 64, 3), np.uint8)
+    images[..., 0] = 220
+    frames, _ = read_video(tiny.write_video(tmp_path / "red.avi", images))
+    red, green, blue = frames.mean(axis=(0, 1, 2))
+    assert red > 200 and green < 30 and blue < 30
+
+
+def test_resized_as_it_comes(tmp_path):
+    path = tiny.write_video(tmp_path / "a.avi", tiny.moving(3))
+    small, whole = read_video(path, 24)[0], read_video(path)[0]
+    assert small.shape == (3, 24, 32, 3)
+    assert np.array_equal(small[1], cv2.resize(whole[1], (32, 24), interpolation=cv2.INTER_AREA))
+
+
+def content(kind: str, video: Path) -> bytes | None:
+    whole = video.read_bytes()
+    return {
+        "missing": None,
+        "empty": b"",
+        "pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:00ff\nsize 12345\n",
+        "random": np.random.default_rng(0).bytes(5000),
+        "head only": whole[:300],
+        "half": whole[: len(whole) // 2],
+        "three quarters": whole[: 3 * len(whole) // 4],
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("missing", "no such file"),
+        ("empty", "an empty file"),
+        ("pointer", "a text file, not a video; it begins 'version https://git-lfs"),
+        ("random", "no video; it begins with bytes"),
+        ("head only", "a video by its first bytes, but it cannot be decoded"),
+        ("half", "stops after 1[0-9] of 40 frames; get a whole copy"),
+        ("three quarters", "stops after 2[0-9] of 40 frames; get a whole copy"),
+    ],
+)
+def test_no_whole_video(tmp_path, capfd, kind, said):
+    path = tiny.write_video(tmp_path / "bad.avi", tiny.moving(40))
+    bad = content(kind, path)
+    path.unlink() if bad is None else path.write_bytes(bad)
+    with pytest.raises(Problem, match=f"bad.avi: {said}"):
+        read_video(path)
+    assert capfd.readouterr().err == "", "the decoder's own lines are not shown"
+
+
+@pytest.mark.parametrize("codec", ["MJPG", "XVID"])
+def test_an_avi_that_its_writer_never_closed(tmp_path, codec):
+    """A recorder that was killed: no frame count in the head, no index at the end, and every frame so far decodes."""
+    path, noise = tmp_path / "open.avi", np.random.default_rng(0)
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), 10, (160, 120))
+    while not path.exists() or path.stat().st_size < 100_000:
+        writer.write(noise.integers(0, 256, (120, 160, 3), np.uint8))
+    shutil.copy(path, tmp_path / "cut.avi")
+    writer.release()
+    with pytest.raises(Problem, match=r"cut.avi: stops after \d+ frames, its writer was cut off"):
+        read_video(tmp_path / "cut.avi")
+    assert len(read_video(path)[0]) > 3
+
+
+def test_an_avi_without_a_frame_count_may_be_whole(tmp_path):
+    """What a recorder that writes into a pipe leaves: the index is there, so nothing is missing."""
+    path = tiny.write_video(tmp_path / "pipe.avi", tiny.moving(12))
+    whole = bytearray(path.read_bytes())
+    main, stream = whole.index(b"avih") + 8, whole.index(b"strh") + 8
+    whole[main + 16 : main + 20] = whole[stream + 32 : stream + 36] = bytes(4)
+    path.write_bytes(whole)
+    assert len(read_video(path)[0]) == 12
+
+
+def test_archives_of_a_data_set(data, unbroken, capsys):
+    assert run(data) == command.DONE
+    assert "6 clips, 36 frames" in capsys.readouterr().out
+    clips = load_dataset(data).clips
+    assert set(unbroken) == {f"{item.folder}/{item.clip}.zip" for item in clips} and len(unbroken) == 6
+    assert "test/_unlabelled/c_2.zip" in unbroken
+    for item in clips:
+        video, times = read_video(item.video(data), 32)
+        read = storage.read_archive(item.archive(data, STORE))
+        kept = [0, 2, 4, 7, 9, 11]
+        assert np.array_equal(read.images, storage.as_stored(video[kept], 95))
+        assert read.info["times"] == [round(float(times[index]), 6) for index in kept]
+        assert (read.info["source"], read.info["sha256"]) == (item.source, item.sha256)
+        assert read.info["stored"]["frames"] == "6" and read.info["stored"]["flow"] is None
+
+
+def test_any_number_of_processes_gives_the_same_bytes(data, unbroken):
+    assert run(data, "--workers", "2") == command.DONE
+    assert tiny.contents(data / STORE) == unbroken
+
+
+def test_bad_clips_are_named_and_the_rest_is_done(data, unbroken, capsys):
+    clips = {item.clip: item for item in load_dataset(data).clips}
+    half = clips["a_2"].video(data)
+    whole = half.read_bytes()
+    half.write_bytes(whole[: len(whole) // 2])
+    clips["b_1"].video(data).unlink()
+    assert run(data) == command.PARTLY
+    err = capsys.readouterr().err
+    assert "train/002/a_2: " in err and "its content is not the one in clips.csv" in err
+    assert "valid/002/b_1: " in err and "b_1.avi: no such file" in err
+    assert "2 not done (named above), 4 done" in err and "Traceback" not in err
+    bad = {"train/002/a_2.zip", "valid/002/b_1.zip"}
+    assert tiny.contents(data / STORE) == {name: value for name, value in unbroken.items() if name not in bad}
+
+    tiny.write_video(clips["b_1"].video(data), tiny.moving(seed=3))  # the same video again
+    half.write_bytes(whole)
+    before = tiny.times(data / STORE)
+    assert run(data) == command.DONE and tiny.contents(data / STORE) == unbroken
+    assert "4 of 6 clips are there already" in capsys.readouterr().out
+    assert before.items() <= tiny.times(data / STORE).items()
+
+
+def test_a_part_that_the_data_has_not(data, capsys):
+    assert run(data, "--part", "depth") == command.NOTHING
+    assert "no folder depth in it; prepare_chalearn2014.py" in capsys.readouterr().err
+
+
+def test_a_part_of_some_clips(data, unbroken, capsys):
+    one = load_dataset(data).clips[0]
+    tiny.write_video(one.video(data, "depth"), tiny.moving(seed=9))
+    assert run(data, "--part", "depth") == command.PARTLY
+    assert "5 not done (named above), 1 done" in capsys.readouterr().err
+    assert list(tiny.contents(data / f"{STORE}-depth")) == ["train/001/a_1.zip"]
+    assert tiny.contents(data / f"{STORE}-depth")["train/001/a_1.zip"] != unbroken["train/001/a_1.zip"]
+    assert not (data / STORE).exists()
+
+
+def test_no_clip_is_done(data, capsys):
+    shutil.rmtree(data / "video")
+    assert run(data) == command.NOTHING
+    assert "6 not done (named above), 0 done" in capsys.readouterr().err
+    assert tiny.contents(data / STORE) == {}
+
+
+def test_a_truncated_video_is_named_without_a_hash_too(data, capsys):
+    loaded = load_dataset(data)
+    rows = [Clip(item.clip, item.split, item.label, source=item.source) for item in loaded.clips]
+    save_dataset(Dataset(data, rows, loaded.classes))
+    video = rows[0].video(data)
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    assert run(data) == command.PARTLY
+    assert "a_1.avi: stops after" in capsys.readouterr().err
+
+
+def test_a_second_run_writes_nothing(data, capsys):
+    assert run(data) == command.DONE
+    before, bytes_before = tiny.times(data / STORE), tiny.contents(data / STORE)
+    capsys.readouterr()
+    assert run(data) == command.DONE
+    assert tiny.times(data / STORE) == before and tiny.contents(data / STORE) == bytes_before
+    said = capsys.readouterr().out
+    assert "6 of 6 clips are there already" in said and "0 clips, 0 frames" in said
+
+
+def test_other_parameters_go_to_another_store(data, unbroken):
+    assert run(data) == command.DONE
+    for more, store, count in (
+        (["--frames", "10fps"], "frame-10fpsx32", 12),
+        (["--quality", "60"], "frame-6x32-q60", 6),
+        (["--short-side", "24"], "frame-6x24", 6),
+    ):
+        assert run(data, *more, "--split", "valid") == command.DONE
+        assert list(tiny.contents(data / store)) == ["valid/002/b_1.zip"]
+        assert len(storage.read_archive(data / store / "valid/002/b_1.zip").images) == count
+    assert tiny.contents(data / STORE) == unbroken
+
+
+@pytest.mark.parametrize("damage", ["cut", "other video", "other format", "no clip.json", "wrong header"])
+def test_an_archive_that_is_not_what_it_should_be_is_redone(data, unbroken, damage):
+    assert run(data) == command.DONE
+    path = data / STORE / "train/001/a_1.zip"
+    whole = bytearray(path.read_bytes())
+    if damage == "cut":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif damage == "wrong header":
+        whole[whole.index(b"PK\x01\x02") + 10] ^= 0x40  # a compression that nobody knows
+        path.write_bytes(whole)
+    else:
+        info = json.loads(unbroken_json(path))
+        info.update({"other video": {"sha256": "00"}, "other format": {"format": 0}}.get(damage, {}))
+        with zipfile.ZipFile(path, "w") as archive:
+            if damage != "no clip.json":
+                archive.writestr("clip.json", json.dumps(info))
+    before = tiny.times(data / STORE)
+    assert run(data) == command.DONE
+    assert tiny.contents(data / STORE) == unbroken
+    assert {name for name, time in tiny.times(data / STORE).items() if time != before[name]} == {"a_1.zip"}
+
+
+def unbroken_json(path: Path) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read("clip.json")
+
+
+@pytest.mark.parametrize("moment", tiny.KILL)
+def test_killed_and_started_again(data, unbroken, moment):
+    tiny.kill_script(moment, "frame.py", "--data", data, *FLAGS[:4])
+    left = tiny.contents(data / STORE)
+    assert len([name for name in left if ".part" not in name]) == 2 and len(left) == 3, "killed in the third clip"
+    assert left.items() & unbroken.items() == {(name, left[name]) for name in left if ".part" not in name}
+    before = tiny.times(data / STORE)
+    assert run(data) == command.DONE
+    assert tiny.contents(data / STORE) == unbroken
+    kept = {name for name in before if ".part" not in name}
+    assert all(tiny.times(data / STORE)[name] == before[name] for name in kept)
+
+
+def test_two_runs_at_once(data, capsys):
+    with command.lock(data / STORE):
+        done = tiny.script("frame.py", "--data", data, *FLAGS)
+        assert done.returncode == command.NOTHING
+        assert "frame.py: " in done.stderr and "another run is writing there" in done.stderr
+        assert done.stderr.count("\n") == 1 and tiny.contents(data / STORE) == {}
+        assert run(data, "--quality", "60") == command.DONE, "another store is free"
+    assert run(data) == command.DONE
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--data", "nowhere"], "nowhere: no such folder"),
+        (["--frames", "many"], "frames 'many'; expected a number"),
+    ],
+)
+def test_what_is_wrong_is_one_line(data, capsys, flags, said):
+    assert run(data, *flags) == command.NOTHING
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
+    assert sorted(path.name for path in data.iterdir()) == ["class.csv", "clips.csv", "video"]
+
+
+SCRIPTS = sorted(
+    path.name
+    for path in tiny.REPOSITORY.glob("*.py")
+    if path.name.startswith("prepare_")
+    or path.name in ("frame.py", "opticalflow.py", "train_i3d.py", "evaluate.py", "predict.py", "livedemo.py")
+)
+
+
+def test_the_scripts_are_these():
+    assert len(SCRIPTS) >= 9 and "prepare_chalearn.py" in SCRIPTS
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_without_tensorflow(name):
+    path = tiny.REPOSITORY / name
+    done = tiny.python("-c", HELP, path)
+    assert done.returncode == 0, done.stderr
+    doc = next(line for line in path.read_text().splitlines() if line.strip())
+    assert doc.strip('"') in done.stdout and done.stdout.startswith(f"usage: {name}") and done.stderr == ""
+
+
+def test_importing_video_modules_brings_no_network():
+    code = "import frame, opticalflow, sys; sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
+    assert tiny.python("-c", code, PYTHONPATH=str(tiny.REPOSITORY)).returncode == 0

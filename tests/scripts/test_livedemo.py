@@ -1,0 +1,390 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import fake_recogniser
+import livedemo
+import tiny
+import videocapture
+from livedemo import Demo
+from signs import command
+from signs.clips.video import read_video
+from signs.command import Problem
+from videocapture import (
+    Found,
+    VideoSource,
+)
+
+# The script as it is, with the stand-in for the networks.
+RUN = f"""import sys
+sys.path[:0] = [{str(tiny.REPOSITORY)!r}, {str(tiny.REPOSITORY / "tests")!r}]
+sys.argv[0] = "livedemo.py"
+import fake_recogniser
+fake_recogniser.Session.delay = 0.3
+sys.modules["signs.inference.recogniser"] = fake_recogniser
+import livedemo; from signs import command
+sys.exit(command.run(livedemo.main))
+"""
+
+ROOT = tiny.REPOSITORY
+
+
+@pytest.fixture
+def video(tmp_path) -> Path:
+    """A bright left half that flickers; 2 s at 10 frames/s."""
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 120))
+    for number in range(20):
+        image = np.zeros((120, 160, 3), np.uint8)
+        image[:, :80] = 100 + 7 * number
+        writer.write(image)
+    writer.release()
+    return path
+
+
+def loaded(recogniser) -> Future:
+    """A recogniser that has been loaded, as the demo gets it."""
+    future = Future()
+    future.set_result(recogniser)
+    return future
+
+
+def demo_of(recogniser, source, worker, countdown: float = 0.0, seconds: float = 60.0) -> Demo:
+    return Demo(source, loaded(recogniser),
+                         lambda one: livedemo.build_modes(one, worker, countdown, seconds, 2.0))  # fmt: skip
+
+
+def test_the_session_gets_the_files_frames_as_they_are(video):
+    frames, times = read_video(video)
+    recogniser = fake_recogniser.Recogniser()
+    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video) as source:
+        livedemo.record_once(demo_of(recogniser, source, worker, seconds=1.05))
+    (session,) = recogniser.sessions
+    assert session.length == 1.05
+    np.testing.assert_allclose(np.array(session.times) - session.times[0], times[:11], atol=1e-9, err_msg="1.05 s")
+    assert np.array_equal(np.stack(session.frames), frames[:11]), "neither mirrored nor altered"
+
+
+def test_a_recording_ends_with_the_file_and_can_be_repeated(video):
+    recogniser = fake_recogniser.Recogniser()
+    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
+        demo = demo_of(recogniser, source, worker, countdown=0.1)
+        demo.step()
+        for _ in range(2):
+            demo.mode.start()
+            until = time.monotonic() + 60
+            while demo.mode.state != "result" and time.monotonic() < until:
+                demo.step(0.02)
+            assert demo.mode.state == "result"
+    first, second = (np.array(session.times) for session in recogniser.sessions)
+    np.testing.assert_allclose(second - second[0], first - first[0], atol=1e-9)
+    assert all(np.array_equal(one, other) for one, other in zip(*(s.frames for s in recogniser.sessions), strict=True))
+    assert [len(session.times) for session in recogniser.sessions] == [20, 20]
+
+
+def test_a_failed_translation_is_a_problem_without_window(video, monkeypatch):
+    monkeypatch.setattr(fake_recogniser.Session, "failure", "the model has no streams")
+    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video) as source:
+        with pytest.raises(Problem, match="no streams"):
+            livedemo.record_once(demo_of(fake_recogniser.Recogniser(), source, worker))
+
+
+def test_no_window_prints_the_ranked_answer(video, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "recogniser", fake_recogniser)
+    assert livedemo.main(["--model", str(tmp_path), "--video", str(video), "--no-window"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "recorded 20 frames, bright on the left"
+    assert [" ".join(line.split()) for line in out[1:4]] == ["1 push down 70.0%", "2 wave 20.0%", "3 none 10.0%"]
+    assert out[4] == "rgb: push down 70.0%   flow: wave 90.0%"
+    assert "20 frames in 1.9 s; answer 0." in out[5]
+
+
+def test_a_camera_without_window_counts_down_on_the_terminal(tmp_path, monkeypatch, capsys):
+    class Device:
+        released = threading.Event()
+
+        def isOpened(self):
+            return True
+
+        def read(self):
+            time.sleep(0.02)
+            return True, np.zeros((48, 64, 3), np.uint8)
+
+        def release(self):
+            self.released.set()
+
+    monkeypatch.setitem(sys.modules, "recogniser", fake_recogniser)
+    monkeypatch.setattr(videocapture, "open_camera", lambda index: Device())
+    flags = ["--model", str(tmp_path), "--no-window", "--countdown", "0.3", "--seconds", "0.3"]
+    assert livedemo.main(flags) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[:3] == ["1", "recording", "translating"] and out[-1].endswith("rgb 0.10 s)")
+    assert Device.released.wait(1)
+
+
+def test_ctrl_c_is_one_line_and_releases_the_source(video, tmp_path, monkeypatch, capsys):
+    def stop(demo):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "recogniser", fake_recogniser)
+    monkeypatch.setattr(livedemo, "record_once", stop)
+    assert livedemo.main(["--model", str(tmp_path), "--video", str(video), "--no-window"]) == command.STOPPED
+    assert capsys.readouterr().err == "livedemo.py: stopped\n"
+    assert not [thread for thread in threading.enumerate() if thread.name == str(video)]
+
+
+def script(*flags, **environment) -> subprocess.CompletedProcess:
+    environment = {**os.environ, **environment}
+    for name in [name for name, value in environment.items() if value is None]:
+        del environment[name]
+    return subprocess.run([sys.executable, "-c", RUN, *flags], capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only X11 and Wayland can be missing")
+@pytest.mark.parametrize("display", [None, ":4711"])
+def test_no_display_is_one_line(video, tmp_path, display):
+    done = script("--model", str(tmp_path), "--video", str(video), DISPLAY=display, WAYLAND_DISPLAY=None)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("livedemo.py: no ") and done.stderr.count("\n") == 1 and "--no-window" in done.stderr
+
+
+def test_a_missing_model_and_a_bad_flag_are_one_line(video, tmp_path):
+    done = script("--model", str(tmp_path / "none"), "--video", str(video), "--no-window")
+    assert done.returncode == 2 and "no such folder" in done.stderr and done.stderr.count("\n") == 1
+    done = script("--model", str(tmp_path), "--seconds", "0")
+    assert done.returncode == 2 and "--seconds 0" in done.stderr
+
+
+def test_help_waits_for_no_library():
+    code = "import sys, livedemo; sys.exit(bool({'cv2', 'numpy', 'tensorflow'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+    done = subprocess.run([sys.executable, ROOT / "livedemo.py", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "--countdown" in done.stdout
+
+
+@pytest.mark.parametrize("library", ["libGL.so.1", "libgthread-2.0.so.0"])
+def test_missing_system_libraries_are_named_with_their_packages(library, capsys):
+    def main():
+        raise ImportError(f"{library}: cannot open shared object file: No such file or directory")
+
+    assert command.run(main) == 2
+    error = capsys.readouterr().err
+    assert library in error and "libgl1 libglib2.0-0" in error and error.count("\n") == 1
+
+
+def test_another_import_error_is_not_hidden():
+    def main():
+        raise ImportError("No module named 'nothing'")
+
+    with pytest.raises(ImportError):
+        command.run(main)
+
+
+def test_a_sign_in_a_real_window(display, video, tmp_path):
+    flags = ["--model", str(tmp_path), "--video", str(video), "--countdown", "0.2", "--seconds", "1"]
+    with tiny.window(display, "-c", RUN, *flags) as (process, tell):
+        time.sleep(1)  # the networks come while the picture is there already
+        tell("key", "space")
+        assert process.stdout.readline() == "recorded 11 frames, bright on the left\n", "mirrored on screen only"
+        tell("key", "m")
+        tell("key", "f")
+        tell("key", "space")
+        assert process.stdout.readline().startswith("recorded 11 frames")
+        tell("key", "q")
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == 0 and error == ""
+
+
+def test_ctrl_c_in_a_real_window(display, video, tmp_path):
+    with tiny.window(display, "-c", RUN, "--model", str(tmp_path), "--video", str(video)) as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[1] == "livedemo.py: stopped\n"
+        assert process.returncode == command.STOPPED
+
+
+class FakeWindow:
+    """Presses `keys` one after the other, then is closed by its user."""
+
+    keys = []
+
+    def __init__(self, full_screen, size):
+        self.size, self.shown, self.waiting, self.closed, self.full_screen = (320, 240), [], list(self.keys), False, 0
+        FakeWindow.last = self
+
+    def show(self, canvas):
+        self.shown.append(canvas)
+
+    def key(self, seconds):
+        time.sleep(seconds)
+        if self.waiting and self.shown:
+            return self.waiting.pop(0)
+        self.closed = not self.waiting
+        return ""
+
+    def toggle_full_screen(self):
+        self.full_screen += 1
+
+    def close(self):
+        self.was_closed = True
+
+
+@pytest.mark.parametrize(
+    ("keys", "state"), [([], "idle"), (["m", "f", " "], "countdown"), (["q"], "idle"), (["x", "", "q"], "idle")]
+)
+def test_closing_the_window_or_a_key_ends_it(video, monkeypatch, keys, state):
+    from signs.live import window
+
+    monkeypatch.setattr(window, "Window", FakeWindow)
+    monkeypatch.setattr(FakeWindow, "keys", keys)
+    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
+        demo = demo_of(fake_recogniser.Recogniser(), source, worker, countdown=3)
+        assert window.show(demo) == 0
+    assert demo.mode.state == state and FakeWindow.last.was_closed and FakeWindow.last.full_screen == keys.count("f")
+    assert FakeWindow.last.shown[0][100, 250].max() > 60 > FakeWindow.last.shown[0][100, 60].max(), "starts mirrored"
+
+
+def test_hands_free_and_continuous_in_the_window(video, monkeypatch, capsys):
+    """h and c change the way, space learns the rest pose anew, and both paint what they are at."""
+    from signs.live import window
+
+    class Patient(FakeWindow):
+        def key(self, seconds):
+            time.sleep(seconds)
+            if time.monotonic() < self.__dict__.setdefault("next", time.monotonic() + 0.2):
+                return ""
+            self.next = time.monotonic() + 0.5
+            self.states = [*self.__dict__.get("states", []), (demo.mode.name, demo.mode.state)]
+            return self.waiting.pop(0) if self.waiting else "q"
+
+    monkeypatch.setattr(window, "Window", Patient)
+    monkeypatch.setattr(Patient, "keys", ["h", " ", "c", "c", "q"])
+    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
+        demo = demo_of(fake_recogniser.Recogniser(), source, worker)
+        assert window.show(demo) == 0
+        demo.close()
+    rest = "learning"
+    assert FakeWindow.last.states == [
+        ("countdown", "idle"), ("hands-free", rest), ("hands-free", rest), ("continuous", rest), ("countdown", "idle")]
+    assert "sees 8 frames of a sign, however long it is" in capsys.readouterr().out
+
+
+def test_no_model_and_that_of_the_demo(tmp_path, monkeypatch):
+    monkeypatch.setattr(livedemo, "DEMO", tmp_path / "demo")
+    with pytest.raises(Problem, match="no model yet; make one with `make demo`"):
+        livedemo.main(["--no-window"])
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "bundle.json").touch()
+    assert livedemo.find_model(None) == tmp_path / "demo"
+    assert livedemo.find_model(tmp_path / "mine") == tmp_path / "mine"
+
+
+def test_the_cameras_are_listed_with_a_picture(tmp_path, monkeypatch, capsys):
+    picture = np.full((48, 64, 3), (200, 10, 20), np.uint8)
+    found = [Found(0, "Front", picture, 29.6),
+             Found(2, "Infrared", problem="may not be read")]  # fmt: skip
+    monkeypatch.setattr(videocapture, "cameras", lambda: found)
+    monkeypatch.chdir(tmp_path)
+    assert livedemo.main(["--cameras"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out == ["0  Front: 64x48, 30 frames/s -> camera-0.png", "2  Infrared: may not be read",
+                   "python livedemo.py --camera 0"]  # fmt: skip
+    assert cv2.imread("camera-0.png")[0, 0].tolist() == [20, 10, 200]
+    monkeypatch.setattr(videocapture, "cameras", list)
+    with pytest.raises(Problem, match="camera 0"):
+        livedemo.main(["--cameras"])
+
+
+def test_the_window_is_saved_as_a_video(tmp_path):
+    from signs.live.window import Record
+
+    for name in ("session.mp4", "session.avi"):
+        video = Record(tmp_path / name, (320, 240))
+        until = time.monotonic() + 0.6
+        while time.monotonic() < until:
+            video.add(np.full((480, 640, 3), (250, 20, 20), np.uint8))
+            time.sleep(0.02)
+        video.close()
+        frames, times = read_video(tmp_path / name)
+        assert 10 <= len(frames) <= 16 and frames.shape[1:] == (240, 320, 3)
+        assert frames[3].mean(axis=(0, 1)) == pytest.approx([250, 20, 20], abs=12)
+    with pytest.raises(Problem, match="no video can be written there"):
+        Record(tmp_path / "none" / "session.mp4", (320, 240))
+
+
+def test_a_file_that_differs_from_the_cameras_path_is_said(video, tmp_path, monkeypatch, capsys):
+    """--check in earnest is in test_export.py; here the two paths disagree."""
+    class Wrong(fake_recogniser.Recogniser):
+        def answer(self, frames, times):
+            session = self.session()
+            session.frames = list(frames)
+            found = session.result()
+            found.logits = {name: logits + 0.5 for name, logits in found.logits.items()}
+            return found
+
+    monkeypatch.setattr(fake_recogniser, "Recogniser", Wrong)
+    monkeypatch.setitem(sys.modules, "recogniser", fake_recogniser)
+    assert livedemo.main(["--model", str(tmp_path), "--video", str(video), "--check"]) == 2
+    assert "camera and file differ (keras; 0.5, at most 0.001)" in capsys.readouterr().out
+
+
+def test_a_camera_that_stops_closes_the_window(monkeypatch):
+    from signs.live import window
+
+    class Silent(VideoSource):
+        drops, silence = True, 0.3
+
+        def _read(self, stop):
+            yield np.zeros((48, 64, 3), np.uint8), 1.0
+            stop.wait()
+
+    monkeypatch.setattr(window, "Window", FakeWindow)
+    monkeypatch.setattr(FakeWindow, "keys", ["x"] * 1000)
+    with ThreadPoolExecutor(1) as worker, pytest.raises(Problem, match="no picture"), Silent("camera 0") as source:
+        window.show(demo_of(fake_recogniser.Recogniser(), source, worker))
+    assert FakeWindow.last.was_closed
+
+
+@pytest.mark.parametrize(("slow", "keys"), [([5, 12], 150), (range(99), 4)])
+def test_a_picture_that_became_old_while_it_was_drawn_is_not_shown(monkeypatch, slow, keys):
+    """And where every picture does, each second one is: the screen never stands still."""
+    from signs.live import window
+    from signs.live.window import Screen
+
+    class Lively(VideoSource):
+        drops = True
+
+        def _read(self, stop):
+            while not stop.wait(0.02):
+                yield np.zeros((48, 64, 3), np.uint8), time.monotonic()
+
+    class Aged(FakeWindow):
+        def show(self, canvas):
+            super().show(canvas)
+            ages.append(time.monotonic() - demo.moment)
+
+    def draw(self, size, real=Screen.draw):
+        drawn.append(size)
+        time.sleep(0.2 * (len(drawn) in slow))
+        return real(self, size)
+
+    ages, drawn = [], []
+    monkeypatch.setattr(window, "Window", Aged)
+    monkeypatch.setattr(Screen, "draw", draw)
+    monkeypatch.setattr(FakeWindow, "keys", ["x"] * keys + ["q"])
+    with ThreadPoolExecutor(1) as worker, Lively("camera 0") as source:
+        demo = demo_of(fake_recogniser.Recogniser(), source, worker)
+        window.show(demo)
+    late = [age > 0.15 for age in ages]
+    if keys == 4:
+        assert all(late) and len(drawn) == pytest.approx(2 * len(ages), abs=1)
+    else:
+        assert not any(late) and len(drawn) >= len(ages) + 2

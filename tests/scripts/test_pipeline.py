@@ -1,0 +1,231 @@
+"""The real train_i3d.py on a very small demo: killed and gone on with, streams one by one, published weights."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import conftest
+import small_network
+import tiny
+import train_i3d
+from signs import command
+from signs.command import Problem
+from signs.inference.bundle import BUNDLE_FILE, load_bundle
+from signs.training import loop
+from signs.training.log import Log, Validated
+from tiny import arrays
+
+SEES = ["--frames", "8", "--short-side", "36", "--crop", "32"]
+
+
+ROOT = tiny.REPOSITORY
+
+
+
+
+def state_of(folder: Path, stream: str) -> dict:
+    try:
+        return json.loads((folder / "checkpoint" / f"{stream}.json").read_text())
+    except FileNotFoundError:
+        return {"epoch": 0}
+
+
+def train(demo, output, *flags) -> int:
+    return train_i3d.main(["--data", str(demo), "--output", str(output), *flags])
+
+
+def test_the_bundle_has_both_streams_each_trained_by_itself(i3d):
+    found = load_bundle(i3d)
+    assert [(stream.name, stream.arguments["input_shape"]) for stream in found.streams] == [
+        ("rgb", [8, 32, 32, 3]), ("flow", [8, 32, 32, 2])]  # fmt: skip
+    log = Log(i3d / "log.csv")
+    for stream in ("rgb", "flow"):
+        assert [(row["phase"], row["epoch"], row["learning_rate"]) for row in log.of(stream)] == [
+            ("all", str(epoch), "0.001") for epoch in (1, 2, 3)]  # fmt: skip
+        assert list((i3d / "events" / stream).rglob("events.out.tfevents.*"))
+
+
+def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, tmp_path):
+    """With a network in I3D's place that compiles in a second; all else is the real thing."""
+    script = [sys.executable, str(ROOT / "tests" / "small_network.py"), "train_i3d", "--data", str(demo),
+              "--stream", "rgb", *conftest.TRAINING, "--epochs", "5"]  # fmt: skip
+    whole, output = tmp_path / "whole", tmp_path / "killed"
+    running = subprocess.Popen([*script, "--output", str(output)], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, cwd=tmp_path, start_new_session=True)  # fmt: skip
+    try:
+        until = time.monotonic() + 240
+        while state_of(output, "rgb")["epoch"] == 0:
+            assert running.poll() is None and time.monotonic() < until
+            time.sleep(0.002)
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    done = state_of(output, "rgb")["epoch"]
+    assert 1 <= done < 5 and not (output / "bundle.json").exists()
+
+    said = [subprocess.run([*script, "--output", str(folder)], capture_output=True, text=True, cwd=tmp_path, check=True)
+            for folder in (output, whole)]  # fmt: skip
+    assert f"rgb: going on after epoch {done}\n" in said[0].stdout and "going on" not in said[1].stdout
+    assert [row["epoch"] for row in Log(output / "log.csv").rows] == ["1", "2", "3", "4", "5"]
+    assert not list(output.rglob(".*.part*"))
+    kept = sorted(path.name for path in (output / "valid").iterdir())
+    assert kept == [f"rgb-000{epoch}.npz" for epoch in (1, 2, 3, 4, 5)]
+    for epoch in (1, 2, 3, 4, 5):
+        found, expected = (Validated.read(folder, "rgb", epoch) for folder in (output, whole))
+        assert found.clips.tolist() == expected.clips.tolist()
+        np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-3)
+    for name in (f"checkpoint/{state_of(whole, 'rgb')['weights']}", "rgb.weights.h5"):
+        found, expected = arrays(output / name), arrays(whole / name)
+        assert found.keys() == expected.keys() and len(found) >= 6
+        for key, value in expected.items():
+            np.testing.assert_allclose(found[key], value, rtol=1e-3, atol=1e-5, err_msg=f"{name}: {key}")
+
+
+def test_again_does_nothing_and_other_settings_are_refused(demo, i3d, capsys):
+    files = [path for path in i3d.rglob("*") if path.is_file() and not path.name.startswith((".lock", "bundle.json"))]
+    before = {path: path.stat().st_mtime_ns for path in files}
+    whole = json.loads((i3d / "bundle.json").read_text())
+    assert train(demo, i3d, *conftest.TRAINING) == command.DONE
+    said = capsys.readouterr().out
+    assert "rgb: trained already, 3 epochs" in said and "flow: trained already, 3 epochs" in said
+    with pytest.raises(Problem, match=r"holds a run with other settings \(dropout\)"):
+        train(demo, i3d, *conftest.TRAINING, "--dropout", "0.4")
+    with pytest.raises(Problem, match=r"other settings \(crop, seed\)"):
+        train(demo, i3d, *conftest.TRAINING, "--crop", "34", "--seed", "1")
+    assert {path: path.stat().st_mtime_ns for path in files} == before
+    again = json.loads((i3d / "bundle.json").read_text())
+    assert again | {"commit": 0} == whole | {"commit": 0}
+
+
+def test_missing_published_weights_are_named(demo, tmp_path):
+    with pytest.raises(Problem, match="no model.ckpt.index and model.ckpt.data-00000-of-00001 there or in its "
+                                      "rgb_imagenet.*--weights none") as caught:
+        train(demo, tmp_path / "model", "--weights", str(tmp_path), *SEES)
+    assert "\n" not in str(caught.value) and not (tmp_path / "model").exists()
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory) -> tuple[Path, dict]:
+    """A folder with an RGB checkpoint as published, for 400 classes, and its arrays."""
+    import tensorflow as tf
+
+    from signs.models.i3d import build_i3d
+    from signs.models.weights import checkpoint_names
+
+    folder = tmp_path_factory.mktemp("kinetics")
+    (folder / "rgb_imagenet").mkdir()
+    names = checkpoint_names(build_i3d((8, 32, 32, 3), 400))
+    values = {name: np.asarray(variable) for name, variable in names.items()}
+    tf.raw_ops.SaveV2(prefix=str(folder / "rgb_imagenet" / "model.ckpt"), shape_and_slices=[""] * len(values),
+                      tensor_names=[f"RGB/inception_i3d/{name}" for name in values],
+                      tensors=list(values.values()))  # fmt: skip
+    return folder, values
+
+
+def test_from_published_weights_first_the_top_and_then_everything(demo, published, tmp_path, monkeypatch):
+    from signs.models.weights import checkpoint_names
+
+    folder, values = published
+    starts, compiled = [], loop._compile
+
+    def compile_and_look(model, phase, *rest):
+        compiled(model, phase, *rest)
+        starts.append({name: np.array(variable) for name, variable in checkpoint_names(model).items()})
+        compile_and_look.model = model
+
+    monkeypatch.setattr(loop, "_compile", compile_and_look)
+    flags = ["--stream", "rgb", *SEES, "--top-epochs", "1", "--epochs", "1", "--batch", "8"]
+    with conftest.without_graphs():
+        assert train(demo, tmp_path / "model", "--weights", str(folder), *flags) == 0
+    rows = Log(tmp_path / "model" / "log.csv").rows
+    assert [(row["phase"], float(row["learning_rate"])) for row in rows] == [("top", 1e-3), ("all", 1e-4)]
+    first, second = starts
+    last = {name: np.array(variable) for name, variable in checkpoint_names(compile_and_look.model).items()}
+    for name, value in values.items():
+        if name.startswith("Logits"):
+            assert not np.array_equal(first[name], second[name]) and not np.array_equal(second[name], last[name])
+        else:
+            np.testing.assert_array_equal(first[name], value.reshape(first[name].shape), name)
+            np.testing.assert_array_equal(second[name], first[name], name)
+            assert not np.array_equal(last[name], second[name]), name
+
+
+def test_it_starts_from_another_model(demo, i3d, tmp_path, monkeypatch):
+    from signs.inference.recogniser import Recogniser
+
+    class Started(Exception):
+        pass
+
+    def fit(started, train, valid, phases, *rest, until):
+        assert until is None
+        assert [phase.name for phase in phases] == ["top", "all"]
+        fit.weights = started.get_weights()
+        raise Started
+
+    monkeypatch.setattr(loop, "fit", fit)
+    with pytest.raises(Started):
+        train(demo, tmp_path / "model", "--weights", str(i3d), "--stream", "flow", *SEES)
+    wanted = Recogniser.load(i3d).models["flow"].get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(fit.weights, wanted, strict=True))
+
+
+def test_a_model_to_start_from_without_that_stream(demo, i3d, tmp_path):
+    left_out = shutil.ignore_patterns("checkpoint", "events", ".lock*")
+    copied = Path(shutil.copytree(i3d, tmp_path / "copied", copy_function=os.link, ignore=left_out))
+    content = json.loads((copied / BUNDLE_FILE).read_text())
+    content["streams"] = [stream for stream in content["streams"] if stream["name"] == "rgb"]
+    with command.atomic(copied / BUNDLE_FILE) as temporary:  # a hard link to the bundle of all tests: replaced
+        temporary.write_text(json.dumps(content))
+    with pytest.raises(Problem, match="no I3D on flow in it, only rgb"):
+        train(demo, tmp_path / "new", "--weights", str(copied), "--stream", "flow", *SEES)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys, monkeypatch):
+    """Every part of it at once; what it leaves is an ordinary bundle, which looks at a clip twice.
+
+    A small network stands in I3D's place: a processor without bfloat16 takes minutes for I3D's steps in it.
+    """
+    import keras
+
+    import evaluate
+    from signs.models import i3d as i3d_module
+
+    monkeypatch.setattr(i3d_module, "build_i3d", small_network.build)
+
+    output = tmp_path / "model"
+    flags = ["--stream", "rgb", *SEES, "--weights", "none", "--epochs", "2", "--batch", "8", "--accumulate", "2",
+             "--recipe", "strong", "--precision", "mixed_bfloat16", "--still", "subtract"]  # fmt: skip
+    try:
+        with conftest.without_graphs():
+            assert train(demo, output, *flags) == command.DONE
+    finally:
+        keras.config.set_dtype_policy("float32")
+    rates = [float(row["learning_rate"]) for row in Log(output / "log.csv").rows]
+    assert rates[0] == pytest.approx(1e-3) and rates[1] < 1e-4, "one epoch of warm-up, then the cosine's end"
+    made = load_bundle(output)
+    assert made.spec.input.views == 2 and made.about["flags"]["mixup"] == 0.2 and made.about["flags"]["balance"]
+    weights = arrays(output / "rgb.weights.h5")
+    assert all(value.dtype == np.float32 for value in weights.values())
+    assert evaluate.main(["--data", str(demo), "--model", str(output), "--gallery", "0"]) == command.DONE
+    assert "RGB" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("flags", "said"), [
+    (["--part", "0"], "--part 0: above 0"), (["--part", "1.5"], "--part 1.5: at most 1"),
+    (["--ema", "1"], "--ema 1: at least 0, below 1"), (["--zoom", "-0.1"], "--zoom -0.1: at least 0"),
+    (["--views", "0"], "--views 0: at least 1"), (["--accumulate", "0"], "--accumulate 0: at least 1"),
+    (["--flip", "left"], "--flip left: pairs of labels"), (["--flip", "1=2", "2=3"], "--flip 1=2 2=3: pairs of labels"),
+])  # fmt: skip
+def test_numbers_that_make_no_sense(demo, tmp_path, flags, said):
+    with pytest.raises(Problem, match=said):
+        train(demo, tmp_path / "model", *flags)
+    assert not (tmp_path / "model").exists()

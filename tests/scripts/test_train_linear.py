@@ -1,0 +1,194 @@
+"""From clips to a bundle without a network that learns: ridge regression, penalties, what is refused, every form."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+from sklearn import linear_model
+
+import evaluate
+import export
+import train_i3d
+import train_linear
+from checkpoints import randomised, write_checkpoint
+from conftest import without_graphs
+from datagenerator import ClipGenerator
+from paper_report import Run
+from signs import command
+from signs.clips.dataset import load_dataset
+from signs.clips.video import read_video
+from signs.command import Problem
+from signs.inference import stored_clips
+from signs.inference.bundle import load_bundle
+from signs.inference.recogniser import Recogniser
+from signs.models import i3d
+from signs.models.weights import checkpoint_names
+from train_linear import Ridge
+
+SEES = ["--frames", "8", "--short-side", "36", "--crop", "32", "--workers", "2"]
+
+
+def train(data, output, *flags):
+    assert train_linear.main(["--data", str(data), "--output", str(output), *SEES, *flags]) == command.DONE
+    return output
+
+
+@pytest.fixture(scope="module")
+def trained(demo, tmp_path_factory):
+    return train(demo, tmp_path_factory.mktemp("model") / "histogram", "--copies", "2", "--penalty", "1", "10", "3")
+
+
+@pytest.mark.parametrize("penalty", [0.1, 3.0])
+@pytest.mark.parametrize("rows", [30, 200], ids=["fewer rows than features", "more"])
+def test_ridge_is_scikit_learn_s(penalty, rows):
+    rng = np.random.default_rng(0)
+    features = rng.normal(0.5, 1, (rows, 80)).astype(np.float32)
+    targets = np.eye(4)[rng.integers(0, 4, rows)]
+    wanted = linear_model.Ridge(alpha=penalty).fit(np.float64(features), targets)
+    ridge = Ridge(features.copy(), targets)
+    weights, bias = ridge.solve(penalty)
+    np.testing.assert_allclose(weights, wanted.coef_.T, atol=1e-4)
+    np.testing.assert_allclose(bias, wanted.intercept_, atol=1e-4)
+    np.testing.assert_allclose(ridge.answers(weights, bias), wanted.predict(features), atol=1e-4)
+
+
+def test_the_best_penalty_is_kept_and_all_are_logged(trained, demo):
+    with open(trained / "log.csv") as file:
+        rows = [row for row in csv.DictReader(file) if row["stream"] == "flow"]
+    assert [row["phase"] for row in rows] == ["penalty 10", "penalty 3", "penalty 1"], "the strongest first"
+    assert float(rows[-1]["accuracy"]) >= 0.95, "16 clips by two people, seen three times each"
+    best = min(rows, key=lambda row: float(row["val_loss"]))
+    made = load_bundle(trained)
+    assert made.about["training"]["flow"]["epoch"] == int(best["epoch"])
+    assert [(stream.name, stream.network, stream.arguments["flow"]) for stream in made.streams] == [
+        ("rgb", "histogram", False), ("flow", "histogram", True)]  # fmt: skip
+    assert Run(made, {}).start == trained.name, "histograms start from no weights"
+    assert (made.spec.input.region, made.spec.input.scale, made.spec.input.still) == ("signer", "own", "subtract")
+    data, recogniser = load_dataset(demo), Recogniser.load(trained, "keras")
+    predicted, _ = stored_clips.predict(recogniser, data, data.split("valid", labelled=True), 4, 1)
+    right = np.mean(predicted.streams["flow"].argmax(axis=1) == predicted.truth)
+    assert right == pytest.approx(float(best["val_accuracy"])), "the weights that were kept are those of that row"
+
+
+def test_archive_and_video_give_the_same_answer(trained, demo):
+    data, recogniser = load_dataset(demo), Recogniser.load(trained, "keras")
+    item = data.split("test", labelled=True)[0]
+    _, stored, _ = stored_clips.logits(recogniser, data, [item], 1, 1, "test")
+    answer = recogniser.answer(*read_video(item.video(demo)))
+    for stream in ("rgb", "flow"):
+        np.testing.assert_allclose(answer.logits[stream], stored[stream][0], atol=1e-3)
+
+
+def test_the_same_seed_gives_the_same_weights(demo, tmp_path):
+    flags = ("--stream", "flow", "--copies", "1", "--penalty", "3")
+    one, again, other = (
+        Recogniser.load(train(demo, tmp_path / name, *flags, "--seed", seed), "keras").models["flow"].get_weights()[0]
+        for name, seed in (("one", "0"), ("again", "0"), ("other", "1"))
+    )
+    np.testing.assert_allclose(one, again, atol=1e-6)
+    assert np.abs(one - other).max() > 1e-4
+
+
+def test_it_is_evaluated_with_a_page_and_runs_in_every_form(trained, demo, capsys):
+    # OpenCV's number of threads is the process's own; evaluate.py's pictures are made with one.
+    threads = cv2.getNumThreads()
+    assert evaluate.main(["--data", str(demo), "--model", str(trained), "--split", "valid", "--gallery", "1"]) == 0
+    cv2.setNumThreads(threads)
+    assert (trained / "report" / "index.html").exists()
+    assert export.main(["--data", str(demo), "--model", str(trained), "--split", "valid", "--clips", "4",
+                        "--forms", "openvino", "onnx", "litert", "stream"]) == command.DONE  # fmt: skip
+    assert "stream is left out: " in capsys.readouterr().out
+    forms = json.loads((trained / "export.json").read_text())["forms"]
+    assert {"openvino", "onnx", "litert"} <= forms.keys()
+    for name in ("openvino", "onnx", "litert"):
+        assert forms[name]["difference"] < 1e-3 and forms[name]["equal"] == 1
+
+
+@pytest.fixture(scope="module")
+def inflated(demo, tmp_path_factory):
+    """A classifier on an I3D whose weights come from a checkpoint with the published names: its folder and theirs."""
+    folder = tmp_path_factory.mktemp("inflated")
+    network = randomised(i3d.build_i3d((8, 32, 32, 3), 3))
+    arrays = {name: variable.numpy() for name, variable in checkpoint_names(network).items()}
+    write_checkpoint(folder, arrays)
+    flags = ("--network", "i3d", "--weights", str(folder), "--stream", "rgb", "--penalty", "1")
+    return train(demo, folder / "model", *flags), folder, network
+
+
+def answers_of(published, model, learnt: tuple[str, ...], demo):
+    """The model's logits of the validation clips, and those of scikit-learn's ridge on what the published network makes
+    of the clips of the splits in `learnt`, each feature brought to the spread that it has in `train`."""
+    data, made, features, truth = load_dataset(demo), load_bundle(model), {}, {}
+    below = i3d.below_top(published)
+    for split in ("train", "valid"):
+        clips = data.split(split, labelled=True)
+        batches = ClipGenerator(data, clips, made.spec, "rgb", [row.label for row in data.classes], len(clips))
+        inputs, truth[split] = batches[0]
+        features[split] = np.asarray(below(inputs))
+    spread = (features["train"].std(axis=0) + train_linear.FLAT) * np.sqrt(1024)
+    rows, targets = (np.concatenate([part[split] for split in learnt]) for part in (features, truth))
+    wanted = linear_model.Ridge(alpha=1).fit(rows / spread, targets).predict(features["valid"] / spread)
+    return np.asarray(Recogniser.load(model, "keras").models["rgb"](inputs)), wanted
+
+
+def assert_one_factor_apart(found, wanted):
+    """The classifier is the ridge's but for the temperature, one factor for all logits."""
+    factor = np.sum(found * wanted) / np.sum(wanted**2)
+    assert factor > 0
+    np.testing.assert_allclose(found, factor * wanted, atol=0.01 * np.abs(found).max())
+
+
+def test_the_top_of_i3d_is_fitted_and_nothing_else(inflated, demo):
+    model, _, published = inflated
+    seen = load_bundle(model).spec.input
+    assert (seen.still, seen.scale, seen.region) == ("keep", "fixed", "middle")
+    assert_one_factor_apart(*answers_of(published, model, ("train",), demo))
+    for layer in Recogniser.load(model, "keras").models["rgb"].layers:
+        if not layer.name.startswith("Logits"):
+            for one, other in zip(layer.get_weights(), published.get_layer(layer.name).get_weights(), strict=True):
+                np.testing.assert_array_equal(one, other)
+    assert Run(load_bundle(model), {}).start, "Figure 5 names where it started"
+
+
+def test_it_is_refitted_and_trained_further(inflated, demo, tmp_path):
+    model, folder, published = inflated
+    again = train(demo, tmp_path / "again", "--refit", str(model))
+    assert load_bundle(again).about["flags"]["weights"] == str(folder)
+    assert_one_factor_apart(*answers_of(published, again, ("train", "valid"), demo))
+    with pytest.raises(Problem, match="it had another --network"):
+        train(demo, tmp_path / "other", "--refit", str(model), "--network", "histogram")
+    flags = ["--data", str(demo), "--stream", "rgb", "--workers", "1"]
+    with pytest.raises(Problem, match="an I3D that another script trained"):
+        train_i3d.main([*flags, "--output", str(tmp_path / "refit"), "--refit", str(model)])
+    with without_graphs():
+        assert train_i3d.main([*flags, "--output", str(tmp_path / "on"), *SEES, "--weights", str(model),
+                               "--top-epochs", "0", "--epochs", "1"]) == command.DONE  # fmt: skip
+    with open(tmp_path / "on" / "log.csv") as file:
+        assert [row["phase"] for row in csv.DictReader(file)] == ["all"]
+
+
+@pytest.mark.parametrize(("flags", "said"), [
+    (("--network", "i3d", "--weights", "none"), "nothing is learnt below the last layer"),
+    (("--network", "i3d", "--weights", "elsewhere"), "elsewhere: no model.ckpt.index"),
+    (("--network", "i3d", "--stream", "grey"), "no weights for grey"),
+    (("--network", "i3d", "--frames", "7"), "--frames 7 --crop 32: at least 8 frames of 32 pixels"),
+    (("--weights", "kinetics"), "--weights kinetics: histograms have none; add --network i3d"),
+])  # fmt: skip
+def test_weights_that_cannot_be(demo, tmp_path, flags, said):
+    with pytest.raises(Problem, match=said):
+        train(demo, tmp_path / "model", *flags)
+
+
+@pytest.mark.parametrize(("flags", "said"), [
+    (("--copies", "-1"), "--copies -1: at least 0"),
+    (("--penalty", "0"), "--penalty 0: above 0"),
+    (("--crop", "7"), "--frames 8 --crop 7: at least 3 frames of 8 pixels"),
+    (("--copies", "9999"), "16 training clips, 10000 times each: more than 10,000 at once; use --copies 624"),
+    (("--seed", "5"), "holds a run with other settings .*seed"),
+])  # fmt: skip
+def test_what_makes_no_sense_is_refused(trained, demo, flags, said):
+    with pytest.raises(Problem, match=said):
+        train(demo, trained, "--copies", "2", "--penalty", "1", "10", "3", *flags)
+    assert load_bundle(trained)

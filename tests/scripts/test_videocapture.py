@@ -1,0 +1,223 @@
+import itertools
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import tiny
+import videocapture
+from signs.clips.video import read_video
+from signs.command import Problem
+from signs.live import overlay
+from signs.live.overlay import Shown, View
+from videocapture import Camera
+
+WEBCAM = tiny.REPOSITORY.parent / "shared" / "clips" / "webcam_hello.mp4"
+
+
+def picture(shade: int, width: int = 64, height: int = 48) -> np.ndarray:
+    """Red on the left, dark on the right: tells RGB from BGR and a mirrored picture from a straight one."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:, : width // 2, 0] = shade
+    return image
+
+
+@pytest.fixture
+def video(tmp_path) -> Path:
+    """24 frames at 12 frames/s."""
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 12, (64, 48))
+    for number in range(24):
+        writer.write(picture(100 + 5 * number)[..., ::-1])
+    writer.release()
+    return path
+
+
+class FakeDevice:
+    """A camera: `frames` pictures, then silence; it may fail a few reads at first, as real ones do."""
+
+    def __init__(self, frames: int = 1_000_000, opens: bool = True, failing: int = 0, rate: float = 200):
+        self.frames, self.opens, self.failing, self.rate = frames, opens, failing, rate
+        self.released, self.reads = threading.Event(), itertools.count()
+
+    def isOpened(self):
+        return self.opens
+
+    def read(self):
+        number = next(self.reads)
+        time.sleep(1 / self.rate)
+        if number < self.failing or number >= self.failing + self.frames:
+            return False, None
+        return True, picture(number % 200)[..., ::-1]
+
+    def release(self):
+        self.released.set()
+
+
+def test_a_file_gives_its_frames_and_its_own_time_stamps(video):
+    frames, times = read_video(video)
+    with videocapture.open_source(video=video) as source:
+        played = list(source)
+    assert source.ended
+    assert np.array_equal(np.stack([image for image, _ in played]), frames)
+    assert [seconds for _, seconds in played] == pytest.approx(times)
+    assert np.diff(times).min() > 0
+    assert frames[5][24, 10, 0] > 80 and frames[5][24, 50].max() < 40, "RGB and not mirrored"
+
+
+def test_a_file_without_window_is_faster_than_its_own_rate(video):
+    began = time.monotonic()
+    with videocapture.open_source(video=video) as source:
+        assert len(list(source)) == 24
+    assert time.monotonic() - began < 1
+
+
+def test_a_paced_file_plays_in_real_time(video):
+    began = time.monotonic()
+    with videocapture.open_source(video=video, paced=True) as source:
+        times = [seconds for _, seconds in source]
+    assert time.monotonic() - began >= times[-1] - 0.01
+    assert len(times) == 24
+
+
+def test_a_file_starts_again(video):
+    with videocapture.open_source(video=video) as source:
+        first = list(source)
+        source.restart()
+        assert not source.ended
+        again = list(source)
+    assert [seconds for _, seconds in again] == [seconds for _, seconds in first]
+
+
+@pytest.mark.skipif(not WEBCAM.exists(), reason="no webcam clip beside the repository")
+def test_a_real_webcam_clip():
+    with videocapture.open_source(video=WEBCAM) as source:
+        times = [seconds for _, seconds in source]
+    assert len(times) == 89 and times[-1] == pytest.approx(5.28, abs=0.05)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"#!/bin/sh\necho no video\n", bytes(range(256)) * 20])
+def test_a_file_that_is_no_video_is_told_at_once(tmp_path, content):
+    path = tmp_path / "clip.avi"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(Problem), videocapture.open_source(video=path):
+        pass
+
+
+def test_a_camera_stamps_frames_on_arrival():
+    device = FakeDevice(failing=3)
+    began = time.monotonic()
+    with Camera(0, lambda index: device) as camera:
+        stamped = list(itertools.islice(camera, 20))
+    times = [seconds for _, seconds in stamped]
+    assert began < times[0] and times[-1] < time.monotonic()
+    assert np.diff(times).min() > 0
+    assert stamped[19][0][24, 10, 0] > stamped[19][0][24, 10, 2], "RGB"
+    assert device.released.wait(1)
+
+
+def test_a_camera_that_nobody_looks_at_keeps_the_newest_frames():
+    with Camera(0, lambda index: FakeDevice(rate=1000)) as camera:
+        time.sleep(0.3)
+        frames = camera.arrived()
+    assert len(frames) == videocapture.WAITING
+    assert time.monotonic() - frames[-1][1] < 0.5
+
+
+def test_a_camera_that_stops_is_a_problem_and_is_released():
+    device = FakeDevice(frames=5)
+    camera = Camera(0, lambda index: device, silence=0.2)
+    with pytest.raises(Problem, match="no picture"), camera:
+        list(camera)
+    assert device.released.wait(1)
+
+
+def test_a_camera_that_never_delivers_is_a_problem():
+    device = FakeDevice(frames=0)
+    with pytest.raises(Problem, match="no picture"), Camera(0, lambda index: device, silence=0.2):
+        pass
+    assert device.released.wait(1)
+
+
+def test_a_camera_that_does_not_open_is_released():
+    device = FakeDevice(opens=False)
+    with pytest.raises(Problem, match="camera 7"), Camera(7, lambda index: device):
+        pass
+    assert device.released.wait(1)
+
+
+def test_the_reason_a_camera_does_not_open(tmp_path):
+    def reason(index):
+        return videocapture.camera_problem(index, tmp_path, "linux")
+
+    assert "no camera found" in reason(0) and "--video" in reason(0)
+    (tmp_path / "video2").touch()
+    assert "no such camera" in reason(0) and "--camera 2" in reason(0)
+    assert "another program" in reason(2)
+    assert "\n" not in reason(2)
+    assert "not allowed" in videocapture.camera_problem(0, tmp_path, "darwin")
+
+
+@pytest.mark.skipif(Path("/dev/video97").exists(), reason="there really is a camera 97")
+def test_a_missing_camera(capfd):
+    with pytest.raises(Problem, match="camera 97"), videocapture.open_source(camera=97):
+        pass
+    assert capfd.readouterr().err == "", "OpenCV's own lines stay away"
+
+
+SHOWN = Shown(
+    ranked=[("a name that is far too long for any window that one could wish for, and then some", 0.8), ("é", 0.1)],
+    streams={"rgb": ("wave", 0.7), "flow": ("push", 1.0)},
+    latency=0.5,
+    seconds={"flow": 0.2, "rgb": 0.1},
+    rate=8.0,
+    frames=[picture(200)] * 3,
+    flow=[picture(90)] * 3,
+)
+
+
+VIEWS = [
+    View("idle"),
+    View("idle", message="something went wrong, and the line about it is much too long for this window" * 2),
+    View("countdown", left=3.0, progress=0.0),
+    View("countdown", left=0.0, progress=1.0),
+    View("recording", left=2.0, progress=0.6, elapsed=3.0),
+    View("translating", elapsed=0.4),
+    View("result", result=SHOWN, elapsed=1.0),
+    View("result", result=Shown([("wave", 1.0)], {}, 0.1, {}, 0.0)),
+]
+
+
+@pytest.mark.parametrize("size", [(320, 240), (640, 480), (1280, 720), (480, 960)])
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.state)
+def test_drawing_makes_a_new_image_of_the_size_asked(size, view):
+    image = picture(180, 160, 120)
+    before = image.copy()
+    canvas = overlay.draw(image, view, size)
+    assert canvas.shape == (size[1], size[0], 3) and canvas.dtype == np.uint8
+    assert np.array_equal(image, before) and not np.shares_memory(image, canvas)
+    assert canvas.std() > 5
+
+
+def test_drawing_is_mirrored_only_when_asked():
+    image = picture(200, 640, 480)
+    straight = overlay.draw(image, View("idle", mirror=False), (640, 480))
+    mirrored = overlay.draw(image, View("idle", mirror=True), (640, 480))
+    assert straight[200, 100, 0] == 200 and straight[200, 500, 0] == 0
+    assert mirrored[200, 100, 0] == 0 and mirrored[200, 500, 0] == 200
+    dark = np.zeros_like(image)
+    views = [View("idle", mirror=mirror) for mirror in (True, False)]
+    assert np.array_equal(*[overlay.draw(dark, view, (640, 480)) for view in views]), "text is never mirrored"
+
+
+def test_the_ring_fills_while_recording():
+    image = np.zeros((480, 640, 3), np.uint8)
+    red = [
+        int((overlay.draw(image, View("recording", progress=part), (640, 480))[..., 0] > 200).sum())
+        for part in (0.1, 0.5, 0.9)
+    ]
+    assert red == sorted(red) and red[0] < red[-1]

@@ -1,0 +1,180 @@
+"""train_i3d.py on two devices, in two processes and on JAX: the weights of one process, stopped and gone on with too.
+
+Another network stands in I3D's place (small_network.py), which compiles in a second; all else is the real thing.
+"""
+
+import argparse
+import csv
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import evaluate
+import small_network
+import tiny
+import train_i3d
+from signs.clips.dataset import Dataset, load_dataset, save_dataset
+from signs.command import Problem
+from signs.models import i3d
+from signs.training import distribute
+from signs.training.log import Log
+from tiny import arrays
+
+FLAGS = ["--stream", "rgb", "--frames", "8", "--short-side", "36", "--crop", "32", "--weights", "none", "--batch", "4",
+         "--epochs", "2", "--ema", "0.9", "--workers", "1"]  # fmt: skip
+
+
+PLAIN = ["--dropout", "0", "--shift", "0", "--brightness", "0"]
+
+
+# Of jax, one program whatever the devices: dropout, augmentation and added-up gradients are the same there too.
+JAX = {"KERAS_BACKEND": "jax", "CPUS": "1", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+
+
+@pytest.fixture(scope="module")
+def data(demo, tmp_path_factory) -> Path:
+    """The demo with 7 clips in valid: two devices cannot share them evenly."""
+    folder = tmp_path_factory.mktemp("data_set") / "demo"
+    folder.mkdir()
+    for path in demo.iterdir():
+        (folder / path.name).symlink_to(path)
+    whole = load_dataset(demo)
+    left_out = whole.split("valid")[0]
+    (folder / "clips.csv").unlink()
+    (folder / "class.csv").unlink()
+    save_dataset(Dataset(folder, [item for item in whole.clips if item != left_out], whole.classes))
+    return folder
+
+
+def run(name, *flags, **environment) -> subprocess.CompletedProcess:
+    return tiny.python(tiny.REPOSITORY / "tests" / "small_network.py", name, *flags, **environment)
+
+
+def train(data, output, *flags, expected=0, **environment) -> Path:
+    done = run("train_i3d", "--data", data, "--output", output, *FLAGS, *flags, **environment)
+    assert done.returncode == expected, done.stderr
+    return output
+
+
+def train_on_two_hosts(data, output, *flags, expected=0, **environment) -> Path:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        coordinator = f"127.0.0.1:{server.getsockname()[1]}"
+    nowhere = output.with_name("nowhere")
+    hosts = ["--coordinator", coordinator, "--hosts", "2", *flags, "--host"]
+    with ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(train, data, folder, *hosts, number, expected=expected, **environment)
+                for number, folder in (("0", output), ("1", nowhere))]  # fmt: skip
+        for job in jobs:
+            job.result()
+    assert not nowhere.exists(), "only the first host writes"
+    return output
+
+
+def assert_same(one: Path, other: Path, tolerance: float) -> None:
+    """Weights of the best and of the last epoch, optimiser and average; the log, whose losses count each clip once."""
+    names = [path.relative_to(one) for path in one.rglob("*.h5")]
+    assert len(names) == 3 and names == [path.relative_to(other) for path in other.rglob("*.h5")]
+    for name in names:
+        expected, found = arrays(one / name), arrays(other / name)
+        assert expected.keys() == found.keys()
+        for key, value in expected.items():
+            np.testing.assert_allclose(found[key], value, atol=tolerance, rtol=tolerance, err_msg=f"{name}: {key}")
+    for row, again in zip(*(Log(folder / "log.csv").rows for folder in (one, other)), strict=True):
+        for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+            assert float(again[name]) == pytest.approx(float(row[name]), rel=1e-4), name
+
+
+def test_tensorflow_on_two_devices(data, tmp_path):
+    with ThreadPoolExecutor() as pool:
+        one = pool.submit(train, data, tmp_path / "one", *PLAIN)
+        two = pool.submit(train, data, tmp_path / "two", *PLAIN, "--devices", "2")
+    assert_same(one.result(), two.result(), 1e-4)
+
+
+@pytest.fixture(scope="module")
+def unbroken(data, tmp_path_factory) -> Path:
+    """Trained with JAX on one device."""
+    return train(data, tmp_path_factory.mktemp("jax") / "one", "--accumulate", "2", **JAX)
+
+
+def test_jax_on_two_devices(data, unbroken, tmp_path):
+    two = train(data, tmp_path / "two", "--accumulate", "2", "--devices", "all", **JAX | {"CPUS": "2"})
+    assert_same(unbroken, two, 1e-4)
+
+
+def test_jax_on_two_hosts_stopped_and_gone_on_with(data, unbroken, tmp_path):
+    two = tmp_path / "two"
+    train_on_two_hosts(data, two, "--accumulate", "2", expected=9, STOP_AT="1", **JAX)
+    train_on_two_hosts(data, two, "--accumulate", "2", **JAX)
+    assert_same(unbroken, two, 1e-4)
+
+
+def test_jax_stopped_and_gone_on_with(data, unbroken, tmp_path):
+    train(data, tmp_path / "stopped", "--accumulate", "2", expected=9, STOP_AT="1", **JAX)
+    train(data, tmp_path / "stopped", "--accumulate", "2", **JAX)
+    assert_same(unbroken, tmp_path / "stopped", 1e-5)
+
+
+def test_both_backends_predict_the_same(data, unbroken, monkeypatch):
+    flags = ["--data", str(data), "--model", str(unbroken), "--split", "valid", "--gallery", "0"]
+    done = run("evaluate", *flags, **JAX)
+    assert done.returncode == 0, done.stderr
+    on_jax = probabilities(unbroken)
+    monkeypatch.setattr(i3d, "build_i3d", small_network.build)
+    assert evaluate.main(flags) == 0
+    assert on_jax.shape == (7, 8)
+    np.testing.assert_allclose(on_jax, probabilities(unbroken), atol=1e-5)
+
+
+def probabilities(model: Path) -> np.ndarray:
+    with open(model / "predictions-valid.csv") as file:
+        return np.array([list(row.values())[4:] for row in csv.DictReader(file) if row["stream"] == "rgb"], float)
+
+
+@pytest.mark.parametrize(("flags", "said"), [
+    (["--devices", "none"], "--devices none: a number from 1 on, or all"),
+    (["--coordinator", "there", "--hosts", "2"], "--coordinator there: HOST:PORT"),
+    (["--hosts", "2"], "--hosts 2: two or more, together with --coordinator"),
+    (["--coordinator", "there:1"], "--hosts 1: two or more"),
+    (["--coordinator", "there:1", "--hosts", "2", "--host", "2"], "--host 2: from 0 to 1"),
+    (["--coordinator", "there:1", "--hosts", "2"], "several machines need KERAS_BACKEND=jax, and this is tensorflow"),
+    (["--devices", "3"], "--devices 3: there is 1 CPU;"),
+])  # fmt: skip
+def test_flags_that_make_no_sense(data, tmp_path, flags, said):
+    with pytest.raises(Problem, match=said):
+        train_i3d.main(["--data", str(data), "--output", str(tmp_path / "model"), *FLAGS, *flags])
+
+
+@pytest.mark.parametrize(("flags", "said"), [
+    (["--devices", "2", "--batch", "3"], "--batch 3: not a multiple of the 2 devices"),
+    (["--devices", "2", "--accumulate", "2"], "--accumulate 2: TensorFlow adds no gradients up on 2 devices"),
+])  # fmt: skip
+def test_what_two_devices_cannot_do(data, tmp_path, monkeypatch, flags, said):
+    import tensorflow as tf
+
+    two = [tf.config.LogicalDevice(f"CPU:{number}", "CPU") for number in range(2)]
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: two if kind == "CPU" else [])
+    with pytest.raises(Problem, match=said):
+        train_i3d.main(["--data", str(data), "--output", str(tmp_path / "model"), *FLAGS, *flags])
+
+
+def test_all_gpus_that_can_share_a_batch_are_the_default(capsys):
+    def number(batch, gpus, hosts=1):
+        return distribute._number(argparse.Namespace(devices=None, batch=batch, hosts=hosts), gpus, gpus=True)
+
+    assert [number(8, 8), number(8, 1), number(12, 2, hosts=2)] == [8, 1, 2] and not capsys.readouterr().out
+    assert number(4, 8) == 4 and "4 of 8 GPUs: --batch 4" in capsys.readouterr().out
+    assert distribute._number(argparse.Namespace(devices=None, batch=3, hosts=1), 64, gpus=False) == 1, "no GPU"
+
+
+def test_without_jax_the_backend_of_several_machines_is_named(data, tmp_path):
+    """JAX is an extra; whoever has not installed it and asks for it is told how."""
+    blocked = tmp_path / "jax.py"
+    blocked.write_text("raise ModuleNotFoundError(\"No module named 'jax'\", name='jax')")
+    done = tiny.script("train_i3d.py", "--data", data, "--output", tmp_path / "model", *FLAGS,
+                       KERAS_BACKEND="jax", PYTHONPATH=str(tmp_path))  # fmt: skip
+    assert done.returncode == 2 and 'pip install ".[jax]"' in done.stderr and "Traceback" not in done.stderr
