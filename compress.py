@@ -57,15 +57,37 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--model", type=Path, required=True, help="model folder to make small")
     flags.add_argument("--output", type=Path, required=True, help="folder for the steps and the small model")
     flags.add_argument("--teacher", type=Path, metavar="MODEL", help="to compare with; without it the model itself")
-    flags.add_argument("--budget", type=size_in_bytes, metavar="SIZE",
-                       help="of every file that prediction needs: 1MB is 1,000,000 bytes (default: any)")
+    flags.add_argument(
+        "--budget",
+        type=size_in_bytes,
+        metavar="SIZE",
+        help="of every file that prediction needs: 1MB is 1,000,000 bytes (default: any)",
+    )
     group = flags.add_argument_group("steps")
-    group.add_argument("--threshold", type=float, nargs="?", const=TINY, default=TINY, metavar="MAGNITUDE",
-                       help="weights below it are taken away; 0: none")
-    group.add_argument("--sparsity", type=float, nargs="*", default=[0.5, 0.8, 0.9], metavar="SHARE",
-                       help="of all kernels' weights that is taken away, a step each")
-    group.add_argument("--precision", nargs="+", choices=tuple(sparse_weights.PRECISIONS), default=tuple(sparse_weights.PRECISIONS),
-                       help="that each step is stored in; always in float32, which the next begins with")
+    group.add_argument(
+        "--threshold",
+        type=float,
+        nargs="?",
+        const=TINY,
+        default=TINY,
+        metavar="MAGNITUDE",
+        help="weights below it are taken away; 0: none",
+    )
+    group.add_argument(
+        "--sparsity",
+        type=float,
+        nargs="*",
+        default=[0.5, 0.8, 0.9],
+        metavar="SHARE",
+        help="of all kernels' weights that is taken away, a step each",
+    )
+    group.add_argument(
+        "--precision",
+        nargs="+",
+        choices=tuple(sparse_weights.PRECISIONS),
+        default=tuple(sparse_weights.PRECISIONS),
+        help="that each step is stored in; always in float32, which the next begins with",
+    )
     group = flags.add_argument_group("fine-tuning", "All else is as the model was trained: batch, augmentation ...")
     group.add_argument("--epochs", type=int, default=10, metavar="N", help="most epochs of each step; 0: none")
     group.add_argument("--learning-rate", type=float, help="(default: a tenth of the model's own)")
@@ -74,8 +96,10 @@ def parse(argv=None) -> argparse.Namespace:
     args = flags.parse_args(argv)
     wrong = [share for share in args.sparsity if not 0 < share < 1]
     if wrong or args.threshold < 0 or args.epochs < 0 or args.batch < 1 or (args.learning_rate or 1) <= 0:
-        raise Problem("--sparsity between 0 and 1, --threshold and --epochs at least 0, --batch at least 1, "
-                      "--learning-rate above 0")  # fmt: skip
+        raise Problem(
+            "--sparsity between 0 and 1, --threshold and --epochs at least 0, --batch at least 1, "
+            "--learning-rate above 0"
+        )
     if args.output.resolve() == args.model.resolve():
         raise Problem(f"--output {args.output}: is the model itself; choose another folder")
     return args
@@ -86,18 +110,24 @@ def check(args, data: Dataset, source: Bundle) -> None:
     from signs.inference import recogniser
 
     if refit.learnt_from_valid(source):
-        raise Problem(f"{args.model}: has learnt from the validation clips (--refit), by which the steps are chosen; "
-                      "compress the model that it was made of")  # fmt: skip
+        raise Problem(
+            f"{args.model}: has learnt from the validation clips (--refit), by which the steps are chosen; "
+            "compress the model that it was made of"
+        )
     labels, compared = {row.label for row in source.classes}, [source]
     if args.teacher:
         teacher = load_bundle(args.teacher)
         if other := labels ^ {row.label for row in teacher.classes}:
-            raise Problem(f"{args.teacher}: other classes than {args.model} ({len(other)} are in one of them alone, "
-                          f"first {min(other)}); compare models of the same class table")  # fmt: skip
+            raise Problem(
+                f"{args.teacher}: other classes than {args.model} ({len(other)} are in one of them alone, "
+                f"first {min(other)}); compare models of the same class table"
+            )
         compared.append(teacher)
     if unknown := {item.label for item in data.clips if item.label} - labels:
-        raise Problem(f"{data.folder}: label {min(unknown)} is not among the classes of {args.model}; use data with "
-                      "the model's own class table")  # fmt: skip
+        raise Problem(
+            f"{data.folder}: label {min(unknown)} is not among the classes of {args.model}; use data with "
+            "the model's own class table"
+        )
     for one in compared:
         recogniser.check_store(one, data)
 
@@ -105,8 +135,13 @@ def check(args, data: Dataset, source: Bundle) -> None:
 def settle(args, data: Dataset, source: Bundle) -> None:
     """Write what the steps depend on; raises Problem where the folder holds steps of something else."""
     path = args.output / SETTINGS
-    now = {"model": source.hashes, "data": command.sha256(data.folder / "clips.csv"), "epochs": args.epochs,
-           "learning rate": args.learning_rate, "threshold": args.threshold}  # fmt: skip
+    now = {
+        "model": source.hashes,
+        "data": command.sha256(data.folder / "clips.csv"),
+        "epochs": args.epochs,
+        "learning rate": args.learning_rate,
+        "threshold": args.threshold,
+    }
     try:
         before = json.loads(path.read_text())
     except FileNotFoundError:
@@ -115,8 +150,9 @@ def settle(args, data: Dataset, source: Bundle) -> None:
         raise Problem(f"{path}: damaged; delete {args.output}") from None
     if before != now:
         changed = [name for name in now if before.get(name) != now[name]]
-        raise Problem(f"{args.output}: holds steps with another {', '.join(changed)}; choose another --output, or "
-                      "delete it")  # fmt: skip
+        raise Problem(
+            f"{args.output}: holds steps with another {', '.join(changed)}; choose another --output, or delete it"
+        )
     with command.atomic(path) as temporary:
         temporary.write_text(json.dumps(now, indent=1) + "\n")
 
@@ -134,8 +170,10 @@ def shares(args, steps, dense: Bundle) -> list[float]:
             print(f"{precision} fits into {args.budget:,} bytes without {found[precision]:.0%} of the weights")
     if set(found.values()) == {None}:
         smallest = min(least, key=least.get)
-        raise Problem(f"--budget {args.budget:,} bytes: even without 99% of the weights {smallest} takes "
-                      f"{least[smallest]:,}; allow more, or begin with a smaller network")  # fmt: skip
+        raise Problem(
+            f"--budget {args.budget:,} bytes: even without 99% of the weights {smallest} takes "
+            f"{least[smallest]:,}; allow more, or begin with a smaller network"
+        )
     return sorted({*args.sparsity, *filter(None, found.values())})
 
 
@@ -160,8 +198,10 @@ class Books:
     @property
     def about(self) -> str:
         """What the table's numbers are."""
-        return (f"{self.first.over} of {compression_table.SPLIT}, 95 % intervals; ms a clip: {self.first.runtime}, one core, median; "
-                f"agrees: with {self.args.teacher or self.args.model}")  # fmt: skip
+        return (
+            f"{self.first.over} of {compression_table.SPLIT}, 95 % intervals; ms a clip: {self.first.runtime}, one core, median; "
+            f"agrees: with {self.args.teacher or self.args.model}"
+        )
 
     def close(self, chosen: Row) -> None:
         """The table, and the chosen model beside those it was made from."""
@@ -175,6 +215,7 @@ class Books:
 
 def make_all(args, steps, books: Books) -> None:
     """Every step, measured."""
+
     def enter(step: str, trained: bool = True, **how: float) -> None:
         for precision, made in steps.make(step, trained, **how):
             books.enter(step, precision, made.folder, made.folder)
@@ -223,8 +264,11 @@ def compress(args) -> int:
         command.remove_leftovers(args.output)
         settle(args, data, source)
         flags = compression.flags_of(source, args)
-        batches = {stream.name: bundle_generators(flags, data, source, stream)
-                   for stream in source.streams} if args.epochs else {}  # fmt: skip
+        batches = (
+            {stream.name: bundle_generators(flags, data, source, stream) for stream in source.streams}
+            if args.epochs
+            else {}
+        )
         books = Books(args, Source(data, clips, stopwatch, args.batch, args.workers))
         make_all(args, Steps(args.output, source, flags, batches, args.precision), books)
         chosen = compression_table.choose(books.rows, args.budget)

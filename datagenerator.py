@@ -25,8 +25,6 @@ from signs.training.flags import augmentation_of
 MEMORY = 1 << 30  # bytes of decoded pictures that a generator keeps: a small data set is decoded once, not every epoch
 
 
-
-
 class Batches(keras.utils.PyDataset):
     """Batches of clips: ((B, *shape) float32, (B, classes) float32, 1 at the class unless the augmentation smooths or
     mixes it). What fills a clip's place in a batch is for those below: `_fill`."""
@@ -132,10 +130,19 @@ class ClipGenerator(Batches):
     """
 
     def __init__(
-        self, data: Dataset, clips: list[Clip], spec: ClipSpec, modality: str, labels: list[str],
-        batch: int = 4, augmentation: Augmentation | None = None, seed: int = 0, epoch: int = 0, workers: int = 2,
+        self,
+        data: Dataset,
+        clips: list[Clip],
+        spec: ClipSpec,
+        modality: str,
+        labels: list[str],
+        batch: int = 4,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        epoch: int = 0,
+        workers: int = 2,
         memory: int = MEMORY,
-    ):  # fmt: skip
+    ):
         """`memory`: bytes of pictures that are kept; 0 where each clip is asked for once."""
         seen = spec.input
         self._modality, self._padded = TABLE[modality], seen.sampling == "whole"
@@ -196,8 +203,9 @@ class ClipGenerator(Batches):
         images = drawn.turn(images, self.bound)
         shift = np.rint(drawn.shift * self.spec.input.crop).astype(int)
         brightness = self._modality.brightness(drawn.brightness)
-        return preprocess.network_input(images, self.spec.input, self.bound, shift, brightness, drawn.zoom, magnified,
-                                        place)  # fmt: skip
+        return preprocess.network_input(
+            images, self.spec.input, self.bound, shift, brightness, drawn.zoom, magnified, place
+        )
 
     @property
     def _takes_parts(self) -> bool:
@@ -212,9 +220,17 @@ class FeatureGenerator(Batches):
     """
 
     def __init__(
-        self, file: FeatureFile, clips: list[Clip], seen: InputSpec, labels: list[str], batch: int = 32,
-        augmentation: Augmentation | None = None, seed: int = 0, epoch: int = 0, workers: int = 2,
-    ):  # fmt: skip
+        self,
+        file: FeatureFile,
+        clips: list[Clip],
+        seen: InputSpec,
+        labels: list[str],
+        batch: int = 32,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        epoch: int = 0,
+        workers: int = 2,
+    ):
         super().__init__(clips, labels, (seen.frames, file.about.dimension), batch, augmentation, seed, epoch, workers)
         self.max_queue_size = 2  # rows are read in a fiftieth of a step's time; batches that wait cost memory alone
         self.file, self.seen = file, seen
@@ -224,15 +240,18 @@ class FeatureGenerator(Batches):
     def check(self) -> None:
         """Raise Problem where the file lacks a clip, or has it under another label."""
         place = self.file.position
-        missing = [item.clip for item in self.clips
-                   if item.clip not in place or not self.file.done[place[item.clip]]]  # fmt: skip
+        missing = [item.clip for item in self.clips if item.clip not in place or not self.file.done[place[item.clip]]]
         if missing:
-            raise Problem(f"{self.file.path}: {len(missing)} of {len(self.clips)} clips are not in it, {missing[0]} "
-                          "among them; run feature.py again, or leave them out of clips.csv")  # fmt: skip
+            raise Problem(
+                f"{self.file.path}: {len(missing)} of {len(self.clips)} clips are not in it, {missing[0]} "
+                "among them; run feature.py again, or leave them out of clips.csv"
+            )
         for item in self.clips:
             if self.file.labels[place[item.clip]] != item.label:
-                raise Problem(f"{self.file.path}: {item.clip} has label {self.file.labels[place[item.clip]]} there and "
-                              f"{item.label} in clips.csv; run feature.py again")  # fmt: skip
+                raise Problem(
+                    f"{self.file.path}: {item.clip} has label {self.file.labels[place[item.clip]]} there and "
+                    f"{item.label} in clips.csv; run feature.py again"
+                )
 
     def _fill(self, position: int, place: np.ndarray) -> None:
         rows = self.file.rows(self._places[position])
@@ -250,12 +269,20 @@ class FeatureGenerator(Batches):
 
 def generator(args, data: Dataset, spec: ClipSpec, stream: str, splits, augmented: bool, **more):
     """Batches of a stream's clips of some splits; every archive they need is there. `more`: for ClipGenerator."""
-    
 
     clips = [item for split in splits for item in run_folder.split_of(data, split)]
-    made = ClipGenerator(data, clips, spec, stream, [row.label for row in data.classes], args.batch, seed=args.seed,
-                         augmentation=augmentation_of(args) if augmented else None,
-                         workers=args.workers, **more)  # fmt: skip
+    made = ClipGenerator(
+        data,
+        clips,
+        spec,
+        stream,
+        [row.label for row in data.classes],
+        args.batch,
+        seed=args.seed,
+        augmentation=augmentation_of(args) if augmented else None,
+        workers=args.workers,
+        **more,
+    )
     made.check()
     return made
 
@@ -265,19 +292,30 @@ def generators(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     `valid` is None."""
     if getattr(args, "refit", None):
         return {"train": generator(args, data, spec, stream, refit.SPLITS, True), "valid": None}
-    return {"train": generator(args, data, spec, stream, ("train",), True),
-            "valid": generator(args, data, spec, stream, ("valid",), False)}  # fmt: skip
+    return {
+        "train": generator(args, data, spec, stream, ("train",), True),
+        "valid": generator(args, data, spec, stream, ("valid",), False),
+    }
 
 
 def feature_generators(args, data: Dataset, files: dict, seen: InputSpec) -> dict:
-    
 
     labels, drawn = [row.label for row in data.classes], recurrent.augmentation_of(args)
     for split, file in files.items():
         check_fresh(file, data, run_folder.split_of(data, split))
-    return {split: FeatureGenerator(files[split], run_folder.split_of(data, split), seen, labels, args.batch,
-                                    drawn if split == "train" else None, args.seed, workers=args.workers)
-            for split in ("train", "valid")}  # fmt: skip
+    return {
+        split: FeatureGenerator(
+            files[split],
+            run_folder.split_of(data, split),
+            seen,
+            labels,
+            args.batch,
+            drawn if split == "train" else None,
+            args.seed,
+            workers=args.workers,
+        )
+        for split in ("train", "valid")
+    }
 
 
 def check_fresh(file: FeatureFile, data: Dataset, clips: list[Clip]) -> None:

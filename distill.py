@@ -33,11 +33,19 @@ SIZE = "small"
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--teacher", type=Path, required=True, help="model folder, e.g. model/chalearn")
-    flags.add_argument("--temperature", type=float, default=2.0, metavar="T",
-                       help="logits are divided by it: the higher, the more is said of the classes that are not right")
+    flags.add_argument(
+        "--temperature",
+        type=float,
+        default=2.0,
+        metavar="T",
+        help="logits are divided by it: the higher, the more is said of the classes that are not right",
+    )
     flags.add_argument("--alpha", type=float, default=0.5, help="weight of the teacher; 0: the labels alone")
-    flags.add_argument("--squared", action="store_true",
-                       help="T^2 times the teacher's weight (Hinton et al. 2015): as much pull at any temperature")
+    flags.add_argument(
+        "--squared",
+        action="store_true",
+        help="T^2 times the teacher's weight (Hinton et al. 2015): as much pull at any temperature",
+    )
     add_size_flags(flags, SIZE)
     args = complete_size(refit.parse(flags, argv, NETWORKS), SIZE)
     if args.temperature <= 0 or not 0 <= args.alpha <= 1:
@@ -51,8 +59,19 @@ def main(argv=None) -> int:
     distillation.check(known, data)
     # A run goes on with the teacher that it began with: all that makes its answers.
     args.teacher_sha256, args.teacher_fusion = known.hashes, load_calibration(known.folder, known.hashes).weights
-    train_all(args, data, partial(distillation.lesson, known, data, temperature=args.temperature, alpha=args.alpha,
-                                      squared=args.squared, workers=args.workers))  # fmt: skip
+    train_all(
+        args,
+        data,
+        partial(
+            distillation.lesson,
+            known,
+            data,
+            temperature=args.temperature,
+            alpha=args.alpha,
+            squared=args.squared,
+            workers=args.workers,
+        ),
+    )
     return command.DONE
 
 

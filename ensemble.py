@@ -33,8 +33,12 @@ def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--model", type=Path, nargs="+", required=True, help="two model folders or more")
     flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/joined")
-    flags.add_argument("--calibration", type=Path, metavar="MODEL",
-                       help="of refitted models: the joined model of those that they were made of, evaluated on valid")
+    flags.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="MODEL",
+        help="of refitted models: the joined model of those that they were made of, evaluated on valid",
+    )
     args = flags.parse_args(argv)
     if len(args.model) < 2:
         raise Problem(f"--model {args.model[0]}: at least two models are joined")
@@ -54,8 +58,10 @@ def common_spec(models: list[Bundle]) -> ClipSpec:
         if not (stored["flow"] and own["flow"]):  # colour alone: any flow will do
             stored["flow"] = own["flow"] = None
         if changed := differences(stored, own):
-            raise Problem(f"{other.folder}: of clips that were stored in another way than for {first.folder} "
-                          f"({', '.join(changed)}); train both on one --store")  # fmt: skip
+            raise Problem(
+                f"{other.folder}: of clips that were stored in another way than for {first.folder} "
+                f"({', '.join(changed)}); train both on one --store"
+            )
         if [row.label for row in other.classes] != [row.label for row in first.classes]:
             raise Problem(f"{other.folder}: has other classes than {first.folder}, or in another order")
         if other.spec.stored.flow:
@@ -85,8 +91,10 @@ def check_calibration(folder: Path, names: set[str]) -> Bundle:
     calibrated = load_calibration(folder, reference.hashes).model
     if not calibrated or {stream.name for stream in reference.streams} != names:
         why = f"of {', '.join(stream.name for stream in reference.streams)}" if calibrated else "not calibrated"
-        raise Problem(f"--calibration {folder}: {why}; join what the models were made of in the same order, and run "
-                      "evaluate.py --split valid on it")  # fmt: skip
+        raise Problem(
+            f"--calibration {folder}: {why}; join what the models were made of in the same order, and run "
+            "evaluate.py --split valid on it"
+        )
     return reference
 
 
@@ -99,15 +107,18 @@ def join(models: list[Bundle], output: Path) -> Bundle:
         with command.atomic(output / weights) as temporary:
             shutil.copyfile(model.weights(stream), temporary)
         seen = model.spec_of(stream).input
-        streams[name] = replace(stream, name=name, files={"weights": weights},
-                                input=seen if seen != spec.input else None)  # fmt: skip
+        streams[name] = replace(
+            stream, name=name, files={"weights": weights}, input=seen if seen != spec.input else None
+        )
         training[name] = model.about.get("training", {}).get(stream.name, {})
-    about = {"flags": {"model": [str(model.folder) for model in models]}, "data": models[0].about.get("data", {}),
-             "training": training}  # fmt: skip
+    about = {
+        "flags": {"model": [str(model.folder) for model in models]},
+        "data": models[0].about.get("data", {}),
+        "training": training,
+    }
     if any(map(refit.learnt_from_valid, models)):
         about["refit"] = {"of": [str(model.folder) for model in models], "splits": refit.SPLITS}
-    made = Bundle(output, spec, models[0].classes, list(streams.values()), "mean",
-                         {**about, **provenance()})  # fmt: skip
+    made = Bundle(output, spec, models[0].classes, list(streams.values()), "mean", {**about, **provenance()})
     save_bundle(made)
     return made
 

@@ -43,16 +43,21 @@ def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -
     model = load_bundle(folder)
     unknown = {item.label for item in data.split(*splits) if item.label} - {row.label for row in model.classes}
     if unknown:
-        raise Problem(f"{data.folder}: label {min(unknown)} is not among the classes of {folder}; "
-                      "evaluate on data with the model's own class table")
+        raise Problem(
+            f"{data.folder}: label {min(unknown)} is not among the classes of {folder}; "
+            "evaluate on data with the model's own class table"
+        )
     store = model.spec.stored.frame_store
     found = leakage.find_leaks(data, splits, store if store in data.stores("frame") else None)
     if "valid" in splits and refit.learnt_from_valid(model):
-        raise Problem(f"{folder}: has learnt from the validation clips (--refit), which say nothing of it any more; "
-                      "--split test")  # fmt: skip
+        raise Problem(
+            f"{folder}: has learnt from the validation clips (--refit), which say nothing of it any more; --split test"
+        )
     if found and not ignored:
-        raise Problem(f"{data.folder}: the splits give numbers that mean nothing: {'; '.join(found)}. Split the data "
-                      "again, or say --ignore-checks, which the report will show")  # fmt: skip
+        raise Problem(
+            f"{data.folder}: the splits give numbers that mean nothing: {'; '.join(found)}. Split the data "
+            "again, or say --ignore-checks, which the report will show"
+        )
     for line in found:
         print(f"CHECK OVERRIDDEN: {line}")
     return found
@@ -82,20 +87,26 @@ def numbers(recogniser, predictions: Predictions) -> dict:
     from signs.inference.confidence import Calibration
 
     fused, learnt = predictions.fused, recogniser.calibration
-    found = {"clips": int(predictions.scored.sum()), "classes": len(predictions.labels),
-             "unlabelled": int((~predictions.scored).sum()),
-             "rejection": calibration.alarms(learnt, predictions, fused, no_gesture(recogniser))}  # fmt: skip
+    found = {
+        "clips": int(predictions.scored.sum()),
+        "classes": len(predictions.labels),
+        "unlabelled": int((~predictions.scored).sum()),
+        "rejection": calibration.alarms(learnt, predictions, fused, no_gesture(recogniser)),
+    }
     for stream in predictions.streams:
         # The temperature is that of the fused answers.
         own = learnt if stream == fused else Calibration()
-        found[stream] = {**scores.score(predictions, stream),
-                         "calibration": calibration.measure(own, predictions, stream)}  # fmt: skip
+        found[stream] = {
+            **scores.score(predictions, stream),
+            "calibration": calibration.measure(own, predictions, stream),
+        }
     if fused == BOTH:
         drawn = scores.draw(predictions.signers)
         found["gains"] = {
             stream: scores.difference(predictions.hits(BOTH), predictions.hits(stream), drawn).to_json()
-            for stream in predictions.streams if stream != BOTH
-        }  # fmt: skip
+            for stream in predictions.streams
+            if stream != BOTH
+        }
     return found
 
 
@@ -111,8 +122,9 @@ def earlier(recogniser, data: Dataset, splits: list[str]) -> dict:
         if found[split]["data"] != identity(data):
             print(f"{split}: of other data ({found[split]['data']['name']}); its numbers are left out of the report")
             continue
-        table = stored_clips.with_both(Predictions.read(Predictions.path(folder, split), split),
-                                    recogniser.calibration.weights)  # fmt: skip
+        table = stored_clips.with_both(
+            Predictions.read(Predictions.path(folder, split), split), recogniser.calibration.weights
+        )
         table.write(Predictions.path(folder, split))
         kept[split] = {**found[split], **numbers(recogniser, table)}
     return kept
@@ -149,8 +161,11 @@ def print_table(metrics: dict, folder: Path) -> None:
         cells = []
         for found in (metrics[split].get(stream) for split in splits):
             low, high = found["intervals"]["top1"] if found else (0, 0)
-            cells += [f"{100 * found['top1']:.2f} {100 * low:.0f}-{100 * high:.0f}",
-                      f"{100 * found['top5']:.2f}"] if found else ["-", "-"]  # fmt: skip
+            cells += (
+                [f"{100 * found['top1']:.2f} {100 * low:.0f}-{100 * high:.0f}", f"{100 * found['top5']:.2f}"]
+                if found
+                else ["-", "-"]
+            )
         shown.add_row(title, *cells)
     console.Console().print(shown)
 
@@ -176,8 +191,10 @@ def print_baselines(data: Dataset, store: str, split: str, workers: int) -> None
         return
     found = baseline.nearest_class_mean(data, store, train, clips, workers)
     chance = 1 / len({item.label for item in clips})
-    print(f"nearest class mean on {split}: average frame {found['frame']:.1%}, "
-          f"average absolute frame difference {found['difference']:.1%} (chance {chance:.1%})")
+    print(
+        f"nearest class mean on {split}: average frame {found['frame']:.1%}, "
+        f"average absolute frame difference {found['difference']:.1%} (chance {chance:.1%})"
+    )
 
 
 def load(folder: Path, data: Dataset):
@@ -206,21 +223,30 @@ def evaluate(args) -> int:
 
     outcome, tables, failed = Outcome(), {}, {}
     for split in splits:
-        tables[split], failed[split] = stored_clips.predict(recogniser, data, data.split(split), args.batch, args.workers)
+        tables[split], failed[split] = stored_clips.predict(
+            recogniser, data, data.split(split), args.batch, args.workers
+        )
         outcome.done += tables[split].clips
         outcome.failed += failed[split]
     if "valid" in tables and tables["valid"].scored.any():
         recogniser = calibrate(recogniser, tables["valid"], args.false_alarms)
     learnt = recogniser.calibration
-    metrics = {"model": recogniser.bundle.hashes, "calibration": asdict(learnt) if learnt.about else None,
-               **earlier(recogniser, data, splits)}  # fmt: skip
+    metrics = {
+        "model": recogniser.bundle.hashes,
+        "calibration": asdict(learnt) if learnt.about else None,
+        **earlier(recogniser, data, splits),
+    }
     for split in splits:
         tables[split] = stored_clips.with_both(tables[split], learnt.weights)
         tables[split].write(Predictions.path(args.model, split))
         if tables[split].scored.any():
             missing = [list(pair) for pair in failed[split]]
-            metrics[split] = {"data": identity(data), "checks": checked, "failed": missing,
-                              **numbers(recogniser, tables[split])}  # fmt: skip
+            metrics[split] = {
+                "data": identity(data),
+                "checks": checked,
+                "failed": missing,
+                **numbers(recogniser, tables[split]),
+            }
             write_confusion(args.model, split, tables[split], [row.name for row in recogniser.classes])
         else:
             print(f"{len(tables[split].clips)} clips predicted, none scored: {split} has no labels")
@@ -247,8 +273,16 @@ def report(args, recogniser, data, split: str, predictions: Predictions, metrics
             metrics[split]["robustness"] = robustness.measure(recogniser, data, clips)
             robustness.show(metrics[split]["robustness"], split)
         if args.gallery:
-            metrics[split]["gallery"] = gallery.make(recogniser, data, predictions, args.model / "report", args.gallery,
-                                                     args.neighbours, args.batch, args.workers)  # fmt: skip
+            metrics[split]["gallery"] = gallery.make(
+                recogniser,
+                data,
+                predictions,
+                args.model / "report",
+                args.gallery,
+                args.neighbours,
+                args.batch,
+                args.workers,
+            )
         plots.draw_report(args.model / "report.png", recogniser, data, predictions, split)
     except Problem as problem:
         outcome.failed.append((f"{split}: part of the report", str(problem)))
@@ -266,17 +300,37 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--data", type=Path, help="data set folder, e.g. data_set/chalearn")
     flags.add_argument("--model", type=Path, help="model folder, e.g. model/chalearn")
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=["valid"], help="which clips")
-    flags.add_argument("--compare", type=Path, nargs="+", metavar="MODEL",
-                       help="print several evaluated models side by side, and what their differences are worth")
+    flags.add_argument(
+        "--compare",
+        type=Path,
+        nargs="+",
+        metavar="MODEL",
+        help="print several evaluated models side by side, and what their differences are worth",
+    )
     flags.add_argument("--ignore-checks", action="store_true", help="go on though the splits share people or clips")
-    flags.add_argument("--false-alarms", type=float, default=confidence.FALSE_ALARMS, metavar="SHARE",
-                       help="of the clips without a gesture, that may get an answer; where there are none: of all, "
-                            "that may get a wrong one")
+    flags.add_argument(
+        "--false-alarms",
+        type=float,
+        default=confidence.FALSE_ALARMS,
+        metavar="SHARE",
+        help="of the clips without a gesture, that may get an answer; where there are none: of all, "
+        "that may get a wrong one",
+    )
     flags.add_argument("--gallery", type=int, default=12, metavar="N", help="wrong clips shown in the report")
-    flags.add_argument("--neighbours", type=int, default=500, metavar="N",
-                       help="training clips among which the nearest of each shown clip is looked for")
-    flags.add_argument("--robustness", type=int, default=0, metavar="N",
-                       help="also recognise N clips darker, blurred, shifted, slower, recompressed and mirrored")
+    flags.add_argument(
+        "--neighbours",
+        type=int,
+        default=500,
+        metavar="N",
+        help="training clips among which the nearest of each shown clip is looked for",
+    )
+    flags.add_argument(
+        "--robustness",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also recognise N clips darker, blurred, shifted, slower, recompressed and mirrored",
+    )
     flags.add_argument("--batch", type=int, default=4, metavar="N", help="clips a step; results do not depend on it")
     flags.add_argument("--baselines", action="store_true", help="also what nearest class means reach on this split")
     command.add_threads(flags)

@@ -60,8 +60,10 @@ class Measured:
 
 def logits_of(networks: dict, inputs: list[dict]) -> dict[str, np.ndarray]:
     """{stream: (N, classes)} of the clips, views averaged."""
-    return {name: np.stack([network.logits(clip[name]).mean(axis=0) for clip in inputs])
-            for name, network in networks.items()}  # fmt: skip
+    return {
+        name: np.stack([network.logits(clip[name]).mean(axis=0) for clip in inputs])
+        for name, network in networks.items()
+    }
 
 
 def seconds_of(networks: dict, clip: dict, together: bool) -> float:
@@ -99,13 +101,16 @@ def decide(form: Form | None, found: dict, keras: dict, calibration, truth: np.n
     """Difference, equal answers, accuracy and whether the form may be used, from {stream: logits} of both."""
     difference = max(float(np.abs(found[name] - keras[name]).max()) for name in keras)
     largest = max(1.0, *(float(np.abs(rows).max()) for rows in keras.values()))
-    mine, theirs = (calibration.fuse({name: predictions.softmax(rows) for name, rows in one.items()}) for one in (found, keras))
+    mine, theirs = (
+        calibration.fuse({name: predictions.softmax(rows) for name, rows in one.items()}) for one in (found, keras)
+    )
     equal = mine.argmax(axis=1) == theirs.argmax(axis=1)
     best = np.sort(theirs, axis=1)
     changed = int(np.sum(~equal & (best[:, -1] - best[:, -2] > SURE)))
     known = truth >= 0
-    accuracy, before = (float(np.mean(one.argmax(axis=1)[known] == truth[known])) if known.any() else None
-                        for one in (mine, theirs))  # fmt: skip
+    accuracy, before = (
+        float(np.mean(one.argmax(axis=1)[known] == truth[known])) if known.any() else None for one in (mine, theirs)
+    )
     why = ""
     if not (form and form.reduced):
         if difference > CLOSE * largest:
@@ -118,8 +123,15 @@ def decide(form: Form | None, found: dict, keras: dict, calibration, truth: np.n
         why = f"{changed} sure answer{'s change' if changed > 1 else ' changes'}"
     if form is None:
         why = "for other programs"
-    return {"difference": difference, "probability": float(np.abs(mine - theirs).max()), "equal": float(equal.mean()),
-            "accuracy": accuracy, "changed": changed, "use": not why, "why": why}  # fmt: skip
+    return {
+        "difference": difference,
+        "probability": float(np.abs(mine - theirs).max()),
+        "equal": float(equal.mean()),
+        "accuracy": accuracy,
+        "changed": changed,
+        "use": not why,
+        "why": why,
+    }
 
 
 class SavedNetwork:
@@ -137,9 +149,15 @@ class SavedNetwork:
 
 def measure(bundle: Bundle, name: str, keras: dict, inputs: list[dict], truth, calibration) -> Measured:
     """Open a form that was written and compare it with Keras."""
-    form, folder = runtime.FORMS.get(name), bundle.folder / (runtime.FORMS[name].folder if name in runtime.FORMS else f"export/{name}")
-    hashes = {path.relative_to(folder).as_posix(): command.sha256(path)
-              for path in sorted(folder.rglob("*")) if path.is_file()}  # fmt: skip
+    form, folder = (
+        runtime.FORMS.get(name),
+        bundle.folder / (runtime.FORMS[name].folder if name in runtime.FORMS else f"export/{name}"),
+    )
+    hashes = {
+        path.relative_to(folder).as_posix(): command.sha256(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
     if form:
         networks = exported.open_files(bundle, form)
     else:
@@ -152,8 +170,9 @@ def measure(bundle: Bundle, name: str, keras: dict, inputs: list[dict], truth, c
         if at_once < 0.95 * seconds:
             seconds, together = at_once, True
     after = seconds_after(networks, inputs[0]) if form and form.streamed else seconds
-    return Measured(**found, ms=round(1000 * seconds, 2), after_ms=round(1000 * after, 2), together=together,
-                    sha256=hashes)  # fmt: skip
+    return Measured(
+        **found, ms=round(1000 * seconds, 2), after_ms=round(1000 * after, 2), together=together, sha256=hashes
+    )
 
 
 def read_clips(recogniser, data: Dataset, split: str, count: int):
@@ -186,18 +205,30 @@ def show(found: dict[str, Measured], keras_ms: float, accuracy: float | None, cl
     table.add_row(runtime.KERAS, f"{keras_ms:.0f}", f"{keras_ms:.0f}", "", "", "", share(accuracy), "")
     for name, row in found.items():
         used = "yes" if row.use else f"no: {row.why}"
-        table.add_row(name, f"{row.ms:.0f}", f"{row.after_ms:.0f}", f"{row.difference:.2g}",
-                      f"{row.probability:.2g}", share(row.equal), share(row.accuracy), used)  # fmt: skip
+        table.add_row(
+            name,
+            f"{row.ms:.0f}",
+            f"{row.after_ms:.0f}",
+            f"{row.difference:.2g}",
+            f"{row.probability:.2g}",
+            share(row.equal),
+            share(row.accuracy),
+            used,
+        )
     Console().print(table)
 
 
 def export(args) -> int:
     """Write and check every form; returns the exit code."""
     data = load_dataset(args.data)
-    missing = [form for form in args.forms if form in convert.CONVERTERS and not (
-        runtime.installed(runtime.FORMS[form]) and find_spec(convert.CONVERTERS[form]))]
+    missing = [
+        form
+        for form in args.forms
+        if form in convert.CONVERTERS
+        and not (runtime.installed(runtime.FORMS[form]) and find_spec(convert.CONVERTERS[form]))
+    ]
     if missing:
-        raise Problem(f"{', '.join(missing)}: what writes them is not installed; pip install \".[cpu,export]\"")
+        raise Problem(f'{", ".join(missing)}: what writes them is not installed; pip install ".[cpu,export]"')
     load_keras()
     import keras
 
@@ -214,8 +245,11 @@ def export(args) -> int:
 def possible(recogniser, wanted: set[str]) -> list[str]:
     """Those of the forms that the networks can have, in the order in which they are written; raises Problem where that
     is none."""
-    reasons = {name: convert.lacking(recogniser.bundle, recogniser.models, name)
-               for name in (*convert.CONVERTERS, convert.SAVED_MODEL) if name in wanted}  # fmt: skip
+    reasons = {
+        name: convert.lacking(recogniser.bundle, recogniser.models, name)
+        for name in (*convert.CONVERTERS, convert.SAVED_MODEL)
+        if name in wanted
+    }
     said = [f"{name} is left out: {reason}" for name, reason in reasons.items() if reason]
     if len(said) == len(reasons):
         raise Problem(f"{recogniser.bundle.folder}: none of these forms: {'; '.join(said)}")
@@ -238,10 +272,19 @@ def write_all(recogniser, data: Dataset, args) -> int:
         for form in (name, *(other for other in runtime.FORMS if other == f"{name}-bf16")):
             if form == convert.SAVED_MODEL or runtime.runs_here(runtime.FORMS[form]):
                 found[form] = measure(bundle, form, expected, inputs, truth, recogniser.calibration)
-    about = {"data": data.folder.name, "split": args.split, "clips": len(inputs), "threads": runtime.cores(),
-             runtime.KERAS: {"accuracy": accuracy, "ms": round(keras_ms, 2)}}  # fmt: skip
-    content = {"format": exported.FORMAT, "model": bundle.hashes, **about,
-               "forms": {name: asdict(row) for name, row in found.items()}}  # fmt: skip
+    about = {
+        "data": data.folder.name,
+        "split": args.split,
+        "clips": len(inputs),
+        "threads": runtime.cores(),
+        runtime.KERAS: {"accuracy": accuracy, "ms": round(keras_ms, 2)},
+    }
+    content = {
+        "format": exported.FORMAT,
+        "model": bundle.hashes,
+        **about,
+        "forms": {name: asdict(row) for name, row in found.items()},
+    }
     with command.atomic(bundle.folder / EXPORT_FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
     show(found, keras_ms, accuracy, len(inputs))
@@ -256,8 +299,13 @@ def main(argv=None) -> int:
     flags = command.parser(__doc__)
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
-    flags.add_argument("--forms", nargs="+", choices=(*convert.CONVERTERS, convert.SAVED_MODEL), default=(*convert.CONVERTERS, convert.SAVED_MODEL),
-                       help="which to write")  # fmt: skip
+    flags.add_argument(
+        "--forms",
+        nargs="+",
+        choices=(*convert.CONVERTERS, convert.SAVED_MODEL),
+        default=(*convert.CONVERTERS, convert.SAVED_MODEL),
+        help="which to write",
+    )
     flags.add_argument("--split", choices=("train", "valid"), default="valid", help="clips that forms are checked on")
     flags.add_argument("--clips", type=int, default=200, metavar="N", help="how many of them at most")
     flags.add_argument("--calibrate", type=int, default=100, metavar="N", help="training clips that int8 is fitted to")

@@ -82,9 +82,12 @@ class Demo:
         if self.wanted == "hands-free" and self.load.done() and not self.explained:
             rule = self.recogniser.bundle.spec.stored.frames
             if rule.isdigit():
-                print(f"this model sees {rule} frames of a sign, however long it is; which ones, and their flow, is "
-                      "known when it is over.\nOne whose clips are stored at a rate (frame.py --frames 10fps) keeps "
-                      "up.", flush=True)  # fmt: skip
+                print(
+                    f"this model sees {rule} frames of a sign, however long it is; which ones, and their flow, is "
+                    "known when it is over.\nOne whose clips are stored at a rate (frame.py --frames 10fps) keeps "
+                    "up.",
+                    flush=True,
+                )
             self.explained = True
 
     def _rising(self, seconds: float) -> float:
@@ -107,8 +110,9 @@ def lines(recogniser, mode) -> list[str]:
         f"{place}  {name(label):{wide}}  {part:6.1%}" for place, (label, part) in enumerate(answer.ranked[:3], start=1)
     ]
     if not answer.known:
-        ranked.append(f"not sure: calibrated {answer.confidence:.0%}, an answer needs "
-                      f"{recogniser.calibration.threshold:.0%}")  # fmt: skip
+        ranked.append(
+            f"not sure: calibrated {answer.confidence:.0%}, an answer needs {recogniser.calibration.threshold:.0%}"
+        )
     streams = [f"{key}: {name(each[0][0])} {each[0][1]:.1%}" for key, each in answer.streams.items()]
     steps = ", ".join(f"{key} {seconds:.2f} s" for key, seconds in answer.seconds.items())
     machine = mode.machine
@@ -145,11 +149,15 @@ def check(demo: Demo, path: Path) -> int:
     for name, logits in expected.logits.items():
         off = float(abs(logits - live.logits[name]).max())
         worst = max(worst, off)
-        print(f"{name}: camera {recogniser.name(live.streams[name][0][0])}, file "
-              f"{recogniser.name(expected.streams[name][0][0])}, logits {off:.2g} apart")  # fmt: skip
+        print(
+            f"{name}: camera {recogniser.name(live.streams[name][0][0])}, file "
+            f"{recogniser.name(expected.streams[name][0][0])}, logits {off:.2g} apart"
+        )
     same = worst <= CLOSE
-    print(f"{path}: camera and file {'agree' if same else 'differ'} ({recogniser.runtime}; {worst:.2g}, "
-          f"at most {CLOSE:g})")  # fmt: skip
+    print(
+        f"{path}: camera and file {'agree' if same else 'differ'} ({recogniser.runtime}; {worst:.2g}, "
+        f"at most {CLOSE:g})"
+    )
     return command.DONE if same else command.NOTHING
 
 
@@ -161,13 +169,21 @@ def arguments(argv) -> "argparse.Namespace":  # noqa: F821
     source.add_argument("--video", type=Path, help="a video file in the camera's place")
     source.add_argument("--cameras", action="store_true", help="list the cameras, with a picture of each, and end")
     flags.add_argument("--mode", choices=MODES, default=MODES[0], help="how a sign begins and ends")
-    flags.add_argument("--seconds", type=float, default=SECONDS, metavar="S",
-                       help="length of a recording, at most the file's; of the window in continuous mode")  # fmt: skip
+    flags.add_argument(
+        "--seconds",
+        type=float,
+        default=SECONDS,
+        metavar="S",
+        help="length of a recording, at most the file's; of the window in continuous mode",
+    )
     flags.add_argument("--countdown", type=float, default=3.0, metavar="S", help="seconds before a recording begins")
     flags.add_argument("--full-screen", action="store_true", help="open the window over the whole screen")
     flags.add_argument("--no-window", action="store_true", help="record once and print the answer")
-    flags.add_argument("--check", action="store_true",
-                       help="push --video through the camera's path, at its own rate, and compare with predict.py")
+    flags.add_argument(
+        "--check",
+        action="store_true",
+        help="push --video through the camera's path, at its own rate, and compare with predict.py",
+    )
     flags.add_argument("--record", type=Path, metavar="FILE", help="save what the window shows, .mp4 or .avi")
     flags.add_argument("--timings", action="store_true", help="print median and 95th percentile of every step")
     command.add_runtime(flags)
@@ -220,8 +236,10 @@ def find_model(model: Path | None) -> Path:
     """The bundle that was asked for, or that of `make demo`; raises Problem where there is none."""
     if model is not None or (DEMO / "bundle.json").is_file():
         return model or DEMO
-    raise Problem("no model yet; make one with `make demo` (some minutes), or train your own with train_i3d.py and "
-                  "name it with --model")  # fmt: skip
+    raise Problem(
+        "no model yet; make one with `make demo` (some minutes), or train your own with train_i3d.py and "
+        "name it with --model"
+    )
 
 
 def load_recogniser(folder: Path, runtime: str):
@@ -250,13 +268,17 @@ def demonstrate(args) -> int:
         worker = stack.enter_context(ThreadPoolExecutor(1))
         # Without a window nobody has to get ready, and a file need not take its time.
         source = stack.enter_context(
-            videocapture.open_source(args.camera, args.video, paced=not args.no_window or args.check))
+            videocapture.open_source(args.camera, args.video, paced=not args.no_window or args.check)
+        )
         # A file is not recorded beyond its end, and compared as a whole.
         seconds = source.span(float("inf") if args.check else args.seconds) or args.seconds
         countdown = 0.0 if args.no_window and args.video else args.countdown
-        demo = Demo(source, worker.submit(load_recogniser, model, args.runtime),
-                    lambda recogniser: build_modes(recogniser, worker, countdown, seconds, args.seconds),
-                    args.mode)  # fmt: skip
+        demo = Demo(
+            source,
+            worker.submit(load_recogniser, model, args.runtime),
+            lambda recogniser: build_modes(recogniser, worker, countdown, seconds, args.seconds),
+            args.mode,
+        )
         stack.callback(demo.close)
         if not args.no_window:
             code = show(demo, args.full_screen, args.record)
@@ -279,9 +301,11 @@ def build_modes(recogniser, worker, countdown: float, seconds: float, window: fl
     from signs.live.hands_free import HandsFree
 
     unknown = recogniser if recogniser.endless else recogniser.whole  # for signs whose end is not known beforehand
-    return {"countdown": Countdown(recogniser, worker, countdown, seconds),
-            "hands-free": HandsFree(unknown, worker),
-            "continuous": Continuous(unknown, worker, window)}  # fmt: skip
+    return {
+        "countdown": Countdown(recogniser, worker, countdown, seconds),
+        "hands-free": HandsFree(unknown, worker),
+        "continuous": Continuous(unknown, worker, window),
+    }
 
 
 if __name__ == "__main__":

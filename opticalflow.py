@@ -41,8 +41,12 @@ def statistics(flow: np.ndarray, coded: np.ndarray) -> dict[str, float]:
     # Every seventh pixel says as much about the 99th percentile as all of them, and is sorted sooner.
     some = np.concatenate([length.ravel()[::7] for length in lengths])
     cut = cv2.calcHist([coded.reshape(len(coded), -1)], [0], None, [256], [0, 256])[[0, 255]].sum()
-    figures = {"mean": np.mean([length.mean() for length in lengths]), "p99": np.percentile(some, 99),
-               "largest": max(length.max() for length in lengths), "cut_off": cut / coded.size}  # fmt: skip
+    figures = {
+        "mean": np.mean([length.mean() for length in lengths]),
+        "p99": np.percentile(some, 99),
+        "largest": max(length.max() for length in lengths),
+        "cut_off": cut / coded.size,
+    }
     return {name: round(float(value), 4) for name, value in figures.items()}
 
 
@@ -67,8 +71,12 @@ class Compute:
             images, seconds = read_video(video, self.stored.short_side)
             flow = video_flow(images, seconds, self.stored)
         coded = preprocess.quantise_flow(flow, self.stored.flow.bound)
-        info = {**storage.expected_info(item, self.stored), "times": times, "squares": frames.squares,
-                "statistics": statistics(flow, coded)}  # fmt: skip
+        info = {
+            **storage.expected_info(item, self.stored),
+            "times": times,
+            "squares": frames.squares,
+            "statistics": statistics(flow, coded),
+        }
         storage.write_archive(item.archive(self.folder, self.stored.flow_store), coded, info)
         return len(flow)
 
@@ -98,8 +106,12 @@ def main(argv=None) -> int:
     flags.add_argument("--method", choices=FLOW_METHODS, default="tvl1-fast", help="how flow is computed")
     flags.add_argument("--store", help="which frames, where there are several: 40x240 for frame-40x240")
     flags.add_argument("--bound", type=float, default=20.0, metavar="PX", help="motion that 0 and 255 stand for")
-    flags.add_argument("--flow-from", choices=("frames", "video"), default="frames",
-                       help="from each kept frame to the next, or at the video's own rate, as Sarhan & Frintrop (2020)")
+    flags.add_argument(
+        "--flow-from",
+        choices=("frames", "video"),
+        default="frames",
+        help="from each kept frame to the next, or at the video's own rate, as Sarhan & Frintrop (2020)",
+    )
     flags.add_argument("--quality", type=int, default=95, help="JPEG quality")
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
     command.add_workers(flags)

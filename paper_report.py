@@ -31,8 +31,13 @@ from signs.training import refit
 from signs.training.log import Log
 
 STREAMS = ["rgb", "flow"]
-STARTS = {"kinetics": "ImageNet + Kinetics", "kinetics-scratch": "Kinetics alone", "kinetics-600": "Kinetics-600 alone",
-          "kinetics-hub": "Kinetics, of TF-Hub", "none": "random start"}  # fmt: skip
+STARTS = {
+    "kinetics": "ImageNet + Kinetics",
+    "kinetics-scratch": "Kinetics alone",
+    "kinetics-600": "Kinetics-600 alone",
+    "kinetics-hub": "Kinetics, of TF-Hub",
+    "none": "random start",
+}
 
 
 @dataclass(frozen=True)
@@ -58,16 +63,20 @@ def load_run(folder: Path, split: str) -> Run:
     bundle = load_bundle(folder)
     missing = [stream for stream in STREAMS if stream not in {stream.name for stream in bundle.streams}]
     if missing:
-        raise Problem(f"{folder}: no stream {' and '.join(missing)} in it, and the report is of both; "
-                      f"run train_i3d.py --stream {missing[0]} --output {folder}")  # fmt: skip
+        raise Problem(
+            f"{folder}: no stream {' and '.join(missing)} in it, and the report is of both; "
+            f"run train_i3d.py --stream {missing[0]} --output {folder}"
+        )
     found, labels = {}, [row.label for row in bundle.classes]
     for one in paper.PAPER_SPLITS:
         path = Predictions.path(folder, one)
         if one == split or path.exists():
             found[one] = Predictions.read(path, one)
             if found[one].labels != labels or found[one].streams.keys() != {*STREAMS, BOTH}:
-                raise Problem(f"{path}: has other classes or streams than {BUNDLE_FILE}; "
-                              f"run evaluate.py --data ... --model {folder} --split {one} again")  # fmt: skip
+                raise Problem(
+                    f"{path}: has other classes or streams than {BUNDLE_FILE}; "
+                    f"run evaluate.py --data ... --model {folder} --split {one} again"
+                )
     if not found[split].scored.any():
         raise Problem(f"{Predictions.path(folder, split)}: no clip in it has a label, so there is nothing to report")
     return Run(bundle, {one: table for one, table in found.items() if table.scored.any()})
@@ -76,14 +85,18 @@ def load_run(folder: Path, split: str) -> Run:
 def check_same(run: Run, other: Run) -> None:
     """Raise Problem where two runs cannot be compared: other classes, or other clips of a split that both have."""
     if run.bundle.classes != other.bundle.classes:
-        raise Problem(f"{other.folder}: has other classes than {run.folder} ({len(other.bundle.classes)} and "
-                      f"{len(run.bundle.classes)}); compare runs on the same data set")  # fmt: skip
+        raise Problem(
+            f"{other.folder}: has other classes than {run.folder} ({len(other.bundle.classes)} and "
+            f"{len(run.bundle.classes)}); compare runs on the same data set"
+        )
     for split in run.predictions.keys() & other.predictions.keys():
         one, two = ({(item.clip, item.label) for item in each.predictions[split].clips} for each in (run, other))
         if one != two:
-            raise Problem(f"{Predictions.path(other.folder, split)}: {len(two - one)} clips that {run.folder} does not "
-                          f"have, and {len(one - two)} the other way round; evaluate both on the same data "
-                          "set")  # fmt: skip
+            raise Problem(
+                f"{Predictions.path(other.folder, split)}: {len(two - one)} clips that {run.folder} does not "
+                f"have, and {len(one - two)} the other way round; evaluate both on the same data "
+                "set"
+            )
 
 
 def load_runs(model: Path, compare: list[Path], split: str) -> list[Run]:
@@ -101,11 +114,15 @@ def mean_accuracy_by_epoch(run: Run) -> list[float]:
     log = Log(run.folder / "log.csv")
     missing = [stream for stream in STREAMS if not log.of(stream)]
     if missing:
-        raise Problem(f"{log.path}: no epoch of {' and '.join(missing)} in it; figure 3 needs the log that "
-                      "train_i3d.py writes there")  # fmt: skip
+        raise Problem(
+            f"{log.path}: no epoch of {' and '.join(missing)} in it; figure 3 needs the log that "
+            "train_i3d.py writes there"
+        )
     if refit.learnt_from_valid(run.bundle):
-        raise Problem(f"{run.folder}: has learnt from the validation clips (--refit), of which figure 3 is; report on "
-                      "the model that it was made of")  # fmt: skip
+        raise Problem(
+            f"{run.folder}: has learnt from the validation clips (--refit), of which figure 3 is; report on "
+            "the model that it was made of"
+        )
     return log_module.mean_by_epoch(run.folder, STREAMS)
 
 
@@ -127,12 +144,16 @@ def confused_rows(run: Run, data: Dataset, split: str, most: int) -> list[dict]:
             (item for item in data.split(split, "train") if item.label == label), None
         )
         items = predictions.example(BOTH, pair.true, pair.taken), other
-        rows.append({
-            "names": [names[pair.true], names[pair.taken]],
-            "counts": [f"taken for the right one: {pair.count} of {pair.clips}",
-                       f"taken for the left one: {pair.back} of {pair.back_clips}"],
-            "frames": [item and storage.read_archive(item.archive(data.folder, store)).images for item in items],
-        })  # fmt: skip
+        rows.append(
+            {
+                "names": [names[pair.true], names[pair.taken]],
+                "counts": [
+                    f"taken for the right one: {pair.count} of {pair.clips}",
+                    f"taken for the left one: {pair.back} of {pair.back_clips}",
+                ],
+                "frames": [item and storage.read_archive(item.archive(data.folder, store)).images for item in items],
+            }
+        )
     return rows
 
 
@@ -152,8 +173,10 @@ def table_rows(runs: list[Run], published: bool) -> tuple[list[Row], list[str]]:
         notes.append("Rows marked `later` were published after the paper; they see RGB alone.")
     if not comparable:
         what = "no comparison" if published else "left out, as they would be no comparison"
-        notes.append(f"The {len(runs[0].bundle.classes)} classes of this model are not ChaLearn's 249: published rows "
-                     f"are {what}.")  # fmt: skip
+        notes.append(
+            f"The {len(runs[0].bundle.classes)} classes of this model are not ChaLearn's 249: published rows "
+            f"are {what}."
+        )
     for run in runs:
         for stream in (*STREAMS, BOTH):
             scores = {split: f"{100 * table.top(stream, 1):.2f}" for split, table in run.predictions.items()}
@@ -169,14 +192,27 @@ def table_rows(runs: list[Run], published: bool) -> tuple[list[Row], list[str]]:
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
-    flags.add_argument("--compare", type=Path, nargs="+", default=[], metavar="MODEL",
-                       help="other runs on the same data, e.g. from other start weights: figure 5 and rows of table 1")
-    flags.add_argument("--split", choices=tuple(paper.PAPER_SPLITS), default="valid",
-                       help="of figures 4 and 5; test once, for a model that is published")
+    flags.add_argument(
+        "--compare",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="MODEL",
+        help="other runs on the same data, e.g. from other start weights: figure 5 and rows of table 1",
+    )
+    flags.add_argument(
+        "--split",
+        choices=tuple(paper.PAPER_SPLITS),
+        default="valid",
+        help="of figures 4 and 5; test once, for a model that is published",
+    )
     flags.add_argument("--data", type=Path, help="data set folder, for figure 4 (data_set/<as the model says>)")
     flags.add_argument("--pairs", type=int, default=6, metavar="N", help="of signs in figure 4")
-    flags.add_argument("--published", action="store_true",
-                       help="published rows in table 1 even where the classes are not ChaLearn's 249")
+    flags.add_argument(
+        "--published",
+        action="store_true",
+        help="published rows in table 1 even where the classes are not ChaLearn's 249",
+    )
     args = flags.parse_args(argv)
     if args.pairs < 1:
         raise Problem(f"--pairs {args.pairs}: at least 1")

@@ -18,17 +18,23 @@ from signs.command import Outcome, Problem
 
 def as_json(path: Path, answer, top: int) -> str:
     """{"clip", "label", "probability", "top", "streams", "seconds", "confidence", "known"}, as one line."""
+
     def rounded(ranked):
         return [[label, round(probability, 6)] for label, probability in ranked[:top]]
 
     label, probability = answer.ranked[0]
-    return json.dumps({
-        "clip": str(path), "label": label, "probability": round(probability, 6),
-        "top": rounded(answer.ranked),
-        "streams": {name: rounded(ranked) for name, ranked in answer.streams.items()},
-        "seconds": {step: round(seconds, 4) for step, seconds in answer.seconds.items()},
-        "confidence": round(answer.confidence, 6), "known": answer.known,
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "clip": str(path),
+            "label": label,
+            "probability": round(probability, 6),
+            "top": rounded(answer.ranked),
+            "streams": {name: rounded(ranked) for name, ranked in answer.streams.items()},
+            "seconds": {step: round(seconds, 4) for step, seconds in answer.seconds.items()},
+            "confidence": round(answer.confidence, 6),
+            "known": answer.known,
+        }
+    )
 
 
 def as_text(path: Path, answer, recogniser, top: int) -> str:
@@ -37,8 +43,9 @@ def as_text(path: Path, answer, recogniser, top: int) -> str:
         name = recogniser.name(label)
         lines.append(f"  {probability:6.1%}  {label}" + (f"  {name}" if name != label else ""))
     if not answer.known:
-        lines.append(f"  not sure: calibrated {answer.confidence:.0%}, an answer needs "
-                     f"{recogniser.calibration.threshold:.0%}")  # fmt: skip
+        lines.append(
+            f"  not sure: calibrated {answer.confidence:.0%}, an answer needs {recogniser.calibration.threshold:.0%}"
+        )
     first = {name: ranked[0] for name, ranked in answer.streams.items()}
     alone = ", ".join(f"{name} {recogniser.name(label)} {share:.0%}" for name, (label, share) in first.items())
     return "\n".join([*lines, f"  each stream alone: {alone}; {sum(answer.seconds.values()):.2f} s"])

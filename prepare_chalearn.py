@@ -29,8 +29,6 @@ LIST_NAME = re.compile(r"(?:isogd[_-])?(train|val|test)[a-z]*(?:[_-](?:list|labe
 OWN_FOLDER = Path(__file__).resolve().parent / "data_set" / "chalearn"
 
 
-
-
 # The lists of ChaLearn IsoGD: which videos a split has, and the gesture of each.
 #
 # A list is a text file with rows `train/001/M_00001.avi train/001/K_00001.avi 26`: colour video, depth video, gesture. No

@@ -193,11 +193,13 @@ def finish(flags: argparse.Namespace, found: Found, outcome: Outcome, earlier: d
 
 def main(argv: list[str] | None = None) -> int:
     flags = command.parser(__doc__)
-    flags.add_argument("--download", type=Path, required=True, metavar="FOLDER",
-                       help="recordings or archives of them, at any depth")  # fmt: skip
+    flags.add_argument(
+        "--download", type=Path, required=True, metavar="FOLDER", help="recordings or archives of them, at any depth"
+    )
     flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the data set, data_set/<name>")
-    flags.add_argument("--crops", action="store_true",
-                       help="cut out upper body and higher hand too, in colour and depth")  # fmt: skip
+    flags.add_argument(
+        "--crops", action="store_true", help="cut out upper body and higher hand too, in colour and depth"
+    )
     flags.add_argument("--signers", type=Path, metavar="FILE", help="table sample,signer; sample as Sample0001")
     flags.add_argument("--password", default="", help="of encrypted zip archives")
     flags.add_argument("--verbose", action="store_true", help="print the clips of every class too")

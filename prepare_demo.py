@@ -59,8 +59,12 @@ class Job:
 def main(argv=None) -> int:
     flags = command.parser(__doc__)
     flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where the archives and lists go")
-    flags.add_argument("--signs", type=int, metavar="N",
-                       help="draw N signs of another kind (synthetic_signs.py) instead of the eight: to pre-train on")
+    flags.add_argument(
+        "--signs",
+        type=int,
+        metavar="N",
+        help="draw N signs of another kind (synthetic_signs.py) instead of the eight: to pre-train on",
+    )
     flags.add_argument("--signers", type=int, default=40, help="signers in train; valid gets a fifth, test a quarter")
     flags.add_argument("--clips", type=int, default=1, help="clips of each sign by each signer")
     flags.add_argument("--seed", type=int, default=0, help="another seed draws other people")

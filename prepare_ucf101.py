@@ -32,8 +32,6 @@ LARGEST_LIST = 16 << 20  # bytes; the largest official one has half a megabyte
 OWN_FOLDER = Path(__file__).resolve().parent / "data_set" / "ucf101"
 
 
-
-
 # The lists of UCF-101: its actions, and which videos the three official splits train and test on.
 #
 # `classInd.txt` has rows `1 ApplyEyeMakeup`, `trainlist01.txt` rows `ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1` and
@@ -188,7 +186,9 @@ def plan(flags: argparse.Namespace) -> Plan:
         failed += list_failed
     check_groups(rows, names)
     rows, outside = file_list.check_rows(rows, classes, table)
-    classes = file_list.choose_classes(flags.classes, classes, Counter(row.label for row in rows if row.split == "train"))
+    classes = file_list.choose_classes(
+        flags.classes, classes, Counter(row.label for row in rows if row.split == "train")
+    )
     chosen = {row.label for row in classes}
     rows = draw_valid([row for row in rows if row.label in chosen], flags.valid_groups, flags.seed)
     clips = {row.path: as_clip(row) for row in sorted(rows, key=lambda row: dataset.SPLITS.index(row.split))}

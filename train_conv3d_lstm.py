@@ -45,19 +45,27 @@ SIZES = ("joined", "medium", "small")  # of model_conv3d_lstm, whose import wait
 SIZE = "joined"
 
 
-
-
 def add_size_flags(flags: argparse.ArgumentParser, size: str) -> None:
     """size: of the network where none is named."""
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn2014")
     flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/compact")
-    flags.add_argument("--stream", nargs="+", choices=(*TABLE, "both"), default=["grey"],
-                       help="what is seen, a network each; both: rgb and flow")  # fmt: skip
+    flags.add_argument(
+        "--stream",
+        nargs="+",
+        choices=(*TABLE, "both"),
+        default=["grey"],
+        help="what is seen, a network each; both: rgb and flow",
+    )
     flags.add_argument("--network", choices=NETWORKS, default=NETWORKS[0], help="joined, CNN + LSTM, or 3D-CNN")
-    flags.add_argument("--size", choices=SIZES,
-                       help=f"medium, small: 4 and 16 times fewer weights than joined (default: {size})")
-    flags.add_argument("--weights", default="none", metavar="none|FOLDER",
-                       help="none: random start; or a model with the same network, of which a new top is trained first")
+    flags.add_argument(
+        "--size", choices=SIZES, help=f"medium, small: 4 and 16 times fewer weights than joined (default: {size})"
+    )
+    flags.add_argument(
+        "--weights",
+        default="none",
+        metavar="none|FOLDER",
+        help="none: random start; or a model with the same network, of which a new top is trained first",
+    )
     refit.add_flag(flags)
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
     group = add_input(flags, frames=None, crop=64, still="subtract")
@@ -87,8 +95,12 @@ def arguments_of(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     """Of the network's builder, as the bundle has them."""
     seen = spec.input
     frames = None if seen.sampling == "whole" else seen.frames
-    found = {"input_shape": [frames, seen.crop, seen.crop, TABLE[stream].channels],
-             "classes": len(data.classes), "dropout": args.dropout, "momentum": SCRATCH_MOMENTUM}  # fmt: skip
+    found = {
+        "input_shape": [frames, seen.crop, seen.crop, TABLE[stream].channels],
+        "classes": len(data.classes),
+        "dropout": args.dropout,
+        "momentum": SCRATCH_MOMENTUM,
+    }
     return {**found, "size": args.size} if args.size else found
 
 
@@ -101,9 +113,11 @@ def find_start(args, stream: str, arguments: dict) -> tuple[Stream, Path]:
             return row, source.weights(row)
     wanted, *have = (
         " ".join(filter(None, (network, built.get("size"), "on", modality, "of", str(built["input_shape"]))))
-        for network, modality, built in [(args.network, stream, arguments),
-                                         *((row.network, row.modality, row.arguments) for row in source.streams)]
-    )  # fmt: skip
+        for network, modality, built in [
+            (args.network, stream, arguments),
+            *((row.network, row.modality, row.arguments) for row in source.streams),
+        ]
+    )
     raise Problem(f"{args.weights}: no {wanted} in it, only {', '.join(have)}")
 
 
@@ -128,8 +142,17 @@ def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: d
         generators["train"].soft = lesson.soft
         objective, plan = lesson.objective(plan.class_weights), replace(plan, class_weights=None)
     until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
-    loop.fit(model, generators["train"], generators["valid"], phases_of(args, started), args.output, stream,
-                 plan, objective, until)  # fmt: skip
+    loop.fit(
+        model,
+        generators["train"],
+        generators["valid"],
+        phases_of(args, started),
+        args.output,
+        stream,
+        plan,
+        objective,
+        until,
+    )
     return {**vars(row), "files": run_folder.trained(args.output, stream)}
 
 

@@ -47,8 +47,9 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/ucf101")
     flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="rgb", help="both: one network each")
     flags.add_argument("--network", default="inception-v3", help="of keras.applications, e.g. mobilenet")
-    flags.add_argument("--weights", default="imagenet", metavar="imagenet|none|FILE",
-                       help="to start from; none: a random start")
+    flags.add_argument(
+        "--weights", default="imagenet", metavar="imagenet|none|FILE", help="to start from; none: a random start"
+    )
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
     group = flags.add_argument_group("what the image network sees")
     group.add_argument("--frames-a-clip", type=int, default=8, metavar="N", help="in each epoch, evenly")
@@ -103,16 +104,32 @@ def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
 
     generators = datagenerator.generators(args, data, spec, stream)
     run_folder.seed(args.seed)
-    arguments = {"input_shape": generators["train"].shape, "classes": len(data.classes), "network": args.network,
-                 "dropout": args.dropout}  # fmt: skip
+    arguments = {
+        "input_shape": generators["train"].shape,
+        "classes": len(data.classes),
+        "network": args.network,
+        "dropout": args.dropout,
+    }
     weights = None if args.weights == "none" else args.weights
     momentum = None if weights else SCRATCH_MOMENTUM
     model = cnn_lstm.build_frames(**arguments, weights=weights, momentum=momentum, steps=True)
-    loop.fit(model, generators["train"], generators["valid"], phases_of(args, weights is not None),
-                 args.output, stream, recipe_of(args, generators["train"].targets),
-                 recurrent.objective("mean", "mean"))  # fmt: skip
-    return {"name": stream, "modality": stream, "network": "frames", "arguments": arguments,
-            "files": run_folder.trained(args.output, stream)}  # fmt: skip
+    loop.fit(
+        model,
+        generators["train"],
+        generators["valid"],
+        phases_of(args, weights is not None),
+        args.output,
+        stream,
+        recipe_of(args, generators["train"].targets),
+        recurrent.objective("mean", "mean"),
+    )
+    return {
+        "name": stream,
+        "modality": stream,
+        "network": "frames",
+        "arguments": arguments,
+        "files": run_folder.trained(args.output, stream),
+    }
 
 
 def name_frames(args, data: Dataset, spec: ClipSpec) -> None:
@@ -144,14 +161,20 @@ def extract_frames(args, data: Dataset, spec: ClipSpec, outcome: Outcome) -> dic
     for stream in run_folder.streams_of(args):
         stored = spec.stored if stream == "flow" else spec.stored.without_flow()
         extractor = features.from_bundle(frames, stream, stored)
-        folders[stream] = features.extract_splits(extractor, data, args.output.resolve().name, 32, args.workers, outcome)
+        folders[stream] = features.extract_splits(
+            extractor, data, args.output.resolve().name, 32, args.workers, outcome
+        )
         features.print_single_frames(folders[stream])
         for path in feature_file.files_of(folders[stream]):
             counts = features.confusion(path)
             table = frames.folder / f"single-{path.stem}-{stream}.csv"
             predictions.write_counts(table, counts, extractor.about.classes)
-            plots.confusion(counts, [names[label] for label in extractor.about.classes],
-                           f"single frames, {stream}, {path.stem}", table.with_suffix(".png"))  # fmt: skip
+            plots.confusion(
+                counts,
+                [names[label] for label in extractor.about.classes],
+                f"single frames, {stream}, {path.stem}",
+                table.with_suffix(".png"),
+            )
     return folders
 
 
@@ -172,8 +195,10 @@ def main(argv=None) -> int:
     spec = clip_spec(frames, data)
     recurrent.input_spec(args, spec)
     if spec.input.still == "subtract" and not spec.sees_all:
-        raise Problem("--still subtract: features are made of clips less the average of all their pictures, so "
-                      f"the image network has to see all {spec.stored.frames}: --frames-a-clip N of a store of N")
+        raise Problem(
+            "--still subtract: features are made of clips less the average of all their pictures, so "
+            f"the image network has to see all {spec.stored.frames}: --frames-a-clip N of a store of N"
+        )
     check_features(args, data, spec)
     outcome = Outcome()
     name_frames(frames, data, spec)

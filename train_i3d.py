@@ -44,21 +44,35 @@ def parse(argv=None):
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
     flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/chalearn")
     flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="both", help="trained one after the other")
-    flags.add_argument("--weights", default="kinetics", metavar="none|NAME|FOLDER",
-                       help=f"none: random start; {', '.join(kinetics.STARTS)}: published weights, fetched once (the "
-                            "first: ImageNet, then Kinetics; the last: RGB, of a package); or a folder with a copy of "
-                            "them, or a model folder")  # fmt: skip
+    flags.add_argument(
+        "--weights",
+        default="kinetics",
+        metavar="none|NAME|FOLDER",
+        help=f"none: random start; {', '.join(kinetics.STARTS)}: published weights, fetched once (the "
+        "first: ImageNet, then Kinetics; the last: RGB, of a package); or a folder with a copy of "
+        "them, or a model folder",
+    )
     refit.add_flag(flags)
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
     add_input(flags)
     group = flags.add_argument_group("recipe", "What is not named is as --recipe has it (paper, strong).")
-    group.add_argument("--recipe", choices=RECIPES, default="paper",
-                       help="Sarhan & Frintrop's, or what came after it")
+    group.add_argument("--recipe", choices=RECIPES, default="paper", help="Sarhan & Frintrop's, or what came after it")
     group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of the new top alone")
-    add_recipe(group, epochs=40, batch=4, learning_rate=1e-3, dropout=0.5,
-                      hint=" of everything; after the top alone its learning rate is a tenth", recipes=RECIPES)
-    group.add_argument("--precision", choices=("float32", "mixed_float16", "mixed_bfloat16"), default="float32",
-                       help="mixed: of the arithmetic; the weights stay float32. For a GPU")
+    add_recipe(
+        group,
+        epochs=40,
+        batch=4,
+        learning_rate=1e-3,
+        dropout=0.5,
+        hint=" of everything; after the top alone its learning rate is a tenth",
+        recipes=RECIPES,
+    )
+    group.add_argument(
+        "--precision",
+        choices=("float32", "mixed_float16", "mixed_bfloat16"),
+        default="float32",
+        help="mixed: of the arithmetic; the weights stay float32. For a GPU",
+    )
     add_augmentation(flags, recipes=RECIPES)
     command.add_threads(flags)
     distribute.add_flags(flags)
@@ -94,10 +108,23 @@ def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devic
         if not scratch:
             pretrained.load_pretrained(model, args.weights, stream)
         until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
-        loop.fit(model, generators["train"], generators["valid"], phases_of(args, not scratch), args.output,
-                     stream, recipe_of(args, generators["train"].targets), until=until)  # fmt: skip
-    return {"name": stream, "modality": stream, "network": "i3d", "arguments": arguments,
-            "files": run_folder.trained(args.output, stream)}  # fmt: skip
+        loop.fit(
+            model,
+            generators["train"],
+            generators["valid"],
+            phases_of(args, not scratch),
+            args.output,
+            stream,
+            recipe_of(args, generators["train"].targets),
+            until=until,
+        )
+    return {
+        "name": stream,
+        "modality": stream,
+        "network": "i3d",
+        "arguments": arguments,
+        "files": run_folder.trained(args.output, stream),
+    }
 
 
 def main(argv=None) -> int:

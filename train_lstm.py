@@ -92,8 +92,10 @@ def sweep(args, data: Dataset, folders: dict[str, Path]) -> None:
         dataset.write_table(args.output / f"comparison{tail}.csv", rows, rows[0])
         paper.curves_side_by_side(logs, args.output / f"comparison{tail}.png")
         for row in rows:
-            print(f"{row['start']:14}  best accuracy {float(row['most_val_accuracy']):6.1%} in epoch "
-                  f"{row['epoch_of_most']}, lowest loss {row['least_val_loss']} in epoch {row['epoch_of_least']}")
+            print(
+                f"{row['start']:14}  best accuracy {float(row['most_val_accuracy']):6.1%} in epoch "
+                f"{row['epoch_of_most']}, lowest loss {row['least_val_loss']} in epoch {row['epoch_of_least']}"
+            )
     print(f"comparison -> {args.output}")
 
 
@@ -103,9 +105,16 @@ def extremes(logs: dict[str, list[dict]]) -> list[dict]:
     for name, log in logs.items():
         most = max(log, key=lambda row: float(row["val_accuracy"]))
         least = min(log, key=lambda row: float(row["val_loss"]))
-        rows.append({"start": name, "epochs": len(log), "most_val_accuracy": most["val_accuracy"],
-                     "epoch_of_most": most["epoch"], "least_val_loss": least["val_loss"],
-                     "epoch_of_least": least["epoch"]})  # fmt: skip
+        rows.append(
+            {
+                "start": name,
+                "epochs": len(log),
+                "most_val_accuracy": most["val_accuracy"],
+                "epoch_of_most": most["epoch"],
+                "least_val_loss": least["val_loss"],
+                "epoch_of_least": least["epoch"],
+            }
+        )
     return rows
 
 

@@ -61,8 +61,12 @@ GOAL = 30  # answers a second
 SIZES = ("small", "medium", "joined")
 
 
-ROWS = {"step": "step alone, OpenVINO", "keras": "step alone, Keras", "demo": "picture, step and answer, OpenVINO",
-        "window": "whole window anew, OpenVINO"}  # fmt: skip
+ROWS = {
+    "step": "step alone, OpenVINO",
+    "keras": "step alone, Keras",
+    "demo": "picture, step and answer, OpenVINO",
+    "window": "whole window anew, OpenVINO",
+}
 
 
 def a_second(answer: Callable[[int], object], count: int, repeat: int) -> float:
@@ -118,11 +122,12 @@ def measure(size: str, count: int, repeat: int) -> dict[str, float]:
                 convert.convert(model, form, folder, stream)
                 path = folder / f"rgb{runtime.FORMS[form].suffix}"
                 networks[form] = runtime.open_form(runtime.FORMS[form], path, arguments["input_shape"], threads=1)
-        return {"step": a_second(stepping(networks["stream"], frames), count, repeat),
-                "keras": a_second(stepping(keras, frames), count, repeat),
-                "demo": a_second(demonstrating(stream, networks["stream"]), count, repeat),
-                "window": a_second(lambda _: networks["openvino"].logits(frames[None]), max(1, count // 20), repeat),
-                }  # fmt: skip
+        return {
+            "step": a_second(stepping(networks["stream"], frames), count, repeat),
+            "keras": a_second(stepping(keras, frames), count, repeat),
+            "demo": a_second(demonstrating(stream, networks["stream"]), count, repeat),
+            "window": a_second(lambda _: networks["openvino"].logits(frames[None]), max(1, count // 20), repeat),
+        }
 
 
 def main(argv=None) -> int:

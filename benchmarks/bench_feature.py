@@ -96,8 +96,12 @@ def extraction(args, extractor, data: Dataset, clips: list) -> dict[str, float]:
             extractor.network.predict(features.read_clip(data, about, item), verbose=0)
 
     whole = frames // len(batch) * len(batch)
-    ways = {"the network alone": (alone, whole), "several batches at once": (at_once, whole),
-            "feature.py": (ours, frames), "model.predict a video": (video_by_video, frames)}  # fmt: skip
+    ways = {
+        "the network alone": (alone, whole),
+        "several batches at once": (at_once, whole),
+        "feature.py": (ours, frames),
+        "model.predict a video": (video_by_video, frames),
+    }
     found = {name: [] for name in ways}
     for way, _ in ways.values():
         way()  # what a first time costs, a graph a batch size, is no part of it
@@ -113,8 +117,10 @@ def make(folder: Path, extractor, count: int) -> None:
     """A data set of `count` clips in train and a few in valid that has features alone, all of them noise."""
 
     classes = [Label(f"{number:03d}", f"{number:03d}") for number in range(CLASSES)]
-    clips = [Clip(f"clip{number}", "train" if number < count else "valid", classes[number % CLASSES].label)
-             for number in range(count + CLASSES)]  # fmt: skip
+    clips = [
+        Clip(f"clip{number}", "train" if number < count else "valid", classes[number % CLASSES].label)
+        for number in range(count + CLASSES)
+    ]
     data = Dataset(folder, clips, classes)
     folder.mkdir()
     save_dataset(data)
@@ -143,19 +149,34 @@ def training(args, extractor, folder: Path) -> dict[str, float]:
     made = {}
     for count in (args.rows // 10, args.rows):
         make(folder / f"{count}", extractor, count)
-        flags = ["--data", str(folder / f"{count}"), "--output", str(folder / f"model-{count}"), "--features", "made",
-                 "--epochs", "1", "--lstm", *map(str, args.lstm)]  # fmt: skip
+        flags = [
+            "--data",
+            str(folder / f"{count}"),
+            "--output",
+            str(folder / f"model-{count}"),
+            "--features",
+            "made",
+            "--epochs",
+            "1",
+            "--lstm",
+            *map(str, args.lstm),
+        ]
         before = time.perf_counter()
-        done = subprocess.run([sys.executable, HERE / "peak.py", HERE.parent / "train_lstm.py", *flags], check=True,
-                              capture_output=True, text=True)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, HERE / "peak.py", HERE.parent / "train_lstm.py", *flags],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         made[f"MB resident, {count} clips"] = float(done.stdout.splitlines()[-1])
         made[f"seconds, {count} clips"] = time.perf_counter() - before
     data = load_dataset(folder / f"{args.rows}")
     flags = train_lstm.parse(["--data", str(data.folder), "--output", "none"])
     about, store = extractor.about, feature_file.find(data, "made", extractor.about.modality)
     with feature_file.opened(feature_file.path_of(store, "train")) as file:
-        seen = InputSpec(frames=about.spec.input.frames, short_side=about.spec.input.short_side,
-                                  crop=about.spec.input.crop)  # fmt: skip
+        seen = InputSpec(
+            frames=about.spec.input.frames, short_side=about.spec.input.short_side, crop=about.spec.input.crop
+        )
         drawn = recurrent.augmentation_of(flags)
         batches = FeatureGenerator(file, data.split("train"), seen, [row.label for row in data.classes], 32, drawn)
         started = time.perf_counter()

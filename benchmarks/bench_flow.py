@@ -58,14 +58,19 @@ class Reference:
 
     def __init__(self, python: Path, folder: Path, threads: int = 1):
         self.folder = folder
-        self.process = subprocess.Popen([python, HERE / "reference_flow.py", str(threads)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)  # fmt: skip
+        self.process = subprocess.Popen(
+            [python, HERE / "reference_flow.py", str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self.versions = json.loads(self.process.stdout.readline())
 
     def __call__(self, method: str, pair: np.ndarray, parameters: dict) -> tuple[np.ndarray, float]:
         np.save(self.folder / "pair.npy", pair)
-        request = {"method": method, "parameters": parameters, "pair": str(self.folder / "pair.npy"),
-                   "out": str(self.folder / "flow.npy")}  # fmt: skip
+        request = {
+            "method": method,
+            "parameters": parameters,
+            "pair": str(self.folder / "pair.npy"),
+            "out": str(self.folder / "flow.npy"),
+        }
         print(json.dumps(request), file=self.process.stdin, flush=True)
         seconds = json.loads(self.process.stdout.readline())["seconds"]
         return np.load(self.folder / "flow.npy"), seconds
@@ -108,8 +113,10 @@ def known_motions(seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """{name: ((2, H, W) uint8, (H, W, 2) true flow)} of a textured picture; previous(x) = current(x + flow(x))."""
     columns, rows = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))
     about = np.dstack([columns - (WIDTH - 1) / 2, rows - (HEIGHT - 1) / 2])
-    fields = {f"shift by {x}, {y} px": np.broadcast_to(np.float32([x, y]), about.shape)
-              for x, y in ((0, 0), (0.3, -0.4), (2.5, 1.5), (12, -5), (30, 0))}  # fmt: skip
+    fields = {
+        f"shift by {x}, {y} px": np.broadcast_to(np.float32([x, y]), about.shape)
+        for x, y in ((0, 0), (0.3, -0.4), (2.5, 1.5), (12, -5), (30, 0))
+    }
     for degrees in (1, 4):
         turn = np.deg2rad(degrees)
         matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -184,16 +191,26 @@ def compare(name: str, pairs: list[np.ndarray], reference: Reference) -> dict:
         other_seconds = min(other_seconds, *(reference("opencv", pair, parameters)[1] for _ in range(REPEAT - 1)))
         distance = np.linalg.norm(flow - other, axis=-1)
         energies = [energy(pair, field, parameters["lambda_"]) for field in (flow, other)]
-        rows.append({"ms": 1e3 * seconds, "opencv_ms": 1e3 * other_seconds, "ratio": other_seconds / seconds,
-                     "skimage_ms": 1e3 * reference("skimage", pair, parameters)[1],
-                     "mean_px": distance.mean(), "p99_px": np.percentile(distance, 99),
-                     "energy": energies[0] / energies[1], "sums": energies})  # fmt: skip
+        rows.append(
+            {
+                "ms": 1e3 * seconds,
+                "opencv_ms": 1e3 * other_seconds,
+                "ratio": other_seconds / seconds,
+                "skimage_ms": 1e3 * reference("skimage", pair, parameters)[1],
+                "mean_px": distance.mean(),
+                "p99_px": np.percentile(distance, 99),
+                "energy": energies[0] / energies[1],
+                "sums": energies,
+            }
+        )
     total = np.sum([row.pop("sums") for row in rows], axis=0)
     result = {key: float(np.median([row[key] for row in rows])) for key in rows[0]}
-    return result | {"all_energy": float(total[0] / total[1]),
-                     "worst_mean_px": float(max(row["mean_px"] for row in rows)),
-                     "worst_p99_px": float(max(row["p99_px"] for row in rows)),
-                     "worst_energy": float(max(row["energy"] for row in rows))}  # fmt: skip
+    return result | {
+        "all_energy": float(total[0] / total[1]),
+        "worst_mean_px": float(max(row["mean_px"] for row in rows)),
+        "worst_p99_px": float(max(row["p99_px"] for row in rows)),
+        "worst_energy": float(max(row["energy"] for row in rows)),
+    }
 
 
 def known(name: str, reference: Reference) -> dict[str, tuple[float, float]]:
@@ -236,29 +253,48 @@ def scaling(data: Path) -> dict[str, float]:
 def show(presets: dict, motions: dict, steps: dict, speed: dict | None, source: str) -> None:
     console = Console(width=120)
     table = Table(title=f"one pair, {WIDTH}x{HEIGHT}, one thread; medians over {source}")
-    for head in ("preset", "ours", "OpenCV", "ratio", "scikit-image", "difference: mean, p99",
-                 "energy: median, all pairs"):
+    for head in (
+        "preset",
+        "ours",
+        "OpenCV",
+        "ratio",
+        "scikit-image",
+        "difference: mean, p99",
+        "energy: median, all pairs",
+    ):
         table.add_column(head, justify="right" if head != "preset" else "left")
     for name, row in presets.items():
-        table.add_row(name, f"{row['ms']:.2f} ms", f"{row['opencv_ms']:.0f} ms", f"{row['ratio']:.1f}",
-                      f"{row['skimage_ms']:.0f} ms", f"{row['mean_px']:.3f}, {row['p99_px']:.3f} px",
-                      f"{100 * (row['energy'] - 1):+.2f}, {100 * (row['all_energy'] - 1):+.2f} %")  # fmt: skip
+        table.add_row(
+            name,
+            f"{row['ms']:.2f} ms",
+            f"{row['opencv_ms']:.0f} ms",
+            f"{row['ratio']:.1f}",
+            f"{row['skimage_ms']:.0f} ms",
+            f"{row['mean_px']:.3f}, {row['p99_px']:.3f} px",
+            f"{100 * (row['energy'] - 1):+.2f}, {100 * (row['all_energy'] - 1):+.2f} %",
+        )
     console.print(table)
     for name, row in presets.items():
-        console.print(f"{name}, worst pair: difference {row['worst_mean_px']:.3f}, p99 {row['worst_p99_px']:.3f} px, "
-                      f"energy {100 * (row['worst_energy'] - 1):+.2f} %")  # fmt: skip
+        console.print(
+            f"{name}, worst pair: difference {row['worst_mean_px']:.3f}, p99 {row['worst_p99_px']:.3f} px, "
+            f"energy {100 * (row['worst_energy'] - 1):+.2f} %"
+        )
     table = Table(title="known motion: mean end-point error in px, ours / OpenCV")
     for head in ("motion", *motions):
         table.add_column(head, justify="right" if head != "motion" else "left")
     for motion in next(iter(motions.values())):
         table.add_row(motion, *("{:.4f} / {:.4f}".format(*found[motion]) for found in motions.values()))
     console.print(table)
-    console.print(f"per pixel and iteration: ours {steps['ours']:.2f} ns, OpenCV {steps['opencv']:.1f} ns, "
-                  f"arithmetic alone {FLOOR} ns")  # fmt: skip
+    console.print(
+        f"per pixel and iteration: ours {steps['ours']:.2f} ns, OpenCV {steps['opencv']:.1f} ns, "
+        f"arithmetic alone {FLOOR} ns"
+    )
     if speed:
         hours = CHALEARN / speed["one"] / 3600
-        console.print(f"opticalflow.py: {speed['one']:.1f} clips/s on one core, {speed['two']:.1f} on two "
-                      f"({speed['ratio']:.2f} times); ChaLearn's {CHALEARN} clips: {hours:.1f} core-hours")  # fmt: skip
+        console.print(
+            f"opticalflow.py: {speed['one']:.1f} clips/s on one core, {speed['two']:.1f} on two "
+            f"({speed['ratio']:.2f} times); ChaLearn's {CHALEARN} clips: {hours:.1f} core-hours"
+        )
 
 
 def main(argv=None) -> int:
@@ -280,8 +316,18 @@ def main(argv=None) -> int:
     speed = scaling(args.data) if args.data else None
     source = f"{len(pairs)} pairs of {len(args.videos)} videos" if args.videos else f"{len(pairs)} drawn pairs"
     show(presets, motions, steps, speed, source)
-    print(json.dumps({"presets": presets, "known": motions, "ns_per_pixel_and_iteration": steps, "floor_ns": FLOOR,
-                      "scaling": speed, "versions": reference.versions | {"cv2": cv2.__version__}}))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "presets": presets,
+                "known": motions,
+                "ns_per_pixel_and_iteration": steps,
+                "floor_ns": FLOOR,
+                "scaling": speed,
+                "versions": reference.versions | {"cv2": cv2.__version__},
+            }
+        )
+    )
     return 0
 
 

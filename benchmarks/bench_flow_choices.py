@@ -81,24 +81,38 @@ def jpeg(flows: list[np.ndarray]) -> list[dict]:
             inside = np.clip(flow, -BOUND, BOUND)
             errors.append(np.abs(preprocess.restore_flow(coded, BOUND) - inside))
         every = np.concatenate([error.ravel()[::31] for error in errors])
-        rows.append({"quality": quality, "kB": np.mean(sizes) / 1e3 if sizes else None, "mean_px": float(every.mean()),
-                     "p99_px": float(np.percentile(every, 99))})  # fmt: skip
+        rows.append(
+            {
+                "quality": quality,
+                "kB": np.mean(sizes) / 1e3 if sizes else None,
+                "mean_px": float(every.mean()),
+                "p99_px": float(np.percentile(every, 99)),
+            }
+        )
     return rows
 
 
 def rates(clips: list[tuple[np.ndarray, np.ndarray]]) -> list[dict]:
     """Both ways of taking flow, for clips shorter than 40 frames and for the others."""
     rows = []
-    for name, chosen in (("under 40 frames", [c for c in clips if len(c[0]) < 40]),
-                         ("40 frames and more", [c for c in clips if len(c[0]) >= 40])):  # fmt: skip
+    for name, chosen in (
+        ("under 40 frames", [c for c in clips if len(c[0]) < 40]),
+        ("40 frames and more", [c for c in clips if len(c[0]) >= 40]),
+    ):
         for flow_from in ("frames", "video") if chosen else ():
             repeated, figures = [], []
             for images, times in chosen:
                 flow = fields(images, times, "tvl1-fast", flow_from)
                 repeated.append(np.mean([np.array_equal(a, b) for a, b in zip(flow[1:], flow[:-1], strict=True)]))
                 figures.append(opticalflow.statistics(flow, preprocess.quantise_flow(flow, BOUND)))
-            rows.append({"clips": f"{len(chosen)} {name}", "flow_from": flow_from, "repeated": float(np.mean(repeated)),
-                         **{key: float(np.mean([row[key] for row in figures])) for key in figures[0]}})  # fmt: skip
+            rows.append(
+                {
+                    "clips": f"{len(chosen)} {name}",
+                    "flow_from": flow_from,
+                    "repeated": float(np.mean(repeated)),
+                    **{key: float(np.mean([row[key] for row in figures])) for key in figures[0]},
+                }
+            )
     return rows
 
 
@@ -120,8 +134,14 @@ def methods(pairs: list[np.ndarray]) -> list[dict]:
         for pair, truth in known.values():
             stream.push(pair[0])
             errors.append(np.linalg.norm(stream.push(pair[1]) - truth, axis=-1).mean())
-        rows.append({"method": method, "ms": 1e3 * float(np.median(seconds)), "known_px": float(np.median(errors)),
-                     "from_quality_px": float(np.mean(distances))})  # fmt: skip
+        rows.append(
+            {
+                "method": method,
+                "ms": 1e3 * float(np.median(seconds)),
+                "known_px": float(np.median(errors)),
+                "from_quality_px": float(np.mean(distances)),
+            }
+        )
     return rows
 
 

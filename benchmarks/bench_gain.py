@@ -32,10 +32,17 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def right(folder: Path, split: str, stream: str) -> dict[tuple[str, str], bool]:
     """{(signer, clip): whether it was recognised} of a model, or of those in a folder of bench_people.py."""
-    models = [folder] if Predictions.path(folder, split).is_file() else sorted(
-        path.parent for path in folder.glob(f"*/{Predictions.path(Path(), split)}"))  # fmt: skip
-    found = {(row["signer"], row["clip"]): bool(row["right"])
-             for model in models for row in bench_people.scores(model, split) if row["stream"] == stream}  # fmt: skip
+    models = (
+        [folder]
+        if Predictions.path(folder, split).is_file()
+        else sorted(path.parent for path in folder.glob(f"*/{Predictions.path(Path(), split)}"))
+    )
+    found = {
+        (row["signer"], row["clip"]): bool(row["right"])
+        for model in models
+        for row in bench_people.scores(model, split)
+        if row["stream"] == stream
+    }
     if not found:
         raise Problem(f"{folder}: no answers of {stream} on {split} in it; run evaluate.py --split {split}")
     return found
@@ -56,13 +63,26 @@ def compare(before: list[Path], after: list[Path], split: str, stream: str) -> d
     found = scores.difference(new, old, scores.draw(signers))
     owner = np.array(signers)
     people = {name: float(new[owner == name].mean() - old[owner == name].mean()) for name in sorted(set(signers))}
-    return {"stream": stream, "split": split, "seeds": seeds, "before": float(old.mean()), "after": float(new.mean()),
-            "gain": found.value, "low": found.low, "high": found.high, "people": people}  # fmt: skip
+    return {
+        "stream": stream,
+        "split": split,
+        "seeds": seeds,
+        "before": float(old.mean()),
+        "after": float(new.mean()),
+        "gain": found.value,
+        "low": found.low,
+        "high": found.high,
+        "people": people,
+    }
 
 
 def show(found: dict) -> None:
-    table = Table("", *(f"run {number}" for number in range(1, len(found["seeds"]) + 1)), "all",
-                  title=f"top-1 in percent, {found['stream']}, {found['split']}")  # fmt: skip
+    table = Table(
+        "",
+        *(f"run {number}" for number in range(1, len(found["seeds"]) + 1)),
+        "all",
+        title=f"top-1 in percent, {found['stream']}, {found['split']}",
+    )
     for name in ("before", "after"):
         table.add_row(name, *(f"{100 * seed[name]:.1f}" for seed in found["seeds"]), f"{100 * found[name]:.1f}")
     gains = [f"{100 * (seed['after'] - seed['before']):+.1f}" for seed in found["seeds"]]

@@ -30,12 +30,25 @@ HERE = Path(__file__).resolve().parent
 START, LIVED, BLOCK = 0.05, 2000, 100
 
 
-WEIGHTS = {"dead": (0.0, 0), "noise 1e-2": (1e-2, None), "noise 1e-6": (1e-6, None), "died 1e-2": (1e-2, LIVED),
-           "died 1e-4": (1e-4, LIVED)}  # fmt: skip
+WEIGHTS = {
+    "dead": (0.0, 0),
+    "noise 1e-2": (1e-2, None),
+    "noise 1e-6": (1e-6, None),
+    "died 1e-2": (1e-2, LIVED),
+    "died 1e-4": (1e-4, LIVED),
+}
 
 
-DECAYS = [("none", 0.0), ("weight decay", 1e-2), ("weight decay", 1e-1), ("magnitude", 1e-4), ("l2", 1e-6),
-          ("l2", 1e-5), ("l2", 1e-4), ("l2", 1e-3)]  # fmt: skip
+DECAYS = [
+    ("none", 0.0),
+    ("weight decay", 1e-2),
+    ("weight decay", 1e-1),
+    ("magnitude", 1e-4),
+    ("l2", 1e-6),
+    ("l2", 1e-5),
+    ("l2", 1e-4),
+    ("l2", 1e-3),
+]
 
 
 CLASSES, INPUTS, BATCH = 8, 128, 32
@@ -72,10 +85,14 @@ def fall(decay: str, strength: float, steps: int, rate: float) -> list[dict]:
     for start in range(0, steps, BLOCK):
         block(tf.constant(start, tf.int64))
         magnitudes = np.abs(np.asarray(weights))
-        below = [start + BLOCK if first is None and one < pruning.TINY else first
-                 for first, one in zip(below, magnitudes, strict=True)]  # fmt: skip
-    return [{"decay": decay, "strength": strength, "weight": name, "below": first, "end": float(one)}
-            for name, first, one in zip(WEIGHTS, below, magnitudes, strict=True)]  # fmt: skip
+        below = [
+            start + BLOCK if first is None and one < pruning.TINY else first
+            for first, one in zip(below, magnitudes, strict=True)
+        ]
+    return [
+        {"decay": decay, "strength": strength, "weight": name, "below": first, "end": float(one)}
+        for name, first, one in zip(WEIGHTS, below, magnitudes, strict=True)
+    ]
 
 
 def samples(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -131,15 +148,20 @@ def main(argv=None) -> int:
         shown.add_row(f"{own[0]['decay']} {own[0]['strength']:g}", *cells)
     console.Console().print(shown)
     shown = table.Table("network", "decay", "below 2^-100", "accuracy", "without these", title=f"{args.steps:,} steps")
-    trained = [train(recipe, normalised, args.steps, args.learning_rate)
-               for normalised in (False, True) for recipe in RECIPES]  # fmt: skip
+    trained = [
+        train(recipe, normalised, args.steps, args.learning_rate) for normalised in (False, True) for recipe in RECIPES
+    ]
     for recipe, row in zip(2 * RECIPES, trained, strict=True):
         said = " ".join(f"{name} {value:g}" for name, value in recipe.items()) or "none"
-        shown.add_row("batch norm" if row["normalised"] else "plain", said, f"{row['below']:.1%}",
-                      f"{row['accuracy']:.1%}", f"{row['without']:.1%}")  # fmt: skip
+        shown.add_row(
+            "batch norm" if row["normalised"] else "plain",
+            said,
+            f"{row['below']:.1%}",
+            f"{row['accuracy']:.1%}",
+            f"{row['without']:.1%}",
+        )
     console.Console().print(shown)
-    print(json.dumps({"steps": args.steps, "learning_rate": args.learning_rate, "weights": rows,
-                      "networks": trained}))
+    print(json.dumps({"steps": args.steps, "learning_rate": args.learning_rate, "weights": rows, "networks": trained}))
     return command.DONE
 
 

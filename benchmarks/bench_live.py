@@ -80,8 +80,11 @@ REST = 6  # seconds before anything moves in it
 FORMS_MADE = ("openvino", "openvino-int8", "stream", "stream-int8")
 
 
-GOALS = {"answer": "at most 250 ms, 10 times quicker", "screen": "25 frames/s, none older than 100 ms",
-         "continuous": "4 answers/s"}  # fmt: skip
+GOALS = {
+    "answer": "at most 250 ms, 10 times quicker",
+    "screen": "25 frames/s, none older than 100 ms",
+    "continuous": "4 answers/s",
+}
 
 
 def make_bundle(folder: Path, data: Dataset) -> None:
@@ -112,8 +115,7 @@ def play(recogniser, video: Path) -> tuple[float, dict]:
     """Seconds from the last frame to the answer, the video played at its own rate through the demo's own path."""
     with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
         length = source.span(float("inf"))
-        demo = Demo(source, loaded(recogniser),
-                             lambda one: livedemo.build_modes(one, worker, 0.0, length, length))  # fmt: skip
+        demo = Demo(source, loaded(recogniser), lambda one: livedemo.build_modes(one, worker, 0.0, length, length))
         livedemo.record_once(demo)
         demo.close()
     return demo.mode.latency, demo.mode.answer.seconds
@@ -134,7 +136,9 @@ def prototype(recogniser, reference, video: Path) -> float:
     started = time.perf_counter()
     rgb = kept.astype(np.float32) / 127.5 - 1
     flow = np.clip(np.stack(fields), -20, 20) / 20
-    rows = [predictions.softmax(recogniser.networks[name].logits(one[None])) for name, one in (("rgb", rgb), ("flow", flow))]
+    rows = [
+        predictions.softmax(recogniser.networks[name].logits(one[None])) for name, one in (("rgb", rgb), ("flow", flow))
+    ]
     np.mean(rows, axis=0).argmax()
     return flow_seconds + time.perf_counter() - started
 
@@ -188,8 +192,7 @@ def in_window(recogniser, mode: str, seconds: float, samples: list | None = None
     plain, Window = Window, Driven
     try:
         with ThreadPoolExecutor(1) as worker, Camera(0, DrawnCamera) as source:
-            demo = Demo(source, loaded(recogniser),
-                                 lambda one: livedemo.build_modes(one, worker, 0.0, 5.0, 5.0), mode)  # fmt: skip
+            demo = Demo(source, loaded(recogniser), lambda one: livedemo.build_modes(one, worker, 0.0, 5.0, 5.0), mode)
             window.show(demo)
             demo.close()
     finally:
@@ -228,8 +231,9 @@ def answers(model: Path, videos: list[Path], repeat: int, forms: list[str]) -> d
 
 def show(found: dict) -> None:
     console = Console(width=110)
-    table = Table("networks", "last frame to answer, p50", "p95", "prototype / this",
-                  title=f"seconds; goal: {GOALS['answer']}")  # fmt: skip
+    table = Table(
+        "networks", "last frame to answer, p50", "p95", "prototype / this", title=f"seconds; goal: {GOALS['answer']}"
+    )
     before = found["answer"]["prototype"]["p50"]
     for name, row in found["answer"].items():
         table.add_row(name, f"{row['p50']:.3f}", f"{row['p95']:.3f}", f"{before / row['p50']:.1f}")
@@ -246,8 +250,12 @@ def show(found: dict) -> None:
 def main(argv=None) -> int:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--videos", type=Path, nargs="+", required=True, help="real clips, one sign each")
-    flags.add_argument("--model", type=Path, default=HERE.parent / "model" / "bench-live",
-                       help="exported bundle; one with random weights is made there if there is none")
+    flags.add_argument(
+        "--model",
+        type=Path,
+        default=HERE.parent / "model" / "bench-live",
+        help="exported bundle; one with random weights is made there if there is none",
+    )
     flags.add_argument("--data", type=Path, help="data set for that: short side 240, 40 frames, tvl1-fast")
     flags.add_argument("--repeat", type=int, default=3, help="times that each video is played")
     flags.add_argument("--seconds", type=float, default=30.0, help="of each part in the window")
@@ -258,18 +266,40 @@ def main(argv=None) -> int:
         make_bundle(args.model, load_dataset(args.data))
     bundle = load_bundle(args.model)
     if not read_export(bundle)["forms"]:
-        subprocess.run([sys.executable, HERE.parent / "export.py", "--data", args.data, "--model", args.model,
-                        "--clips", "8", "--calibrate", "16", "--forms", *FORMS_MADE], check=True)  # fmt: skip
+        subprocess.run(
+            [
+                sys.executable,
+                HERE.parent / "export.py",
+                "--data",
+                args.data,
+                "--model",
+                args.model,
+                "--clips",
+                "8",
+                "--calibrate",
+                "16",
+                "--forms",
+                *FORMS_MADE,
+            ],
+            check=True,
+        )
     there = read_export(bundle)["forms"]
-    forms = args.forms or [runtime.KERAS, *(name for name, form in runtime.FORMS.items() if name in there and runtime.runs_here(form))]
+    forms = args.forms or [
+        runtime.KERAS,
+        *(name for name, form in runtime.FORMS.items() if name in there and runtime.runs_here(form)),
+    ]
     found = {"threads": runtime.cores(), "answer": answers(args.model, args.videos, args.repeat, forms)}
     live = Recogniser.load(args.model, live=True)
     live.warm_up()
     found["form"] = live.runtime
     demo = in_window(live, "countdown", args.seconds)
     ages = demo.timings.seconds["camera to screen"]
-    found["screen"] = {"shown": len(ages) / args.seconds, "age": percentiles(ages), "oldest": max(ages),
-                       "steps": demo.mode.timings.percentiles()}  # fmt: skip
+    found["screen"] = {
+        "shown": len(ages) / args.seconds,
+        "age": percentiles(ages),
+        "oldest": max(ages),
+        "steps": demo.mode.timings.percentiles(),
+    }
     demo = in_window(live, "continuous", args.seconds + REST)
     taken = demo.mode.timings.seconds["last frame to answer"]
     found["continuous"] = {"form": live.whole.runtime, "rate": len(taken) / args.seconds, **percentiles(taken)}

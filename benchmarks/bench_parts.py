@@ -75,8 +75,13 @@ def main(argv=None) -> int:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--data", type=Path, required=True, help="data set folder with its frame and flow archives")
     flags.add_argument("--output", type=Path, required=True, help="folder for the folds and their models")
-    flags.add_argument("--part", nargs="+", required=True, metavar="FLAGS",
-                       help="each a quoted string of flags; a single word with a space before it: ' --balance'")
+    flags.add_argument(
+        "--part",
+        nargs="+",
+        required=True,
+        metavar="FLAGS",
+        help="each a quoted string of flags; a single word with a space before it: ' --balance'",
+    )
     flags.add_argument("--stream", choices=bench_people.STREAMS[:2], default="flow")
     flags.add_argument("--script", default="train_i3d.py", help="that trains")
     flags.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at once")
@@ -88,9 +93,21 @@ def main(argv=None) -> int:
         bench_people.make_fold(data, args.output / "data" / test, test, valid)
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // args.jobs)))
     parts = [BASE, *map(str.strip, args.part)]
-    jobs = [(args.script, "--data", args.output / "data" / test, "--output", args.output / folder_of(part) / test,
-             *args.train, *(part.split() if part != BASE else ()), "--stream", args.stream)
-            for part in parts for test in people]  # fmt: skip
+    jobs = [
+        (
+            args.script,
+            "--data",
+            args.output / "data" / test,
+            "--output",
+            args.output / folder_of(part) / test,
+            *args.train,
+            *(part.split() if part != BASE else ()),
+            "--stream",
+            args.stream,
+        )
+        for part in parts
+        for test in people
+    ]
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(lambda job: bench_people.call(*job), jobs))
     rows = compare(args.output, parts, people, args.stream, {item.clip: item.signer for item in data.clips})

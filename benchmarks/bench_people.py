@@ -59,8 +59,10 @@ def make_fold(data: Dataset, folder: Path, test: str, valid: str) -> None:
         # People are kept whole here, so groups of clips need not be.
         now = replace(item, split=splits.get(item.signer, "train"), group="")
         moved.append(now)
-        links = {now.archive(folder, store): item.archive(data.folder, store)
-                 for store in data.stores("frame") + data.stores("flow")}  # fmt: skip
+        links = {
+            now.archive(folder, store): item.archive(data.folder, store)
+            for store in data.stores("frame") + data.stores("flow")
+        }
         for link, target in {**links, now.video(folder): item.video(data.folder)}.items():
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.is_symlink():
@@ -107,8 +109,20 @@ def call(script: str, *arguments) -> None:
 
 def evaluate(args, folds: list, models: Path, splits: tuple[str, ...], pool: ThreadPoolExecutor) -> None:
     """Score the model of each fold, models/<person>, on some splits."""
-    jobs = [("evaluate.py", "--data", args.output / "data" / test, "--model", models / test, "--split", *splits,
-             "--gallery", 0) for test, _ in folds]  # fmt: skip
+    jobs = [
+        (
+            "evaluate.py",
+            "--data",
+            args.output / "data" / test,
+            "--model",
+            models / test,
+            "--split",
+            *splits,
+            "--gallery",
+            0,
+        )
+        for test, _ in folds
+    ]
     list(pool.map(lambda job: call(*job), jobs))
 
 
@@ -116,9 +130,11 @@ def scores(model: Path, split: str) -> list[dict]:
     """A row per clip and stream: clip, signer, stream, right (0 or 1)."""
     table = Predictions.read(Predictions.path(model, split), split)
     known = [item for item, scored in zip(table.clips, table.scored, strict=True) if scored]
-    return [{"clip": item.clip, "signer": item.signer, "stream": stream, "right": int(right)}
-            for stream, probabilities in table.streams.items()
-            for item, right in zip(known, probabilities[table.scored].argmax(axis=1) == table.truth, strict=True)]
+    return [
+        {"clip": item.clip, "signer": item.signer, "stream": stream, "right": int(right)}
+        for stream, probabilities in table.streams.items()
+        for item, right in zip(known, probabilities[table.scored].argmax(axis=1) == table.truth, strict=True)
+    ]
 
 
 def summary(rows: list[dict], groups: dict[str, str]) -> dict:
@@ -133,8 +149,12 @@ def summary(rows: list[dict], groups: dict[str, str]) -> dict:
                     parts[groups[row["clip"]]].append(row["right"])
         if people:
             means = {person: float(np.mean(right)) for person, right in sorted(people.items())}
-            result[stream] = {"mean": float(np.mean(list(means.values()))), "worst": min(means.values()),
-                              "people": means, "groups": {name: float(np.mean(r)) for name, r in sorted(parts.items())}}
+            result[stream] = {
+                "mean": float(np.mean(list(means.values()))),
+                "worst": min(means.values()),
+                "people": means,
+                "groups": {name: float(np.mean(r)) for name, r in sorted(parts.items())},
+            }
     return result
 
 
@@ -170,15 +190,38 @@ def main(argv=None) -> int:
     jobs = []
     for test, valid in folds:
         make_fold(data, args.output / "data" / test, test, valid)
-        jobs += [(args.script, "--data", args.output / "data" / test, "--output", args.output / test,
-                  *(flag.format(test=test) for flag in args.train), "--stream", stream) for stream in args.streams]
+        jobs += [
+            (
+                args.script,
+                "--data",
+                args.output / "data" / test,
+                "--output",
+                args.output / test,
+                *(flag.format(test=test) for flag in args.train),
+                "--stream",
+                stream,
+            )
+            for stream in args.streams
+        ]
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(lambda job: call(*job), jobs))
         evaluate(args, folds, args.output, ("valid", "test"), pool)
         if args.refit:
-            again = [(args.script, "--data", args.output / "data" / test, "--output", args.output / "refit" / test,
-                      "--refit", args.output / test, "--stream", stream)
-                     for test, _ in folds for stream in args.streams]  # fmt: skip
+            again = [
+                (
+                    args.script,
+                    "--data",
+                    args.output / "data" / test,
+                    "--output",
+                    args.output / "refit" / test,
+                    "--refit",
+                    args.output / test,
+                    "--stream",
+                    stream,
+                )
+                for test, _ in folds
+                for stream in args.streams
+            ]
             list(pool.map(lambda job: call(*job), again))
             evaluate(args, folds, args.output / "refit", ("test",), pool)
     groups = {}
@@ -186,8 +229,10 @@ def main(argv=None) -> int:
         with open(args.table, newline="", encoding="utf-8") as file:
             by_source = {row["video"]: row[args.by] for row in csv.DictReader(file)}
         groups = {item.clip: by_source[item.source] for item in data.clips if item.source in by_source}
-    found = {split: summary([row for test, _ in folds for row in scores(args.output / test, split)], groups)
-             for split in ("valid", "test")}  # fmt: skip
+    found = {
+        split: summary([row for test, _ in folds for row in scores(args.output / test, split)], groups)
+        for split in ("valid", "test")
+    }
     if args.refit:
         rows = [row for test, _ in folds for row in scores(args.output / "refit" / test, "test")]
         found["test, refitted"] = summary(rows, groups)

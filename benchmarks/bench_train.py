@@ -52,8 +52,14 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 PARTS = ("generator", "step", "fit", "torch", "torch-compile")
 
 
-FULL = {"batch": 4, "frames": 40, "crop": 224, "seconds": 2.0, "clips": 16,
-        "workers": sorted({1, -(-CORES // 2), CORES})}  # fmt: skip
+FULL = {
+    "batch": 4,
+    "frames": 40,
+    "crop": 224,
+    "seconds": 2.0,
+    "clips": 16,
+    "workers": sorted({1, -(-CORES // 2), CORES}),
+}
 
 
 QUICK = {"batch": 2, "frames": 8, "crop": 32, "seconds": 0.2, "clips": 4, "workers": [1, 2]}
@@ -99,8 +105,9 @@ def draw(folder: Path, count: int) -> None:
 def child(python: Path, script: str, request: dict) -> dict | None:
     """The answer of a part, or None where it failed; it says why itself."""
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
-    done = subprocess.run([python, HERE / script], input=json.dumps(request) + "\n", stdout=subprocess.PIPE, text=True,
-                          env=environment)  # fmt: skip
+    done = subprocess.run(
+        [python, HERE / script], input=json.dumps(request) + "\n", stdout=subprocess.PIPE, text=True, env=environment
+    )
     return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
 
 
@@ -133,8 +140,10 @@ def limit(found: dict) -> str | None:
     workers, delivered = max(rates.items(), key=lambda row: row[1])
     taken = found["step"]["clips_per_s"]
     slower = "the generator" if delivered < taken else "the step"
-    return (f"{slower} limits: {workers} workers deliver {delivered:.1f} clips/s (strong recipe, cold), the step takes "
-            f"{taken:.1f}; {delivered / taken:.1f} times as many")  # fmt: skip
+    return (
+        f"{slower} limits: {workers} workers deliver {delivered:.1f} clips/s (strong recipe, cold), the step takes "
+        f"{taken:.1f}; {delivered / taken:.1f} times as many"
+    )
 
 
 def show_generator(console: Console, rates: dict) -> None:
@@ -155,12 +164,18 @@ def show_steps(console: Console, found: dict) -> None:
     ours = found.get("step")
     gmac = ours["gmac"] if ours else 0
     rows = {f"step, Keras on {found.get('backend')}": ours} | {
-        f"step, PyTorch{', compiled' * (part == 'torch-compile')}": found.get(part) for part in PARTS[3:]}  # fmt: skip
+        f"step, PyTorch{', compiled' * (part == 'torch-compile')}": found.get(part) for part in PARTS[3:]
+    }
     for name, row in rows.items():
         if row:
-            table.add_row(name, f"{row['clips_per_s']:.2f}", f"{row['step_ms']:.1f}", f"{row['first_step_s']:.1f} s",
-                          f"{row['memory_mib']:,.0f} MiB",
-                          f"{6e-3 * gmac * row['clips_per_s']:.2f}" if gmac else "")  # fmt: skip
+            table.add_row(
+                name,
+                f"{row['clips_per_s']:.2f}",
+                f"{row['step_ms']:.1f}",
+                f"{row['first_step_s']:.1f} s",
+                f"{row['memory_mib']:,.0f} MiB",
+                f"{6e-3 * gmac * row['clips_per_s']:.2f}" if gmac else "",
+            )
     if ours and "from_host" in ours:
         table.add_row("step, batch from host", f"{ours['from_host']:.2f}")
     for name, row in found.get("fit", {}).items():
@@ -172,8 +187,10 @@ def show(request: dict, found: dict) -> None:
     console = Console(width=120)
     step = found.get("step")
     machine = f"{step['device']}, {step['gmac']:.1f} GMAC a clip; " if step else ""
-    console.print(f"batches of {request['batch']} clips, {request['frames']}x{request['crop']}x{request['crop']} RGB, "
-                  f"{request['precision']}; {machine}{CORES} cores")  # fmt: skip
+    console.print(
+        f"batches of {request['batch']} clips, {request['frames']}x{request['crop']}x{request['crop']} RGB, "
+        f"{request['precision']}; {machine}{CORES} cores"
+    )
     if found.get("generator"):
         show_generator(console, found["generator"])
     if any(found.get(part) for part in PARTS[1:]):

@@ -190,8 +190,12 @@ def steps(request: dict, model: keras.Model) -> dict:
     found["clips_per_s"] = rate(fit(model, Same(there, count + 1)), len(images))
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resting
     name, peak = device()
-    found |= {"step_ms": 1e3 * len(images) / found["clips_per_s"], "device": name, "gmac": macs(model) / 1e9,
-              "memory_mib": grown / 1024 if peak is None else peak / 2**20}  # fmt: skip
+    found |= {
+        "step_ms": 1e3 * len(images) / found["clips_per_s"],
+        "device": name,
+        "gmac": macs(model) / 1e9,
+        "memory_mib": grown / 1024 if peak is None else peak / 2**20,
+    }
     # The gradients to the input and to the weights cost a forward pass each.
     found["tflops"] = 3 * 2 * found["gmac"] * found["clips_per_s"] / 1e3
     if peak is not None:

@@ -1,6 +1,6 @@
 """Run a script and print the largest resident memory of its process, in megabytes, as the last line.
 
-    python benchmarks/peak.py train_lstm.py --data data_set/demo ...
+python benchmarks/peak.py train_lstm.py --data data_set/demo ...
 """
 
 import resource

@@ -18,8 +18,13 @@ from skimage.registration import optical_flow_tvl1
 
 
 def opencv(pair, parameters):
-    names = {"scales": "nscales", "scale_step": "scaleStep", "inner": "innnerIterations",  # OpenCV's spelling
-             "outer": "outerIterations", "median": "medianFiltering"}  # fmt: skip
+    names = {
+        "scales": "nscales",
+        "scale_step": "scaleStep",
+        "inner": "innnerIterations",  # OpenCV's spelling
+        "outer": "outerIterations",
+        "median": "medianFiltering",
+    }
     solver = cv2.optflow.DualTVL1OpticalFlow_create(
         **{names.get(name, name): value for name, value in parameters.items()}
     )

@@ -81,15 +81,24 @@ class I3D(nn.Module):
     def __init__(self, channels: int = 3, classes: int = CLASSES, dropout: float = 0.5):
         super().__init__()
         self.dropout = dropout
-        self.units = nn.ModuleDict({
-            "Conv3d_1a_7x7": Unit(channels, 64, 7, 2), "Conv3d_2b_1x1": Unit(64, 64, 1),
-            "Conv3d_2c_3x3": Unit(64, 192, 3),
-        })  # fmt: skip
+        self.units = nn.ModuleDict(
+            {
+                "Conv3d_1a_7x7": Unit(channels, 64, 7, 2),
+                "Conv3d_2b_1x1": Unit(64, 64, 1),
+                "Conv3d_2c_3x3": Unit(64, 192, 3),
+            }
+        )
         width = 192
         for name, row in MIXED.items():
             if name.startswith("Mixed"):
-                branches = ((width, row[0], 1), (width, row[1], 1), (row[1], row[2], 3), (width, row[3], 1),
-                            (row[3], row[4], 3), (width, row[5], 1))  # fmt: skip
+                branches = (
+                    (width, row[0], 1),
+                    (width, row[1], 1),
+                    (row[1], row[2], 3),
+                    (width, row[3], 1),
+                    (row[3], row[4], 3),
+                    (width, row[5], 1),
+                )
                 self.units.update({f"{name}_{place}": Unit(*of) for place, of in enumerate(branches)})
                 width = row[0] + row[2] + row[4] + row[5]
         self.head = nn.Conv3d(width, classes, 1)
@@ -156,9 +165,14 @@ def measure(request: dict) -> dict:
     seconds = float(np.median([timed(step, count) for _ in range(3)])) / count
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resting) / 1024
     memory = torch.cuda.max_memory_allocated() / 2**20 if cuda else grown
-    return {"clips_per_s": request["batch"] / seconds, "step_ms": 1e3 * seconds, "first_step_s": first,
-            "memory_mib": memory, "torch": torch.__version__,
-            "device": torch.cuda.get_device_name() if cuda else "cpu"}  # fmt: skip
+    return {
+        "clips_per_s": request["batch"] / seconds,
+        "step_ms": 1e3 * seconds,
+        "first_step_s": first,
+        "memory_mib": memory,
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+    }
 
 
 if __name__ == "__main__":

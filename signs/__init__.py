@@ -1,14 +1,14 @@
 """What supports the scripts at the root, in rooms; imports go down only, and none goes back to a script.
 
-    command                 flags, exit codes, locks, progress, files written whole
-    clips                   the data set, its stores, videos, what a network sees of a clip
-    flow                    TV-L1 optical flow
-    models                  networks and their weights
-    prepare                 archives and lists into the folder contract; drawn signers
-    inference               from a bundle to an answer
-    training                the loop and what every training shares
-    live                    the live demo: modes, detector, window
-    evaluation              scores, intervals, pages and pictures
+command                 flags, exit codes, locks, progress, files written whole
+clips                   the data set, its stores, videos, what a network sees of a clip
+flow                    TV-L1 optical flow
+models                  networks and their weights
+prepare                 archives and lists into the folder contract; drawn signers
+inference               from a bundle to an answer
+training                the loop and what every training shares
+live                    the live demo: modes, detector, window
+evaluation              scores, intervals, pages and pictures
 """
 
 import os

@@ -19,8 +19,18 @@ from pathlib import Path
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
 DISC_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What may run the networks: runtime.py has them, but --help does not wait for it.
-RUNTIMES = ("auto", "keras", "openvino-int8", "openvino-bf16", "openvino",
-            "stream-int8", "stream-bf16", "stream", "onnx", "litert")  # fmt: skip
+RUNTIMES = (
+    "auto",
+    "keras",
+    "openvino-int8",
+    "openvino-bf16",
+    "openvino",
+    "stream-int8",
+    "stream-bf16",
+    "stream",
+    "onnx",
+    "litert",
+)
 SYSTEM_LIBRARIES = "sudo apt-get install libgl1 libglib2.0-0"
 
 
@@ -50,8 +60,13 @@ def add_workers(flags: argparse.ArgumentParser) -> None:
 
 def add_threads(flags: argparse.ArgumentParser) -> None:
     """`--workers` of a script whose networks wait for clips."""
-    flags.add_argument("--workers", type=_threads, default=min(16, os.cpu_count() or 2), metavar="N",
-                       help="threads that load clips; -1 is one a core")  # fmt: skip
+    flags.add_argument(
+        "--workers",
+        type=_threads,
+        default=min(16, os.cpu_count() or 2),
+        metavar="N",
+        help="threads that load clips; -1 is one a core",
+    )
 
 
 def _threads(text: str) -> int:
@@ -63,8 +78,12 @@ def _threads(text: str) -> int:
 
 def add_runtime(flags: argparse.ArgumentParser) -> None:
     """`--runtime` of whatever predicts."""
-    flags.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0],
-                       help="what runs the networks; auto: the quickest form of export.py that agrees")  # fmt: skip
+    flags.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default=RUNTIMES[0],
+        help="what runs the networks; auto: the quickest form of export.py that agrees",
+    )
 
 
 def run(main: Callable[[], int | None]) -> int:

@@ -18,8 +18,17 @@ def look(path: Path, width: int, tmp_path: Path) -> list[int]:
     """[pictures, of those missing, pixels wider than the window, links] of a page in headless Chromium."""
     copy = path.with_name("looked-at.html")
     copy.write_text(path.read_text().replace('loading="lazy"', "") + SAY)
-    line = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'chromium'}",
-            "--virtual-time-budget=20000", f"--window-size={width},900", "--dump-dom", copy.as_uri()]  # fmt: skip
+    line = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path / 'chromium'}",
+        "--virtual-time-budget=20000",
+        f"--window-size={width},900",
+        "--dump-dom",
+        copy.as_uri(),
+    ]
     said = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout
     copy.unlink()
     return [int(number) for number in re.search(r"<title>SAID ([\d -]+)</title>", said)[1].split()]

@@ -36,7 +36,11 @@ def write_checkpoint(folder: Path, arrays: dict, prefix: str = "RGB/inception_i3
     """A checkpoint by names, as TensorFlow 1 wrote it: model.ckpt.index and one file of data."""
     path = folder / "model.ckpt"
     names = [prefix + name for name in arrays]
-    tf.raw_ops.SaveV2(prefix=str(path), tensor_names=names, shape_and_slices=[""] * len(names),
-                      tensors=[tf.constant(value) for value in arrays.values()])  # fmt: skip
+    tf.raw_ops.SaveV2(
+        prefix=str(path),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[tf.constant(value) for value in arrays.values()],
+    )
     assert all((folder / name).is_file() for name in (kinetics.INDEX, kinetics.DATA))
     return path

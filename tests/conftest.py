@@ -17,8 +17,20 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores; their chi
     os.environ |= {name: os.environ.get(name, "1") for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
 
 
-TRAINING = ["--frames", "8", "--short-side", "36", "--crop", "32", "--weights", "none", "--epochs", "3",
-            "--batch", "16"]  # fmt: skip
+TRAINING = [
+    "--frames",
+    "8",
+    "--short-side",
+    "36",
+    "--crop",
+    "32",
+    "--weights",
+    "none",
+    "--epochs",
+    "3",
+    "--batch",
+    "16",
+]
 
 
 # A machine with other work on it is no failure.
@@ -78,8 +90,11 @@ def i3d(demo, tmp_path_factory) -> Path:
     """A bundle of I3D on both streams, each trained by itself, for 3 epochs; only to be read."""
     # Two processes do not wait for each other: each begins with another stream.
     for stream in sorted(("rgb", "flow"), reverse=os.environ.get("PYTEST_XDIST_WORKER") == "gw0"):
-        made = once(tmp_path_factory, f"i3d-{stream}", lambda folder, stream=stream: train_i3d_on(
-            demo, folder.parent / "i3d" / "demo", stream))  # fmt: skip
+        made = once(
+            tmp_path_factory,
+            f"i3d-{stream}",
+            lambda folder, stream=stream: train_i3d_on(demo, folder.parent / "i3d" / "demo", stream),
+        )
     return made.parent / "i3d" / "demo"
 
 

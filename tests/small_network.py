@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+
 def build(input_shape, classes, dropout=0.5, momentum=0.99):
     from keras import Input, Model, layers
 

@@ -64,13 +64,17 @@ def test_no_room_imports_a_script():
 
 
 def test_a_script_imports_no_script():
-    others = {name: {used.split(".")[0] for used in uses} & (SCRIPTS.keys() - HANDED_ON) for name, uses in SCRIPTS.items()}
+    others = {
+        name: {used.split(".")[0] for used in uses} & (SCRIPTS.keys() - HANDED_ON) for name, uses in SCRIPTS.items()
+    }
     assert not {name: used for name, used in others.items() if used - {name, "videocapture"}}
 
 
 def test_no_circle():
-    left = {name: {used for used in MODULES if used != name and any(f"{one}.".startswith(f"{used}.") for one in uses)}
-            for name, uses in MODULES.items()}  # fmt: skip
+    left = {
+        name: {used for used in MODULES if used != name and any(f"{one}.".startswith(f"{used}.") for one in uses)}
+        for name, uses in MODULES.items()
+    }
     while left:
         leaves = {name for name, uses in left.items() if not uses & left.keys()}
         assert leaves, f"these import each other: {sorted(left)}"

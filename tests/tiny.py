@@ -50,9 +50,13 @@ FRAMES = 12  # of each video of `data_set`, at 10 frames/s
 
 # Every kind of row: two labels, three splits, a clip without a label.
 CLIPS = [
-    ("a_1", "train", "001"), ("a_2", "train", "002"), ("a_3", "train", "001"),
-    ("b_1", "valid", "002"), ("c_1", "test", "001"), ("c_2", "test", ""),
-]  # fmt: skip
+    ("a_1", "train", "001"),
+    ("a_2", "train", "002"),
+    ("a_3", "train", "001"),
+    ("b_1", "valid", "002"),
+    ("c_1", "test", "001"),
+    ("c_2", "test", ""),
+]
 
 
 def avi(seed: int, size: int = 3000) -> bytes:
@@ -160,10 +164,7 @@ def window(display: str, *flags):
 
 
 # `kill -9` at a moment that no timing can miss: while the third archive is written, or before it gets its name.
-KILL = {
-    "half written": "pathlib.Path.write_bytes",
-    "not yet named": "os.replace",
-}
+KILL = {"half written": "pathlib.Path.write_bytes", "not yet named": "os.replace"}
 
 
 def kill_script(moment: str, name: str, *argv: str | Path) -> None:

@@ -16,8 +16,6 @@ from signs.clips.dataset import Clip, Dataset
 EXAMPLES = 3  # named in a line
 
 
-
-
 def _examples(names: list[str]) -> str:
     more = len(names) - EXAMPLES
     return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")
@@ -32,8 +30,9 @@ def shared(data: Dataset, column: str, what: str) -> list[str]:
             people = sorted(clips[one].keys() & clips[other].keys())
             if people:
                 counts = f"{sum(clips[other][name] for name in people)} of {len(values[other])} clips"
-                found.append(f"{len(people)} {what} are in {one} and in {other} ({_examples(people)}): {counts} of "
-                             f"{other}")  # fmt: skip
+                found.append(
+                    f"{len(people)} {what} are in {one} and in {other} ({_examples(people)}): {counts} of {other}"
+                )
     return found
 
 
@@ -58,13 +57,17 @@ def same_clips(data: Dataset, store: str | None) -> list[str]:
     pairs = {pair for alike in same.values() for pair in itertools.combinations(sorted(alike), 2)}
     found = defaultdict(list)
     for pair in sorted(pairs):
-        one, other = sorted((data.clips[position] for position in pair),
-                            key=lambda item: dataset.SPLITS.index(item.split))  # fmt: skip
+        one, other = sorted(
+            (data.clips[position] for position in pair), key=lambda item: dataset.SPLITS.index(item.split)
+        )
         label = "" if one.label == other.label else f", labelled {one.label or 'not'} and {other.label or 'not'}"
         found[one.split, other.split].append(f"{one.clip} = {other.clip}{label}")
-    return [f"{len(names)} clips are the same in {one} and in {other} ({_examples(names)})" if one != other
-            else f"{len(names)} clips are twice in {one} ({_examples(names)})"
-            for (one, other), names in found.items()]  # fmt: skip
+    return [
+        f"{len(names)} clips are the same in {one} and in {other} ({_examples(names)})"
+        if one != other
+        else f"{len(names)} clips are twice in {one} ({_examples(names)})"
+        for (one, other), names in found.items()
+    ]
 
 
 def untrained_classes(data: Dataset, splits: list[str]) -> list[str]:
@@ -76,7 +79,9 @@ def untrained_classes(data: Dataset, splits: list[str]) -> list[str]:
         missing = sorted({label for label in counts[split] if label} - trained)
         if missing and split != "train":
             clips = sum(counts[split][label] for label in missing)
-            found.append(f"{len(missing)} classes of {split} have no training clip ({_examples(missing)}): {clips} clips")
+            found.append(
+                f"{len(missing)} classes of {split} have no training clip ({_examples(missing)}): {clips} clips"
+            )
     return found
 
 
@@ -106,5 +111,6 @@ def _in_two_splits(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     for key, split in pairs:
         if key:
             found.setdefault(key, set()).add(split)
-    return {key: [split for split in dataset.SPLITS if split in splits]
-            for key, splits in found.items() if len(splits) > 1}  # fmt: skip
+    return {
+        key: [split for split in dataset.SPLITS if split in splits] for key, splits in found.items() if len(splits) > 1
+    }

@@ -83,21 +83,23 @@ def check_stores(data: Dataset, streams: list[str], stored: StoredSpec) -> None:
         for part, store in zip(modality.parts, modality.stores(stored), strict=True):
             if not (data.folder / store).is_dir():
                 step = "opticalflow.py" if modality.kind == "flow" else "frame.py"
-                raise Problem(f"{data.folder}: no {store}, which {stream} is read from; run {step} --data {data.folder}"
-                              + f" --part {part}" * (part != "video"))  # fmt: skip
+                raise Problem(
+                    f"{data.folder}: no {store}, which {stream} is read from; run {step} --data {data.folder}"
+                    + f" --part {part}" * (part != "video")
+                )
 
 
 def missing_archives(data: Dataset, clips: list[Clip], stream: str, stored: StoredSpec) -> list:
     """The archives of the clips that are not there."""
     stores = TABLE[stream].stores(stored)
-    return [path for item in clips for path in (item.archive(data.folder, store) for store in stores)
-            if not path.exists()]  # fmt: skip
+    return [
+        path for item in clips for path in (item.archive(data.folder, store) for store in stores) if not path.exists()
+    ]
 
 
 def read_stored(
-    stream: str, data: Dataset, item: Clip, stored: StoredSpec,
-    pick: Callable[[int], np.ndarray] | None = None,
-) -> tuple[np.ndarray, dict[str, list[float] | None]]:  # fmt: skip
+    stream: str, data: Dataset, item: Clip, stored: StoredSpec, pick: Callable[[int], np.ndarray] | None = None
+) -> tuple[np.ndarray, dict[str, list[float] | None]]:
     """The stored pictures of a clip as a modality sees them, (T, H, W, channels) uint8, and the squares (`region.find`)
     of its first part.
 

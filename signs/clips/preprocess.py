@@ -54,9 +54,15 @@ def restore_flow(coded: np.ndarray, bound: float) -> np.ndarray:
 
 
 def network_input(
-    images: np.ndarray, spec: InputSpec, bound: float | None = None, shift=(0, 0), brightness=1.0, zoom: float = 1.0,
-    magnified: float = 1.0, out: np.ndarray | None = None,
-) -> np.ndarray:  # fmt: skip
+    images: np.ndarray,
+    spec: InputSpec,
+    bound: float | None = None,
+    shift=(0, 0),
+    brightness=1.0,
+    zoom: float = 1.0,
+    magnified: float = 1.0,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
     """Stored 8-bit pictures -> what a network sees: the one path of training, evaluation and prediction.
 
     Args:

@@ -39,8 +39,6 @@ MARGIN = 1.4  # the square is this much larger than the movement, so that face a
 SMALLEST = 44 / 240  # of the short side
 
 
-
-
 def outline() -> np.ndarray:
     """Head, neck and shoulders from the front, drawn once: (h, w) float32. The crown is at (w / 2, HEAD / 2)."""
     fine = 8
@@ -68,8 +66,9 @@ def small_greys(frames: np.ndarray) -> np.ndarray:
     scale = HEAD_SIDE / min(height, width)
     size = (round(width * scale), round(height * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=how)
-                     for frame in frames]).astype(np.float32)  # fmt: skip
+    return np.stack(
+        [cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=how) for frame in frames]
+    ).astype(np.float32)
 
 
 def flicker(greys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

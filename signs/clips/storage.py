@@ -29,8 +29,6 @@ ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal input giv
 DAMAGED = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, KeyError, zlib.error)
 
 
-
-
 @dataclass(frozen=True)
 class Archive:
     """A clip as stored: `images` (T, H, W, 3) uint8 RGB or (T, H, W, 2) uint8 coded flow, and its clip.json."""
@@ -56,8 +54,9 @@ def encode(images: np.ndarray, quality: int) -> dict[str, bytes]:
         if image.shape[-1] == 3:
             pictures = {f"img_{number:05d}.jpg": cv2.cvtColor(image, cv2.COLOR_RGB2BGR)}
         else:
-            pictures = {f"flow_{axis}_{number:05d}.jpg": np.ascontiguousarray(image[..., i])
-                        for i, axis in enumerate("xy")}
+            pictures = {
+                f"flow_{axis}_{number:05d}.jpg": np.ascontiguousarray(image[..., i]) for i, axis in enumerate("xy")
+            }
         for name, picture in pictures.items():
             members[name] = cv2.imencode(".jpg", picture, options)[1].tobytes()
     return members
@@ -130,8 +129,10 @@ def _read(path: Path, names, read: Callable[[str], bytes], pick) -> Archive:
     frames = [(name, name.replace("flow_x_", "flow_y_")) for name in flow_x] or [(name,) for name in pictures]
     info = json.loads(read("clip.json")) if "clip.json" in names else {}
     if info.get("format", FORMAT) != FORMAT:
-        raise Problem(f"{path}: written by another version (format {info['format']}, not {FORMAT}); run frame.py and "
-                      "opticalflow.py again")  # fmt: skip
+        raise Problem(
+            f"{path}: written by another version (format {info['format']}, not {FORMAT}); run frame.py and "
+            "opticalflow.py again"
+        )
     if len(frames) != len(info.get("times", frames)):
         there = f"{len(frames)} of {len(info['times'])} pictures"
         raise Problem(f"{path}: {there}; delete it and run the step that wrote it again")

@@ -1,7 +1,7 @@
 """Reading video files: frames with their times, and what keeps a file from being a video.
 
-    for frame, seconds in iter_video(path): ...
-    frames, times = read_video(path)
+for frame, seconds in iter_video(path): ...
+frames, times = read_video(path)
 """
 
 import contextlib
@@ -31,8 +31,6 @@ VIDEO_SUFFIXES = (
     ".3gp",
 )
 FALLBACK_RATE = 10.0  # frames/s for a file that does not say; ChaLearn's
-
-
 
 
 def video_kind(head: bytes) -> str | None:

@@ -37,9 +37,7 @@ def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
         others = (logs.sum(axis=1).mean() - own) / max(logs.shape[1] - 1, 1)
         return -(1 - doubt) * own - doubt * others
 
-    found = optimize.minimize_scalar(
-        loss,
-        bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")  # fmt: skip
+    found = optimize.minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
     return float(np.exp(found.x))
 
 
@@ -49,8 +47,15 @@ def reliability(confidence: np.ndarray, right: np.ndarray) -> tuple[list[dict], 
     place, rows = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1), []
     for number in np.unique(place):
         own = place == number
-        rows.append({"low": number / BINS, "high": (number + 1) / BINS, "clips": int(own.sum()),
-                     "confidence": float(confidence[own].mean()), "accuracy": float(right[own].mean())})  # fmt: skip
+        rows.append(
+            {
+                "low": number / BINS,
+                "high": (number + 1) / BINS,
+                "clips": int(own.sum()),
+                "confidence": float(confidence[own].mean()),
+                "accuracy": float(right[own].mean()),
+            }
+        )
     error = sum(row["clips"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / len(right)
     return rows, float(error)
 
@@ -95,8 +100,9 @@ def fit_weights(streams: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, 
         raised = np.exp(np.append(0.0, np.clip(free, -20, 20)))
         return dict(zip(names, (raised / raised.sum()).tolist(), strict=True))
 
-    found = optimize.minimize(lambda free: log_loss(fuse(streams, shares(free)), truth),
-                              np.zeros(len(names) - 1), method="Nelder-Mead")  # fmt: skip
+    found = optimize.minimize(
+        lambda free: log_loss(fuse(streams, shares(free)), truth), np.zeros(len(names) - 1), method="Nelder-Mead"
+    )
     return shares(found.x)
 
 
@@ -139,11 +145,15 @@ def alarms(calibration: Calibration, predictions: Predictions, stream: str, none
     own = [signer for signer, one in zip(predictions.signers, considered, strict=True) if one]
     found = scores.share((false & given)[considered], scores.draw(own))
     gesture = ~idle[truth]
-    return {"of": "no gesture" if idle[truth].any() else "all clips", "clips": int(considered.sum()),
-            "found": found.value, "interval": [found.low, found.high],
-            "gestures_answered": float(np.mean((given & ~idle[answer])[gesture])) if gesture.any() else None,
-            "coverage": float(given.mean()),
-            "risk": float(np.mean((answer != truth)[given])) if given.any() else 0.0}  # fmt: skip
+    return {
+        "of": "no gesture" if idle[truth].any() else "all clips",
+        "clips": int(considered.sum()),
+        "found": found.value,
+        "interval": [found.low, found.high],
+        "gestures_answered": float(np.mean((given & ~idle[answer])[gesture])) if gesture.any() else None,
+        "coverage": float(given.mean()),
+        "risk": float(np.mean((answer != truth)[given])) if given.any() else 0.0,
+    }
 
 
 def _idle(predictions: Predictions, none: set[str]) -> np.ndarray:
@@ -185,6 +195,13 @@ def measure(calibration: Calibration, predictions: Predictions, stream: str) -> 
     curve, error = reliability(after.max(axis=1), right)
     raw_curve, raw_error = reliability(raw, right)
     risk, area = risk_coverage(after.max(axis=1), right)
-    return {"log_loss": log_loss(after, truth), "log_loss_raw": log_loss(probabilities, truth), "ece": error,
-            "ece_raw": raw_error, "reliability": curve, "reliability_raw": raw_curve,
-            "risk_coverage": risk, "area_under_risk_coverage": area}  # fmt: skip
+    return {
+        "log_loss": log_loss(after, truth),
+        "log_loss_raw": log_loss(probabilities, truth),
+        "ece": error,
+        "ece_raw": raw_error,
+        "reliability": curve,
+        "reliability_raw": raw_curve,
+        "risk_coverage": risk,
+        "area_under_risk_coverage": area,
+    }

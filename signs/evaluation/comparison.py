@@ -45,8 +45,10 @@ def load_runs(folders: list[Path], split: str) -> list[Run]:
     for position, run in enumerate(runs):
         own = {(item.clip, item.label) for item in run.predictions.clips if item.label}
         if own != first:
-            raise Problem(f"{run.folder}: {len(own - first)} labelled clips of {split} that {runs[0].folder} has "
-                          f"not, and {len(first - own)} the other way round; evaluate all on one data set")  # fmt: skip
+            raise Problem(
+                f"{run.folder}: {len(own - first)} labelled clips of {split} that {runs[0].folder} has "
+                f"not, and {len(first - own)} the other way round; evaluate all on one data set"
+            )
         runs[position] = replace(run, predictions=_sorted(run.predictions))
     return runs
 
@@ -65,13 +67,27 @@ def compare(runs: list[Run]) -> dict:
     for run in runs:
         stream = run.predictions.fused
         found = scores.score(run.predictions, stream)
-        rows.append({"model": str(run.folder), "stream": stream, "clips": len(run.right), "checks": run.checks,
-                     **{name: found[name] for name in ("top1", "top5", "mean_per_class", "worst_signer", "intervals",
-                                                       "over", "groups")}})  # fmt: skip
+        rows.append(
+            {
+                "model": str(run.folder),
+                "stream": stream,
+                "clips": len(run.right),
+                "checks": run.checks,
+                **{
+                    name: found[name]
+                    for name in ("top1", "top5", "mean_per_class", "worst_signer", "intervals", "over", "groups")
+                },
+            }
+        )
     for position, one in enumerate(runs):
         for other in runs[position + 1 :]:
-            pairs.append({"a": str(one.folder), "b": str(other.folder),
-                          **scores.difference(one.right, other.right, drawn).to_json()})  # fmt: skip
+            pairs.append(
+                {
+                    "a": str(one.folder),
+                    "b": str(other.folder),
+                    **scores.difference(one.right, other.right, drawn).to_json(),
+                }
+            )
     return {"runs": rows, "pairs": pairs}
 
 
@@ -115,20 +131,33 @@ def draw(first: Run, last: Run, names: dict[str, str], path: Path) -> None:
         print(f"{first.folder} and {last.folder} know other classes: no picture of what was gained and lost")
         return
     found = gains(first, last)
-    rows = [{"label": labels[gain.index], "name": names[labels[gain.index]], "clips": gain.clips,
-             "first": gain.before, "last": gain.after, "gain": f"{gain.share:.6g}"} for gain in found]  # fmt: skip
+    rows = [
+        {
+            "label": labels[gain.index],
+            "name": names[labels[gain.index]],
+            "clips": gain.clips,
+            "first": gain.before,
+            "last": gain.after,
+            "gain": f"{gain.share:.6g}",
+        }
+        for gain in found
+    ]
     dataset.write_table(path.with_suffix(".csv"), rows, list(rows[0]))
     gained, lost = extremes(found)
-    bars = [(names[labels[gain.index]], gain.share, f"{gain.before} to {gain.after} of {gain.clips}")
-            for gain in (*gained, *lost[::-1])]  # fmt: skip
+    bars = [
+        (names[labels[gain.index]], gain.share, f"{gain.before} to {gain.after} of {gain.clips}")
+        for gain in (*gained, *lost[::-1])
+    ]
     matrices = []
     for run in (first, last):
         order = [run.predictions.labels.index(label) for label in labels]
         matrices.append((str(run.folder), run.predictions.confusion(run.predictions.fused)[np.ix_(order, order)]))
     paper.gains(bars, matrices, [names[label] for label in labels], path)
     for word, some in (("gained", gained), ("lost", lost)):
-        said = ", ".join(f"{names[labels[gain.index]]} {100 * gain.share:+.0f} ({gain.before} to {gain.after} of "
-                         f"{gain.clips})" for gain in some)  # fmt: skip
+        said = ", ".join(
+            f"{names[labels[gain.index]]} {100 * gain.share:+.0f} ({gain.before} to {gain.after} of {gain.clips})"
+            for gain in some
+        )
         print(f"{word} most from {first.folder} to {last.folder}: {said or 'none'}")
     print(f"{path.name} -> {path.parent}")
 

@@ -47,8 +47,6 @@ WARM_UP, LEAST, MOST, ENOUGH = 3, 9, 99, 2.0  # calls not counted; counted at le
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
-
-
 @dataclass(frozen=True)
 class Row:
     """One model: how it was made, weights in all and those that are not zero, bytes of every file that prediction
@@ -87,8 +85,11 @@ class Measured:
     def answers(self) -> dict[str, str]:
         """{clip: label} of the labelled clips."""
         rows = self.predictions.streams[self.predictions.fused].argmax(axis=1)
-        return {item.clip: self.predictions.labels[row]
-                for item, row in zip(self.predictions.clips, rows, strict=True) if item.label}  # fmt: skip
+        return {
+            item.clip: self.predictions.labels[row]
+            for item, row in zip(self.predictions.clips, rows, strict=True)
+            if item.label
+        }
 
     @property
     def over(self) -> str:
@@ -137,8 +138,12 @@ def measure(model: Path, folder: Path, source: Source, failed: dict[str, str]) -
     predictions.write(path)
     weights = [np.asarray(one) for network in recogniser.models.values() for one in network.weights]
     ms, runtime = source.stopwatch(model)
-    content = {"parameters": sum(one.size for one in weights), "ms": round(ms, 2), "runtime": runtime,
-               "nonzero": sum(int(np.count_nonzero(one)) for one in weights)}  # fmt: skip
+    content = {
+        "parameters": sum(one.size for one in weights),
+        "ms": round(ms, 2),
+        "runtime": runtime,
+        "nonzero": sum(int(np.count_nonzero(one)) for one in weights),
+    }
     with command.atomic(folder / FILE) as temporary:
         temporary.write_text(json.dumps({"model": bundle.hashes, **content}) + "\n")
     return Measured(predictions, bundle_size(bundle), **content)
@@ -161,8 +166,18 @@ def difference(one: Measured, other: Measured) -> Difference:
 def row(step: str, precision: str, found: Measured, teacher: Measured) -> Row:
     hits = found.predictions.hits(found.predictions.fused)
     value = scores.share(hits, scores.draw(found.predictions.signers))
-    return Row(step, precision, found.parameters, found.nonzero, found.bytes, value.value, value.low, value.high,
-               found.ms, agreement(found, teacher))  # fmt: skip
+    return Row(
+        step,
+        precision,
+        found.parameters,
+        found.nonzero,
+        found.bytes,
+        value.value,
+        value.low,
+        value.high,
+        found.ms,
+        agreement(found, teacher),
+    )
 
 
 def choose(rows: list[Row], budget: int | None) -> Row:
@@ -171,15 +186,23 @@ def choose(rows: list[Row], budget: int | None) -> Row:
     fitting = [one for one in made if budget is None or one.bytes <= budget]
     if not fitting:
         least = min(made, key=lambda one: one.bytes)
-        raise Problem(f"--budget {budget:,} bytes: the smallest found is {least.name} with {least.bytes:,} bytes; "
-                      "allow as many, or ask for more --sparsity")  # fmt: skip
+        raise Problem(
+            f"--budget {budget:,} bytes: the smallest found is {least.name} with {least.bytes:,} bytes; "
+            "allow as many, or ask for more --sparsity"
+        )
     return max(fitting, key=lambda one: (one.accuracy, -one.bytes))
 
 
 def _cells(one: Row) -> list[str]:
-    return [one.name, f"{one.parameters / 1e6:.3f}", f"{one.nonzero / 1e6:.3f}", f"{one.bytes / 1e6:.3f}",
-            f"{100 * one.accuracy:.1f} {100 * one.low:.0f}-{100 * one.high:.0f}", f"{one.ms:.1f}",
-            f"{one.agreement:.1%}"]  # fmt: skip
+    return [
+        one.name,
+        f"{one.parameters / 1e6:.3f}",
+        f"{one.nonzero / 1e6:.3f}",
+        f"{one.bytes / 1e6:.3f}",
+        f"{100 * one.accuracy:.1f} {100 * one.low:.0f}-{100 * one.high:.0f}",
+        f"{one.ms:.1f}",
+        f"{one.agreement:.1%}",
+    ]
 
 
 def write(rows: list[Row], folder: Path, about: str, chosen: Row | None = None) -> None:

@@ -1,8 +1,8 @@
 """Clips to look at, most of them wrong: loops of RGB and flow, where each network looked, the nearest training clip.
 
-    gallery/<clip>-rgb.webp, -flow.webp    stored pictures; beside them what the network saw, warm where it speaks
-                                           for the model's answer
-    gallery/<clip>-nearest.webp            the training clip that the networks find most alike
+gallery/<clip>-rgb.webp, -flow.webp    stored pictures; beside them what the network saw, warm where it speaks
+                                       for the model's answer
+gallery/<clip>-nearest.webp            the training clip that the networks find most alike
 """
 
 from pathlib import Path
@@ -70,8 +70,10 @@ class Gallery:
 
     def __init__(self, recogniser: Recogniser, data: Dataset, folder: Path):
         self.recogniser, self.data, self.folder = recogniser, data, folder
-        self.parts = {stream.name: gradcam.cut(recogniser.models[stream.name], runtime.network_module(stream).MAPS)
-                      for stream in recogniser.bundle.streams}  # fmt: skip
+        self.parts = {
+            stream.name: gradcam.cut(recogniser.models[stream.name], runtime.network_module(stream).MAPS)
+            for stream in recogniser.bundle.streams
+        }
 
     def stream_loop(self, stream, item: Clip, answer: int) -> str:
         """Stored pictures beside what the network saw, with the heat of its answer; returns the file's name."""
@@ -108,19 +110,31 @@ class Gallery:
         fused = answers[predictions.fused]
         taken = int(fused.argmax())
         row = {
-            "clip": item.clip, "signer": item.signer, "label": item.label, "answer": labels[taken],
+            "clip": item.clip,
+            "signer": item.signer,
+            "label": item.label,
+            "answer": labels[taken],
             "right": item.label == labels[taken],
             "confidence": float(self.recogniser.calibration.calibrated(fused).max()),
-            "top": {name: [(labels[i], float(values[i])) for i in np.argsort(-values, kind="stable")[:BEST]]
-                    for name, values in answers.items()},
-            "loops": {stream.name: f"{self.folder.name}/{self.stream_loop(stream, item, taken)}"
-                      for stream in self.recogniser.bundle.streams},
-        }  # fmt: skip
+            "top": {
+                name: [(labels[i], float(values[i])) for i in np.argsort(-values, kind="stable")[:BEST]]
+                for name, values in answers.items()
+            },
+            "loops": {
+                stream.name: f"{self.folder.name}/{self.stream_loop(stream, item, taken)}"
+                for stream in self.recogniser.bundle.streams
+            },
+        }
         if item.clip in near:
             other, alike = near[item.clip]
             loop = f"{self.folder.name}/{self.clip_loop(other, f'{item.clip}-nearest.webp')}"
-            row["nearest"] = {"clip": other.clip, "signer": other.signer, "label": other.label, "alike": alike,
-                              "loop": loop}  # fmt: skip
+            row["nearest"] = {
+                "clip": other.clip,
+                "signer": other.signer,
+                "label": other.label,
+                "alike": alike,
+                "loop": loop,
+            }
         return row
 
 
@@ -162,14 +176,21 @@ def nearest(recogniser, data, items: list[Clip], most: int, batch: int, workers:
     if not theirs:
         return {}
     alike = rows[own] @ rows[theirs].T / len(recogniser.bundle.streams)
-    return {kept[index].clip: (kept[theirs[row.argmax()]], float(row.max()))
-            for index, row in zip(own, alike, strict=True)}  # fmt: skip
+    return {
+        kept[index].clip: (kept[theirs[row.argmax()]], float(row.max())) for index, row in zip(own, alike, strict=True)
+    }
 
 
 def make(
-    recogniser: Recogniser, data: Dataset, predictions: Predictions, output: Path, most: int, neighbours: int,
-    batch: int, workers: int,
-) -> list[dict]:  # fmt: skip
+    recogniser: Recogniser,
+    data: Dataset,
+    predictions: Predictions,
+    output: Path,
+    most: int,
+    neighbours: int,
+    batch: int,
+    workers: int,
+) -> list[dict]:
     """Write the loops of the surest wrong answers, and of a few right ones, below `output`; returns a row for each of
     what the page says of it."""
     chosen = choose(predictions, predictions.fused, most, RIGHT)

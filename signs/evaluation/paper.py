@@ -23,14 +23,20 @@ CLIPS = {"valid": 5784, "test": 6271}
 PAPER_SPLITS = {"valid": "validation", "test": "test"}
 
 
-
-
 def _fine_tuning(axes, log: Log, streams: list[str]) -> None:
     """A dotted line between the epochs of the top alone and those of everything."""
     for start in {log.fine_tuning(stream) for stream in streams} - {None}:
         axes.axvline(start, color="grey", linestyle=":")
-        axes.annotate("fine-tuning starts", (start, 1), (4, -4), xycoords=("data", "axes fraction"), va="top",
-                      textcoords="offset points", color="grey", fontsize=9)  # fmt: skip
+        axes.annotate(
+            "fine-tuning starts",
+            (start, 1),
+            (4, -4),
+            xycoords=("data", "axes fraction"),
+            va="top",
+            textcoords="offset points",
+            color="grey",
+            fontsize=9,
+        )
 
 
 def by_epoch(log: Log, streams: list[str], mean: list[float], path: Path) -> None:
@@ -40,15 +46,26 @@ def by_epoch(log: Log, streams: list[str], mean: list[float], path: Path) -> Non
     for stream in streams:
         rows, best = log.of(stream), int(log.best(stream)["epoch"])
         accuracies, ends[stream] = [100 * float(row["val_accuracy"]) for row in rows], len(rows)
-        axes.plot(range(1, len(rows) + 1), accuracies, color=plots.COLOURS[stream], label=predictions.TITLES[stream], lw=1.6)
+        axes.plot(
+            range(1, len(rows) + 1), accuracies, color=plots.COLOURS[stream], label=predictions.TITLES[stream], lw=1.6
+        )
         axes.plot(best, accuracies[best - 1], "o", color=plots.COLOURS[stream])
         if len(rows) < len(mean):
-            notes.append(f"After its last epoch, {len(rows)}, {predictions.TITLES[stream]} goes into the mean (then dashed) with "
-                         f"epoch {best}, its best.")  # fmt: skip
+            notes.append(
+                f"After its last epoch, {len(rows)}, {predictions.TITLES[stream]} goes into the mean (then dashed) with "
+                f"epoch {best}, its best."
+            )
     epochs, shared = np.arange(1, len(mean) + 1), min(ends.values())
-    axes.plot(epochs[:shared], 100 * np.array(mean[:shared]), color=plots.COLOURS[predictions.BOTH], lw=2.2,
-              label=f"{predictions.TITLES[predictions.BOTH]}, mean of both")  # fmt: skip
-    axes.plot(epochs[shared - 1 :], 100 * np.array(mean[shared - 1 :]), "--", color=plots.COLOURS[predictions.BOTH], lw=2.2)
+    axes.plot(
+        epochs[:shared],
+        100 * np.array(mean[:shared]),
+        color=plots.COLOURS[predictions.BOTH],
+        lw=2.2,
+        label=f"{predictions.TITLES[predictions.BOTH]}, mean of both",
+    )
+    axes.plot(
+        epochs[shared - 1 :], 100 * np.array(mean[shared - 1 :]), "--", color=plots.COLOURS[predictions.BOTH], lw=2.2
+    )
     axes.plot([], [], "o", color="grey", label="kept: lowest validation loss")
     _fine_tuning(axes, log, streams)
     highest = max(100 * max(mean), *(100 * float(row["val_accuracy"]) for row in log.rows))
@@ -115,8 +132,9 @@ def curves_side_by_side(logs: dict[str, list[dict]], path: Path) -> None:
     Args:
         logs: {name: rows of its log.csv}.
     """
-    figure, grid = plt.subplots(2, len(logs), figsize=(3.6 * len(logs), 6.4), sharex="col", sharey="row", squeeze=False,
-                                layout="constrained")  # fmt: skip
+    figure, grid = plt.subplots(
+        2, len(logs), figsize=(3.6 * len(logs), 6.4), sharex="col", sharey="row", squeeze=False, layout="constrained"
+    )
     for column, (name, log) in enumerate(logs.items()):
         epochs = [int(row["epoch"]) for row in log]
         for axes, kind, factor, best in zip(grid[:, column], ("accuracy", "loss"), (100, 1), (max, min), strict=True):
@@ -154,8 +172,16 @@ def gains(
     colours = [plots.RIGHT if share > 0 else plots.WRONG for _, share, _ in bars]
     axes[0].barh(places, [100 * share for _, share, _ in bars], color=colours)
     for place, (_, share, counts) in zip(places, bars, strict=True):
-        axes[0].annotate(counts, (100 * share, place), (4 if share > 0 else -4, 0), textcoords="offset points",
-                         ha="left" if share > 0 else "right", va="center", fontsize=8, color="#555555")  # fmt: skip
+        axes[0].annotate(
+            counts,
+            (100 * share, place),
+            (4 if share > 0 else -4, 0),
+            textcoords="offset points",
+            ha="left" if share > 0 else "right",
+            va="center",
+            fontsize=8,
+            color="#555555",
+        )
     axes[0].set_yticks(places, [shortened(name) for name, _, _ in bars])
     axes[0].margins(x=0.3)
     axes[0].axvline(0, color="black", lw=0.8)

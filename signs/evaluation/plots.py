@@ -17,16 +17,22 @@ from signs.flow.stream import flow_to_colour
 from signs.inference.predictions import BOTH, modality_of
 from signs.training.log import Log
 
-COLOURS = {"rgb": "#c2571a", "flow": "#1a6fc2", "grey": "#777777", "depth": "#7b4fa3", "grey-depth": "#4fa38c",
-           "upper": "#b58900", "hand": "#a33d6e", BOTH: "#222222"}  # fmt: skip
+COLOURS = {
+    "rgb": "#c2571a",
+    "flow": "#1a6fc2",
+    "grey": "#777777",
+    "depth": "#7b4fa3",
+    "grey-depth": "#4fa38c",
+    "upper": "#b58900",
+    "hand": "#a33d6e",
+    BOTH: "#222222",
+}
 RIGHT, WRONG, OTHER = "#2e8b57", "#c0392b", "#b8bcc2"
 SHOWN_FRAMES = 6
 SHOWN_CLIPS = 4
 MOST_NAMED = 40  # classes; beyond it names on an axis cannot be read
 FEW = 30  # classes up to which cells hold their counts
 INCHES = 0.15  # of a class beyond that, on each axis: names of 5 points can still be read
-
-
 
 
 matplotlib.use("Agg")
@@ -134,8 +140,11 @@ def draw_report(path: Path, recogniser, data: Dataset, predictions, split: str) 
         axes.imshow(np.concatenate(strips))
         axes.axis("off")
         _bars(figure.add_subplot(grid[line, 1]), predictions, position, names)
-    curves(figure.add_subplot(grid[-1, 0]), Log(recogniser.bundle.folder / "log.csv"),
-            [stream.name for stream in recogniser.bundle.streams])
+    curves(
+        figure.add_subplot(grid[-1, 0]),
+        Log(recogniser.bundle.folder / "log.csv"),
+        [stream.name for stream in recogniser.bundle.streams],
+    )
     axes = figure.add_subplot(grid[-1, 1])
     scores = {stream: 100 * predictions.top(stream, 1) for stream in predictions.streams}
     bars = axes.bar(list(scores), list(scores.values()), color=[COLOURS[modality_of(stream)] for stream in scores])
@@ -187,22 +196,34 @@ def calibrated(measured: dict, rejection: dict, path: Path) -> None:
     """Reliability and risk-coverage curves of the answers: `calibration.measure`'s and `alarms`' numbers."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
     left.plot([0, 1], [0, 1], ":", color="grey")
-    for name, colour, label in (("reliability_raw", "#b8bcc2", f"as the networks say, error {measured['ece_raw']:.3f}"),
-                                ("reliability", COLOURS[BOTH], f"after temperature, error {measured['ece']:.3f}")):
+    for name, colour, label in (
+        ("reliability_raw", "#b8bcc2", f"as the networks say, error {measured['ece_raw']:.3f}"),
+        ("reliability", COLOURS[BOTH], f"after temperature, error {measured['ece']:.3f}"),
+    ):
         rows = measured[name]
         sizes = np.sqrt([row["clips"] for row in rows])
         x, y = [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
         left.plot(x, y, "-", color=colour, lw=1)
         left.scatter(x, y, 12 + 160 * sizes / max(sizes), color=colour, label=label, alpha=0.85)
-    left.set(xlabel="confidence", ylabel="share that is right", xlim=(0, 1.02), ylim=(-0.03, 1.05),
-             title="reliability; dots grow with their clips")  # fmt: skip
+    left.set(
+        xlabel="confidence",
+        ylabel="share that is right",
+        xlim=(0, 1.02),
+        ylim=(-0.03, 1.05),
+        title="reliability; dots grow with their clips",
+    )
     left.legend(loc="upper left", fontsize=9, markerscale=0.6)
     rows = measured["risk_coverage"]
     right.plot([row["coverage"] for row in rows], [row["risk"] for row in rows], color=COLOURS[BOTH])
     right.plot(rejection["coverage"], rejection["risk"], "o", color=RIGHT, ms=9, label="with the rejection threshold")
     right.legend(loc="upper left", fontsize=9)
-    right.set(xlabel="coverage: share of clips answered, surest first", ylabel="risk: share of answers that is wrong",
-              xlim=(0, 1.02), ylim=(0, None), title="risk and coverage")  # fmt: skip
+    right.set(
+        xlabel="coverage: share of clips answered, surest first",
+        ylabel="risk: share of answers that is wrong",
+        xlim=(0, 1.02),
+        ylim=(0, None),
+        title="risk and coverage",
+    )
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)

@@ -22,8 +22,10 @@ WORST = 3  # signs named in the first paragraph
 def readable(classes) -> dict[str, str]:
     """{label: name}, with the label in front where two classes have one name."""
     names = [row.name.replace("_", " ").strip() or row.label for row in classes]
-    return {row.label: name if names.count(name) == 1 else f"{row.label} {name}"
-            for row, name in zip(classes, names, strict=True)}  # fmt: skip
+    return {
+        row.label: name if names.count(name) == 1 else f"{row.label} {name}"
+        for row, name in zip(classes, names, strict=True)
+    }
 
 
 def flag(name: str, value) -> str:
@@ -35,8 +37,10 @@ def flag(name: str, value) -> str:
 
 def view(seen: InputSpec) -> str:
     """In words."""
-    return (f"{seen.frames} frames, {seen.crop} pixels, {seen.views} view(s), region {seen.region}, "
-            f"scale {seen.scale}, still {seen.still}")  # fmt: skip
+    return (
+        f"{seen.frames} frames, {seen.crop} pixels, {seen.views} view(s), region {seen.region}, "
+        f"scale {seen.scale}, still {seen.still}"
+    )
 
 
 def about(bundle: Bundle, data: str) -> list[tuple[str, str]]:
@@ -54,7 +58,7 @@ def about(bundle: Bundle, data: str) -> list[tuple[str, str]]:
         ("training", " ".join(flags)),
         ("commit", said.get("commit") or "unknown"),
         ("versions", ", ".join(f"{name} {version}" for name, version in said.get("versions", {}).items())),
-    ]  # fmt: skip
+    ]
 
 
 def write(bundle: Bundle, data: str, split: str, metrics: dict, predictions: Predictions) -> Path:
@@ -67,27 +71,43 @@ def write(bundle: Bundle, data: str, split: str, metrics: dict, predictions: Pre
     stream, called = predictions.fused, titles(here)
     names, log = readable(bundle.classes), Log(bundle.folder / "log.csv")
     streams = [one.name for one in bundle.streams if log.of(one.name)]
-    plots.sorted_confusion(predictions.confusion(stream), [names[label] for label in predictions.labels],
-                    f"{called[stream]}, {here['clips']} {WORDS[split]} clips", folder / "confusion.png")  # fmt: skip
+    plots.sorted_confusion(
+        predictions.confusion(stream),
+        [names[label] for label in predictions.labels],
+        f"{called[stream]}, {here['clips']} {WORDS[split]} clips",
+        folder / "confusion.png",
+    )
     calibration = metrics.get("calibration")
     plots.calibrated(here[stream]["calibration"], here["rejection"], folder / "calibration.png")
     if streams:
         plots.training_curves(log, streams, folder / "training.png")
-    signs = sorted((row for row in here[stream]["classes"] if row["clips"]),
-                   key=lambda row: (row["recall"], -row["clips"]))  # fmt: skip
+    signs = sorted(
+        (row for row in here[stream]["classes"] if row["clips"]), key=lambda row: (row["recall"], -row["clips"])
+    )
     best = {**here[stream], "right": sum(row["right"] for row in here[stream]["classes"])}
     words = {
-        "run": bundle.folder.resolve().name, "data": data, "split": split, "words": WORDS, "titles": called,
-        "metrics": metrics, "here": here, "stream": stream, "best": best, "names": names, "signs": signs,
+        "run": bundle.folder.resolve().name,
+        "data": data,
+        "split": split,
+        "words": WORDS,
+        "titles": called,
+        "metrics": metrics,
+        "here": here,
+        "stream": stream,
+        "best": best,
+        "names": names,
+        "signs": signs,
         "worst_signs": [row for row in signs if row["recall"] < 1][:WORST],
         "silent": [names[row["label"]] for row in here[stream]["classes"] if not row["clips"]],
         "splits": [one for one in WORDS if one in metrics],
         "checks": list(dict.fromkeys(line for one in WORDS if one in metrics for line in metrics[one]["checks"])),
         "columns": [f"top{k}" for k in scores.TOP if k < max(here["classes"], 2)] + ["mean_per_class"],
         "gallery": here.get("gallery", []),
-        "calibration": calibration, "curves": bool(streams), "about": about(bundle, data),
+        "calibration": calibration,
+        "curves": bool(streams),
+        "about": about(bundle, data),
         "fusion": ((calibration or {}).get("about") or {}).get("fusion"),
-    }  # fmt: skip
+    }
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
         Path(__file__).with_name("report_page.html").read_text(encoding="utf-8")
     )

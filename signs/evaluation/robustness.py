@@ -87,11 +87,20 @@ def measure(recogniser: Recogniser, data: Dataset, clips: list[Clip]) -> dict:
     if not owners:
         raise Problem(f"no video of the clips could be read, and robustness needs them; the first: {failed[0][1]}")
     drawn, plain = scores.draw(owners), np.array(right[""])
-    changes = {name: {"top1": float(np.mean(right[name])),
-                      "difference": scores.difference(np.array(right[name]), plain, drawn).to_json()}
-               for name in CHANGES}  # fmt: skip
-    return {"clips": len(owners), "over": drawn.over, "top1": float(plain.mean()), "changes": changes,
-            "failed": [list(pair) for pair in failed]}  # fmt: skip
+    changes = {
+        name: {
+            "top1": float(np.mean(right[name])),
+            "difference": scores.difference(np.array(right[name]), plain, drawn).to_json(),
+        }
+        for name in CHANGES
+    }
+    return {
+        "clips": len(owners),
+        "over": drawn.over,
+        "top1": float(plain.mean()),
+        "changes": changes,
+        "failed": [list(pair) for pair in failed],
+    }
 
 
 def show(found: dict, split: str) -> None:

@@ -108,8 +108,10 @@ def shares_by_class(right: np.ndarray, classes: np.ndarray, count: int, drawn: D
     hits, clips = (_by_group(drawn, classes, weights, count) for weights in (right, 1))
     with np.errstate(invalid="ignore"):
         draws = (drawn.counts @ hits) / (drawn.counts @ clips)
-    return [_value(float(hit / total), drawn.spread(own), float(total)) if total else None
-            for hit, total, own in zip(hits.sum(axis=0), clips.sum(axis=0), draws.T, strict=True)]  # fmt: skip
+    return [
+        _value(float(hit / total), drawn.spread(own), float(total)) if total else None
+        for hit, total, own in zip(hits.sum(axis=0), clips.sum(axis=0), draws.T, strict=True)
+    ]
 
 
 def per_class(predictions: Predictions, stream: str, drawn: Drawn) -> list[dict]:
@@ -119,8 +121,12 @@ def per_class(predictions: Predictions, stream: str, drawn: Drawn) -> list[dict]
     truth, answers = predictions.truth, predictions.streams[stream][predictions.scored].argmax(axis=1)
     recalls, precisions = (shares_by_class(truth == answers, by, len(labels), drawn) for by in (truth, answers))
     for index, label in enumerate(labels):
-        row = {"label": label, "clips": int(counts[index].sum()), "right": int(counts[index, index]),
-               "taken": int(counts[:, index].sum())}  # fmt: skip
+        row = {
+            "label": label,
+            "clips": int(counts[index].sum()),
+            "right": int(counts[index, index]),
+            "taken": int(counts[:, index].sum()),
+        }
         for name, found in (("recall", recalls[index]), ("precision", precisions[index])):
             row[name], row[f"{name}_interval"] = (found.value, [found.low, found.high]) if found else (None, None)
         others = np.where(np.arange(len(labels)) == index, 0, counts[index])
@@ -131,8 +137,10 @@ def per_class(predictions: Predictions, stream: str, drawn: Drawn) -> list[dict]
 
 def confused(predictions: Predictions, stream: str) -> list[dict]:
     """The PAIRS pairs of classes mistaken for each other most often, by label."""
-    return [{**asdict(pair), "true": predictions.labels[pair.true], "taken": predictions.labels[pair.taken]}
-            for pair in predictions.confused(stream, PAIRS)]  # fmt: skip
+    return [
+        {**asdict(pair), "true": predictions.labels[pair.true], "taken": predictions.labels[pair.taken]}
+        for pair in predictions.confused(stream, PAIRS)
+    ]
 
 
 def per_signer(right: np.ndarray, signers: list[str]) -> list[dict]:
@@ -141,8 +149,16 @@ def per_signer(right: np.ndarray, signers: list[str]) -> list[dict]:
     for name in sorted(set(signers) - {""}):
         own = right[[signer == name for signer in signers]]
         low, high = wilson(float(own.mean()), len(own))
-        rows.append({"signer": name, "clips": len(own), "right": int(own.sum()), "top1": float(own.mean()),
-                     "low": low, "high": high})  # fmt: skip
+        rows.append(
+            {
+                "signer": name,
+                "clips": len(own),
+                "right": int(own.sum()),
+                "top1": float(own.mean()),
+                "low": low,
+                "high": high,
+            }
+        )
     return sorted(rows, key=lambda row: row["top1"])
 
 
@@ -156,10 +172,17 @@ def score(predictions: Predictions, stream: str) -> dict:
     mean = mean_per_class(first, predictions.truth, drawn)
     found["mean_per_class"], intervals["mean_per_class"] = mean.value, [mean.low, mean.high]
     people = per_signer(first, predictions.signers)
-    return {**found, "intervals": intervals, "over": drawn.over, "groups": drawn.groups,
-            "worst_signer": people[0]["top1"] if people else None, "signers": people,
-            "unknown_signers": predictions.signers.count(""), "classes": per_class(predictions, stream, drawn),
-            "confused": confused(predictions, stream)}  # fmt: skip
+    return {
+        **found,
+        "intervals": intervals,
+        "over": drawn.over,
+        "groups": drawn.groups,
+        "worst_signer": people[0]["top1"] if people else None,
+        "signers": people,
+        "unknown_signers": predictions.signers.count(""),
+        "classes": per_class(predictions, stream, drawn),
+        "confused": confused(predictions, stream),
+    }
 
 
 @dataclass(frozen=True)

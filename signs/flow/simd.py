@@ -264,8 +264,10 @@ def row_kernel(names: tuple[str, ...]):
         @intrinsic
         def kernel(typing, arrays, rows, width, scalars):
             def generate(context, builder, signature, arguments):
-                arrays = [context.make_array(kind)(context, builder, value) for kind, value in
-                          zip(signature.args[0], cgutils.unpack_tuple(builder, arguments[0]), strict=True)]  # fmt: skip
+                arrays = [
+                    context.make_array(kind)(context, builder, value)
+                    for kind, value in zip(signature.args[0], cgutils.unpack_tuple(builder, arguments[0]), strict=True)
+                ]
                 rows, width = cgutils.unpack_tuple(builder, arguments[1]), arguments[2]
                 numbers = [splat(builder, scalar) for scalar in cgutils.unpack_tuple(builder, arguments[3])]
                 at = At(builder, names, arrays, rows, width)

@@ -32,9 +32,17 @@ from signs.flow.simd import Vector
 
 # OpenCV's defaults. lambda_ and median are its `lambda` and `medianFiltering`; epsilon is in pixels.
 QUALITY = {
-    "tau": 0.25, "lambda_": 0.15, "theta": 0.3, "scales": 5, "scale_step": 0.8, "warps": 5,
-    "epsilon": 0.01, "inner": 30, "outer": 10, "median": 5,
-}  # fmt: skip
+    "tau": 0.25,
+    "lambda_": 0.15,
+    "theta": 0.3,
+    "scales": 5,
+    "scale_step": 0.8,
+    "warps": 5,
+    "epsilon": 0.01,
+    "inner": 30,
+    "outer": 10,
+    "median": 5,
+}
 FAST = {**QUALITY, "scale_step": 0.5, "warps": 3, "epsilon": 0.02}
 SMALLEST_SIDE = 16  # pixels; a pyramid stops above it, as OpenCV's does
 FLAT = float(np.finfo(np.float32).eps)  # |grad I|^2 up to which a pixel has no data term
@@ -98,8 +106,9 @@ def _warp(at, height, width, y):
     x_at = simd.maximum(simd.minimum(at.columns() + at("u1"), width + 1), -3.0)
     y_at = simd.maximum(simd.minimum(y + at("u2"), height + 1), -3.0)
     column, row = simd.floor(x_at), simd.floor(y_at)
-    at.gather(column + (BLACK - 1), row + (BLACK - 1), _cubic(x_at - column), _cubic(y_at - row),
-              ("constant", "gx", "gy"))  # fmt: skip
+    at.gather(
+        column + (BLACK - 1), row + (BLACK - 1), _cubic(x_at - column), _cubic(y_at - row), ("constant", "gx", "gy")
+    )
 
 
 @numba.njit(**simd.COMPILE)
@@ -262,8 +271,18 @@ class Scale:
                         _sweep(self.planes, current.packed, height, width, weights, NO_ITERATION, True, False)
                         warp = False
                     self._filter(parameters["median"])
-                done, error = _iterate(self.planes, current.packed, height, width, weights, parameters["inner"], enough,
-                                       block, warp, parameters["median"] == 5)  # fmt: skip
+                done, error = _iterate(
+                    self.planes,
+                    current.packed,
+                    height,
+                    width,
+                    weights,
+                    parameters["inner"],
+                    enough,
+                    block,
+                    warp,
+                    parameters["median"] == 5,
+                )
                 warp = False
             block = 2 if done > 3 else 1  # the next warp has less left to do, perhaps one iteration
 

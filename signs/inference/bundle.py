@@ -87,8 +87,9 @@ def save_bundle(bundle: Bundle, indent: int | None = 1) -> None:
         "format": FORMAT,
         "spec": bundle.spec.to_json(),
         "classes": [asdict(row) for row in bundle.classes],
-        "streams": [{key: value for key, value in asdict(stream).items() if value is not None}
-                    for stream in bundle.streams],
+        "streams": [
+            {key: value for key, value in asdict(stream).items() if value is not None} for stream in bundle.streams
+        ],
         "fusion": bundle.fusion,
         "sha256": hashes,
         **bundle.about,
@@ -157,7 +158,9 @@ def _check_files(bundle: Bundle, hashes: dict[str, str]) -> None:
             if not path.is_file():
                 raise Problem(f"{path}: missing, though {BUNDLE_FILE} names it; train again or get a whole copy")
             if command.sha256(path) != hashes.get(name):
-                raise Problem(f"{path}: not the file that {BUNDLE_FILE} was written with; train again or get a whole copy")
+                raise Problem(
+                    f"{path}: not the file that {BUNDLE_FILE} was written with; train again or get a whole copy"
+                )
 
 
 @contextlib.contextmanager

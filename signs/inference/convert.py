@@ -28,13 +28,17 @@ from signs.inference.bundle import Bundle, Stream, quiet_stderr
 
 SAVED_MODEL = "saved-model"  # for other programs: a graph of TensorFlow's, so ours never run it
 # Form -> what writes it. An int8 form is made of the float32 one before it.
-CONVERTERS = {"openvino": "openvino", "openvino-int8": "nncf", "stream": "openvino", "stream-int8": "nncf",
-              "onnx": "tf2onnx", "litert": "ai_edge_litert"}  # fmt: skip
+CONVERTERS = {
+    "openvino": "openvino",
+    "openvino-int8": "nncf",
+    "stream": "openvino",
+    "stream-int8": "nncf",
+    "onnx": "tf2onnx",
+    "litert": "ai_edge_litert",
+}
 MADE_OF = {"openvino-int8": "openvino", "stream-int8": "stream"}
 STAGE_CLIPS = 32  # for int8 by stages: what a stage makes of a clip is larger than the clip
 STAGED = {"i3d": "signs.models.i3d_stages"}  # network -> the module that cuts it into stages
-
-
 
 
 def convert(model, form: str, folder: Path, stream: Stream) -> None:
@@ -54,8 +58,6 @@ def convert(model, form: str, folder: Path, stream: Stream) -> None:
     elif form == "openvino":
         write_openvino(model, path)
     elif form == "litert":
-        
-
         for_litert(model).export(str(path), format="litert", verbose=False)
     else:
         model.export(str(path), format="tf_saved_model" if form == SAVED_MODEL else form, verbose=False)
@@ -63,8 +65,6 @@ def convert(model, form: str, folder: Path, stream: Stream) -> None:
 
 def write_openvino(model, path: Path) -> None:
     import openvino
-
-    
 
     if not recurs(model):
         model.export(str(path), format="openvino", verbose=False)
@@ -76,7 +76,6 @@ def write_openvino(model, path: Path) -> None:
 
 def lacking(bundle: Bundle, models: dict, form: str) -> str:
     """Why a bundle's networks, {stream: keras.Model}, cannot have a form; nothing where they can."""
-    
 
     for stream in bundle.streams:
         if form.startswith("stream") and stream.network not in {*STAGED, *runtime.STEPPED}:
@@ -209,12 +208,14 @@ class Pool3D(layers.Layer):
 
 def recurs(model: keras.Model) -> bool:
     """Whether there is an LSTM in it, or in a network within it."""
-    return any(isinstance(layer, layers.LSTM) or isinstance(layer, keras.Model) and recurs(layer)
-               for layer in model.layers)  # fmt: skip
+    return any(
+        isinstance(layer, layers.LSTM) or isinstance(layer, keras.Model) and recurs(layer) for layer in model.layers
+    )
 
 
 def for_litert(model: keras.Model) -> keras.Model:
     """The same network, with the same weights, and its LSTMs unrolled."""
+
     def clone(layer):
         if isinstance(layer, layers.MaxPooling3D | layers.AveragePooling3D):
             return Pool3D(layer, name=layer.name)

@@ -1,7 +1,7 @@
 """What export.py left in a bundle, and which form of its networks is to be run.
 
-    model/<run>/export.json         of each form: hashes, agreement with Keras, accuracy, time, whether to use it
-    model/<run>/export/<form>/      its files, one or two a stream
+model/<run>/export.json         of each form: hashes, agreement with Keras, accuracy, time, whether to use it
+model/<run>/export/<form>/      its files, one or two a stream
 """
 
 import json
@@ -48,8 +48,7 @@ def begins_early(spec: ClipSpec) -> bool:
     """Whether a network sees all frames, and of each what depends on no other."""
     seen = spec.input
     every = seen.sampling == "whole" or spec.stored.frames == str(seen.frames)
-    return (every and seen.views == 1 and seen.still == "keep" and seen.region == "middle"
-            and seen.scale == "fixed")  # fmt: skip
+    return every and seen.views == 1 and seen.still == "keep" and seen.region == "middle" and seen.scale == "fixed"
 
 
 def choose_form(bundle: Bundle, wanted: str, live: bool = False) -> Form | None:
@@ -66,10 +65,16 @@ def choose_form(bundle: Bundle, wanted: str, live: bool = False) -> Form | None:
     if wanted != AUTO:
         if wanted not in there:
             have = f"it has {', '.join(there)}" if there else "it has none"
-            raise Problem(f"{bundle.folder}: no form {wanted} of its networks ({have}); "
-                          f"{AGAIN.format(bundle.folder).removesuffix(' again')}")  # fmt: skip
+            raise Problem(
+                f"{bundle.folder}: no form {wanted} of its networks ({have}); "
+                f"{AGAIN.format(bundle.folder).removesuffix(' again')}"
+            )
         return runtime.FORMS[wanted]
-    usable = [runtime.FORMS[name] for name, row in there.items() if name in runtime.FORMS and row["use"] and runtime.runs_here(runtime.FORMS[name])]
+    usable = [
+        runtime.FORMS[name]
+        for name, row in there.items()
+        if name in runtime.FORMS and row["use"] and runtime.runs_here(runtime.FORMS[name])
+    ]
     if not streams(bundle):
         usable = [form for form in usable if not form.streamed]
     return min(usable, key=lambda form: there[form.name]["after_ms" if live else "ms"], default=None)
@@ -95,5 +100,7 @@ def open_networks(bundle: Bundle, form: Form | None, threads: int | None = None)
 
 def open_files(bundle: Bundle, form: Form, threads: int | None = None) -> dict:
     """{stream: network} of a form, whatever export.json says."""
-    return {stream.name: runtime.open_form(form, path_of(bundle, form, stream), stream.arguments["input_shape"], threads)
-            for stream in bundle.streams}  # fmt: skip
+    return {
+        stream.name: runtime.open_form(form, path_of(bundle, form, stream), stream.arguments["input_shape"], threads)
+        for stream in bundle.streams
+    }

@@ -68,8 +68,11 @@ class About:
     def difference(self, other: "About") -> str:
         """What differs, for people; empty where nothing does."""
         mine, theirs = json.loads(self.to_json()), json.loads(other.to_json())
-        return ", ".join(f"{name} {theirs[name]} instead of {mine[name]}" if len(f"{mine[name]}") < 40 else name
-                         for name in mine if mine[name] != theirs[name])  # fmt: skip
+        return ", ".join(
+            f"{name} {theirs[name]} instead of {mine[name]}" if len(f"{mine[name]}") < 40 else name
+            for name in mine
+            if mine[name] != theirs[name]
+        )
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,9 @@ class FeatureFile:
     def __init__(self, path: Path, file: h5py.File):
         self.path, self.file = path, file
         self.about = About.from_json(file.attrs["about"], path)
-        names, self.labels, archives = ([value.decode() for value in file[name][:]]
-                                        for name in ("clip", "label", "archive"))  # fmt: skip
+        names, self.labels, archives = (
+            [value.decode() for value in file[name][:]] for name in ("clip", "label", "archive")
+        )
         self.first, self.length = file["first"][:], file["length"][:]
         self.entries = [Entry(*row) for row in zip(names, self.labels, self.length.tolist(), archives, strict=True)]
         self.done = file["done"][:].astype(bool)
@@ -206,8 +210,10 @@ def prepare(path: Path, about: About, entries: list[Entry]) -> None:
         return
     with opened(path) as old:
         if difference := about.difference(old.about):
-            raise Problem(f"{path}: features of other settings ({difference}); delete {path.parent}, or choose another "
-                          "name: --name of feature.py, --output of train_frame.py")  # fmt: skip
+            raise Problem(
+                f"{path}: features of other settings ({difference}); delete {path.parent}, or choose another "
+                "name: --name of feature.py, --output of train_frame.py"
+            )
         if entries == old.entries:
             return
         grown = path.with_name(f".{path.stem}.part{path.suffix}")
@@ -266,11 +272,15 @@ def find(data: Dataset, name: str, modality: str) -> Path:
     if unreadable and not found:
         raise unreadable[0]
     if found:
-        raise Problem(f"{data.folder}: features {name} of {modality} from several stores, "
-                      f"{', '.join(folder.name for folder in found)}; name one without feature-")  # fmt: skip
+        raise Problem(
+            f"{data.folder}: features {name} of {modality} from several stores, "
+            f"{', '.join(folder.name for folder in found)}; name one without feature-"
+        )
     have = ", ".join(folder.name for folder in there) or "none"
-    raise Problem(f"{data.folder}: no features {name} of {modality} (there are: {have}); "
-                  f"run feature.py --data {data.folder} --network {name} --stream {modality}")  # fmt: skip
+    raise Problem(
+        f"{data.folder}: no features {name} of {modality} (there are: {have}); "
+        f"run feature.py --data {data.folder} --network {name} --stream {modality}"
+    )
 
 
 def _is_called(folder: Path, name: str, modality: str) -> bool:

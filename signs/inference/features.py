@@ -110,9 +110,14 @@ def digest(model: keras.Model) -> str:
 
 
 def of_network(
-    cnn: keras.Model, name: str, spec: ClipSpec, modality: str, trained: str,
-    head: keras.layers.Layer | None = None, classes: tuple[str, ...] = (),
-) -> Extractor:  # fmt: skip
+    cnn: keras.Model,
+    name: str,
+    spec: ClipSpec,
+    modality: str,
+    trained: str,
+    head: keras.layers.Layer | None = None,
+    classes: tuple[str, ...] = (),
+) -> Extractor:
     """Of `model_lstm.build_cnn`'s network; `name`: which it is; `trained`: where its weights are from, for people;
     `head`: what names frames, and its `classes`."""
     network = cnn_lstm.averaged(cnn, head)
@@ -133,8 +138,7 @@ def from_bundle(bundle: Bundle, modality: str, stored: StoredSpec) -> Extractor:
     own = bundle.spec.stored if modality == "flow" else bundle.spec.stored.without_flow()
     if own != stored:
         trained, there = (TABLE[modality].stores(one)[0] for one in (own, stored))
-        raise Problem(f"{bundle.folder} was trained on {trained}, not {there}; "
-                      "choose the --store of the model")  # fmt: skip
+        raise Problem(f"{bundle.folder} was trained on {trained}, not {there}; choose the --store of the model")
     model = KerasNetwork.load(stream, bundle.weights(stream)).model
     pictures = int(stored.frames) if stored.frames.isdigit() else bundle.spec_of(stream).input.frames
     spec = ClipSpec(stored, replace(bundle.spec_of(stream).input, frames=pictures, views=1, sampling="even"))
@@ -191,9 +195,8 @@ def read_ahead(data: Dataset, about: About, clips: list, lengths: dict, workers:
 
 
 def extract_features(
-    extractor: Extractor, data: Dataset, split: str, path: Path, batch: int, workers: int,
-    outcome: Outcome,
-) -> None:  # fmt: skip
+    extractor: Extractor, data: Dataset, split: str, path: Path, batch: int, workers: int, outcome: Outcome
+) -> None:
     """Write the rows of every clip of a feature file that has none yet; what cannot be read goes to `outcome`."""
     with feature_file.opened(path) as file:
         missing = {entry.clip for entry, done in zip(file.entries, file.done, strict=True) if not done}
@@ -227,9 +230,7 @@ def folder_of(data: Dataset, name: str, about: About) -> Path:
     return data.folder / feature_file.store_name(dataset.check_name(name, "--name"), about.spec.stored, about.modality)
 
 
-def extract_splits(
-    extractor: Extractor, data: Dataset, name: str, batch: int, workers: int, outcome: Outcome
-) -> Path:
+def extract_splits(extractor: Extractor, data: Dataset, name: str, batch: int, workers: int, outcome: Outcome) -> Path:
     """The feature files of all splits, the training split's first, whose mean and deviation all of them get."""
     about, paths = extractor.about, {}
     folder = folder_of(data, name, about)
@@ -288,9 +289,11 @@ def same_pictures(about: About, spec: ClipSpec) -> bool:
     if spec.input.still == "subtract" and not spec.sees_all:
         return False
     picked = {"frames": spec.input.frames, "sampling": spec.input.sampling, "views": spec.input.views}
-    return (about.spec.stored.without_flow() == spec.stored.without_flow()
-            and (about.modality != "flow" or about.spec.stored.flow == spec.stored.flow)
-            and replace(about.spec.input, **picked) == spec.input)  # fmt: skip
+    return (
+        about.spec.stored.without_flow() == spec.stored.without_flow()
+        and (about.modality != "flow" or about.spec.stored.flow == spec.stored.flow)
+        and replace(about.spec.input, **picked) == spec.input
+    )
 
 
 def named(stream: Stream, model: keras.Model, features: np.ndarray) -> np.ndarray:
@@ -336,5 +339,7 @@ def print_single_frames(folder: Path) -> None:
     for path in feature_file.files_of(folder):
         found = single_frames(path)
         if found:
-            print(f"{path.stem}: single frames " + ", ".join(f"{name.replace('top', 'top-')} {share:.1%}"
-                                                         for name, share in found.items()))  # fmt: skip
+            print(
+                f"{path.stem}: single frames "
+                + ", ".join(f"{name.replace('top', 'top-')} {share:.1%}" for name, share in found.items())
+            )

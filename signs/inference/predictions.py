@@ -17,8 +17,16 @@ from signs.clips.dataset import Clip
 from signs.command import Problem
 
 BOTH = "both"  # the name of the fused prediction beside the streams' own
-TITLES = {"rgb": "RGB", "flow": "optical flow", "grey": "grey", "depth": "depth", "grey-depth": "grey and depth",
-          "upper": "upper body", "hand": "hand", BOTH: "RGB + flow"}  # fmt: skip
+TITLES = {
+    "rgb": "RGB",
+    "flow": "optical flow",
+    "grey": "grey",
+    "depth": "depth",
+    "grey-depth": "grey and depth",
+    "upper": "upper body",
+    "hand": "hand",
+    BOTH: "RGB + flow",
+}
 COLUMNS = ["clip", "signer", "label", "stream"]
 
 
@@ -42,8 +50,10 @@ def modality_of(stream: str) -> str:
 def titles(streams: Iterable[str]) -> dict[str, str]:
     """{stream: its name for people}, of those among `streams`; the fused prediction is called after what is fused."""
     order = list(TITLES)
-    alone = sorted((name for name in set(streams) - {BOTH} if modality_of(name)),
-                   key=lambda name: (order.index(modality_of(name)), name))  # fmt: skip
+    alone = sorted(
+        (name for name in set(streams) - {BOTH} if modality_of(name)),
+        key=lambda name: (order.index(modality_of(name)), name),
+    )
     networks = {name: name.removeprefix(modality_of(name)).replace("-", " ") for name in alone}
     together = " + ".join({"rgb": "RGB"}.get(modality_of(name), modality_of(name)) + networks[name] for name in alone)
     if len(alone) > 3:
@@ -151,12 +161,17 @@ class Predictions:
     def write(self, path: Path) -> None:
         """A row per clip and stream: clip, signer, label, stream, then a probability a class."""
         rows = (
-            {"clip": item.clip, "signer": item.signer, "label": item.label, "stream": stream,
-             **{f"p_{label}": f"{value:.9g}" for label, value in zip(self.labels, row, strict=True)}}
+            {
+                "clip": item.clip,
+                "signer": item.signer,
+                "label": item.label,
+                "stream": stream,
+                **{f"p_{label}": f"{value:.9g}" for label, value in zip(self.labels, row, strict=True)},
+            }
             for position, item in enumerate(self.clips)
             for stream, probabilities in self.streams.items()
             for row in [probabilities[position]]
-        )  # fmt: skip
+        )
         dataset.write_table(path, rows, [*COLUMNS, *(f"p_{label}" for label in self.labels)])
 
     @classmethod
@@ -176,10 +191,14 @@ class Predictions:
         except (ValueError, csv.Error):
             raise Problem(f"{path}: damaged; {again} again") from None
         labels = [name.removeprefix("p_") for name in header[len(COLUMNS) :]]
-        if header[: len(COLUMNS)] != COLUMNS or not clips or any(
-            rows.keys() != clips.keys() or {len(row) for row in rows.values()} != {len(labels)}
-            for rows in streams.values()
-        ):  # fmt: skip
+        if (
+            header[: len(COLUMNS)] != COLUMNS
+            or not clips
+            or any(
+                rows.keys() != clips.keys() or {len(row) for row in rows.values()} != {len(labels)}
+                for rows in streams.values()
+            )
+        ):
             raise Problem(f"{path}: rows or columns are missing; {again} again")
         order = {stream: np.stack([rows[name] for name in clips]) for stream, rows in streams.items()}
         return cls(list(clips.values()), labels, order)

@@ -309,5 +309,7 @@ def check_camera(bundle: Bundle) -> None:
     for stream in bundle.streams:
         if not modality.TABLE[stream.modality].of_camera:
             parts = " and ".join(modality.TABLE[stream.modality].parts)
-            raise Problem(f"{bundle.folder}: its network sees {parts}, and a video or camera has no more than colour; "
-                          "predict from a data set's archives with evaluate.py")  # fmt: skip
+            raise Problem(
+                f"{bundle.folder}: its network sees {parts}, and a video or camera has no more than colour; "
+                "predict from a data set's archives with evaluate.py"
+            )

@@ -49,9 +49,12 @@ class Recording:
     where that is known beforehand."""
 
     def __init__(
-        self, stored: StoredSpec, regions: Iterable[str] = (), length: float | None = None,
+        self,
+        stored: StoredSpec,
+        regions: Iterable[str] = (),
+        length: float | None = None,
         timings: Timings | None = None,
-    ):  # fmt: skip
+    ):
         self.stored, self.timings = stored, timings or Timings()
         self.grid = Grid(stored, length)
         self._regions = set(regions) & set(region.SQUARES)

@@ -44,6 +44,7 @@ class Form:
 
 
 # In the order in which they are tried where nobody has timed them.
+# fmt: off
 FORMS = {form.name: form for form in (
     Form("openvino-int8", "int8", "export/openvino-int8", ".xml", "openvino", reduced=True),
     Form("openvino-bf16", "bf16", "export/openvino", ".xml", "openvino", reduced=True),
@@ -53,7 +54,8 @@ FORMS = {form.name: form for form in (
     Form("stream", "f32", "export/stream", ".json", "openvino", streamed=True),
     Form("onnx", "f32", "export/onnx", ".onnx", "onnxruntime"),
     Form("litert", "f32", "export/litert", ".tflite", "ai_edge_litert"),
-)}  # fmt: skip
+)}
+# fmt: on
 
 
 def cores() -> int:
@@ -150,8 +152,12 @@ def read_openvino(path: Path):
     import openvino
 
     model = openvino.Core().read_model(path)
-    model.reshape({part: [1, *(-1 if side.is_dynamic else side.get_length() for side in list(part.partial_shape)[1:])]
-                   for part in model.inputs})  # fmt: skip
+    model.reshape(
+        {
+            part: [1, *(-1 if side.is_dynamic else side.get_length() for side in list(part.partial_shape)[1:])]
+            for part in model.inputs
+        }
+    )
     return model
 
 
@@ -179,6 +185,7 @@ def _openvino(path: Path, _shape, form: Form, threads: int):
 
 def _streamed(path: Path, form: Form, threads: int) -> StreamedNetwork:
     """`path` says how the stages go over time; they lie beside it."""
+
     def opened(name: str):
         return _request(path.with_name(f"{path.stem}-{name}.xml"), form, threads)
 
@@ -193,8 +200,10 @@ def _streamed(path: Path, form: Form, threads: int) -> StreamedNetwork:
         return Stage(plan, run)
 
     tail = opened(streaming.TAIL)
-    return StreamedNetwork([stage(plan) for plan in streaming.read_plans(path)],
-                                     lambda frames: next(iter(tail.infer([frames]).values())).copy())  # fmt: skip
+    return StreamedNetwork(
+        [stage(plan) for plan in streaming.read_plans(path)],
+        lambda frames: next(iter(tail.infer([frames]).values())).copy(),
+    )
 
 
 def _stepped(path: Path, form: Form, threads: int, group: int) -> SteppedNetwork:

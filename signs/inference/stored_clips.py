@@ -31,9 +31,8 @@ def read_inputs(recogniser: Recogniser, data: Dataset, item: Clip):
 
 
 def batches(
-    recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int, what: str,
-    failed: list,
-) -> Iterator[tuple[list[Clip], dict[str, np.ndarray]]]:  # fmt: skip
+    recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int, what: str, failed: list
+) -> Iterator[tuple[list[Clip], dict[str, np.ndarray]]]:
     """Clips with what each stream sees of them, {stream: (B * views, T, crop, crop, C)}; what cannot be read goes to
     `failed` as (clip, why). `what` stands at the progress bar. Clips of any length come one by one."""
     waiting, bundle = [], recogniser.bundle
@@ -52,23 +51,24 @@ def batches(
                 else:
                     waiting.append((item, inputs))
                 if waiting and (len(waiting) == batch or item is clips[-1]):
-                    yield [one for one, _ in waiting], {
-                        name: np.concatenate([row[name] for _, row in waiting]) for name in waiting[0][1]
-                    }
+                    yield (
+                        [one for one, _ in waiting],
+                        {name: np.concatenate([row[name] for _, row in waiting]) for name in waiting[0][1]},
+                    )
                     waiting = []
                 bar.advance(task)
 
 
-def logits(
-    recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int, what: str
-):  # fmt: skip
+def logits(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int, what: str):
     """Of stored clips: (those that could be read, {stream: (N, classes)}, [(clip, why it was left out), ...]).
 
     Where the data set has the features of all these clips for every stream, from those.
     """
     bundle = recogniser.bundle
-    known = {one.name: head_answers(one, recogniser.models[one.name], bundle.spec_of(one), data, clips)
-             for one in bundle.streams}  # fmt: skip
+    known = {
+        one.name: head_answers(one, recogniser.models[one.name], bundle.spec_of(one), data, clips)
+        for one in bundle.streams
+    }
     if all(rows is not None for rows in known.values()):
         print(f"{what}: {len(clips)} clips from the features in {data.folder}")
         return clips, known, []
@@ -113,6 +113,9 @@ def features(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: in
         kept += items
         found = [np.asarray(trunk.predict_on_batch(inputs[name])) for name, trunk in trunks.items()]
         found = [one.reshape(len(items), -1, one.shape[-1]).mean(axis=1) for one in found]  # over the views
-        rows.append(np.concatenate([one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12)
-                                    for one in found], axis=1))  # fmt: skip
+        rows.append(
+            np.concatenate(
+                [one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12) for one in found], axis=1
+            )
+        )
     return kept, np.concatenate(rows) if rows else np.empty((0, 0), np.float32)

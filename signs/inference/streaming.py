@@ -199,5 +199,6 @@ def write_plans(path: Path, some: list[Plan]) -> None:
 
 def read_plans(path: Path) -> list[Plan]:
     content = json.loads(path.read_text())
-    return plans([(row["name"], row["kernel"], row["stride"], row["masked"]) for row in content["stages"]],
-                 content["frames"])  # fmt: skip
+    return plans(
+        [(row["name"], row["kernel"], row["stride"], row["masked"]) for row in content["stages"]], content["frames"]
+    )

@@ -1,8 +1,8 @@
 """How long the steps of something took, gathered by name.
 
-    timings = Timings()
-    with timings.measure("flow"): ...
-    print(timings.table())
+timings = Timings()
+with timings.measure("flow"): ...
+print(timings.table())
 """
 
 import contextlib
@@ -61,6 +61,7 @@ class Timings:
         """One line a step: how often, median and 95th percentile in ms."""
         rows = self.percentiles()
         wide = max([4, *map(len, rows)])
-        lines = [f"{step:{wide}}  {row['times']:6d}  {row['p50']:8.1f}  {row['p95']:8.1f}"
-                 for step, row in rows.items()]  # fmt: skip
+        lines = [
+            f"{step:{wide}}  {row['times']:6d}  {row['p50']:8.1f}  {row['p95']:8.1f}" for step, row in rows.items()
+        ]
         return "\n".join([f"{'step':{wide}}  {'times':>6}  {'p50 ms':>8}  {'p95 ms':>8}", *lines])

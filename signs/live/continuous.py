@@ -1,11 +1,11 @@
 """Signs in an endless picture: a window that slides over it, and what of its answers is worth saying.
 
-    window = Window(stored, {"signer"}, seconds=5.0)
-    window.push(frame, seconds)             each frame; the kept ones are coded and get their flow once
-    clip = window.clip()                    the last `seconds`, as Recording gives a clip; None at first
-    images = window.fresh()                 or what was kept since the last time, for networks that go on with it
-    reporter = Reporter(classes, calibration)
-    label = reporter.push(probabilities, moment)   a sign that is new, or None
+window = Window(stored, {"signer"}, seconds=5.0)
+window.push(frame, seconds)             each frame; the kept ones are coded and get their flow once
+clip = window.clip()                    the last `seconds`, as Recording gives a clip; None at first
+images = window.fresh()                 or what was kept since the last time, for networks that go on with it
+reporter = Reporter(classes, calibration)
+label = reporter.push(probabilities, moment)   a sign that is new, or None
 """
 
 import time
@@ -32,8 +32,6 @@ UNSURE = 0.5  # confidence that is needed where the bundle has no threshold
 BEFORE = 0.5  # seconds from before a movement with which networks that go on begin
 
 
-
-
 @dataclass(frozen=True)
 class _Kept:
     moment: float
@@ -46,9 +44,7 @@ class _Kept:
 class Window:
     """The last `seconds` of what was pushed, at the bundle's rate, or at that which makes its number of frames."""
 
-    def __init__(
-        self, stored: StoredSpec, regions: Iterable[str], seconds: float, timings: Timings | None = None
-    ):
+    def __init__(self, stored: StoredSpec, regions: Iterable[str], seconds: float, timings: Timings | None = None):
         """regions: of the picture that will be seen."""
         self.stored, self.timings, self._regions = stored, timings or Timings(), set(regions) & set(region.SQUARES)
         rule = stored.frames
@@ -260,7 +256,11 @@ class Continuous(Mode):
         self.latency = self.clock() - self._last
         self.timings.add("last frame to answer", self.latency)
         label = reporter.push(np.array([fused[one] for one in recogniser.labels]), moment)
-        self.answer = replace(answer, ranked=recogniser.rank(reporter.probabilities), confidence=reporter.confidence,
-                              known=reporter.confidence >= reporter.needed)  # fmt: skip
+        self.answer = replace(
+            answer,
+            ranked=recogniser.rank(reporter.probabilities),
+            confidence=reporter.confidence,
+            known=reporter.confidence >= reporter.needed,
+        )
         if label is not None:
             self.say(label, True)

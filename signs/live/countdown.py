@@ -18,8 +18,6 @@ IDLE, COUNTING, RECORDING = "idle", "countdown", "recording"
 TRANSLATING, RESULT, QUIT = "translating", "result", "quit"
 
 
-
-
 class Machine:
     """The states and what moves it from one to the next.
 

@@ -16,8 +16,14 @@ import cv2
 
 from signs.live import drawing
 
-KEYS = (("space", "start"), ("h", "hands-free"), ("c", "continuous"), ("q", "quit"), ("m", "mirror"),
-        ("f", "full screen"))  # fmt: skip
+KEYS = (
+    ("space", "start"),
+    ("h", "hands-free"),
+    ("c", "continuous"),
+    ("q", "quit"),
+    ("m", "mirror"),
+    ("f", "full screen"),
+)
 SHOWN = 6  # signs of the history
 STREAM_NAMES = {"rgb": "colour", "grey": "grey", "flow": "movement", "depth": "depth"}
 FEW = 8.0  # frames a second; a camera below that (in poor light, say) misses what a sign is made of
@@ -80,7 +86,9 @@ def draw_keys(canvas: drawing.Image, unit: float) -> None:
         needed = cap + 7 * unit + drawing.text_width(meaning, size)
         if x + needed > width - 10 * unit:
             break
-        drawing.panel(canvas, (round(x), round(middle - 10 * unit), round(cap), round(20 * unit)), 5 * unit, drawing.TRACK, 1.0)
+        drawing.panel(
+            canvas, (round(x), round(middle - 10 * unit), round(cap), round(20 * unit)), 5 * unit, drawing.TRACK, 1.0
+        )
         drawing.text(canvas, key, x + cap / 2, middle + size * 0.35, size, drawing.INK, drawing.BOLD, "centre")
         drawing.text(canvas, meaning, x + cap + 7 * unit, middle + size * 0.35, size, drawing.DIM)
         x += needed + 20 * unit
@@ -122,14 +130,25 @@ def draw_strip(canvas: drawing.Image, view: View, unit: float) -> None:
     left, room = margin + 18 * unit, width - 2 * margin - 36 * unit
     first, size = result.ranked[0], 26 * unit
     name, sure = (first[0], "") if result.known else (f"{first[0]}?", ", not sure")
-    drawing.text(canvas, drawing.fitted(name, size, drawing.BOLD, 0.58 * room), left, top + 34 * unit, size,
-               drawing.INK if result.known else drawing.DIM, drawing.BOLD)  # fmt: skip
-    drawing.bar(canvas, (left, top + 44 * unit, 0.58 * room, 8 * unit), first[1], drawing.TEAL if result.known else drawing.DIM)
+    drawing.text(
+        canvas,
+        drawing.fitted(name, size, drawing.BOLD, 0.58 * room),
+        left,
+        top + 34 * unit,
+        size,
+        drawing.INK if result.known else drawing.DIM,
+        drawing.BOLD,
+    )
+    drawing.bar(
+        canvas, (left, top + 44 * unit, 0.58 * room, 8 * unit), first[1], drawing.TEAL if result.known else drawing.DIM
+    )
     line = f"{first[1] * 100:.0f} %{sure}   after {result.latency:.2f} s"
     drawing.text(canvas, line, left, top + 70 * unit, 13 * unit, drawing.DIM)
     x, y = left + 0.64 * room, top + 26 * unit
     for name, probability in result.ranked[1:3]:
-        drawing.text(canvas, drawing.fitted(name, 15 * unit, drawing.REGULAR, 0.27 * room), x, y, 15 * unit, drawing.DIM)
+        drawing.text(
+            canvas, drawing.fitted(name, 15 * unit, drawing.REGULAR, 0.27 * room), x, y, 15 * unit, drawing.DIM
+        )
         drawing.text(canvas, f"{probability * 100:.0f} %", left + room, y, 13 * unit, drawing.DIM, align="right")
         drawing.bar(canvas, (x, y + 7 * unit, left + room - x, 4 * unit), probability, drawing.DIM)
         y += 30 * unit
@@ -143,17 +162,23 @@ def draw_learning(canvas: drawing.Image, view: View, unit: float) -> None:
     height, width = canvas.shape[:2]
     drawing.pill(canvas, 14 * unit, 14 * unit, unit, view.mode, drawing.AMBER)
     drawing.pill(canvas, width / 2, height - 84 * unit, unit, "hold still: learning how you rest", align="centre")
-    drawing.bar(canvas, (width / 2 - 110 * unit, height - 46 * unit, 220 * unit, 6 * unit), view.progress, drawing.AMBER)
+    drawing.bar(
+        canvas, (width / 2 - 110 * unit, height - 46 * unit, 220 * unit, 6 * unit), view.progress, drawing.AMBER
+    )
 
 
 def draw_ready(canvas: drawing.Image, view: View, unit: float) -> None:
     said = view.message or ("watching" if view.mode == "continuous" else "ready")
-    drawing.pill(canvas, 14 * unit, 14 * unit, unit, f"{view.mode}: {said}", drawing.AMBER if view.message else drawing.GREEN)
+    drawing.pill(
+        canvas, 14 * unit, 14 * unit, unit, f"{view.mode}: {said}", drawing.AMBER if view.message else drawing.GREEN
+    )
 
 
 def draw_idle(canvas: drawing.Image, view: View, unit: float) -> None:
     height, width = canvas.shape[:2]
-    drawing.pill(canvas, 14 * unit, 14 * unit, unit, view.message or "ready", drawing.AMBER if view.message else drawing.GREEN)
+    drawing.pill(
+        canvas, 14 * unit, 14 * unit, unit, view.message or "ready", drawing.AMBER if view.message else drawing.GREEN
+    )
     drawing.pill(canvas, width / 2, height - 74 * unit, unit, "press space, then make one sign", align="centre")
 
 
@@ -183,7 +208,16 @@ def draw_recording(canvas: drawing.Image, view: View, unit: float) -> None:
     drawing.arc(canvas, centre, radius, 6 * unit, 0, 1, drawing.TRACK)
     drawing.arc(canvas, centre, radius, 6 * unit, 0, view.progress, drawing.RED)
     size = 22 * unit
-    drawing.text(canvas, str(max(0, math.ceil(view.left))), centre[0], centre[1] + size * 0.35, size, drawing.INK, drawing.BOLD, "centre")
+    drawing.text(
+        canvas,
+        str(max(0, math.ceil(view.left))),
+        centre[0],
+        centre[1] + size * 0.35,
+        size,
+        drawing.INK,
+        drawing.BOLD,
+        "centre",
+    )
     drawing.bar(canvas, (14 * unit, height - 50 * unit, width - 28 * unit, 6 * unit), view.progress, drawing.RED)
 
 
@@ -241,13 +275,20 @@ def draw_answer(canvas: drawing.Image, result: Shown, unit: float, box) -> None:
     for place, (name, probability) in enumerate(result.ranked[:3]):
         first = place == 0
         name = name if result.known or not first else f"{name}?  (not sure)"
-        size, weight, colour = (26 * unit, drawing.BOLD, drawing.INK) if first else (16 * unit, drawing.REGULAR, drawing.DIM)
+        size, weight, colour = (
+            (26 * unit, drawing.BOLD, drawing.INK) if first else (16 * unit, drawing.REGULAR, drawing.DIM)
+        )
         percent = f"{probability * 100:.0f} %"
         room = width - 70 * unit
         drawing.text(canvas, drawing.fitted(name, size, weight, room), left, y, size, colour, weight)
         drawing.text(canvas, percent, left + width, y, size * 0.85, colour, weight, "right")
         thick = (8 if first else 5) * unit
-        drawing.bar(canvas, (left, y + 9 * unit, width, thick), probability, drawing.TEAL if first and result.known else drawing.DIM)
+        drawing.bar(
+            canvas,
+            (left, y + 9 * unit, width, thick),
+            probability,
+            drawing.TEAL if first and result.known else drawing.DIM,
+        )
         y += (44 if first else 37) * unit
     y = top + height - 32 * unit
     each = [f"{STREAM_NAMES.get(key, key)}: {name} {part * 100:.0f} %" for key, (name, part) in result.streams.items()]
@@ -255,8 +296,23 @@ def draw_answer(canvas: drawing.Image, result: Shown, unit: float, box) -> None:
     steps = ",  ".join(f"{key} {seconds:.2f}" for key, seconds in result.seconds.items())
     line = f"answer after {result.latency:.2f} s" + (f"   ({steps})" if steps else "")
     rate = f"{result.rate:.0f} frames/s" if result.rate else ""
-    drawing.text(canvas, rate, left + width, y + 20 * unit, 13 * unit, drawing.AMBER if result.rate < FEW else drawing.DIM, align="right")
-    drawing.text(canvas, drawing.fitted(line, 13 * unit, drawing.REGULAR, width - 90 * unit), left, y + 20 * unit, 13 * unit, drawing.DIM)
+    drawing.text(
+        canvas,
+        rate,
+        left + width,
+        y + 20 * unit,
+        13 * unit,
+        drawing.AMBER if result.rate < FEW else drawing.DIM,
+        align="right",
+    )
+    drawing.text(
+        canvas,
+        drawing.fitted(line, 13 * unit, drawing.REGULAR, width - 90 * unit),
+        left,
+        y + 20 * unit,
+        13 * unit,
+        drawing.DIM,
+    )
 
 
 PAINTERS = {

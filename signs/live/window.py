@@ -27,8 +27,16 @@ SMALLEST, LARGEST = (320, 240), (1920, 1200)  # width, height painted; beyond, d
 OPENING = 960  # width of a new window
 SOONEST = 1 / 60  # seconds between drawings of a quick camera
 # Seconds after which it is drawn again without a new picture; while translating, the cores are for the network.
-DRAW_EVERY = {"loading": 1 / 15, "idle": 1 / 30, "countdown": 1 / 30, "learning": 1 / 30, "ready": 1 / 30,
-              "recording": 1 / 30, "translating": 1 / 12, "result": 1 / 20}  # fmt: skip
+DRAW_EVERY = {
+    "loading": 1 / 15,
+    "idle": 1 / 30,
+    "countdown": 1 / 30,
+    "learning": 1 / 30,
+    "ready": 1 / 30,
+    "recording": 1 / 30,
+    "translating": 1 / 12,
+    "result": 1 / 20,
+}
 LATE = 0.08  # seconds after which a camera's picture is not worth painting, which takes another hundredth
 FULL_COLOUR = 6.0  # pixels of movement shown in full colour
 RECORD_RATE = 20.0  # frames a second of --record
@@ -159,8 +167,19 @@ class Screen:
             self._result = shown(mode, pictures=mode.state == "result")
         flow = self._coloured(mode.field) if self._moving(mode) else None
         history = [(said.name, said.known) for said in mode.history]
-        return View(mode.state, mode.name, mode.left, mode.progress, mode.elapsed, self.mirror, mode.message,
-                            self._result, mode.level, history, flow)  # fmt: skip
+        return View(
+            mode.state,
+            mode.name,
+            mode.left,
+            mode.progress,
+            mode.elapsed,
+            self.mirror,
+            mode.message,
+            self._result,
+            mode.level,
+            history,
+            flow,
+        )
 
     def _coloured(self, field: np.ndarray) -> np.ndarray:
         """A flow field in colour; the one before where it is that."""

@@ -28,15 +28,28 @@ from signs.command import Problem
 CNN, HEAD = "cnn", "Logits"  # names of layers
 FEATURES = "maps"  # what is known of a clip before it gets a name: (B, T, h, w, D)
 MAPS = ("maps",)  # where gradcam.py may look
-SIZES = {"inceptionv3": 299, "inceptionresnetv2": 299, "xception": 299, "nasnetlarge": 331, "efficientnetb1": 240,
-         "efficientnetb2": 260, "efficientnetb3": 300, "efficientnetb4": 380, "efficientnetb5": 456,
-         "efficientnetb6": 528, "efficientnetb7": 600, "efficientnetv2b1": 240, "efficientnetv2b2": 260,
-         "efficientnetv2b3": 300, "efficientnetv2s": 384, "efficientnetv2m": 480, "efficientnetv2l": 480}  # fmt: skip
+SIZES = {
+    "inceptionv3": 299,
+    "inceptionresnetv2": 299,
+    "xception": 299,
+    "nasnetlarge": 331,
+    "efficientnetb1": 240,
+    "efficientnetb2": 260,
+    "efficientnetb3": 300,
+    "efficientnetb4": 380,
+    "efficientnetb5": 456,
+    "efficientnetb6": 528,
+    "efficientnetb7": 600,
+    "efficientnetv2b1": 240,
+    "efficientnetv2b2": 260,
+    "efficientnetv2b3": 300,
+    "efficientnetv2s": 384,
+    "efficientnetv2m": 480,
+    "efficientnetv2l": 480,
+}
 USUAL_SIZE = 224  # of all others
 DEVIATION = np.float32([0.229, 0.224, 0.225])  # of ImageNet's red, green and blue, 0..1
 READOUTS = ("last", "mean", "linear")
-
-
 
 
 def _plain(name: str) -> str:
@@ -182,8 +195,10 @@ def averaged(cnn: keras.Model, head: layers.Layer | None = None) -> keras.Model:
 def _reason(error: Exception, weights: str | None) -> str:
     said = " ".join(str(error).split())
     if weights == "imagenet":
-        return (f"its ImageNet weights cannot be fetched ({said[:200]}); put that file into ~/.keras/models, name a "
-                "copy with --weights FILE, or start from --weights none")  # fmt: skip
+        return (
+            f"its ImageNet weights cannot be fetched ({said[:200]}); put that file into ~/.keras/models, name a "
+            "copy with --weights FILE, or start from --weights none"
+        )
     return f"{weights}: not its weights without a top ({said[:200]})" if weights else said[:300]
 
 
@@ -192,10 +207,13 @@ def _recur(x, units, batch_norm: bool, truncate: int):
 
     Truncated back-propagation: the state goes on from part to part, what is learnt of it does not.
     """
-    recurrent = [layers.LSTM(size, return_sequences=True, return_state=True, name=f"lstm_{number}")
-                 for number, size in enumerate(units, 1)]  # fmt: skip
-    norms = [layers.BatchNormalization(name=f"norm_{number}") if batch_norm else None
-             for number in range(1, len(units) + 1)]  # fmt: skip
+    recurrent = [
+        layers.LSTM(size, return_sequences=True, return_state=True, name=f"lstm_{number}")
+        for number, size in enumerate(units, 1)
+    ]
+    norms = [
+        layers.BatchNormalization(name=f"norm_{number}") if batch_norm else None for number in range(1, len(units) + 1)
+    ]
     length = x.shape[1]
     parts = [x[:, start : start + truncate] for start in range(0, length, truncate)] if truncate else [x]
     states, found = [None] * len(units), []
@@ -209,10 +227,15 @@ def _recur(x, units, batch_norm: bool, truncate: int):
 
 
 def build_head(
-    input_shape: tuple[int | None, int], classes: int, lstm: tuple[int, ...] = (1024, 1024),
-    dense: tuple[int, ...] = (), dropout: float = 0.5, batch_norm: bool = False, centre: bool = False,
+    input_shape: tuple[int | None, int],
+    classes: int,
+    lstm: tuple[int, ...] = (1024, 1024),
+    dense: tuple[int, ...] = (),
+    dropout: float = 0.5,
+    batch_norm: bool = False,
+    centre: bool = False,
     truncate: int = 0,
-) -> keras.Model:  # fmt: skip
+) -> keras.Model:
     """LSTM over features: (B, T, D) float32 -> (B, T, classes), logits of each step.
 
     Args:
@@ -264,9 +287,14 @@ def _frame_features(clips, cnn: keras.Model):
 
 
 def build_frames(
-    input_shape: tuple[int, int, int, int], classes: int, network: str, dropout: float = 0.5,
-    weights: str | None = None, momentum: float | None = None, steps: bool = False,
-) -> keras.Model:  # fmt: skip
+    input_shape: tuple[int, int, int, int],
+    classes: int,
+    network: str,
+    dropout: float = 0.5,
+    weights: str | None = None,
+    momentum: float | None = None,
+    steps: bool = False,
+) -> keras.Model:
     """Single frames: (B, T, H, W, 3 or 2) float32 in [-1, 1] -> (B, classes), the mean of the frames' logits.
 
     Args:

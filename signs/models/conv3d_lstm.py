@@ -94,9 +94,14 @@ def _codes(get, x, frames=None):
 
 
 def build_conv3d_lstm(
-    input_shape: tuple[int | None, int, int, int], classes: int, size: str = "joined", group: int = 4,
-    masked: bool = False, dropout: float = 0.5, momentum: float = 0.99,
-) -> keras.Model:  # fmt: skip
+    input_shape: tuple[int | None, int, int, int],
+    classes: int,
+    size: str = "joined",
+    group: int = 4,
+    masked: bool = False,
+    dropout: float = 0.5,
+    momentum: float = 0.99,
+) -> keras.Model:
     """3D-CNN + LSTM: (B, T, H, W, C) float32 in [-1, 1] -> (B, classes) logits.
 
     Args:
@@ -115,11 +120,14 @@ def build_conv3d_lstm(
     part = SIZES[size]
     frames = [2 if 2**number <= group else 1 for number in range(1, len(WIDTHS) + 1)]
     found = _convolutions([width // part for width in WIDTHS], frames, frames, 1, momentum)
-    found |= {layer.name: layer for layer in (
-        layers.Dense(CODE // part, use_bias=False, name="Code_dense"),
-        layers.BatchNormalization(momentum=momentum, name="Code_batch_norm"),
-        layers.Activation("relu", name="Code"),
-    )}  # fmt: skip
+    found |= {
+        layer.name: layer
+        for layer in (
+            layers.Dense(CODE // part, use_bias=False, name="Code_dense"),
+            layers.BatchNormalization(momentum=momentum, name="Code_batch_norm"),
+            layers.Activation("relu", name="Code"),
+        )
+    }
     inputs = [keras.Input(input_shape, name="clip")]
     if masked:
         inputs.append(keras.Input((), dtype="int32", name="frames"))

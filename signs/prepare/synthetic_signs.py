@@ -16,8 +16,15 @@ import numpy as np
 from signs.prepare import synthetic
 
 # Middle of the right hand's path, as `synthetic` measures: pixels from between the shoulders, y down.
-PLACES = {"overhead": (48, -62), "temple": (50, -34), "shoulder": (78, 4), "chest": (22, 34), "side": (92, 44),
-          "belly": (30, 84), "across": (-8, 46)}  # fmt: skip
+PLACES = {
+    "overhead": (48, -62),
+    "temple": (50, -34),
+    "shoulder": (78, 4),
+    "chest": (22, 34),
+    "side": (92, 44),
+    "belly": (30, 84),
+    "across": (-8, 46),
+}
 PATHS = ("line", "circle", "arc", "zigzag", "hold")
 HANDS = ("right", "right", "left", "mirrored", "parallel", "alternating")
 LONGEST = synthetic.UPPER_ARM + synthetic.FOREARM - 4  # pixels from the shoulder that a wrist may be away
@@ -78,8 +85,13 @@ class Sign:
         """(T,) 0 to 1 -> (T, 2) pixels from the middle of the path; `later`: share of a swing that it lags behind."""
         phase = 2 * math.pi * (self.swings * time + later)
         swing = np.sin(phase)
-        across = {"line": 0 * swing, "circle": np.cos(phase) * (-1 if self.turn else 1), "arc": 0.6 * np.cos(2 * phase),
-                  "zigzag": 0.4 * np.sin(4 * phase), "hold": 0 * swing}[self.path]  # fmt: skip
+        across = {
+            "line": 0 * swing,
+            "circle": np.cos(phase) * (-1 if self.turn else 1),
+            "arc": 0.6 * np.cos(2 * phase),
+            "zigzag": 0.4 * np.sin(4 * phase),
+            "hold": 0 * swing,
+        }[self.path]
         if self.path == "hold":
             swing = 0 * swing
         cos, sin = math.cos(turn), math.sin(turn)
@@ -95,7 +107,14 @@ def signs(count: int) -> list[Sign]:
         turn = {"hold": 0, "circle": turn % 2}.get(path, turn)  # of a circle: one way round or the other
         if path == "hold" and hands not in ("right", "left"):
             hands = "mirrored"  # two hands that stay differ in nothing else
-        sign = Sign(str(place), path, float(turn * math.pi / 4), float(rng.uniform(16, 34)),
-                    float(rng.choice([0.5, 1, 2, 3])), str(hands), int(rng.integers(len(synthetic.HANDS))))  # fmt: skip
+        sign = Sign(
+            str(place),
+            path,
+            float(turn * math.pi / 4),
+            float(rng.uniform(16, 34)),
+            float(rng.choice([0.5, 1, 2, 3])),
+            str(hands),
+            int(rng.integers(len(synthetic.HANDS))),
+        )
         found.setdefault((place, path, turn, hands), sign)
     return list(found.values())

@@ -36,8 +36,9 @@ class Drawn:
         matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), self.degrees, 1)
         if self.flipped:
             matrix[0] = np.array([0, 0, width - 1]) - matrix[0]
-        turned = np.stack([cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
-                           for image in images]).reshape(images.shape)  # fmt: skip
+        turned = np.stack(
+            [cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE) for image in images]
+        ).reshape(images.shape)
         if bound is None:
             return turned
         vectors = preprocess.restore_flow(turned, bound) @ np.float32(matrix[:, :2]).T

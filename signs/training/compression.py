@@ -36,8 +36,6 @@ FULL = "float32"  # which the next step begins with
 MOST = 99  # of a hundred weights that are ever taken away to fit
 
 
-
-
 def flags_of(bundle: Bundle, args) -> argparse.Namespace:
     """The flags of a bundle's training, as far as it had these; `args` has those of its own: epochs, learning_rate,
     workers."""
@@ -65,8 +63,18 @@ def keep_start(model: keras.Model, valid, folder: Path, stream: str) -> None:
     validation.on_train_begin()
     validation.on_epoch_end(-1, found)
     averaging.save_weights(model, folder / f"{stream}.weights.h5")
-    log.add({"stream": stream, "phase": "pruned", "epoch": 0, "learning_rate": 0, "seconds": 0, "loss": "nan",
-             "accuracy": "nan", **{name: f"{value:.6g}" for name, value in found.items()}})  # fmt: skip
+    log.add(
+        {
+            "stream": stream,
+            "phase": "pruned",
+            "epoch": 0,
+            "learning_rate": 0,
+            "seconds": 0,
+            "loss": "nan",
+            "accuracy": "nan",
+            **{name: f"{value:.6g}" for name, value in found.items()},
+        }
+    )
 
 
 def prune_stream(flags, batches: dict | None, stream: Stream, start: Path, folder: Path, **how) -> keras.Model:
@@ -85,8 +93,15 @@ def prune_stream(flags, batches: dict | None, stream: Stream, start: Path, folde
         pruning.hold(model, masks)
         keep_start(model, batches["valid"], folder, stream.name)
         phase = Phase("held", flags.epochs, flags.learning_rate)
-        loop.fit(model, batches["train"], batches["valid"], [phase], folder, stream.name,
-                     recipe_of(flags, batches["train"].targets))  # fmt: skip
+        loop.fit(
+            model,
+            batches["train"],
+            batches["valid"],
+            [phase],
+            folder,
+            stream.name,
+            recipe_of(flags, batches["train"].targets),
+        )
         bare = keras.Model(model.inputs, model.outputs)  # or Keras warns of the optimiser that is not in the file
         bare.load_weights(folder / f"{stream.name}.weights.h5")
     return model
@@ -124,8 +139,9 @@ class Steps:
             models = {}
             for stream in self.last.streams:
                 batches = self.batches.get(stream.name) if trained else None
-                models[stream.name] = prune_stream(self.flags, batches, stream, self.last.weights(stream), folder,
-                                                     **how)  # fmt: skip
+                models[stream.name] = prune_stream(
+                    self.flags, batches, stream, self.last.weights(stream), folder, **how
+                )
             self._write(models, step, FULL)
         self.last, self._models = load_bundle(folder), {}
         for precision in self.precisions:
@@ -153,8 +169,13 @@ class Steps:
 
     def share_below(self, magnitude: float) -> float:
         """Share of the last step's kernels' weights that are smaller than that, or zero."""
-        values = np.concatenate([np.abs(np.asarray(kernel)).ravel() for model in self.models().values()
-                                 for kernel in pruning.kernels(model).values()])  # fmt: skip
+        values = np.concatenate(
+            [
+                np.abs(np.asarray(kernel)).ravel()
+                for model in self.models().values()
+                for kernel in pruning.kernels(model).values()
+            ]
+        )
         return float(np.mean((values == 0) | (values < magnitude)))
 
     def fitting(self, precision: str, room: int) -> tuple[float | None, int]:

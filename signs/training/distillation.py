@@ -68,31 +68,34 @@ def check(teacher: Bundle, data: Dataset) -> None:
 
     known, wanted = {row.label for row in teacher.classes}, {row.label for row in data.classes}
     if known != wanted:
-        raise Problem(f"{teacher.folder}: knows other classes than {data.folder} ({len(known)} and {len(wanted)}; only "
-                      f"one has {', '.join(sorted(known ^ wanted)[:5])}); teach with a model of the same classes")
+        raise Problem(
+            f"{teacher.folder}: knows other classes than {data.folder} ({len(known)} and {len(wanted)}; only "
+            f"one has {', '.join(sorted(known ^ wanted)[:5])}); teach with a model of the same classes"
+        )
     check_store(teacher, data)
 
 
 def lesson(
-    teacher: Bundle, data: Dataset, clips: list[Clip], temperature: float, alpha: float,
-    squared: bool, workers: int,
-) -> Lesson:  # fmt: skip
+    teacher: Bundle, data: Dataset, clips: list[Clip], temperature: float, alpha: float, squared: bool, workers: int
+) -> Lesson:
     """The teacher's lesson on the training clips; its networks run only where their logits are not stored yet."""
     found = logits(teacher, data, clips, workers)
     softened = {name: predictions.softmax(rows / temperature) for name, rows in found.items()}
     fused = load_calibration(teacher.folder, teacher.hashes).fuse(softened)
     order = {row.label: column for column, row in enumerate(teacher.classes)}
-    return Lesson(np.float32(fused[:, [order[row.label] for row in data.classes]]), temperature, alpha,
-                  squared)
+    return Lesson(np.float32(fused[:, [order[row.label] for row in data.classes]]), temperature, alpha, squared)
 
 
-def logits(
-    teacher: Bundle, data: Dataset, clips: list[Clip], workers: int
-) -> dict[str, np.ndarray]:  # fmt: skip
+def logits(teacher: Bundle, data: Dataset, clips: list[Clip], workers: int) -> dict[str, np.ndarray]:
     """{stream: (N, classes)} of the teacher for the clips, in their order."""
     path = teacher.folder / f"logits-{data.folder.resolve().name}.npz"
-    about = json.dumps({"model": teacher.hashes, "spec": [teacher.spec_of(row).to_json() for row in teacher.streams],
-                        "clips": [(item.clip, item.sha256) for item in clips]})  # fmt: skip
+    about = json.dumps(
+        {
+            "model": teacher.hashes,
+            "spec": [teacher.spec_of(row).to_json() for row in teacher.streams],
+            "clips": [(item.clip, item.sha256) for item in clips],
+        }
+    )
     with command.lock(teacher.folder, "logits", wait=True):  # students that begin together compute them once
         found = _stored(path, about)
         if found is not None:
@@ -123,6 +126,8 @@ def _compute(teacher: Bundle, data: Dataset, clips: list[Clip], workers: int):
     recogniser = Recogniser.load(teacher.folder, runtime="keras")
     _, found, failed = stored_clips.logits(recogniser, data, clips, 4, workers, "teacher")
     if failed:
-        raise Problem(f"{teacher.folder}: {len(failed)} of {len(clips)} training clips cannot be shown to the teacher, "
-                      f"{failed[0][0]} first: {failed[0][1]}")  # fmt: skip
+        raise Problem(
+            f"{teacher.folder}: {len(failed)} of {len(clips)} training clips cannot be shown to the teacher, "
+            f"{failed[0][0]} first: {failed[0][1]}"
+        )
     return found

@@ -48,8 +48,11 @@ ONE = Devices()
 def add_flags(flags) -> None:
     group = flags.add_argument_group("several GPUs and machines", "See docs/training.md.")
     group.add_argument("--devices", metavar="N|all", help="of this machine, to share each batch (default: its GPUs)")
-    group.add_argument("--coordinator", metavar="HOST:PORT",
-                       help="of the machine that is host 0, any free port; with KERAS_BACKEND=jax")
+    group.add_argument(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="of the machine that is host 0, any free port; with KERAS_BACKEND=jax",
+    )
     group.add_argument("--hosts", type=int, default=1, metavar="N", help="machines in all, each with its own --host")
     group.add_argument("--host", type=int, default=0, metavar="I", help="number of this one; 0 writes the model")
 
@@ -84,16 +87,19 @@ def start(args, stamp: str) -> Devices:
         names = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
         number = _number(args, len(names), bool(gpus))
         if number > 1 and args.accumulate > 1:
-            raise Problem(f"--accumulate {args.accumulate}: TensorFlow adds no gradients up on {number} devices; "
-                          "KERAS_BACKEND=jax does, or take a larger --batch, or --devices 1")  # fmt: skip
+            raise Problem(
+                f"--accumulate {args.accumulate}: TensorFlow adds no gradients up on {number} devices; "
+                "KERAS_BACKEND=jax does, or take a larger --batch, or --devices 1"
+            )
         return Devices(number, scope=tf.distribute.MirroredStrategy(names[:number]).scope) if number > 1 else ONE
     import jax
 
     if args.coordinator:
         call_hosts(args.coordinator, args.hosts, args.host, stamp)
         # JAX would listen on every address of host 0.
-        jax.distributed.initialize(args.coordinator, args.hosts, args.host,
-                                   coordinator_bind_address=None if args.host else args.coordinator)  # fmt: skip
+        jax.distributed.initialize(
+            args.coordinator, args.hosts, args.host, coordinator_bind_address=None if args.host else args.coordinator
+        )
     of_host = [[device for device in jax.devices() if device.process_index == host] for host in range(args.hosts)]
     number = _number(args, min(map(len, of_host)), of_host[0][0].platform != "cpu")
     if number * args.hosts == 1:
@@ -114,8 +120,10 @@ def _number(args, found: int, gpus: bool) -> int:
     else:
         number = found if args.devices == "all" else int(args.devices)
     if number > found:
-        raise Problem(f"--devices {number}: there {'is' if found == 1 else 'are'} {found} {'GPU' if gpus else 'CPU'}"
-                      f"{'' if found == 1 else 's'}; leave it out for what is there")  # fmt: skip
+        raise Problem(
+            f"--devices {number}: there {'is' if found == 1 else 'are'} {found} {'GPU' if gpus else 'CPU'}"
+            f"{'' if found == 1 else 's'}; leave it out for what is there"
+        )
     if args.batch % (number * args.hosts):
         raise Problem(f"--batch {args.batch}: not a multiple of the {number * args.hosts} devices that share it")
     return number

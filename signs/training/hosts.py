@@ -38,8 +38,10 @@ def _gather(address: str, port: int, here: dict) -> None:
             family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
             server = socket.create_server((address, port), family=family)
         except (OSError, OverflowError) as error:
-            raise Problem(f"--coordinator {address}:{port}: does not open on this machine ({error}); it has to be an "
-                          "address of host 0's own, with a port that is free") from None  # fmt: skip
+            raise Problem(
+                f"--coordinator {address}:{port}: does not open on this machine ({error}); it has to be an "
+                "address of host 0's own, with a port that is free"
+            ) from None
         connections.enter_context(server)
         while len(present) < here["hosts"] - 1:
             server.settimeout(max(until - time.monotonic(), 0.01))
@@ -47,8 +49,10 @@ def _gather(address: str, port: int, here: dict) -> None:
                 connection = connections.enter_context(server.accept()[0])
             except TimeoutError:
                 missing = sorted(set(range(1, here["hosts"])) - present.keys())
-                raise Problem(f"--hosts {here['hosts']}: no call from host {', '.join(map(str, missing))} in "
-                              f"{WAIT:.0f} s; start it with the same command but for --host") from None  # fmt: skip
+                raise Problem(
+                    f"--hosts {here['hosts']}: no call from host {', '.join(map(str, missing))} in "
+                    f"{WAIT:.0f} s; start it with the same command but for --host"
+                ) from None
             caller = _receive(connection, CALL)
             problem = _what_is_wrong(here, caller, present)
             if problem:
@@ -82,8 +86,9 @@ def _report(address: str, port: int, here: dict) -> None:
             raise Problem(f"{where}: no such address ({error}); that of host 0 is needed") from None
         except OSError as error:
             if time.monotonic() > until:
-                raise Problem(f"{where}: no answer for {WAIT:.0f} s ({error}); is host 0 running there, and is the "
-                              "port open?") from None  # fmt: skip
+                raise Problem(
+                    f"{where}: no answer for {WAIT:.0f} s ({error}); is host 0 running there, and is the port open?"
+                ) from None
             time.sleep(0.2)
     with connection:
         _send(connection, here)

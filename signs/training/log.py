@@ -95,8 +95,9 @@ class Validated:
             with np.load(path, allow_pickle=False) as file:
                 return cls(file["clips"], file["targets"], file["probabilities"])
         except FileNotFoundError:
-            raise Problem(f"{path}: missing, though log.csv has that epoch; train again for the mean of the streams "
-                          "by epoch") from None  # fmt: skip
+            raise Problem(
+                f"{path}: missing, though log.csv has that epoch; train again for the mean of the streams by epoch"
+            ) from None
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise Problem(f"{path}: damaged; get a whole copy of the run, or train again") from None
 
@@ -110,13 +111,16 @@ def mean_by_epoch(run: Path, streams: list[str]) -> list[float]:
     ends = {stream: len(log.of(stream)) for stream in streams}
     best = {stream: int(log.best(stream)["epoch"]) for stream in streams}
     for epoch in range(1, max(ends.values()) + 1):
-        found = {stream: Validated.read(run, stream, epoch if epoch <= ends[stream] else best[stream])
-                 for stream in streams}  # fmt: skip
+        found = {
+            stream: Validated.read(run, stream, epoch if epoch <= ends[stream] else best[stream]) for stream in streams
+        }
         first = found[streams[0]]
         for stream, one in found.items():
             if not (np.array_equal(one.clips, first.clips) and np.array_equal(one.targets, first.targets)):
-                raise Problem(f"{run / FOLDER}: {streams[0]} and {stream} were validated on different clips; the data "
-                              "set was changed in between, train again")  # fmt: skip
+                raise Problem(
+                    f"{run / FOLDER}: {streams[0]} and {stream} were validated on different clips; the data "
+                    "set was changed in between, train again"
+                )
         mean = predictions.fuse({stream: np.float64(one.probabilities) for stream, one in found.items()})
         accuracies.append(Validated(first.clips, first.targets, mean).accuracy)
     return accuracies

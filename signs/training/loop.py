@@ -117,11 +117,21 @@ class Keeper(keras.callbacks.Callback):
             self.best = logs.get("val_loss", np.inf)
             path = self.folder / f"{self.stream}.weights.h5"
             self.average.save(path) if self.average else averaging.save_weights(self.model, path)
-        row = {name: f"{logs[name]:.6g}" if name in logs else ""
-               for name in ("loss", "accuracy", "val_loss", "val_accuracy")}  # fmt: skip
+        row = {
+            name: f"{logs[name]:.6g}" if name in logs else ""
+            for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+        }
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        self.log.add({"stream": self.stream, "phase": self.phase.name, "epoch": epoch + 1,
-                      "learning_rate": f"{rate:.3g}", "seconds": f"{seconds:.1f}", **row})  # fmt: skip
+        self.log.add(
+            {
+                "stream": self.stream,
+                "phase": self.phase.name,
+                "epoch": epoch + 1,
+                "learning_rate": f"{rate:.3g}",
+                "seconds": f"{seconds:.1f}",
+                **row,
+            }
+        )
         self._checkpoint(epoch + 1)
 
     def _checkpoint(self, epoch: int) -> None:
@@ -195,8 +205,11 @@ class Report(keras.callbacks.Callback):
         valid = ""
         if "val_loss" in logs:
             valid = f"  valid loss {logs['val_loss']:.3f}  valid accuracy {logs['val_accuracy']:6.1%}"
-        print(f"{self.stream:4} {self.phase.name} epoch {epoch + 1:2}/{self.last}  loss {logs['loss']:.3f}  "
-              f"accuracy {logs['accuracy']:6.1%}{valid}  {seconds:5.1f} s", flush=True)  # fmt: skip
+        print(
+            f"{self.stream:4} {self.phase.name} epoch {epoch + 1:2}/{self.last}  loss {logs['loss']:.3f}  "
+            f"accuracy {logs['accuracy']:6.1%}{valid}  {seconds:5.1f} s",
+            flush=True,
+        )
 
 
 @dataclass(frozen=True)
@@ -260,8 +273,12 @@ def _compile(
         kernel.regularizer = keras.regularizers.L2(recipe.l2) if recipe.l2 else None
     accumulate = recipe.accumulate if recipe.accumulate > 1 else None
     model.compile(
-        keras.optimizers.Adam(recipe.learning_rate(phase, batches), weight_decay=recipe.weight_decay or None,
-                              global_clipnorm=recipe.clip_norm or None, gradient_accumulation_steps=accumulate),
+        keras.optimizers.Adam(
+            recipe.learning_rate(phase, batches),
+            weight_decay=recipe.weight_decay or None,
+            global_clipnorm=recipe.clip_norm or None,
+            gradient_accumulation_steps=accumulate,
+        ),
         _Loss(objective.loss),
         metrics=[keras.metrics.MeanMetricWrapper(objective.accuracy, name="accuracy")],
         # On a CPU XLA takes four times as long as TensorFlow's own kernels; elsewhere Keras knows best.
@@ -284,9 +301,18 @@ def _has_gpu() -> bool:
 
 
 def _callbacks(
-    valid, folder: Path, stream: str, phase: Phase, log: Log, earlier: list, last: int, patience: int, average, readout,
+    valid,
+    folder: Path,
+    stream: str,
+    phase: Phase,
+    log: Log,
+    earlier: list,
+    last: int,
+    patience: int,
+    average,
+    readout,
     until: int | None,
-):  # fmt: skip
+):
     callbacks = [average] if average else []
     if valid is not None:
         callbacks.append(Validation(valid, folder, stream, average, readout))  # the others read what it adds
@@ -299,9 +325,16 @@ def _callbacks(
 
 
 def fit(
-    model: keras.Model, train, valid, phases: list[Phase], folder: Path, stream: str, recipe: Recipe,
-    objective: Objective = Objective(), until: int | None = None,
-) -> None:  # fmt: skip
+    model: keras.Model,
+    train,
+    valid,
+    phases: list[Phase],
+    folder: Path,
+    stream: str,
+    recipe: Recipe,
+    objective: Objective = Objective(),
+    until: int | None = None,
+) -> None:
     """Train one stream through its phases, from where its checkpoint stands.
 
     Args:
@@ -330,11 +363,19 @@ def fit(
                 model.optimizer.build(model.trainable_variables)
                 model.load_weights(saved)
             average = averaging.start(model, recipe.ema, saved)
-            callbacks = _callbacks(valid, folder, stream, phase, log, earlier, last, recipe.patience, average,
-                                   objective.readout, until)
+            callbacks = _callbacks(
+                valid, folder, stream, phase, log, earlier, last, recipe.patience, average, objective.readout, until
+            )
             callbacks.insert(0, EpochStart(train))
-            model.fit(train, initial_epoch=done, epochs=last, shuffle=False, verbose=0, callbacks=callbacks,
-                      class_weight=recipe.class_weights)  # fmt: skip
+            model.fit(
+                train,
+                initial_epoch=done,
+                epochs=last,
+                shuffle=False,
+                verbose=0,
+                callbacks=callbacks,
+                class_weight=recipe.class_weights,
+            )
             state = State.load(state_path)
         first = last
     State(state.epoch, state.weights, finished=True).save(state_path)

@@ -1,6 +1,6 @@
 """Where an I3D starts: the published weights, or another model's.
 
-    start.check("kinetics", "rgb"); start.fetch("kinetics", ["rgb", "flow"]); start.load(model, "kinetics", "rgb")
+start.check("kinetics", "rgb"); start.fetch("kinetics", ["rgb", "flow"]); start.load(model, "kinetics", "rgb")
 """
 
 from pathlib import Path

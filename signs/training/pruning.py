@@ -20,7 +20,7 @@ def kernels(model: keras.Model) -> dict[str, keras.Variable]:
 
 def prune(
     model: keras.Model, *, threshold: float | None = None, sparsity: float | None = None
-) -> dict[str, np.ndarray]:  # fmt: skip
+) -> dict[str, np.ndarray]:
     """Set the kernels' smallest weights to zero.
 
     Args:

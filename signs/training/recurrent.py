@@ -25,31 +25,64 @@ from signs.training.flags import recipe_of
 FREEZE = {"none": (), "1": ("lstm_1", "norm_1"), "2": ("lstm_2", "norm_2"), "both": ("lstm_", "norm_")}
 
 
-def add_flags(flags: argparse.ArgumentParser, lstm: list[int], dense: list[int], frames: int | None, length: int | None,
-              read: str) -> None:  # fmt: skip
+def add_flags(
+    flags: argparse.ArgumentParser, lstm: list[int], dense: list[int], frames: int | None, length: int | None, read: str
+) -> None:
     """The recurrent network's, with a system's own defaults."""
     group = flags.add_argument_group("recurrent network")
-    group.add_argument("--lstm", type=int, nargs="*", default=lstm, metavar="UNITS",
-                       help="of each recurrent layer; without a number there is none, and each frame stands by itself")
-    group.add_argument("--dense", type=int, nargs="*", default=dense, metavar="UNITS",
-                       help="of each fully connected layer before the last")
+    group.add_argument(
+        "--lstm",
+        type=int,
+        nargs="*",
+        default=lstm,
+        metavar="UNITS",
+        help="of each recurrent layer; without a number there is none, and each frame stands by itself",
+    )
+    group.add_argument(
+        "--dense",
+        type=int,
+        nargs="*",
+        default=dense,
+        metavar="UNITS",
+        help="of each fully connected layer before the last",
+    )
     group.add_argument("--batch-norm", action="store_true", help="batch normalisation after each recurrent layer")
-    group.add_argument("--centre", action="store_true",
-                       help="see each feature less its mean over the clip: of few people, rooms and clothes go")
+    group.add_argument(
+        "--centre",
+        action="store_true",
+        help="see each feature less its mean over the clip: of few people, rooms and clothes go",
+    )
     group = flags.add_argument_group("sequence")
     usual = f" (default: {frames or length})"
     group.add_argument("--frames", type=int, metavar="N", help="so many, evenly over the clip" + usual * bool(frames))
-    group.add_argument("--length", type=int, metavar="N",
-                       help="instead: so many one after the other; a shorter clip is played back and forth, a longer "
-                            "one cut at random" + usual * bool(length))  # fmt: skip
+    group.add_argument(
+        "--length",
+        type=int,
+        metavar="N",
+        help="instead: so many one after the other; a shorter clip is played back and forth, a longer "
+        "one cut at random" + usual * bool(length),
+    )
     flags.set_defaults(sampling=(frames, length))
-    group.add_argument("--at-test", choices=("part", "parts", "whole"), default="part",
-                       help="of --length: the clip's middle, the mean of --parts of it, or all of it")
+    group.add_argument(
+        "--at-test",
+        choices=("part", "parts", "whole"),
+        default="part",
+        help="of --length: the clip's middle, the mean of --parts of it, or all of it",
+    )
     group.add_argument("--parts", type=int, default=3, metavar="N", help="of --at-test parts")
-    group.add_argument("--truncate", type=int, default=0, metavar="N",
-                       help="steps after which back-propagation ends; the state goes on; 0: it never ends")
-    group.add_argument("--loss-weights", choices=cnn_lstm.READOUTS, default=read,
-                       help="which steps' answers are learnt from; linear: step t counts t")
+    group.add_argument(
+        "--truncate",
+        type=int,
+        default=0,
+        metavar="N",
+        help="steps after which back-propagation ends; the state goes on; 0: it never ends",
+    )
+    group.add_argument(
+        "--loss-weights",
+        choices=cnn_lstm.READOUTS,
+        default=read,
+        help="which steps' answers are learnt from; linear: step t counts t",
+    )
     group.add_argument("--output-weights", choices=cnn_lstm.READOUTS, default=read, help="which steps give the answer")
 
 
@@ -76,8 +109,10 @@ def input_spec(args, made: ClipSpec) -> InputSpec:
         frames = args.length
     seen = replace(made.input, frames=frames, sampling=sampling, views=views)
     if seen.still == "subtract" and not ClipSpec(made.stored, seen).sees_all:
-        raise Problem(f"--still subtract: features are made of clips less the average of all {made.stored.frames} "
-                      "pictures, so all have to be seen: --frames N of a store of N, or --length with --at-test whole")
+        raise Problem(
+            f"--still subtract: features are made of clips less the average of all {made.stored.frames} "
+            "pictures, so all have to be seen: --frames N of a store of N, or --length with --at-test whole"
+        )
     return seen
 
 
@@ -104,15 +139,22 @@ def clip_spec(args, abouts: dict[str, About]) -> ClipSpec:
     first = next(iter(abouts.values()))
     for stream, about in abouts.items():
         if about.spec.input != first.spec.input or about.spec.stored.without_flow() != first.spec.stored.without_flow():
-            raise Problem(f"the {stream} features were made of other pictures than the others ({about.spec.input}, not "
-                          f"{first.spec.input}); run feature.py with the same settings for both")  # fmt: skip
+            raise Problem(
+                f"the {stream} features were made of other pictures than the others ({about.spec.input}, not "
+                f"{first.spec.input}); run feature.py with the same settings for both"
+            )
     stored = next((about.spec.stored for about in abouts.values() if about.spec.stored.flow), first.spec.stored)
     return ClipSpec(stored, input_spec(args, first.spec))
 
 
 def head_arguments(args) -> dict:
-    return {"lstm": list(args.lstm), "dense": list(args.dense), "dropout": args.dropout, "batch_norm": args.batch_norm,
-            "centre": args.centre}  # fmt: skip
+    return {
+        "lstm": list(args.lstm),
+        "dense": list(args.dense),
+        "dropout": args.dropout,
+        "batch_norm": args.batch_norm,
+        "centre": args.centre,
+    }
 
 
 def transferred(folder: Path, about: About, args):
@@ -131,8 +173,10 @@ def transferred(folder: Path, about: About, args):
         raise Problem(f"{folder}: its network is {built}, not {wanted}; name the same --lstm, --dense, ...")
     model = KerasNetwork.load(stream, source.weights(stream)).model
     if features.digest(model.get_layer(cnn_lstm.CNN)) != about.weights:
-        raise Problem(f"{folder}: it reads features of another network ({stream.arguments['network']}) than "
-                      f"{args.features}; run feature.py --network {folder}, or choose its --features")  # fmt: skip
+        raise Problem(
+            f"{folder}: it reads features of another network ({stream.arguments['network']}) than "
+            f"{args.features}; run feature.py --network {folder}, or choose its --features"
+        )
     return model.get_layer("lstm")
 
 
@@ -166,15 +210,15 @@ def check_begun(output: Path, stream: str, about: About) -> None:
     """Raise Problem where the stream's training began on features of another network."""
     known = output / "checkpoint" / f"{stream}.features"
     if (output / "checkpoint" / f"{stream}.json").exists() and known.read_text() != about.weights:
-        raise Problem(f"{output}: its {stream} LSTM learnt from features of another network than {about.network}, "
-                      f"weights {about.trained}, as it is now; choose another --output, or delete it")  # fmt: skip
+        raise Problem(
+            f"{output}: its {stream} LSTM learnt from features of another network than {about.network}, "
+            f"weights {about.trained}, as it is now; choose another --output, or delete it"
+        )
     with command.atomic(known) as temporary:
         temporary.write_text(about.weights)
 
 
-def train_stream(
-    args, data: Dataset, spec: ClipSpec, about: About, folder: Path, make_generators: Callable
-) -> dict:
+def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path, make_generators: Callable) -> dict:
     """Train one stream's LSTM to its end, join it with the image network, and return the stream's row of the bundle."""
     from signs.models import cnn_lstm
     from signs.training import loop
@@ -183,19 +227,30 @@ def train_stream(
     stream, seen = about.modality, training_spec(args, about.spec)
     check_begun(args.output, stream, about)
     with contextlib.ExitStack() as held:
-        files = {split: held.enter_context(feature_file.opened(feature_file.path_of(folder, split)))
-                 for split in ("train", "valid")}  # fmt: skip
+        files = {
+            split: held.enter_context(feature_file.opened(feature_file.path_of(folder, split)))
+            for split in ("train", "valid")
+        }
         generators = make_generators(args, data, files, seen)
         run_folder.seed(args.seed)
-        head = cnn_lstm.build_head((seen.frames, about.dimension), len(data.classes), truncate=args.truncate,
-                                     **head_arguments(args))  # fmt: skip
+        head = cnn_lstm.build_head(
+            (seen.frames, about.dimension), len(data.classes), truncate=args.truncate, **head_arguments(args)
+        )
         head.get_layer("standardise").learn(*files["train"].statistics)
         if args.start:
             cnn_lstm.copy_head(transferred(args.start, about, args), head)
         phase = Phase("all", args.epochs, args.learning_rate, frozen=FREEZE[args.freeze] if args.start else ())
         steps = objective(args.loss_weights, args.output_weights)
-        loop.fit(head, generators["train"], generators["valid"], [phase], args.output, stream,
-                     recipe_of(args, generators["train"].targets), steps)  # fmt: skip
+        loop.fit(
+            head,
+            generators["train"],
+            generators["valid"],
+            [phase],
+            args.output,
+            stream,
+            recipe_of(args, generators["train"].targets),
+            steps,
+        )
     trained = run_folder.trained(args.output, stream)
     return join(args, len(data.classes), spec, about, folder, trained["weights"])
 
@@ -207,8 +262,13 @@ def join(args, classes: int, spec: ClipSpec, about: About, folder: Path, trained
 
     stream, seen = about.modality, spec.input
     frames = None if seen.sampling == "whole" else seen.frames
-    arguments = {"input_shape": [frames, seen.crop, seen.crop, modality.TABLE[stream].channels], "classes": classes,
-                 "network": about.network, "read": args.output_weights, **head_arguments(args)}  # fmt: skip
+    arguments = {
+        "input_shape": [frames, seen.crop, seen.crop, modality.TABLE[stream].channels],
+        "classes": classes,
+        "network": about.network,
+        "read": args.output_weights,
+        **head_arguments(args),
+    }
     model = cnn_lstm.build_cnn_lstm(**arguments)
     cnn, lstm = model.get_layer(cnn_lstm.CNN), model.get_layer("lstm")
     cnn.load_weights(folder / feature_file.WEIGHTS)
@@ -218,8 +278,13 @@ def join(args, classes: int, spec: ClipSpec, about: About, folder: Path, trained
     name = f"{stream}-network.weights.h5"
     with command.atomic(args.output / name) as temporary:
         model.save_weights(temporary)
-    return {"name": stream, "modality": stream, "network": "cnn-lstm", "arguments": arguments,
-            "files": {"weights": name}}  # fmt: skip
+    return {
+        "name": stream,
+        "modality": stream,
+        "network": "cnn-lstm",
+        "arguments": arguments,
+        "files": {"weights": name},
+    }
 
 
 def train(args, data: Dataset, folders: dict[str, Path], make_generators: Callable) -> None:
@@ -236,5 +301,8 @@ def train(args, data: Dataset, folders: dict[str, Path], make_generators: Callab
         flags["image_network"] = {name: f"{about.network}, weights {about.trained}" for name, about in abouts.items()}
         for stream, network in flags["image_network"].items():
             print(f"{stream}: features of {network}")
-        trained = [train_stream(args, data, spec, abouts[stream], folders[stream], make_generators) for stream in run_folder.streams_of(args)]
+        trained = [
+            train_stream(args, data, spec, abouts[stream], folders[stream], make_generators)
+            for stream in run_folder.streams_of(args)
+        ]
         run_folder.write_bundle(args, data, spec, flags, trained)

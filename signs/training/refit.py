@@ -22,9 +22,12 @@ SPLITS = ("train", "valid")
 
 
 def add_flag(flags: argparse.ArgumentParser) -> None:
-    flags.add_argument("--refit", metavar="MODEL",
-                       help="train as this finished run did, for as long as it found best, with the validation clips "
-                            "too; its flags are the defaults")  # fmt: skip
+    flags.add_argument(
+        "--refit",
+        metavar="MODEL",
+        help="train as this finished run did, for as long as it found best, with the validation clips "
+        "too; its flags are the defaults",
+    )
 
 
 def parse(flags: argparse.ArgumentParser, argv, networks: tuple[str, ...]) -> argparse.Namespace:
@@ -64,8 +67,10 @@ def load_reference(folder: str, networks: tuple[str, ...]) -> Bundle:
     others = {stream.network for stream in reference.streams} - set(networks)
     if others or "training" not in reference.about or "model" in reference.about["flags"]:
         kinds = ", ".join(sorted({stream.network for stream in reference.streams}))
-        raise Problem(f"--refit {folder}: made by another script ({kinds}); name a model that this one trained, and "
-                      "ensemble.py joins what becomes of it")  # fmt: skip
+        raise Problem(
+            f"--refit {folder}: made by another script ({kinds}); name a model that this one trained, and "
+            "ensemble.py joins what becomes of it"
+        )
     if learnt_from_valid(reference):
         raise Problem(f"--refit {folder}: has learnt from the validation clips already")
     return reference

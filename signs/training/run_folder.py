@@ -1,7 +1,7 @@
 """The folder of a training run: what it holds already, what feeds it, the bundle at its end.
 
-    model/<run>/checkpoint/run.json     the flags that a run must go on with
-    model/<run>/bundle.json             written last, see bundle.py
+model/<run>/checkpoint/run.json     the flags that a run must go on with
+model/<run>/bundle.json             written last, see bundle.py
 """
 
 import contextlib
@@ -35,8 +35,12 @@ def check(args, data: Dataset, spec: ClipSpec) -> dict:
     if getattr(args, "schedule", None) == "cosine":
         run["epochs"] = args.epochs  # its rate depends on how many there will be
     # The same run may have begun with one stream, before there was flow.
-    seen = {"flags": run, "input": spec.to_json()["input"], "store": spec.stored.frame_store,
-            "classes": [row.label for row in data.classes]}  # fmt: skip
+    seen = {
+        "flags": run,
+        "input": spec.to_json()["input"],
+        "store": spec.stored.frame_store,
+        "classes": [row.label for row in data.classes],
+    }
     seen = json.loads(json.dumps(seen, default=str))
     if path.exists() and any((*path.parent.glob("*.weights.h5"), *args.output.glob("*.weights.h5"))):
         before = json.loads(path.read_text())
@@ -44,8 +48,10 @@ def check(args, data: Dataset, spec: ClipSpec) -> dict:
             changed = [name for name in run if before["flags"].get(name) != seen["flags"][name]]
             if before.get("classes") != seen["classes"]:
                 changed.append("the classes of class.csv")
-            raise Problem(f"{args.output}: holds a run with other settings ({', '.join(changed) or 'stored frames'}); "
-                          "choose another --output, or delete it")
+            raise Problem(
+                f"{args.output}: holds a run with other settings ({', '.join(changed) or 'stored frames'}); "
+                "choose another --output, or delete it"
+            )
     else:
         with command.atomic(path) as temporary:
             temporary.write_text(json.dumps(seen, indent=1) + "\n")

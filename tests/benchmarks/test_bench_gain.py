@@ -43,7 +43,10 @@ def test_the_gain_of_all_and_of_each(tmp_path, capsys):
 
 def test_what_cannot_be_compared(tmp_path):
     old, new = answer(tmp_path / "old", {"ann": 3}), answer(tmp_path / "new", {"ann": 3}, CLIPS + 1)
-    for before, after, said in (([old], [new], "other clips .1 in one"), ([old], [old, new], "1 folders before and 2"),
-                                ([old], [tmp_path / "none"], "no answers of flow on test")):  # fmt: skip
+    for before, after, said in (
+        ([old], [new], "other clips .1 in one"),
+        ([old], [old, new], "1 folders before and 2"),
+        ([old], [tmp_path / "none"], "no answers of flow on test"),
+    ):
         with pytest.raises(Problem, match=said):
             bench_gain.main(["--stream", "flow", "--before", *map(str, before), "--after", *map(str, after)])

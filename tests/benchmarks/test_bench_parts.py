@@ -8,10 +8,7 @@ import pytest
 
 import bench_parts
 from signs.clips.dataset import load_dataset
-from signs.training.log import (
-    Log,
-    Validated,
-)
+from signs.training.log import Log, Validated
 
 
 def test_gains_of_the_kept_epochs_and_no_look_at_who_was_left_out(demo, tmp_path, monkeypatch, capsys):

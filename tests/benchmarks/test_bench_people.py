@@ -52,14 +52,30 @@ def test_tables_and_json(demo, tmp_path, monkeypatch, capsys):
         table = csv.writer(file)
         table.writerow(["video", "distance"])
         table.writerows([item.source, "near" if item.signer == people[0] else "far"] for item in data.clips)
-    argv = ["--data", demo, "--output", tmp_path / "out", "--table", tmp_path / "table.csv", "--streams", "rgb",
-            "--refit", "--", "--epochs", "3", "--weights", "model/{test}"]  # fmt: skip
+    argv = [
+        "--data",
+        demo,
+        "--output",
+        tmp_path / "out",
+        "--table",
+        tmp_path / "table.csv",
+        "--streams",
+        "rgb",
+        "--refit",
+        "--",
+        "--epochs",
+        "3",
+        "--weights",
+        "model/{test}",
+    ]
     assert bench_people.main([str(value) for value in argv]) == 0
     trained = [call for call in calls if call[0] == "train_i3d.py" and "--refit" not in call]
     assert len(trained) == len(people)
     again = [call[call.index("--output") + 1 :] for call in calls if "--refit" in call]
-    assert again == [(str(tmp_path / "out" / "refit" / person), "--refit", str(tmp_path / "out" / person), "--stream",
-                      "rgb") for person in people]  # fmt: skip
+    assert again == [
+        (str(tmp_path / "out" / "refit" / person), "--refit", str(tmp_path / "out" / person), "--stream", "rgb")
+        for person in people
+    ]
     for call, person in zip(trained, people, strict=True):
         assert call[-6:] == ("--epochs", "3", "--weights", f"model/{person}", "--stream", "rgb")
     found = json.loads(capsys.readouterr().out.splitlines()[-1])

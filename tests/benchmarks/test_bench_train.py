@@ -74,8 +74,14 @@ def give(network, model: keras.Model) -> None:
     import torch
 
     layers = {"moving_mean": "batch_norm", "moving_variance": "batch_norm", "beta": "batch_norm", "kernel": "conv_3d"}
-    branches = ("Branch_0_Conv3d_0a_1x1", "Branch_1_Conv3d_0a_1x1", "Branch_1_Conv3d_0b_3x3", "Branch_2_Conv3d_0a_1x1",
-                "Branch_2_Conv3d_0b_3x3", "Branch_3_Conv3d_0b_1x1")  # fmt: skip
+    branches = (
+        "Branch_0_Conv3d_0a_1x1",
+        "Branch_1_Conv3d_0a_1x1",
+        "Branch_1_Conv3d_0b_3x3",
+        "Branch_2_Conv3d_0a_1x1",
+        "Branch_2_Conv3d_0b_3x3",
+        "Branch_3_Conv3d_0b_1x1",
+    )
     for name, tensor in network.state_dict().items():
         path, kind = name.removeprefix("units.").rsplit(".", 1)
         if path == "head":

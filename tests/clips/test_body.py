@@ -38,16 +38,28 @@ def person(head=24, x=150.0, crown=60.0, hand=(2.0, 1.5), frames=20, light=0.0, 
     return np.stack(result)
 
 
-@pytest.mark.parametrize("changes", [
-    {}, {"head": 14, "x": 250.0, "crown": 110.0}, {"head": 48, "crown": 20.0}, {"hand": (-1.6, -0.5)},
-    {"hand": (0.6, 3.0)}, {"light": 0.08}, {"x": 290.0}, {"shape": (320, 240), "x": 120.0},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"head": 14, "x": 250.0, "crown": 110.0},
+        {"head": 48, "crown": 20.0},
+        {"hand": (-1.6, -0.5)},
+        {"hand": (0.6, 3.0)},
+        {"light": 0.08},
+        {"x": 290.0},
+        {"shape": (320, 240), "x": 120.0},
+    ],
+    ids=str,
+)
 def test_head_and_shoulders_are_found_at_any_size_and_place(changes):
     wanted = {"head": 24, "x": 150.0, "crown": 60.0, **changes}
     x, crown, head = region.find_head(person(**changes))
     assert head == pytest.approx(wanted["head"], rel=0.25)
-    assert (x, crown) == (pytest.approx(wanted["x"], abs=0.4 * wanted["head"]),
-                          pytest.approx(wanted["crown"], abs=0.5 * wanted["head"]))  # fmt: skip
+    assert (x, crown) == (
+        pytest.approx(wanted["x"], abs=0.4 * wanted["head"]),
+        pytest.approx(wanted["crown"], abs=0.5 * wanted["head"]),
+    )
 
 
 def test_the_square_does_not_follow_the_hand_as_that_of_the_movement_does():

@@ -155,6 +155,4 @@ def test_video_problem(tmp_path):
     assert video_problem(tmp_path / "none.avi") == "no such file"
     assert "directory" in video_problem(tmp_path).lower()
     (tmp_path / "pointer.avi").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:12\n")
-    assert "a text file, not a video; it begins 'version https://git-lfs" in video_problem(
-        tmp_path / "pointer.avi"
-    )
+    assert "a text file, not a video; it begins 'version https://git-lfs" in video_problem(tmp_path / "pointer.avi")

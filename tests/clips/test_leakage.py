@@ -28,20 +28,25 @@ def test_a_clean_split_passes(demo):
 def test_a_person_in_two_splits_is_named():
     found = check(clip("1", "train", signer="Ann"), clip("2", "test", signer="Ann"), clip("3", "test", signer="Bo"))
     assert found == ["1 people are in train and in test (Ann): 1 of 2 clips of test"]
-    found = check(*(clip(f"{split}{number}", split, signer=f"S{number}") for split in ("valid", "test")
-                    for number in range(5)), clip("0", "train"))  # fmt: skip
+    found = check(
+        *(clip(f"{split}{number}", split, signer=f"S{number}") for split in ("valid", "test") for number in range(5)),
+        clip("0", "train"),
+    )
     assert found == ["5 people are in valid and in test (S0, S1, S2 and 2 more): 5 of 5 clips of test"]
     assert check(clip("1", "train"), clip("2", "test")) == [], "nobody is not a person"
 
 
 def test_a_group_in_two_splits_is_named():
-    assert "1 groups are in train and in valid (g01)" in check(clip("1", "train", group="g01"),
-                                                               clip("2", "valid", group="g01"))[0]  # fmt: skip
+    assert (
+        "1 groups are in train and in valid (g01)"
+        in check(clip("1", "train", group="g01"), clip("2", "valid", group="g01"))[0]
+    )
 
 
 def test_the_same_video_under_another_name():
     assert check(clip("1", "train", sha256="f0"), clip("2", "test", sha256="f0")) == [
-        "1 clips are the same in train and in test (1 = 2)"]  # fmt: skip
+        "1 clips are the same in train and in test (1 = 2)"
+    ]
     twice = clip("2", "test", sha256="f0"), clip("3", "test", "b", sha256="f0")
     (found,) = check(clip("1", "train"), *twice, clip("4", "train", "b"))
     assert found == "1 clips are twice in test (2 = 3, labelled a and b)"
@@ -72,8 +77,9 @@ def test_the_run_stops_unless_told_and_the_report_says_so(demo, copied, loaded, 
     shutil.copytree(demo, tmp_path / "data", ignore=shutil.ignore_patterns("_download", "video"))
     data = load_dataset(tmp_path / "data")
     someone = data.split("train")[0].signer
-    save_dataset(replace(data, clips=[replace(item, signer=someone) if item.split == "test" else item
-                                      for item in data.clips]))  # fmt: skip
+    save_dataset(
+        replace(data, clips=[replace(item, signer=someone) if item.split == "test" else item for item in data.clips])
+    )
     argv = ["--data", str(tmp_path / "data"), "--model", str(copied), "--split", "test", "--gallery", "0"]
     if not ignored:
         with pytest.raises(Problem, match="people are in train and in test.*--ignore-checks"):

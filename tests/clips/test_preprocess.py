@@ -14,10 +14,7 @@ from signs.clips import preprocess
 from signs.clips.spec import InputSpec
 
 
-@given(
-    arrays.arrays(np.float32, 30, elements=st.floats(-60, 60, width=32)),
-    st.sampled_from([1.0, 10.0, 20.0, 32.5]),
-)
+@given(arrays.arrays(np.float32, 30, elements=st.floats(-60, 60, width=32)), st.sampled_from([1.0, 10.0, 20.0, 32.5]))
 def test_flow_is_coded_by_the_formula_to_half_a_step(flow, bound):
     coded = preprocess.quantise_flow(flow, bound)
     assert coded.dtype == np.uint8

@@ -73,8 +73,10 @@ def test_flow_grows_with_the_signer_whatever_the_store_s_size():
 
 def test_without_a_square_and_by_default_the_middle_is_seen():
     images = moving(frames=2)
-    for spec, squares in ((InputSpec(2, 60, 48), {"signer": [90, 130, 80]}),
-                          (InputSpec(2, 60, 48, region="signer"), {"signer": None, "body": [90, 130, 80]}),
-                          (InputSpec(2, 60, 48, region="body"), {})):  # fmt: skip
+    for spec, squares in (
+        (InputSpec(2, 60, 48), {"signer": [90, 130, 80]}),
+        (InputSpec(2, 60, 48, region="signer"), {"signer": None, "body": [90, 130, 80]}),
+        (InputSpec(2, 60, 48, region="body"), {}),
+    ):
         seen, magnified = preprocess.cut_out(images, spec, squares)
         assert magnified == 1 and np.array_equal(seen, preprocess.resize_all(images, 60))

@@ -68,11 +68,14 @@ def test_rules_that_are_none(rule):
     [
         (StoredSpec(flow=FLOW), "frame-40x240", "flow-40x240-tvl1-fast"),
         (StoredSpec("10fps", 120, 80, FlowSpec("dis")), "frame-10fpsx120-q80", "flow-10fpsx120-q80-dis"),
-        (StoredSpec("all", flow=FlowSpec("farneback", {}, 32.5, "video", 90)), "frame-allx240",
-         "flow-allx240-farneback-b32.5-video-q90"),
+        (
+            StoredSpec("all", flow=FlowSpec("farneback", {}, 32.5, "video", 90)),
+            "frame-allx240",
+            "flow-allx240-farneback-b32.5-video-q90",
+        ),
         (StoredSpec("8", 64, 80, FLOW, "depth"), "frame-8x64-q80-depth", "flow-8x64-q80-depth-tvl1-fast"),
     ],
-)  # fmt: skip
+)
 def test_store_names(stored, frame_store, flow_store):
     assert (stored.frame_store, stored.flow_store) == (frame_store, flow_store)
     assert dataset.check_name(flow_store, "store") and stored.without_flow().frame_store == frame_store
@@ -91,13 +94,19 @@ specs = st.builds(
         st.sampled_from(["40", "all", "10fps", "7"]),
         st.integers(16, 512),
         st.integers(1, 100),
-        st.none() | st.builds(FlowSpec, st.sampled_from(["tvl1-fast", "dis"]),
-                              st.dictionaries(st.text(max_size=5), st.floats(-9, 9) | st.integers(-9, 9), max_size=4),
-                              st.floats(1, 99), st.sampled_from(["kept", "video"]), st.integers(1, 100)),
+        st.none()
+        | st.builds(
+            FlowSpec,
+            st.sampled_from(["tvl1-fast", "dis"]),
+            st.dictionaries(st.text(max_size=5), st.floats(-9, 9) | st.integers(-9, 9), max_size=4),
+            st.floats(1, 99),
+            st.sampled_from(["kept", "video"]),
+            st.integers(1, 100),
+        ),
         st.sampled_from(dataset.PARTS),
     ),
     st.builds(InputSpec, st.integers(1, 64), st.just(240), st.integers(8, 240), st.sampled_from(["keep", "subtract"])),
-)  # fmt: skip
+)
 
 
 @given(specs)

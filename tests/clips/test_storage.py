@@ -105,7 +105,9 @@ def test_a_write_that_fails_leaves_what_was_there(archive, frames, monkeypatch):
 def test_only_the_picked_pictures_are_decoded(archive, monkeypatch):
     whole, decoded = storage.read_archive(archive).images, []
     real = storage.decode
-    monkeypatch.setattr(storage, "decode", lambda members, planes: decoded.append(len(members)) or real(members, planes))
+    monkeypatch.setattr(
+        storage, "decode", lambda members, planes: decoded.append(len(members)) or real(members, planes)
+    )
     asked = []
     some = storage.read_archive(archive, lambda count: asked.append(count) or np.array([5, 0, 0])).images
     assert asked == [6] and decoded == [3]

@@ -39,8 +39,12 @@ def in_its_order(label: str, rng) -> np.ndarray:
 
 def made(folder, draw, clips: int = 12) -> Dataset:
     rng, stored = np.random.default_rng(0), StoredSpec(str(FRAMES), HEIGHT)
-    rows = [Clip(f"{split}_{label}_{number}", split, label)
-            for split in ("train", "test") for label in LABELS for number in range(clips)]  # fmt: skip
+    rows = [
+        Clip(f"{split}_{label}_{number}", split, label)
+        for split in ("train", "test")
+        for label in LABELS
+        for number in range(clips)
+    ]
     for row in rows:
         pictures = 40 + draw(row.label, rng) + rng.normal(0, 5, (FRAMES, HEIGHT, WIDTH))
         images = np.clip(pictures, 0, 255).astype(np.uint8)[..., None].repeat(3, axis=3)

@@ -55,7 +55,10 @@ def test_classes_that_gain_and_lose(tmp_path, capsys):
     first, last = comparison.load_runs([tmp_path / "frames", tmp_path / "lstm"], "test")
     found = comparison.gains(first, last)
     assert [(gain.index, gain.clips, gain.before, gain.after) for gain in found] == [
-        (0, 20, 10, 14), (2, 20, 5, 5), (1, 20, 12, 6)]  # fmt: skip
+        (0, 20, 10, 14),
+        (2, 20, 5, 5),
+        (1, 20, 12, 6),
+    ]
     gained, lost = comparison.extremes(found)
     assert [gain.share for gain in gained] == [0.2] and [gain.share for gain in lost] == [-0.3]
     assert comparison.extremes(found, 0) == ([], [])
@@ -78,8 +81,9 @@ def test_classes_of_another_order_are_drawn_in_one(runs, capsys, monkeypatch):
     first, last = comparison.load_runs(runs, "test")
     comparison.draw(first, last, dict(zip("abc", "abc", strict=True)), runs[1] / "gain-test.png")
     assert np.array_equal(drawn[0][1][1], table.confusion("rgb")), "as it was before the classes were turned round"
-    comparison.draw(first, Run(runs[1], "test", Predictions(table.clips, [*"abz"], table.streams)), {},
-                    runs[1] / "gain-test.png")  # fmt: skip
+    comparison.draw(
+        first, Run(runs[1], "test", Predictions(table.clips, [*"abz"], table.streams)), {}, runs[1] / "gain-test.png"
+    )
     assert len(drawn) == 1 and "know other classes: no picture" in capsys.readouterr().out
 
 

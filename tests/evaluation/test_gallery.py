@@ -75,8 +75,14 @@ def test_the_nearest_training_clip_is_the_one_of_the_largest_cosine(demo, recogn
     kept, rows = stored_clips.features(recogniser, data, train, 4, 2)
     assert [item.clip for item in kept] == [item.clip for item in train]
     np.testing.assert_allclose(np.square(rows).sum(axis=1), 2, rtol=1e-5)
-    monkeypatch.setattr(stored_clips, "features", lambda recogniser, data, clips, batch, workers: (
-        clips, np.stack([rows[[one.clip for one in train].index(item.clip)] for item in clips])))  # fmt: skip
+    monkeypatch.setattr(
+        stored_clips,
+        "features",
+        lambda recogniser, data, clips, batch, workers: (
+            clips,
+            np.stack([rows[[one.clip for one in train].index(item.clip)] for item in clips]),
+        ),
+    )
     found = gallery.nearest(recogniser, data, train[:2], 100, 3, 2)
     alike = rows[:2] @ rows[2:].T / 2
     for item, row in zip(train[:2], alike, strict=True):

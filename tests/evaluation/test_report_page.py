@@ -57,8 +57,6 @@ def made(folder: Path, classes: int, clips: int) -> tuple[dict, dict[str, Predic
     return json.loads(json.dumps(found)), tables
 
 
-
-
 def test_numbers_are_those_of_scikit_learn_from_the_saved_probabilities(tmp_path):
     """From the CSV alone: what the page says, computed again."""
     found, tables = made(tmp_path, 12, 200)
@@ -137,8 +135,15 @@ def test_a_browser_shows_every_picture_and_nothing_is_cut_off(tmp_path, width):
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium here; the page is not printed")
 def test_it_prints(tmp_path):
     made(tmp_path, 12, 60)
-    line = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'chromium'}",
-            f"--print-to-pdf={tmp_path / 'page.pdf'}", (tmp_path / "report" / "index.html").as_uri()]  # fmt: skip
+    line = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path / 'chromium'}",
+        f"--print-to-pdf={tmp_path / 'page.pdf'}",
+        (tmp_path / "report" / "index.html").as_uri(),
+    ]
     subprocess.run(line, capture_output=True, timeout=120, check=True)
     content = (tmp_path / "page.pdf").read_bytes()
     assert content.startswith(b"%PDF") and len(content) > 30000

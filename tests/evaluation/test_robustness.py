@@ -53,8 +53,11 @@ def test_a_model_that_sees_light_alone_loses_in_the_dark(demo):
 
         def predict(self, frames, times):
             self.seen = frames.shape
-            label = next(label for label, bright in self.light.items() if abs(bright - frames.mean()) < 5) \
-                if any(abs(bright - frames.mean()) < 5 for bright in self.light.values()) else "?"  # fmt: skip
+            label = (
+                next(label for label, bright in self.light.items() if abs(bright - frames.mean()) < 5)
+                if any(abs(bright - frames.mean()) < 5 for bright in self.light.values())
+                else "?"
+            )
             return [(label, 1.0)]
 
     from signs.clips.video import read_video

@@ -18,8 +18,9 @@ def made(clips=240, classes=12, people=6, seed=0, absent=()) -> Predictions:
     logits = rng.normal(0, 1, (clips, classes))
     logits[np.arange(clips), truth] += 1.5
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    items = [Clip(f"clip{index}", "test", labels[label], f"S{rng.integers(people)}")
-             for index, label in enumerate(truth)]  # fmt: skip
+    items = [
+        Clip(f"clip{index}", "test", labels[label], f"S{rng.integers(people)}") for index, label in enumerate(truth)
+    ]
     return Predictions(items, labels, {"rgb": probabilities})
 
 
@@ -63,10 +64,17 @@ def simulated(people: int, clips: int, mean: float, spread: float, rng) -> tuple
     return right, [f"S{number}" for number in range(people) for _ in range(clips)]
 
 
-@pytest.mark.parametrize(("people", "clips", "mean", "spread"), [
-    (2, 45, 0.5, 0.1), (3, 45, 0.5, 0.1), (6, 45, 0.5, 0.1), (6, 45, 0.85, 0.05), (20, 20, 0.5, 0.02),
-    (10, 30, 0.7, 0.2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("people", "clips", "mean", "spread"),
+    [
+        (2, 45, 0.5, 0.1),
+        (3, 45, 0.5, 0.1),
+        (6, 45, 0.5, 0.1),
+        (6, 45, 0.85, 0.05),
+        (20, 20, 0.5, 0.02),
+        (10, 30, 0.7, 0.2),
+    ],
+)
 def test_intervals_over_people_hold_the_truth_in_95_of_100_cases(people, clips, mean, spread):
     rng, runs, held, percentile = np.random.default_rng(1), 300, 0, 0
     for _ in range(runs):

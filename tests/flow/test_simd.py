@@ -74,8 +74,9 @@ def test_the_median_is_that_of_opencv(shape, values):
 
 def test_the_network_finds_the_middle_of_every_window_of_zeros_and_ones():
     """With its columns sorted such a window is five numbers of ones; the 0-1 principle does the rest."""
-    windows = np.array([[ones > 4 - rank for rank in range(5) for ones in counts]
-                        for counts in itertools.product(range(6), repeat=5)]).T  # fmt: skip
+    windows = np.array(
+        [[ones > 4 - rank for rank in range(5) for ones in counts] for counts in itertools.product(range(6), repeat=5)]
+    ).T
     wanted = windows.sum(axis=0) >= 13
     values = list(windows)
     for low, high in median5.SELECT:
@@ -100,8 +101,10 @@ def test_warping_is_cubic_interpolation_with_black_beyond_the_border():
     tvl1._sweep(scale.planes, level.packed, height, width, weights, tvl1.NO_ITERATION, True, False)
     around = np.pad(picture, 1, "edge")
     gradients = (around[1:-1, 2:] - around[1:-1, :-2]) / 2, (around[2:, 1:-1] - around[:-2, 1:-1]) / 2
-    found = {name: scale.planes[tvl1.NAMES.index(name), tvl1.TOP : -tvl1.TOP, simd.PAD : simd.PAD + width]
-             for name in ("gx", "gy", "constant", "inverse")}  # fmt: skip
+    found = {
+        name: scale.planes[tvl1.NAMES.index(name), tvl1.TOP : -tvl1.TOP, simd.PAD : simd.PAD + width]
+        for name in ("gx", "gy", "constant", "inverse")
+    }
     gx, gy, warped = (cv2.remap(image, *place, cv2.INTER_CUBIC) for image in (*gradients, picture))
     np.testing.assert_allclose(found["gx"], gx, atol=2e-3)
     np.testing.assert_allclose(found["gy"], gy, atol=2e-3)

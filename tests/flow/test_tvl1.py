@@ -128,8 +128,13 @@ def total_variation(u: np.ndarray) -> float:
 
 def energy(previous: np.ndarray, current: np.ndarray, flow: np.ndarray) -> float:
     """E(u) with the true brightness difference, not the linear one."""
-    warped = cv2.remap(current.astype(np.float32), COLUMNS + flow[..., 0], ROWS + flow[..., 1], cv2.INTER_CUBIC,
-                       borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+    warped = cv2.remap(
+        current.astype(np.float32),
+        COLUMNS + flow[..., 0],
+        ROWS + flow[..., 1],
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     data = np.abs(warped - previous).sum()
     return total_variation(flow[..., 0]) + total_variation(flow[..., 1]) + tvl1.QUALITY["lambda_"] * float(data)
 
@@ -219,15 +224,21 @@ def test_the_whole_method_step_by_step(name, preset, median):
     """Iterations done in blocks stop where those done one by one do; places are not rounded to 1/32 px as OpenCV's."""
     previous, current = pair(MOTIONS[name])
     parameters = {**preset, "median": median}
-    distance = np.linalg.norm(flow_between(previous, current, parameters)
-                              - step_by_step(previous, current, parameters), axis=2)  # fmt: skip
+    distance = np.linalg.norm(
+        flow_between(previous, current, parameters) - step_by_step(previous, current, parameters), axis=2
+    )
     # Where the change is at epsilon to the last bits, one of the two does an iteration more: hence not 0.
     assert distance.mean() < 0.012 and np.median(distance) < 0.006
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 2**32 - 1), st.sampled_from(["noise", "black and white"]),
-       st.sampled_from(["fast", "quality"]))  # fmt: skip
+@given(
+    st.integers(1, 70),
+    st.integers(1, 70),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(["noise", "black and white"]),
+    st.sampled_from(["fast", "quality"]),
+)
 def test_no_nan_whatever_the_pictures(height, width, seed, kind, preset):
     rng = np.random.default_rng(seed)
     pictures = rng.integers(0, 256, (2, height, width), np.uint8)
@@ -264,11 +275,15 @@ def test_inner_and_outer_iterations_go_on_from_each_other():
 def test_a_larger_epsilon_stops_earlier_and_a_larger_lambda_follows_the_data():
     previous, current = pair(MOTIONS["turn by -5 degrees"])
     flow = {epsilon: flow_between(previous, current, {**tvl1.FAST, "epsilon": epsilon}) for epsilon in (0.0, 0.02, 9.0)}
-    error = {key: np.linalg.norm(value - MOTIONS["turn by -5 degrees"], axis=2)[INTERIOR].mean()
-             for key, value in flow.items()}  # fmt: skip
+    error = {
+        key: np.linalg.norm(value - MOTIONS["turn by -5 degrees"], axis=2)[INTERIOR].mean()
+        for key, value in flow.items()
+    }
     assert error[0.02] < 0.05 and error[9.0] > 3 * error[0.02]
-    smooth = {weight: total_variation(flow_between(previous, current, {**tvl1.FAST, "lambda_": weight})[..., 0])
-              for weight in (0.002, 0.15)}  # fmt: skip
+    smooth = {
+        weight: total_variation(flow_between(previous, current, {**tvl1.FAST, "lambda_": weight})[..., 0])
+        for weight in (0.002, 0.15)
+    }
     assert smooth[0.002] < 0.7 * smooth[0.15]
 
 
@@ -277,8 +292,9 @@ def test_pyramid():
     shapes = [level.image.shape for level in tvl1.pyramid(picture, tvl1.FAST)]
     assert shapes == [(100, 160), (50, 80), (25, 40)], "the next one would be under 16 px"
     assert len(tvl1.pyramid(picture, tvl1.QUALITY)) == 5
-    sides = {size: [len(level.image) for level in tvl1.pyramid(picture[:size], tvl1.QUALITY)]
-             for size in (15, 16, 20, 31)}  # fmt: skip
+    sides = {
+        size: [len(level.image) for level in tvl1.pyramid(picture[:size], tvl1.QUALITY)] for size in (15, 16, 20, 31)
+    }
     assert sides == {15: [15], 16: [16], 20: [20, 16], 31: [31, 25, 20, 16]}
     assert all(level.image.dtype == np.float32 for level in tvl1.pyramid(picture, tvl1.FAST))
 
@@ -326,5 +342,15 @@ def test_code_just_compiled_and_code_from_the_cache_round_alike(tmp_path):
 def test_presets():
     assert FLOW_METHODS["tvl1-fast"] == tvl1.FAST and FLOW_METHODS["tvl1-quality"] == tvl1.QUALITY
     # OpenCV's DualTVL1OpticalFlow::create().
-    assert tvl1.QUALITY == {"tau": 0.25, "lambda_": 0.15, "theta": 0.3, "scales": 5, "scale_step": 0.8, "warps": 5,
-                            "epsilon": 0.01, "inner": 30, "outer": 10, "median": 5}  # fmt: skip
+    assert tvl1.QUALITY == {
+        "tau": 0.25,
+        "lambda_": 0.15,
+        "theta": 0.3,
+        "scales": 5,
+        "scale_step": 0.8,
+        "warps": 5,
+        "epsilon": 0.01,
+        "inner": 30,
+        "outer": 10,
+        "median": 5,
+    }

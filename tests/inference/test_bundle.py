@@ -74,16 +74,19 @@ def test_a_weight_file_missing_or_changed_by_one_byte(copied):
     assert "flow.weights.h5: not the file that bundle.json was written with" in told(copied)
 
 
-@pytest.mark.parametrize(("key", "value", "said"), [
-    ("network", "i3d_v2", "network 'i3d_v2'; known are i3d"),
-    ("network", "os:system", "known are i3d"),
-    ("modality", "sound", "modality 'sound'; known are rgb, flow"),
-    ("files", {"weights": "../rgb.weights.h5"}, "no plain name"),
-    ("files", {"weights": "/etc/passwd"}, "no plain name"),
-    ("files", {"weights": 3}, "incomplete"),
-    ("files", {}, "incomplete"),
-    ("extra", 1, "incomplete"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("network", "i3d_v2", "network 'i3d_v2'; known are i3d"),
+        ("network", "os:system", "known are i3d"),
+        ("modality", "sound", "modality 'sound'; known are rgb, flow"),
+        ("files", {"weights": "../rgb.weights.h5"}, "no plain name"),
+        ("files", {"weights": "/etc/passwd"}, "no plain name"),
+        ("files", {"weights": 3}, "incomplete"),
+        ("files", {}, "incomplete"),
+        ("extra", 1, "incomplete"),
+    ],
+)
 def test_a_stream_that_is_not_ours(copied, key, value, said):
     change(copied, lambda content: content["streams"][0].update({key: value}))
     assert said in told(copied)

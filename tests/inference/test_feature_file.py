@@ -104,10 +104,15 @@ def test_clips_that_came_left_or_were_stored_anew(path):
     assert path.read_bytes() == before and [found.name for found in path.parent.iterdir()] == ["train.h5"]
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"weights": "11ee" * 16}, r"\(weights\)"), ({"network": "other"}, "network small instead of other"),
-    ({"spec": replace(ABOUT.spec, input=InputSpec(6, 36, 30))}, r"\(spec\)"), ({"dimension": 4}, "dimension 5"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"weights": "11ee" * 16}, r"\(weights\)"),
+        ({"network": "other"}, "network small instead of other"),
+        ({"spec": replace(ABOUT.spec, input=InputSpec(6, 36, 30))}, r"\(spec\)"),
+        ({"dimension": 4}, "dimension 5"),
+    ],
+)
 def test_features_of_another_network_are_refused(path, change, said):
     with pytest.raises(Problem, match=f"train.h5: features of other settings.*{said}.*--name of feature.py") as caught:
         feature_file.prepare(path, replace(ABOUT, **change), ENTRIES)
@@ -185,9 +190,13 @@ def test_a_kill_in_the_middle_of_a_clip_leaves_a_file_that_opens(path):
 def test_a_file_that_is_read_is_not_written_to(path):
     with feature_file.opened(path), feature_file.opened(path) as second:
         assert second.entries == ENTRIES
-        other = tiny.python("-c", "import sys; from pathlib import Path; from signs.inference import feature_file\n"
-                            "with feature_file.opened(Path(sys.argv[1]), write=True): pass", path,
-                            PYTHONPATH=str(tiny.REPOSITORY))  # fmt: skip
+        other = tiny.python(
+            "-c",
+            "import sys; from pathlib import Path; from signs.inference import feature_file\n"
+            "with feature_file.opened(Path(sys.argv[1]), write=True): pass",
+            path,
+            PYTHONPATH=str(tiny.REPOSITORY),
+        )
     assert "another run has it open; wait for it" in other.stderr
 
 
@@ -208,8 +217,13 @@ def test_features_are_found_by_name_and_modality(data):
     rgb, flow = store(data, "small"), store(data, "small", modality="flow")
     other, longer = store(data, "small-2"), store(data, "smaller")
     assert (rgb, flow, other) == ("feature-small-6x48", "feature-small-6x48-tvl1-fast", "feature-small-2-6x48")
-    for name, modality, expected in (("small", "rgb", rgb), ("small", "flow", flow), ("small-2", "rgb", other),
-                                     ("smaller", "rgb", longer), ("small-6x48", "flow", flow)):  # fmt: skip
+    for name, modality, expected in (
+        ("small", "rgb", rgb),
+        ("small", "flow", flow),
+        ("small-2", "rgb", other),
+        ("smaller", "rgb", longer),
+        ("small-6x48", "flow", flow),
+    ):
         assert feature_file.find(data, name, modality).name == expected
     with pytest.raises(Problem, match="no features smal of rgb .there are: feature-small-2-6x48, .*run feature.py"):
         feature_file.find(data, "smal", "rgb")

@@ -59,8 +59,9 @@ def test_views_are_averaged_before_the_softmax(recogniser, video):
     batch = someone.input(stream, images, {})
     assert batch.shape[0] == 2 and not np.array_equal(batch[0], batch[1])
     alone = [recogniser.logits(stream, view[None])[0] for view in batch]
-    np.testing.assert_allclose(someone.logits(stream, np.concatenate([batch, batch])), [np.mean(alone, axis=0)] * 2,
-                               rtol=1e-4, atol=1e-5)  # fmt: skip
+    np.testing.assert_allclose(
+        someone.logits(stream, np.concatenate([batch, batch])), [np.mean(alone, axis=0)] * 2, rtol=1e-4, atol=1e-5
+    )
     check(someone.predict(*video), someone)
 
 

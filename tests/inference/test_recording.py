@@ -45,9 +45,9 @@ def expected(stored: StoredSpec, images, times, length=None) -> tuple:
 
 
 @pytest.mark.parametrize("flow_from", ["frames", "video"])
-@pytest.mark.parametrize(("frames", "known"), [
-    ("12", True), ("12", False), ("50", True), ("10fps", False), ("all", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("frames", "known"), [("12", True), ("12", False), ("50", True), ("10fps", False), ("all", False)]
+)
 def test_one_by_one_is_what_the_scripts_store(frames, known, flow_from):
     some = spec(frames, flow_from)
     recording = Recording(some, REGIONS, TIMES[-1] if known else None)

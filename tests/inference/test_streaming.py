@@ -29,8 +29,9 @@ def networks(request):
         several = len(stage.model.inputs) > 1
         return lambda frames, mask: np.asarray(stage.model([frames, mask] if several else frames))
 
-    some = [Stage(plan, runner(stage))
-            for plan, stage in zip(streaming.plans(kernels, request.param), stages, strict=True)]  # fmt: skip
+    some = [
+        Stage(plan, runner(stage)) for plan, stage in zip(streaming.plans(kernels, request.param), stages, strict=True)
+    ]
     return model, StreamedNetwork(some, lambda frames: np.asarray(tail(frames)))
 
 

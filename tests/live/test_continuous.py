@@ -19,8 +19,9 @@ CLASSES = [Label("a", "A"), Label("b", "B"), Label("0", "nothing", "none")]
 
 
 def reporter(threshold=0.6, gap=1.0) -> Reporter:
-    return Reporter(SimpleNamespace(labels=["a", "b", "0"], classes=CLASSES,
-                                    calibration=Calibration(threshold=threshold)), gap)  # fmt: skip
+    return Reporter(
+        SimpleNamespace(labels=["a", "b", "0"], classes=CLASSES, calibration=Calibration(threshold=threshold)), gap
+    )
 
 
 def said(course, someone: Reporter, rate: float = 10) -> list[tuple[str, float]]:
@@ -63,7 +64,7 @@ def test_a_sign_that_stays_is_said_once():
 
 
 def test_an_answer_that_jumps_about_is_smoothed_away():
-    assert said(lambda second: ((0.9, 0.1, 0.0) if round(second * 10) % 2 else (0.1, 0.9, 0.0)), reporter()) == []
+    assert said(lambda second: (0.9, 0.1, 0.0) if round(second * 10) % 2 else (0.1, 0.9, 0.0), reporter()) == []
 
 
 def test_rest_ends_what_was_said():

@@ -88,15 +88,20 @@ def test_a_hold_in_another_pose_ends_later_than_rest():
 def test_real_people_near_and_far():
     """One clip a distance and person: exactly one sign each, nearly always; clips of people who stand still: none."""
     with open(GESTURES / "gestures.csv", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["label"] in ("come", "static") and "_1_" in row["video"]
-                or row["label"] == "come"]  # fmt: skip
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if row["label"] in ("come", "static") and "_1_" in row["video"] or row["label"] == "come"
+        ]
     signs = []
     for row in rows:
         images, times = read_video(GESTURES / row["video"], 120)
         detector, began = Detector(), 0
         step, rng = float(np.median(np.diff(times))), np.random.default_rng(0)
-        rest = [np.clip(images[0] + rng.normal(0, 2, images[0].shape), 0, 255).astype(np.uint8)
-                for _ in range(int(3.3 / step))]  # fmt: skip
+        rest = [
+            np.clip(images[0] + rng.normal(0, 2, images[0].shape), 0, 255).astype(np.uint8)
+            for _ in range(int(3.3 / step))
+        ]
         for number, image in enumerate([*rest, *images]):
             began += detector.push(image, number * step) == "began"
         if row["label"] == "come":

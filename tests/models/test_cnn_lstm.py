@@ -28,6 +28,7 @@ def scaled(pictures: np.ndarray) -> np.ndarray:
 
 def seen_by(builder, monkeypatch, pictures: np.ndarray) -> np.ndarray:
     """What reaches a network that stands where `builder` does."""
+
     def bare(include_top, input_shape, weights):
         picture = keras.Input(input_shape)
         return keras.Model(picture, keras.layers.Identity()(picture))
@@ -39,8 +40,21 @@ def seen_by(builder, monkeypatch, pictures: np.ndarray) -> np.ndarray:
 
 def test_every_family_is_there():
     kinds = {name.rsplit(".", 1)[1] for name in FAMILIES}
-    assert kinds >= {"mobilenet", "mobilenet_v2", "mobilenet_v3", "inception_v3", "resnet", "resnet_v2", "vgg16",
-                     "densenet", "xception", "efficientnet", "efficientnet_v2", "convnext", "nasnet"}  # fmt: skip
+    assert kinds >= {
+        "mobilenet",
+        "mobilenet_v2",
+        "mobilenet_v3",
+        "inception_v3",
+        "resnet",
+        "resnet_v2",
+        "vgg16",
+        "densenet",
+        "xception",
+        "efficientnet",
+        "efficientnet_v2",
+        "convnext",
+        "nasnet",
+    }
 
 
 @pytest.mark.parametrize("module", FAMILIES)
@@ -122,8 +136,9 @@ def two_heads(**flags) -> tuple[keras.Model, keras.Model]:
 CLIPS = rng.normal(size=(2, 12, 5)).astype(np.float32)
 
 
-@pytest.mark.parametrize("flags", [{"lstm": (4,)}, {"lstm": (4, 3), "dense": (6,)},
-                                   {"lstm": (3, 3, 3), "batch_norm": True}])  # fmt: skip
+@pytest.mark.parametrize(
+    "flags", [{"lstm": (4,)}, {"lstm": (4, 3), "dense": (6,)}, {"lstm": (3, 3, 3), "batch_norm": True}]
+)
 def test_truncation_changes_no_answer(flags):
     whole, cut = two_heads(**flags)
     for part in cut.layers:

@@ -67,12 +67,15 @@ def stepped(step, group: np.ndarray, states: list) -> tuple[np.ndarray, list[np.
     return found, after
 
 
-@pytest.mark.parametrize(("build", "published"), [
-    (lambda: conv3d_lstm.build_conv3d((32, 64, 64, 2), 20), 18.82),
-    (lambda: conv3d_lstm.build_conv3d_lstm((None, 64, 64, 2), 20), 18.37),
-    (lambda: conv3d_lstm.build_conv3d_lstm((None, 64, 64, 2), 20, "medium"), 4.59),
-    (lambda: conv3d_lstm.build_conv3d_lstm((None, 64, 64, 2), 20, "small"), 1.15),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("build", "published"),
+    [
+        (lambda: conv3d_lstm.build_conv3d((32, 64, 64, 2), 20), 18.82),
+        (lambda: conv3d_lstm.build_conv3d_lstm((None, 64, 64, 2), 20), 18.37),
+        (lambda: conv3d_lstm.build_conv3d_lstm((None, 64, 64, 2), 20, "medium"), 4.59),
+        (lambda: conv3d_lstm.build_conv3d_lstm((None, 64, 64, 2), 20, "small"), 1.15),
+    ],
+)
 def test_as_many_parameters_as_published(build, published):
     assert build().count_params() == pytest.approx(published * MILLION, rel=0.02)
 
@@ -125,8 +128,12 @@ def test_training_takes_no_notice_of_padding_either(masked, clips):
     for filled in (clips[:, :8], np.concatenate([clips[:, :8], np.full_like(clips[:, 8:], 9)], axis=1)):
         model = conv3d_lstm.build_conv3d_lstm((None, SIDE, SIDE, 2), 5, "small", masked=True, dropout=0)
         model.set_weights(masked.get_weights())
-        model.compile(keras.optimizers.SGD(0.1), keras.losses.CategoricalCrossentropy(from_logits=True),
-                      jit_compile=False, run_eagerly=True)  # fmt: skip
+        model.compile(
+            keras.optimizers.SGD(0.1),
+            keras.losses.CategoricalCrossentropy(from_logits=True),
+            jit_compile=False,
+            run_eagerly=True,
+        )
         model.train_on_batch([filled, lengths], targets)
         after.append(model.get_weights())
     moved = [np.abs(new - old).max() for new, old in zip(after[0], masked.get_weights(), strict=True)]
@@ -191,8 +198,9 @@ def test_it_learns_which_way_something_moves():
     clips, targets = np.stack(clips), np.array(targets)
     keras.utils.set_random_seed(0)
     model = conv3d_lstm.build_conv3d_lstm((8, 20, 20, 1), 2, "small", dropout=0, momentum=0.5)
-    model.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                  jit_compile=False)  # fmt: skip
+    model.compile(
+        keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False
+    )
     model.fit(clips[:24], targets[:24], batch_size=8, epochs=8, verbose=0)
     assert list(logits(model, clips[24:]).argmax(axis=1)) == list(targets[24:])
 

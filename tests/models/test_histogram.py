@@ -47,8 +47,10 @@ def slope(values: np.ndarray) -> np.ndarray:
 
 
 def ring(slant: float) -> list:
-    return [np.array([np.cos(a) * np.cos(slant), np.sin(a) * np.cos(slant), np.sin(slant)])
-            for a in np.arange(8) * np.pi / 4]  # fmt: skip
+    return [
+        np.array([np.cos(a) * np.cos(slant), np.sin(a) * np.cos(slant), np.sin(slant)])
+        for a in np.arange(8) * np.pi / 4
+    ]
 
 
 def test_cells_of_flow_are_those_of_plain_loops():
@@ -57,8 +59,9 @@ def test_cells_of_flow_are_those_of_plain_loops():
     wanted = []
     for vectors, still in ((flow, 0.02), (slope(flow[..., 0]), 0.005), (slope(flow[..., 1]), 0.005)):
         length = np.linalg.norm(vectors, axis=-1)
-        wanted.append(reference_cells(vectors, plane, np.cos(np.pi / 4), np.maximum(length - still, 0)
-                                      / np.maximum(length, 1e-9)))  # fmt: skip
+        wanted.append(
+            reference_cells(vectors, plane, np.cos(np.pi / 4), np.maximum(length - still, 0) / np.maximum(length, 1e-9))
+        )
     # `FlowCells` alone: two frames are too few for a model.
     found = np.asarray(FlowCells()(flow[None]))[0]
     np.testing.assert_allclose(found[..., :24], np.concatenate(wanted, axis=-1), atol=2e-4)

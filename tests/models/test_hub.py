@@ -15,10 +15,13 @@ from signs.command import Problem
 from signs.models import hub, i3d, kinetics
 from signs.models.weights import checkpoint_names, load_kinetics_checkpoint
 
-LEAVES = {"conv_3d/w": ("params", "Conv_0", "kernel"), "conv_3d/b": ("params", "Conv_0", "bias"),
-          "batch_norm/beta": ("params", "BatchNorm_0", "bias"),
-          "batch_norm/moving_mean": ("batch_stats", "BatchNorm_0", "mean"),
-          "batch_norm/moving_variance": ("batch_stats", "BatchNorm_0", "var")}  # fmt: skip
+LEAVES = {
+    "conv_3d/w": ("params", "Conv_0", "kernel"),
+    "conv_3d/b": ("params", "Conv_0", "bias"),
+    "batch_norm/beta": ("params", "BatchNorm_0", "bias"),
+    "batch_norm/moving_mean": ("batch_stats", "BatchNorm_0", "mean"),
+    "batch_norm/moving_variance": ("batch_stats", "BatchNorm_0", "var"),
+}
 
 
 def as_flax(model) -> dict:
@@ -75,15 +78,19 @@ class Runs:
         return os.mkdir, ("was-run",)
 
 
-@pytest.mark.parametrize("content", [
-    pickle.dumps({"params": {"Conv3d_1a_7x7": {"Conv_0": {"kernel": Runs()}}}, "batch_stats": {}}, protocol=4),
-    pickle.dumps(Runs(), protocol=4),
-    pickle.dumps({"params": {"Conv3d_1a_7x7": {"Conv_0": {"kernel": np.zeros(3)}}}, "batch_stats": {}}, protocol=4),
-    pickle.dumps({"params": {}}, protocol=4),
-    pickle.dumps([np.zeros(3)], protocol=4),
-    b"no pickle",
-    b"",
-], ids=["a call in it", "a call", "float64", "a part", "a list", "a text", "nothing"])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        pickle.dumps({"params": {"Conv3d_1a_7x7": {"Conv_0": {"kernel": Runs()}}}, "batch_stats": {}}, protocol=4),
+        pickle.dumps(Runs(), protocol=4),
+        pickle.dumps({"params": {"Conv3d_1a_7x7": {"Conv_0": {"kernel": np.zeros(3)}}}, "batch_stats": {}}, protocol=4),
+        pickle.dumps({"params": {}}, protocol=4),
+        pickle.dumps([np.zeros(3)], protocol=4),
+        b"no pickle",
+        b"",
+    ],
+    ids=["a call in it", "a call", "float64", "a part", "a list", "a text", "nothing"],
+)
 def test_nothing_is_run_and_another_file_is_refused(tmp_path, monkeypatch, content):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file.ckpt").write_bytes(content)

@@ -59,14 +59,6 @@ def small():
     return randomised(i3d.build_i3d((8, 32, 32, 3), 10))
 
 
-
-
-
-
-
-
-
-
 def test_parameters_are_as_many_as_published(rgb, flow):
     assert rgb.count_params() == 12_704_544
     assert flow.count_params() == 12_682_592
@@ -128,12 +120,15 @@ def pool(x: np.ndarray, size, strides) -> np.ndarray:
 
 def mixed(model, x: np.ndarray, name: str, odd: str = "0b") -> np.ndarray:
     one, two = (unit(model, x, f"{name}_Branch_{branch}_Conv3d_0a_1x1") for branch in (1, 2))
-    return np.concatenate([
-        unit(model, x, f"{name}_Branch_0_Conv3d_0a_1x1"),
-        unit(model, one, f"{name}_Branch_1_Conv3d_0b_3x3"),
-        unit(model, two, f"{name}_Branch_2_Conv3d_{odd}_3x3"),
-        unit(model, pool(x, (3, 3, 3), (1, 1, 1)), f"{name}_Branch_3_Conv3d_0b_1x1"),
-    ], axis=-1)  # fmt: skip
+    return np.concatenate(
+        [
+            unit(model, x, f"{name}_Branch_0_Conv3d_0a_1x1"),
+            unit(model, one, f"{name}_Branch_1_Conv3d_0b_3x3"),
+            unit(model, two, f"{name}_Branch_2_Conv3d_{odd}_3x3"),
+            unit(model, pool(x, (3, 3, 3), (1, 1, 1)), f"{name}_Branch_3_Conv3d_0b_1x1"),
+        ],
+        axis=-1,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -216,8 +211,11 @@ def test_another_number_of_classes_keeps_the_new_head(rgb, tmp_path):
     for before, after in zip(head, model.get_layer("Logits_Conv3d_0c_1x1_conv_3d").get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
     found = checkpoint_names(model)
-    assert all(np.array_equal(np.asarray(found[name]).ravel(), value.ravel()) for name, value in arrays.items()
-               if not name.startswith("Logits"))
+    assert all(
+        np.array_equal(np.asarray(found[name]).ravel(), value.ravel())
+        for name, value in arrays.items()
+        if not name.startswith("Logits")
+    )
 
 
 def broken(arrays: dict, how: str) -> dict:
@@ -229,11 +227,17 @@ def broken(arrays: dict, how: str) -> dict:
     return arrays | {name: arrays[name][..., :-1]}
 
 
-@pytest.mark.parametrize(("how", "said"), [
-    ("missing", "1 variables missing, 0 unknown, first Mixed_4c/Branch_1/Conv3d_0b_3x3/conv_3d/w"),
-    ("unknown", "0 variables missing, 1 unknown, first Mixed_9z/conv_3d/w"),
-    ("shape", r"Mixed_4c/Branch_1/Conv3d_0b_3x3/conv_3d/w is \(3, 3, 3, 112, 223\), expected \(3, 3, 3, 112, 224\)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("missing", "1 variables missing, 0 unknown, first Mixed_4c/Branch_1/Conv3d_0b_3x3/conv_3d/w"),
+        ("unknown", "0 variables missing, 1 unknown, first Mixed_9z/conv_3d/w"),
+        (
+            "shape",
+            r"Mixed_4c/Branch_1/Conv3d_0b_3x3/conv_3d/w is \(3, 3, 3, 112, 223\), expected \(3, 3, 3, 112, 224\)",
+        ),
+    ],
+)
 def test_a_checkpoint_of_something_else_names_the_variable(small, tmp_path, how, said):
     path = write_checkpoint(tmp_path, broken(random_arrays(small), how))
     with pytest.raises(Problem, match=said):
@@ -280,6 +284,12 @@ def test_onednn_is_on_whatever_the_processor():
     """Without it a training step takes eighty times as long on processors without VNNI, where it is off by default."""
     code = "import model_i3d, tensorflow\nfrom tensorflow.python.util import _pywrap_util_port\n"
     environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
-    done = subprocess.run([sys.executable, "-c", code + "print(_pywrap_util_port.IsMklEnabled())"], text=True,
-                          capture_output=True, env=environment, cwd=tiny.REPOSITORY, timeout=120)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code + "print(_pywrap_util_port.IsMklEnabled())"],
+        text=True,
+        capture_output=True,
+        env=environment,
+        cwd=tiny.REPOSITORY,
+        timeout=120,
+    )
     assert done.stdout == "True\n", done.stderr

@@ -147,9 +147,9 @@ def test_a_copy_on_disc(tmp_path, inside):
             kinetics.checkpoint(str(tmp_path), "flow")
 
 
-@pytest.mark.parametrize(("weights", "classes", "prefix"), [
-    ("kinetics", 400, "RGB/inception_i3d/"), ("kinetics-600", 600, ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("weights", "classes", "prefix"), [("kinetics", 400, "RGB/inception_i3d/"), ("kinetics-600", 600, "")]
+)
 def test_the_whole_way_from_a_server_that_breaks_off_into_the_network(tmp_path, monkeypatch, weights, classes, prefix):
     """Files with the published names and shapes; every variable arrives, the head of another size stays new."""
     source = i3d.build_i3d((8, 32, 32, 3), classes)

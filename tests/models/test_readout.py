@@ -21,8 +21,9 @@ def test_weights():
 def test_the_answer_is_the_weighted_sum_of_the_steps(kind):
     expected = np.einsum("btc,t->bc", STEPS, cnn_lstm.step_weights(kind, 7))
     np.testing.assert_allclose(cnn_lstm.read_out(STEPS, kind), expected, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(cnn_lstm.read_out(keras.ops.convert_to_tensor(STEPS), kind, keras.ops), expected, rtol=1e-4,
-                               atol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(
+        cnn_lstm.read_out(keras.ops.convert_to_tensor(STEPS), kind, keras.ops), expected, rtol=1e-4, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("kind", cnn_lstm.READOUTS)

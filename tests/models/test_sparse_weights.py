@@ -19,8 +19,13 @@ from signs.inference.runtime import KerasNetwork
 from signs.models import conv3d_lstm, sparse_weights
 from signs.training import pruning
 
-STREAM = Stream("rgb", "rgb", "conv3d-lstm", {"input_shape": (8, 16, 16, 1), "classes": 4, "size": "small"},
-                        {"weights": "rgb.weights.sparse"})  # fmt: skip
+STREAM = Stream(
+    "rgb",
+    "rgb",
+    "conv3d-lstm",
+    {"input_shape": (8, 16, 16, 1), "classes": 4, "size": "small"},
+    {"weights": "rgb.weights.sparse"},
+)
 
 
 def small_dense(seed: int = 0, units: int = 5) -> keras.Model:
@@ -52,17 +57,23 @@ def path(tmp_path):
 # Sparse and dense, short and long: a share of zeros, in runs or alone.
 @hypothesis.settings(deadline=None)
 @hypothesis.given(
-    strategies.integers(0, 3000), strategies.sampled_from([0, 0.01, 0.3, 0.9, 1]), strategies.sampled_from([1, 40]),
-    strategies.sampled_from(list(sparse_weights.PRECISIONS)), strategies.integers(0, 99),
-)  # fmt: skip
+    strategies.integers(0, 3000),
+    strategies.sampled_from([0, 0.01, 0.3, 0.9, 1]),
+    strategies.sampled_from([1, 40]),
+    strategies.sampled_from(list(sparse_weights.PRECISIONS)),
+    strategies.integers(0, 99),
+)
 def test_what_is_coded_comes_back(size, share, run, precision, seed):
     rng, dtype = np.random.default_rng(seed), sparse_weights.PRECISIONS[precision]
     there = np.repeat(rng.random(size // run + 1) < share, run)[:size]
     numbers = np.where(there, rng.integers(1, 120, size) * rng.choice([-1, 1], size), 0).astype(dtype)
     assert np.array_equal(sparse_weights.decode(*sparse_weights.encode(numbers), size, dtype), numbers)
     packed, left = np.packbits(numbers != 0).tobytes(), sparse_weights._planes(numbers[numbers != 0])
-    for way, places, own in (("all", b"", sparse_weights._planes(numbers)), ("bitmap", packed, left),
-                             ("gaps", sparse_weights.encode_gaps(np.flatnonzero(numbers)), left)):  # fmt: skip
+    for way, places, own in (
+        ("all", b"", sparse_weights._planes(numbers)),
+        ("bitmap", packed, left),
+        ("gaps", sparse_weights.encode_gaps(np.flatnonzero(numbers)), left),
+    ):
         found = sparse_weights.decode(way, zlib.compress(places), zlib.compress(own), size, dtype)
         assert np.array_equal(found, numbers), way
 
@@ -76,7 +87,9 @@ def test_gaps_of_any_length(places):
 def test_the_smallest_way_is_taken():
     rng = np.random.default_rng(0)
     numbers = rng.normal(0, 1, 50_000).astype("<f4")
-    ways = {share: sparse_weights.encode(np.where(rng.random(50_000) < share, numbers, 0))[0] for share in (1, 0.5, 0.05)}
+    ways = {
+        share: sparse_weights.encode(np.where(rng.random(50_000) < share, numbers, 0))[0] for share in (1, 0.5, 0.05)
+    }
     assert ways == {1: "all", 0.5: "bitmap", 0.05: "gaps"}
 
 
@@ -93,8 +106,10 @@ def test_float16_comes_back_rounded_and_vectors_whole(path):
     model, other = small_dense(), small_dense(1)
     sparse_weights.save(model, path, "float16")
     sparse_weights.load(other, path)
-    expected = {name: value.astype(np.float16).astype(np.float32) if value.ndim > 1 else value
-                for name, value in values(model).items()}  # fmt: skip
+    expected = {
+        name: value.astype(np.float16).astype(np.float32) if value.ndim > 1 else value
+        for name, value in values(model).items()
+    }
     assert_equal(values(other), expected)
     assert values(other)["norm/moving_variance"].max() == 1e6
 

@@ -30,6 +30,7 @@ def test_hands_stay_within_reach_and_only_those_of_the_sign_move(sign):
 
 def test_people_make_a_sign_alike_and_two_signs_differently():
     """The way of both hands, told as 20 points, lies nearest to the same sign's by another person."""
+
     def way(sign, seed):
         paths = np.concatenate(wrists(sign, seed), axis=1)
         place = np.linspace(0, len(paths) - 1, 20)
@@ -38,8 +39,9 @@ def test_people_make_a_sign_alike_and_two_signs_differently():
     some = [sign for sign in SIGNS[:40] if sign.swings <= 1]
     people = [[way(sign, seed) for sign in some] for seed in range(12)]
     mean = np.mean(people[:8], axis=0)
-    right = [np.argmin(np.square(mean - one).sum(axis=(1, 2))) == k for person in people[8:]
-             for k, one in enumerate(person)]  # fmt: skip
+    right = [
+        np.argmin(np.square(mean - one).sum(axis=(1, 2))) == k for person in people[8:] for k, one in enumerate(person)
+    ]
     assert np.mean(right) > 0.7
 
 

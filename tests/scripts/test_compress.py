@@ -90,15 +90,18 @@ def stopwatch(monkeypatch):
 
 def call(data, model, output, *flags) -> int:
     with without_graphs():
-        return compress.main(["--data", str(data), "--model", str(model), "--output", str(output), "--batch", "8",
-                              *map(str, flags)])  # fmt: skip
+        return compress.main(
+            ["--data", str(data), "--model", str(model), "--output", str(output), "--batch", "8", *map(str, flags)]
+        )
 
 
 def books(output) -> dict[str, dict]:
     """{name: row}; the numbers are numbers."""
     with open(output / "ledger.csv", newline="") as file:
-        rows = [{key: value if key in ("step", "precision") else float(value) for key, value in row.items()}
-                for row in csv.DictReader(file)]  # fmt: skip
+        rows = [
+            {key: value if key in ("step", "precision") else float(value) for key, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
     return {"-".join(filter(None, [row["step"], row["precision"]])): row for row in rows}
 
 
@@ -114,8 +117,9 @@ def models(folder) -> dict[str, keras.Model]:
 
 def zeros(folder) -> float:
     """Of the kernels' weights."""
-    values = [np.asarray(kernel).ravel() for model in models(folder).values()
-              for kernel in pruning.kernels(model).values()]  # fmt: skip
+    values = [
+        np.asarray(kernel).ravel() for model in models(folder).values() for kernel in pruning.kernels(model).values()
+    ]
     return float(np.mean(np.concatenate(values) == 0))
 
 
@@ -162,8 +166,9 @@ def test_each_step_is_a_bundle_and_the_books_are_right(demo, student, stopwatch,
     with without_graphs():
         predictions, failed = stored_clips.predict(recogniser, data, data.split("valid"), 8, 2)
     assert best["accuracy"] == predictions.top("both", 1) and not failed and recogniser.calibration.about
-    assert np.allclose(predictions.streams["both"], Predictions.read(output / "predictions-valid.csv", "valid")
-                       .streams["both"])  # fmt: skip
+    assert np.allclose(
+        predictions.streams["both"], Predictions.read(output / "predictions-valid.csv", "valid").streams["both"]
+    )
     assert bytes_of(output) == best["bytes"]
     assert f"**{best['step']}" in (output / "ledger.md").read_text()
     table = capsys.readouterr().out
@@ -174,8 +179,10 @@ def test_what_lay_below_the_threshold_counted_for_nothing(demo, flow, stopwatch,
     output = tmp_path / "small"
     assert call(demo, flow, output, "--epochs", 3, "--sparsity") == command.DONE
     rows = books(output)
-    assert list(rows) == ["model", *(f"{step}-{precision}" for step in ("dense", "threshold")
-                                     for precision in ("float32", "float16", "int8"))]  # fmt: skip
+    assert list(rows) == [
+        "model",
+        *(f"{step}-{precision}" for step in ("dense", "threshold") for precision in ("float32", "float16", "int8")),
+    ]
     with_all, without = (models(output / step)["flow"] for step in ("dense", "threshold"))
     clips = np.random.default_rng(0).normal(size=(2, FRAMES, SIZE, SIZE, 2)).astype(np.float32)
     np.testing.assert_allclose(with_all(clips), without(clips), atol=1e-6)
@@ -192,7 +199,13 @@ def test_what_fine_tuning_leaves(demo, flow, tmp_path):
     args = compress.parse(["--data", str(demo), "--model", str(flow), "--output", str(tmp_path), "--epochs", "4"])
     flags, (stream,) = compression.flags_of(source, args), source.streams
     assert (flags.batch, flags.learning_rate, flags.shift, flags.ema, flags.seed, flags.epochs) == (
-        8, 1e-3, 0.05, 0.5, 3, 4)  # fmt: skip
+        8,
+        1e-3,
+        0.05,
+        0.5,
+        3,
+        4,
+    )
     assert flags.mixup == 0 and flags.patience == 5 and not hasattr(flags, "network")
     batches = compression.bundle_generators(flags, data, source, stream)
     labels = [row.label for row in data.classes]
@@ -201,7 +214,9 @@ def test_what_fine_tuning_leaves(demo, flow, tmp_path):
     for name, rate, flags.epochs in (("better", 1e-3, 2), ("worse", 1e3, 1)):
         flags.learning_rate, flags.ema = rate, 0.0
         with without_graphs():
-            model = compression.prune_stream(flags, batches, stream, source.weights(stream), tmp_path / name, sparsity=0.9)
+            model = compression.prune_stream(
+                flags, batches, stream, source.weights(stream), tmp_path / name, sparsity=0.9
+            )
         kept[name] = np.concatenate([np.asarray(one).ravel() for one in pruning.kernels(model).values()])
         losses = [float(row["val_loss"]) for row in Log(tmp_path / name / "log.csv").of("flow")]
         assert (min(losses[1:]) < losses[0]) == (name == "better"), losses
@@ -255,8 +270,22 @@ def test_damaged_steps_are_made_again_and_others_refused(demo, flow, stopwatch, 
 def test_no_weight_below_the_threshold_and_zeros_enough(demo, flow, stopwatch, tmp_path, capsys):
     once_, again = tmp_path / "once", tmp_path / "again"
     assert call(demo, flow, once_, "--epochs", 0, "--sparsity", 0.7, "--precision", "float32") == command.DONE
-    assert call(demo, once_ / "sparsity-0.7", again, "--epochs", 0, "--sparsity", 0.5, "--threshold", 1e-36,
-                "--precision", "float32") == command.DONE  # fmt: skip
+    assert (
+        call(
+            demo,
+            once_ / "sparsity-0.7",
+            again,
+            "--epochs",
+            0,
+            "--sparsity",
+            0.5,
+            "--threshold",
+            1e-36,
+            "--precision",
+            "float32",
+        )
+        == command.DONE
+    )
     assert "sparsity 0.5: 70.0% of the weights are zero already" in capsys.readouterr().out
     plain = tmp_path / "plain"
     shutil.copytree(flow, plain)

@@ -127,8 +127,9 @@ def test_keras_with_any_number_of_threads_brings_the_epochs_in_order(data, worke
     assert equal(recorder.seen, [batch for each in alone for batch in batches(each)])
 
 
-@pytest.mark.parametrize("seen", [{}, {"still": "subtract", "region": "signer"}, {"region": "body"},
-                                  {"still": "subtract", "scale": "own"}])
+@pytest.mark.parametrize(
+    "seen", [{}, {"still": "subtract", "region": "signer"}, {"region": "body"}, {"still": "subtract", "scale": "own"}]
+)
 def test_a_file_an_archive_and_training_show_a_network_the_same(data, seen, monkeypatch):
     """Bit for bit: what reaches `Recogniser.logits` from a video, and what the generator makes of its archives."""
     from signs.inference.bundle import Bundle, Stream
@@ -302,8 +303,12 @@ def test_a_run_of_features_begins_anywhere_and_is_the_same_again(data, file):
 
 
 def test_even_features_of_a_part_of_the_clip(data, file):
-    spans = [np.ptp(rows[:, 1]) for epoch in range(6) for batch in
-             batches(of_features(data, file, Augmentation(part=0.5), epoch=epoch)) for rows in batch[0]]  # fmt: skip
+    spans = [
+        np.ptp(rows[:, 1])
+        for epoch in range(6)
+        for batch in batches(of_features(data, file, Augmentation(part=0.5), epoch=epoch))
+        for rows in batch[0]
+    ]
     assert min(spans) >= 9 and max(spans) <= 22 and len(set(spans)) > 5
 
 
@@ -329,8 +334,10 @@ def test_a_missing_archive_is_told_before_training(data, tmp_path, modality, ste
 def test_in_a_mirror_some_signs_are_others_and_their_clips_are_named_so(data):
     """Every other target, and every picture, is as without the pairs; a teacher's answers are exchanged too."""
     swaps, soft = (("001", "002"), ("005", "003")), np.arange(16 * 8, dtype=np.float32).reshape(16, 8)
-    plain, swapped = (generator(data, "flow", augmentation=Augmentation(flip=True, swaps=pairs), batch=16, epoch=3)
-                      for pairs in ((), swaps))  # fmt: skip
+    plain, swapped = (
+        generator(data, "flow", augmentation=Augmentation(flip=True, swaps=pairs), batch=16, epoch=3)
+        for pairs in ((), swaps)
+    )
     plain.soft = swapped.soft = soft
     (images, targets), (again, found) = plain[0], swapped[0]
     np.testing.assert_array_equal(images, again)

@@ -40,8 +40,18 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def known(data, tmp_path_factory) -> Path:
     """A teacher of two streams, the second of which counts three times as much."""
-    folder = run(train_conv3d_lstm, data, tmp_path_factory.mktemp("teacher") / "known", "--size", "small",
-                 "--network", "conv2d-lstm", "--stream", "grey", "grey-depth")  # fmt: skip
+    folder = run(
+        train_conv3d_lstm,
+        data,
+        tmp_path_factory.mktemp("teacher") / "known",
+        "--size",
+        "small",
+        "--network",
+        "conv2d-lstm",
+        "--stream",
+        "grey",
+        "grey-depth",
+    )
     hashes = load_bundle(folder).hashes
     Calibration(weights={"grey": 0.25, "grey-depth": 0.75}, model=hashes).write(folder)
     return folder
@@ -88,7 +98,9 @@ def test_two_streams_are_softened_and_then_weighed(known, data):
     expected = 0.25 * predictions.softmax(logits["grey"] / 3) + 0.75 * predictions.softmax(logits["grey-depth"] / 3)
     np.testing.assert_allclose(lesson.soft, expected, rtol=1e-5)
     turned = dataclasses.replace(clips, classes=clips.classes[::-1])
-    np.testing.assert_array_equal(distillation.lesson(someone, turned, train, 3.0, 0.5, False, 1).soft, lesson.soft[:, ::-1])
+    np.testing.assert_array_equal(
+        distillation.lesson(someone, turned, train, 3.0, 0.5, False, 1).soft, lesson.soft[:, ::-1]
+    )
 
 
 def test_what_the_teacher_says_is_computed_once(copied, data, monkeypatch, capsys):
@@ -121,7 +133,9 @@ def test_a_two_stream_i3d_teaches(i3d, demo):
     found, _ = stored_clips.predict(Recogniser.load(i3d, "keras"), clips, some, 4, 1)
     logits = distillation._compute(someone, clips, some, 1)
     assert set(logits) == {"rgb", "flow"}
-    fused = load_calibration(i3d, someone.hashes).fuse({name: predictions.softmax(rows) for name, rows in logits.items()})
+    fused = load_calibration(i3d, someone.hashes).fuse(
+        {name: predictions.softmax(rows) for name, rows in logits.items()}
+    )
     np.testing.assert_allclose(fused, found.streams["both"], atol=1e-6)
 
 
@@ -130,8 +144,10 @@ def test_alpha_decides_what_is_learnt_from(known, data, tmp_path):
     before the teacher's part makes it another one again."""
     same = ["--size", "small", "--stream", "grey", "--network", "conv2d-lstm", "--balance"]
     alone = weights(run(train_conv3d_lstm, data, tmp_path / "alone", *same))
-    found = {how: weights(run(distill, data, tmp_path / how, *same, "--teacher", str(known), "--alpha", *how.split()))
-             for how in ("0", "0.5", "0.5 --squared")}  # fmt: skip
+    found = {
+        how: weights(run(distill, data, tmp_path / how, *same, "--teacher", str(known), "--alpha", *how.split()))
+        for how in ("0", "0.5", "0.5 --squared")
+    }
     for mine, theirs in zip(found["0"], alone, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
     for one, other in ((found["0.5"], alone), (found["0.5 --squared"], found["0.5"])):
@@ -185,8 +201,15 @@ def test_a_teacher_of_other_classes_and_a_split_without_clips(known, data, tmp_p
 def test_a_lesson_is_mixed_as_the_labels_are(data):
     clips = load_dataset(data)
     spec = ClipSpec(StoredSpec("all", 32), InputSpec(4, 32, 24))
-    some = ClipGenerator(clips, clips.split("train"), spec, "grey", ["001", "002"], batch=3,
-                                       augmentation=Augmentation(smoothing=0.1, mixup=0.5))  # fmt: skip
+    some = ClipGenerator(
+        clips,
+        clips.split("train"),
+        spec,
+        "grey",
+        ["001", "002"],
+        batch=3,
+        augmentation=Augmentation(smoothing=0.1, mixup=0.5),
+    )
     some.soft = np.float32([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
     _, targets = some[0]
     order = np.random.default_rng([0, 0]).permutation(3)

@@ -38,20 +38,40 @@ def test_the_answers_are_averaged(model, histogram, demo, tmp_path, capsys):
     assert "flow-histogram: histogram on flow" in capsys.readouterr().out
     data = load_dataset(demo)
     clips = data.split("test", labelled=True)[:3]
-    found = {folder: stored_clips.predict(Recogniser.load(folder, "keras"), data, clips, 4, 1)[0].streams
-             for folder in (model, histogram, tmp_path / "joined")}  # fmt: skip
+    found = {
+        folder: stored_clips.predict(Recogniser.load(folder, "keras"), data, clips, 4, 1)[0].streams
+        for folder in (model, histogram, tmp_path / "joined")
+    }
     whole = found[tmp_path / "joined"]
     assert list(whole) == ["rgb", "flow", "rgb-histogram", "flow-histogram", predictions.BOTH]
     for name in ("rgb", "flow"):
         np.testing.assert_allclose(whole[name], found[model][name], atol=1e-5)
         np.testing.assert_allclose(whole[f"{name}-histogram"], found[histogram][name], atol=1e-5)
-    np.testing.assert_allclose(whole[predictions.BOTH], (found[model][predictions.BOTH] + found[histogram][predictions.BOTH]) / 2, atol=1e-5)
+    np.testing.assert_allclose(
+        whole[predictions.BOTH], (found[model][predictions.BOTH] + found[histogram][predictions.BOTH]) / 2, atol=1e-5
+    )
 
 
 def test_each_goes_on_seeing_what_it_saw(histogram, demo, tmp_path):
     """Another number of frames, size and region: stored clips and videos, before it and after."""
-    flags = ["--frames", "6", "--short-side", "30", "--crop", "24", "--region", "body", "--stream", "flow", "--copies",
-             "0", "--penalty", "3", "--workers", "2"]  # fmt: skip
+    flags = [
+        "--frames",
+        "6",
+        "--short-side",
+        "30",
+        "--crop",
+        "24",
+        "--region",
+        "body",
+        "--stream",
+        "flow",
+        "--copies",
+        "0",
+        "--penalty",
+        "3",
+        "--workers",
+        "2",
+    ]
     other = tmp_path / "other"
     assert train_linear.main(["--data", str(demo), "--output", str(other), *flags]) == command.DONE
     assert joined(tmp_path / "joined", histogram, other) == command.DONE
@@ -104,11 +124,14 @@ def changed(folder, histogram, **values):
     return folder
 
 
-@pytest.mark.parametrize(("values", "said"), [
-    ({"spec__stored__short_side": 65}, r"stored in another way .*\(short_side\)"),
-    ({"spec__stored__frames": "10fps", "spec__stored__flow__method": "dis"}, r"another way .*\(flow, frames\)"),
-    ({"classes": [{"label": "x", "name": "x", "kind": "gesture"}]}, "has other classes than"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"spec__stored__short_side": 65}, r"stored in another way .*\(short_side\)"),
+        ({"spec__stored__frames": "10fps", "spec__stored__flow__method": "dis"}, r"another way .*\(flow, frames\)"),
+        ({"classes": [{"label": "x", "name": "x", "kind": "gesture"}]}, "has other classes than"),
+    ],
+)
 def test_what_does_not_belong_together_is_refused(histogram, tmp_path, values, said):
     with pytest.raises(Problem, match=said):
         joined(tmp_path / "joined", histogram, changed(tmp_path / "other", histogram, **values))

@@ -54,8 +54,11 @@ def evaluated(demo, altered, model, recogniser, tmp_path_factory):
         shutil.copy(model / name, folder)
     said = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Recogniser, "load",
-                      lambda asked, runtime: Recogniser(replace(recogniser.bundle, folder=asked), recogniser.networks))
+        patch.setattr(
+            Recogniser,
+            "load",
+            lambda asked, runtime: Recogniser(replace(recogniser.bundle, folder=asked), recogniser.networks),
+        )
         test = evaluate.main(["--data", str(demo), "--model", str(folder), "--split", "test", "--baselines"])
         shutil.copy(folder / "metrics.json", folder / "metrics-test.json")
         with contextlib.redirect_stderr(said):
@@ -171,8 +174,10 @@ def test_the_names_on_the_confusion_matrix_are_the_models(demo, copied, loaded, 
     drawn = []
     monkeypatch.setattr(plots, "confusion", lambda counts, names, title, path: drawn.append(names))
     monkeypatch.setattr(plots, "draw_report", lambda *_: None)
-    assert evaluate.main(["--data", str(tmp_path / "data"), "--model", str(copied), "--split", "test",
-                          "--gallery", "0"]) == 0  # fmt: skip
+    assert (
+        evaluate.main(["--data", str(tmp_path / "data"), "--model", str(copied), "--split", "test", "--gallery", "0"])
+        == 0
+    )
     assert drawn == [[row.name for row in loaded.classes]] * 3
 
 
@@ -222,7 +227,8 @@ def test_other_splits_follow_a_new_calibration(demo, copied, loaded, capsys):
     for stream in ("rgb", "flow", "both"):
         for name in ("log_loss", "ece"):
             assert again["test"][stream]["calibration"][name] == pytest.approx(
-                after["test"][stream]["calibration"][name], abs=1e-6)  # fmt: skip
+                after["test"][stream]["calibration"][name], abs=1e-6
+            )
 
 
 def test_a_missing_video_costs_the_robustness_table_only(demo, copied, loaded, tmp_path, capsys):

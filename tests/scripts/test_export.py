@@ -47,8 +47,16 @@ sys.exit(code)
 def save_bundle(folder: Path, data: Dataset, networks: dict) -> None:
     stored = replace(storage.find_stored(data, "flow"))
     shapes = {name: (40, 32, 32, 3 if name == "rgb" else 2) for name in networks}
-    streams = [Stream(name, name, "i3d", {"input_shape": shapes[name], "classes": len(data.classes)},
-                             {"weights": f"{name}.weights.h5"}) for name in networks]  # fmt: skip
+    streams = [
+        Stream(
+            name,
+            name,
+            "i3d",
+            {"input_shape": shapes[name], "classes": len(data.classes)},
+            {"weights": f"{name}.weights.h5"},
+        )
+        for name in networks
+    ]
     for name, network in networks.items():
         network.save_weights(folder / f"{name}.weights.h5")
     bundle.save_bundle(Bundle(folder, ClipSpec(stored, INPUT), data.classes, streams, "mean", {}))
@@ -96,8 +104,10 @@ def test_every_form_is_there_with_what_was_found(small):
     assert found["saved-model"]["difference"] < 1e-4 and not found["saved-model"]["use"], "for other programs"
     assert 0 < found["stream"]["after_ms"] < found["stream"]["ms"] and found["onnx"]["after_ms"] == found["onnx"]["ms"]
     assert 0 < found["openvino-int8"]["difference"] < 0.5 and 0 < found["stream-int8"]["difference"] < 0.5
-    size = {name: sum(path.stat().st_size for path in (small / "export" / name).glob("*.bin"))
-            for name in ("openvino", "openvino-int8")}  # fmt: skip
+    size = {
+        name: sum(path.stat().st_size for path in (small / "export" / name).glob("*.bin"))
+        for name in ("openvino", "openvino-int8")
+    }
     assert size["openvino-int8"] < size["openvino"] / 2
     assert not list((small / "export").glob(".*")), "nothing half-written"
 
@@ -146,8 +156,19 @@ def test_a_sign_that_is_recorded_and_its_file_have_one_answer(small, demo):
 @pytest.mark.skipif(not WEBCAM.is_file(), reason="needs ../shared/clips")
 def test_a_webcams_clip_in_a_real_window(display, small, tmp_path):
     """Key presses, two signs, the timings of every step, and the session as a video; with networks that really run."""
-    flags = ["--model", small, "--video", WEBCAM, "--countdown", "0.2", "--seconds", "1.5", "--timings",
-             "--record", tmp_path / "session.mp4"]  # fmt: skip
+    flags = [
+        "--model",
+        small,
+        "--video",
+        WEBCAM,
+        "--countdown",
+        "0.2",
+        "--seconds",
+        "1.5",
+        "--timings",
+        "--record",
+        tmp_path / "session.mp4",
+    ]
     with tiny.window(display, tiny.REPOSITORY / "livedemo.py", *flags) as (process, tell):
         time.sleep(4)  # the networks come while the picture is there already
         for _ in range(2):
@@ -215,11 +236,17 @@ def test_the_quickest_that_may_be_used_is_run(own):
     assert exported.choose_form(found, "auto") is None
 
 
-@pytest.mark.parametrize(("spoil", "said"), [
-    (lambda folder: (folder / "export/openvino/rgb.bin").unlink(), "rgb.bin: missing; run export.py"),
-    (lambda folder: (folder / "export/openvino/rgb.xml").write_text("<net"), "rgb.xml: not the file that export.py"),
-    (lambda folder: (folder / EXPORT_FILE).write_text("{"), "export.json: damaged; delete it"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: (folder / "export/openvino/rgb.bin").unlink(), "rgb.bin: missing; run export.py"),
+        (
+            lambda folder: (folder / "export/openvino/rgb.xml").write_text("<net"),
+            "rgb.xml: not the file that export.py",
+        ),
+        (lambda folder: (folder / EXPORT_FILE).write_text("{"), "export.json: damaged; delete it"),
+    ],
+)
 def test_a_damaged_form_is_one_line(own, spoil, said):
     spoil(own)
     with pytest.raises(Problem, match=said):
@@ -239,13 +266,16 @@ def logits(*rows) -> dict[str, np.ndarray]:
     return {"rgb": np.array(rows, float)}
 
 
-@pytest.mark.parametrize(("mine", "truth", "use", "why"), [
-    (logits([4, 0], [0, 4], [0.2, 0]), [0, 1, 0], True, ""),
-    (logits([4, 0], [0, 4], [0, 0.2]), [0, 1, 0], False, "accuracy falls from 100.0% to 66.7%"),
-    (logits([4, 0], [0, 4], [0, 0.2]), [0, 1, 1], True, ""),  # better, and that answer was not sure
-    (logits([0, 1], [0, 4], [0.2, 0]), [1, 1, 0], False, "1 sure answer changes"),
-    (logits([4, 0], [0, 4], [0.2, 0]), [-1, -1, -1], False, "no labelled validation clip"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mine", "truth", "use", "why"),
+    [
+        (logits([4, 0], [0, 4], [0.2, 0]), [0, 1, 0], True, ""),
+        (logits([4, 0], [0, 4], [0, 0.2]), [0, 1, 0], False, "accuracy falls from 100.0% to 66.7%"),
+        (logits([4, 0], [0, 4], [0, 0.2]), [0, 1, 1], True, ""),  # better, and that answer was not sure
+        (logits([0, 1], [0, 4], [0.2, 0]), [1, 1, 0], False, "1 sure answer changes"),
+        (logits([4, 0], [0, 4], [0.2, 0]), [-1, -1, -1], False, "no labelled validation clip"),
+    ],
+)
 def test_a_reduced_form_is_judged_by_its_answers(mine, truth, use, why):
     before = logits([4, 0], [0, 4], [0.2, 0])
     found = export.decide(runtime.FORMS["openvino-int8"], mine, before, Calibration(), np.array(truth))
@@ -272,10 +302,15 @@ def test_jax_and_missing_converters_are_one_line(small, demo, monkeypatch):
         export.main(["--data", str(demo), "--model", str(small), "--forms", "onnx"])
 
 
-@pytest.mark.parametrize(("size", "stride", "padding"), [
-    ((3, 3, 3), (2, 2, 2), "same"), ((1, 3, 3), (1, 2, 2), "same"), ((3, 3, 3), (1, 1, 1), "same"),
-    ((2, 2, 2), (2, 2, 2), "valid"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("size", "stride", "padding"),
+    [
+        ((3, 3, 3), (2, 2, 2), "same"),
+        ((1, 3, 3), (1, 2, 2), "same"),
+        ((3, 3, 3), (1, 1, 1), "same"),
+        ((2, 2, 2), (2, 2, 2), "valid"),
+    ],
+)
 @pytest.mark.parametrize("frames", [7, 8])
 def test_pooling_without_3d_is_the_same(size, stride, padding, frames):
     import keras

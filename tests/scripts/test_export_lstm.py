@@ -99,8 +99,10 @@ def recogniser(any_length) -> Recogniser:
 def fixed(demo, tmp_path_factory):
     """Of networks of 6 frames, to which two runs of a clip are shown."""
     seen = InputSpec(6, 20, SIDE, views=2, sampling="run")
-    networks = {"rgb": ("cnn-lstm", {"network": "any", "lstm": [12, 12], "dense": [8], "read": "linear"}),
-                "flow": ("conv3d", {})}  # fmt: skip
+    networks = {
+        "rgb": ("cnn-lstm", {"network": "any", "lstm": [12, 12], "dense": [8], "read": "linear"}),
+        "flow": ("conv3d", {}),
+    }
     folder = make(tmp_path_factory.mktemp("model") / "fixed", load_dataset(demo), seen, networks, 6)
     return write_forms(folder, demo, *convert.CONVERTERS, convert.SAVED_MODEL)
 
@@ -158,8 +160,7 @@ def test_runs_of_a_clip_are_averaged_in_every_form(fixed, demo, name):
 
 @pytest.mark.parametrize("form", ["openvino", "onnx", "litert"])
 def test_a_network_of_frames_takes_any_length(tmp_path, form):
-    stream = Stream("rgb", "rgb", "frames", {"input_shape": [None, SIDE, SIDE, 3], "classes": 4,
-                                                    "network": "any"}, {})  # fmt: skip
+    stream = Stream("rgb", "rgb", "frames", {"input_shape": [None, SIDE, SIDE, 3], "classes": 4, "network": "any"}, {})
     model, lengths = runtime.build(stream), (5, 1, 7)
     expected = [np.asarray(model(batch(2, count, 3))) for count in lengths]
     with quiet_stderr():

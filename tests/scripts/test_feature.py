@@ -43,8 +43,11 @@ def contents(folder: Path) -> dict[str, np.ndarray]:
     found = {}
     for path in feature_file.files_of(folder):
         with feature_file.opened(path) as file:
-            found |= {f"{path.stem}/{entry.clip}": file.rows(place)
-                      for place, entry in enumerate(file.entries) if file.done[place]}  # fmt: skip
+            found |= {
+                f"{path.stem}/{entry.clip}": file.rows(place)
+                for place, entry in enumerate(file.entries)
+                if file.done[place]
+            }
     return found
 
 
@@ -54,8 +57,9 @@ def assert_equal(found: dict, expected: dict, **tolerance) -> None:
         np.testing.assert_allclose(found[name], rows, **(tolerance or {"atol": 1e-5}), err_msg=name)
 
 
-@pytest.mark.parametrize(("stream", "store", "archives"), [
-    ("rgb", STORE, "frame-40x64"), ("flow", FLOW_STORE, "flow-40x64-tvl1-fast")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("stream", "store", "archives"), [("rgb", STORE, "frame-40x64"), ("flow", FLOW_STORE, "flow-40x64-tvl1-fast")]
+)
 def test_each_row_is_what_the_network_makes_of_the_frame_that_prediction_sees(features, stream, store, archives):
     """Frame by frame, through a network that is rebuilt from its name and the weights beside the features."""
     from signs.models import cnn_lstm
@@ -81,7 +85,8 @@ def test_what_the_files_say(features):
         with feature_file.opened(path) as file:
             clips = data.split(path.stem)
             assert [(entry.clip, entry.label, entry.length) for entry in file.entries] == [
-                (item.clip, item.label, 40) for item in clips]  # fmt: skip
+                (item.clip, item.label, 40) for item in clips
+            ]
             assert file.about.network == "small" and file.about.trained == "none, seed 0"
             assert (file.about.dimension, file.about.classes) == (small_cnn.DIMENSION, ())
             known.append(file.statistics)
@@ -93,8 +98,9 @@ def test_what_the_files_say(features):
 
 def test_killed_in_the_middle_it_goes_on_to_the_same_features(features, data, capsys):
     line = [sys.executable, tiny.REPOSITORY / "tests" / "small_cnn.py", "feature", "--data", data, *small_cnn.FLAGS]
-    done = subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=300,
-                          env={**os.environ, "KILL_AT": "6"})  # fmt: skip
+    done = subprocess.run(
+        list(map(str, line)), capture_output=True, text=True, timeout=300, env={**os.environ, "KILL_AT": "6"}
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     with feature_file.opened(data / STORE / "train.h5") as file:
         assert file.done.tolist() == [True] * 5 + [False] * 11 and file.statistics is None
@@ -180,8 +186,12 @@ def test_bad_clips_are_named_and_the_rest_is_done(features, data, capsys):
     paths[3].write_bytes(content)
     assert run(data) == command.PARTLY
     said = capsys.readouterr().err
-    for item, why in ((missing, "no whole clip; run frame.py"), (cut, "no whole clip"), (empty, "no frame in it"),
-                      (broken, "cut short or damaged")):  # fmt: skip
+    for item, why in (
+        (missing, "no whole clip; run frame.py"),
+        (cut, "no whole clip"),
+        (empty, "no frame in it"),
+        (broken, "cut short or damaged"),
+    ):
         assert sum(line.strip().startswith(f"{item.clip}: ") and why in line for line in said.splitlines()) == 1
     assert "4 not done (named above), 28 done" in said
     bad = {f"train/{item.clip}" for item in (missing, cut, empty, broken)}
@@ -214,14 +224,18 @@ def test_weights_that_a_killed_run_of_another_seed_left_are_replaced(features, d
         assert digest(cnn) == file.about.weights
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (["--network", "mobilenot"], "no network 'mobilenot'; there are convnextbase.*mobilenet"),
-    (["--network", "model/none"], "model/none: no such folder"),
-    (["--weights", "none.h5"], "--weights none.h5: no such file; imagenet, none, or"),
-    (["--crop", "300"], "a crop of 300 px out of a short side of 36 px"),
-    (["--store", "20x64"], "no frame store 20x64; run frame.py"), (["--name", "a/b"], "--name 'a/b' is no plain name"),
-    (["--batch", "0"], "--batch 0: at least 1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--network", "mobilenot"], "no network 'mobilenot'; there are convnextbase.*mobilenet"),
+        (["--network", "model/none"], "model/none: no such folder"),
+        (["--weights", "none.h5"], "--weights none.h5: no such file; imagenet, none, or"),
+        (["--crop", "300"], "a crop of 300 px out of a short side of 36 px"),
+        (["--store", "20x64"], "no frame store 20x64; run frame.py"),
+        (["--name", "a/b"], "--name 'a/b' is no plain name"),
+        (["--batch", "0"], "--batch 0: at least 1"),
+    ],
+)
 def test_flags_that_make_no_sense(data, flags, said):
     with pytest.raises(Problem, match=said) as caught:
         run(data, *flags)
@@ -240,8 +254,9 @@ def test_weights_from_a_file(data, tmp_path):
 
 
 def test_the_script_itself_with_a_real_network(data):
-    done = tiny.script("feature.py", "--data", data, "--network", "MobileNet", "--weights", "none", "--crop", "32",
-                       "--name", "real")  # fmt: skip
+    done = tiny.script(
+        "feature.py", "--data", data, "--network", "MobileNet", "--weights", "none", "--crop", "32", "--name", "real"
+    )
     assert (done.returncode, done.stderr) == (0, "") and "32 clips, 1024 features a frame" in done.stdout
     found = contents(data / "feature-real-40x64")
     assert len(found) == 32 and all(rows.shape == (40, 1024) for rows in found.values())

@@ -297,10 +297,7 @@ def test_two_runs_at_once(data, capsys):
 
 @pytest.mark.parametrize(
     ("flags", "said"),
-    [
-        (["--data", "nowhere"], "nowhere: no such folder"),
-        (["--frames", "many"], "frames 'many'; expected a number"),
-    ],
+    [(["--data", "nowhere"], "nowhere: no such folder"), (["--frames", "many"], "frames 'many'; expected a number")],
 )
 def test_what_is_wrong_is_one_line(data, capsys, flags, said):
     assert run(data, *flags) == command.NOTHING

@@ -19,10 +19,7 @@ from livedemo import Demo
 from signs import command
 from signs.clips.video import read_video
 from signs.command import Problem
-from videocapture import (
-    Found,
-    VideoSource,
-)
+from videocapture import Found, VideoSource
 
 # The script as it is, with the stand-in for the networks.
 RUN = f"""import sys
@@ -59,8 +56,7 @@ def loaded(recogniser) -> Future:
 
 
 def demo_of(recogniser, source, worker, countdown: float = 0.0, seconds: float = 60.0) -> Demo:
-    return Demo(source, loaded(recogniser),
-                         lambda one: livedemo.build_modes(one, worker, countdown, seconds, 2.0))  # fmt: skip
+    return Demo(source, loaded(recogniser), lambda one: livedemo.build_modes(one, worker, countdown, seconds, 2.0))
 
 
 def test_the_session_gets_the_files_frames_as_they_are(video):
@@ -273,7 +269,12 @@ def test_hands_free_and_continuous_in_the_window(video, monkeypatch, capsys):
         demo.close()
     rest = "learning"
     assert FakeWindow.last.states == [
-        ("countdown", "idle"), ("hands-free", rest), ("hands-free", rest), ("continuous", rest), ("countdown", "idle")]
+        ("countdown", "idle"),
+        ("hands-free", rest),
+        ("hands-free", rest),
+        ("continuous", rest),
+        ("countdown", "idle"),
+    ]
     assert "sees 8 frames of a sign, however long it is" in capsys.readouterr().out
 
 
@@ -289,14 +290,16 @@ def test_no_model_and_that_of_the_demo(tmp_path, monkeypatch):
 
 def test_the_cameras_are_listed_with_a_picture(tmp_path, monkeypatch, capsys):
     picture = np.full((48, 64, 3), (200, 10, 20), np.uint8)
-    found = [Found(0, "Front", picture, 29.6),
-             Found(2, "Infrared", problem="may not be read")]  # fmt: skip
+    found = [Found(0, "Front", picture, 29.6), Found(2, "Infrared", problem="may not be read")]
     monkeypatch.setattr(videocapture, "cameras", lambda: found)
     monkeypatch.chdir(tmp_path)
     assert livedemo.main(["--cameras"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out == ["0  Front: 64x48, 30 frames/s -> camera-0.png", "2  Infrared: may not be read",
-                   "python livedemo.py --camera 0"]  # fmt: skip
+    assert out == [
+        "0  Front: 64x48, 30 frames/s -> camera-0.png",
+        "2  Infrared: may not be read",
+        "python livedemo.py --camera 0",
+    ]
     assert cv2.imread("camera-0.png")[0, 0].tolist() == [20, 10, 200]
     monkeypatch.setattr(videocapture, "cameras", list)
     with pytest.raises(Problem, match="camera 0"):
@@ -322,6 +325,7 @@ def test_the_window_is_saved_as_a_video(tmp_path):
 
 def test_a_file_that_differs_from_the_cameras_path_is_said(video, tmp_path, monkeypatch, capsys):
     """--check in earnest is in test_export.py; here the two paths disagree."""
+
     class Wrong(fake_recogniser.Recogniser):
         def answer(self, frames, times):
             session = self.session()

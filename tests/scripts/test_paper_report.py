@@ -36,8 +36,11 @@ def evaluated(demo, model, recogniser, tmp_path_factory) -> Path:
     left_out = shutil.ignore_patterns("checkpoint", "events", ".lock*")
     shutil.copytree(model, folder, copy_function=os.link, ignore=left_out)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Recogniser, "load",
-                      lambda asked, runtime: Recogniser(replace(recogniser.bundle, folder=asked), recogniser.networks))
+        patch.setattr(
+            Recogniser,
+            "load",
+            lambda asked, runtime: Recogniser(replace(recogniser.bundle, folder=asked), recogniser.networks),
+        )
         assert evaluate.main(["--data", str(demo), "--model", str(folder), "--gallery", "0"]) == command.DONE
     shutil.rmtree(folder / "report")  # evaluate.py's own page
     return folder
@@ -91,8 +94,9 @@ def test_the_kept_epochs_probabilities_are_those_that_evaluate_finds(evaluated):
 
 
 def test_the_mean_by_epoch(evaluated):
-    expected = [mean_accuracy(*(validated(evaluated, stream, epoch) for stream in ("rgb", "flow")))
-                for epoch in (1, 2, 3)]  # fmt: skip
+    expected = [
+        mean_accuracy(*(validated(evaluated, stream, epoch) for stream in ("rgb", "flow"))) for epoch in (1, 2, 3)
+    ]
     assert mean_by_epoch(evaluated, ["rgb", "flow"]) == pytest.approx(expected)
 
 
@@ -126,7 +130,8 @@ def test_a_stream_that_ended_earlier_goes_on_with_its_best(run, monkeypatch):
     dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
     assert [list(line.get_ydata()) for line in dashed] == [pytest.approx(100 * np.array(mean[1:]))]
     assert f"After its last epoch, 2, optical flow goes into the mean (then dashed) with epoch {best}" in (
-        axes.get_xlabel())  # fmt: skip
+        axes.get_xlabel()
+    )
 
 
 def test_a_dotted_line_where_fine_tuning_starts(run, monkeypatch):
@@ -139,8 +144,10 @@ def test_a_dotted_line_where_fine_tuning_starts(run, monkeypatch):
 
 
 def test_the_script_writes_its_files_without_tensorflow(demo, run):
-    code = ("import sys, report\nassert report.main(sys.argv[1:]) == 0\n"
-            "assert not {'tensorflow', 'keras', 'jax'} & sys.modules.keys()")  # fmt: skip
+    code = (
+        "import sys, report\nassert report.main(sys.argv[1:]) == 0\n"
+        "assert not {'tensorflow', 'keras', 'jax'} & sys.modules.keys()"
+    )
     done = tiny.python("-c", code, "--model", run, "--data", demo, PYTHONPATH=str(tiny.REPOSITORY))
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (run / "report").iterdir()} == {"figure3.png", "figure4.png", "table1.md"}
@@ -148,8 +155,9 @@ def test_the_script_writes_its_files_without_tensorflow(demo, run):
         content = path.read_bytes()
         assert content.startswith(b"\x89PNG") and len(content) > 10000
     lines = (run / "report" / "table1.md").read_text().splitlines()
-    for (stream, share), title in zip(hits(run / "predictions-valid.csv").items(),
-                                      ("RGB", "optical flow", "RGB + flow"), strict=True):  # fmt: skip
+    for (stream, share), title in zip(
+        hits(run / "predictions-valid.csv").items(), ("RGB", "optical flow", "RGB + flow"), strict=True
+    ):
         line = next(line for line in lines if f"| **{title}** |" in line)
         assert line == f"| **ours: run, random start** | **{title}** | **{100 * share:.2f}** | - |", stream
     assert "I3D-SLR" not in "".join(lines) and "8 classes of this model are not ChaLearn's 249" in "".join(lines)
@@ -163,8 +171,12 @@ def test_the_confused_pairs_and_their_frames(demo, run, monkeypatch):
     monkeypatch.setattr(paper, "confused", lambda rows, title, path: shown.append((rows, title)))
     assert paper_report.main(["--model", str(run), "--data", str(demo), "--pairs", "3"]) == command.DONE
     table = [row for row in rows_of(run / "predictions-valid.csv") if row["stream"] == "both"]
-    taken = {row["clip"]: max((name[2:] for name in row if name.startswith("p_")),
-                              key=lambda name, row=row: float(row[f"p_{name}"])) for row in table}
+    taken = {
+        row["clip"]: max(
+            (name[2:] for name in row if name.startswith("p_")), key=lambda name, row=row: float(row[f"p_{name}"])
+        )
+        for row in table
+    }
     both = [(row["label"], taken[row["clip"]]) for row in table]
     wrong = Counter(frozenset(pair) for pair in both if pair[0] != pair[1])
     (rows, title), names = shown[0], {row.name: row.label for row in load_dataset(demo).classes}
@@ -175,8 +187,13 @@ def test_the_confused_pairs_and_their_frames(demo, run, monkeypatch):
         left, right = (names[name.split(" ", 1)[1]] for name in row["names"])
         there, back = (int(text.split(": ")[1].split(" of ")[0]) for text in row["counts"])
         assert there + back == wrong[frozenset((left, right))] == count and there >= back
-        frames = [next(storage.read_archive(item.archive(demo, "frame-40x64")).images for item in data.split("valid")
-                       if item.label == left and taken[item.clip] == right)]  # fmt: skip
+        frames = [
+            next(
+                storage.read_archive(item.archive(demo, "frame-40x64")).images
+                for item in data.split("valid")
+                if item.label == left and taken[item.clip] == right
+            )
+        ]
         assert np.array_equal(row["frames"][0], frames[0])
         assert row["frames"][1].shape == frames[0].shape
 
@@ -258,10 +275,14 @@ def test_published_rows_beside_another_data_set_only_when_asked(evaluated):
     assert {row.ours for row in rows} == {True, False} and "published rows are no comparison" in " ".join(notes)
 
 
-@pytest.mark.parametrize(("row", "shown"), [
-    (Label("026", "Madonna", extra={"vocabulary": "ItalianGestures"}), "026 Madonna (ItalianGestures)"),
-    (Label("039", "654_colour_couleur"), "039 654 colour couleur"), (Label("yes", "yes"), "yes"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("row", "shown"),
+    [
+        (Label("026", "Madonna", extra={"vocabulary": "ItalianGestures"}), "026 Madonna (ItalianGestures)"),
+        (Label("039", "654_colour_couleur"), "039 654 colour couleur"),
+        (Label("yes", "yes"), "yes"),
+    ],
+)
 def test_readable_names(row, shown):
     assert paper_report.named(row) == shown
 
@@ -308,16 +329,22 @@ def other_columns(run):
     table.write(run / "predictions-valid.csv")
 
 
-@pytest.mark.parametrize(("spoil", "said"), [
-    (without_log, "no epoch of rgb and flow in it; figure 3 needs the log"),
-    (without_predictions, r"predictions-valid.csv: no such file; run evaluate.py --data ... --model \S+ --split valid"),
-    (cut_predictions, "damaged|rows or columns are missing"),
-    (without_an_epoch, "flow-0002.npz: missing, though log.csv has that epoch"),
-    (cut_epoch, "flow-0002.npz: damaged"),
-    (other_validation_clips, "rgb and flow were validated on different clips"),
-    (without_flow, "no stream flow in it.*run train_i3d.py --stream flow"),
-    (other_columns, "has other classes or streams than bundle.json; run evaluate.py"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (without_log, "no epoch of rgb and flow in it; figure 3 needs the log"),
+        (
+            without_predictions,
+            r"predictions-valid.csv: no such file; run evaluate.py --data ... --model \S+ --split valid",
+        ),
+        (cut_predictions, "damaged|rows or columns are missing"),
+        (without_an_epoch, "flow-0002.npz: missing, though log.csv has that epoch"),
+        (cut_epoch, "flow-0002.npz: damaged"),
+        (other_validation_clips, "rgb and flow were validated on different clips"),
+        (without_flow, "no stream flow in it.*run train_i3d.py --stream flow"),
+        (other_columns, "has other classes or streams than bundle.json; run evaluate.py"),
+    ],
+)
 def test_what_is_missing_is_one_line(demo, run, spoil, said):
     spoil(run)
     with pytest.raises(Problem, match=said) as caught:
@@ -329,7 +356,8 @@ def test_runs_that_cannot_be_compared(demo, evaluated, run):
     flags = ["--model", str(evaluated), "--data", str(demo), "--compare", str(run)]
     table = Predictions.read(run / "predictions-valid.csv", "valid")
     Predictions(table.clips[:-1], table.labels, {name: rows[:-1] for name, rows in table.streams.items()}).write(
-        run / "predictions-valid.csv")  # fmt: skip
+        run / "predictions-valid.csv"
+    )
     with pytest.raises(Problem, match="0 clips that .* does not have, and 1 the other way round"):
         paper_report.main(flags)
     found = load_bundle(run)

@@ -29,8 +29,6 @@ SEES = ["--frames", "8", "--short-side", "36", "--crop", "32"]
 ROOT = tiny.REPOSITORY
 
 
-
-
 def state_of(folder: Path, stream: str) -> dict:
     try:
         return json.loads((folder / "checkpoint" / f"{stream}.json").read_text())
@@ -45,21 +43,39 @@ def train(demo, output, *flags) -> int:
 def test_the_bundle_has_both_streams_each_trained_by_itself(i3d):
     found = load_bundle(i3d)
     assert [(stream.name, stream.arguments["input_shape"]) for stream in found.streams] == [
-        ("rgb", [8, 32, 32, 3]), ("flow", [8, 32, 32, 2])]  # fmt: skip
+        ("rgb", [8, 32, 32, 3]),
+        ("flow", [8, 32, 32, 2]),
+    ]
     log = Log(i3d / "log.csv")
     for stream in ("rgb", "flow"):
         assert [(row["phase"], row["epoch"], row["learning_rate"]) for row in log.of(stream)] == [
-            ("all", str(epoch), "0.001") for epoch in (1, 2, 3)]  # fmt: skip
+            ("all", str(epoch), "0.001") for epoch in (1, 2, 3)
+        ]
         assert list((i3d / "events" / stream).rglob("events.out.tfevents.*"))
 
 
 def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, tmp_path):
     """With a network in I3D's place that compiles in a second; all else is the real thing."""
-    script = [sys.executable, str(ROOT / "tests" / "small_network.py"), "train_i3d", "--data", str(demo),
-              "--stream", "rgb", *conftest.TRAINING, "--epochs", "5"]  # fmt: skip
+    script = [
+        sys.executable,
+        str(ROOT / "tests" / "small_network.py"),
+        "train_i3d",
+        "--data",
+        str(demo),
+        "--stream",
+        "rgb",
+        *conftest.TRAINING,
+        "--epochs",
+        "5",
+    ]
     whole, output = tmp_path / "whole", tmp_path / "killed"
-    running = subprocess.Popen([*script, "--output", str(output)], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, cwd=tmp_path, start_new_session=True)  # fmt: skip
+    running = subprocess.Popen(
+        [*script, "--output", str(output)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=tmp_path,
+        start_new_session=True,
+    )
     try:
         until = time.monotonic() + 240
         while state_of(output, "rgb")["epoch"] == 0:
@@ -71,8 +87,10 @@ def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, tmp_path):
     done = state_of(output, "rgb")["epoch"]
     assert 1 <= done < 5 and not (output / "bundle.json").exists()
 
-    said = [subprocess.run([*script, "--output", str(folder)], capture_output=True, text=True, cwd=tmp_path, check=True)
-            for folder in (output, whole)]  # fmt: skip
+    said = [
+        subprocess.run([*script, "--output", str(folder)], capture_output=True, text=True, cwd=tmp_path, check=True)
+        for folder in (output, whole)
+    ]
     assert f"rgb: going on after epoch {done}\n" in said[0].stdout and "going on" not in said[1].stdout
     assert [row["epoch"] for row in Log(output / "log.csv").rows] == ["1", "2", "3", "4", "5"]
     assert not list(output.rglob(".*.part*"))
@@ -106,8 +124,10 @@ def test_again_does_nothing_and_other_settings_are_refused(demo, i3d, capsys):
 
 
 def test_missing_published_weights_are_named(demo, tmp_path):
-    with pytest.raises(Problem, match="no model.ckpt.index and model.ckpt.data-00000-of-00001 there or in its "
-                                      "rgb_imagenet.*--weights none") as caught:
+    with pytest.raises(
+        Problem,
+        match="no model.ckpt.index and model.ckpt.data-00000-of-00001 there or in its rgb_imagenet.*--weights none",
+    ) as caught:
         train(demo, tmp_path / "model", "--weights", str(tmp_path), *SEES)
     assert "\n" not in str(caught.value) and not (tmp_path / "model").exists()
 
@@ -124,9 +144,12 @@ def published(tmp_path_factory) -> tuple[Path, dict]:
     (folder / "rgb_imagenet").mkdir()
     names = checkpoint_names(build_i3d((8, 32, 32, 3), 400))
     values = {name: np.asarray(variable) for name, variable in names.items()}
-    tf.raw_ops.SaveV2(prefix=str(folder / "rgb_imagenet" / "model.ckpt"), shape_and_slices=[""] * len(values),
-                      tensor_names=[f"RGB/inception_i3d/{name}" for name in values],
-                      tensors=list(values.values()))  # fmt: skip
+    tf.raw_ops.SaveV2(
+        prefix=str(folder / "rgb_imagenet" / "model.ckpt"),
+        shape_and_slices=[""] * len(values),
+        tensor_names=[f"RGB/inception_i3d/{name}" for name in values],
+        tensors=list(values.values()),
+    )
     return folder, values
 
 
@@ -202,8 +225,25 @@ def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys, monke
     monkeypatch.setattr(i3d_module, "build_i3d", small_network.build)
 
     output = tmp_path / "model"
-    flags = ["--stream", "rgb", *SEES, "--weights", "none", "--epochs", "2", "--batch", "8", "--accumulate", "2",
-             "--recipe", "strong", "--precision", "mixed_bfloat16", "--still", "subtract"]  # fmt: skip
+    flags = [
+        "--stream",
+        "rgb",
+        *SEES,
+        "--weights",
+        "none",
+        "--epochs",
+        "2",
+        "--batch",
+        "8",
+        "--accumulate",
+        "2",
+        "--recipe",
+        "strong",
+        "--precision",
+        "mixed_bfloat16",
+        "--still",
+        "subtract",
+    ]
     try:
         with conftest.without_graphs():
             assert train(demo, output, *flags) == command.DONE
@@ -219,12 +259,19 @@ def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys, monke
     assert "RGB" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (["--part", "0"], "--part 0: above 0"), (["--part", "1.5"], "--part 1.5: at most 1"),
-    (["--ema", "1"], "--ema 1: at least 0, below 1"), (["--zoom", "-0.1"], "--zoom -0.1: at least 0"),
-    (["--views", "0"], "--views 0: at least 1"), (["--accumulate", "0"], "--accumulate 0: at least 1"),
-    (["--flip", "left"], "--flip left: pairs of labels"), (["--flip", "1=2", "2=3"], "--flip 1=2 2=3: pairs of labels"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--part", "0"], "--part 0: above 0"),
+        (["--part", "1.5"], "--part 1.5: at most 1"),
+        (["--ema", "1"], "--ema 1: at least 0, below 1"),
+        (["--zoom", "-0.1"], "--zoom -0.1: at least 0"),
+        (["--views", "0"], "--views 0: at least 1"),
+        (["--accumulate", "0"], "--accumulate 0: at least 1"),
+        (["--flip", "left"], "--flip left: pairs of labels"),
+        (["--flip", "1=2", "2=3"], "--flip 1=2 2=3: pairs of labels"),
+    ],
+)
 def test_numbers_that_make_no_sense(demo, tmp_path, flags, said):
     with pytest.raises(Problem, match=said):
         train(demo, tmp_path / "model", *flags)

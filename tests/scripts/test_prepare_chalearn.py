@@ -263,10 +263,6 @@ def test_damaged_member(download, capsys):
     assert len(made(download).clips) == 10
 
 
-
-
-
-
 def test_encrypted(download, capsys):
     encrypt(download / "IsoGD_phase_2.zip", b"secret")
     assert "encrypted; give --password" in failing(download, capsys, command.NOTHING)

@@ -288,7 +288,13 @@ def test_splits():
     assert split("Sample0701", ("new", "LAP_test1.zip", "Sample0701")) == "test"
     assert split("Sample0500", ("train2.zip", "valid1")) == "valid", "the nearest"
     assert [split(f"Sample{n:04d}", ("latest",)) for n in (1, 470, 471, 700, 701, 940)] == [
-        "train", "train", "valid", "valid", "test", "test"]  # fmt: skip
+        "train",
+        "train",
+        "valid",
+        "valid",
+        "test",
+        "test",
+    ]
 
 
 def test_a_recording_in_two_splits(download, plain, capsys):
@@ -365,11 +371,15 @@ CROPPED = "without upper, hand, upper_depth, hand_depth: "
         ("skeleton.csv", "1,2,3\n", f"2 clips {CROPPED}Sample0001_skeleton.csv line 1: 3 numbers", "hand"),
         ("skeleton.csv", "a\n", f"2 clips {CROPPED}Sample0001_skeleton.csv line 1: not all numbers", "hand"),
         ("skeleton.csv", untracked(*person()), f"2 clips {CROPPED}head or hips are tracked in less than 50%", "hand"),
-        ("skeleton.csv", untracked("HandLeft", "HandRight", rows=slice(9)),
-         f"Sample0001_00003_00009 {CROPPED}neither hand is tracked in 50%", ""),
+        (
+            "skeleton.csv",
+            untracked("HandLeft", "HandRight", rows=slice(9)),
+            f"Sample0001_00003_00009 {CROPPED}neither hand is tracked in 50%",
+            "",
+        ),
         ("depth.mp4", b"<html>log in</html>", "Sample0001_depth.mp4: a text file, not a video", "depth"),
     ],
-)  # fmt: skip
+)
 def test_a_part_that_cannot_be_made(download, plain, capsys, kind, content, reason, lost):
     files = {name: value for name, value in plain.items() if name != kind} | ({kind: content} if content else {})
     replace_recording(download, files)
@@ -389,8 +399,10 @@ def test_an_empty_user_mask(download, plain, capsys, empty, left):
 
 
 def test_gaps_are_bridged(download, plain):
-    files = {"user.mp4": without_user(plain, slice(3, 5), download.parent),
-             "skeleton.csv": untracked(*person(), rows=slice(4, 6))}  # fmt: skip
+    files = {
+        "user.mp4": without_user(plain, slice(3, 5), download.parent),
+        "skeleton.csv": untracked(*person(), rows=slice(4, 6)),
+    }
     replace_recording(download, {**plain, **files})
     assert prepare(download, "--crops") == command.DONE
     data = made(download)

@@ -21,8 +21,12 @@ from signs.prepare import archive
 from signs.prepare.archive import Foreign
 
 # The third has another spelling in its file names, as in UCF-101 itself.
-ACTIONS = {"ApplyEyeMakeup": "ApplyEyeMakeup", "Archery": "Archery", "HandstandPushups": "HandStandPushups",
-           "YoYo": "YoYo"}  # fmt: skip
+ACTIONS = {
+    "ApplyEyeMakeup": "ApplyEyeMakeup",
+    "Archery": "Archery",
+    "HandstandPushups": "HandStandPushups",
+    "YoYo": "YoYo",
+}
 
 
 TESTED = {1: ("g01", "g02"), 2: ("g03", "g04")}
@@ -32,8 +36,12 @@ RAR = b"Rar!\x1a\x07\x01\x00" + bytes(200)
 
 
 def names(groups: set[str]) -> list[str]:
-    return [f"{action}/v_{inside}_{group}_c{clip:02d}.avi"
-            for action, inside in ACTIONS.items() for group in sorted(groups) for clip in (1, 2)]  # fmt: skip
+    return [
+        f"{action}/v_{inside}_{group}_c{clip:02d}.avi"
+        for action, inside in ACTIONS.items()
+        for group in sorted(groups)
+        for clip in (1, 2)
+    ]
 
 
 GROUPS = {f"g{number:02d}" for number in range(1, 7)}
@@ -100,8 +108,9 @@ def test_everything(download, capsys):
     data = made(download)
     assert {split: len(data.split(split)) for split in dataset.SPLITS} == {"train": 24, "valid": 8, "test": 16}
     assert [(row.label, row.name, row.kind) for row in data.classes][2:] == [
-        ("003", "HandstandPushups", "gesture"), ("004", "YoYo", "gesture"),
-    ]  # fmt: skip
+        ("003", "HandstandPushups", "gesture"),
+        ("004", "YoYo", "gesture"),
+    ]
     first = data.split("test")[0]
     assert (first.clip, first.label, first.group) == ("v_ApplyEyeMakeup_g01_c01", "001", "ApplyEyeMakeup_g01")
     assert first.source == "ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi" and not first.signer

@@ -47,8 +47,17 @@ def grey(data, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def deep(data, tmp_path_factory) -> Path:
     """A network on grey and depth as two channels, and one on grey: CNN + LSTM, five frames a clip."""
-    return train(data, tmp_path_factory.mktemp("model") / "deep", "--network", "conv2d-lstm", "--frames", "5",
-                 "--stream", "grey-depth", "grey")  # fmt: skip
+    return train(
+        data,
+        tmp_path_factory.mktemp("model") / "deep",
+        "--network",
+        "conv2d-lstm",
+        "--frames",
+        "5",
+        "--stream",
+        "grey-depth",
+        "grey",
+    )
 
 
 def generator(folder: Path, stream: str, seen: InputSpec, split="train", **settings) -> ClipGenerator:
@@ -92,8 +101,10 @@ def test_depth_is_read_from_its_own_archives(data):
 
 def test_light_changes_grey_and_not_depth(data):
     seen = InputSpec(frames=4, short_side=28, crop=24)
-    still, (lit, _) = generator(data, "grey-depth", seen, batch=3)[0][0], generator(
-        data, "grey-depth", seen, batch=3, augmentation=Augmentation(shift=0, brightness=0.5))[0]  # fmt: skip
+    still, (lit, _) = (
+        generator(data, "grey-depth", seen, batch=3)[0][0],
+        generator(data, "grey-depth", seen, batch=3, augmentation=Augmentation(shift=0, brightness=0.5))[0],
+    )
     lit = lit[np.argsort(np.random.default_rng([0, 0]).permutation(3))]
     np.testing.assert_array_equal(lit[..., 1], still[..., 1])
     assert np.abs(lit[..., 0] - still[..., 0]).mean() > 0.01
@@ -133,8 +144,10 @@ def test_clips_of_any_length_are_padded_to_the_longest_of_a_batch(data):
 def test_padding_changes_no_weight_of_a_training(tmp_path):
     """Clips of 8 frames: batches of them as they are, and with a second batch that is padded to 9."""
     data = tiny.stored(tmp_path / "data", [8] * 6, ["video"])
-    trained = [train(data, tmp_path / flag[2:], flag, value, "--part", "1", "--epochs", "2", "--dropout", "0")
-               for flag, value in (("--frames", "8"), ("--length", "any"))]  # fmt: skip
+    trained = [
+        train(data, tmp_path / flag[2:], flag, value, "--part", "1", "--epochs", "2", "--dropout", "0")
+        for flag, value in (("--frames", "8"), ("--length", "any"))
+    ]
     even, padded = (Recogniser.load(folder, "keras").models["grey"] for folder in trained)
     for mine, theirs in zip(padded.weights, even.weights, strict=True):
         assert mine.path == theirs.path
@@ -153,15 +166,18 @@ def test_another_model_is_a_start(deep, data, tmp_path, capsys):
         train(data, tmp_path / "other", "--frames", "8", "--weights", str(deep))
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (["--length", "any", "--frames", "8"], "--length any: without --frames"),
-    (["--length", "any", "--mixup", "0.2"], "--length any: without --frames"),
-    (["--network", "conv3d"], "conv3d has one size"),
-    (["--weights", "nowhere"], "--weights nowhere: none, or the folder"),
-    (["--stream", "hand"], "no frame store of hand; run frame.py --part hand"),
-    (["--stream", "flow"], "no flow store"),
-    (["--zoom", "1.5"], "--zoom 1.5"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--length", "any", "--frames", "8"], "--length any: without --frames"),
+        (["--length", "any", "--mixup", "0.2"], "--length any: without --frames"),
+        (["--network", "conv3d"], "conv3d has one size"),
+        (["--weights", "nowhere"], "--weights nowhere: none, or the folder"),
+        (["--stream", "hand"], "no frame store of hand; run frame.py --part hand"),
+        (["--stream", "flow"], "no flow store"),
+        (["--zoom", "1.5"], "--zoom 1.5"),
+    ],
+)
 def test_what_cannot_be_is_said_before_anything_is_read(data, tmp_path, flags, said):
     with pytest.raises(Problem, match=said):
         train(data, tmp_path / "model", *flags)

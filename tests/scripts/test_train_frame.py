@@ -27,8 +27,25 @@ from signs.training.log import Log
 pytestmark = pytest.mark.usefixtures("small_network")
 
 
-FLAGS = [*small_cnn.FLAGS, "--frames-a-clip", "2", "--epochs", "2", "--batch", "8", "--lstm", "4", "--length", "6",
-         "--recurrent-epochs", "1", "--recurrent-batch", "8", "--truncate", "3"]  # fmt: skip
+FLAGS = [
+    *small_cnn.FLAGS,
+    "--frames-a-clip",
+    "2",
+    "--epochs",
+    "2",
+    "--batch",
+    "8",
+    "--lstm",
+    "4",
+    "--length",
+    "6",
+    "--recurrent-epochs",
+    "1",
+    "--recurrent-batch",
+    "8",
+    "--truncate",
+    "3",
+]
 
 
 AUGMENTED = ["--flip", "--rotation", "10", "--zoom", "0.1"]
@@ -72,7 +89,9 @@ def test_two_bundles_of_both_streams(trained):
     for folder, network, frames in ((model / "frame", "frames", 2), (model, "cnn-lstm", 6)):
         made = load_bundle(folder)
         assert [(stream.name, stream.network, stream.arguments["input_shape"]) for stream in made.streams] == [
-            ("rgb", network, [frames, 32, 32, 3]), ("flow", network, [frames, 32, 32, 2])]  # fmt: skip
+            ("rgb", network, [frames, 32, 32, 3]),
+            ("flow", network, [frames, 32, 32, 2]),
+        ]
         assert made.fusion == "mean" and made.spec.stored.flow and len(made.classes) == 8
     assert (made.spec.input.sampling, made.spec.input.views) == ("run", 3)
     assert made.about["flags"]["image_network"]["rgb"] == "small, weights fine-tuned from none"
@@ -101,8 +120,9 @@ def test_features_and_predictions_of_every_frame(trained):
                 inputs, _ = stored_clips.read_inputs(frames, load_dataset(data), item)
                 rows = file.rows(file.position[item.clip], "logits")
                 assert rows.shape == (40, 8) and file.rows(file.position[item.clip]).shape == (40, small_cnn.DIMENSION)
-                np.testing.assert_allclose(frames.logits(stream, inputs[stream.name])[0], rows[picked].mean(axis=0),
-                                           atol=1e-4)  # fmt: skip
+                np.testing.assert_allclose(
+                    frames.logits(stream, inputs[stream.name])[0], rows[picked].mean(axis=0), atol=1e-4
+                )
 
 
 def test_single_frame_accuracy_and_confusion_counted_again(trained):
@@ -181,11 +201,21 @@ def test_again_nothing_is_done_anew(trained, capsys, monkeypatch):
 
 def test_killed_at_any_stage_it_goes_on_to_an_unbroken_run(data, tmp_path, capsys):
     """In the second epoch of single frames, with dropout inside the image network, then while features are written."""
-    line = [sys.executable, tiny.REPOSITORY / "tests" / "small_cnn.py", "train_frame", "--data", data, "--output",
-            tmp_path / "stopped", *FLAGS, "--flip"]  # fmt: skip
+    line = [
+        sys.executable,
+        tiny.REPOSITORY / "tests" / "small_cnn.py",
+        "train_frame",
+        "--data",
+        data,
+        "--output",
+        tmp_path / "stopped",
+        *FLAGS,
+        "--flip",
+    ]
     for moment, code in (({"STOP_AT": "1"}, 9), ({"KILL_AT": "20"}, -9)):
-        done = subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=300,
-                              env={**os.environ, **moment})  # fmt: skip
+        done = subprocess.run(
+            list(map(str, line)), capture_output=True, text=True, timeout=300, env={**os.environ, **moment}
+        )
         assert done.returncode == code, done.stderr
     assert "rgb: going on after epoch 1" in done.stdout
     for name in ("stopped", "whole"):
@@ -211,8 +241,10 @@ def test_from_weights_first_the_new_top_and_then_everything(data, tmp_path, monk
             seen.append((phase, model.get_layer("cnn").get_weights(), len(model.trainable_variables)))
 
     monkeypatch.setattr(loop, "_compile", look)
-    assert train(data, tmp_path / "new", "--weights", tmp_path / "own.weights.h5", "--top-epochs", "1",
-                 "--epochs", "1") == command.DONE  # fmt: skip
+    assert (
+        train(data, tmp_path / "new", "--weights", tmp_path / "own.weights.h5", "--top-epochs", "1", "--epochs", "1")
+        == command.DONE
+    )
     (top, first, few), (every, second, all_of_it) = seen
     assert (top.top_only, top.learning_rate, few) == (True, 1e-3, 2) and (every.learning_rate, all_of_it) == (1e-4, 5)
     original = arrays(tmp_path / "own.weights.h5")
@@ -242,15 +274,22 @@ def test_a_bad_test_clip_is_named_and_the_model_is_made(data, tmp_path, capsys):
         assert load_bundle(tmp_path / "new").streams
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (["--frames", "4"], "--frames 4 evenly, or --length 6"), (["--recurrent-epochs", "0"], "--recurrent-epochs 0"),
-    (["--frames-a-clip", "0"], "--frames-a-clip 0: at least 1"), (["--network", "no"], "no network 'no'"),
-    (["--weights", "no.h5"], "--weights no.h5: no such file"), (["--rotation", "-1"], "--rotation -1: at least 0"),
-    (["--still", "subtract"], "--still subtract: .*--frames N of a store of N"),
-    (["--still", "subtract", "--at-test", "whole"], "--still subtract: .* has to see all 40: --frames-a-clip N"),
-    (["--recurrent-learning-rate", "0"], "--recurrent-learning-rate 0: above 0"),
-    (["--store", "20x64"], "no flow store 20x64"), (["--output", "model/ünplain"], "--output 'ünplain' is no plain"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--frames", "4"], "--frames 4 evenly, or --length 6"),
+        (["--recurrent-epochs", "0"], "--recurrent-epochs 0"),
+        (["--frames-a-clip", "0"], "--frames-a-clip 0: at least 1"),
+        (["--network", "no"], "no network 'no'"),
+        (["--weights", "no.h5"], "--weights no.h5: no such file"),
+        (["--rotation", "-1"], "--rotation -1: at least 0"),
+        (["--still", "subtract"], "--still subtract: .*--frames N of a store of N"),
+        (["--still", "subtract", "--at-test", "whole"], "--still subtract: .* has to see all 40: --frames-a-clip N"),
+        (["--recurrent-learning-rate", "0"], "--recurrent-learning-rate 0: above 0"),
+        (["--store", "20x64"], "no flow store 20x64"),
+        (["--output", "model/ünplain"], "--output 'ünplain' is no plain"),
+    ],
+)
 def test_what_makes_no_sense_is_told_before_anything_is_trained(data, tmp_path, flags, said):
     with pytest.raises(Problem, match=said) as caught:
         train(data, tmp_path / "new", *flags)

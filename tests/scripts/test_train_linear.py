@@ -63,7 +63,9 @@ def test_the_best_penalty_is_kept_and_all_are_logged(trained, demo):
     made = load_bundle(trained)
     assert made.about["training"]["flow"]["epoch"] == int(best["epoch"])
     assert [(stream.name, stream.network, stream.arguments["flow"]) for stream in made.streams] == [
-        ("rgb", "histogram", False), ("flow", "histogram", True)]  # fmt: skip
+        ("rgb", "histogram", False),
+        ("flow", "histogram", True),
+    ]
     assert Run(made, {}).start == trained.name, "histograms start from no weights"
     assert (made.spec.input.region, made.spec.input.scale, made.spec.input.still) == ("signer", "own", "subtract")
     data, recogniser = load_dataset(demo), Recogniser.load(trained, "keras")
@@ -97,8 +99,26 @@ def test_it_is_evaluated_with_a_page_and_runs_in_every_form(trained, demo, capsy
     assert evaluate.main(["--data", str(demo), "--model", str(trained), "--split", "valid", "--gallery", "1"]) == 0
     cv2.setNumThreads(threads)
     assert (trained / "report" / "index.html").exists()
-    assert export.main(["--data", str(demo), "--model", str(trained), "--split", "valid", "--clips", "4",
-                        "--forms", "openvino", "onnx", "litert", "stream"]) == command.DONE  # fmt: skip
+    assert (
+        export.main(
+            [
+                "--data",
+                str(demo),
+                "--model",
+                str(trained),
+                "--split",
+                "valid",
+                "--clips",
+                "4",
+                "--forms",
+                "openvino",
+                "onnx",
+                "litert",
+                "stream",
+            ]
+        )
+        == command.DONE
+    )
     assert "stream is left out: " in capsys.readouterr().out
     forms = json.loads((trained / "export.json").read_text())["forms"]
     assert {"openvino", "onnx", "litert"} <= forms.keys()
@@ -163,31 +183,52 @@ def test_it_is_refitted_and_trained_further(inflated, demo, tmp_path):
     with pytest.raises(Problem, match="an I3D that another script trained"):
         train_i3d.main([*flags, "--output", str(tmp_path / "refit"), "--refit", str(model)])
     with without_graphs():
-        assert train_i3d.main([*flags, "--output", str(tmp_path / "on"), *SEES, "--weights", str(model),
-                               "--top-epochs", "0", "--epochs", "1"]) == command.DONE  # fmt: skip
+        assert (
+            train_i3d.main(
+                [
+                    *flags,
+                    "--output",
+                    str(tmp_path / "on"),
+                    *SEES,
+                    "--weights",
+                    str(model),
+                    "--top-epochs",
+                    "0",
+                    "--epochs",
+                    "1",
+                ]
+            )
+            == command.DONE
+        )
     with open(tmp_path / "on" / "log.csv") as file:
         assert [row["phase"] for row in csv.DictReader(file)] == ["all"]
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (("--network", "i3d", "--weights", "none"), "nothing is learnt below the last layer"),
-    (("--network", "i3d", "--weights", "elsewhere"), "elsewhere: no model.ckpt.index"),
-    (("--network", "i3d", "--stream", "grey"), "no weights for grey"),
-    (("--network", "i3d", "--frames", "7"), "--frames 7 --crop 32: at least 8 frames of 32 pixels"),
-    (("--weights", "kinetics"), "--weights kinetics: histograms have none; add --network i3d"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--network", "i3d", "--weights", "none"), "nothing is learnt below the last layer"),
+        (("--network", "i3d", "--weights", "elsewhere"), "elsewhere: no model.ckpt.index"),
+        (("--network", "i3d", "--stream", "grey"), "no weights for grey"),
+        (("--network", "i3d", "--frames", "7"), "--frames 7 --crop 32: at least 8 frames of 32 pixels"),
+        (("--weights", "kinetics"), "--weights kinetics: histograms have none; add --network i3d"),
+    ],
+)
 def test_weights_that_cannot_be(demo, tmp_path, flags, said):
     with pytest.raises(Problem, match=said):
         train(demo, tmp_path / "model", *flags)
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (("--copies", "-1"), "--copies -1: at least 0"),
-    (("--penalty", "0"), "--penalty 0: above 0"),
-    (("--crop", "7"), "--frames 8 --crop 7: at least 3 frames of 8 pixels"),
-    (("--copies", "9999"), "16 training clips, 10000 times each: more than 10,000 at once; use --copies 624"),
-    (("--seed", "5"), "holds a run with other settings .*seed"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--copies", "-1"), "--copies -1: at least 0"),
+        (("--penalty", "0"), "--penalty 0: above 0"),
+        (("--crop", "7"), "--frames 8 --crop 7: at least 3 frames of 8 pixels"),
+        (("--copies", "9999"), "16 training clips, 10000 times each: more than 10,000 at once; use --copies 624"),
+        (("--seed", "5"), "holds a run with other settings .*seed"),
+    ],
+)
 def test_what_makes_no_sense_is_refused(trained, demo, flags, said):
     with pytest.raises(Problem, match=said):
         train(demo, trained, "--copies", "2", "--penalty", "1", "10", "3", *flags)

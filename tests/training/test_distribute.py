@@ -24,8 +24,26 @@ from signs.training import distribute
 from signs.training.log import Log
 from tiny import arrays
 
-FLAGS = ["--stream", "rgb", "--frames", "8", "--short-side", "36", "--crop", "32", "--weights", "none", "--batch", "4",
-         "--epochs", "2", "--ema", "0.9", "--workers", "1"]  # fmt: skip
+FLAGS = [
+    "--stream",
+    "rgb",
+    "--frames",
+    "8",
+    "--short-side",
+    "36",
+    "--crop",
+    "32",
+    "--weights",
+    "none",
+    "--batch",
+    "4",
+    "--epochs",
+    "2",
+    "--ema",
+    "0.9",
+    "--workers",
+    "1",
+]
 
 
 PLAIN = ["--dropout", "0", "--shift", "0", "--brightness", "0"]
@@ -66,8 +84,10 @@ def train_on_two_hosts(data, output, *flags, expected=0, **environment) -> Path:
     nowhere = output.with_name("nowhere")
     hosts = ["--coordinator", coordinator, "--hosts", "2", *flags, "--host"]
     with ThreadPoolExecutor() as pool:
-        jobs = [pool.submit(train, data, folder, *hosts, number, expected=expected, **environment)
-                for number, folder in (("0", output), ("1", nowhere))]  # fmt: skip
+        jobs = [
+            pool.submit(train, data, folder, *hosts, number, expected=expected, **environment)
+            for number, folder in (("0", output), ("1", nowhere))
+        ]
         for job in jobs:
             job.result()
     assert not nowhere.exists(), "only the first host writes"
@@ -135,24 +155,33 @@ def probabilities(model: Path) -> np.ndarray:
         return np.array([list(row.values())[4:] for row in csv.DictReader(file) if row["stream"] == "rgb"], float)
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (["--devices", "none"], "--devices none: a number from 1 on, or all"),
-    (["--coordinator", "there", "--hosts", "2"], "--coordinator there: HOST:PORT"),
-    (["--hosts", "2"], "--hosts 2: two or more, together with --coordinator"),
-    (["--coordinator", "there:1"], "--hosts 1: two or more"),
-    (["--coordinator", "there:1", "--hosts", "2", "--host", "2"], "--host 2: from 0 to 1"),
-    (["--coordinator", "there:1", "--hosts", "2"], "several machines need KERAS_BACKEND=jax, and this is tensorflow"),
-    (["--devices", "3"], "--devices 3: there is 1 CPU;"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--devices", "none"], "--devices none: a number from 1 on, or all"),
+        (["--coordinator", "there", "--hosts", "2"], "--coordinator there: HOST:PORT"),
+        (["--hosts", "2"], "--hosts 2: two or more, together with --coordinator"),
+        (["--coordinator", "there:1"], "--hosts 1: two or more"),
+        (["--coordinator", "there:1", "--hosts", "2", "--host", "2"], "--host 2: from 0 to 1"),
+        (
+            ["--coordinator", "there:1", "--hosts", "2"],
+            "several machines need KERAS_BACKEND=jax, and this is tensorflow",
+        ),
+        (["--devices", "3"], "--devices 3: there is 1 CPU;"),
+    ],
+)
 def test_flags_that_make_no_sense(data, tmp_path, flags, said):
     with pytest.raises(Problem, match=said):
         train_i3d.main(["--data", str(data), "--output", str(tmp_path / "model"), *FLAGS, *flags])
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (["--devices", "2", "--batch", "3"], "--batch 3: not a multiple of the 2 devices"),
-    (["--devices", "2", "--accumulate", "2"], "--accumulate 2: TensorFlow adds no gradients up on 2 devices"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--devices", "2", "--batch", "3"], "--batch 3: not a multiple of the 2 devices"),
+        (["--devices", "2", "--accumulate", "2"], "--accumulate 2: TensorFlow adds no gradients up on 2 devices"),
+    ],
+)
 def test_what_two_devices_cannot_do(data, tmp_path, monkeypatch, flags, said):
     import tensorflow as tf
 
@@ -175,6 +204,14 @@ def test_without_jax_the_backend_of_several_machines_is_named(data, tmp_path):
     """JAX is an extra; whoever has not installed it and asks for it is told how."""
     blocked = tmp_path / "jax.py"
     blocked.write_text("raise ModuleNotFoundError(\"No module named 'jax'\", name='jax')")
-    done = tiny.script("train_i3d.py", "--data", data, "--output", tmp_path / "model", *FLAGS,
-                       KERAS_BACKEND="jax", PYTHONPATH=str(tmp_path))  # fmt: skip
+    done = tiny.script(
+        "train_i3d.py",
+        "--data",
+        data,
+        "--output",
+        tmp_path / "model",
+        *FLAGS,
+        KERAS_BACKEND="jax",
+        PYTHONPATH=str(tmp_path),
+    )
     assert done.returncode == 2 and 'pip install ".[jax]"' in done.stderr and "Traceback" not in done.stderr

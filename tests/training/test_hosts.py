@@ -42,10 +42,13 @@ def test_all_there(port):
     assert call(port, (3, 2, "same"), (3, 1, "same"), (3, 0, "same")) == [None] * 3
 
 
-@pytest.mark.parametrize(("caller", "said"), [
-    ((2, 1, "other"), "other flags, frames or clips than host 0's"),
-    ((3, 1, "same"), "--hosts 3: host 0 was started with 2"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("caller", "said"),
+    [
+        ((2, 1, "other"), "other flags, frames or clips than host 0's"),
+        ((3, 1, "same"), "--hosts 3: host 0 was started with 2"),
+    ],
+)
 def test_one_that_was_started_otherwise_is_told_and_the_rest_waits_for_the_right_one(port, caller, said):
     first, wrong = call(port, (2, 0, "same"), caller)
     assert said in wrong

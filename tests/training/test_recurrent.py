@@ -36,10 +36,21 @@ FLAGS = ["--features", "small", "--lstm", "5", "4", "--epochs", "1", "--batch", 
 # What an LSTM is trained on, and what it sees when it predicts.
 KINDS = {
     "even": ["--frames", "4", "--stream", "both"],
-    "parts": ["--length", "9", "--at-test", "parts", "--truncate", "3", "--batch-norm", "--dense", "6",
-              "--output-weights", "mean"],
+    "parts": [
+        "--length",
+        "9",
+        "--at-test",
+        "parts",
+        "--truncate",
+        "3",
+        "--batch-norm",
+        "--dense",
+        "6",
+        "--output-weights",
+        "mean",
+    ],
     "whole": ["--length", "5", "--at-test", "whole", "--loss-weights", "linear", "--output-weights", "linear"],
-}  # fmt: skip
+}
 
 
 def train(data: Path, output: Path, *flags) -> int:
@@ -88,8 +99,13 @@ def weights(model) -> dict[str, list[np.ndarray]]:
     """{layer: its weights} of the LSTM of a bundle's RGB stream."""
     made = load_bundle(model)
     arguments = next(stream.arguments for stream in made.streams if stream.name == "rgb")
-    head = cnn_lstm.build_head((4, small_cnn.DIMENSION), len(made.classes), arguments["lstm"], arguments["dense"],
-                                 batch_norm=arguments["batch_norm"])  # fmt: skip
+    head = cnn_lstm.build_head(
+        (4, small_cnn.DIMENSION),
+        len(made.classes),
+        arguments["lstm"],
+        arguments["dense"],
+        batch_norm=arguments["batch_norm"],
+    )
     head.load_weights(made.folder / "rgb.weights.h5")
     return {layer.name: layer.get_weights() for layer in head.layers}
 
@@ -105,11 +121,13 @@ def test_logits_of_a_clip_are_those_of_the_lstm_on_its_features(features, models
     assert (model.bundle.spec.input.frames, model.bundle.spec.input.views) == (frames, views)
     for stream in model.bundle.streams:
         store = "frame-40x64" if stream.name == "rgb" else "flow-40x64-tvl1-fast"
-        head = cnn_lstm.build_head((None, small_cnn.DIMENSION), 8, (5, 4), (6,) if kind == "parts" else (),
-                                     batch_norm=kind == "parts")  # fmt: skip
+        head = cnn_lstm.build_head(
+            (None, small_cnn.DIMENSION), 8, (5, 4), (6,) if kind == "parts" else (), batch_norm=kind == "parts"
+        )
         head.load_weights(models / kind / f"{stream.name}.weights.h5")
-        with feature_file.opened(features / store.replace("frame", "feature-small").replace("flow", "feature-small")
-                                 / "test.h5") as file:  # fmt: skip
+        with feature_file.opened(
+            features / store.replace("frame", "feature-small").replace("flow", "feature-small") / "test.h5"
+        ) as file:
             rows = {entry.clip: file.rows(place) for place, entry in enumerate(file.entries)}
         for item in data.split("test")[:3]:
             archive = storage.read_archive(item.archive(features, store))
@@ -135,8 +153,24 @@ def test_evaluate_predict_the_report_and_the_live_demo_agree(features, models, l
 
     model = shutil.copytree(models / "even", tmp_path / "even")
     some = load_dataset(features).split("test")[:2]
-    assert evaluate.main(["--data", str(features), "--model", str(model), "--split", "valid", "test", "--gallery", "1",
-                          "--neighbours", "4"]) == command.DONE  # fmt: skip
+    assert (
+        evaluate.main(
+            [
+                "--data",
+                str(features),
+                "--model",
+                str(model),
+                "--split",
+                "valid",
+                "test",
+                "--gallery",
+                "1",
+                "--neighbours",
+                "4",
+            ]
+        )
+        == command.DONE
+    )
     capsys.readouterr()
     videos = [str(item.video(features)) for item in some]
     assert predict.main(["--model", str(model), "--json", "--top", "8", *videos]) == command.DONE
@@ -160,8 +194,13 @@ def test_a_transfer_begins_with_all_but_the_last_layer(features, models, tmp_pat
     """To other classes, of other clips."""
     data = conftest.linked(features, tmp_path / "demo")
     whole, few = load_dataset(features), {"001", "002", "003"}
-    save_dataset(Dataset(data, [item for item in whole.clips if item.label in few],
-                                 [row for row in whole.classes if row.label in few]))  # fmt: skip
+    save_dataset(
+        Dataset(
+            data,
+            [item for item in whole.clips if item.label in few],
+            [row for row in whole.classes if row.label in few],
+        )
+    )
     assert feature.main(["--data", str(data), *small_cnn.FLAGS]) == command.DONE
     started, fit = {}, loop.fit
 
@@ -177,8 +216,13 @@ def test_a_transfer_begins_with_all_but_the_last_layer(features, models, tmp_pat
     assert [row.label for row in load_bundle(tmp_path / "new").classes] == sorted(few)
 
 
-FROZEN = {"random-start": (), "fine-tune-all": (), "freeze-lstm-1": ("lstm_1",), "freeze-lstm-2": ("lstm_2",),
-          "freeze-both": ("lstm_1", "lstm_2")}  # fmt: skip
+FROZEN = {
+    "random-start": (),
+    "fine-tune-all": (),
+    "freeze-lstm-1": ("lstm_1",),
+    "freeze-lstm-2": ("lstm_2",),
+    "freeze-both": ("lstm_1", "lstm_2"),
+}
 
 
 def test_the_sweep_leaves_every_choice_and_a_comparison(features, models, tmp_path, capsys, monkeypatch):
@@ -190,7 +234,8 @@ def test_the_sweep_leaves_every_choice_and_a_comparison(features, models, tmp_pa
     assert train(features, tmp_path / "sweep", *flags) == command.DONE
     names = list(FROZEN)
     assert sorted(path.name for path in (tmp_path / "sweep").iterdir()) == sorted(
-        [*names, "comparison.csv", "comparison.png"])  # fmt: skip
+        [*names, "comparison.csv", "comparison.png"]
+    )
     with open(tmp_path / "sweep" / "comparison.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["start"].lower().replace(" ", "-") for row in rows] == names
@@ -202,8 +247,11 @@ def test_the_sweep_leaves_every_choice_and_a_comparison(features, models, tmp_pa
     axes = drawn[0].axes
     assert [one.get_title() for one in axes[:5]] == [row["start"] for row in rows] and len(axes) == 10
     for one, row in zip(axes, [*rows, *rows], strict=True):
-        number = f"{float(row['least_val_loss']):.3f}" if "loss" in one.get_xlabel() else \
-            f"{100 * float(row['most_val_accuracy']):.1f} %"  # fmt: skip
+        number = (
+            f"{float(row['least_val_loss']):.3f}"
+            if "loss" in one.get_xlabel()
+            else f"{100 * float(row['most_val_accuracy']):.1f} %"
+        )
         assert number in one.get_xlabel()
     assert "lowest loss" in capsys.readouterr().out
     source = weights(models / "even")
@@ -216,10 +264,20 @@ def test_the_sweep_leaves_every_choice_and_a_comparison(features, models, tmp_pa
 
 def test_killed_it_goes_on_to_the_weights_of_an_unbroken_run(features, tmp_path, capsys):
     flags = ["--frames", "4", "--epochs", "2", "--part", "0.5", "--mixup", "0.2"]
-    line = [sys.executable, tiny.REPOSITORY / "tests" / "small_cnn.py", "train_lstm", "--data", features, "--output",
-            tmp_path / "stopped", *FLAGS, *flags]  # fmt: skip
-    done = subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=300,
-                          env={**os.environ, "STOP_AT": "1"})  # fmt: skip
+    line = [
+        sys.executable,
+        tiny.REPOSITORY / "tests" / "small_cnn.py",
+        "train_lstm",
+        "--data",
+        features,
+        "--output",
+        tmp_path / "stopped",
+        *FLAGS,
+        *flags,
+    ]
+    done = subprocess.run(
+        list(map(str, line)), capture_output=True, text=True, timeout=300, env={**os.environ, "STOP_AT": "1"}
+    )
     assert done.returncode == 9, done.stderr
     assert len(Log(tmp_path / "stopped" / "log.csv").rows) == 1
     for name in ("stopped", "whole"):
@@ -289,7 +347,8 @@ def test_streams_one_after_the_other_both_say_where_their_weights_are_from(featu
     for stream in ("rgb", "flow"):
         assert train(features, tmp_path / "new", "--frames", "4", "--stream", stream) == command.DONE
     assert load_bundle(tmp_path / "new").about["flags"]["image_network"] == dict.fromkeys(
-        ("rgb", "flow"), "small, weights none, seed 0")  # fmt: skip
+        ("rgb", "flow"), "small, weights none, seed 0"
+    )
 
 
 def test_a_label_that_changed(copied, tmp_path):
@@ -325,8 +384,11 @@ def test_features_of_another_network(copied, models, tmp_path):
         if path.suffix == ".h5":
             path.unlink()
     assert feature.main(["--data", str(copied), *small_cnn.FLAGS, "--seed", "4", "--name", "other"]) == command.DONE
-    with pytest.raises(Problem, match="begun: its rgb LSTM learnt from features of another network than small, weights "
-                                      "none, seed 4, as it is now; choose another --output"):  # fmt: skip
+    with pytest.raises(
+        Problem,
+        match="begun: its rgb LSTM learnt from features of another network than small, weights "
+        "none, seed 4, as it is now; choose another --output",
+    ):
         train(copied, tmp_path / "begun", "--frames", "4", "--features", "other")
     shutil.copy(other / "valid.h5", folder)
     with pytest.raises(Problem, match=r"train and valid are not of the same network .*weights.*run feature.py again"):
@@ -336,8 +398,12 @@ def test_features_of_another_network(copied, models, tmp_path):
 def test_the_bundles_own_network_makes_features_to_go_on_with(copied, models, tmp_path):
     argv = ["--data", str(copied), "--network", str(models / "even"), "--name", "even"]
     assert feature.main(argv) == command.DONE
-    assert train(copied, tmp_path / "new", "--frames", "4", "--features", "even", "--from", models / "even",
-                 "--epochs", "1") == command.DONE  # fmt: skip
+    assert (
+        train(
+            copied, tmp_path / "new", "--frames", "4", "--features", "even", "--from", models / "even", "--epochs", "1"
+        )
+        == command.DONE
+    )
     paths = [copied / f"feature-{name}-40x64" / "test.h5" for name in ("small", "even")]
     with feature_file.opened(paths[0]) as file, feature_file.opened(paths[1]) as again:
         np.testing.assert_allclose(again.rows(2), file.rows(2), atol=1e-5)
@@ -366,15 +432,22 @@ def test_frames_one_by_one(features, tmp_path):
     assert head["lstm"] == head["dense"] == []
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (["--frames", "4", "--length", "20"], "--frames 4 evenly, or --length 20 one after the other; name one"),
-    (["--at-test", "whole"], "--at-test whole: of --length"), (["--length", "0"], "--length 0: at least 1"),
-    (["--length", "9", "--part", "0.5"], "--part 0.5: of --frames"),
-    (["--freeze", "1", "--from", "model/none", "--lstm"], r"--freeze 1: --lstm has 0 layer"),
-    (["--freeze", "1"], "--freeze and --sweep need a model to start from"), (["--lstm", "0"], "at least 1 unit"),
-    (["--sweep"], "need a model to start from"), (["--truncate", "-1"], "--truncate -1: at least 0"),
-    (["--from", "model/none"], "model/none: no such folder"), (["--features", "no"], "no features no of rgb"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--frames", "4", "--length", "20"], "--frames 4 evenly, or --length 20 one after the other; name one"),
+        (["--at-test", "whole"], "--at-test whole: of --length"),
+        (["--length", "0"], "--length 0: at least 1"),
+        (["--length", "9", "--part", "0.5"], "--part 0.5: of --frames"),
+        (["--freeze", "1", "--from", "model/none", "--lstm"], r"--freeze 1: --lstm has 0 layer"),
+        (["--freeze", "1"], "--freeze and --sweep need a model to start from"),
+        (["--lstm", "0"], "at least 1 unit"),
+        (["--sweep"], "need a model to start from"),
+        (["--truncate", "-1"], "--truncate -1: at least 0"),
+        (["--from", "model/none"], "model/none: no such folder"),
+        (["--features", "no"], "no features no of rgb"),
+    ],
+)
 def test_flags_that_make_no_sense(features, tmp_path, flags, said):
     with pytest.raises(Problem, match=said) as caught:
         train(features, tmp_path / "new", *flags)

@@ -21,8 +21,22 @@ from signs.command import Problem
 from signs.inference.bundle import load_bundle
 from signs.inference.recogniser import Recogniser
 
-SEES = ["--frames", "8", "--short-side", "36", "--crop", "32", "--still", "subtract", "--region", "signer",
-        "--scale", "own", "--workers", "2"]  # fmt: skip
+SEES = [
+    "--frames",
+    "8",
+    "--short-side",
+    "36",
+    "--crop",
+    "32",
+    "--still",
+    "subtract",
+    "--region",
+    "signer",
+    "--scale",
+    "own",
+    "--workers",
+    "2",
+]
 
 
 HISTOGRAM = ["--copies", "1", "--penalty", "10", "1", *SEES]
@@ -89,8 +103,10 @@ def test_it_is_what_these_clips_give_when_all_are_for_training(runs, demo, tmp_p
     whole = call(train_linear, other, tmp_path / "whole", *flags)
     first = call(train_linear, demo, tmp_path / "first", *flags)
     again = call(train_linear, demo, tmp_path / "again", "--refit", first)
-    weights = {folder: Recogniser.load(folder, "keras").models["flow"].get_layer("Logits").get_weights()[0].ravel()
-               for folder in (whole, first, again)}  # fmt: skip
+    weights = {
+        folder: Recogniser.load(folder, "keras").models["flow"].get_layer("Logits").get_weights()[0].ravel()
+        for folder in (whole, first, again)
+    }
     alike = {folder: np.corrcoef(row, weights[again])[0, 1] for folder, row in weights.items()}
     assert alike[whole] == pytest.approx(1, abs=1e-5) and alike[first] < 0.99
 
@@ -138,12 +154,15 @@ def test_the_validation_clips_say_nothing_of_it(runs, demo, tmp_path):
         paper_report.main(["--data", str(demo), "--model", str(again), "--split", "test"])
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (["--refit", "histogram", "--crop", "24"], "it had another --crop; leave that out"),
-    (["--refit", "histogram again"], "has learnt from the validation clips already"),
-    (["--refit", "small"], r"made by another script \(conv3d-lstm\)"),
-    (["--refit", "histogram", "--stream", "grey"], "no grey in it, only rgb, flow"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--refit", "histogram", "--crop", "24"], "it had another --crop; leave that out"),
+        (["--refit", "histogram again"], "has learnt from the validation clips already"),
+        (["--refit", "small"], r"made by another script \(conv3d-lstm\)"),
+        (["--refit", "histogram", "--stream", "grey"], "no grey in it, only rgb, flow"),
+    ],
+)
 def test_what_cannot_be_refitted(runs, demo, tmp_path, flags, said):
     flags = [str(runs.get(flag, flag)) for flag in flags]
     with pytest.raises(Problem, match=said):

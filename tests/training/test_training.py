@@ -134,7 +134,8 @@ def test_without_validation_it_ends_with_the_epoch_that_is_asked_for(unbroken, t
     assert "valid" not in capsys.readouterr().out.split("going on after epoch 2")[1]
     log = Log(tmp_path / "again" / "log.csv").rows
     assert [(row["epoch"], row["val_loss"], row["val_accuracy"]) for row in log] == [
-        (str(epoch), "", "") for epoch in (1, 2, 3)]  # fmt: skip
+        (str(epoch), "", "") for epoch in (1, 2, 3)
+    ]
     assert [row["loss"] for row in log] == [row["loss"] for row in Log(tmp_path / "whole" / "log.csv").rows]
     found, average = build(), build()
     found.load_weights(tmp_path / "again" / "checkpoint" / "rgb-0003.weights.h5")
