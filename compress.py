@@ -199,8 +199,8 @@ class Books:
     def about(self) -> str:
         """What the table's numbers are."""
         return (
-            f"{self.first.over} of {compression_table.SPLIT}, 95 % intervals; ms a clip: {self.first.runtime}, one core, median; "
-            f"agrees: with {self.args.teacher or self.args.model}"
+            f"{self.first.over} of {compression_table.SPLIT}, 95 % intervals; "
+            f"ms a clip: {self.first.runtime}, one core, median; agrees: with {self.args.teacher or self.args.model}"
         )
 
     def close(self, chosen: Row) -> None:

@@ -29,14 +29,12 @@ LIST_NAME = re.compile(r"(?:isogd[_-])?(train|val|test)[a-z]*(?:[_-](?:list|labe
 OWN_FOLDER = Path(__file__).resolve().parent / "data_set" / "chalearn"
 
 
-# The lists of ChaLearn IsoGD: which videos a split has, and the gesture of each.
-#
-# A list is a text file with rows `train/001/M_00001.avi train/001/K_00001.avi 26`: colour video, depth video, gesture. No
-# gesture stands there where ChaLearn keeps the labels to itself, in a whole list or in single rows.
-
-
 def read_row(line: str, split: str, where: str) -> Row:
-    """A row `<RGB path> [<depth path>] [<number>]`; raises Problem where it is anything else."""
+    """A row `<RGB path> [<depth path>] [<number>]`; raises Problem where it is anything else.
+
+    The number is the gesture's. ChaLearn leaves it out, in a whole list or in single rows, where it keeps the labels to
+    itself.
+    """
     words = line.replace(",", " ").split()
     number = words.pop() if len(words) > 1 and "." not in words[-1] else ""
     if not 1 <= len(words) <= 2 or not all(word.lower().endswith(VIDEO_SUFFIXES) for word in words):

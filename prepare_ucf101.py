@@ -34,10 +34,9 @@ OWN_FOLDER = Path(__file__).resolve().parent / "data_set" / "ucf101"
 
 # The lists of UCF-101: its actions, and which videos the three official splits train and test on.
 #
-# `classInd.txt` has rows `1 ApplyEyeMakeup`, `trainlist01.txt` rows `ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1` and
-# `testlist01.txt` the same without the number; they come unpacked or in UCF101TrainTestSplits-RecognitionTask.zip. `g08`
-# is the group: its clips show one scene. A video's name may spell its action with other capitals than the folder does
-# (`HandstandPushups/v_HandStandPushups_g01_c01.avi`).
+# `classInd.txt` has rows `1 ApplyEyeMakeup`, `trainlist01.txt` rows `ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1`,
+# `testlist01.txt` the same without the number; they come unpacked or in a zip. `g08` is the group: its clips show one
+# scene. A video's name may spell its action with other capitals than the folder does.
 
 
 @dataclass(frozen=True)
@@ -151,8 +150,8 @@ def check_groups(rows: list[Row], names: dict[str, str]) -> None:
     groups = {part: {group_of(row.path) for row in rows if row.split == part} for part in names}
     if shared := sorted(groups["train"] & groups["test"]):
         raise Problem(
-            f"{len(shared)} groups stand in {names['train']} and in {names['test']} ({summary.listed(shared)}); a group "
-            "is one scene and has to be whole in one of them: take both lists from the same official split"
+            f"{len(shared)} groups stand in {names['train']} and in {names['test']} ({summary.listed(shared)}); a "
+            "group is one scene and has to be whole in one of them: take both lists from the same official split"
         )
 
 

@@ -9,9 +9,9 @@ out:  model/<run>/: bundle.json, <stream>.weights.h5, log.csv with a row for eac
 For a data set of some hundred clips, where networks learn people and rooms by heart, and for a laptop: nothing but the
 last layer is learnt. Below it are histograms of flow and gradients (histogram.py), half a minute; or, with
 `--network i3d`, the published I3D as it is, one look at each clip. Each training clip is seen as it is and `--copies`
-times augmented; then the classifier is ridge regression on the classes (train_linear.py), whose optimum is unique and computed
-exactly. Penalty and temperature are those of the lowest loss on the validation clips; `--refit model/<run>` keeps both
-and fits once more, with these clips too. To go on from there with all of I3D: `train_i3d.py --weights model/<run>
+times augmented; then the classifier is ridge regression on the classes, whose optimum is unique and computed exactly.
+Penalty and temperature are those of the lowest loss on the validation clips; `--refit model/<run>` keeps both and fits
+once more, with these clips too. To go on from there with all of I3D: `train_i3d.py --weights model/<run>
 --top-epochs 0`.
 """
 
@@ -50,22 +50,17 @@ AHEAD = 1 << 28  # bytes of batches that wait for the network
 MOST = 10_000  # views of training clips for histograms; 4,000 take a minute and 1 GB, and time grows with their cube
 
 
-# Ridge regression on classes: the optimum of a linear layer, exactly.
-#
-#     ridge = Ridge(features, targets); weights, bias = ridge.solve(penalty)
-#
-# Regularised least squares on 0 and 1 classifies about as well as what is trained with a cross-entropy (Rifkin 2003), and
-# its optimum is unique and has a closed form.
-
-
 def scale_of(features: np.ndarray) -> np.ndarray:
     """(N, D) -> (D,) float32 factors that bring each feature to the same spread and a row to length 1 or so."""
     return np.float32(1 / ((features.std(axis=0) + FLAT) * np.sqrt(features.shape[1])))
 
 
 class Ridge:
-    """Least squares with a penalty on the squared weights, not on the biases, for any penalty: the products of the N
-    rows or of the D features, whichever are fewer, are decomposed once."""
+    """Least squares on 0 and 1 with a penalty on the squared weights, not on the biases, for any penalty.
+
+    The products of the N rows or of the D features, whichever are fewer, are decomposed once. It classifies about as
+    well as what is trained with a cross-entropy (Rifkin 2003); its optimum is unique and has a closed form.
+    """
 
     def __init__(self, features: np.ndarray, targets: np.ndarray):
         """features (N, D) float32, whose mean is taken away in place; targets (N, classes)."""

@@ -28,39 +28,19 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from signs.clips.dataset import Label  # noqa: E402
-from signs.clips.spec import (
-    ClipSpec,  # noqa: E402
-    InputSpec,  # noqa: E402
-    StoredSpec,  # noqa: E402
-)
-from signs.inference import (
-    convert,  # noqa: E402
-    runtime,  # noqa: E402
-)
-from signs.inference.bundle import (
-    Bundle,  # noqa: E402
-    Stream,  # noqa: E402
-    load_keras,  # noqa: E402
-    quiet_stderr,  # noqa: E402
-)
-from signs.inference.recogniser import Recogniser  # noqa: E402
-from signs.inference.runtime import KerasNetwork  # noqa: E402
-from signs.inference.timing import Timings  # noqa: E402
-from signs.live.continuous import Window  # noqa: E402
+from signs.clips.dataset import Label
+from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
+from signs.inference import convert, runtime
+from signs.inference.bundle import Bundle, Stream, load_keras, quiet_stderr
+from signs.inference.recogniser import Recogniser
+from signs.inference.runtime import KerasNetwork
+from signs.inference.timing import Timings
+from signs.live.continuous import Window
 
 SIDE, CLASSES, RATE, SECONDS = 64, 20, 30, 5.0
-
-
 PICTURE = (480, 640)  # of the camera
-
-
 GOAL = 30  # answers a second
-
-
 SIZES = ("small", "medium", "joined")
-
-
 ROWS = {
     "step": "step alone, OpenVINO",
     "keras": "step alone, Keras",

@@ -23,30 +23,16 @@ from rich import console, table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from signs import command  # noqa: E402
-from signs.clips import storage  # noqa: E402
-from signs.clips.dataset import (
-    Clip,  # noqa: E402
-    Dataset,  # noqa: E402
-    Label,  # noqa: E402
-    load_dataset,  # noqa: E402
-    save_dataset,  # noqa: E402
-)
-from signs.clips.spec import (
-    ClipSpec,  # noqa: E402
-    InputSpec,  # noqa: E402
-)
-from signs.command import (
-    Outcome,  # noqa: E402
-    Problem,  # noqa: E402
-)
-from signs.inference import feature_file  # noqa: E402
-from signs.inference.bundle import load_keras  # noqa: E402
-from signs.inference.feature_file import Entry  # noqa: E402
+from signs import command
+from signs.clips import storage
+from signs.clips.dataset import Clip, Dataset, Label, load_dataset, save_dataset
+from signs.clips.spec import ClipSpec, InputSpec
+from signs.command import Outcome, Problem
+from signs.inference import feature_file
+from signs.inference.bundle import load_keras
+from signs.inference.feature_file import Entry
 
 HERE = Path(__file__).resolve().parent
-
-
 CLASSES = 20
 
 

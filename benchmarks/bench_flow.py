@@ -24,32 +24,20 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from signs.clips.spec import StoredSpec  # noqa: E402
-from signs.clips.video import read_video  # noqa: E402
-from signs.flow import tvl1  # noqa: E402
-from signs.flow.stream import to_grey  # noqa: E402
-from signs.flow.tvl1 import Solver  # noqa: E402
-from signs.prepare import synthetic  # noqa: E402
-from signs.prepare.synthetic import Movement  # noqa: E402
+from signs.clips.spec import StoredSpec
+from signs.clips.video import read_video
+from signs.flow import tvl1
+from signs.flow.stream import to_grey
+from signs.flow.tvl1 import Solver
+from signs.prepare import synthetic
+from signs.prepare.synthetic import Movement
 
 HERE = Path(__file__).resolve().parent
-
-
 WIDTH, HEIGHT = 320, 240
-
-
 PRESETS = {"tvl1-fast": tvl1.FAST, "tvl1-quality": tvl1.QUALITY}
-
-
 FLOOR = 0.3  # ns per pixel and iteration: the arithmetic alone on one AVX-512 core
-
-
 CHALEARN = 47_933  # videos
-
-
 TEXTURES = 3  # on which known motion is drawn
-
-
 REPEAT = 3  # times each pair, of which the best counts: what else the machine does can only add
 
 

@@ -22,34 +22,15 @@ import bench_flow
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
-import opticalflow  # noqa: E402
-from signs.clips import (
-    preprocess,  # noqa: E402
-    storage,  # noqa: E402
-)
-from signs.clips.spec import (
-    FlowSpec,  # noqa: E402
-    StoredSpec,  # noqa: E402
-    resize_short_side,  # noqa: E402
-)
-from signs.clips.video import read_video  # noqa: E402
-from signs.flow.stream import (
-    FLOW_METHODS,  # noqa: E402
-    FlowStream,  # noqa: E402
-    clip_flow,  # noqa: E402
-    tvl1,  # noqa: E402
-    video_flow,  # noqa: E402
-)
+import opticalflow
+from signs.clips import preprocess, storage
+from signs.clips.spec import FlowSpec, StoredSpec, resize_short_side
+from signs.clips.video import read_video
+from signs.flow.stream import FLOW_METHODS, FlowStream, clip_flow, tvl1, video_flow
 
 HERE = Path(__file__).resolve().parent
-
-
 BOUND = 20.0
-
-
 QUALITIES = (75, 85, 90, 95, 98, 100)
-
-
 console = Console(width=120)
 
 

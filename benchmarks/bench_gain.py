@@ -22,10 +22,10 @@ import bench_people
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "benchmarks")]
 
-from signs import command  # noqa: E402
-from signs.command import Problem  # noqa: E402
-from signs.evaluation import scores  # noqa: E402
-from signs.inference.predictions import Predictions  # noqa: E402
+from signs import command
+from signs.command import Problem
+from signs.evaluation import scores
+from signs.inference.predictions import Predictions
 
 ROOT = Path(__file__).resolve().parent.parent
 

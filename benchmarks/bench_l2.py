@@ -21,15 +21,11 @@ from rich import console, table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from signs import command  # noqa: E402
-from signs.inference.bundle import load_keras  # noqa: E402
+from signs import command
+from signs.inference.bundle import load_keras
 
 HERE = Path(__file__).resolve().parent
-
-
 START, LIVED, BLOCK = 0.05, 2000, 100
-
-
 WEIGHTS = {
     "dead": (0.0, 0),
     "noise 1e-2": (1e-2, None),
@@ -37,8 +33,6 @@ WEIGHTS = {
     "died 1e-2": (1e-2, LIVED),
     "died 1e-4": (1e-4, LIVED),
 }
-
-
 DECAYS = [
     ("none", 0.0),
     ("weight decay", 1e-2),
@@ -49,11 +43,7 @@ DECAYS = [
     ("l2", 1e-4),
     ("l2", 1e-3),
 ]
-
-
 CLASSES, INPUTS, BATCH = 8, 128, 32
-
-
 RECIPES = [{}, {"weight_decay": 1e-2}, {"l2": 1e-3}, {"l2": 1e-2}]
 
 

@@ -34,52 +34,26 @@ import bench_flow
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
-import livedemo  # noqa: E402
-import videocapture  # noqa: E402
-from livedemo import Demo  # noqa: E402
-from signs.clips import storage  # noqa: E402
-from signs.clips.dataset import (
-    Dataset,  # noqa: E402
-    load_dataset,  # noqa: E402
-)
-from signs.clips.spec import (
-    ClipSpec,  # noqa: E402
-    InputSpec,  # noqa: E402
-)
-from signs.clips.video import read_video  # noqa: E402
-from signs.flow import tvl1  # noqa: E402
-from signs.flow.stream import to_grey  # noqa: E402
-from signs.inference import (
-    predictions,  # noqa: E402
-    runtime,  # noqa: E402
-)
-from signs.inference.bundle import (
-    BUNDLE_FILE,  # noqa: E402
-    Bundle,  # noqa: E402
-    Stream,  # noqa: E402
-    load_bundle,  # noqa: E402
-    load_keras,  # noqa: E402
-    save_bundle,  # noqa: E402
-)
-from signs.inference.exported import read_export  # noqa: E402
-from signs.inference.recogniser import Recogniser  # noqa: E402
-from videocapture import Camera  # noqa: E402
+import livedemo
+import videocapture
+from livedemo import Demo
+from signs.clips import storage
+from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.spec import ClipSpec, InputSpec
+from signs.clips.video import read_video
+from signs.flow import tvl1
+from signs.flow.stream import to_grey
+from signs.inference import predictions, runtime
+from signs.inference.bundle import BUNDLE_FILE, Bundle, Stream, load_bundle, load_keras, save_bundle
+from signs.inference.exported import read_export
+from signs.inference.recogniser import Recogniser
+from videocapture import Camera
 
 HERE = Path(__file__).resolve().parent
-
-
 FRAMES, SHORT_SIDE, CROP = 40, 240, 224
-
-
 RATE, SIZE = 30, (480, 640)  # of the drawn camera
-
-
 REST = 6  # seconds before anything moves in it
-
-
 FORMS_MADE = ("openvino", "openvino-int8", "stream", "stream-int8")
-
-
 GOALS = {
     "answer": "at most 250 ms, 10 times quicker",
     "screen": "25 frames/s, none older than 100 ms",
@@ -174,9 +148,8 @@ class DrawnCamera:
 def in_window(recogniser, mode: str, seconds: float, samples: list | None = None):
     """The demo in a real window for so long; the space bar starts a sign whenever it can. Returns the demo."""
     from signs.live import window
-    from signs.live.window import Window
 
-    class Driven(Window):
+    class Driven(window.Window):
         """Presses space by itself, and q at the end."""
 
         def key(self, wait: float) -> str:
@@ -189,14 +162,14 @@ def in_window(recogniser, mode: str, seconds: float, samples: list | None = None
 
         started = time.monotonic()
 
-    plain, Window = Window, Driven
+    plain, window.Window = window.Window, Driven
     try:
         with ThreadPoolExecutor(1) as worker, Camera(0, DrawnCamera) as source:
             demo = Demo(source, loaded(recogniser), lambda one: livedemo.build_modes(one, worker, 0.0, 5.0, 5.0), mode)
             window.show(demo)
             demo.close()
     finally:
-        Window = plain
+        window.Window = plain
     return demo
 
 

@@ -24,17 +24,12 @@ import bench_people
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "benchmarks")]
 
-from signs import command  # noqa: E402
-from signs.clips.dataset import load_dataset  # noqa: E402
-from signs.evaluation import scores  # noqa: E402
-from signs.training.log import (
-    Log,  # noqa: E402
-    Validated,  # noqa: E402
-)
+from signs import command
+from signs.clips.dataset import load_dataset
+from signs.evaluation import scores
+from signs.training.log import Log, Validated
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
 BASE = "as it is"
 
 

@@ -28,22 +28,13 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from signs import command  # noqa: E402
-from signs.clips import dataset  # noqa: E402
-from signs.clips.dataset import (
-    Dataset,  # noqa: E402
-    load_dataset,  # noqa: E402
-    save_dataset,  # noqa: E402
-)
-from signs.inference import (
-    feature_file,  # noqa: E402
-    predictions,  # noqa: E402
-)
-from signs.inference.predictions import Predictions  # noqa: E402
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Dataset, load_dataset, save_dataset
+from signs.inference import feature_file, predictions
+from signs.inference.predictions import Predictions
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
 STREAMS = ("rgb", "flow", predictions.BOTH)
 
 

@@ -32,26 +32,15 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from signs.clips import storage  # noqa: E402
-from signs.clips.dataset import (
-    Clip,  # noqa: E402
-    Dataset,  # noqa: E402
-    Label,  # noqa: E402
-    save_dataset,  # noqa: E402
-)
-from signs.clips.spec import StoredSpec  # noqa: E402
-from signs.prepare import synthetic  # noqa: E402
-from signs.prepare.synthetic import Movement  # noqa: E402
+from signs.clips import storage
+from signs.clips.dataset import Clip, Dataset, Label, save_dataset
+from signs.clips.spec import StoredSpec
+from signs.prepare import synthetic
+from signs.prepare.synthetic import Movement
 
 HERE = Path(__file__).resolve().parent
-
-
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
 PARTS = ("generator", "step", "fit", "torch", "torch-compile")
-
-
 FULL = {
     "batch": 4,
     "frames": 40,
@@ -60,8 +49,6 @@ FULL = {
     "clips": 16,
     "workers": sorted({1, -(-CORES // 2), CORES}),
 }
-
-
 QUICK = {"batch": 2, "frames": 8, "crop": 32, "seconds": 0.2, "clips": 4, "workers": [1, 2]}
 
 

@@ -19,35 +19,19 @@ from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import datagenerator  # noqa: E402
-import train_i3d  # noqa: E402
-from datagenerator import ClipGenerator  # noqa: E402
-from signs.clips import storage  # noqa: E402
-from signs.clips.dataset import load_dataset  # noqa: E402
-from signs.clips.spec import (
-    ClipSpec,  # noqa: E402
-    InputSpec,  # noqa: E402
-)
-from signs.models import i3d  # noqa: E402
-from signs.training import (
-    averaging,  # noqa: E402
-    loop,  # noqa: E402
-)
-from signs.training.flags import (
-    RECIPES,  # noqa: E402
-    augmentation_of,  # noqa: E402
-)
-from signs.training.loop import (
-    Phase,  # noqa: E402
-    Recipe,  # noqa: E402
-)
+import datagenerator
+import train_i3d
+from datagenerator import ClipGenerator
+from signs.clips import storage
+from signs.clips.dataset import load_dataset
+from signs.clips.spec import ClipSpec, InputSpec
+from signs.models import i3d
+from signs.training import averaging, loop
+from signs.training.flags import RECIPES, augmentation_of
+from signs.training.loop import Phase, Recipe
 
 HERE = Path(__file__).resolve().parent
-
-
 CLASSES = 249  # of ChaLearn IsoGD
-
-
 EMA = RECIPES["strong"]["ema"]
 
 

@@ -22,8 +22,6 @@ import torch.nn.functional as F
 from torch import nn
 
 CLASSES = 249  # of ChaLearn IsoGD
-
-
 # Branch_0 1x1 | Branch_1 1x1, 3x3 | Branch_2 1x1, 3x3 | Branch_3 pool, 1x1; a pool stands before what it precedes.
 MIXED = {
     "Mixed_3b": (64, 96, 128, 16, 32, 32),

@@ -6,8 +6,6 @@ import subprocess
 from pathlib import Path
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
 SAY = """<script>addEventListener("load", () => {
 const missing = [...document.images].filter(image => !image.naturalWidth).length;
 const over = document.documentElement.scrollWidth - innerWidth;

@@ -15,8 +15,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 FLAGS = ["--network", "small", "--weights", "none", "--crop", "32", "--short-side", "36"]
-
-
 DIMENSION = 6
 
 

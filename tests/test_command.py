@@ -112,7 +112,8 @@ def test_parts_of_a_folder_are_locked_apart(tmp_path):
 
 
 def test_lock_of_another_process(tmp_path):
-    code = "import pathlib, time; from signs import command\nwith command.lock(pathlib.Path('out')):\n    print('held', flush=True)\n"
+    code = "import pathlib, time; from signs import command\n"
+    code += "with command.lock(pathlib.Path('out')):\n    print('held', flush=True)\n"
     code += "    time.sleep(60)"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     run = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=subprocess.PIPE)

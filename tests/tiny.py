@@ -16,6 +16,10 @@ import cv2
 import h5py
 import numpy as np
 
+import frame
+from signs import command
+from signs.clips.dataset import Clip, Dataset, Label, save_dataset
+
 KILLED = """
 import os, pathlib, runpy, signal, sys
 owner, name = ({"os": os}.get(sys.argv[1]) or pathlib.Path), sys.argv[2]
@@ -33,21 +37,8 @@ sys.path.insert(0, os.path.dirname(sys.argv[0]))
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
-import frame  # noqa: E402
-from signs import command  # noqa: E402
-from signs.clips.dataset import (
-    Clip,  # noqa: E402
-    Dataset,  # noqa: E402
-    Label,  # noqa: E402
-    save_dataset,  # noqa: E402
-)
-
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-
 FRAMES = 12  # of each video of `data_set`, at 10 frames/s
-
-
 # Every kind of row: two labels, three splits, a clip without a label.
 CLIPS = [
     ("a_1", "train", "001"),

@@ -52,8 +52,8 @@ def by_epoch(log: Log, streams: list[str], mean: list[float], path: Path) -> Non
         axes.plot(best, accuracies[best - 1], "o", color=plots.COLOURS[stream])
         if len(rows) < len(mean):
             notes.append(
-                f"After its last epoch, {len(rows)}, {predictions.TITLES[stream]} goes into the mean (then dashed) with "
-                f"epoch {best}, its best."
+                f"After its last epoch, {len(rows)}, {predictions.TITLES[stream]} goes into the mean (then dashed) "
+                f"with epoch {best}, its best."
             )
     epochs, shared = np.arange(1, len(mean) + 1), min(ends.values())
     axes.plot(

@@ -42,8 +42,8 @@ def fuse(streams: dict[str, np.ndarray], weights: dict[str, float] | None = None
 
 
 def modality_of(stream: str) -> str:
-    """What a stream's name begins with, "" where it is none's: ensemble.py calls a second one on `rgb` after its network,
-    `rgb-histogram`."""
+    """What a stream's name begins with, "" where it is none's. ensemble.py calls a second one on `rgb` after its
+    network, `rgb-histogram`."""
     return max(("", *(name for name in TITLES if stream == name or stream.startswith(f"{name}-"))), key=len)
 
 

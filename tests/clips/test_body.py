@@ -9,8 +9,6 @@ from signs.clips import region, storage
 from signs.clips.video import read_video
 
 FINE = 4  # parts of a pixel in which a person is drawn
-
-
 CLIPS = tiny.REPOSITORY.parent / "shared" / "clips"
 
 

@@ -12,8 +12,6 @@ from signs.clips.video import video_kind, video_problem
 from signs.command import Problem
 
 CLASSES = [Label("001", "wave, both hands", "gesture", {"vocabulary": "Mudra1"}), Label("rest", "rest", "none")]
-
-
 CLIPS = [
     Clip("a", "train", "001", "P1", "train/001", "train/001/a.AVI", "00ff"),
     Clip("b", "valid", "rest"),

@@ -17,11 +17,7 @@ from signs.clips.spec import FlowSpec, StoredSpec
 from signs.command import Problem
 
 FLOW = FlowSpec("tvl1-fast", {"tau": 0.25, "scales": 5})
-
-
 INFO = {"format": storage.FORMAT, "source": "in/a.avi", "sha256": "00ff", "stored": asdict(StoredSpec("6", 48))}
-
-
 FLOW_INFO = {**INFO, "stored": asdict(StoredSpec("6", 48, flow=FLOW))}
 
 

@@ -11,11 +11,7 @@ from signs.clips.spec import StoredSpec
 from signs.evaluation import baseline
 
 FRAMES, HEIGHT, WIDTH = 16, 60, 80
-
-
 LABELS = ("1", "2", "3")
-
-
 CENTRES = {"1": (20, 30), "2": (40, 30), "3": (60, 30)}
 
 

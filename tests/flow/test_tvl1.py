@@ -14,11 +14,7 @@ from signs.flow.stream import FLOW_METHODS, FlowStream
 from signs.flow.stream import tvl1 as flow_between
 
 HEIGHT, WIDTH, ROOM = 96, 128, 40
-
-
 COLUMNS, ROWS = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))
-
-
 INTERIOR = np.s_[12:-12, 12:-12]
 
 
@@ -54,8 +50,6 @@ MOTIONS = {
     "nearer": about_the_middle(1.03 * np.eye(2)),
     "farther": about_the_middle(0.95 * np.eye(2)),
 }
-
-
 # Mean end-point error in px: two to three times what was measured, so that a worse solver is noticed.
 LIMIT = {"tvl1-fast": 0.05, "tvl1-quality": 0.06, "dis": 0.2, "farneback": 0.35}
 

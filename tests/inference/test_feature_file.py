@@ -18,14 +18,8 @@ from signs.inference import feature_file
 from signs.inference.feature_file import About, Entry
 
 FLOW = FlowSpec("tvl1-fast", {"tau": 0.25})
-
-
 STORED = StoredSpec("6", 48, flow=FLOW)
-
-
 ABOUT = About(ClipSpec(STORED, InputSpec(6, 36, 32)), "rgb", "small", "00ff", "none, seed 0", 5)
-
-
 ENTRIES = [Entry("a", "001", 3, "aa"), Entry("b", "002", 5, "bb"), Entry("c c", "", 1, "cc")]
 
 

@@ -12,8 +12,6 @@ from signs.inference.recording import Recording
 from signs.live.continuous import Window
 
 FRAMES, TIMES = tiny.moving(30), np.cumsum(np.r_[0.0, np.tile([0.05, 0.1, 0.02], 10)])[:30]
-
-
 REGIONS = {"middle", "signer", "body"}
 
 

@@ -76,8 +76,6 @@ def test_rest_ends_what_was_said():
 
 
 RATE = 10  # frames a second
-
-
 REST, SIGN = 3.5, 1.5  # seconds; the window is 2 s
 
 

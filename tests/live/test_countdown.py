@@ -33,8 +33,6 @@ def machine_in(state: str) -> Machine:
 
 
 STATES = ["idle", "countdown", "recording", "translating", "result"]
-
-
 EVENTS = {
     "start": lambda machine: machine.start(),
     "tick": lambda machine: machine.tick(),
@@ -44,8 +42,6 @@ EVENTS = {
     "failed": lambda machine: machine.failed("reason"),
     "quit": lambda machine: machine.quit(),
 }
-
-
 MOVES = {
     ("idle", "start"): "countdown",
     ("recording", "ended"): "translating",

@@ -11,11 +11,7 @@ from signs.live import motion
 from signs.live.motion import Detector
 
 RATE = 25
-
-
 ROOM = np.repeat(tiny.texture(120, 160)[..., None], 3, axis=-1)
-
-
 GESTURES = tiny.REPOSITORY.parent / "shared" / "clips"
 
 

@@ -12,11 +12,7 @@ from signs.models import cnn_lstm
 from signs.models.cnn_lstm import Standardise
 
 rng = np.random.default_rng(0)
-
-
 PICTURES = rng.integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
-
-
 # One of each module of keras.applications: how they want their pixels is the module's.
 FAMILIES = {builder.__module__: name for name, builder in cnn_lstm.applications().items()}
 

@@ -14,11 +14,7 @@ from signs.inference.recogniser import Recogniser
 from signs.models import conv3d_lstm
 
 MILLION = 1e6
-
-
 FRAMES = 13  # of the longest clip here: three groups of 4 and one of 1
-
-
 SIDE = 24
 
 

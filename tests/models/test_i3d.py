@@ -17,8 +17,6 @@ from signs.models import i3d, kinetics
 from signs.models.weights import checkpoint_names, copy_weights, inflate, load_kinetics_checkpoint
 
 LISTED = tiny.REPOSITORY.parent / "shared" / "facts" / "i3d_kinetics_variables.tsv"
-
-
 # Carreira & Zisserman's endpoints for 64 frames of 224x224.
 ENDPOINTS = {
     "Conv3d_1a_7x7": (32, 112, 112, 64),

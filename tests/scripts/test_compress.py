@@ -29,8 +29,6 @@ from signs.training import averaging, compression, pruning
 from signs.training.log import Log
 
 FRAMES, SIZE, TINY = 4, 32, 0.6  # share of the weights that lie below 2^-100
-
-
 # What a training of long ago left; the rest is as it is today.
 FLAGS = {"batch": 8, "learning_rate": 1e-2, "shift": 0.05, "ema": 0.5, "seed": 3, "epochs": 40, "network": "other"}
 

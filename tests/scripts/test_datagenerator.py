@@ -21,8 +21,6 @@ from signs.training.distribute import Devices
 from signs.training.loop import EpochStart
 
 LABELS = [f"{number:03d}" for number in range(1, 9)]
-
-
 SEES = InputSpec(frames=8, short_side=36, crop=32)
 
 

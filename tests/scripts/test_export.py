@@ -29,11 +29,7 @@ from signs.inference.recogniser import Recogniser
 from signs.models import i3d
 
 WEBCAM = tiny.REPOSITORY.parent / "shared" / "clips" / "webcam_hello.mp4"
-
-
 INPUT = InputSpec(40, 36, 32)
-
-
 WITHOUT_TENSORFLOW = """
 import sys
 sys.modules["tensorflow"] = None  # as if it were not installed

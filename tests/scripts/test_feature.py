@@ -24,8 +24,6 @@ from signs.command import Problem
 from signs.inference import feature_file
 
 pytestmark = pytest.mark.usefixtures("small_network")
-
-
 STORE, FLOW_STORE = "feature-small-40x64", "feature-small-40x64-tvl1-fast"
 
 

@@ -9,6 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
+import frame
+import tiny
+from signs import command
+from signs.clips import storage
+from signs.clips.dataset import Clip, Dataset, load_dataset, save_dataset
+from signs.clips.video import read_video
+from signs.command import Problem
+
 HELP = """
 import runpy, sys
 sys.path.insert(0, sys.argv[1].rpartition("/")[0])
@@ -21,22 +29,7 @@ except SystemExit as stopped:
 sys.exit("did not exit")
 """
 
-import frame  # noqa: E402
-import tiny  # noqa: E402
-from signs import command  # noqa: E402
-from signs.clips import storage  # noqa: E402
-from signs.clips.dataset import (
-    Clip,  # noqa: E402
-    Dataset,  # noqa: E402
-    load_dataset,  # noqa: E402
-    save_dataset,  # noqa: E402
-)
-from signs.clips.video import read_video  # noqa: E402
-from signs.command import Problem  # noqa: E402
-
 FLAGS = ["--frames", "6", "--short-side", "32", "--workers", "1"]
-
-
 STORE = "frame-6x32"
 
 

@@ -31,7 +31,6 @@ sys.modules["signs.inference.recogniser"] = fake_recogniser
 import livedemo; from signs import command
 sys.exit(command.run(livedemo.main))
 """
-
 ROOT = tiny.REPOSITORY
 
 

@@ -19,11 +19,7 @@ from signs.command import Problem
 from signs.flow.stream import FLOW_METHODS, FlowStream, clip_flow, flow_to_colour, to_grey, tvl1, video_flow
 
 STORE = "flow-6x32-tvl1-fast"
-
-
 SPEC = FlowSpec("tvl1-fast", FLOW_METHODS["tvl1-fast"])
-
-
 MOTION = (-2, -1)  # px a frame, of `tiny.moving`
 
 

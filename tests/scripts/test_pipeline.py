@@ -24,8 +24,6 @@ from signs.training.log import Log, Validated
 from tiny import arrays
 
 SEES = ["--frames", "8", "--short-side", "36", "--crop", "32"]
-
-
 ROOT = tiny.REPOSITORY
 
 

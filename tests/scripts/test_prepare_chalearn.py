@@ -27,8 +27,6 @@ from signs.prepare import archive, transfer
 from tiny import avi
 
 REPOSITORY = tiny.REPOSITORY
-
-
 SCRIPT = REPOSITORY / "prepare_chalearn.py"
 
 

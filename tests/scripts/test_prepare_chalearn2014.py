@@ -24,14 +24,8 @@ from signs.clips.video import read_video
 from signs.prepare import crops, montalbano
 
 HEIGHT, WIDTH, FRAMES = 120, 160, 24
-
-
 LABELS = "18,3,9\n10,12,20\n"
-
-
 RIGHT, LEFT, SHIRT = (255, 40, 40), (40, 40, 255), (200, 200, 200)
-
-
 PARTS = dataset.PARTS
 
 

@@ -27,11 +27,7 @@ ACTIONS = {
     "HandstandPushups": "HandStandPushups",
     "YoYo": "YoYo",
 }
-
-
 TESTED = {1: ("g01", "g02"), 2: ("g03", "g04")}
-
-
 RAR = b"Rar!\x1a\x07\x01\x00" + bytes(200)
 
 

@@ -21,8 +21,6 @@ from signs.prepare import splits, summary
 from signs.prepare.transfer import TRANSFERS, unique_names
 
 REPOSITORY = tiny.REPOSITORY
-
-
 REAL = REPOSITORY.parent / "shared" / "clips" / "gestures.csv"
 
 

@@ -22,8 +22,6 @@ from signs.training.augmentation import Augmentation
 from train_conv3d_lstm import main
 
 LABELS = ["001", "002"]
-
-
 SMALL = ["--crop", "24", "--size", "small", "--epochs", "1", "--batch", "2"]
 
 

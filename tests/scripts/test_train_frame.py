@@ -25,8 +25,6 @@ from signs.inference.feature_file import About, Entry
 from signs.training.log import Log
 
 pytestmark = pytest.mark.usefixtures("small_network")
-
-
 FLAGS = [
     *small_cnn.FLAGS,
     "--frames-a-clip",
@@ -46,11 +44,7 @@ FLAGS = [
     "--truncate",
     "3",
 ]
-
-
 AUGMENTED = ["--flip", "--rotation", "10", "--zoom", "0.1"]
-
-
 STORES = {"rgb": "feature-both-40x64", "flow": "feature-both-40x64-tvl1-fast"}
 
 

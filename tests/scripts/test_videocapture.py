@@ -178,8 +178,6 @@ SHOWN = Shown(
     frames=[picture(200)] * 3,
     flow=[picture(90)] * 3,
 )
-
-
 VIEWS = [
     View("idle"),
     View("idle", message="something went wrong, and the line about it is much too long for this window" * 2),

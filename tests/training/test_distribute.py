@@ -44,11 +44,7 @@ FLAGS = [
     "--workers",
     "1",
 ]
-
-
 PLAIN = ["--dropout", "0", "--shift", "0", "--brightness", "0"]
-
-
 # Of jax, one program whatever the devices: dropout, augmentation and added-up gradients are the same there too.
 JAX = {"KERAS_BACKEND": "jax", "CPUS": "1", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 

@@ -28,11 +28,7 @@ from signs.training import loop
 from signs.training.log import Log
 
 pytestmark = pytest.mark.usefixtures("small_network")
-
-
 FLAGS = ["--features", "small", "--lstm", "5", "4", "--epochs", "1", "--batch", "8"]
-
-
 # What an LSTM is trained on, and what it sees when it predicts.
 KINDS = {
     "even": ["--frames", "4", "--stream", "both"],

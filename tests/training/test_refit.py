@@ -37,11 +37,7 @@ SEES = [
     "--workers",
     "2",
 ]
-
-
 HISTOGRAM = ["--copies", "1", "--penalty", "10", "1", *SEES]
-
-
 SMALL = ["--stream", "flow", "--size", "small", "--epochs", "3", "--batch", "8", *SEES]
 
 
