@@ -6,12 +6,6 @@ of a prediction do. Augmentation is the paper's (Sarhan & Frintrop 2020), shifts
 and what may be added to it. Horizontal flips are off unless asked for: they turn most signs into another one.
 """
 
-import signs  # noqa: F401  what TensorFlow reads is set before it is imported
-
-# isort: split
-import keras
-import numpy as np
-
 from signs.clips import preprocess
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.modality import TABLE, missing_archives, read_stored
@@ -21,6 +15,9 @@ from signs.inference.feature_file import FeatureFile
 from signs.training import distribute, recurrent, refit, run_folder
 from signs.training.augmentation import Augmentation, Drawn
 from signs.training.flags import augmentation_of
+
+import keras
+import numpy as np
 
 MEMORY = 1 << 30  # bytes of decoded pictures that a generator keeps: a small data set is decoded once, not every epoch
 

@@ -25,6 +25,7 @@ from signs.command import Problem
 from signs.inference.bundle import load_bundle
 from signs.inference.confidence import load_calibration
 from signs.training import distillation, refit
+
 from train_conv3d_lstm import NETWORKS, add_size_flags, complete_size, train_all
 
 SIZE = "small"

@@ -23,8 +23,6 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
 from signs import command
 from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Problem
@@ -32,6 +30,8 @@ from signs.inference import convert, exported, predictions, runtime
 from signs.inference.bundle import Bundle, load_keras, quiet_stderr
 from signs.inference.exported import EXPORT_FILE
 from signs.inference.runtime import Form
+
+import numpy as np
 
 CLOSE = 1e-3  # logits of float32 forms, of the largest logit where that is above 1
 LOST = 0.01  # accuracy that a reduced form may lose

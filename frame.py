@@ -15,15 +15,15 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from signs import command
 from signs.clips import dataset, region, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
 from signs.clips.spec import StoredSpec
 from signs.clips.video import iter_video, read_video
 from signs.command import Outcome, Problem
+
+import cv2
+import numpy as np
 
 __all__ = ["iter_video", "main", "read_video"]
 

@@ -16,9 +16,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from signs import command
 from signs.clips import dataset, preprocess, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
@@ -26,6 +23,9 @@ from signs.clips.spec import FlowSpec, StoredSpec
 from signs.clips.video import read_video
 from signs.command import Outcome, Problem
 from signs.flow.stream import FLOW_METHODS, FlowStream, clip_flow, compile_solver, tvl1, video_flow
+
+import cv2
+import numpy as np
 
 __all__ = ["FlowStream", "main", "tvl1"]
 

@@ -21,8 +21,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import cv2
-
 from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Dataset
@@ -30,6 +28,8 @@ from signs.command import Outcome, Problem
 from signs.prepare import archive, crops, montalbano, summary, transfer
 from signs.prepare.crops import Pictures, Video
 from signs.prepare.montalbano import Files, Found, Interval, Recording
+
+import cv2
 
 WORK = ".work"
 CLASS_TABLE = Path(__file__).resolve().parent / "data_set" / "chalearn2014" / "class.csv"

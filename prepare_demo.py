@@ -152,10 +152,10 @@ def plan(signers: int, clips: int, seed: int, signs: int | None) -> list[Job]:
 
 def draw(item: tuple[Path, Job]) -> None:
     """Draw one clip and write its colour and its depth video below a folder."""
+    from signs.prepare import synthetic
+
     import cv2
     import numpy as np
-
-    from signs.prepare import synthetic
 
     folder, job = item
     cv2.setNumThreads(1)  # the processes are as many as the cores

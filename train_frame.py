@@ -98,9 +98,10 @@ def recurrent_flags(args) -> argparse.Namespace:
 
 def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     """Train one stream's image network to its end and return its row for the bundle."""
-    import datagenerator
     from signs.models import cnn_lstm
     from signs.training import loop
+
+    import datagenerator
 
     generators = datagenerator.generators(args, data, spec, stream)
     run_folder.seed(args.seed)

@@ -87,10 +87,10 @@ def parse(argv=None):
 
 def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devices) -> dict:
     """Train one stream to its end and return its row for the bundle."""
-    import keras
-
     from signs.models import i3d
     from signs.training import loop
+
+    import keras
 
     run_folder.seed(args.seed)
     keras.config.set_dtype_policy(args.precision)

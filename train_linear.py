@@ -23,9 +23,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-from scipy import linalg
-
 from signs import command
 from signs.clips import modality
 from signs.clips.dataset import Dataset, load_dataset
@@ -38,6 +35,9 @@ from signs.models import kinetics
 from signs.training import pretrained, refit, run_folder
 from signs.training.flags import add_augmentation, add_input, clip_spec, complete_recipe
 from signs.training.log import Log, Validated
+
+import numpy as np
+from scipy import linalg
 
 FLAT = 1e-3  # of a feature's standard deviation: one that hardly varies is not blown up
 NETWORKS = {  # what each sees by itself

@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from signs.clips.video import iter_video, quiet_opencv
 from signs.command import Problem
+
+import cv2
+import numpy as np
 
 Stamped = tuple[np.ndarray, float]
 TRIED = 3.0  # seconds that a camera has to send a picture in when all are listed

@@ -126,11 +126,12 @@ def make(folder: Path, extractor, count: int) -> None:
 
 def training(args, extractor, folder: Path) -> dict[str, float]:
     """Clips a second of the generator and of the training step, and megabytes of a whole training."""
-    import train_lstm
-    from datagenerator import FeatureGenerator
     from signs.models import cnn_lstm
     from signs.training import loop, recurrent
     from signs.training.loop import Phase, Recipe
+
+    import train_lstm
+    from datagenerator import FeatureGenerator
 
     made = {}
     for count in (args.rows // 10, args.rows):

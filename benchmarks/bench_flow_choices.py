@@ -22,11 +22,12 @@ import bench_flow
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
-import opticalflow
 from signs.clips import preprocess, storage
 from signs.clips.spec import FlowSpec, StoredSpec, resize_short_side
 from signs.clips.video import read_video
 from signs.flow.stream import FLOW_METHODS, FlowStream, clip_flow, tvl1, video_flow
+
+import opticalflow
 
 HERE = Path(__file__).resolve().parent
 BOUND = 20.0

@@ -49,10 +49,10 @@ RECIPES = [{}, {"weight_decay": 1e-2}, {"l2": 1e-3}, {"l2": 1e-2}]
 
 def fall(decay: str, strength: float, steps: int, rate: float) -> list[dict]:
     """A row for each of WEIGHTS: steps until it is below TINY (None: never), and its magnitude at the end."""
+    from signs.training import pruning
+
     import keras
     import tensorflow as tf
-
-    from signs.training import pruning
 
     tf.random.set_seed(0)
     weights = keras.Variable(np.full(len(WEIGHTS), START, np.float32))
@@ -96,10 +96,10 @@ def samples(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def train(recipe: dict, normalised: bool, steps: int, rate: float) -> dict:
     """Train the small network; a row of what became of its weights."""
-    import keras
-
     from signs.training import loop, pruning
     from signs.training.loop import Phase, Recipe
+
+    import keras
 
     keras.utils.set_random_seed(0)
     inputs = x = keras.Input((INPUTS,))

@@ -34,9 +34,6 @@ import bench_flow
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
-import livedemo
-import videocapture
-from livedemo import Demo
 from signs.clips import storage
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.spec import ClipSpec, InputSpec
@@ -47,6 +44,10 @@ from signs.inference import predictions, runtime
 from signs.inference.bundle import BUNDLE_FILE, Bundle, Stream, load_bundle, load_keras, save_bundle
 from signs.inference.exported import read_export
 from signs.inference.recogniser import Recogniser
+
+import livedemo
+import videocapture
+from livedemo import Demo
 from videocapture import Camera
 
 HERE = Path(__file__).resolve().parent
@@ -64,9 +65,9 @@ GOALS = {
 def make_bundle(folder: Path, data: Dataset) -> None:
     """Both networks with random weights, as train_i3d.py would leave them with its defaults."""
     load_keras()
-    import keras
-
     from signs.models import i3d
+
+    import keras
 
     keras.utils.set_random_seed(0)
     folder.mkdir(parents=True, exist_ok=True)

@@ -19,9 +19,6 @@ from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import datagenerator
-import train_i3d
-from datagenerator import ClipGenerator
 from signs.clips import storage
 from signs.clips.dataset import load_dataset
 from signs.clips.spec import ClipSpec, InputSpec
@@ -29,6 +26,10 @@ from signs.models import i3d
 from signs.training import averaging, loop
 from signs.training.flags import RECIPES, augmentation_of
 from signs.training.loop import Phase, Recipe
+
+import datagenerator
+import train_i3d
+from datagenerator import ClipGenerator
 
 HERE = Path(__file__).resolve().parent
 CLASSES = 249  # of ChaLearn IsoGD

@@ -12,6 +12,21 @@ evaluation              scores, intervals, pages and pictures
 """
 
 import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+# Without them no script gets as far as its --help, so they are looked for before anything imports them.
+_NEEDED = ("cv2", "filelock", "joblib", "numba", "numpy", "rich", "scipy")
+_MISSING = [name for name in _NEEDED if find_spec(name) is None]
+if _MISSING:
+    _PYTHON = ".venv\\Scripts\\python" if os.name == "nt" else ".venv/bin/python"
+    print(
+        f"{Path(sys.argv[0]).name}: {', '.join(_MISSING)} not installed here; run it with {_PYTHON}, which `make demo` "
+        "makes, or install with `pip install -r requirements.txt`",
+        file=sys.stderr,
+    )
+    raise SystemExit(2)
 
 # Before anything heavy is imported: a broken video and a missing GPU get our one line, not twenty of a library's.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-import tensorflow as tf
-
 from signs.models import kinetics
 from signs.models.weights import checkpoint_names
+
+import numpy as np
+import tensorflow as tf
 
 
 def randomised(model):

@@ -7,11 +7,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import signs  # noqa: F401  before any test file imports Keras
+
 import filelock
 import hypothesis
 import pytest
-
-import signs  # noqa: F401  before any test file imports Keras
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores; their children get it too
     os.environ |= {name: os.environ.get(name, "1") for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}

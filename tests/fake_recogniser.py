@@ -4,13 +4,13 @@ import time
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-import numpy as np
-
 from signs.clips.dataset import Label
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.command import Problem
 from signs.inference.confidence import Calibration
 from signs.inference.timing import Timings
+
+import numpy as np
 
 CLASSES = [Label("001", "wave"), Label("002", "push down"), Label("003", "none", "none")]
 

@@ -24,9 +24,9 @@ def build(input_shape, classes, dropout=0.5, momentum=0.99):
 
 def stages(model):
     """As i3d_stages.py cuts I3D: the convolution, which needs no padding in space, and the rest."""
-    from keras import Input, Model, layers
-
     from signs.models.i3d_stages import Stage
+
+    from keras import Input, Model, layers
 
     conv, frames = model.get_layer("conv"), Input((None, *model.input.shape[2:]), name="frames")
     alone = Model(frames, layers.Conv3D(6, 3, (2, 4, 4), use_bias=False, name="conv")(frames))
@@ -46,8 +46,9 @@ def two_devices() -> None:
 
 def main() -> int:
     two_devices()
-    from datagenerator import ClipGenerator
     from signs.models import i3d
+
+    from datagenerator import ClipGenerator
 
     i3d.build_i3d = build
     batch, stop_at = ClipGenerator.__getitem__, int(os.environ.get("STOP_AT", -1))

@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from signs import command
 from signs.command import Outcome, Problem
+
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from signs import command
+from signs.clips.dataset import Clip, Dataset, Label, save_dataset
+
 import cv2
 import h5py
 import numpy as np
 
 import frame
-from signs import command
-from signs.clips.dataset import Clip, Dataset, Label, save_dataset
 
 KILLED = """
 import os, pathlib, runpy, signal, sys

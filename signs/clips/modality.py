@@ -11,13 +11,13 @@ another line of the table.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import cv2
-import numpy as np
-
 from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.spec import StoredSpec
 from signs.command import Problem
+
+import cv2
+import numpy as np
 
 
 @dataclass(frozen=True)

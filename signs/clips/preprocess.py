@@ -3,11 +3,11 @@
 Pictures are `(T, H, W, C) uint8`: RGB, grey, depth, or flow coded in 8 bits as TSN, denseflow and MMAction2 do.
 """
 
-import cv2
-import numpy as np
-
 from signs.clips import region
 from signs.clips.spec import InputSpec, resize_short_side
+
+import cv2
+import numpy as np
 
 FLOW_INPUT_LIMIT = 20.0  # pixels; I3D's flow stream saw flow clipped at +-20 px and divided by 20 (Carreira 2017)
 OWN_SCALE = 0.3  # root mean square that a clip is brought to; RGB without its average picture has about as much at most

@@ -7,11 +7,11 @@ goes into a network: it lives in the model bundle alone.
 import re
 from dataclasses import asdict, dataclass, field, replace
 
-import cv2
-import numpy as np
-
 from signs.clips import dataset
 from signs.command import Problem
+
+import cv2
+import numpy as np
 
 EQUAL = 1e-6  # seconds; moments closer than this are one
 REGIONS = ("middle", "signer", "body")

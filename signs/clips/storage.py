@@ -14,14 +14,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from signs import command
 from signs.clips import dataset, preprocess
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.spec import StoredSpec, stored_from_json
 from signs.command import Problem
+
+import cv2
+import numpy as np
 
 FORMAT = 3
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal input gives equal bytes

@@ -9,11 +9,11 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from signs.clips.spec import resize_short_side
 from signs.command import Problem
+
+import cv2
+import numpy as np
 
 VIDEO_SUFFIXES = (
     ".avi",

@@ -7,12 +7,12 @@ above chance is what a recogniser could get without recognising signs.
 
 from pathlib import Path
 
+from signs.clips import storage
+from signs.clips.dataset import Clip, Dataset
+
 import cv2
 import joblib
 import numpy as np
-
-from signs.clips import storage
-from signs.clips.dataset import Clip, Dataset
 
 SIZE = (80, 60)  # pixels, width x height; finer pictures only tell people apart better
 

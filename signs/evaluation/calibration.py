@@ -5,12 +5,12 @@ say a confidence; an answer below the threshold is not given. Streams are weight
 other people than they are tried on, are better by more than the interval of the gain. confidence.py applies it all.
 """
 
-import numpy as np
-from scipy import optimize
-
 from signs.evaluation import scores
 from signs.inference.confidence import Calibration, tempered
 from signs.inference.predictions import Predictions, fuse, in_top
+
+import numpy as np
+from scipy import optimize
 
 BINS = 15  # of the reliability curve, as Guo et al. have it
 POINTS = 100  # of the risk-coverage curve

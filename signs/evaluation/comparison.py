@@ -4,12 +4,12 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from signs.clips import dataset
 from signs.command import Problem
 from signs.evaluation import scores
 from signs.inference.predictions import Predictions
+
+import numpy as np
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import numpy as np
-
 from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Dataset
@@ -38,6 +36,8 @@ from signs.evaluation.scores import Difference
 from signs.inference import confidence
 from signs.inference.bundle import bundle_size, load_bundle
 from signs.inference.predictions import Predictions
+
+import numpy as np
 
 FILE = "measured.json"
 SPLIT = "valid"  # whose people decide and calibrate
@@ -238,11 +238,11 @@ def _measure(folder: Path) -> tuple[float, str]:
     from signs.inference.bundle import load_keras
 
     load_keras()
-    import keras
-    import numpy as np
-
     from signs.inference.recogniser import Recogniser
     from signs.inference.runtime import KERAS
+
+    import keras
+    import numpy as np
 
     keras.backend.clear_session()
     recogniser, inputs, rng = Recogniser.load(folder, KERAS), {}, np.random.default_rng(0)

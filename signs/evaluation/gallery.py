@@ -7,9 +7,6 @@ gallery/<clip>-nearest.webp            the training clip that the networks find 
 
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from signs import command
 from signs.clips import preprocess
 from signs.clips.dataset import Clip, Dataset
@@ -20,6 +17,9 @@ from signs.flow.stream import flow_to_colour
 from signs.inference import runtime, stored_clips
 from signs.inference.predictions import Predictions
 from signs.inference.recogniser import Recogniser
+
+import cv2
+import numpy as np
 
 SIDE = 192  # pixels, height of a loop
 DURATION = 2400  # milliseconds a loop takes, whatever its number of pictures

@@ -9,12 +9,12 @@ weights score 4 to 5 points more on test than on validation, so each has a colum
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-import numpy as np
-
 from signs.evaluation import plots
 from signs.inference import predictions
 from signs.training.log import Log
+
+import matplotlib.pyplot as plt
+import numpy as np
 
 FRAMES = 5  # of a clip in figure 4
 LONGEST_NAME = 52  # characters; beside it there is room for the counts

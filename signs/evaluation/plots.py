@@ -5,17 +5,17 @@ Pictures of the report page, with matplotlib: sorted confusion matrix, calibrati
 
 from pathlib import Path
 
-import matplotlib
-import matplotlib.pyplot as plt
-import numpy as np
-from scipy.cluster import hierarchy
-
 from signs import command
 from signs.clips import modality, storage
 from signs.clips.dataset import Dataset
 from signs.flow.stream import flow_to_colour
 from signs.inference.predictions import BOTH, modality_of
 from signs.training.log import Log
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.cluster import hierarchy
 
 COLOURS = {
     "rgb": "#c2571a",

@@ -6,14 +6,14 @@ Everything on it comes from metrics.json and bundle.json; page.html is its Jinja
 import json
 from pathlib import Path
 
-import jinja2
-
 from signs import command
 from signs.clips.spec import InputSpec
 from signs.evaluation import plots, scores
 from signs.inference.bundle import Bundle
 from signs.inference.predictions import Predictions, titles
 from signs.training.log import Log
+
+import jinja2
 
 WORDS = {"train": "training", "valid": "validation", "test": "test"}
 WORST = 3  # signs named in the first paragraph

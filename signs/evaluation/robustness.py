@@ -6,9 +6,6 @@ through the recogniser's one path.
 
 from collections.abc import Callable
 
-import cv2
-import numpy as np
-
 from signs import command
 from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset
@@ -16,6 +13,9 @@ from signs.clips.video import read_video
 from signs.command import Problem
 from signs.evaluation import scores
 from signs.inference.recogniser import Recogniser, check_camera
+
+import cv2
+import numpy as np
 
 # (T, H, W, 3) uint8 RGB and (T,) seconds -> the same, changed.
 Change = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]

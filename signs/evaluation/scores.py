@@ -10,10 +10,10 @@ is but one, clips are drawn: then it says nothing about other people, and `Drawn
 
 from dataclasses import asdict, dataclass
 
+from signs.inference.predictions import Predictions
+
 import numpy as np
 from scipy import stats
-
-from signs.inference.predictions import Predictions
 
 DRAWS = 2000
 LEVEL = 0.95

@@ -6,10 +6,10 @@ be spared: by the 0-1 principle a network that is right for every picture of zer
 the columns sorted there are only 6^5 of these; the tests go through them.
 """
 
-import numba
-
 from signs.flow import simd
 from signs.flow.simd import Vector
+
+import numba
 
 SORTED = ("sorted0", "sorted1", "sorted2", "sorted3", "sorted4")
 # Planes 0 and 1 are filtered in place. Of the others a few rows are used: one of the sorted columns, and RING of the

@@ -9,12 +9,12 @@ opticalflow.py computes a data set with it; the live demo and evaluation push th
 import sys
 from dataclasses import replace
 
-import cv2
-import numpy as np
-
 from signs.clips.spec import FlowSpec, StoredSpec
 from signs.command import Problem
 from signs.flow.tvl1 import FAST, QUALITY, Solver, is_compiled
+
+import cv2
+import numpy as np
 
 FLOW_METHODS = {
     "tvl1-fast": FAST,

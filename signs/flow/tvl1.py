@@ -23,12 +23,12 @@ import math
 import sys
 from pathlib import Path
 
+from signs.flow import median5, simd
+from signs.flow.simd import Vector
+
 import cv2
 import numba
 import numpy as np
-
-from signs.flow import median5, simd
-from signs.flow.simd import Vector
 
 # OpenCV's defaults. lambda_ and median are its `lambda` and `medianFiltering`; epsilon is in pixels.
 QUALITY = {
@@ -199,7 +199,7 @@ def _iterate(planes, packed, height, width, weights, iterations, enough, block, 
 def is_compiled() -> bool:
     """Whether an earlier run left the solver's machine code on the disc."""
     python = "py{}{}".format(*sys.version_info[:2])
-    return any(Path(_iterate._cache.cache_path).glob(f"{__name__}.{_iterate.__name__}-*.{python}*.nbi"))
+    return any(Path(_iterate._cache.cache_path).glob(f"{Path(__file__).stem}.{_iterate.__name__}-*.{python}*.nbi"))
 
 
 class Level:

@@ -11,11 +11,11 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from signs import command
 from signs.command import Problem
 from signs.inference import predictions
+
+import numpy as np
 
 CALIBRATION_FILE = "calibration.json"
 FALSE_ALARMS = 0.1  # that may be given where nobody says otherwise

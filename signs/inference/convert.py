@@ -17,14 +17,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import keras
-import numpy as np
-from keras import layers, ops
-
 from signs.clips.dataset import Dataset
 from signs.command import Problem
 from signs.inference import exported, runtime, streaming
 from signs.inference.bundle import Bundle, Stream, quiet_stderr
+
+import keras
+import numpy as np
+from keras import layers, ops
 
 SAVED_MODEL = "saved-model"  # for other programs: a graph of TensorFlow's, so ours never run it
 # Form -> what writes it. An int8 form is made of the float32 one before it.

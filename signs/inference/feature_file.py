@@ -22,15 +22,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import h5py
-import numpy as np
-
 from signs import command
 from signs.clips import dataset, storage
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.modality import TABLE
 from signs.clips.spec import ClipSpec, StoredSpec
 from signs.command import Problem
+
+import h5py
+import numpy as np
 
 FORMAT = 1
 WEIGHTS = "network.weights.h5"  # of a folder of features: the image network that made them

@@ -13,9 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import keras
-import numpy as np
-
 from signs import command
 from signs.clips import dataset, preprocess, storage
 from signs.clips.dataset import Clip, Dataset
@@ -27,6 +24,9 @@ from signs.inference.bundle import Bundle, Stream
 from signs.inference.feature_file import About, Entry, FeatureFile
 from signs.inference.runtime import KerasNetwork
 from signs.models import cnn_lstm
+
+import keras
+import numpy as np
 
 WITH_CNN = ("frames", "cnn-lstm")  # networks of a bundle whose image network can be taken out
 AHEAD = 4  # batches that are read ahead

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from signs.clips import dataset
 from signs.clips.dataset import Clip
 from signs.command import Problem
+
+import numpy as np
 
 BOTH = "both"  # the name of the fused prediction beside the streams' own
 TITLES = {

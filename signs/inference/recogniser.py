@@ -13,8 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from signs.clips import modality, preprocess
 from signs.clips.dataset import Dataset
 from signs.command import Problem
@@ -27,6 +25,8 @@ from signs.inference.recording import Recorded, Recording
 from signs.inference.runtime import KERAS, Form, cores
 from signs.inference.streaming import SteppedNetwork, StreamedNetwork
 from signs.inference.timing import Timings
+
+import numpy as np
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ ends: a rate (`10fps`) and `all` need no end, a number (`40`) needs the recordin
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from signs.clips import preprocess, region, storage
 from signs.clips.spec import FlowSpec, StoredSpec
 from signs.command import Problem
 from signs.flow.stream import KeptFlow
 from signs.inference.timing import Timings
+
+import numpy as np
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from signs.command import Problem
 from signs.inference import streaming
 from signs.inference.bundle import NETWORKS, Stream, load_keras, quiet_stderr
 from signs.inference.streaming import Plan, Stage, SteppedNetwork, StreamedNetwork
 from signs.models import sparse_weights
+
+import numpy as np
 
 KERAS = "keras"
 STEPPED = {"conv2d-lstm", "conv3d-lstm"}  # networks that go on group by group, by `build_step` of their module

@@ -2,10 +2,6 @@
 
 from collections.abc import Iterator
 
-import joblib
-import keras
-import numpy as np
-
 from signs import command
 from signs.clips import modality
 from signs.clips.dataset import Clip, Dataset
@@ -14,6 +10,10 @@ from signs.inference import runtime
 from signs.inference.features import head_answers
 from signs.inference.predictions import BOTH, Predictions, fuse, softmax
 from signs.inference.recogniser import Recogniser
+
+import joblib
+import keras
+import numpy as np
 
 WINDOW = 32  # clips whose input is held at once, at most
 PIXELS = WINDOW * 40 * 224 * 224  # and pixels of it: 1.3 GB of two streams

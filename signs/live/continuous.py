@@ -14,8 +14,6 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from signs.clips import region
 from signs.clips.spec import EQUAL, StoredSpec
 from signs.inference import recording, timing
@@ -23,6 +21,8 @@ from signs.inference.recording import Coder, Recorded
 from signs.inference.timing import Timings
 from signs.live.modes import Mode
 from signs.live.motion import Detector
+
+import numpy as np
 
 SMOOTH = 0.3  # seconds after which an answer counts 1/e in the mean
 PEAK = 0.5  # seconds for which an answer has to stay the surest yet: while a sign enters the window, others are guessed

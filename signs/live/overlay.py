@@ -12,9 +12,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import cv2
-
 from signs.live import drawing
+
+import cv2
 
 KEYS = (
     ("space", "start"),

@@ -14,13 +14,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from signs.command import Problem
 from signs.flow.stream import flow_to_colour
 from signs.live import overlay
 from signs.live.overlay import Shown, View
+
+import cv2
+import numpy as np
 
 TITLE = "sign recogniser"
 SMALLEST, LARGEST = (320, 240), (1920, 1200)  # width, height painted; beyond, drawing gets slow

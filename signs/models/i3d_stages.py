@@ -9,10 +9,10 @@ The stages one after the other, over all frames, are the network to the last ope
 
 from dataclasses import dataclass
 
+from signs.models import i3d
+
 import keras
 from keras import layers
-
-from signs.models import i3d
 
 LAST = "Mixed_3c"  # nearly all of what comes after waits for the last frames anyway; it is a fifth of the work
 

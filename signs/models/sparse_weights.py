@@ -25,10 +25,10 @@ import struct
 import zlib
 from pathlib import Path
 
-import numpy as np
-
 from signs import command
 from signs.command import Problem
+
+import numpy as np
 
 SUFFIX = ".weights.sparse"
 MAGIC = b"\x89weights"

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import keras
-import numpy as np
-
 from signs.command import Problem
 from signs.models import hub, i3d
+
+import keras
+import numpy as np
 
 
 def inflate(kernel: np.ndarray, frames: int) -> np.ndarray:

@@ -26,14 +26,14 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from signs import command
 from signs.clips import region
 from signs.clips.video import iter_video, never_closed
 from signs.command import Problem
 from signs.prepare.montalbano import Files, Interval
+
+import cv2
+import numpy as np
 
 # The order of a row of ChaLearn LAP 2014; each joint has x, y, z in metres, an orientation of 4, then x, y in pixels.
 # fmt: off

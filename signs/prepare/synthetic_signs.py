@@ -11,9 +11,9 @@ drawn once, so sign 12 is the same in every data set; how fast, how large and wh
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from signs.prepare import synthetic
+
+import numpy as np
 
 # Middle of the right hand's path, as `synthetic` measures: pixels from between the shoulders, y down.
 PLACES = {

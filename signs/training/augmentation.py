@@ -6,10 +6,10 @@ for. A flow field is turned with its vectors: the picture of a movement to the l
 
 from dataclasses import dataclass
 
+from signs.clips import preprocess
+
 import cv2
 import numpy as np
-
-from signs.clips import preprocess
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ A training from a random start swings by tens of points from epoch to epoch; its
 
 from pathlib import Path
 
+from signs import command
+
 import keras
 import numpy as np
-
-from signs import command
 
 
 def save_weights(model: keras.Model, path: Path) -> None:

@@ -18,9 +18,6 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
-import keras
-import numpy as np
-
 from signs.command import Problem
 from signs.inference import runtime
 from signs.inference.bundle import Bundle, Stream, load_bundle, provenance, save_bundle
@@ -30,6 +27,9 @@ from signs.training import averaging, loop, pruning, run_folder
 from signs.training.flags import add_augmentation, add_recipe, complete_recipe, recipe_of
 from signs.training.log import Log
 from signs.training.loop import Phase, Validation
+
+import keras
+import numpy as np
 
 SLOWER = 10  # than the training was at its start
 FULL = "float32"  # which the next step begins with

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from signs import command
 from signs.clips.dataset import Clip, Dataset
 from signs.command import Problem
 from signs.inference import predictions
 from signs.inference.bundle import Bundle
 from signs.inference.confidence import load_calibration
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Lesson:
         Args:
             class_weights: {class index: weight of its clips' loss}, or None.
         """
+        from signs.training.loop import Objective
+
         import keras
         from keras import ops
-
-        from signs.training.loop import Objective
 
         entropy = partial(keras.losses.categorical_crossentropy, from_logits=True)
         pull = self.alpha * (self.temperature**2 if self.squared else 1)

@@ -6,12 +6,12 @@ Every train_*.py has the same words for these; what a training does not have is 
 import argparse
 from dataclasses import replace
 
-import numpy as np
-
 from signs.clips import modality, storage
 from signs.clips.dataset import Dataset
 from signs.clips.spec import REGIONS, ClipSpec, InputSpec
 from signs.command import Problem
+
+import numpy as np
 
 # What a training does where a flag does not say; `compact` is for small networks from a random start.
 # fmt: off

@@ -12,12 +12,12 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from signs import command
 from signs.clips import dataset
 from signs.command import Problem
 from signs.inference import predictions
+
+import numpy as np
 
 HEADER = ("stream", "phase", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 FOLDER = "valid"

@@ -18,15 +18,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
-import numpy as np
-
 from signs import command
 from signs.command import Problem
 from signs.inference import predictions
 from signs.training import averaging, distribute, pruning
 from signs.training.averaging import Average
 from signs.training.log import Log, Validated
+
+import keras
+import numpy as np
 
 
 @dataclass(frozen=True)

@@ -182,10 +182,10 @@ def transferred(folder: Path, about: About, args):
 
 def objective(loss_weights: str, output_weights: str):
     """Of a network that answers at every step: the loss of each, weighted; the answer is that of the weighted steps."""
+    from signs.training.loop import Objective
+
     import keras
     from keras import ops
-
-    from signs.training.loop import Objective
 
     def loss(targets, steps):
         each = keras.losses.categorical_crossentropy(

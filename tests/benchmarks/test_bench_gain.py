@@ -3,13 +3,14 @@
 import json
 from pathlib import Path
 
+from signs.clips.dataset import Clip
+from signs.command import Problem
+from signs.inference.predictions import Predictions
+
 import numpy as np
 import pytest
 
 import bench_gain
-from signs.clips.dataset import Clip
-from signs.command import Problem
-from signs.inference.predictions import Predictions
 
 PEOPLE, CLIPS = ("ann", "bob", "cy"), 20
 

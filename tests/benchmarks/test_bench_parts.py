@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+from signs.clips.dataset import load_dataset
+from signs.training.log import Log, Validated
+
 import numpy as np
 import pytest
 
 import bench_parts
-from signs.clips.dataset import load_dataset
-from signs.training.log import Log, Validated
 
 
 def test_gains_of_the_kept_epochs_and_no_look_at_who_was_left_out(demo, tmp_path, monkeypatch, capsys):

@@ -3,14 +3,15 @@
 import csv
 import json
 
-import numpy as np
-import pytest
-
-import bench_people
 from signs.clips import leakage
 from signs.clips.dataset import load_dataset
 from signs.clips.video import read_video
 from signs.inference.predictions import Predictions
+
+import numpy as np
+import pytest
+
+import bench_people
 
 
 def test_a_fold_leaves_one_person_out_and_links_everything(demo, tmp_path):

@@ -2,13 +2,14 @@
 
 import json
 
+from signs.models import i3d
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 import tiny
-from signs.models import i3d
 
 BENCHMARKS = tiny.REPOSITORY / "benchmarks"
 

@@ -1,12 +1,13 @@
 """The square round the person: found where a drawn one stands, at any size, whatever the hand does."""
 
+from signs.clips import region, storage
+from signs.clips.video import read_video
+
 import cv2
 import numpy as np
 import pytest
 
 import tiny
-from signs.clips import region, storage
-from signs.clips.video import read_video
 
 FINE = 4  # parts of a pixel in which a person is drawn
 CLIPS = tiny.REPOSITORY.parent / "shared" / "clips"

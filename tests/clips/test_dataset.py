@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Dataset, Label, load_dataset, save_dataset
 from signs.clips.video import video_kind, video_problem
 from signs.command import Problem
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 CLASSES = [Label("001", "wave, both hands", "gesture", {"vocabulary": "Mudra1"}), Label("rest", "rest", "none")]
 CLIPS = [

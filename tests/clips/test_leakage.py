@@ -3,12 +3,13 @@
 import shutil
 from dataclasses import replace
 
-import pytest
-
-import evaluate
 from signs.clips import leakage
 from signs.clips.dataset import Clip, Dataset, load_dataset, save_dataset
 from signs.command import Problem
+
+import pytest
+
+import evaluate
 
 
 def clip(name, split, label="a", signer="", group="", sha256=""):

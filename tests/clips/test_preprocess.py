@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from signs.clips import preprocess
+from signs.clips.spec import InputSpec
+
 import cv2
 import numpy as np
 import pytest
@@ -10,8 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import tiny
-from signs.clips import preprocess
-from signs.clips.spec import InputSpec
 
 
 @given(arrays.arrays(np.float32, 30, elements=st.floats(-60, 60, width=32)), st.sampled_from([1.0, 10.0, 20.0, 32.5]))

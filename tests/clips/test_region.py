@@ -1,11 +1,11 @@
 """The square round the signer: found where something is known to move, and cut out to the pixel."""
 
+from signs.clips import preprocess, region
+from signs.clips.spec import InputSpec
+
 import cv2
 import numpy as np
 import pytest
-
-from signs.clips import preprocess, region
-from signs.clips.spec import InputSpec
 
 
 def moving(shape=(240, 320), middle=(90, 130), reach=30, half=6, noise=2.0, light=0.0, frames=20):

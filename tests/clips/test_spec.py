@@ -2,14 +2,14 @@
 
 import json
 
+from signs.clips import dataset
+from signs.clips.spec import ClipSpec, FlowSpec, InputSpec, StoredSpec, resize_short_side
+from signs.command import Problem
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from signs.clips import dataset
-from signs.clips.spec import ClipSpec, FlowSpec, InputSpec, StoredSpec, resize_short_side
-from signs.command import Problem
 
 FLOW = FlowSpec("tvl1-fast", {"tau": 0.25, "scales": 5})
 

@@ -4,6 +4,11 @@ import json
 import zipfile
 from dataclasses import asdict, replace
 
+from signs import command
+from signs.clips import preprocess, storage
+from signs.clips.spec import FlowSpec, StoredSpec
+from signs.command import Problem
+
 import cv2
 import numpy as np
 import pytest
@@ -11,10 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny
-from signs import command
-from signs.clips import preprocess, storage
-from signs.clips.spec import FlowSpec, StoredSpec
-from signs.command import Problem
 
 FLOW = FlowSpec("tvl1-fast", {"tau": 0.25, "scales": 5})
 INFO = {"format": storage.FORMAT, "source": "in/a.avi", "sha256": "00ff", "stored": asdict(StoredSpec("6", 48))}

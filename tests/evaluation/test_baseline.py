@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 
-import numpy as np
-import pytest
-
 from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset, Label
 from signs.clips.spec import StoredSpec
 from signs.evaluation import baseline
+
+import numpy as np
+import pytest
 
 FRAMES, HEIGHT, WIDTH = 16, 60, 80
 LABELS = ("1", "2", "3")

@@ -2,15 +2,15 @@
 
 import json
 
-import numpy as np
-import pytest
-from sklearn import metrics
-
 from signs.clips.dataset import Clip
 from signs.command import Problem
 from signs.evaluation import calibration
 from signs.inference.confidence import CALIBRATION_FILE, Calibration, load_calibration, tempered
 from signs.inference.predictions import Predictions
+
+import numpy as np
+import pytest
+from sklearn import metrics
 
 
 def drawn(clips=4000, classes=8, sharp=1.0, seed=0, people=8, none=()) -> Predictions:

@@ -2,17 +2,18 @@
 
 from dataclasses import replace
 
-import cv2
-import numpy as np
-import pytest
-
-import evaluate
 from signs.clips import dataset
 from signs.clips.dataset import Clip
 from signs.command import Problem
 from signs.evaluation import comparison, scores
 from signs.evaluation.comparison import Run
 from signs.inference.predictions import Predictions
+
+import cv2
+import numpy as np
+import pytest
+
+import evaluate
 
 
 def written(folder, right: list[bool], labels="abc", order=None) -> None:

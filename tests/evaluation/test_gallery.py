@@ -1,13 +1,13 @@
 """Which clips are shown, that the loops move, and which training clip is nearest."""
 
-import cv2
-import numpy as np
-import pytest
-
 from signs.clips.dataset import Clip, load_dataset
 from signs.evaluation import gallery
 from signs.inference import stored_clips
 from signs.inference.predictions import Predictions
+
+import cv2
+import numpy as np
+import pytest
 
 
 def predictions(*rows) -> Predictions:

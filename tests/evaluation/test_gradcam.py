@@ -1,11 +1,11 @@
 """Grad-CAM on networks whose attention is known, and against a gradient by differences."""
 
+from signs.evaluation import gradcam
+from signs.models.i3d import MAPS, build_i3d
+
 import keras
 import numpy as np
 import pytest
-
-from signs.evaluation import gradcam
-from signs.models.i3d import MAPS, build_i3d
 
 
 def bright_network() -> keras.Model:

@@ -6,6 +6,13 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+from signs.clips.dataset import Clip, Label
+from signs.clips.spec import ClipSpec, FlowSpec, InputSpec, StoredSpec
+from signs.evaluation import calibration, plots, report_page
+from signs.inference.bundle import Bundle, Stream
+from signs.inference.confidence import Calibration
+from signs.inference.predictions import BOTH, Predictions, fuse
+
 import cv2
 import numpy as np
 import pytest
@@ -13,12 +20,6 @@ from sklearn import metrics
 
 import evaluate
 from browser import CHROMIUM, look
-from signs.clips.dataset import Clip, Label
-from signs.clips.spec import ClipSpec, FlowSpec, InputSpec, StoredSpec
-from signs.evaluation import calibration, plots, report_page
-from signs.inference.bundle import Bundle, Stream
-from signs.inference.confidence import Calibration
-from signs.inference.predictions import BOTH, Predictions, fuse
 
 
 def predictions(split: str, classes: int, clips: int, seed: int = 0) -> Predictions:

@@ -1,12 +1,13 @@
 """What each change does to the frames, and that a model is measured on the changed ones."""
 
+from signs.clips.dataset import Dataset, load_dataset
+from signs.command import Problem
+from signs.evaluation import robustness
+
 import numpy as np
 import pytest
 
 import tiny
-from signs.clips.dataset import Dataset, load_dataset
-from signs.command import Problem
-from signs.evaluation import robustness
 
 
 def changed(name: str, frames, times):

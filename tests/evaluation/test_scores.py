@@ -1,13 +1,13 @@
 """Scores against scikit-learn and SciPy on saved probabilities; intervals against simulated people."""
 
+from signs.clips.dataset import Clip
+from signs.evaluation import scores
+from signs.inference.predictions import Predictions
+
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn import metrics
-
-from signs.clips.dataset import Clip
-from signs.evaluation import scores
-from signs.inference.predictions import Predictions
 
 
 def made(clips=240, classes=12, people=6, seed=0, absent=()) -> Predictions:

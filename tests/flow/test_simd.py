@@ -2,13 +2,13 @@
 
 import itertools
 
+from signs.flow import median5, simd, tvl1
+from signs.flow.tvl1 import Level, Scale
+
 import cv2
 import numba
 import numpy as np
 import pytest
-
-from signs.flow import median5, simd, tvl1
-from signs.flow.tvl1 import Level, Scale
 
 NAMES = ("a", "b", "c")
 

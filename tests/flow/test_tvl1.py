@@ -2,6 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from signs.flow import tvl1
+from signs.flow.stream import FLOW_METHODS, FlowStream
+from signs.flow.stream import tvl1 as flow_between
+
 import cv2
 import numpy as np
 import pytest
@@ -9,9 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny
-from signs.flow import tvl1
-from signs.flow.stream import FLOW_METHODS, FlowStream
-from signs.flow.stream import tvl1 as flow_between
 
 HEIGHT, WIDTH, ROOM = 96, 128, 40
 COLUMNS, ROWS = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))

@@ -2,10 +2,10 @@
 
 import json
 
-import pytest
-
 from signs.command import Problem
 from signs.inference.bundle import BUNDLE_FILE, load_bundle, save_bundle
+
+import pytest
 
 
 def change(folder, how) -> None:

@@ -6,16 +6,17 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import h5py
-import numpy as np
-import pytest
-
-import tiny
 from signs.clips.dataset import Dataset
 from signs.clips.spec import ClipSpec, FlowSpec, InputSpec, StoredSpec
 from signs.command import Problem
 from signs.inference import feature_file
 from signs.inference.feature_file import About, Entry
+
+import h5py
+import numpy as np
+import pytest
+
+import tiny
 
 FLOW = FlowSpec("tvl1-fast", {"tau": 0.25})
 STORED = StoredSpec("6", 48, flow=FLOW)

@@ -1,12 +1,12 @@
 """Frames kept one by one are those kept of them all."""
 
+from signs.clips.spec import StoredSpec
+from signs.inference.recording import Grid
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from signs.clips.spec import StoredSpec
-from signs.inference.recording import Grid
 
 STEPS = st.lists(st.floats(0.001, 0.4), min_size=0, max_size=60)
 

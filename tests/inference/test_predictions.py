@@ -1,8 +1,8 @@
 """Names of streams for people, those of a joined model too."""
 
-import pytest
-
 from signs.inference import predictions
+
+import pytest
 
 
 @pytest.mark.parametrize(

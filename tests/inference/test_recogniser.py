@@ -3,14 +3,14 @@
 import itertools
 import warnings
 
-import numpy as np
-import pytest
-
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.video import read_video
 from signs.command import Problem
 from signs.inference import predictions
 from signs.inference.recogniser import Recogniser, check_store
+
+import numpy as np
+import pytest
 
 
 @pytest.fixture(scope="module")

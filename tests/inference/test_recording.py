@@ -1,15 +1,16 @@
 """What is kept while frames come is what frame.py and opticalflow.py store of the whole video."""
 
-import numpy as np
-import pytest
-
-import tiny
 from signs.clips import preprocess, region, storage
 from signs.clips.spec import FlowSpec, StoredSpec
 from signs.command import Problem
 from signs.flow.stream import FLOW_METHODS, clip_flow, to_grey, tvl1
 from signs.inference.recording import Recording
 from signs.live.continuous import Window
+
+import numpy as np
+import pytest
+
+import tiny
 
 FRAMES, TIMES = tiny.moving(30), np.cumsum(np.r_[0.0, np.tile([0.05, 0.1, 0.02], 10)])[:30]
 REGIONS = {"middle", "signer", "body"}

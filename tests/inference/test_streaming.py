@@ -1,11 +1,11 @@
 """I3D in stages is I3D, however the frames come."""
 
-import numpy as np
-import pytest
-
 from signs.inference import streaming
 from signs.inference.streaming import Stage, StreamedNetwork
 from signs.models import i3d, i3d_stages
+
+import numpy as np
+import pytest
 
 SIZE = 40
 

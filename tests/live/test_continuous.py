@@ -3,9 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
-import numpy as np
-import pytest
-
 from signs.clips.dataset import Label
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.inference.bundle import Bundle, Stream
@@ -14,6 +11,9 @@ from signs.inference.recogniser import Recogniser
 from signs.inference.streaming import SteppedNetwork
 from signs.live import continuous, motion
 from signs.live.continuous import Continuous, Reporter
+
+import numpy as np
+import pytest
 
 CLASSES = [Label("a", "A"), Label("b", "B"), Label("0", "nothing", "none")]
 

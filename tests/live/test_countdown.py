@@ -1,8 +1,8 @@
 """The states of the live demo's countdown, event by event, with a clock that stands still."""
 
-import pytest
-
 from signs.live.countdown import Machine
+
+import pytest
 
 
 class Clock:

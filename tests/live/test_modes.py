@@ -3,11 +3,12 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from signs.live.continuous import Continuous
+from signs.live.hands_free import HandsFree
+
 import numpy as np
 
 import fake_recogniser
-from signs.live.continuous import Continuous
-from signs.live.hands_free import HandsFree
 
 
 def pictures(course, seconds: float):

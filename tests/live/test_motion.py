@@ -2,13 +2,14 @@
 
 import csv
 
+from signs.clips.video import read_video
+from signs.live import motion
+from signs.live.motion import Detector
+
 import numpy as np
 import pytest
 
 import tiny
-from signs.clips.video import read_video
-from signs.live import motion
-from signs.live.motion import Detector
 
 RATE = 25
 ROOM = np.repeat(tiny.texture(120, 160)[..., None], 3, axis=-1)

@@ -2,14 +2,15 @@
 
 import sys
 
+from signs.command import Problem
+from signs.models import cnn_lstm
+from signs.models.cnn_lstm import Standardise
+
 import keras
 import numpy as np
 import pytest
 
 import small_cnn
-from signs.command import Problem
-from signs.models import cnn_lstm
-from signs.models.cnn_lstm import Standardise
 
 rng = np.random.default_rng(0)
 PICTURES = rng.integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)

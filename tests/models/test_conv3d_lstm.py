@@ -1,9 +1,5 @@
 """3D-CNN, CNN + LSTM and both joined: the paper's numbers, clips of any length, padded and group by group."""
 
-import keras
-import numpy as np
-import pytest
-
 from signs.clips.dataset import Label
 from signs.clips.spec import ClipSpec, FlowSpec, InputSpec, StoredSpec
 from signs.evaluation import gradcam
@@ -12,6 +8,10 @@ from signs.inference import runtime, stored_clips
 from signs.inference.bundle import Bundle, Stream, save_bundle
 from signs.inference.recogniser import Recogniser
 from signs.models import conv3d_lstm
+
+import keras
+import numpy as np
+import pytest
 
 MILLION = 1e6
 FRAMES = 13  # of the longest clip here: three groups of 4 and one of 1

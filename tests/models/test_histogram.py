@@ -1,12 +1,12 @@
 """Histograms of flow and of gradients: against plain NumPy, and on motion whose direction and frequency is known."""
 
-import keras
-import numpy as np
-import pytest
-
 from signs.evaluation import gradcam
 from signs.models import histogram
 from signs.models.histogram import Blocks, FlowCells
+
+import keras
+import numpy as np
+import pytest
 
 FRAMES, SIDE = 7, 20
 

@@ -7,13 +7,14 @@ import os
 import pickle
 import sys
 
+from signs.command import Problem
+from signs.models import hub, i3d, kinetics
+from signs.models.weights import checkpoint_names, load_kinetics_checkpoint
+
 import numpy as np
 import pytest
 
 from checkpoints import randomised
-from signs.command import Problem
-from signs.models import hub, i3d, kinetics
-from signs.models.weights import checkpoint_names, load_kinetics_checkpoint
 
 LEAVES = {
     "conv_3d/w": ("params", "Conv_0", "kernel"),

@@ -6,15 +6,16 @@ import platform
 import subprocess
 import sys
 
+from signs.command import Problem
+from signs.models import i3d, kinetics
+from signs.models.weights import checkpoint_names, copy_weights, inflate, load_kinetics_checkpoint
+
 import keras
 import numpy as np
 import pytest
 
 import tiny
 from checkpoints import random_arrays, randomised, shapes, write_checkpoint
-from signs.command import Problem
-from signs.models import i3d, kinetics
-from signs.models.weights import checkpoint_names, copy_weights, inflate, load_kinetics_checkpoint
 
 LISTED = tiny.REPOSITORY.parent / "shared" / "facts" / "i3d_kinetics_variables.tsv"
 # Carreira & Zisserman's endpoints for 64 frames of 224x224.

@@ -4,14 +4,15 @@ import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import numpy as np
-import pytest
-
-from checkpoints import random_arrays, write_checkpoint
 from signs.command import Problem
 from signs.models import i3d, kinetics
 from signs.models.kinetics import Published
 from signs.models.weights import checkpoint_names, load_kinetics_checkpoint
+
+import numpy as np
+import pytest
+
+from checkpoints import random_arrays, write_checkpoint
 
 CONTENT = np.random.default_rng(0).bytes(1 << 20)
 

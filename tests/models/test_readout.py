@@ -1,10 +1,10 @@
 """How the logits of steps become a clip's: the same in NumPy and in Keras, and as the weights say."""
 
+from signs.models import cnn_lstm
+
 import keras
 import numpy as np
 import pytest
-
-from signs.models import cnn_lstm
 
 STEPS = np.random.default_rng(0).normal(size=(3, 7, 4)).astype(np.float32)
 

@@ -6,18 +6,18 @@ import json
 import struct
 import zlib
 
-import hypothesis
-import keras
-import numpy as np
-import pytest
-from hypothesis import strategies
-
 from signs.command import Problem
 from signs.inference import runtime
 from signs.inference.bundle import Stream
 from signs.inference.runtime import KerasNetwork
 from signs.models import conv3d_lstm, sparse_weights
 from signs.training import pruning
+
+import hypothesis
+import keras
+import numpy as np
+import pytest
+from hypothesis import strategies
 
 STREAM = Stream(
     "rgb",

@@ -1,9 +1,9 @@
 """The synthetic signs to pre-train on: the same in every data set, told apart by movement, within an arm's reach."""
 
+from signs.prepare import synthetic, synthetic_signs
+
 import numpy as np
 import pytest
-
-from signs.prepare import synthetic, synthetic_signs
 
 SIGNS = synthetic_signs.signs(120)
 

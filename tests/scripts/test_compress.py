@@ -4,14 +4,6 @@ import csv
 import dataclasses
 import shutil
 
-import keras
-import numpy as np
-import pytest
-
-import compress
-import tiny
-from conftest import once, without_graphs
-from datagenerator import ClipGenerator
 from signs import command
 from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset, Label, load_dataset, save_dataset
@@ -27,6 +19,15 @@ from signs.inference.runtime import KerasNetwork
 from signs.models import conv3d_lstm
 from signs.training import averaging, compression, pruning
 from signs.training.log import Log
+
+import keras
+import numpy as np
+import pytest
+
+import compress
+import tiny
+from conftest import once, without_graphs
+from datagenerator import ClipGenerator
 
 FRAMES, SIZE, TINY = 4, 32, 0.6  # share of the weights that lie below 2^-100
 # What a training of long ago left; the rest is as it is today.

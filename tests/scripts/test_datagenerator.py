@@ -3,11 +3,6 @@
 import dataclasses
 import shutil
 
-import keras
-import numpy as np
-import pytest
-
-from datagenerator import ClipGenerator, FeatureGenerator
 from signs.clips import preprocess, storage
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.modality import TABLE
@@ -19,6 +14,12 @@ from signs.inference.feature_file import About, Entry
 from signs.training.augmentation import Augmentation
 from signs.training.distribute import Devices
 from signs.training.loop import EpochStart
+
+import keras
+import numpy as np
+import pytest
+
+from datagenerator import ClipGenerator, FeatureGenerator
 
 LABELS = [f"{number:03d}" for number in range(1, 9)]
 SEES = InputSpec(frames=8, short_side=36, crop=32)

@@ -4,14 +4,6 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-import numpy as np
-import pytest
-
-import distill
-import tiny
-import train_conv3d_lstm
-from conftest import without_graphs
-from datagenerator import ClipGenerator
 from signs.clips.dataset import Label, load_dataset, save_dataset
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.command import Problem
@@ -22,6 +14,15 @@ from signs.inference.recogniser import Recogniser
 from signs.training import distillation
 from signs.training.augmentation import Augmentation
 from signs.training.distillation import Lesson
+
+import numpy as np
+import pytest
+
+import distill
+import tiny
+import train_conv3d_lstm
+from conftest import without_graphs
+from datagenerator import ClipGenerator
 
 SMALL = ["--frames", "4", "--crop", "24", "--epochs", "2", "--batch", "2"]
 

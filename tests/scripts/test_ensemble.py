@@ -3,6 +3,13 @@
 import json
 import shutil
 
+from signs import command
+from signs.clips.dataset import load_dataset
+from signs.clips.video import read_video
+from signs.command import Problem
+from signs.inference import predictions, stored_clips
+from signs.inference.recogniser import Recogniser
+
 import cv2
 import numpy as np
 import pytest
@@ -11,12 +18,6 @@ import ensemble
 import evaluate
 import train_linear
 from conftest import TRAINING
-from signs import command
-from signs.clips.dataset import load_dataset
-from signs.clips.video import read_video
-from signs.command import Problem
-from signs.inference import predictions, stored_clips
-from signs.inference.recogniser import Recogniser
 
 SEES = [*TRAINING[:6], "--still", "keep", "--region", "middle", "--scale", "fixed", "--workers", "2"]
 

@@ -6,16 +6,17 @@ import shutil
 from collections import Counter
 from dataclasses import replace
 
-import numpy as np
-import pytest
-
-import evaluate
 from signs import command
 from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset, Label, load_dataset, save_dataset
 from signs.command import Problem
 from signs.inference import stored_clips
 from signs.inference.predictions import Predictions
+
+import numpy as np
+import pytest
+
+import evaluate
 
 
 def table(path) -> list[dict]:

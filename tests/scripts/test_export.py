@@ -9,12 +9,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pytest
-
-import export
-import small_network
-import tiny
 from signs import command
 from signs.clips import storage
 from signs.clips.dataset import Dataset, load_dataset
@@ -27,6 +21,13 @@ from signs.inference.confidence import Calibration
 from signs.inference.exported import EXPORT_FILE
 from signs.inference.recogniser import Recogniser
 from signs.models import i3d
+
+import numpy as np
+import pytest
+
+import export
+import small_network
+import tiny
 
 WEBCAM = tiny.REPOSITORY.parent / "shared" / "clips" / "webcam_hello.mp4"
 INPUT = InputSpec(40, 36, 32)

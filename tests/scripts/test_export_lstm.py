@@ -10,11 +10,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pytest
-
-import export
-import livedemo
 from signs.clips import modality, storage
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.spec import ClipSpec, InputSpec
@@ -27,6 +22,12 @@ from signs.inference.recogniser import Recogniser
 from signs.inference.streaming import SteppedNetwork
 from signs.inference.timing import Timings
 from signs.models import cnn_lstm, conv3d_lstm
+
+import numpy as np
+import pytest
+
+import export
+import livedemo
 
 SIDE = 16
 

@@ -9,6 +9,13 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+from signs import command
+from signs.clips import preprocess, storage
+from signs.clips.dataset import load_dataset, save_dataset
+from signs.clips.spec import InputSpec
+from signs.command import Problem
+from signs.inference import feature_file
+
 import numpy as np
 import pytest
 
@@ -16,12 +23,6 @@ import conftest
 import feature
 import small_cnn
 import tiny
-from signs import command
-from signs.clips import preprocess, storage
-from signs.clips.dataset import load_dataset, save_dataset
-from signs.clips.spec import InputSpec
-from signs.command import Problem
-from signs.inference import feature_file
 
 pytestmark = pytest.mark.usefixtures("small_network")
 STORE, FLOW_STORE = "feature-small-40x64", "feature-small-40x64-tvl1-fast"

@@ -5,17 +5,18 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from signs import command
+from signs.clips import storage
+from signs.clips.dataset import Clip, Dataset, load_dataset, save_dataset
+from signs.clips.video import read_video
+from signs.command import Problem
+
 import cv2
 import numpy as np
 import pytest
 
 import frame
 import tiny
-from signs import command
-from signs.clips import storage
-from signs.clips.dataset import Clip, Dataset, load_dataset, save_dataset
-from signs.clips.video import read_video
-from signs.command import Problem
 
 HELP = """
 import runpy, sys

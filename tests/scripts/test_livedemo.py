@@ -7,6 +7,10 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from signs import command
+from signs.clips.video import read_video
+from signs.command import Problem
+
 import cv2
 import numpy as np
 import pytest
@@ -16,9 +20,6 @@ import livedemo
 import tiny
 import videocapture
 from livedemo import Demo
-from signs import command
-from signs.clips.video import read_video
-from signs.command import Problem
 from videocapture import Found, VideoSource
 
 # The script as it is, with the stand-in for the networks.

@@ -4,6 +4,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from signs import command
+from signs.clips import preprocess, storage
+from signs.clips.dataset import Dataset, load_dataset, save_dataset
+from signs.clips.spec import FlowSpec, StoredSpec, stored_from_json
+from signs.command import Problem
+from signs.flow.stream import FLOW_METHODS, FlowStream, clip_flow, flow_to_colour, to_grey, tvl1, video_flow
+
 import cv2
 import numpy as np
 import pytest
@@ -11,12 +18,6 @@ import pytest
 import frame
 import opticalflow
 import tiny
-from signs import command
-from signs.clips import preprocess, storage
-from signs.clips.dataset import Dataset, load_dataset, save_dataset
-from signs.clips.spec import FlowSpec, StoredSpec, stored_from_json
-from signs.command import Problem
-from signs.flow.stream import FLOW_METHODS, FlowStream, clip_flow, flow_to_colour, to_grey, tvl1, video_flow
 
 STORE = "flow-6x32-tvl1-fast"
 SPEC = FlowSpec("tvl1-fast", FLOW_METHODS["tvl1-fast"])

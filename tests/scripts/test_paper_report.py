@@ -8,13 +8,6 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pytest
-
-import evaluate
-import paper_report
-import tiny
-from paper_report import Run
 from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Label, load_dataset
@@ -23,6 +16,14 @@ from signs.evaluation import paper
 from signs.inference.bundle import Bundle, load_bundle, save_bundle
 from signs.inference.predictions import Pair, Predictions
 from signs.training.log import HEADER, Log, Validated, mean_by_epoch
+
+import numpy as np
+import pytest
+
+import evaluate
+import paper_report
+import tiny
+from paper_report import Run
 
 STREAMS = ("rgb", "flow", "both")
 

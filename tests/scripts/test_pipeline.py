@@ -9,6 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+from signs import command
+from signs.command import Problem
+from signs.inference.bundle import BUNDLE_FILE, load_bundle
+from signs.training import loop
+from signs.training.log import Log, Validated
+
 import numpy as np
 import pytest
 
@@ -16,11 +22,6 @@ import conftest
 import small_network
 import tiny
 import train_i3d
-from signs import command
-from signs.command import Problem
-from signs.inference.bundle import BUNDLE_FILE, load_bundle
-from signs.training import loop
-from signs.training.log import Log, Validated
 from tiny import arrays
 
 SEES = ["--frames", "8", "--short-side", "36", "--crop", "32"]
@@ -133,10 +134,10 @@ def test_missing_published_weights_are_named(demo, tmp_path):
 @pytest.fixture(scope="module")
 def published(tmp_path_factory) -> tuple[Path, dict]:
     """A folder with an RGB checkpoint as published, for 400 classes, and its arrays."""
-    import tensorflow as tf
-
     from signs.models.i3d import build_i3d
     from signs.models.weights import checkpoint_names
+
+    import tensorflow as tf
 
     folder = tmp_path_factory.mktemp("kinetics")
     (folder / "rgb_imagenet").mkdir()
@@ -215,10 +216,11 @@ def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys, monke
 
     A small network stands in I3D's place: a processor without bfloat16 takes minutes for I3D's steps in it.
     """
+    from signs.models import i3d as i3d_module
+
     import keras
 
     import evaluate
-    from signs.models import i3d as i3d_module
 
     monkeypatch.setattr(i3d_module, "build_i3d", small_network.build)
 

@@ -3,15 +3,16 @@
 import json
 import shutil
 
+from signs import command
+from signs.clips.dataset import load_dataset
+from signs.clips.video import read_video
+from signs.inference import stored_clips
+
 import pytest
 
 import livedemo
 import predict
 import tiny
-from signs import command
-from signs.clips.dataset import load_dataset
-from signs.clips.video import read_video
-from signs.inference import stored_clips
 
 
 @pytest.fixture

@@ -14,16 +14,17 @@ import time
 import zipfile
 from pathlib import Path
 
-import pytest
-
-import prepare_chalearn
-import tiny
-from encryption import encrypt
 from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Problem
 from signs.prepare import archive, transfer
+
+import pytest
+
+import prepare_chalearn
+import tiny
+from encryption import encrypt
 from tiny import avi
 
 REPOSITORY = tiny.REPOSITORY

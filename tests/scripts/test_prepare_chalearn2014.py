@@ -9,6 +9,12 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from signs import command
+from signs.clips import dataset, storage, video
+from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.video import read_video
+from signs.prepare import crops, montalbano
+
 import cv2
 import numpy as np
 import pytest
@@ -17,11 +23,6 @@ import frame
 import prepare_chalearn2014
 import tiny
 from encryption import encrypt
-from signs import command
-from signs.clips import dataset, storage, video
-from signs.clips.dataset import Dataset, load_dataset
-from signs.clips.video import read_video
-from signs.prepare import crops, montalbano
 
 HEIGHT, WIDTH, FRAMES = 120, 160, 24
 LABELS = "18,3,9\n10,12,20\n"

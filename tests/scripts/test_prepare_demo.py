@@ -5,14 +5,15 @@ import hashlib
 import json
 import zipfile
 
+from signs.command import Problem
+from signs.prepare import synthetic
+from signs.prepare.synthetic import Movement
+
 import cv2
 import numpy as np
 import pytest
 
 import prepare_demo
-from signs.command import Problem
-from signs.prepare import synthetic
-from signs.prepare.synthetic import Movement
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,16 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
-import prepare_ucf101
-import tiny
 from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Dataset, load_dataset
 from signs.prepare import archive
 from signs.prepare.archive import Foreign
+
+import pytest
+
+import prepare_ucf101
+import tiny
 
 # The third has another spelling in its file names, as in UCF-101 itself.
 ACTIONS = {

@@ -10,15 +10,16 @@ import sys
 from collections import Counter
 from pathlib import Path, PurePath
 
-import pytest
-
-import prepare_videos
-import tiny
 from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Dataset, load_dataset
 from signs.prepare import splits, summary
 from signs.prepare.transfer import TRANSFERS, unique_names
+
+import pytest
+
+import prepare_videos
+import tiny
 
 REPOSITORY = tiny.REPOSITORY
 REAL = REPOSITORY.parent / "shared" / "clips" / "gestures.csv"

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from signs import command
+from signs.clips.dataset import load_dataset
+
 import pytest
 
 import prepare_videos
 import tiny
-from signs import command
-from signs.clips.dataset import load_dataset
 
 COUNTS = {"Haus": 9, "Baum": 6, "Auto": 6, "Dach": 6, "Esel": 4, "rest": 3}
 

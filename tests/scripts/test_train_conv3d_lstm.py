@@ -2,14 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-import pytest
-
-import evaluate
-import predict
-import tiny
-from conftest import without_graphs
-from datagenerator import ClipGenerator
 from signs.clips import dataset, modality
 from signs.clips.dataset import load_dataset
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
@@ -19,6 +11,15 @@ from signs.inference import stored_clips
 from signs.inference.bundle import load_bundle
 from signs.inference.recogniser import Recogniser
 from signs.training.augmentation import Augmentation
+
+import numpy as np
+import pytest
+
+import evaluate
+import predict
+import tiny
+from conftest import without_graphs
+from datagenerator import ClipGenerator
 from train_conv3d_lstm import main
 
 LABELS = ["001", "002"]

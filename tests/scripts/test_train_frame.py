@@ -7,14 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import h5py
-import numpy as np
-import pytest
-
-import conftest
-import small_cnn
-import tiny
-import train_frame
 from signs import command
 from signs.clips.dataset import load_dataset
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
@@ -23,6 +15,15 @@ from signs.inference import feature_file, features, stored_clips
 from signs.inference.bundle import load_bundle
 from signs.inference.feature_file import About, Entry
 from signs.training.log import Log
+
+import h5py
+import numpy as np
+import pytest
+
+import conftest
+import small_cnn
+import tiny
+import train_frame
 
 pytestmark = pytest.mark.usefixtures("small_network")
 FLAGS = [

@@ -3,6 +3,16 @@
 import csv
 import json
 
+from signs import command
+from signs.clips.dataset import load_dataset
+from signs.clips.video import read_video
+from signs.command import Problem
+from signs.inference import stored_clips
+from signs.inference.bundle import load_bundle
+from signs.inference.recogniser import Recogniser
+from signs.models import i3d
+from signs.models.weights import checkpoint_names
+
 import cv2
 import numpy as np
 import pytest
@@ -16,15 +26,6 @@ from checkpoints import randomised, write_checkpoint
 from conftest import without_graphs
 from datagenerator import ClipGenerator
 from paper_report import Run
-from signs import command
-from signs.clips.dataset import load_dataset
-from signs.clips.video import read_video
-from signs.command import Problem
-from signs.inference import stored_clips
-from signs.inference.bundle import load_bundle
-from signs.inference.recogniser import Recogniser
-from signs.models import i3d
-from signs.models.weights import checkpoint_names
 from train_linear import Ridge
 
 SEES = ["--frames", "8", "--short-side", "36", "--crop", "32", "--workers", "2"]

@@ -3,16 +3,17 @@ import threading
 import time
 from pathlib import Path
 
+from signs.clips.video import read_video
+from signs.command import Problem
+from signs.live import overlay
+from signs.live.overlay import Shown, View
+
 import cv2
 import numpy as np
 import pytest
 
 import tiny
 import videocapture
-from signs.clips.video import read_video
-from signs.command import Problem
-from signs.live import overlay
-from signs.live.overlay import Shown, View
 from videocapture import Camera
 
 WEBCAM = tiny.REPOSITORY.parent / "shared" / "clips" / "webcam_hello.mp4"

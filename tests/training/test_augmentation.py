@@ -1,5 +1,8 @@
 """Pictures that are turned and mirrored, and flow whose vectors turn with them."""
 
+from signs.clips import preprocess
+from signs.training.augmentation import Augmentation, Drawn
+
 import cv2
 import numpy as np
 import pytest
@@ -7,8 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tiny
-from signs.clips import preprocess
-from signs.training.augmentation import Augmentation, Drawn
 
 BOUND = 20.0
 

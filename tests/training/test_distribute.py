@@ -10,6 +10,12 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from signs.clips.dataset import Dataset, load_dataset, save_dataset
+from signs.command import Problem
+from signs.models import i3d
+from signs.training import distribute
+from signs.training.log import Log
+
 import numpy as np
 import pytest
 
@@ -17,11 +23,6 @@ import evaluate
 import small_network
 import tiny
 import train_i3d
-from signs.clips.dataset import Dataset, load_dataset, save_dataset
-from signs.command import Problem
-from signs.models import i3d
-from signs.training import distribute
-from signs.training.log import Log
 from tiny import arrays
 
 FLAGS = [

@@ -4,11 +4,11 @@ import socket
 import threading
 import time
 
-import pytest
-
 from signs.command import Problem
 from signs.training import hosts as hosts_module
 from signs.training.hosts import call_hosts
+
+import pytest
 
 
 @pytest.fixture

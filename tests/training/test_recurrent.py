@@ -9,14 +9,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pytest
-
-import conftest
-import feature
-import small_cnn
-import tiny
-import train_lstm
 from signs import command
 from signs.clips import storage
 from signs.clips.dataset import Dataset, Label, load_dataset, save_dataset
@@ -26,6 +18,15 @@ from signs.inference.bundle import load_bundle
 from signs.models import cnn_lstm
 from signs.training import loop
 from signs.training.log import Log
+
+import numpy as np
+import pytest
+
+import conftest
+import feature
+import small_cnn
+import tiny
+import train_lstm
 
 pytestmark = pytest.mark.usefixtures("small_network")
 FLAGS = ["--features", "small", "--lstm", "5", "4", "--epochs", "1", "--batch", "8"]
@@ -462,9 +463,9 @@ def test_a_model_to_start_from_that_does_not_fit(features, models, tmp_path):
 
 def test_what_each_step_counts():
     """The loss of an LSTM's steps, by hand."""
-    import keras
-
     from signs.training import recurrent
+
+    import keras
 
     steps = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(np.float32)
     targets = np.eye(3, dtype=np.float32)[[0, 2]]

@@ -4,6 +4,12 @@ import csv
 import json
 from dataclasses import replace
 
+from signs import command
+from signs.clips.dataset import Dataset, load_dataset, save_dataset
+from signs.command import Problem
+from signs.inference.bundle import load_bundle
+from signs.inference.recogniser import Recogniser
+
 import cv2
 import numpy as np
 import pytest
@@ -15,11 +21,6 @@ import paper_report
 import train_conv3d_lstm
 import train_linear
 from conftest import linked, without_graphs
-from signs import command
-from signs.clips.dataset import Dataset, load_dataset, save_dataset
-from signs.command import Problem
-from signs.inference.bundle import load_bundle
-from signs.inference.recogniser import Recogniser
 
 SEES = [
     "--frames",

@@ -2,16 +2,16 @@
 
 import threading
 
-import keras
-import numpy as np
-import pytest
-
 from signs.clips.dataset import Clip
 from signs.command import Problem
 from signs.training import loop
 from signs.training.averaging import Average
 from signs.training.log import HEADER, Log, Validated
 from signs.training.loop import Phase, Recipe, State
+
+import keras
+import numpy as np
+import pytest
 
 PHASES = [Phase("top", 1, 1e-2, top_only=True), Phase("all", 5, 1e-3)]
 
