@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -211,6 +211,36 @@ def parallel(function: Callable, items: Iterable[tuple[str, object]], workers: i
                 outcome.failed.append((name, reason))
             bar.advance(task)
     return outcome
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | int]],
+    title: str = "",
+    left: Container[str] = (),
+    bold: Container[int] = (),
+) -> None:
+    """Print a table as wide as the terminal allows, with `title` as a line above it.
+
+    Args:
+        columns: the heads; the first column and those named in `left` are flush left, the rest, numbers, flush right.
+        rows: cells; whole numbers get thousands separators, an empty row is a blank line.
+        bold: numbers of the rows to stress, the first is 0.
+    """
+    from rich import box, console, table
+
+    shown = table.Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for number, column in enumerate(columns):
+        justify = "left" if number == 0 or column in left else "right"
+        shown.add_column(column, justify=justify, overflow="fold")
+    for number, row in enumerate(rows):
+        cells = (f"{cell:,}" if isinstance(cell, int) else cell for cell in row)
+        shown.add_row(*cells, style="bold" if number in bold else None)
+    # Labels and paths are text: `[a]` is no markup and `:a:` no emoji.
+    screen = console.Console(markup=False, emoji=False, highlight=False)
+    if title:
+        screen.print(title, soft_wrap=True)
+    screen.print(shown, "")
 
 
 def progress(unit: str = "items"):

@@ -170,3 +170,13 @@ def test_full_disc_stops_parallel_work(workers):
 def test_outcome():
     assert Outcome().summary() == command.DONE
     assert Outcome(failed=[("a", "bad")]).summary() == command.NOTHING
+
+
+def test_a_table_keeps_every_cell_in_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = [("[b]001", "no sign :x:", 1234), (), ("a" * 60, "gesture", 7)]
+    command.print_table(("label", "kind", "clips"), rows, "data_set/[a]: clips", left=("kind",))
+    title, heads, _, first, blank, *last = capsys.readouterr().out.splitlines()
+    assert (title, heads.split()) == ("data_set/[a]: clips", ["label", "kind", "clips"])
+    assert first.split() == ["[b]001", "no", "sign", ":x:", "1,234"] and not blank.strip()
+    assert "".join(last).count("a") == 60, "a long cell is folded, not cut"

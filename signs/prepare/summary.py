@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from signs import command
 from signs.clips import dataset, leakage
 from signs.clips.dataset import Dataset, save_dataset
 from signs.clips.video import VIDEO_SUFFIXES
@@ -20,40 +21,26 @@ def left_over(data: Dataset) -> int:
 
 
 def print_counts(data: Dataset, expected: Counter, each_class: bool = False) -> None:
-    """A table of clips a split: expected, found, missing, unlabelled, and how even the classes are."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("split", no_wrap=True)
-    for column in ("expected", "found", "missing", "no label", "signers", "classes", "min/med/max"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for split, counts in data.count().items():
-        found = counts.total()
-        signers = len({clip.signer for clip in data.split(split) if clip.signer})
-        each = sorted(count for label, count in counts.items() if label)
-        row = (expected[split], found, expected[split] - found, counts[""], signers or "?", len(each))
-        spread = f"{each[0]}/{each[len(each) // 2]}/{each[-1]}" if each else ""
-        table.add_row(split, *(f"{value:,}" if isinstance(value, int) else value for value in row), spread)
-    console = Console()
-    console.print(f"{data.folder}: videos of each split, and how many a class", highlight=False, soft_wrap=True)
-    console.print(table)
-    if each_class:
-        console.print(_class_table(data))
-
-
-def _class_table(data: Dataset):
-    from rich import box
-    from rich.table import Table
-
-    table = Table("label", "name", "kind", box=box.SIMPLE)
-    for split in dataset.SPLITS:
-        table.add_column(split, justify="right")
+    """A table of clips a split: expected, found, missing, unlabelled, and how even the classes are; then one of classes."""
     counts = data.count()
-    for row in data.classes:
-        table.add_row(row.label, row.name, row.kind, *(f"{counts[split][row.label]:,}" for split in dataset.SPLITS))
-    return table
+    columns = ("split", "expected", "found", "missing", "no label", "signers", "classes", "min/med/max")
+    rows = [_split_row(data, split, expected[split]) for split in counts]
+    command.print_table(columns, rows, f"{data.folder}: videos of each split, and how many a class")
+    if each_class:
+        rows = [
+            (row.label, row.name, row.kind, *(counts[split][row.label] for split in dataset.SPLITS))
+            for row in data.classes
+        ]
+        command.print_table(("label", "name", "kind", *dataset.SPLITS), rows, left=("name", "kind"))
+
+
+def _split_row(data: Dataset, split: str, expected: int) -> tuple[str | int, ...]:
+    counts = data.count()[split]
+    signers = len({clip.signer for clip in data.split(split) if clip.signer})
+    each = sorted(count for label, count in counts.items() if label)
+    spread = f"{each[0]}/{each[len(each) // 2]}/{each[-1]}" if each else ""
+    found = counts.total()
+    return split, expected, found, expected - found, counts[""], signers or "?", len(each), spread
 
 
 def notes(data: Dataset) -> Iterator[str]:
