@@ -21,7 +21,7 @@ def left_over(data: Dataset) -> int:
 
 
 def print_counts(data: Dataset, expected: Counter, each_class: bool = False) -> None:
-    """A table of clips a split: expected, found, missing, unlabelled, and how even the classes are; then one of classes."""
+    """A table of clips a split: expected, found, missing, unlabelled, how even the classes are; then one of classes."""
     counts = data.count()
     columns = ("split", "expected", "found", "missing", "no label", "signers", "classes", "min/med/max")
     rows = [_split_row(data, split, expected[split]) for split in counts]
