@@ -26,12 +26,13 @@ from pathlib import Path
 from signs import command
 from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Problem
-from signs.inference import convert, exported, predictions, runtime
+from signs.inference import convert, exported, runtime
 from signs.inference.bundle import Bundle, load_keras, quiet_stderr
 from signs.inference.exported import EXPORT_FILE
 from signs.inference.runtime import Form
 
 import numpy as np
+from scipy.special import softmax
 
 CLOSE = 1e-3  # logits of float32 forms, of the largest logit where that is above 1
 LOST = 0.01  # accuracy that a reduced form may lose
@@ -102,7 +103,8 @@ def decide(form: Form | None, found: dict, keras: dict, calibration, truth: np.n
     difference = max(float(np.abs(found[name] - keras[name]).max()) for name in keras)
     largest = max(1.0, *(float(np.abs(rows).max()) for rows in keras.values()))
     mine, theirs = (
-        calibration.fuse({name: predictions.softmax(rows) for name, rows in one.items()}) for one in (found, keras)
+        calibration.fuse({name: softmax(np.float64(rows), axis=-1) for name, rows in one.items()})
+        for one in (found, keras)
     )
     equal = mine.argmax(axis=1) == theirs.argmax(axis=1)
     best = np.sort(theirs, axis=1)
@@ -264,7 +266,7 @@ def write_all(recogniser, data: Dataset, args) -> int:
     inputs, truth = read_clips(recogniser, data, args.split, args.clips)
     expected = logits_of(recogniser.networks, inputs)
     keras_ms = 1000 * seconds_of(recogniser.networks, inputs[0], False)
-    fused = recogniser.calibration.fuse({name: predictions.softmax(rows) for name, rows in expected.items()})
+    fused = recogniser.calibration.fuse({name: softmax(np.float64(rows), axis=-1) for name, rows in expected.items()})
     accuracy = float(np.mean(fused.argmax(axis=1)[truth >= 0] == truth[truth >= 0])) if (truth >= 0).any() else None
     for name in forms:
         print(f"writing {bundle.folder / 'export' / name}", flush=True)

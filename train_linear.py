@@ -29,7 +29,7 @@ from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.spec import ClipSpec
 from signs.command import Problem
 from signs.evaluation import calibration
-from signs.inference import bundle, predictions
+from signs.inference import bundle
 from signs.inference.bundle import load_keras
 from signs.models import kinetics
 from signs.training import pretrained, refit, run_folder
@@ -38,6 +38,7 @@ from signs.training.log import Log, Validated
 
 import numpy as np
 from scipy import linalg
+from scipy.special import softmax
 
 FLAT = 1e-3  # of a feature's standard deviation: one that hardly varies is not blown up
 NETWORKS = {  # what each sees by itself
@@ -186,7 +187,8 @@ def training_features(network, plain, augmented, copies: int, workers: int) -> t
 
 def judged(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     """(N, classes), (N,) class index -> mean log loss, accuracy."""
-    return calibration.log_loss(predictions.softmax(logits), truth), float(np.mean(logits.argmax(axis=1) == truth))
+    loss = calibration.log_loss(softmax(np.float64(logits), axis=-1), truth)
+    return loss, float(np.mean(logits.argmax(axis=1) == truth))
 
 
 def scaled(weights: np.ndarray, bias: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarray]:
@@ -258,7 +260,7 @@ class Stream:
             if measured["val_loss"] < best:
                 best = measured["val_loss"]
                 self.save(weights, bias)
-            answers = np.float32(predictions.softmax(np.float64(logits)))
+            answers = np.float32(softmax(np.float64(logits), axis=-1))
             Validated(names, self.truth, answers).write(self.args.output, self.name, number)
             self.note(number, {**measured, "seconds": time.perf_counter() - started})
 
@@ -277,7 +279,7 @@ class Stream:
 
     def temperature(self, weights: np.ndarray, bias: np.ndarray) -> float:
         """That of the lowest loss on the validation clips."""
-        return calibration.fit_temperature(predictions.softmax(np.float64(self.valid @ weights + bias)), self.truth)
+        return calibration.fit_temperature(softmax(np.float64(self.valid @ weights + bias), axis=-1), self.truth)
 
     def save(self, weights: np.ndarray, bias: np.ndarray) -> None:
         from signs.training import averaging

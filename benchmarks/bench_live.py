@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy.special import softmax
 
 import bench_flow
 
@@ -40,7 +41,7 @@ from signs.clips.spec import ClipSpec, InputSpec
 from signs.clips.video import read_video
 from signs.flow import tvl1
 from signs.flow.stream import to_grey
-from signs.inference import predictions, runtime
+from signs.inference import runtime
 from signs.inference.bundle import BUNDLE_FILE, Bundle, Stream, load_bundle, load_keras, save_bundle
 from signs.inference.exported import read_export
 from signs.inference.recogniser import Recogniser
@@ -112,7 +113,7 @@ def prototype(recogniser, reference, video: Path) -> float:
     rgb = kept.astype(np.float32) / 127.5 - 1
     flow = np.clip(np.stack(fields), -20, 20) / 20
     rows = [
-        predictions.softmax(recogniser.networks[name].logits(one[None])) for name, one in (("rgb", rgb), ("flow", flow))
+        softmax(recogniser.networks[name].logits(one[None]), axis=-1) for name, one in (("rgb", rgb), ("flow", flow))
     ]
     np.mean(rows, axis=0).argmax()
     return flow_seconds + time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""How sure an answer is: what a bundle carries of it and what is done with it; NumPy alone. calibration.py learns it.
+"""How sure an answer is: what a bundle carries of it and what is done with it; calibration.py learns it.
 
     model/<run>/calibration.json    written by evaluate.py with `--split valid`, read by whatever predicts
 
@@ -16,6 +16,7 @@ from signs.command import Problem
 from signs.inference import predictions
 
 import numpy as np
+from scipy.special import softmax
 
 CALIBRATION_FILE = "calibration.json"
 FALSE_ALARMS = 0.1  # that may be given where nobody says otherwise
@@ -64,6 +65,4 @@ def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities whose logarithms are divided by the temperature; float64."""
     if temperature == 1:
         return probabilities
-    logits = np.log(np.maximum(probabilities, 1e-30)) / temperature
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return raised / raised.sum(axis=-1, keepdims=True)
+    return softmax(np.log(np.maximum(probabilities, 1e-30)) / temperature, axis=-1)

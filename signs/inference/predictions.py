@@ -1,8 +1,6 @@
 """Probabilities of clips, by stream: what evaluate.py leaves and paper_report.py reads.
 
     model/<run>/predictions-<split>.csv    clip, signer, label, stream (rgb, flow, both), p_<label> a class
-
-From a network's logits to a fused probability there is one way, and it is here; it needs NumPy alone.
 """
 
 import csv
@@ -28,12 +26,6 @@ TITLES = {
     BOTH: "RGB + flow",
 }
 COLUMNS = ["clip", "signer", "label", "stream"]
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """(..., classes) -> probabilities, float64."""
-    shifted = np.exp(np.float64(logits) - np.max(logits, axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
 
 
 def fuse(streams: dict[str, np.ndarray], weights: dict[str, float] | None = None) -> np.ndarray:

@@ -17,7 +17,7 @@ from signs.clips import modality, preprocess
 from signs.clips.dataset import Dataset
 from signs.command import Problem
 from signs.flow.stream import compile_solver
-from signs.inference import exported, predictions, timing
+from signs.inference import exported, timing
 from signs.inference.bundle import Bundle, Stream, load_bundle
 from signs.inference.confidence import load_calibration
 from signs.inference.exported import read_export
@@ -27,6 +27,7 @@ from signs.inference.streaming import SteppedNetwork, StreamedNetwork
 from signs.inference.timing import Timings
 
 import numpy as np
+from scipy.special import softmax
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class Recogniser:
 
     def conclude(self, logits: dict[str, np.ndarray], seconds: dict[str, float], frames, flow) -> Answer:
         """{stream: (classes,) logits} -> the answer."""
-        probabilities = {name: predictions.softmax(row) for name, row in logits.items()}
+        probabilities = {name: softmax(np.float64(row)) for name, row in logits.items()}
         fused = self.calibration.fuse(probabilities)
         ranked = self.rank(fused)
         sure = float(self.calibration.calibrated(fused).max())

@@ -8,12 +8,13 @@ from signs.clips.dataset import Clip, Dataset
 from signs.command import Problem
 from signs.inference import runtime
 from signs.inference.features import head_answers
-from signs.inference.predictions import BOTH, Predictions, fuse, softmax
+from signs.inference.predictions import BOTH, Predictions, fuse
 from signs.inference.recogniser import Recogniser
 
 import joblib
 import keras
 import numpy as np
+from scipy.special import softmax
 
 WINDOW = 32  # clips whose input is held at once, at most
 PIXELS = WINDOW * 40 * 224 * 224  # and pixels of it: 1.3 GB of two streams
@@ -85,7 +86,7 @@ def logits(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int,
 def predict(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int):
     """Probabilities of stored clips, fused ones too: (Predictions, [(clip, why it was left out), ...])."""
     kept, found, failed = logits(recogniser, data, clips, batch, workers, "predict")
-    probabilities = {name: softmax(rows) for name, rows in found.items()}
+    probabilities = {name: softmax(np.float64(rows), axis=-1) for name, rows in found.items()}
     return with_both(Predictions(kept, recogniser.labels, probabilities), recogniser.calibration.weights), failed
 
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from signs import command
 from signs.clips.dataset import Clip, Dataset
 from signs.command import Problem
-from signs.inference import predictions
 from signs.inference.bundle import Bundle
 from signs.inference.confidence import load_calibration
 
 import numpy as np
+from scipy.special import softmax
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def lesson(
 ) -> Lesson:
     """The teacher's lesson on the training clips; its networks run only where their logits are not stored yet."""
     found = logits(teacher, data, clips, workers)
-    softened = {name: predictions.softmax(rows / temperature) for name, rows in found.items()}
+    softened = {name: softmax(np.float64(rows / temperature), axis=-1) for name, rows in found.items()}
     fused = load_calibration(teacher.folder, teacher.hashes).fuse(softened)
     order = {row.label: column for column, row in enumerate(teacher.classes)}
     return Lesson(np.float32(fused[:, [order[row.label] for row in data.classes]]), temperature, alpha, squared)

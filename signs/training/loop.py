@@ -20,13 +20,13 @@ from pathlib import Path
 
 from signs import command
 from signs.command import Problem
-from signs.inference import predictions
 from signs.training import averaging, distribute, pruning
 from signs.training.averaging import Average
 from signs.training.log import Log, Validated
 
 import keras
 import numpy as np
+from scipy.special import softmax
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Validation(keras.callbacks.Callback):
         logits = self.readout(self.whole.predict(self.valid, verbose=0))
         swap()
         logits = np.float64(logits[: len(clips)])  # a last batch that several devices share may be filled up
-        validated = Validated(clips, targets, predictions.softmax(logits).astype(np.float32))
+        validated = Validated(clips, targets, softmax(np.float64(logits), axis=-1).astype(np.float32))
         validated.write(self.folder, self.stream, epoch + 1)
         # From the logits: a probability may be rounded to zero.
         losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(targets)), targets]

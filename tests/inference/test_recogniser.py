@@ -40,10 +40,16 @@ def test_all_classes_best_first_and_the_mean_of_both_streams(recogniser, video):
     assert answer.frames.shape == (40, 64, 85, 3) and answer.flow.shape == (40, 64, 85, 2)
 
 
-def test_softmax_and_fusion():
-    logits = np.array([[1.0, 2, 3], [1000, 0, -1000]])
-    expected = np.exp([1.0, 2, 3]) / np.exp([1.0, 2, 3]).sum()
-    np.testing.assert_allclose(predictions.softmax(logits), [expected, [1, 0, 0]], atol=1e-12)
+def test_logits_become_probabilities_in_float64(recogniser):
+    count = len(recogniser.labels)
+    logits = {"rgb": np.arange(count, dtype=np.float32), "flow": np.float32([1000, *[-1000] * (count - 1)])}
+    answer = recogniser.conclude(logits, {}, None, None)
+    expected = np.exp(np.arange(count)) / np.exp(np.arange(count)).sum()
+    found = [[dict(answer.streams[name])[label] for label in recogniser.labels] for name in ("rgb", "flow")]
+    np.testing.assert_allclose(found, [expected, [1, *[0] * (count - 1)]], atol=1e-12)
+
+
+def test_the_streams_probabilities_are_averaged():
     mixed = predictions.fuse({"rgb": np.array([1.0, 0]), "flow": np.array([0.25, 0.75])})
     np.testing.assert_array_equal(mixed, [0.625, 0.375])
 
