@@ -1,9 +1,11 @@
 """Train the 3D-CNN, the CNN + LSTM or both joined, on grey, colour, depth, flow or crops, and write a model bundle.
 
     python train_conv3d_lstm.py --data data_set/chalearn2014 --output model/joined --stream upper hand
+    python train_conv3d_lstm.py --data data_set/chalearn --output model/student --stream rgb --teacher model/chalearn
 
 in:   data_set/<name>/frame-<store>; with depth or crops frame-<store>-<part>, with flow flow-<store>
 out:  model/<run>/: bundle.json, <stream>.weights.h5 (best epoch), log.csv, events/, checkpoint/
+      with --teacher model/<teacher>/logits-<data>.npz, see signs/training/distillation.py
 
 After Mullick & Namboodiri, Learning deep and compact models for gesture recognition, ICIP 2017: a 3D-CNN codes groups
 of four frames, an LSTM reads the codes; `--size medium` and `small` have a fourth and a sixteenth of the weights. Clips
@@ -14,6 +16,13 @@ colour (grey, rgb, flow) runs in predict.py and livedemo.py too. With `--length 
 clips as long as they are: batches are padded, and what they are padded with counts for nothing. The start is random
 unless `--weights model/<run>` names another such model. Stopped at any moment, the same command goes on after the last
 whole epoch. `--refit model/<run>` trains once more as a finished run did, with the validation clips too.
+
+`--teacher` names any trained model of the same classes, the two streams of I3D too; the network learns from its answers
+(knowledge distillation). The loss is alpha times the cross-entropy of the teacher's and the student's softened answers,
+plus 1 - alpha times that of the labels. `--squared` puts Hinton's T^2 before the first, so that it pulls as hard at any
+temperature. The teacher sees each training clip once, as it is when it predicts; its logits are stored and serve every
+later student, temperature and alpha. Labels are smoothed, the teacher's answers are not; mixup mixes both. `--alpha 0`
+learns from the labels alone, for comparison.
 """
 
 import argparse
@@ -27,8 +36,9 @@ from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.modality import TABLE
 from signs.clips.spec import ClipSpec
 from signs.command import Problem
-from signs.inference.bundle import Stream, is_bundle, load_bundle, load_keras
-from signs.training import refit, run_folder
+from signs.inference.bundle import Bundle, Stream, is_bundle, load_bundle, load_keras
+from signs.inference.confidence import load_calibration
+from signs.training import distillation, refit, run_folder
 from signs.training.flags import (
     SCRATCH_MOMENTUM,
     add_augmentation,
@@ -42,11 +52,11 @@ from signs.training.flags import (
 
 NETWORKS = ("conv3d-lstm", "conv2d-lstm", "conv3d")
 SIZES = ("joined", "medium", "small")  # of model_conv3d_lstm, whose import waits for Keras
-SIZE = "joined"
+SIZE, STUDENT_SIZE = "joined", "small"  # where none is named: without a teacher, with one
+TEACHING = {"temperature": 2.0, "alpha": 0.5, "squared": False}  # flags of --teacher
 
 
-def add_size_flags(flags: argparse.ArgumentParser, size: str) -> None:
-    """size: of the network where none is named."""
+def add_flags(flags: argparse.ArgumentParser) -> None:
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn2014")
     flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/compact")
     flags.add_argument(
@@ -58,7 +68,10 @@ def add_size_flags(flags: argparse.ArgumentParser, size: str) -> None:
     )
     flags.add_argument("--network", choices=NETWORKS, default=NETWORKS[0], help="joined, CNN + LSTM, or 3D-CNN")
     flags.add_argument(
-        "--size", choices=SIZES, help=f"medium, small: 4 and 16 times fewer weights than joined (default: {size})"
+        "--size",
+        choices=SIZES,
+        help="medium, small: 4 and 16 times fewer weights than joined "
+        f"(default: {SIZE}; with --teacher {STUDENT_SIZE})",
     )
     flags.add_argument(
         "--weights",
@@ -74,12 +87,48 @@ def add_size_flags(flags: argparse.ArgumentParser, size: str) -> None:
     group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of a new top alone")
     add_recipe(group, epochs=40, batch=8, learning_rate=1e-3, dropout=0.5, recipes=("compact",))
     add_augmentation(flags, recipes=("compact",))
+    add_teaching(flags)
     command.add_threads(flags)
 
 
-def complete_size(args, size: str) -> argparse.Namespace:
+def add_teaching(flags: argparse.ArgumentParser) -> None:
+    group = flags.add_argument_group("distillation")
+    group.add_argument("--teacher", type=Path, metavar="MODEL", help="learn from its answers too, e.g. model/chalearn")
+    group.add_argument(
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="logits are divided by it: the higher, the more is said of the classes that are not right "
+        f"(default: {TEACHING['temperature']:g})",
+    )
+    group.add_argument(
+        "--alpha", type=float, help=f"weight of the teacher; 0: the labels alone (default: {TEACHING['alpha']:g})"
+    )
+    group.add_argument(
+        "--squared",
+        action="store_true",
+        help="T^2 times the teacher's weight (Hinton et al. 2015): as much pull at any temperature",
+    )
+
+
+def complete_teaching(args) -> None:
+    """Fill in the flags of --teacher; raises Problem where they contradict each other."""
+    if not args.teacher:
+        for name in TEACHING:
+            if getattr(args, name):
+                raise Problem(f"--{name}: belongs to --teacher, which is not given")
+        return
+    for name, value in TEACHING.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    if args.temperature <= 0 or not 0 <= args.alpha <= 1:
+        raise Problem(f"--temperature {args.temperature:g} --alpha {args.alpha:g}: above 0, and from 0 to 1")
+
+
+def complete(args) -> argparse.Namespace:
     """What was not named; raises Problem where the flags contradict each other."""
     complete_recipe(args, "compact")
+    complete_teaching(args)
     whole = args.length == "any"
     if args.network == "conv3d" and (whole or args.size):
         raise Problem("--network conv3d has one size, and clips of one length: neither --size nor --length any")
@@ -87,7 +136,7 @@ def complete_size(args, size: str) -> argparse.Namespace:
         raise Problem("--length any: without --frames, --views and --mixup, which want clips of one length")
     if args.weights != "none" and not is_bundle(args.weights):
         raise Problem(f"--weights {args.weights}: none, or the folder of a model of train_conv3d_lstm.py")
-    args.size = None if args.network == "conv3d" else args.size or size
+    args.size = None if args.network == "conv3d" else args.size or (STUDENT_SIZE if args.teacher else SIZE)
     return args
 
 
@@ -156,13 +205,28 @@ def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: d
     return {**vars(row), "files": run_folder.trained(args.output, stream)}
 
 
-def train_all(args, data: Dataset, teach=None) -> None:
-    """Train every stream and write the bundle.
+def load_teacher(args, data: Dataset) -> Bundle:
+    """The model behind --teacher; raises Problem where it knows other classes, or cannot see these clips."""
+    teacher = load_bundle(args.teacher)
+    distillation.check(teacher, data)
+    # A run goes on with the teacher that it began with: all that makes its answers.
+    args.teacher_sha256 = teacher.hashes
+    args.teacher_fusion = load_calibration(teacher.folder, teacher.hashes).weights
+    return teacher
 
-    Args:
-        teach: the labelled training clips -> teacher.Lesson; called once nothing else can be wrong.
-    """
-    split = {name: run_folder.split_of(data, name) for name in refit.SPLITS}
+
+def lesson_of(args, data: Dataset, teacher: Bundle) -> distillation.Lesson:
+    """What the teacher says of the clips that are trained on; its networks run where it is not stored yet."""
+    clips = [item for name in refit.SPLITS if name == "train" or args.refit for item in run_folder.split_of(data, name)]
+    return distillation.lesson(
+        teacher, data, clips, temperature=args.temperature, alpha=args.alpha, squared=args.squared, workers=args.workers
+    )
+
+
+def train_all(args, data: Dataset, teacher: Bundle | None) -> None:
+    """Train every stream and write the bundle."""
+    for split in refit.SPLITS:
+        run_folder.split_of(data, split)
     streams, spec = run_folder.streams_of(args), clip_spec(args, data)
     if args.length == "any" and spec.stored.frames.isdigit():
         print(f"every clip is stored as {spec.stored.frames} frames; frame.py --frames 10fps keeps their lengths")
@@ -175,21 +239,21 @@ def train_all(args, data: Dataset, teach=None) -> None:
     generators = {stream: datagenerator.generators(args, data, spec, stream) for stream in streams}
     with contextlib.ExitStack() as held:
         flags = run_folder.claim(args, data, spec, held)
-        clips = [item for name in refit.SPLITS if name == "train" or args.refit for item in split[name]]
-        lesson = teach(clips) if teach else None
+        lesson = lesson_of(args, data, teacher) if teacher else None
         trained = [train_stream(args, data, spec, stream, generators[stream], lesson) for stream in streams]
         run_folder.write_bundle(args, data, spec, flags, trained)
 
 
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
-    add_size_flags(flags, SIZE)
-    return complete_size(refit.parse(flags, argv, NETWORKS), SIZE)
+    add_flags(flags)
+    return complete(refit.parse(flags, argv, NETWORKS))
 
 
 def main(argv=None) -> int:
     args = parse(argv)
-    train_all(args, load_dataset(args.data))
+    data = load_dataset(args.data)
+    train_all(args, data, load_teacher(args, data) if args.teacher else None)
     return command.DONE
 
 

@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-import distill
 import tiny
 import train_conv3d_lstm
 from conftest import without_graphs
@@ -28,9 +27,9 @@ from datagenerator import ClipGenerator
 SMALL = ["--frames", "4", "--crop", "24", "--epochs", "2", "--batch", "2"]
 
 
-def run(script, data: Path, output: Path, *flags: str) -> Path:
+def train(data: Path, output: Path, *flags: str) -> Path:
     with without_graphs():
-        assert script.main(["--data", str(data), "--output", str(output), *SMALL, *flags]) == 0
+        assert train_conv3d_lstm.main(["--data", str(data), "--output", str(output), *SMALL, *flags]) == 0
     return output
 
 
@@ -42,8 +41,7 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def known(data, tmp_path_factory) -> Path:
     """A teacher of two streams, the second of which counts three times as much."""
-    folder = run(
-        train_conv3d_lstm,
+    folder = train(
         data,
         tmp_path_factory.mktemp("teacher") / "known",
         "--size",
@@ -140,12 +138,12 @@ def test_a_two_stream_i3d_teaches(i3d, demo):
 
 
 def test_alpha_decides_what_is_learnt_from(known, data, tmp_path):
-    """With alpha 0 the student is that of train_conv3d_lstm.py, with the same flags; with more it is not, and T^2
-    before the teacher's part makes it another one again."""
+    """With alpha 0 the student is the one without a teacher; with more it is not, and T^2 before the teacher's part
+    makes it another one again."""
     same = ["--size", "small", "--stream", "grey", "--network", "conv2d-lstm", "--balance"]
-    alone = weights(run(train_conv3d_lstm, data, tmp_path / "alone", *same))
+    alone = weights(train(data, tmp_path / "alone", *same))
     found = {
-        how: weights(run(distill, data, tmp_path / how, *same, "--teacher", str(known), "--alpha", *how.split()))
+        how: weights(train(data, tmp_path / how, *same, "--teacher", str(known), "--alpha", *how.split()))
         for how in ("0", "0.5", "0.5 --squared")
     }
     for mine, theirs in zip(found["0"], alone, strict=True):
@@ -156,7 +154,7 @@ def test_alpha_decides_what_is_learnt_from(known, data, tmp_path):
 
 def test_a_stopped_run_goes_on_and_only_with_its_own_teacher(copied, data, tmp_path, monkeypatch):
     flags = ["--teacher", str(copied), "--network", "conv2d-lstm", "--mixup", "0.2"]
-    whole = run(distill, data, tmp_path / "whole", *flags)
+    whole = train(data, tmp_path / "whole", *flags)
     batch = ClipGenerator.__getitem__
 
     def until_the_machine_goes_off(generator, number):
@@ -167,15 +165,15 @@ def test_a_stopped_run_goes_on_and_only_with_its_own_teacher(copied, data, tmp_p
     with monkeypatch.context() as patch:
         patch.setattr(ClipGenerator, "__getitem__", until_the_machine_goes_off)
         with pytest.raises(Exception, match="power cut"):
-            run(distill, data, tmp_path / "broken", *flags)
+            train(data, tmp_path / "broken", *flags)
     with pytest.raises(Problem, match=r"other settings \(temperature\)"):
-        run(distill, data, tmp_path / "broken", *flags, "--temperature", "4")
+        train(data, tmp_path / "broken", *flags, "--temperature", "4")
     calibration = load_calibration(copied, load_bundle(copied).hashes)
     dataclasses.replace(calibration, weights={}).write(copied)
     with pytest.raises(Problem, match=r"other settings \(teacher_fusion\)"):
-        run(distill, data, tmp_path / "broken", *flags)
+        train(data, tmp_path / "broken", *flags)
     calibration.write(copied)
-    broken = run(distill, data, tmp_path / "broken", *flags)
+    broken = train(data, tmp_path / "broken", *flags)
     for mine, theirs in zip(weights(broken), weights(whole), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
@@ -189,13 +187,22 @@ def test_a_teacher_of_other_classes_and_a_split_without_clips(known, data, tmp_p
     save_dataset(dataclasses.replace(other, classes=[*clips.classes, Label("003", "go")]))
     flags = ["--teacher", str(known)]
     with pytest.raises(Problem, match=r"knows other classes than .*other \(2 and 3; only one has 003\)"):
-        run(distill, other.folder, tmp_path / "model", *flags)
+        train(other.folder, tmp_path / "model", *flags)
     save_dataset(dataclasses.replace(other, clips=[item for item in clips.clips if item.split != "valid"]))
     with pytest.raises(Problem, match="no labelled clip in the split valid"):
-        run(distill, other.folder, tmp_path / "model", *flags)
+        train(other.folder, tmp_path / "model", *flags)
     with pytest.raises(Problem, match="--temperature 0 --alpha 0.5: above 0"):
-        run(distill, data, tmp_path / "model", *flags, "--temperature", "0")
+        train(data, tmp_path / "model", *flags, "--temperature", "0")
+    with pytest.raises(Problem, match="--alpha: belongs to --teacher"):
+        train(data, tmp_path / "model", "--alpha", "0.5")
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(("flags", "size"), [([], "joined"), (["--teacher", "model/x"], "small")])
+def test_a_student_is_small_where_no_size_is_named(flags, size):
+    args = train_conv3d_lstm.parse(["--data", "data", "--output", "model", *flags])
+    assert args.size == size
+    assert (args.temperature, args.alpha) == ((2.0, 0.5) if flags else (None, None))
 
 
 def test_a_lesson_is_mixed_as_the_labels_are(data):
