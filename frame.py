@@ -39,7 +39,7 @@ def extract_clip(item: Clip, folder: Path, stored: StoredSpec) -> int:
     """Write one clip's frame archive; returns its number of frames."""
     cv2.setNumThreads(1)  # one clip a process is the parallelism
     frames, times = extract(storage.check_video(item, folder, stored.part), stored)
-    info = {**storage.expected_info(item, stored), "times": times, "squares": region.find(frames)}
+    info = {**storage.expected_info(item, stored), "times": times, "squares": region.find_squares(frames)}
     storage.write_archive(item.archive(folder, stored.frame_store), frames, info)
     return len(frames)
 

@@ -150,7 +150,7 @@ def remarks(made: list[Made], kept: list[Clip]) -> list[str]:
 def prepare(flags: argparse.Namespace) -> int:
     """Do what the flags say; the exit code."""
     made_folders = [flags.output / part for part in (*dataset.PARTS, WORK)]
-    found = montalbano.find(flags.download, made_folders)
+    found = montalbano.find_recordings(flags.download, made_folders)
     if not found.recordings:
         expected = "expected Sample0001.zip, ... or archives of them, train1.zip, ..."
         found.failed.append((str(flags.download), f"no recording in it; {expected}"))

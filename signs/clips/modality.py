@@ -1,7 +1,7 @@
 """What a stream may see of a clip: from which stores, and how their pictures become a network's channels.
 
-    modalities.TABLE["grey-depth"].stores(stored)        ["frame-40x240", "frame-40x240-depth"]
-    modalities.read("grey-depth", data, item, stored)    (T, H, W, 2) uint8, and where the signer moves
+    modality.TABLE["grey-depth"].stores(stored)                ["frame-40x240", "frame-40x240-depth"]
+    modality.read_stored("grey-depth", data, item, stored)     (T, H, W, 2) uint8, and where the signer moves
 
 Training, evaluation, files and the live demo get their channels from `Modality.pictures`. `upper` and `hand` are the
 input of Mullick & Namboodiri (ICIP 2017): grey and depth of the upper body and of the higher hand. Another modality is
@@ -100,8 +100,8 @@ def missing_archives(data: Dataset, clips: list[Clip], stream: str, stored: Stor
 def read_stored(
     stream: str, data: Dataset, item: Clip, stored: StoredSpec, pick: Callable[[int], np.ndarray] | None = None
 ) -> tuple[np.ndarray, dict[str, list[float] | None]]:
-    """The stored pictures of a clip as a modality sees them, (T, H, W, channels) uint8, and the squares (`region.find`)
-    of its first part.
+    """The stored pictures of a clip as a modality sees them, (T, H, W, channels) uint8, and the squares of its first part
+    (`region.find_squares`).
 
     Args:
         pick: number of stored pictures -> indices of those to read; all of them without it.

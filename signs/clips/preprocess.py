@@ -28,7 +28,7 @@ def cut_out(images: np.ndarray, spec: InputSpec, squares: dict) -> tuple[np.ndar
 
     Args:
         images: (T, H, W, C) uint8.
-        squares: {region: [x, y, side] or None} of `region.find`, pixels of the stored pictures.
+        squares: {region: [x, y, side] or None} of `region.find_squares`, pixels of the stored pictures.
     Returns:
         (T, h, w, C) uint8 with min(h, w) == spec.short_side, and the factor by which their flow is to be multiplied:
         as if the square had been FLOW_SIDE pixels wide, whatever the store's size and the signer's distance.

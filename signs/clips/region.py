@@ -193,7 +193,7 @@ def signer_square(frames: np.ndarray) -> list[float] | None:
 SQUARES = {"signer": signer_square, "body": body_square}  # region of clipspec.InputSpec: what finds it
 
 
-def find(frames: np.ndarray, regions: Iterable[str] = tuple(SQUARES)) -> dict[str, list[float] | None]:
+def find_squares(frames: np.ndarray, regions: Iterable[str] = tuple(SQUARES)) -> dict[str, list[float] | None]:
     """(T, H, W, 3) uint8 RGB -> {region: [x, y, side], or None where there is none}, pixels of the frames."""
     return {name: SQUARES[name](frames) for name in regions}
 

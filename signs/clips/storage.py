@@ -43,7 +43,7 @@ class Archive:
 
     @property
     def squares(self) -> dict[str, list[float] | None]:
-        """Where the signer is, `region.find`; nothing in a folder of pictures."""
+        """Where the signer is, `region.find_squares`; nothing in a folder of pictures."""
         return self.info.get("squares", {})
 
 

@@ -1,6 +1,6 @@
 """Probabilities of clips, by stream: what evaluate.py leaves and paper_report.py reads.
 
-    model/<run>/predictions-<split>.csv    clip, signer, label, stream (rgb, flow, both), p_<label> a class
+model/<run>/predictions-<split>.csv    clip, signer, label, stream (rgb, flow, both), p_<label> a class
 """
 
 import csv

@@ -34,7 +34,7 @@ class Recorded:
     """What was kept of a clip.
 
     images: by modality, (T, H, W, C) uint8 as the archives hold it; flow: (T, H, W, 2) float32 pixels, or None;
-    squares: {region: [x, y, side] or None} of `region.find`; numbers: (T,) of the kept frames among those that were
+    squares: {region: [x, y, side] or None} of `region.find_squares`; numbers: (T,) of the kept frames among those
     pushed.
     """
 
@@ -93,7 +93,7 @@ class Recording:
         if self.stored.flow:
             images["flow"] = np.stack(self._coded)
         flow = np.stack(self._fields) if self.stored.flow else None
-        squares = region.find(np.stack(self._small), self._regions) if self._regions else {}
+        squares = region.find_squares(np.stack(self._small), self._regions) if self._regions else {}
         return Recorded(images, flow, squares, self.numbers)
 
     def _keep(self, numbers: list[int]) -> None:

@@ -106,7 +106,7 @@ class Window:
         if self.stored.flow:
             first = _repeats(kept)
             flow = np.stack([np.zeros_like(kept[0].field)] * first + [one.field for one in kept[first:]])
-        squares = region.find(np.stack([one.small for one in kept]), self._regions) if self._regions else {}
+        squares = region.find_squares(np.stack([one.small for one in kept]), self._regions) if self._regions else {}
         return Recorded(images, flow, squares, list(range(self.count - self.size, self.count)))
 
     def fresh(self, begin: bool = False) -> dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 """The recordings of ChaLearn LAP 2014 track 3: where their files lie, what labels and data say.
 
-    found = montalbano.find(download, leave_out)            every recording, in folders, archives, archives of archives
+    found = montalbano.find_recordings(download, leave_out)     in folders, archives, archives of archives
     files = montalbano.Files(found.recordings["Sample0001"], work, password)
     files.text("labels"), files.video("color")
 
@@ -93,7 +93,7 @@ def split_of(name: str, folders: tuple[str, ...]) -> str:
     return next((split for split, last in LAST_NUMBER.items() if number <= last), "test")
 
 
-def find(folder: Path, leave_out: Iterable[Path]) -> Found:
+def find_recordings(folder: Path, leave_out: Iterable[Path]) -> Found:
     """Every recording below `folder`; unpacked files come before archives, folders of `leave_out` are not entered."""
     if not folder.is_dir():
         raise Problem(f"{folder}: no such folder; give the one with ChaLearn's archives or recordings as --download")

@@ -63,7 +63,7 @@ def test_head_and_shoulders_are_found_at_any_size_and_place(changes):
 
 def test_the_square_does_not_follow_the_hand_as_that_of_the_movement_does():
     near, far = person(hand=(0.8, 1.6)), person(hand=(2.8, 1.6))
-    squares = [region.find(frames) for frames in (near, far)]
+    squares = [region.find_squares(frames) for frames in (near, far)]
     moved = abs(squares[0]["signer"][0] - squares[1]["signer"][0])
     assert moved > 15 and abs(squares[0]["body"][0] - squares[1]["body"][0]) < 6
     x, y, side = squares[0]["body"]

@@ -59,7 +59,7 @@ def test_one_by_one_is_what_the_scripts_store(frames, known, flow_from):
     np.testing.assert_array_equal(found.images["rgb"], pictures)
     np.testing.assert_array_equal(found.flow, flow)
     np.testing.assert_array_equal(found.images["flow"], coded)
-    assert found.squares == region.find(small, ["signer", "body"])
+    assert found.squares == region.find_squares(small, ["signer", "body"])
     assert Recording(some, {"middle"}, 2.0)._regions == set(), "what nobody sees is not looked for"
 
 

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset, storage, video
+from signs.clips import dataset, storage
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.video import read_video
 from signs.prepare import crops, montalbano
@@ -452,6 +452,6 @@ def test_nothing_to_cut(download, capsys):
 
 
 def test_a_full_disc_is_noticed(download, monkeypatch, capsys):
-    monkeypatch.setattr(video, "never_closed", lambda _: True)
+    monkeypatch.setattr(crops, "never_closed", lambda _: True)
     assert "the disc is full" in failing(download, capsys, command.NOTHING)
     assert not there(download)["video"]

@@ -392,8 +392,10 @@ def test_killed_in_the_middle(download):
 
 
 def test_interrupted_by_the_user(download):
-    code = "import os, signal, sys, place, prepare_ucf101 as p, command\n"
-    code += "place.put = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+    code = (
+        "import os, signal, sys, prepare_ucf101 as p\nfrom signs import command\nfrom signs.prepare import transfer\n"
+    )
+    code += "transfer.put = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
     code += "signal.signal(signal.SIGINT, signal.default_int_handler)\nsys.exit(command.run(p.main))"
     argv = ["--download", download, "--output", download.parent / "made", "--workers", "1"]
     done = subprocess.run([sys.executable, "-c", code, *argv], cwd=tiny.REPOSITORY, capture_output=True, text=True)
@@ -402,7 +404,7 @@ def test_interrupted_by_the_user(download):
 
 
 def test_help_needs_no_heavy_library():
-    code = "import sys, prepare_ucf101; print({'cv2', 'pandas', 'numpy', 'joblib', 'keras'} & set(sys.modules))"
+    code = "import sys, prepare_ucf101; print({'pandas', 'joblib', 'numba', 'keras', 'matplotlib'} & set(sys.modules))"
     shown = tiny.python("-c", code, PYTHONPATH=str(tiny.REPOSITORY))
     assert shown.stdout.strip() == "set()", shown.stderr
     assert tiny.script("prepare_ucf101.py", "--help").returncode == command.DONE
