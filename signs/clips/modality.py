@@ -100,8 +100,8 @@ def missing_archives(data: Dataset, clips: list[Clip], stream: str, stored: Stor
 def read_stored(
     stream: str, data: Dataset, item: Clip, stored: StoredSpec, pick: Callable[[int], np.ndarray] | None = None
 ) -> tuple[np.ndarray, dict[str, list[float] | None]]:
-    """The stored pictures of a clip as a modality sees them, (T, H, W, channels) uint8, and the squares of its first part
-    (`region.find_squares`).
+    """The stored pictures of a clip as a modality sees them, (T, H, W, channels) uint8, and the squares
+    (`region.find_squares`) of its first part.
 
     Args:
         pick: number of stored pictures -> indices of those to read; all of them without it.

@@ -468,6 +468,7 @@ def test_exit_codes_of_the_command(download):
 
 
 def test_help_needs_no_heavy_library():
-    code = "import sys, prepare_chalearn, prepare_videos; print({'pandas', 'joblib', 'numba', 'keras', 'matplotlib'} & set(sys.modules))"
+    code = "import sys, prepare_chalearn, prepare_videos\n"
+    code += "print({'pandas', 'joblib', 'numba', 'keras', 'matplotlib'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "set()"
