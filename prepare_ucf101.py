@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from signs import command
-from signs.clips import dataset
+from signs.clips import dataset, leakage
 from signs.clips.dataset import Clip, Label
 from signs.command import Problem
 from signs.prepare import archive, file_list, splits, summary
@@ -147,8 +147,7 @@ def find_classes(lists: dict[str, ListFile]) -> tuple[list[Label], Path]:
 
 def check_groups(rows: list[Row], names: dict[str, str]) -> None:
     """Raise Problem where a group is in the training list and in the test list, whose `names` are by split."""
-    groups = {part: {group_of(row.path) for row in rows if row.split == part} for part in names}
-    if shared := sorted(groups["train"] & groups["test"]):
+    if shared := sorted(leakage.in_two_splits((group_of(row.path), row.split) for row in rows)):
         raise Problem(
             f"{len(shared)} groups stand in {names['train']} and in {names['test']} ({summary.listed(shared)}); a "
             "group is one scene and has to be whole in one of them: take both lists from the same official split"

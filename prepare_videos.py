@@ -233,7 +233,7 @@ def prepare(flags: argparse.Namespace) -> int:
     top = flags.videos if flags.videos.is_dir() else flags.videos.parent
     clips = [as_clip(video, top) for video in videos]
     if not flags.allow_shared_signers:
-        for signer, splits in leakage.signers_in_two_splits(clips).items():
+        for signer, splits in leakage.in_two_splits((clip.signer, clip.split) for clip in clips).items():
             raise Problem(
                 f"signer {signer} is in {' and '.join(splits)}; mend the split column or --allow-shared-signers"
             )

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 FLOW_INPUT_LIMIT = 20.0  # pixels; I3D's flow stream saw flow clipped at +-20 px and divided by 20 (Carreira 2017)
-OWN_SCALE = 0.3  # root mean square that a clip is brought to; RGB without its average picture has about as much at most
+OWN_SCALE = 0.3  # root mean square that a clip is brought to; RGB without its average picture has at most about as much
 STILLEST = 0.01  # a clip below this root mean square counts as still: its noise is not blown up to a movement
 LARGEST = 3.0  # values beyond it are cut off after that
 FLOW_SIDE = 240.0  # pixels that the square round a signer counts as wide when its flow is seen
@@ -79,27 +79,33 @@ def network_input(
         where the scale is the clip's own.
     """
     images = resize_all(images, spec.short_side)
-    height, width = images.shape[1:3]
-    middle = (spec.crop - 1) / 2
-    steps = np.rint((np.arange(spec.crop) - middle) / zoom + middle).astype(int)
-    rows = np.clip(steps + (height - spec.crop) // 2 + shift[1], 0, height - 1)
-    columns = np.clip(steps + (width - spec.crop) // 2 + shift[0], 0, width - 1)
+    rows = _crop(images.shape[1], spec.crop, zoom, shift[1])
+    columns = _crop(images.shape[2], spec.crop, zoom, shift[0])
     if bound is None:
         factor, offset = np.float32(np.multiply(brightness, 2 / 255)), np.float32(1)
     else:
-        longer = zoom * magnified
-        factor = np.float32(longer * 2 * bound / 255 / FLOW_INPUT_LIMIT)
-        offset = np.float32(longer * bound / FLOW_INPUT_LIMIT)
+        factor = np.float32(zoom * magnified * 2 * bound / 255 / FLOW_INPUT_LIMIT)
+        offset = np.float32(zoom * magnified * bound / FLOW_INPUT_LIMIT)
         if spec.scale == "own":
             offset = 128 * factor  # the code of no movement is half a step from 0, and would not stay small
     scaled = _scale(images, rows, columns, factor, offset, out)
     if bound is None and spec.still == "subtract":
         scaled -= scaled.mean(axis=0)
-    if spec.scale == "own":
-        values = scaled.reshape(-1)
-        scaled *= np.float32(OWN_SCALE / max(float(np.sqrt(np.dot(values, values) / len(values))), STILLEST))
-        np.clip(scaled, -LARGEST, LARGEST, out=scaled)
-    return scaled
+    return _to_own_scale(scaled) if spec.scale == "own" else scaled
+
+
+def _crop(side: int, crop: int, zoom: float, shift: int) -> np.ndarray:
+    """The (crop,) indices along a picture's side that are seen: its middle, zoomed and shifted; the border repeats."""
+    middle = (crop - 1) / 2
+    steps = np.rint((np.arange(crop) - middle) / zoom + middle).astype(int)
+    return np.clip(steps + (side - crop) // 2 + shift, 0, side - 1)
+
+
+def _to_own_scale(values: np.ndarray) -> np.ndarray:
+    """float32 -> the same array, in place, divided by its root mean square and brought to OWN_SCALE."""
+    flat = values.reshape(-1)
+    values *= np.float32(OWN_SCALE / max(float(np.sqrt(np.dot(flat, flat) / len(flat))), STILLEST))
+    return np.clip(values, -LARGEST, LARGEST, out=values)
 
 
 def _scale(images: np.ndarray, rows: np.ndarray, columns: np.ndarray, factor, offset, out) -> np.ndarray:
@@ -113,8 +119,8 @@ def _scale(images: np.ndarray, rows: np.ndarray, columns: np.ndarray, factor, of
     table = np.ascontiguousarray(np.broadcast_to(table, (256, channels)))[None]
     straight = np.all(np.diff(columns) == 1)  # neither zoomed nor over the edge: a view does
     scaled = np.empty((len(images), len(rows), len(columns), channels), np.float32) if out is None else out
-    for image, seen in zip(images, scaled, strict=True):
+    for image, place in zip(images, scaled, strict=True):
         image = image[rows]
         image = image[:, columns[0] : columns[-1] + 1] if straight else image.take(columns, axis=1)
-        cv2.LUT(image, table, seen)
+        cv2.LUT(image, table, place)
     return scaled

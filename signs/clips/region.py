@@ -1,17 +1,21 @@
-"""Where in a clip the signer moves: pictures in, a square out.
+"""Where in a clip the signer is: pictures in, a square out.
 
-A person six metres from the camera fills a tenth of the picture; scaled down with all of it, the hands are gone. The
-square round everything that moves brings a far signer as near as a close one. It is found from the frames alone, by the
-difference of each to the next: no detector, no weights, a few milliseconds a clip. region.py finds another one.
+    region.find_squares(frames)      {"signer": [x, y, side], "body": [x, y, side]}
+    region.cut(frames, square, 112)
 
-Where in a clip the signer stands: pictures in, a square out, as large as the person is, whatever the hands do.
+A person six metres from the camera fills a tenth of the picture; scaled down with all of it, the hands are gone. A
+square round the signer brings a far one as near as a close one. Two are found from the frames alone, with no detector
+and no weights, in a few milliseconds a clip; the camera has to stand still.
 
-The square round what moves (region.py) changes with the sign: one that only the hand makes is seen larger than one
-with the whole arm, and the place of the hands by the face is lost. Here the head and shoulders are looked for, by their
-outline: a person who signs never stands quite still, so along it the picture flickers as it does nowhere on a wall. The
-outline drawn in `outline()` is matched with that flicker at many sizes, and what moves has to be round it. No detector,
-no weights. It wants a camera that stands still and a person who is seen down to the waist at least: not a face that
-fills the picture, and not the drawn signers of the demo, whose shoulders do not move.
+`signer` is the square round everything that moves, by the difference of each frame to the next. It changes with the
+sign: one that only the hand makes is seen larger than one with the whole arm, and the place of the hands by the face is
+lost.
+
+`body` is as large as the person is, whatever the hands do. Head and shoulders are looked for by their outline: a person
+who signs never stands quite still, so along it the picture flickers as it does nowhere on a wall. The outline drawn in
+`outline()` is matched with that flicker at many sizes, and what moves has to be round it. The person has to be seen
+down to the waist at least: a face that fills the picture is not found, nor are the drawn signers of the demo, whose
+shoulders do not move.
 """
 
 from collections.abc import Iterable
@@ -19,7 +23,16 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-HEAD_SIDE = 120  # pixels of the short side at which it is looked for
+# The square round what moves.
+SIDE = 60  # pixels of the short side at which movement is looked for; it takes away most of the camera's noise
+NOISE = 6  # grey levels, of 255, that a still pixel may change from frame to frame
+STRONG = 20  # a change above this says no more than that there is movement
+TAIL = 0.04  # share of the movement left outside on each side: a passer-by, a flickering lamp
+MARGIN = 1.4  # the square is this much larger than the movement, so that face and shoulders are in it
+SMALLEST = 44 / 240  # of the short side
+
+# The square round the person.
+HEAD_SIDE = 120  # pixels of the short side at which the head is looked for
 FRAMES = 20  # of a clip that are looked at, and up to twice as many
 HEAD = 10  # pixels of the head, crown to chin, in the template; the picture is scaled to it
 HEADS = np.geomspace(0.045, 0.33, 18)  # heights of a head that are tried, of the short side
@@ -31,16 +44,47 @@ AROUND = 0.25  # weight of the movement round a place, in correlations
 ENOUGH = 0.7  # share of the movement that is enough there
 SQUARE, BELOW = 6.0, 1.6  # side of the square, and how far its middle lies below the crown, in heads
 PAD = (int(0.6 * HEAD), int(2.6 * HEAD), int(0.8 * HEAD), int(0.8 * HEAD))  # a person may stand half outside
-SIDE = 60  # pixels of the short side at which movement is looked for; it takes away most of the camera's noise
-NOISE = 6  # grey levels, of 255, that a still pixel may change from frame to frame
-STRONG = 20  # a change above this says no more than that there is movement
-TAIL = 0.04  # share of the movement left outside on each side: a passer-by, a flickering lamp
-MARGIN = 1.4  # the square is this much larger than the movement, so that face and shoulders are in it
-SMALLEST = 44 / 240  # of the short side
+
+
+def movement(frames: np.ndarray) -> np.ndarray:
+    """(T, H, W, 3) uint8 RGB -> (h, w) float32: how much each place changes, SIDE pixels to the short side at most.
+
+    Where the light changes over the whole picture, that change is taken away.
+    """
+    height, width = frames.shape[1:3]
+    scale = min(1.0, SIDE / min(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    total, before = np.zeros(size[::-1], np.float32), None
+    for frame in frames:
+        grey = cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+        if before is not None:
+            change = cv2.absdiff(grey, before).astype(np.float32)
+            total += np.clip(change - (np.median(change) + NOISE), 0, STRONG)
+        before = grey
+    return total
+
+
+def signer_square(frames: np.ndarray) -> list[float] | None:
+    """(T, H, W, 3) uint8 RGB -> [x, y, side] of the square round what moves, in pixels of the frames, (x, y) its
+    middle; None where nothing moves."""
+    moved = movement(frames)
+    scale = frames.shape[2] / moved.shape[1]
+    moved = cv2.GaussianBlur(moved, (0, 0), 1.0)
+    moved = np.maximum(moved - 0.05 * moved.max(), 0)
+    if not moved.any():
+        return None
+    spans = []
+    for axis in (0, 1):
+        share = np.cumsum(moved.sum(axis=axis), dtype=np.float64)
+        share = np.concatenate([[0], share / share[-1]])
+        spans.append(np.interp([TAIL, 1 - TAIL], share, np.arange(len(share))) * scale)
+    short_side = min(frames.shape[1:3])
+    side = np.clip(MARGIN * max(last - first for first, last in spans), SMALLEST * short_side, short_side)
+    return [round(float(value), 1) for value in (*(sum(span) / 2 for span in spans), side)]
 
 
 def outline() -> np.ndarray:
-    """Head, neck and shoulders from the front, drawn once: (h, w) float32. The crown is at (w / 2, HEAD / 2)."""
+    """Head, neck and shoulders from the front: (h, w) float32. The crown is at (w / 2, HEAD / 2)."""
     fine = 8
     unit, width, height = HEAD * fine, int(3.2 * HEAD), int(3.4 * HEAD)
     picture = np.zeros((height * fine, width * fine), np.float32)
@@ -61,7 +105,7 @@ LENGTH = float(np.sqrt(np.square(TEMPLATE - TEMPLATE.mean()).sum()))
 
 
 def small_greys(frames: np.ndarray) -> np.ndarray:
-    """(T, H, W, 3) uint8 RGB -> (T, h, w) float32, SIDE pixels to the short side."""
+    """(T, H, W, 3) uint8 RGB -> (T, h, w) float32, HEAD_SIDE pixels to the short side."""
     height, width = frames.shape[1:3]
     scale = HEAD_SIDE / min(height, width)
     size = (round(width * scale), round(height * scale))
@@ -120,12 +164,12 @@ def best_at(pattern: np.ndarray, moved: np.ndarray, scale: float) -> tuple[float
     padded = cv2.copyMakeBorder(pattern, *PAD, cv2.BORDER_CONSTANT, value=0)
     if padded.shape[0] < TEMPLATE.shape[0] or padded.shape[1] < TEMPLATE.shape[1]:
         return -np.inf, 0, 0
-    found = correlation(padded)
-    crowns, middles = (np.arange(count) for count in found.shape)
+    fits = correlation(padded)
+    crowns, middles = (np.arange(count) for count in fits.shape)
     crowns, middles = crowns - PAD[0] + 0.5 * HEAD, middles - PAD[2] + 0.5 * TEMPLATE.shape[1]
-    found += AROUND * np.minimum(share_around(moved, crowns, middles) / ENOUGH, 1)
-    y, x = np.unravel_index(found.argmax(), found.shape)
-    return float(found[y, x]), float(middles[x] / scale), float(crowns[y] / scale)
+    fits += AROUND * np.minimum(share_around(moved, crowns, middles) / ENOUGH, 1)
+    y, x = np.unravel_index(fits.argmax(), fits.shape)
+    return float(fits[y, x]), float(middles[x] / scale), float(crowns[y] / scale)
 
 
 def find_head(frames: np.ndarray) -> tuple[float, float, float] | None:
@@ -153,44 +197,7 @@ def body_square(frames: np.ndarray) -> list[float] | None:
     return [round(value, 1) for value in (x, crown + BELOW * height, SQUARE * height)]
 
 
-def movement(frames: np.ndarray) -> np.ndarray:
-    """(T, H, W, 3) uint8 RGB -> (h, w) float32: how much each place changes, about 60 pixels to the short side.
-
-    Where the light changes over the whole picture, that change is taken away.
-    """
-    height, width = frames.shape[1:3]
-    scale = min(1.0, SIDE / min(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    total, before = np.zeros(size[::-1], np.float32), None
-    for frame in frames:
-        grey = cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-        if before is not None:
-            change = cv2.absdiff(grey, before).astype(np.float32)
-            total += np.clip(change - (np.median(change) + NOISE), 0, STRONG)
-        before = grey
-    return total
-
-
-def signer_square(frames: np.ndarray) -> list[float] | None:
-    """(T, H, W, 3) uint8 RGB -> [x, y, side] of the square round what moves, in pixels of the frames, (x, y) its
-    middle; None where nothing moves."""
-    moved = movement(frames)
-    scale = frames.shape[2] / moved.shape[1]
-    moved = cv2.GaussianBlur(moved, (0, 0), 1.0)
-    moved = np.maximum(moved - 0.05 * moved.max(), 0)
-    if not moved.any():
-        return None
-    spans = []
-    for axis in (0, 1):
-        share = np.cumsum(moved.sum(axis=axis), dtype=np.float64)
-        share = np.concatenate([[0], share / share[-1]])
-        spans.append(np.interp([TAIL, 1 - TAIL], share, np.arange(len(share))) * scale)
-    short_side = min(frames.shape[1:3])
-    side = np.clip(MARGIN * max(last - first for first, last in spans), SMALLEST * short_side, short_side)
-    return [round(float(value), 1) for value in (*(sum(span) / 2 for span in spans), side)]
-
-
-SQUARES = {"signer": signer_square, "body": body_square}  # region of clipspec.InputSpec: what finds it
+SQUARES = {"signer": signer_square, "body": body_square}  # region of spec.InputSpec: what finds it
 
 
 def find_squares(frames: np.ndarray, regions: Iterable[str] = tuple(SQUARES)) -> dict[str, list[float] | None]:

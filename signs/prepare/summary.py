@@ -50,7 +50,8 @@ def notes(data: Dataset) -> Iterator[str]:
         empty = [row.label for row in data.classes if not counts[split][row.label]]
         if empty and any(label for label in counts[split]):
             yield f"{split}: no clip of {len(empty)} of {len(data.classes)} classes: {listed(empty)}"
-    shared = [f"{signer} ({', '.join(splits)})" for signer, splits in leakage.signers_in_two_splits(data.clips).items()]
+    signers = leakage.in_two_splits((clip.signer, clip.split) for clip in data.clips)
+    shared = [f"{signer} ({', '.join(splits)})" for signer, splits in signers.items()]
     if shared:
         yield f"signers in two splits, so that measures there say little about new people: {listed(shared)}"
     copies = leakage.copies_in_two_splits(data.clips)
