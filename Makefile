@@ -1,13 +1,18 @@
-# make demo    install, then the whole sequence on synthetic signers: archives -> frames -> flow -> training -> answers
-# make test    install, then ruff and the tests
-# Nothing but python3 (3.11 to 3.13) and make has to be there before.
+# make demo      install, then the whole sequence on synthetic signers: archives -> frames -> flow -> training -> answers
+# make test      install, then ruff and the tests
+# make install   what the demo needs, alone
+# Nothing but python3 (3.11 to 3.13) and make has to be there before; docs/install.md has the same without make.
 
 PYTHON ?= python3
 BIN := .venv/bin
-READY := .venv/ready-$(shell cksum < requirements.txt | cut -d ' ' -f 1)
 RUN := $(BIN)/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+# Empty files that say what is installed: a changed list of requirements is installed anew.
+sum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
+READY := .venv/ready-$(call sum,requirements.txt)
+TEST_READY := .venv/ready-test-$(call sum,requirements.txt requirements-test.txt)
 
-.PHONY: demo demo-data demo-model test install
+.PHONY: install demo demo-data demo-model test
 
 install: $(READY)
 
@@ -15,8 +20,12 @@ $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	    { echo "make: $(PYTHON) is $$($(PYTHON) -V); Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ..." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PIP) -r requirements.txt
 	@rm -f .venv/ready-*
+	@touch $@
+
+$(TEST_READY): $(READY) requirements-test.txt
+	$(PIP) -r requirements.txt -r requirements-test.txt
 	@touch $@
 
 # Sizes were chosen on the validation signers so that all of it takes minutes on two cores without a GPU.
@@ -48,7 +57,7 @@ demo-data: install
 	$(RUN) frame.py --data $(DATA) --short-side 96
 	$(RUN) opticalflow.py --data $(DATA)
 
-test: install
+test: $(TEST_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(RUN) -m pytest

@@ -31,7 +31,7 @@ LATE = 0.5  # seconds that playing a file may lag before it goes on from where i
 
 
 class _Pass:
-    """One run through a source: what its thread has read and how it ended. A restart begins a new one."""
+    """One run through a source: what its thread has read, and how it ended. A restart begins another."""
 
     def __init__(self):
         self.waiting: deque[Stamped] = deque()
@@ -41,11 +41,11 @@ class _Pass:
 
 
 class VideoSource:
-    """What camera and file share. Subclasses yield from `_read(stop)` and say whether late frames may be dropped."""
+    """What camera and file share. Subclasses yield frames and seconds in `_read(stop)`."""
 
-    drops = False  # a camera goes on whether we look or not; a file waits
-    loops = False  # whether it is to be restarted when it ends
-    silence: float | None = None
+    drops = False  # whether late frames are lost: a camera goes on whether we look or not, a file waits
+    loops = False  # whether it begins again when it ends
+    silence: float | None = None  # seconds without a frame after which the source has a problem
 
     def __init__(self, name: str):
         self.name = name
@@ -74,16 +74,16 @@ class VideoSource:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop reading. The thread itself releases the device, for that is unsafe while a read is under way."""
+        """Stop reading. The thread releases the device: nobody else may while it reads."""
         self._pass.stop.set()
         if self._thread:
             self._thread.join(timeout=2)
 
     def restart(self) -> None:
-        """From the start of a file again; a camera just goes on."""
+        """A file begins again; a camera goes on."""
 
     def span(self, limit: float) -> float | None:
-        """Seconds from a file's first frame to its last, `limit` where it is longer; None of a camera."""
+        """Seconds from a file's first frame to its last, at most `limit`; None of a camera."""
         return None
 
     def _pump(self, run: _Pass) -> None:
@@ -173,7 +173,7 @@ class VideoFile(VideoSource):
 
 
 class Camera(VideoSource):
-    """Camera number `index`, as OpenCV counts them; `capture` opens it and is another only in tests."""
+    """Camera number `index`, as OpenCV counts them; tests give another `capture`, which opens it."""
 
     drops = True
 
@@ -187,9 +187,9 @@ class Camera(VideoSource):
             if not device.isOpened():
                 raise Problem(camera_problem(self.index))
             while not stop.is_set():
-                found, picture = device.read()
+                there, picture = device.read()
                 now = time.monotonic()
-                if not found or picture is None or now <= last:
+                if not there or picture is None or now <= last:
                     stop.wait(0.01)  # one failed read is common after opening; silence is told by the clock
                     continue
                 last = now
@@ -199,7 +199,7 @@ class Camera(VideoSource):
 
 
 def open_camera(index: int) -> "cv2.VideoCapture":
-    """The camera with a short queue in the driver, without OpenCV's own lines about what it tried on the way."""
+    """The camera with a short queue in the driver, without OpenCV's lines about what it tried on the way."""
     with quiet_opencv():
         device = cv2.VideoCapture(index)
     if device.isOpened():
@@ -211,7 +211,7 @@ def open_camera(index: int) -> "cv2.VideoCapture":
 
 
 def camera_numbers(devices: Path) -> list[int]:
-    """Of the cameras that Linux lists."""
+    """Numbers of the cameras that Linux lists."""
     return sorted(int(path.name[5:]) for path in devices.glob("video*") if path.name[5:].isdigit())
 
 
@@ -238,8 +238,8 @@ def camera_problem(index: int, devices: Path = Path("/dev"), platform: str = sys
 
 
 @dataclass(frozen=True)
-class Found:
-    """A camera of `cameras`; picture (H, W, 3) uint8 RGB, or None where `problem` says why not; rate in frames/s."""
+class FoundCamera:
+    """picture: (H, W, 3) uint8 RGB, or None where `problem` says why not; rate in frames/s."""
 
     index: int
     name: str
@@ -248,10 +248,10 @@ class Found:
     problem: str = ""
 
 
-def cameras(devices: Path = Path("/dev"), names: Path = Path("/sys/class/video4linux")) -> list[Found]:
+def find_cameras(devices: Path = Path("/dev"), names: Path = Path("/sys/class/video4linux")) -> list[FoundCamera]:
     """The cameras that are there, each with a picture taken a second after it was opened (its light has settled)."""
     numbers = camera_numbers(devices)
-    found = []
+    cameras = []
     for index in numbers if sys.platform == "linux" else range(4):
         try:
             name = (names / f"video{index}" / "name").read_text().strip()
@@ -263,11 +263,11 @@ def cameras(devices: Path = Path("/dev"), names: Path = Path("/sys/class/video4l
                 while time.monotonic() < until:
                     stamped += source.arrived(0.1)
             rate = (len(stamped) - 1) / (stamped[-1][1] - stamped[0][1]) if len(stamped) > 1 else 0.0
-            found.append(Found(index, name, stamped[-1][0], rate))
+            cameras.append(FoundCamera(index, name, stamped[-1][0], rate))
         except Problem as problem:
             if sys.platform == "linux":
-                found.append(Found(index, name, problem=str(problem)))
-    return found
+                cameras.append(FoundCamera(index, name, problem=str(problem)))
+    return cameras
 
 
 def open_source(camera: int = 0, video: Path | None = None, paced: bool = False) -> VideoSource:

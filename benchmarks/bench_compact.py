@@ -35,7 +35,7 @@ from signs.inference.bundle import Bundle, Stream, load_keras, quiet_stderr
 from signs.inference.recogniser import Recogniser
 from signs.inference.runtime import KerasNetwork
 from signs.inference.timing import Timings
-from signs.live.continuous import Window
+from signs.live.continuous import SlidingWindow
 
 SIDE, CLASSES, RATE, SECONDS = 64, 20, 30, 5.0
 PICTURE = (480, 640)  # of the camera
@@ -76,7 +76,7 @@ def demonstrating(stream: Stream, network) -> Callable[[int], object]:
     spec = ClipSpec(StoredSpec(f"{RATE}fps", 72), seen)
     classes = [Label(f"{number:03d}", f"sign {number}") for number in range(CLASSES)]
     recogniser = Recogniser(Bundle(Path(), spec, classes, [stream], "mean", {}), {stream.name: network})
-    window, moment = Window(spec.stored, (), SECONDS), iter(range(1 << 30))
+    window, moment = SlidingWindow(spec.stored, (), SECONDS), iter(range(1 << 30))
     following = recogniser.following(window.size)
     pictures = np.random.default_rng(0).integers(0, 255, (8, *PICTURE, 3), np.uint8)
 

@@ -45,10 +45,11 @@ from signs.inference import runtime
 from signs.inference.bundle import BUNDLE_FILE, Bundle, Stream, load_bundle, load_keras, save_bundle
 from signs.inference.exported import read_export
 from signs.inference.recogniser import Recogniser
+from signs.live import window
+from signs.live.demo import Demo, build_modes
 
 import livedemo
 import videocapture
-from livedemo import Demo
 from videocapture import Camera
 
 HERE = Path(__file__).resolve().parent
@@ -81,9 +82,9 @@ def make_bundle(folder: Path, data: Dataset) -> None:
     save_bundle(Bundle(folder, spec, data.classes, streams, "mean", {"flags": {"weights": "random"}}))
 
 
-def loaded(found) -> Future:
+def loaded(recogniser) -> Future:
     future = Future()
-    future.set_result(found)
+    future.set_result(recogniser)
     return future
 
 
@@ -91,7 +92,7 @@ def play(recogniser, video: Path) -> tuple[float, dict]:
     """Seconds from the last frame to the answer, the video played at its own rate through the demo's own path."""
     with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
         length = source.span(float("inf"))
-        demo = Demo(source, loaded(recogniser), lambda one: livedemo.build_modes(one, worker, 0.0, length, length))
+        demo = Demo(source, loaded(recogniser), lambda loaded: build_modes(loaded, worker, 0.0, length, length))
         livedemo.record_once(demo)
         demo.close()
     return demo.mode.latency, demo.mode.answer.seconds
@@ -149,8 +150,6 @@ class DrawnCamera:
 
 def in_window(recogniser, mode: str, seconds: float, samples: list | None = None):
     """The demo in a real window for so long; the space bar starts a sign whenever it can. Returns the demo."""
-    from signs.live import window
-
     class Driven(window.Window):
         """Presses space by itself, and q at the end."""
 
@@ -167,8 +166,8 @@ def in_window(recogniser, mode: str, seconds: float, samples: list | None = None
     plain, window.Window = window.Window, Driven
     try:
         with ThreadPoolExecutor(1) as worker, Camera(0, DrawnCamera) as source:
-            demo = Demo(source, loaded(recogniser), lambda one: livedemo.build_modes(one, worker, 0.0, 5.0, 5.0), mode)
-            window.show(demo)
+            demo = Demo(source, loaded(recogniser), lambda loaded: build_modes(loaded, worker, 0.0, 5.0, 5.0), mode)
+            window.run_window(demo)
             demo.close()
     finally:
         window.Window = plain

@@ -1,11 +1,13 @@
-"""Signs in an endless picture: a window that slides over it, and what of its answers is worth saying.
+"""Signs in an endless picture: a window slides over it, and each sign is reported once.
 
-window = Window(stored, {"signer"}, seconds=5.0)
-window.push(frame, seconds)             each frame; the kept ones are coded and get their flow once
-clip = window.clip()                    the last `seconds`, as Recording gives a clip; None at first
-images = window.fresh()                 or what was kept since the last time, for networks that go on with it
-reporter = Reporter(classes, calibration)
-label = reporter.push(probabilities, moment)   a sign that is new, or None
+    window = SlidingWindow(stored, {"signer"}, seconds=5.0)
+    window.push(frame, seconds)             each frame; the kept ones are coded and get their flow once
+    clip = window.clip()                    the last `seconds`, as Recording gives a clip; None at first
+    images = window.fresh()                 or what was kept since the last time, for networks that go on with it
+    reporter = Reporter(recogniser, gap=2.5)
+    label = reporter.push(probabilities, moment)   a sign that is new, or None
+
+`Continuous` is the mode that joins the two. The rest pose is learnt first (motion.py); at rest nothing is recognised.
 """
 
 import time
@@ -25,15 +27,17 @@ from signs.live.motion import Detector
 import numpy as np
 
 SMOOTH = 0.3  # seconds after which an answer counts 1/e in the mean
-PEAK = 0.5  # seconds for which an answer has to stay the surest yet: while a sign enters the window, others are guessed
+PEAK = 0.5  # seconds for which an answer has to stay the surest: while a sign enters the window, others are guessed
 FIRST = 0.1  # seconds that the first answer after a rest stands for
-FADED = 0.6  # of what was needed: below it a sign is over and may come again
-UNSURE = 0.5  # confidence that is needed where the bundle has no threshold
-BEFORE = 0.5  # seconds from before a movement with which networks that go on begin
+FADED = 0.6  # share of the needed confidence below which a sign is over and may come again
+UNSURE = 0.5  # needed confidence where the bundle has no threshold
+BEFORE = 0.5  # seconds before a movement at which networks that go on begin
 
 
 @dataclass(frozen=True)
 class _Kept:
+    """A frame of the window: resized, as the archive would hold it, and its flow in pixels and coded."""
+
     moment: float
     small: np.ndarray
     image: np.ndarray
@@ -41,11 +45,13 @@ class _Kept:
     coded: np.ndarray | None
 
 
-class Window:
-    """The last `seconds` of what was pushed, at the bundle's rate, or at that which makes its number of frames."""
+class SlidingWindow:
+    """The last `seconds` of what was pushed, at the bundle's rate, or at the rate that makes its number of frames.
+
+    regions: the parts of the picture that the networks see.
+    """
 
     def __init__(self, stored: StoredSpec, regions: Iterable[str], seconds: float, timings: Timings | None = None):
-        """regions: of the picture that will be seen."""
         self.stored, self.timings, self._regions = stored, timings or Timings(), set(regions) & set(region.SQUARES)
         rule = stored.frames
         if rule.isdigit():
@@ -66,7 +72,7 @@ class Window:
         return self._kept[-1].field if self._kept else None
 
     def push(self, frame: np.ndarray, seconds: float) -> int:
-        """(H, W, 3) uint8 RGB at a time later than the one before -> how many frames it decided on."""
+        """(H, W, 3) uint8 RGB and its time, later than the one before -> how many frames are now kept because of it."""
         if self._last and seconds <= self._last[-1][2]:
             return 0
         with self.timings.measure("frames"):
@@ -76,10 +82,10 @@ class Window:
         before = self.count
         if self._start is None or seconds - self._point > self.step * self.size:  # after so long a gap nothing is left
             self._start, self._points = seconds, 0
-        two = self._last[-2:]
-        times = np.array([moment for *_, moment in two])
+        newest = self._last[-2:]
+        times = np.array([moment for *_, moment in newest])
         while self._point <= seconds + EQUAL:
-            self._keep(two[self.stored.nearest(times, np.array([self._point]))[0]])
+            self._keep(newest[self.stored.nearest(times, np.array([self._point]))[0]])
             self._points += 1
         return self.count - before
 
@@ -93,51 +99,51 @@ class Window:
         if self._kept and self._kept[-1].moment == moment:
             self._kept.append(self._kept[-1])  # a slow camera: the frame again, with its field
         else:
-            before = next((frame for other, frame, _ in self._last if other == number - 1), None)
+            before = next((earlier for index, earlier, _ in self._last if index == number - 1), None)
             self._kept.append(_Kept(moment, small, *self._coder.code(number, small, before)))
         self.count += 1
 
     def clip(self) -> Recorded | None:
-        """What is in the window, once it is full."""
+        """The window's frames as one clip; None until it is full."""
         if len(self._kept) < self.size:
             return None
         kept = list(self._kept)
         images, flow = self._images(kept, True), None
         if self.stored.flow:
             first = _repeats(kept)
-            flow = np.stack([np.zeros_like(kept[0].field)] * first + [one.field for one in kept[first:]])
-        squares = region.find_squares(np.stack([one.small for one in kept]), self._regions) if self._regions else {}
+            flow = np.stack([np.zeros_like(kept[0].field)] * first + [frame.field for frame in kept[first:]])
+        squares = region.find_squares(np.stack([frame.small for frame in kept]), self._regions) if self._regions else {}
         return Recorded(images, flow, squares, list(range(self.count - self.size, self.count)))
 
     def fresh(self, begin: bool = False) -> dict[str, np.ndarray]:
-        """What was kept since the last time, {modality: (t, H, W, C) uint8}, nothing where that is no frame.
+        """{modality: (t, H, W, C) uint8} of the frames kept since the last time; empty where there are none.
 
         Args:
-            begin: the last moments instead, as of a clip of its own.
+            begin: give the last `BEFORE` seconds instead, as the beginning of a clip.
         """
         new = 1 + round(BEFORE / self.step) if begin else self.count - self._given
         kept, self._given = list(self._kept)[-new:] if new else [], self.count
         return self._images(kept, begin) if kept else {}
 
     def _images(self, kept: list[_Kept], begin: bool) -> dict[str, np.ndarray]:
-        """By modality, as the archives hold them; `begin`: of a clip's beginning, whose first field is zero."""
-        images = {"rgb": np.stack([one.image for one in kept])}
+        """By modality, as the archives hold them; `begin`: they begin a clip, whose first field is zero."""
+        images = {"rgb": np.stack([frame.image for frame in kept])}
         if self.stored.flow:
             first = _repeats(kept) if begin else 0
             coded = [recording.code_flow(np.zeros_like(kept[0].field), self.stored.flow)] * first
-            images["flow"] = np.stack([*coded, *(one.coded for one in kept[first:])])
+            images["flow"] = np.stack([*coded, *(frame.coded for frame in kept[first:])])
         return images
 
 
 def _repeats(kept: list[_Kept]) -> int:
-    """How many of a clip's frames are the first one, whose field is zero."""
-    return sum(1 for one in kept if one.moment == kept[0].moment)
+    """How often a clip's first frame, whose field is zero, stands in it."""
+    return sum(frame.moment == kept[0].moment for frame in kept)
 
 
 class Reporter:
-    """Smooths the answers of a sliding window and says each sign once, when it is surest.
+    """Smooths the answers of a sliding window and reports each sign once, when it is surest.
 
-    gap: seconds that the next sign takes at least; probabilities: the smoothed ones; confidence: of the best of them.
+    gap: seconds that the next sign takes at least; probabilities: (classes,), smoothed; confidence: the best one's.
     """
 
     def __init__(self, recogniser, gap: float):
@@ -148,12 +154,12 @@ class Reporter:
         self.reset()
 
     def reset(self) -> None:
-        """Nothing moves: what was seen is over."""
+        """Nothing moves: the sign is over."""
         self.probabilities, self.confidence = None, 0.0
-        self._moment, self._said, self._surest = None, None, None
+        self._moment, self._reported, self._surest = None, None, None
 
     def push(self, probabilities: np.ndarray, moment: float) -> str | None:
-        """(classes,) of the window that ends at `moment` seconds -> the label of a sign that is new, or None."""
+        """(classes,) probabilities of the window that ends at `moment` seconds -> the label of a new sign, or None."""
         since = FIRST if self._moment is None else moment - self._moment
         share = 1 - np.exp(-since / SMOOTH)
         old = np.full(len(self.labels), 1 / len(self.labels)) if self.probabilities is None else self.probabilities
@@ -161,19 +167,19 @@ class Reporter:
         after = self.calibration.calibrated(self.probabilities)
         best = int(after.argmax())
         self.confidence = float(after[best])
-        if self._said and moment - self._said[1] > self.gap and after[self._said[0]] < FADED * self.needed:
-            self._said = None
+        if self._reported and moment - self._reported[1] > self.gap and after[self._reported[0]] < FADED * self.needed:
+            self._reported = None
         sign = best not in self.none and self.confidence >= self.needed and not self._again(best, moment)
         if sign and (self._surest is None or self.confidence > self._surest[1]):
             self._surest = best, self.confidence, moment
         if self._surest is None or moment - self._surest[2] < PEAK:
             return None
-        self._said, self._surest = (self._surest[0], moment), None
-        return self.labels[self._said[0]]
+        self._reported, self._surest = (self._surest[0], moment), None
+        return self.labels[self._reported[0]]
 
     def _again(self, best: int, moment: float) -> bool:
-        """Whether it is the sign that was said, or too soon for another."""
-        return self._said is not None and (best == self._said[0] or moment - self._said[1] <= self.gap)
+        """Whether it is the sign that was just reported, or too soon for another."""
+        return self._reported is not None and (best == self._reported[0] or moment - self._reported[1] <= self.gap)
 
 
 class Continuous(Mode):
@@ -190,10 +196,9 @@ class Continuous(Mode):
         self.restart()
 
     def restart(self) -> None:
-        """Learn the rest pose anew."""
         bundle = self.recogniser.bundle
         self.detector = Detector()
-        self.window = Window(bundle.spec.stored, bundle.regions, self.seconds, self.timings)
+        self.window = SlidingWindow(bundle.spec.stored, bundle.regions, self.seconds, self.timings)
         self.reporter.reset()
         self._done, self._moment, self._begin = 0, 0.0, True
         self._pushing: deque[Future] = deque()
@@ -229,38 +234,38 @@ class Continuous(Mode):
                 self.answer, self._begin = None, True
 
     def _look(self, moment: float):
-        """In the worker: what the window shows now, or None while it fills."""
+        """In the worker: (answer of what the window shows now, moment), or None while it fills."""
         timings = Timings()
         answer = (self._go_on if self.recogniser.endless else self._anew)(timings)
         self.timings.update(timings)
         return (answer, moment) if answer else None
 
     def _anew(self, timings: Timings):
-        """The whole window."""
+        """The answer of the whole window."""
         clip = self._keeper.submit(self.window.clip).result()
         return self.recogniser.recognise(clip, timings) if clip else None
 
     def _go_on(self, timings: Timings):
-        """What came since the last time; after a rest the next sign begins as a clip does."""
+        """The answer after what came since the last time; after a rest the next sign begins as a clip does."""
         begin, self._begin = self._begin, False
         images = self._keeper.submit(self.window.fresh, begin).result()
         if begin:
             self.following = self.recogniser.following(self.window.size)
         return self.following.push(images, timings) if images else None
 
-    def answered(self, found) -> None:
-        if found is None:
+    def answered(self, looked) -> None:
+        if looked is None:
             return
-        answer, moment = found
+        answer, moment = looked
         recogniser, reporter, fused = self.recogniser, self.reporter, dict(answer.ranked)
         self.latency = self.clock() - self._last
         self.timings.add("last frame to answer", self.latency)
-        label = reporter.push(np.array([fused[one] for one in recogniser.labels]), moment)
+        new = reporter.push(np.array([fused[label] for label in recogniser.labels]), moment)
         self.answer = replace(
             answer,
             ranked=recogniser.rank(reporter.probabilities),
             confidence=reporter.confidence,
             known=reporter.confidence >= reporter.needed,
         )
-        if label is not None:
-            self.say(label, True)
+        if new is not None:
+            self.remember(new, True)

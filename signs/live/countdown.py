@@ -1,11 +1,12 @@
-"""The states of the live demo's countdown and what moves it from one to the next.
+"""What runs after space is pressed: a countdown, a recording of fixed length, the answer.
 
-    machine = Machine(countdown=3.0, seconds=5.0)
-    machine.start()                     the space bar
-    machine.tick()                      often: time passes
-    machine.frame(seconds)              whether a frame with this stamp belongs to the recording
+    mode = Countdown(recogniser, worker, countdown=3.0, seconds=5.0)
+    mode.start()                        the space bar
+    mode.frame(frame, seconds)          each frame of the source; those of the recording go to the recogniser
+    mode.tick()                         often: time passes
 
-It knows neither window nor network.
+`Machine` has the states and what leads from one to the next, and knows neither pictures nor networks. `Countdown` is the
+mode that it drives.
 """
 
 import time
@@ -14,15 +15,14 @@ from collections.abc import Callable
 from signs.clips.spec import EQUAL
 from signs.live.modes import Mode
 
-IDLE, COUNTING, RECORDING = "idle", "countdown", "recording"
-TRANSLATING, RESULT, QUIT = "translating", "result", "quit"
+IDLE, COUNTING, RECORDING, TRANSLATING, RESULT = "idle", "countdown", "recording", "translating", "result"
 
 
 class Machine:
-    """The states and what moves it from one to the next.
+    """The states and what leads from one to the next.
 
     idle -start-> countdown -tick-> recording -frame, ended-> translating -answered-> result -start-> countdown;
-    translating -failed-> idle; any state -quit-> quit. An event that means nothing in a state is ignored.
+    translating -failed-> idle. An event that means nothing in a state is ignored.
     """
 
     def __init__(self, countdown: float = 3.0, seconds: float = 5.0, clock: Callable[[], float] = time.monotonic):
@@ -69,7 +69,7 @@ class Machine:
             self._enter(RECORDING)
 
     def frame(self, seconds: float) -> bool:
-        """A frame with its time stamp; whether it belongs to the recording, whose length the stamps decide."""
+        """Whether the frame with this time stamp belongs to the recording, whose length the stamps decide."""
         if self.state != RECORDING:
             return False
         if self.frames and seconds - self.first > self.seconds + EQUAL:  # a file's last stamp may be rounded up
@@ -94,12 +94,9 @@ class Machine:
             self.message = message
             self._enter(IDLE)
 
-    def quit(self) -> None:
-        self._enter(QUIT)
-
 
 class Countdown(Mode):
-    """The prototype's way: the space bar, a countdown, a recording of fixed length."""
+    """The prototype's way: space, a countdown, a recording of fixed length."""
 
     name = "countdown"
 
@@ -109,6 +106,7 @@ class Countdown(Mode):
         self._follow()
 
     def _follow(self) -> None:
+        """What the window reads of a mode is the machine's."""
         machine = self.machine
         if machine.state != self.state:
             self.state, self.since = machine.state, machine.since

@@ -1,15 +1,16 @@
 """The brush of the live demo: text, panels, bars and rings on (H, W, 3) uint8 RGB images.
 
-    canvas = paint.contain(picture, (960, 720))
-    paint.panel(canvas, (20, 20, 300, 80), radius=12)
-    paint.text(canvas, "hello", 36, 64, size=24, weight=paint.BOLD)
+    canvas = drawing.contain(picture, (960, 720))
+    drawing.panel(canvas, (20, 20, 300, 80), radius=12)
+    drawing.text(canvas, "hello", 36, 64, size=24, weight=drawing.BOLD)
 
 `contain` and `blurred` return new images; everything else paints into the canvas it is given. Positions and sizes are
-pixels. Text is set in the fonts that OpenCV 5 brings along, so it reads the same on every system.
+pixels. Text is set in the fonts that OpenCV 5 brings along, so it looks the same on every system.
 """
 
 import functools
 import math
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -57,33 +58,31 @@ def _corners(width: int, height: int, radius: int, alpha: float) -> tuple[Image,
 
 
 def _pixels(size: float) -> int:
+    """Height of text that can still be read."""
     return max(SMALLEST, round(size))
-
-
-def _inside(canvas: Image, box: Box) -> Box:
-    left, top = max(0, int(box[0])), max(0, int(box[1]))
-    return left, top, min(int(box[2]), canvas.shape[1] - left), min(int(box[3]), canvas.shape[0] - top)
 
 
 def panel(canvas: Image, box: Box, radius: float, colour=NIGHT, alpha: float = 0.66) -> None:
     """A translucent rounded rectangle, painted into `canvas`."""
-    left, top, width, height = _inside(canvas, box)
-    if width < 1 or height < 1:
-        return
-    front, back = _corners(width, height, max(0, min(int(radius), width // 2, height // 2)), alpha)
-    behind = np.ascontiguousarray(canvas[top : top + height, left : left + width])
-    canvas[top : top + height, left : left + width] = cv2.blendLinear(np.full_like(behind, colour), behind, front, back)
+    _blend(canvas, box, radius, alpha, lambda behind: np.full_like(behind, colour))
 
 
 def inset(canvas: Image, picture: Image, box: Box, radius: float) -> None:
     """`picture` stretched to `box`, with rounded corners."""
-    left, top, width, height = _inside(canvas, box)
+    _blend(
+        canvas, box, radius, 1.0, lambda behind: cv2.resize(picture, behind.shape[1::-1], interpolation=cv2.INTER_AREA)
+    )
+
+
+def _blend(canvas: Image, box: Box, radius: float, alpha: float, front: Callable[[Image], Image]) -> None:
+    """What `front` makes for the part of `canvas` in `box`, over that part, with rounded corners."""
+    left, top = max(0, int(box[0])), max(0, int(box[1]))
+    width, height = min(int(box[2]), canvas.shape[1] - left), min(int(box[3]), canvas.shape[0] - top)
     if width < 1 or height < 1:
         return
-    front, back = _corners(width, height, max(0, min(int(radius), width // 2, height // 2)), 1.0)
+    weights = _corners(width, height, max(0, min(int(radius), width // 2, height // 2)), alpha)
     behind = np.ascontiguousarray(canvas[top : top + height, left : left + width])
-    scaled = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    canvas[top : top + height, left : left + width] = cv2.blendLinear(scaled, behind, front, back)
+    canvas[top : top + height, left : left + width] = cv2.blendLinear(front(behind), behind, *weights)
 
 
 @functools.lru_cache(maxsize=2)
@@ -97,13 +96,14 @@ def text_width(string: str, size: float, weight: int = REGULAR) -> int:
     return cv2.getTextSize((0, 0), string, (0, 0), _face(), _pixels(size), weight)[2]
 
 
-def text(canvas: Image, string: str, x: float, y: float, size: float, colour=INK, weight=REGULAR, align="left") -> int:
-    """`string` on the base line `y`, painted into `canvas`; `x` is its left, centre or right. Returns its width."""
+def text(
+    canvas: Image, string: str, x: float, y: float, size: float, colour=INK, weight=REGULAR, align="left", room=None
+) -> None:
+    """`string` on the base line `y`; `x` is its left, centre or right; cut short where it is wider than `room`."""
+    string = string if room is None else fitted(string, size, weight, room)
     size = _pixels(size)
-    width = text_width(string, size, weight)
-    x -= {"left": 0, "centre": width / 2, "right": width}[align]
+    x -= {"left": 0, "centre": 0.5, "right": 1}[align] * text_width(string, size, weight)
     cv2.putText(canvas, string, (round(x), round(y)), colour, _face(), size, weight)
-    return width
 
 
 def fitted(string: str, size: float, weight: int, width: float) -> str:

@@ -1,4 +1,9 @@
-"""Hands-free signing: movement begins and ends a sign."""
+"""Hands-free signing: the rest pose is learnt for 3 s (motion.py), then movement begins and ends a sign.
+
+    mode = HandsFree(recogniser, worker)
+    mode.frame(frame, seconds)          learning -> ready -> recording -> translating -> ready
+    mode.restart()                      learn the rest pose anew; so does the space bar
+"""
 
 import time
 from collections import deque
@@ -9,7 +14,7 @@ from signs.live.motion import Detector
 
 
 class HandsFree(Mode):
-    """Movement begins and ends a sign; what came just before it belongs to it."""
+    """Movement begins and ends a sign; what came just before and after it belongs to it."""
 
     name = "hands-free"
     BEFORE = 0.5  # seconds from before the first movement
@@ -22,10 +27,9 @@ class HandsFree(Mode):
         self.restart()
 
     def restart(self) -> None:
-        """Learn the rest pose anew."""
         self.detector, self.session = Detector(), None
         self._before: deque = deque()
-        self._later: list = []  # frames since the last movement, which belong to the sign only if it goes on
+        self._later: deque = deque()  # frames after the last movement; they belong to the sign only if it goes on
         self._began = 0.0
         self.enter("learning")
 
@@ -46,8 +50,8 @@ class HandsFree(Mode):
             self._before.popleft()
         if event == "began":
             self.session, self._began = self.recogniser.session(), seconds
-            for earlier in self._before:
-                self.session.push(*earlier)
+            for stamped in self._before:
+                self.session.push(*stamped)
             self._before.clear()
             self._later.clear()
             self.message, self.answer = "", None  # what is on the screen is not of this sign
@@ -55,12 +59,10 @@ class HandsFree(Mode):
 
     def _record(self, frame, seconds: float, event: str | None) -> None:
         self._later.append((frame, seconds))
-        kept = [one for one in self._later if one[1] <= self.detector.moved + self.AFTER]
-        for one in kept:
-            self.session.push(*one)
-        self._later = self._later[len(kept) :]
-        over = event == "ended" or seconds - self._began > self.LONGEST
-        if not over:
+        until = self.detector.moved + self.AFTER
+        while self._later and self._later[0][1] <= until:
+            self.session.push(*self._later.popleft())
+        if event != "ended" and seconds - self._began <= self.LONGEST:
             return
         if self.detector.moved - self._began + motion.BEGIN < self.SHORTEST:
             self.enter("ready")

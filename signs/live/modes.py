@@ -1,11 +1,12 @@
-"""The three ways to sign to the live demo: after a countdown, hands-free, and continuously.
+"""What the three ways to sign share: countdown.py, hands_free.py and continuous.py are modes.
 
     mode = Countdown(recogniser, worker)
     mode.frame(frame, seconds)          each frame of the source
     mode.tick()                         often: time passes, answers arrive
+    mode.start()                        the space bar
     mode.state, mode.answer             what the window shows
 
-They know neither window nor source. What takes long is done in `worker`, so that the picture goes on moving.
+A mode knows neither window nor source. What takes long runs in `worker`, so that the picture goes on moving.
 """
 
 import time
@@ -19,8 +20,8 @@ from signs.live.motion import Detector
 
 
 @dataclass(frozen=True)
-class Said:
-    """A line of the session's history: the sign's name, and whether it was sure enough for an answer."""
+class HistoryLine:
+    """A sign of this session: its name, and whether it was sure enough for an answer."""
 
     name: str
     known: bool
@@ -36,7 +37,7 @@ class Mode:
         self.state, self.since, self.message = "", clock(), ""
         self.session = None
         self.answer, self.latency, self.rate = None, 0.0, 0.0
-        self.history: list[Said] = []
+        self.history: list[HistoryLine] = []
         self.timings = Timings()
         self.left = self.progress = self.level = 0.0
         self.detector: Detector | None = None
@@ -56,25 +57,21 @@ class Mode:
     def enter(self, state: str) -> None:
         self.state, self.since = state, self.clock()
 
-    def frame(self, frame, seconds: float) -> None:
-        raise NotImplementedError
-
     def start(self) -> None:
         """The space bar."""
 
-    def settle(self) -> None:
-        """Wait for an answer that is on its way: the networks are for one at a time."""
-        if self._pending:
-            wait([self._pending])
-        self.tick()
+    def restart(self) -> None:
+        """The mode is chosen: learn the rest pose anew, where it has one."""
 
-    def close(self) -> None:
-        """Nothing more will come."""
+    def frame(self, frame, seconds: float) -> None:
+        """A frame of the source, (H, W, 3) uint8 RGB, and its time."""
+        raise NotImplementedError
 
     def ended(self) -> None:
         """The source has no more frames."""
 
     def tick(self) -> None:
+        """Time passes; an answer may be there."""
         if self._pending and self._pending.done():
             pending, self._pending = self._pending, None
             try:
@@ -82,24 +79,33 @@ class Mode:
             except Problem as problem:
                 self.failed(str(problem))
 
+    def settle(self) -> None:
+        """Wait for an answer that is on its way: the networks work for one mode at a time."""
+        if self._pending:
+            wait([self._pending])
+        self.tick()
+
+    def close(self) -> None:
+        """Nothing more will come."""
+
     def answered(self, answer) -> None:
         self.answer, self.latency = answer, self.clock() - self._last
         self.timings.add("last frame to answer", self.latency)
         self.timings.update(self.session.timings)
-        self.say(answer.ranked[0][0], answer.known)
+        self.remember(answer.ranked[0][0], answer.known)
 
-    def say(self, label: str, known: bool) -> None:
-        """Into the history."""
-        self.history.append(Said(self.recogniser.name(label), known))
+    def failed(self, message: str) -> None:
+        self.message = message
+
+    def remember(self, label: str, known: bool) -> None:
+        """Add a sign to the history."""
+        self.history.append(HistoryLine(self.recogniser.name(label), known))
 
     def watch(self, frame, seconds: float) -> str | None:
-        """What the detector says of a frame, and how much moves, for the screen."""
+        """The detector's event of a frame; keeps how much moves, for the screen."""
         event = self.detector.push(frame, seconds)
         self.level = min(1.0, self.detector.level / (4 * self.detector.needed))
         self.progress = self.detector.progress
         if event == "learnt":
             self.enter("ready")
         return event
-
-    def failed(self, message: str) -> None:
-        self.message = message

@@ -1,11 +1,11 @@
-"""When a sign begins and ends in front of a camera: movement told from the camera's noise.
+"""When a sign begins and ends in front of a camera: learns the rest pose, and tells movement from the camera's noise.
 
     detector = Detector()
     event = detector.push(frame, seconds)       None, "learnt", "began", "ended"
 
-For `LEARNING` seconds the rest pose and the noise of every place are learnt. After that movement is the share of places
-that changed by more than their noise, and a sign lasts from the first movement to the last one. Whoever holds still in
-another pose than that of rest may be in the middle of a sign, so there the end takes longer.
+For `LEARNING` seconds the rest pose and the noise of every place are learnt (`Detector._learn`). After that movement is
+the share of places that changed by more than their noise, and a sign lasts from the first movement to the last one.
+Whoever holds still in another pose than that of rest may be in the middle of a sign, so there the end takes longer.
 """
 
 from collections import deque
@@ -30,7 +30,7 @@ DRIFT = 0.02  # how much of the rest pose follows each still picture: daylight c
 
 
 class Detector:
-    """level: share of the picture that moves now; needed: from where on it counts; state: learning, still, moving."""
+    """state: learning, still or moving; level: share of the picture that moves now; needed: the least that counts."""
 
     def __init__(self):
         self.state, self.level, self.needed = "learning", 0.0, MOVED
@@ -46,7 +46,7 @@ class Detector:
         return self.state != "learning"
 
     def push(self, frame: np.ndarray, seconds: float) -> str | None:
-        """frame (H, W, 3) uint8 RGB; seconds on a clock that only goes forward -> what happened with this frame."""
+        """frame (H, W, 3) uint8 RGB; seconds on a clock that only goes forward -> the event of this frame, or None."""
         picture = small(frame)
         change = self._change(picture, seconds)
         self._recent.append((picture, seconds))
@@ -67,9 +67,11 @@ class Detector:
         return unlit(picture - self._recent[0][0])
 
     def _share(self, change: np.ndarray) -> float:
+        """How much of the picture differs by more than its noise, 0 to 1."""
         return float(np.mean(change > self._noise))
 
     def _learn(self, picture, change, seconds: float) -> str | None:
+        """Collect pictures of rest; begin again while somebody moves."""
         if self._since is None:
             self._since = self._first = seconds
         self.progress = min(1.0, (seconds - self._since) / LEARNING)
@@ -81,19 +83,22 @@ class Detector:
         self._learnt.append(picture)
         if seconds - self._since < LEARNING or len(self._learnt) < 5:
             return None
-        pictures = np.stack(self._learnt)
+        self._learn_rest(np.stack(self._learnt), seconds - self._since)
+        self._learnt.clear()
+        self.state, self._since = "still", None
+        return "learnt"
+
+    def _learn_rest(self, pictures: np.ndarray, seconds: float) -> None:
+        """The rest pose, each place's noise, and how much has to move; (T, h, w) pictures of rest in `seconds`."""
         self._rest = np.median(pictures, axis=0)
         # Of the median distance, so that a blink or a breath is no noise; a difference has twice the variance.
         spread = 1.4826 * np.median(np.abs(pictures - self._rest), axis=0) * np.sqrt(2)
         self._noise = np.maximum(NOISE * spread, QUIETEST).astype(np.float32)
-        steps = max(1, round(STEP * (len(pictures) - 1) / (seconds - self._since)))
+        steps = max(1, round(STEP * (len(pictures) - 1) / seconds))
         moved = [
             self._share(unlit(later - earlier)) for earlier, later in zip(pictures, pictures[steps:], strict=False)
         ]
         self.needed = max(MOVED, ABOVE * float(np.percentile(moved, 98))) if moved else MOVED
-        self._learnt.clear()
-        self.state, self._since = "still", None
-        return "learnt"
 
     def _still(self, picture, moving: bool, seconds: float) -> str | None:
         if not moving:

@@ -1,18 +1,19 @@
 """What the live demo paints over a picture: pure functions, image and state in, a new image out.
 
-    canvas = overlay.draw(picture, overlay.View("recording", progress=0.4, left=3.0), (960, 720))
+    canvas = overlay.draw_window(picture, View("recording", progress=0.4, left=3.0), (960, 720))
 
 in:   picture (H, W, 3) uint8 RGB as the camera sees it, a `View`, the canvas size (width, height)
 out:  (height, width, 3) uint8 RGB; nothing that came in is altered
 
-Mirroring happens here and nowhere else: it is for the eyes. Text is set in the fonts that OpenCV 5 brings along.
+The picture is mirrored here and nowhere else: only people see it so. Lengths in the code are for a window of 640x480;
+`unit` is how many pixels of the canvas one of them is. One function paints one state; `PAINTERS` lists them.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from signs.live import drawing
+from signs.live import drawing, result
+from signs.live.result import Result
 
 import cv2
 
@@ -25,28 +26,26 @@ KEYS = (
     ("f", "full screen"),
 )
 SHOWN = 6  # signs of the history
-STREAM_NAMES = {"rgb": "colour", "grey": "grey", "flow": "movement", "depth": "depth"}
-FEW = 8.0  # frames a second; a camera below that (in poor light, say) misses what a sign is made of
-LOOP_RATE = 12.0  # kept frames a second in the result's loop: a little slower than life shows the movement better
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An answer as the screen needs it: names instead of labels, pictures instead of flow fields."""
+class Ring:
+    """Lengths of a ring with a number in it, in units: radius, thickness, the panel's rim, height of the number."""
 
-    ranked: list[tuple[str, float]]
-    streams: dict[str, tuple[str, float]]
-    latency: float
-    seconds: dict[str, float]
-    rate: float
-    frames: list[drawing.Image] = field(default_factory=list)
-    flow: Sequence[drawing.Image] = ()
-    known: bool = True
+    radius: float
+    thick: float
+    rim: float
+    number: float
+    alpha: float  # of the panel
+
+
+COUNTDOWN_RING = Ring(62, 8, 20, 64, alpha=0.5)
+RECORDING_RING = Ring(24, 6, 11, 22, alpha=0.66)
 
 
 @dataclass(frozen=True)
 class View:
-    """Everything `draw` needs beside the picture: the state, and where in it we are."""
+    """Everything `draw_window` needs beside the picture: the state, and how far it has got."""
 
     state: str
     mode: str = "countdown"
@@ -55,13 +54,13 @@ class View:
     elapsed: float = 0.0  # seconds since the state began
     mirror: bool = True
     message: str = ""
-    result: Shown | None = None
+    result: Result | None = None
     level: float = 0.0  # 0..1, how much moves, of what the scale shows
     history: list[tuple[str, bool]] = field(default_factory=list)  # names, newest last, and whether they are known
     flow: drawing.Image | None = None  # the newest field, in colour
 
 
-def draw(picture: drawing.Image, view: View, size: tuple[int, int]) -> drawing.Image:
+def draw_window(picture: drawing.Image, view: View, size: tuple[int, int]) -> drawing.Image:
     """The whole window for one moment."""
     picture = picture[:, ::-1] if view.mirror else picture
     canvas = drawing.blurred(picture, size) if view.state == "result" else drawing.contain(picture, size)
@@ -81,16 +80,16 @@ def draw_keys(canvas: drawing.Image, unit: float) -> None:
     size, high = 13 * unit, round(34 * unit)
     drawing.panel(canvas, (0, height - high, width, high), 0)
     x, middle = 14 * unit, height - high / 2
+    line = middle + size * 0.35
     for key, meaning in KEYS:
         cap = drawing.text_width(key, size, drawing.BOLD) + 14 * unit
         needed = cap + 7 * unit + drawing.text_width(meaning, size)
         if x + needed > width - 10 * unit:
             break
-        drawing.panel(
-            canvas, (round(x), round(middle - 10 * unit), round(cap), round(20 * unit)), 5 * unit, drawing.TRACK, 1.0
-        )
-        drawing.text(canvas, key, x + cap / 2, middle + size * 0.35, size, drawing.INK, drawing.BOLD, "centre")
-        drawing.text(canvas, meaning, x + cap + 7 * unit, middle + size * 0.35, size, drawing.DIM)
+        box = (round(x), round(middle - 10 * unit), round(cap), round(20 * unit))
+        drawing.panel(canvas, box, 5 * unit, drawing.TRACK, 1.0)
+        drawing.text(canvas, key, x + cap / 2, line, size, drawing.INK, drawing.BOLD, "centre")
+        drawing.text(canvas, meaning, x + cap + 7 * unit, line, size, drawing.DIM)
         x += needed + 20 * unit
 
 
@@ -106,11 +105,11 @@ def draw_side(canvas: drawing.Image, view: View, unit: float) -> None:
         y += high + 10 * unit
     for name, known in reversed(view.history[-SHOWN:]):
         size = 13 * unit
-        said = drawing.fitted(name, size, drawing.REGULAR, 170 * unit)
-        wide = drawing.text_width(said, size) + 18 * unit
+        name = drawing.fitted(name, size, drawing.REGULAR, 170 * unit)
+        wide = drawing.text_width(name, size) + 18 * unit
         drawing.panel(canvas, (width - wide - 14 * unit, y, wide, 22 * unit), 11 * unit)
         colour = drawing.INK if known else drawing.DIM
-        drawing.text(canvas, said, width - 23 * unit, y + 11 * unit + size * 0.35, size, colour, align="right")
+        drawing.text(canvas, name, width - 23 * unit, y + 11 * unit + size * 0.35, size, colour, align="right")
         y += 27 * unit
 
 
@@ -122,102 +121,76 @@ def draw_strip(canvas: drawing.Image, view: View, unit: float) -> None:
     drawing.panel(canvas, (margin, top, width - 2 * margin, high), 12 * unit, alpha=0.72)
     scale = (margin + 14 * unit, top + high - 11 * unit, width - 2 * margin - 28 * unit, 4 * unit)
     drawing.bar(canvas, scale, view.level, drawing.RED if view.state == "recording" else drawing.DIM)
-    result = view.result
-    if result is None:
-        hint = "sign" if view.mode == "continuous" else "sign, and rest your hands"
-        drawing.text(canvas, hint, margin + 18 * unit, top + 44 * unit, 20 * unit, drawing.DIM)
-        return
     left, room = margin + 18 * unit, width - 2 * margin - 36 * unit
-    first, size = result.ranked[0], 26 * unit
-    name, sure = (first[0], "") if result.known else (f"{first[0]}?", ", not sure")
-    drawing.text(
-        canvas,
-        drawing.fitted(name, size, drawing.BOLD, 0.58 * room),
-        left,
-        top + 34 * unit,
-        size,
-        drawing.INK if result.known else drawing.DIM,
-        drawing.BOLD,
-    )
-    drawing.bar(
-        canvas, (left, top + 44 * unit, 0.58 * room, 8 * unit), first[1], drawing.TEAL if result.known else drawing.DIM
-    )
-    line = f"{first[1] * 100:.0f} %{sure}   after {result.latency:.2f} s"
-    drawing.text(canvas, line, left, top + 70 * unit, 13 * unit, drawing.DIM)
+    if view.result is None:
+        hint = "sign" if view.mode == "continuous" else "sign, and rest your hands"
+        drawing.text(canvas, hint, left, top + 44 * unit, 20 * unit, drawing.DIM)
+        return
+    result.draw_best(canvas, view.result, unit, (left, top), 0.58 * room)
     x, y = left + 0.64 * room, top + 26 * unit
-    for name, probability in result.ranked[1:3]:
-        drawing.text(
-            canvas, drawing.fitted(name, 15 * unit, drawing.REGULAR, 0.27 * room), x, y, 15 * unit, drawing.DIM
-        )
+    for name, probability in view.result.ranked[1:3]:
+        drawing.text(canvas, name, x, y, 15 * unit, drawing.DIM, room=0.27 * room)
         drawing.text(canvas, f"{probability * 100:.0f} %", left + room, y, 13 * unit, drawing.DIM, align="right")
         drawing.bar(canvas, (x, y + 7 * unit, left + room - x, 4 * unit), probability, drawing.DIM)
         y += 30 * unit
 
 
+def draw_status(canvas: drawing.Image, unit: float, line: str, colour) -> None:
+    """What the demo is at, in the upper left corner."""
+    drawing.pill(canvas, 14 * unit, 14 * unit, unit, line, colour)
+
+
+def draw_ring(canvas: drawing.Image, centre, unit: float, ring: Ring, part: float, seconds: int, colour) -> None:
+    """Seconds in a ring that is filled to `part` (0..1)."""
+    radius, size = ring.radius * unit, ring.number * unit
+    outer = radius + ring.rim * unit
+    drawing.panel(canvas, (centre[0] - outer, centre[1] - outer, 2 * outer, 2 * outer), outer, alpha=ring.alpha)
+    drawing.arc(canvas, centre, radius, ring.thick * unit, 0, 1, drawing.TRACK)
+    drawing.arc(canvas, centre, radius, ring.thick * unit, 0, part, colour)
+    line = centre[1] + size * 0.35
+    drawing.text(canvas, str(seconds), centre[0], line, size, drawing.INK, drawing.BOLD, "centre")
+
+
 def draw_loading(canvas: drawing.Image, view: View, unit: float) -> None:
-    drawing.pill(canvas, 14 * unit, 14 * unit, unit, "loading the model", drawing.AMBER)
+    draw_status(canvas, unit, "loading the model", drawing.AMBER)
 
 
 def draw_learning(canvas: drawing.Image, view: View, unit: float) -> None:
     height, width = canvas.shape[:2]
-    drawing.pill(canvas, 14 * unit, 14 * unit, unit, view.mode, drawing.AMBER)
+    draw_status(canvas, unit, view.mode, drawing.AMBER)
     drawing.pill(canvas, width / 2, height - 84 * unit, unit, "hold still: learning how you rest", align="centre")
-    drawing.bar(
-        canvas, (width / 2 - 110 * unit, height - 46 * unit, 220 * unit, 6 * unit), view.progress, drawing.AMBER
-    )
+    box = (width / 2 - 110 * unit, height - 46 * unit, 220 * unit, 6 * unit)
+    drawing.bar(canvas, box, view.progress, drawing.AMBER)
 
 
 def draw_ready(canvas: drawing.Image, view: View, unit: float) -> None:
-    said = view.message or ("watching" if view.mode == "continuous" else "ready")
-    drawing.pill(
-        canvas, 14 * unit, 14 * unit, unit, f"{view.mode}: {said}", drawing.AMBER if view.message else drawing.GREEN
-    )
+    line = view.message or ("watching" if view.mode == "continuous" else "ready")
+    draw_status(canvas, unit, f"{view.mode}: {line}", drawing.AMBER if view.message else drawing.GREEN)
 
 
 def draw_idle(canvas: drawing.Image, view: View, unit: float) -> None:
     height, width = canvas.shape[:2]
-    drawing.pill(
-        canvas, 14 * unit, 14 * unit, unit, view.message or "ready", drawing.AMBER if view.message else drawing.GREEN
-    )
+    draw_status(canvas, unit, view.message or "ready", drawing.AMBER if view.message else drawing.GREEN)
     drawing.pill(canvas, width / 2, height - 74 * unit, unit, "press space, then make one sign", align="centre")
 
 
 def draw_countdown(canvas: drawing.Image, view: View, unit: float) -> None:
     height, width = canvas.shape[:2]
-    centre, radius = (width / 2, height / 2 - 17 * unit), 62 * unit
-    outer = radius + 20 * unit
-    drawing.panel(canvas, (centre[0] - outer, centre[1] - outer, 2 * outer, 2 * outer), outer, alpha=0.5)
-    drawing.arc(canvas, centre, radius, 8 * unit, 0, 1, drawing.TRACK)
-    drawing.arc(canvas, centre, radius, 8 * unit, 0, 1 - view.progress, drawing.TEAL)
-    number, size = str(max(1, math.ceil(view.left))), 64 * unit
-    drawing.text(canvas, number, centre[0], centre[1] + size * 0.35, size, drawing.INK, drawing.BOLD, "centre")
-    drawing.pill(canvas, 14 * unit, 14 * unit, unit, "get ready", drawing.AMBER)
+    centre, seconds = (width / 2, height / 2 - 17 * unit), max(1, math.ceil(view.left))
+    draw_ring(canvas, centre, unit, COUNTDOWN_RING, 1 - view.progress, seconds, drawing.TEAL)
+    draw_status(canvas, unit, "get ready", drawing.AMBER)
 
 
 def draw_recording(canvas: drawing.Image, view: View, unit: float) -> None:
     height, width = canvas.shape[:2]
-    # The edge of the picture tells it even to someone who looks at their own hands.
+    # A red edge tells it even to someone who looks at their hands.
     cv2.rectangle(canvas, (0, 0), (width - 1, height - round(34 * unit)), drawing.RED, max(2, round(4 * unit)))
     beat = 0.8 + 0.2 * math.cos(view.elapsed * 2 * math.pi)
-    drawing.pill(canvas, 14 * unit, 14 * unit, unit, "recording", tuple(round(value * beat) for value in drawing.RED))
+    draw_status(canvas, unit, "recording", tuple(round(value * beat) for value in drawing.RED))
     if view.mode != "countdown":  # nobody knows how long it will be
         return
-    centre, radius = (width - 50 * unit, 50 * unit), 24 * unit
-    outer = radius + 11 * unit
-    drawing.panel(canvas, (centre[0] - outer, centre[1] - outer, 2 * outer, 2 * outer), outer)
-    drawing.arc(canvas, centre, radius, 6 * unit, 0, 1, drawing.TRACK)
-    drawing.arc(canvas, centre, radius, 6 * unit, 0, view.progress, drawing.RED)
-    size = 22 * unit
-    drawing.text(
-        canvas,
-        str(max(0, math.ceil(view.left))),
-        centre[0],
-        centre[1] + size * 0.35,
-        size,
-        drawing.INK,
-        drawing.BOLD,
-        "centre",
-    )
+    centre, seconds = (width - 50 * unit, 50 * unit), max(0, math.ceil(view.left))
+    draw_ring(canvas, centre, unit, RECORDING_RING, view.progress, seconds, drawing.RED)
     drawing.bar(canvas, (14 * unit, height - 50 * unit, width - 28 * unit, 6 * unit), view.progress, drawing.RED)
 
 
@@ -234,85 +207,8 @@ def draw_translating(canvas: drawing.Image, view: View, unit: float) -> None:
     drawing.text(canvas, f"{view.elapsed:.1f} s", left + 76 * unit, middle + 22 * unit, 14 * unit, drawing.DIM)
 
 
-def draw_result(canvas: drawing.Image, view: View, unit: float) -> None:
-    """Above, the kept frames beside their flow; below, the three best with bars, the streams and the time taken."""
-    height, width = canvas.shape[:2]
-    margin, result = 14 * unit, view.result
-    top, below = margin, 184 * unit
-    above = height - 34 * unit - below - 3 * margin
-    if result.frames:
-        draw_loop(canvas, view, unit, (margin, top, width - 2 * margin, above))
-    draw_answer(canvas, result, unit, (margin, top + above + margin, width - 2 * margin, below))
-
-
-def draw_loop(canvas: drawing.Image, view: View, unit: float, box) -> None:
-    """The kept frames and their flow in colour, side by side in `box`, each with its caption."""
-    left, top, width, height = box
-    result, gap = view.result, 14 * unit
-    moment = int(view.elapsed * LOOP_RATE) % len(result.frames)
-    pictures = [(result.frames[moment], "what was seen")]
-    if result.flow:
-        pictures.append((result.flow[moment % len(result.flow)], "how it moved"))
-    shape = pictures[0][0].shape
-    wide = min((width - gap) / 2, height * shape[1] / shape[0])
-    high = wide * shape[0] / shape[1]
-    x = left + (width - wide * len(pictures) - gap * (len(pictures) - 1)) / 2
-    y = top + (height - high) / 2
-    for picture, caption in pictures:
-        picture = picture[:, ::-1] if view.mirror else picture
-        drawing.inset(canvas, picture, (round(x), round(y), round(wide), round(high)), 12 * unit)
-        size = 12 * unit
-        around = drawing.text_width(caption, size) + 16 * unit
-        drawing.panel(canvas, (x + 8 * unit, y + 8 * unit, around, 22 * unit), 11 * unit)
-        drawing.text(canvas, caption, x + 16 * unit, y + 19 * unit + size * 0.35, size)
-        x += wide + gap
-
-
-def draw_answer(canvas: drawing.Image, result: Shown, unit: float, box) -> None:
-    left, top, width, height = box
-    drawing.panel(canvas, box, 14 * unit, alpha=0.78)
-    left, width, y = left + 18 * unit, width - 36 * unit, top + 35 * unit
-    for place, (name, probability) in enumerate(result.ranked[:3]):
-        first = place == 0
-        name = name if result.known or not first else f"{name}?  (not sure)"
-        size, weight, colour = (
-            (26 * unit, drawing.BOLD, drawing.INK) if first else (16 * unit, drawing.REGULAR, drawing.DIM)
-        )
-        percent = f"{probability * 100:.0f} %"
-        room = width - 70 * unit
-        drawing.text(canvas, drawing.fitted(name, size, weight, room), left, y, size, colour, weight)
-        drawing.text(canvas, percent, left + width, y, size * 0.85, colour, weight, "right")
-        thick = (8 if first else 5) * unit
-        drawing.bar(
-            canvas,
-            (left, y + 9 * unit, width, thick),
-            probability,
-            drawing.TEAL if first and result.known else drawing.DIM,
-        )
-        y += (44 if first else 37) * unit
-    y = top + height - 32 * unit
-    each = [f"{STREAM_NAMES.get(key, key)}: {name} {part * 100:.0f} %" for key, (name, part) in result.streams.items()]
-    drawing.text(canvas, drawing.fitted("   ".join(each), 13 * unit, drawing.REGULAR, width), left, y, 13 * unit)
-    steps = ",  ".join(f"{key} {seconds:.2f}" for key, seconds in result.seconds.items())
-    line = f"answer after {result.latency:.2f} s" + (f"   ({steps})" if steps else "")
-    rate = f"{result.rate:.0f} frames/s" if result.rate else ""
-    drawing.text(
-        canvas,
-        rate,
-        left + width,
-        y + 20 * unit,
-        13 * unit,
-        drawing.AMBER if result.rate < FEW else drawing.DIM,
-        align="right",
-    )
-    drawing.text(
-        canvas,
-        drawing.fitted(line, 13 * unit, drawing.REGULAR, width - 90 * unit),
-        left,
-        y + 20 * unit,
-        13 * unit,
-        drawing.DIM,
-    )
+def draw_answer(canvas: drawing.Image, view: View, unit: float) -> None:
+    result.draw_result(canvas, view.result, unit, view.elapsed, view.mirror)
 
 
 PAINTERS = {
@@ -323,5 +219,5 @@ PAINTERS = {
     "countdown": draw_countdown,
     "recording": draw_recording,
     "translating": draw_translating,
-    "result": draw_result,
+    "result": draw_answer,
 }

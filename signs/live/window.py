@@ -1,10 +1,10 @@
-"""The live demo's window: OpenCV's highgui and nothing else that knows of it.
+"""The live demo's window and its keys; OpenCV's highgui is used here and nowhere else.
 
     window.check_display()
-    window.show(demo, full_screen=False)        until the window is closed or a key quits
+    window.run_window(demo)             until the window is closed or a key quits
 
-What is painted comes from overlay.py, at the window's own size, so that text is never scaled. highgui wants BGR; the
-conversion is here and nowhere else.
+overlay.py paints at the window's own size, so that text is never scaled. highgui wants BGR; the conversion is here and
+nowhere else.
 """
 
 import os
@@ -14,10 +14,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from signs import command
 from signs.command import Problem
 from signs.flow.stream import flow_to_colour
 from signs.live import overlay
-from signs.live.overlay import Shown, View
+from signs.live.overlay import View
+from signs.live.result import Result
 
 import cv2
 import numpy as np
@@ -26,7 +28,7 @@ TITLE = "sign recogniser"
 SMALLEST, LARGEST = (320, 240), (1920, 1200)  # width, height painted; beyond, drawing gets slow
 OPENING = 960  # width of a new window
 SOONEST = 1 / 60  # seconds between drawings of a quick camera
-# Seconds after which it is drawn again without a new picture; while translating, the cores are for the network.
+# Seconds after which the window is drawn again without a new picture; while translating, the cores are the networks'.
 DRAW_EVERY = {
     "loading": 1 / 15,
     "idle": 1 / 30,
@@ -59,15 +61,13 @@ def check_display() -> None:
 class Window:
     """A window that shows RGB images of its own size and hands out the keys."""
 
-    def __init__(self, full_screen: bool, size: tuple[int, int]):
+    def __init__(self, size: tuple[int, int]):
         if FONTS.is_dir():  # OpenCV names a folder that its wheel lacks, and Qt would complain about it
             os.environ["QT_QPA_FONTDIR"] = str(FONTS)
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.moveWindow(TITLE, 80, 40)  # a window that grows where it was put may end beyond the screen
         cv2.resizeWindow(TITLE, *size)
         self.full_screen, self._size = False, size
-        if full_screen:
-            self.toggle_full_screen()
 
     def toggle_full_screen(self) -> None:
         self.full_screen = not self.full_screen
@@ -94,7 +94,7 @@ class Window:
         cv2.imshow(TITLE, cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
 
     def key(self, seconds: float) -> str:
-        """The key pressed within `seconds`: a character, or nothing."""
+        """The key pressed within `seconds`: a character, or an empty string."""
         code = cv2.waitKey(max(1, round(seconds * 1000))) & 0xFF
         return "q" if code == ESCAPE else chr(code).lower() if code < 128 else ""
 
@@ -104,10 +104,10 @@ class Window:
 
 
 class Coloured(Sequence):
-    """A clip's flow in colour, (T, H, W, 2) float32 pixels -> T pictures (H, W, 3) uint8 RGB, each made when it is
-    first asked for: made all at once they would hold the camera's picture up for a tenth of a second.
+    """A clip's flow in colour: (T, H, W, 2) float32 pixels -> T pictures (H, W, 3) uint8 RGB.
 
-    One scale serves the whole clip, or the noise of a still moment would glow like a movement.
+    Each is made when it is first asked for: all at once would hold the camera's picture up for a tenth of a second. One
+    scale serves the whole clip, or the noise of a still moment would glow like a movement.
     """
 
     def __init__(self, fields: Sequence[np.ndarray]):
@@ -124,10 +124,10 @@ class Coloured(Sequence):
         return self._made[index]
 
 
-def shown(mode, pictures: bool) -> Shown:
-    """The mode's answer in names, and where the window has room for them in pictures."""
+def result_of(mode, pictures: bool) -> Result:
+    """The mode's answer in names; with the kept frames and their flow where the window has room for `pictures`."""
     answer, name = mode.answer, mode.recogniser.name
-    return Shown(
+    return Result(
         ranked=[(name(label), probability) for label, probability in answer.ranked[:3]],
         streams={key: (name(ranked[0][0]), ranked[0][1]) for key, ranked in answer.streams.items()},
         latency=mode.latency,
@@ -140,7 +140,7 @@ def shown(mode, pictures: bool) -> Shown:
 
 
 class Screen:
-    """What the window shows of a demo from moment to moment."""
+    """What the window shows of a demo at this moment, and when it has to be drawn again."""
 
     def __init__(self, demo):
         self.demo, self.mirror = demo, True
@@ -158,31 +158,26 @@ class Screen:
         """The canvas of this moment, (height, width, 3) uint8 RGB."""
         mode, self._drawn, self._moment = self.demo.mode, time.monotonic(), self.demo.moment
         self.painted = mode.state if mode else "loading"
-        return overlay.draw(self.demo.picture, self._view(mode) if mode else View("loading"), size)
+        return overlay.draw_window(self.demo.picture, self._view(mode) if mode else View("loading"), size)
 
     def _view(self, mode) -> View:
         if mode.answer is not self._answer:
             self._answer, self._result = mode.answer, None
         if self._answer is not None and self._result is None:
-            self._result = shown(mode, pictures=mode.state == "result")
+            self._result = result_of(mode, pictures=mode.state == "result")
         flow = self._coloured(mode.field) if self._moving(mode) else None
-        history = [(said.name, said.known) for said in mode.history]
+        shared = ("state", "left", "progress", "elapsed", "message", "level")
         return View(
-            mode.state,
-            mode.name,
-            mode.left,
-            mode.progress,
-            mode.elapsed,
-            self.mirror,
-            mode.message,
-            self._result,
-            mode.level,
-            history,
-            flow,
+            **{name: getattr(mode, name) for name in shared},
+            mode=mode.name,
+            mirror=self.mirror,
+            result=self._result,
+            history=[(line.name, line.known) for line in mode.history],
+            flow=flow,
         )
 
     def _coloured(self, field: np.ndarray) -> np.ndarray:
-        """A flow field in colour; the one before where it is that."""
+        """A flow field in colour, made once a field."""
         if field is not self._field:
             self._field, self._colour = field, flow_to_colour(field, FULL_COLOUR)
         return self._colour
@@ -203,7 +198,7 @@ class Record:
             raise Problem(f"{path}: no video can be written there; is the folder there, and not full?")
 
     def add(self, canvas: np.ndarray) -> None:
-        """The picture from now on; written as often as time has passed."""
+        """Show `canvas` from now on: it is written as often as time has passed."""
         if canvas.shape[1::-1] != self.size:
             canvas = cv2.resize(canvas, self.size, interpolation=cv2.INTER_AREA)
         due = int((time.monotonic() - self._begun) * RECORD_RATE) + 1
@@ -215,10 +210,10 @@ class Record:
         self._video.release()
 
 
-def show(demo, full_screen: bool = False, record: Path | None = None) -> int:
-    """Run the demo in a window until someone has seen enough; returns the exit code."""
+def run_window(demo, record: Path | None = None) -> int:
+    """Run the demo in a window until it is closed; returns the exit code. `record` gets what the window shows."""
     demo.step(wait=1.0)
-    window, screen, video = Window(full_screen, opening(demo.picture)), Screen(demo), None
+    window, screen, video = Window(opening_size(demo.picture)), Screen(demo), None
     try:
         video = Record(record, window.size) if record else None
         late = False
@@ -239,25 +234,25 @@ def show(demo, full_screen: bool = False, record: Path | None = None) -> int:
             if drawn and demo.source.drops:  # a camera, whose stamps are of this clock
                 demo.timings.add("camera to screen", time.monotonic() - demo.moment)
             if key == "q" or window.closed:
-                return 0
-            press(key, demo, screen, window)
+                return command.DONE
+            press_key(key, demo, screen, window)
     finally:
         if video:
             video.close()
         window.close()
 
 
-def press(key: str, demo, screen: Screen, window: Window) -> None:
-    """What a key does."""
+def press_key(key: str, demo, screen: Screen, window: Window) -> None:
+    """Do what a key says."""
     screen.mirror = screen.mirror != (key == "m")
     if key == " " and demo.mode:
         demo.mode.start()
     elif key == "f":
         window.toggle_full_screen()
     elif key in WAYS:
-        demo.choose(WAYS[key])
+        demo.switch_mode(WAYS[key])
 
 
-def opening(picture: np.ndarray) -> tuple[int, int]:
+def opening_size(picture: np.ndarray) -> tuple[int, int]:
     """(width, height) of a new window: in the picture's shape, with room for the result."""
     return OPENING, min(OPENING, max(OPENING * 9 // 16, round(OPENING * picture.shape[0] / picture.shape[1])))

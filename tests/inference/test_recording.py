@@ -5,7 +5,7 @@ from signs.clips.spec import FlowSpec, StoredSpec
 from signs.command import Problem
 from signs.flow.stream import FLOW_METHODS, clip_flow, to_grey, tvl1
 from signs.inference.recording import Recording
-from signs.live.continuous import Window
+from signs.live.continuous import SlidingWindow
 
 import numpy as np
 import pytest
@@ -96,7 +96,7 @@ def test_nothing_recorded_is_one_line():
 def test_a_sliding_window_holds_what_a_recording_of_it_would(frames, flow_from):
     some = spec(frames, flow_from)
     times = np.arange(30) / 10
-    window, full = Window(some, REGIONS, 0.8 if frames == "9" else 0.9), 0
+    window, full = SlidingWindow(some, REGIONS, 0.8 if frames == "9" else 0.9), 0
     for number, (image, seconds) in enumerate(zip(FRAMES, times, strict=True)):
         assert window.push(image, seconds) == 1
         assert window.push(image, seconds) == 0, "the same moment"
@@ -120,7 +120,7 @@ def test_a_sliding_window_holds_what_a_recording_of_it_would(frames, flow_from):
 def test_what_is_new_in_a_window_adds_up_to_a_recording():
     """For networks that go on: the same pictures and fields, of which the first alone is zero."""
     some, times, parts = spec("10fps"), np.arange(30) / 10, []
-    window, recording = Window(some, REGIONS, 0.9), Recording(some, REGIONS)
+    window, recording = SlidingWindow(some, REGIONS, 0.9), Recording(some, REGIONS)
     for number, (image, seconds) in enumerate(zip(FRAMES, times, strict=True)):
         window.push(image, seconds)
         if number == 20:
@@ -137,7 +137,7 @@ def test_what_is_new_in_a_window_adds_up_to_a_recording():
 
 
 def test_a_slow_camera_repeats_frames_in_the_window_and_a_gap_empties_it():
-    window = Window(spec("9"), REGIONS, 0.8)
+    window = SlidingWindow(spec("9"), REGIONS, 0.8)
     for number in range(10):
         window.push(FRAMES[number], number / 5)
     found = window.clip()

@@ -21,13 +21,13 @@ from signs.inference.exported import EXPORT_FILE
 from signs.inference.recogniser import Recogniser
 from signs.inference.streaming import SteppedNetwork
 from signs.inference.timing import Timings
+from signs.live.demo import build_modes
 from signs.models import cnn_lstm, conv3d_lstm
 
 import numpy as np
 import pytest
 
 import export
-import livedemo
 
 SIDE = 16
 
@@ -258,10 +258,10 @@ def test_the_live_demo_takes_the_form_that_goes_on_where_no_length_is_known(any_
     for folder, goes_on in ((any_length[0], True), (fixed[0], False)):
         recogniser = Recogniser.load(folder, "stream" if goes_on else "onnx")
         recogniser.whole = Recogniser.load(folder, "onnx")
-        found = livedemo.build_modes(recogniser, None, 0.0, 5.0, 5.0)
+        modes = build_modes(recogniser, None, 0.0, 5.0, 5.0)
         for name in ("hands-free", "continuous"):
-            assert (found[name].recogniser is recogniser) == goes_on
-        assert found["countdown"].recogniser is recogniser
+            assert (modes[name].recogniser is recogniser) == goes_on
+        assert modes["countdown"].recogniser is recogniser
 
 
 def test_other_networks_are_not_endless(fixed):

@@ -10,6 +10,9 @@ from pathlib import Path
 from signs import command
 from signs.clips.video import read_video
 from signs.command import Problem
+from signs.live import window
+from signs.live.demo import Demo, build_modes
+from signs.live.window import Record, Screen
 
 import cv2
 import numpy as np
@@ -19,8 +22,7 @@ import fake_recogniser
 import livedemo
 import tiny
 import videocapture
-from livedemo import Demo
-from videocapture import Found, VideoSource
+from videocapture import FoundCamera, VideoSource
 
 # The script as it is, with the stand-in for the networks.
 RUN = f"""import sys
@@ -56,7 +58,7 @@ def loaded(recogniser) -> Future:
 
 
 def demo_of(recogniser, source, worker, countdown: float = 0.0, seconds: float = 60.0) -> Demo:
-    return Demo(source, loaded(recogniser), lambda one: livedemo.build_modes(one, worker, countdown, seconds, 2.0))
+    return Demo(source, loaded(recogniser), lambda loaded: build_modes(loaded, worker, countdown, seconds, 2.0))
 
 
 def test_the_session_gets_the_files_frames_as_they_are(video):
@@ -95,7 +97,7 @@ def test_a_failed_translation_is_a_problem_without_window(video, monkeypatch):
 
 
 def test_no_window_prints_the_ranked_answer(video, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "recogniser", fake_recogniser)
+    monkeypatch.setattr(livedemo, "Recogniser", fake_recogniser.Recogniser)
     assert livedemo.main(["--model", str(tmp_path), "--video", str(video), "--no-window"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "recorded 20 frames, bright on the left"
@@ -118,7 +120,7 @@ def test_a_camera_without_window_counts_down_on_the_terminal(tmp_path, monkeypat
         def release(self):
             self.released.set()
 
-    monkeypatch.setitem(sys.modules, "recogniser", fake_recogniser)
+    monkeypatch.setattr(livedemo, "Recogniser", fake_recogniser.Recogniser)
     monkeypatch.setattr(videocapture, "open_camera", lambda index: Device())
     flags = ["--model", str(tmp_path), "--no-window", "--countdown", "0.3", "--seconds", "0.3"]
     assert livedemo.main(flags) == 0
@@ -131,7 +133,7 @@ def test_ctrl_c_is_one_line_and_releases_the_source(video, tmp_path, monkeypatch
     def stop(demo):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(sys.modules, "recogniser", fake_recogniser)
+    monkeypatch.setattr(livedemo, "Recogniser", fake_recogniser.Recogniser)
     monkeypatch.setattr(livedemo, "record_once", stop)
     assert livedemo.main(["--model", str(tmp_path), "--video", str(video), "--no-window"]) == command.STOPPED
     assert capsys.readouterr().err == "livedemo.py: stopped\n"
@@ -160,8 +162,8 @@ def test_a_missing_model_and_a_bad_flag_are_one_line(video, tmp_path):
     assert done.returncode == 2 and "--seconds 0" in done.stderr
 
 
-def test_help_waits_for_no_library():
-    code = "import sys, livedemo; sys.exit(bool({'cv2', 'numpy', 'tensorflow'} & set(sys.modules)))"
+def test_help_waits_for_no_network():
+    code = "import sys, livedemo; sys.exit(bool({'keras', 'tensorflow', 'jax', 'openvino'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
     done = subprocess.run([sys.executable, ROOT / "livedemo.py", "--help"], capture_output=True, text=True)
     assert done.returncode == 0 and "--countdown" in done.stdout
@@ -212,7 +214,7 @@ class FakeWindow:
 
     keys = []
 
-    def __init__(self, full_screen, size):
+    def __init__(self, size):
         self.size, self.shown, self.waiting, self.closed, self.full_screen = (320, 240), [], list(self.keys), False, 0
         FakeWindow.last = self
 
@@ -237,21 +239,17 @@ class FakeWindow:
     ("keys", "state"), [([], "idle"), (["m", "f", " "], "countdown"), (["q"], "idle"), (["x", "", "q"], "idle")]
 )
 def test_closing_the_window_or_a_key_ends_it(video, monkeypatch, keys, state):
-    from signs.live import window
-
     monkeypatch.setattr(window, "Window", FakeWindow)
     monkeypatch.setattr(FakeWindow, "keys", keys)
     with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
         demo = demo_of(fake_recogniser.Recogniser(), source, worker, countdown=3)
-        assert window.show(demo) == 0
+        assert window.run_window(demo) == 0
     assert demo.mode.state == state and FakeWindow.last.was_closed and FakeWindow.last.full_screen == keys.count("f")
     assert FakeWindow.last.shown[0][100, 250].max() > 60 > FakeWindow.last.shown[0][100, 60].max(), "starts mirrored"
 
 
 def test_hands_free_and_continuous_in_the_window(video, monkeypatch, capsys):
     """h and c change the way, space learns the rest pose anew, and both paint what they are at."""
-    from signs.live import window
-
     class Patient(FakeWindow):
         def key(self, seconds):
             time.sleep(seconds)
@@ -265,7 +263,7 @@ def test_hands_free_and_continuous_in_the_window(video, monkeypatch, capsys):
     monkeypatch.setattr(Patient, "keys", ["h", " ", "c", "c", "q"])
     with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
         demo = demo_of(fake_recogniser.Recogniser(), source, worker)
-        assert window.show(demo) == 0
+        assert window.run_window(demo) == 0
         demo.close()
     rest = "learning"
     assert FakeWindow.last.states == [
@@ -290,10 +288,10 @@ def test_no_model_and_that_of_the_demo(tmp_path, monkeypatch):
 
 def test_the_cameras_are_listed_with_a_picture(tmp_path, monkeypatch, capsys):
     picture = np.full((48, 64, 3), (200, 10, 20), np.uint8)
-    found = [Found(0, "Front", picture, 29.6), Found(2, "Infrared", problem="may not be read")]
-    monkeypatch.setattr(videocapture, "cameras", lambda: found)
+    found = [FoundCamera(0, "Front", picture, 29.6), FoundCamera(2, "Infrared", problem="may not be read")]
+    monkeypatch.setattr(videocapture, "find_cameras", lambda: found)
     monkeypatch.chdir(tmp_path)
-    assert livedemo.main(["--cameras"]) == 0
+    assert livedemo.main(["--camera", "list"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out == [
         "0  Front: 64x48, 30 frames/s -> camera-0.png",
@@ -301,14 +299,12 @@ def test_the_cameras_are_listed_with_a_picture(tmp_path, monkeypatch, capsys):
         "python livedemo.py --camera 0",
     ]
     assert cv2.imread("camera-0.png")[0, 0].tolist() == [20, 10, 200]
-    monkeypatch.setattr(videocapture, "cameras", list)
+    monkeypatch.setattr(videocapture, "find_cameras", list)
     with pytest.raises(Problem, match="camera 0"):
-        livedemo.main(["--cameras"])
+        livedemo.main(["--camera", "list"])
 
 
 def test_the_window_is_saved_as_a_video(tmp_path):
-    from signs.live.window import Record
-
     for name in ("session.mp4", "session.avi"):
         video = Record(tmp_path / name, (320, 240))
         until = time.monotonic() + 0.6
@@ -335,14 +331,12 @@ def test_a_file_that_differs_from_the_cameras_path_is_said(video, tmp_path, monk
             return found
 
     monkeypatch.setattr(fake_recogniser, "Recogniser", Wrong)
-    monkeypatch.setitem(sys.modules, "recogniser", fake_recogniser)
+    monkeypatch.setattr(livedemo, "Recogniser", fake_recogniser.Recogniser)
     assert livedemo.main(["--model", str(tmp_path), "--video", str(video), "--check"]) == 2
     assert "camera and file differ (keras; 0.5, at most 0.001)" in capsys.readouterr().out
 
 
 def test_a_camera_that_stops_closes_the_window(monkeypatch):
-    from signs.live import window
-
     class Silent(VideoSource):
         drops, silence = True, 0.3
 
@@ -353,16 +347,13 @@ def test_a_camera_that_stops_closes_the_window(monkeypatch):
     monkeypatch.setattr(window, "Window", FakeWindow)
     monkeypatch.setattr(FakeWindow, "keys", ["x"] * 1000)
     with ThreadPoolExecutor(1) as worker, pytest.raises(Problem, match="no picture"), Silent("camera 0") as source:
-        window.show(demo_of(fake_recogniser.Recogniser(), source, worker))
+        window.run_window(demo_of(fake_recogniser.Recogniser(), source, worker))
     assert FakeWindow.last.was_closed
 
 
 @pytest.mark.parametrize(("slow", "keys"), [([5, 12], 150), (range(99), 4)])
 def test_a_picture_that_became_old_while_it_was_drawn_is_not_shown(monkeypatch, slow, keys):
     """And where every picture does, each second one is: the screen never stands still."""
-    from signs.live import window
-    from signs.live.window import Screen
-
     class Lively(VideoSource):
         drops = True
 
@@ -386,7 +377,7 @@ def test_a_picture_that_became_old_while_it_was_drawn_is_not_shown(monkeypatch, 
     monkeypatch.setattr(FakeWindow, "keys", ["x"] * keys + ["q"])
     with ThreadPoolExecutor(1) as worker, Lively("camera 0") as source:
         demo = demo_of(fake_recogniser.Recogniser(), source, worker)
-        window.show(demo)
+        window.run_window(demo)
     late = [age > 0.15 for age in ages]
     if keys == 4:
         assert all(late) and len(drawn) == pytest.approx(2 * len(ages), abs=1)
