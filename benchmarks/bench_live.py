@@ -150,6 +150,7 @@ class DrawnCamera:
 
 def in_window(recogniser, mode: str, seconds: float, samples: list | None = None):
     """The demo in a real window for so long; the space bar starts a sign whenever it can. Returns the demo."""
+
     class Driven(window.Window):
         """Presses space by itself, and q at the end."""
 

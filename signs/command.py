@@ -53,6 +53,30 @@ def parser(doc: str) -> argparse.ArgumentParser:
     return _Parser(description=doc, formatter_class=_Help, allow_abbrev=False)
 
 
+def bounds_of(above=None, least=None, below=None, most=None) -> str:
+    """`at least 0, below 1`"""
+    bounds = {"above": above, "at least": least, "below": below, "at most": most}
+    return ", ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
+
+
+def number(kind: type = float, above=None, least=None, below=None, most=None) -> Callable[[str], float]:
+    """An argparse type: an int or a float within bounds, which are named where it is not: `1.2: at least 0, below 1`."""
+
+    def read(text: str) -> float:
+        value = kind(text)
+        if (
+            (above is None or value > above)
+            and (least is None or value >= least)
+            and (below is None or value < below)
+            and (most is None or value <= most)
+        ):
+            return value
+        raise argparse.ArgumentTypeError(f"{text}: {bounds_of(above, least, below, most)}")
+
+    read.__name__ = kind.__name__  # argparse says it where the text is no number
+    return read
+
+
 def add_workers(flags: argparse.ArgumentParser) -> None:
     """`--workers`, with the meaning it has everywhere: joblib's `n_jobs`."""
     flags.add_argument("--workers", type=int, default=-1, metavar="N", help="processes; -1 is one a core")

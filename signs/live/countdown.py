@@ -5,7 +5,7 @@
     mode.frame(frame, seconds)          each frame of the source; those of the recording go to the recogniser
     mode.tick()                         often: time passes
 
-`Machine` has the states and what leads from one to the next, and knows neither pictures nor networks. `Countdown` is the
+`Machine` has the states and what leads from one to the next; it knows neither pictures nor networks. `Countdown` is the
 mode that it drives.
 """
 

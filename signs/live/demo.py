@@ -19,8 +19,10 @@ from signs.live.modes import Mode
 
 MODES = tuple(mode.name for mode in (Countdown, HandsFree, Continuous))
 GAP = 0.04  # seconds between a file's last frame and its first one, when it begins again
-NOT_AHEAD = """this model sees {} frames of a sign, however long it is; which ones, and their flow, is known when it is over.
-One whose clips are stored at a rate (frame.py --frames 10fps) keeps up."""
+NOT_AHEAD = (
+    "this model sees {} frames of a sign, however long it is; which ones, and their flow, is known when it is over.\n"
+    "One whose clips are stored at a rate (frame.py --frames 10fps) keeps up."
+)
 
 
 def build_modes(recogniser, worker: ThreadPoolExecutor, countdown: float, seconds: float, window: float) -> dict:

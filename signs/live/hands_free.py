@@ -1,8 +1,8 @@
 """Hands-free signing: the rest pose is learnt for 3 s (motion.py), then movement begins and ends a sign.
 
-    mode = HandsFree(recogniser, worker)
-    mode.frame(frame, seconds)          learning -> ready -> recording -> translating -> ready
-    mode.restart()                      learn the rest pose anew; so does the space bar
+mode = HandsFree(recogniser, worker)
+mode.frame(frame, seconds)          learning -> ready -> recording -> translating -> ready
+mode.restart()                      learn the rest pose anew; so does the space bar
 """
 
 import time
