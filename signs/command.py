@@ -60,7 +60,7 @@ def bounds_of(above=None, least=None, below=None, most=None) -> str:
 
 
 def number(kind: type = float, above=None, least=None, below=None, most=None) -> Callable[[str], float]:
-    """An argparse type: an int or a float within bounds, which are named where it is not: `1.2: at least 0, below 1`."""
+    """An argparse type: an int or a float within bounds; the error names them, `1.2: at least 0, below 1`."""
 
     def read(text: str) -> float:
         value = kind(text)
