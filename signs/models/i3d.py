@@ -48,15 +48,15 @@ def _unit(x, filters: int, size, name: str, momentum: float, strides=1):
 
 def _mixed(x, name: str, channels, momentum: float):
     """One Inception block."""
-    first, second, third, pooled = channels
-    zero = _unit(x, first, 1, f"{name}_Branch_0_Conv3d_0a_1x1", momentum)
-    one = _unit(x, second[0], 1, f"{name}_Branch_1_Conv3d_0a_1x1", momentum)
-    one = _unit(one, second[1], 3, f"{name}_Branch_1_Conv3d_0b_3x3", momentum)
-    two = _unit(x, third[0], 1, f"{name}_Branch_2_Conv3d_0a_1x1", momentum)
-    two = _unit(two, third[1], 3, f"{name}_Branch_2_Conv3d_0b_3x3", momentum)
-    three = layers.MaxPooling3D(3, 1, padding="same", name=f"{name}_Branch_3_MaxPool3d_0a_3x3")(x)
-    three = _unit(three, pooled, 1, f"{name}_Branch_3_Conv3d_0b_1x1", momentum)
-    return layers.Concatenate(name=name)([zero, one, two, three])
+    filters_0, filters_1, filters_2, filters_3 = channels
+    branch_0 = _unit(x, filters_0, 1, f"{name}_Branch_0_Conv3d_0a_1x1", momentum)
+    branch_1 = _unit(x, filters_1[0], 1, f"{name}_Branch_1_Conv3d_0a_1x1", momentum)
+    branch_1 = _unit(branch_1, filters_1[1], 3, f"{name}_Branch_1_Conv3d_0b_3x3", momentum)
+    branch_2 = _unit(x, filters_2[0], 1, f"{name}_Branch_2_Conv3d_0a_1x1", momentum)
+    branch_2 = _unit(branch_2, filters_2[1], 3, f"{name}_Branch_2_Conv3d_0b_3x3", momentum)
+    branch_3 = layers.MaxPooling3D(3, 1, padding="same", name=f"{name}_Branch_3_MaxPool3d_0a_3x3")(x)
+    branch_3 = _unit(branch_3, filters_3, 1, f"{name}_Branch_3_Conv3d_0b_1x1", momentum)
+    return layers.Concatenate(name=name)([branch_0, branch_1, branch_2, branch_3])
 
 
 def build_i3d(

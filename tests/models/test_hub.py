@@ -87,10 +87,24 @@ class Runs:
         pickle.dumps({"params": {"Conv3d_1a_7x7": {"Conv_0": {"kernel": np.zeros(3)}}}, "batch_stats": {}}, protocol=4),
         pickle.dumps({"params": {}}, protocol=4),
         pickle.dumps([np.zeros(3)], protocol=4),
+        pickle.dumps({"params": {"Conv3d_1a_7x7": {"Conv_0": {"kernel": "text"}}}, "batch_stats": {}}, protocol=4),
+        b"cos\nmkdir\n(S'was-run'\ntR.",
+        b'cbuiltins\neval\n(S\'__import__("os").mkdir("was-run")\'\ntR.',
         b"no pickle",
         b"",
     ],
-    ids=["a call in it", "a call", "float64", "a part", "a list", "a text", "nothing"],
+    ids=[
+        "a call in it",
+        "a call",
+        "float64",
+        "a part",
+        "a list",
+        "no array",
+        "an old call",
+        "a builtin",
+        "a text",
+        "nothing",
+    ],
 )
 def test_nothing_is_run_and_another_file_is_refused(tmp_path, monkeypatch, content):
     monkeypatch.chdir(tmp_path)
