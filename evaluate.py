@@ -269,7 +269,7 @@ def report(args, recogniser, data, split: str, predictions: Predictions, metrics
     write_metrics(args.model, metrics)
     try:
         if args.robustness:
-            clips = gallery.sample(data.split(split, labelled=True), args.robustness)
+            clips = dataset.spread(data.split(split, labelled=True), args.robustness)
             metrics[split]["robustness"] = robustness.measure(recogniser, data, clips)
             robustness.show(metrics[split]["robustness"], split)
         if args.gallery:

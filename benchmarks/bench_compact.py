@@ -99,7 +99,7 @@ def measure(size: str, count: int, repeat: int) -> dict[str, float]:
             model.save_weights(folder / stream.files["weights"])
             keras = KerasNetwork.load(stream, folder / stream.files["weights"])
             for form in ("stream", "openvino"):
-                convert.convert(model, form, folder, stream)
+                convert.write_network(model, form, folder, stream)
                 path = folder / f"rgb{runtime.FORMS[form].suffix}"
                 networks[form] = runtime.open_form(runtime.FORMS[form], path, arguments["input_shape"], threads=1)
         return {

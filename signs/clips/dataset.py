@@ -21,6 +21,8 @@ from pathlib import Path, PurePosixPath
 from signs import command
 from signs.command import Problem
 
+import numpy as np
+
 SPLITS = ("train", "valid", "test")
 UNLABELLED = "_unlabelled"
 # What there may be of a clip: the colour video, its depth, and of both the upper body and the higher hand cut out.
@@ -88,6 +90,16 @@ class Dataset:
         """Folder names of the stores of `kind` (`frame` or `flow`) and part that exist, sorted."""
         folders = (path for path in self.folder.glob(f"{kind}-*") if path.is_dir())
         return sorted(path.name for path in folders if part_of(path.name) == part)
+
+
+def spread(clips: list[Clip], most: int, seed: int = 0) -> list[Clip]:
+    """At most so many of the clips, in their order: each class as often as the others as far as it goes."""
+    taken, turns = Counter(), {}
+    for index in np.random.default_rng(seed).permutation(len(clips)).tolist():
+        label = clips[index].label
+        turns[index] = taken[label]
+        taken[label] += 1
+    return [clips[index] for index in sorted(sorted(turns, key=turns.get)[:most])]
 
 
 def part_of(store: str) -> str:

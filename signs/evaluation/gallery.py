@@ -8,7 +8,7 @@ gallery/<clip>-nearest.webp            the training clip that the networks find 
 from pathlib import Path
 
 from signs import command
-from signs.clips import preprocess
+from signs.clips import dataset, preprocess
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.modality import read_stored
 from signs.command import Problem
@@ -153,21 +153,10 @@ def choose(predictions: Predictions, stream: str, wrong: int, right: int) -> lis
     return [int(scored[i]) for i in found]
 
 
-def sample(clips: list[Clip], most: int, seed: int = 0) -> list[Clip]:
-    """At most so many clips, each class as often as the others as far as it goes."""
-    order = np.random.default_rng(seed).permutation(len(clips))
-    turn, rank = {}, []
-    for index in order:
-        turn[clips[index].label] = turn.get(clips[index].label, -1) + 1
-        rank.append((turn[clips[index].label], int(index)))
-    chosen = sorted(index for _, index in sorted(rank, key=lambda pair: pair[0])[:most])
-    return [clips[index] for index in chosen]
-
-
 def nearest(recogniser, data, items: list[Clip], most: int, batch: int, workers: int) -> dict[str, tuple]:
     """{clip: (the training clip most alike, mean cosine of the streams' features)}; out of at most `most`."""
     named = [item for item in data.split("train", labelled=True) if item.label in recogniser.labels]
-    known = sample(named, most)
+    known = dataset.spread(named, most)
     if not known or not items:
         return {}
     kept, rows = stored_clips.features(recogniser, data, [*items, *known], batch, workers)

@@ -1,7 +1,7 @@
 """What export.py left in a bundle, and which form of its networks is to be run.
 
 model/<run>/export.json         of each form: hashes, agreement with Keras, accuracy, time, whether to use it
-model/<run>/export/<form>/      its files, one or two a stream
+model/<run>/export/<form>/      its files, one or several a stream
 """
 
 import json
@@ -13,12 +13,21 @@ from signs.clips.spec import ClipSpec
 from signs.command import Problem
 from signs.inference import runtime
 from signs.inference.bundle import Bundle, Stream
-from signs.inference.runtime import Form, KerasNetwork
+from signs.inference.runtime import FORMS, Form, KerasNetwork
 
 EXPORT_FILE = "export.json"
 FORMAT = 1
 AUTO = "auto"
-AGAIN = "run export.py --data ... --model {} again"
+# Form that export.py writes -> the library that it needs for it. The bf16 forms run the files of the float32 ones.
+WRITERS = {
+    "openvino": "openvino",
+    "openvino-int8": "nncf",
+    "stream": "openvino",
+    "stream-int8": "nncf",
+    "onnx": "tf2onnx",
+    "litert": "ai_edge_litert",
+}
+MADE_OF = {"openvino-int8": "openvino", "stream-int8": "stream"}  # int8 form -> the float32 form before it
 
 
 def path_of(bundle: Bundle, form: Form, stream: Stream) -> Path:
@@ -27,25 +36,31 @@ def path_of(bundle: Bundle, form: Form, stream: Stream) -> Path:
 
 
 def read_export(bundle: Bundle) -> dict:
-    """export.json; without forms where there is none, or it belongs to other weights than the bundle has now, or it is
-    another version's."""
+    """export.json, of its forms those that are known here.
+
+    There are no forms where there is no such file, or it is of other weights than the bundle's or of another version.
+    """
     path = bundle.folder / EXPORT_FILE
     try:
-        found = json.loads(path.read_text())
-        return found if found["format"] == FORMAT and found["model"] == bundle.hashes else {"forms": {}}
+        content = json.loads(path.read_text())
+        if content["format"] != FORMAT or content["model"] != bundle.hashes:
+            return {"forms": {}}
+        return content | {"forms": {name: row for name, row in content["forms"].items() if name in FORMS}}
     except FileNotFoundError:
         return {"forms": {}}
-    except (ValueError, KeyError, TypeError):
-        raise Problem(f"{path}: damaged; delete it and {AGAIN.format(bundle.folder)}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Problem(
+            f"{path}: damaged; delete it and run export.py --data ... --model {bundle.folder} again"
+        ) from None
 
 
-def streams(bundle: Bundle) -> bool:
-    """Whether the networks can begin before the last frame."""
-    return all(begins_early(bundle.spec_of(stream)) for stream in bundle.streams)
+def works_while_recording(bundle: Bundle) -> bool:
+    """Whether the networks can begin before the last frame: each sees all frames, and each frame by itself."""
+    return all(takes_frames_one_by_one(bundle.spec_of(stream)) for stream in bundle.streams)
 
 
-def begins_early(spec: ClipSpec) -> bool:
-    """Whether a network sees all frames, and of each what depends on no other."""
+def takes_frames_one_by_one(spec: ClipSpec) -> bool:
+    """Whether a network sees all stored frames, and of each what depends on no other frame."""
     seen = spec.input
     every = seen.sampling == "whole" or spec.stored.frames == str(seen.frames)
     return every and seen.views == 1 and seen.still == "keep" and seen.region == "middle" and seen.scale == "fixed"
@@ -59,25 +74,21 @@ def choose_form(bundle: Bundle, wanted: str, live: bool = False) -> Form | None:
     Raises:
         Problem: the wanted form is not there.
     """
-    there = read_export(bundle)["forms"]
+    rows = read_export(bundle)["forms"]
     if wanted == runtime.KERAS:
         return None
     if wanted != AUTO:
-        if wanted not in there:
-            have = f"it has {', '.join(there)}" if there else "it has none"
+        if wanted not in rows:
+            have = f"it has {', '.join(rows)}" if rows else "it has none"
             raise Problem(
                 f"{bundle.folder}: no form {wanted} of its networks ({have}); "
-                f"{AGAIN.format(bundle.folder).removesuffix(' again')}"
+                f"run export.py --data ... --model {bundle.folder}"
             )
-        return runtime.FORMS[wanted]
-    usable = [
-        runtime.FORMS[name]
-        for name, row in there.items()
-        if name in runtime.FORMS and row["use"] and runtime.runs_here(runtime.FORMS[name])
-    ]
-    if not streams(bundle):
+        return FORMS[wanted]
+    usable = [FORMS[name] for name, row in rows.items() if row["use"] and runtime.runs_here(FORMS[name])]
+    if not works_while_recording(bundle):
         usable = [form for form in usable if not form.streamed]
-    return min(usable, key=lambda form: there[form.name]["after_ms" if live else "ms"], default=None)
+    return min(usable, key=lambda form: rows[form.name]["after_ms" if live else "ms"], default=None)
 
 
 def check_form(bundle: Bundle, form: Form) -> None:
@@ -87,7 +98,7 @@ def check_form(bundle: Bundle, form: Form) -> None:
         path = folder / dataset.check_name(name, f"{bundle.folder / EXPORT_FILE}: file")
         if not path.is_file() or command.sha256(path) != digest:
             what = "not the file that export.py checked" if path.is_file() else "missing"
-            raise Problem(f"{path}: {what}; {AGAIN.format(bundle.folder)}")
+            raise Problem(f"{path}: {what}; run export.py --data ... --model {bundle.folder} again")
 
 
 def open_networks(bundle: Bundle, form: Form | None, threads: int | None = None) -> dict:

@@ -96,7 +96,7 @@ class Recogniser:
     def streams(self) -> bool:
         """Whether the networks can work while a clip is recorded."""
         streamed = all(isinstance(one, StreamedNetwork | SteppedNetwork) for one in self.networks.values())
-        return streamed and exported.streams(self.bundle)
+        return streamed and exported.works_while_recording(self.bundle)
 
     @property
     def endless(self) -> bool:

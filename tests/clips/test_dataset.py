@@ -154,3 +154,11 @@ def test_video_problem(tmp_path):
     assert "directory" in video_problem(tmp_path).lower()
     (tmp_path / "pointer.avi").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:12\n")
     assert "a text file, not a video; it begins 'version https://git-lfs" in video_problem(tmp_path / "pointer.avi")
+
+
+def test_a_spread_takes_every_class_alike():
+    clips = [Clip(f"clip{i}", "train", label) for i, label in enumerate("a" * 50 + "bbbcc")]
+    chosen = dataset.spread(clips, 8)
+    counts = {label: sum(item.label == label for item in chosen) for label in "abc"}
+    assert counts == {"a": 3, "b": 3, "c": 2} and chosen == dataset.spread(clips, 8)
+    assert dataset.spread(clips, 100) == clips

@@ -27,14 +27,6 @@ def test_the_surest_wrong_answers_first_then_right_ones_of_several_classes():
     assert gallery.choose(some, "rgb", 9, 0) == [4, 6, 0]
 
 
-def test_a_sample_takes_every_class_alike():
-    clips = [Clip(f"clip{i}", "train", label) for i, label in enumerate("a" * 50 + "bbbcc")]
-    chosen = gallery.sample(clips, 8)
-    counts = {label: sum(item.label == label for item in chosen) for label in "abc"}
-    assert counts == {"a": 3, "b": 3, "c": 2} and chosen == gallery.sample(clips, 8)
-    assert gallery.sample(clips, 100) == clips
-
-
 @pytest.fixture(scope="module")
 def made(demo, recogniser, tmp_path_factory):
     data, folder = load_dataset(demo), tmp_path_factory.mktemp("report")

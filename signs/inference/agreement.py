@@ -1,0 +1,187 @@
+"""How far the answers of an exported form are from Keras's, how long it takes, and whether it may be used for that.
+
+sample = read_sample(recogniser, data, "valid", 200)
+row = measure(bundle, runtime.FORMS["openvino"], sample, recogniser.calibration)        a row of export.json
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Dataset
+from signs.command import Problem
+from signs.inference import exported, runtime, stored_clips
+from signs.inference.bundle import Bundle
+from signs.inference.confidence import Calibration
+from signs.inference.recogniser import Recogniser
+from signs.inference.runtime import Form
+
+import numpy as np
+from scipy.special import softmax
+
+CLOSE = 1e-3  # logits of float32 forms, of the largest logit where that is above 1
+LOST = 0.01  # accuracy that a reduced form may lose
+SURE = 0.2  # margin between the two best above which no answer may change
+TIMED = 5  # runs of which the median is taken
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The clips that forms are checked on, and what Keras makes of them.
+
+    inputs: {stream: (views, T, crop, crop, C) float32} of each clip; truth: (N,) class index, -1 without a label;
+    logits: {stream: (N, classes)}, views averaged; accuracy: None without labels; ms: of a clip through all streams.
+    """
+
+    inputs: list[dict[str, np.ndarray]]
+    truth: np.ndarray
+    logits: dict[str, np.ndarray]
+    accuracy: float | None
+    ms: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What export.json says of a form: the largest differences of a logit and of a fused probability, the share of
+    equal answers, accuracy (None without labels), sure answers that changed, ms of a clip through all streams, and
+    after_ms, the part of it that is left after the clip's last frame."""
+
+    difference: float
+    probability: float
+    equal: float
+    accuracy: float | None
+    changed: int
+    ms: float
+    after_ms: float
+    together: bool
+    use: bool
+    why: str
+    sha256: dict[str, str]
+
+
+def read_sample(recogniser: Recogniser, data: Dataset, split: str, count: int) -> Sample:
+    """At most `count` clips of the split through Keras; raises Problem where none can be read."""
+    labels, inputs, truth = {label: i for i, label in enumerate(recogniser.labels)}, [], []
+    for item in dataset.spread(data.split(split), count):
+        clip, reason = stored_clips.read_inputs(recogniser, data, item)
+        if reason:
+            print(f"{item.clip}: {reason}", file=sys.stderr)
+            continue
+        inputs.append(clip)
+        truth.append(labels.get(item.label, -1))
+    if not inputs:
+        raise Problem(f"{data.folder}: no readable clip in the split {split} to check the forms on")
+    logits, truth = logits_of(recogniser.networks, inputs), np.array(truth)
+    accuracy = accuracy_of(fused(recogniser.calibration, logits), truth)
+    return Sample(inputs, truth, logits, accuracy, 1000 * seconds_of(recogniser.networks, inputs[0], False))
+
+
+def logits_of(networks: dict, inputs: list[dict]) -> dict[str, np.ndarray]:
+    """{stream: (N, classes)} of the clips, views averaged."""
+    return {
+        name: np.stack([network.logits(clip[name]).mean(axis=0) for clip in inputs])
+        for name, network in networks.items()
+    }
+
+
+def median_seconds(run: Callable[[], object], before: Callable[[], object] = lambda: None) -> float:
+    """Median time of `run` over TIMED runs; `before` each of them comes what is not timed."""
+    taken = []
+    for _ in range(TIMED):
+        before()
+        started = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
+
+
+def seconds_of(networks: dict, clip: dict, together: bool) -> float:
+    """Median time of one clip through all streams, one after the other or at once."""
+    with ThreadPoolExecutor(len(networks)) as pool:
+        each = pool.map if together else map
+        return median_seconds(lambda: list(each(lambda name: networks[name].logits(clip[name]), networks)))
+
+
+def seconds_after(networks: dict, clip: dict) -> float:
+    """Median time from a clip's last frame to the logits of all streams, which have had the other frames before."""
+
+    def begin() -> None:
+        for name, network in networks.items():
+            network.reset()
+            for frame in clip[name][0][:-1]:
+                network.push(frame[None])
+
+    def end() -> None:
+        for name, network in networks.items():
+            network.push(clip[name][0][-1:])
+            network.answer()
+
+    return median_seconds(end, begin)
+
+
+def fused(calibration: Calibration, logits: dict[str, np.ndarray]) -> np.ndarray:
+    """{stream: (N, classes)} logits -> (N, classes) probabilities."""
+    return calibration.fuse({name: softmax(np.float64(rows), axis=-1) for name, rows in logits.items()})
+
+
+def accuracy_of(probabilities: np.ndarray, truth: np.ndarray) -> float | None:
+    """Share of the labelled clips whose most probable class is the true one; None without a labelled clip."""
+    known = truth >= 0
+    return float(np.mean(probabilities.argmax(axis=1)[known] == truth[known])) if known.any() else None
+
+
+def compare(form: Form, logits: dict, expected: dict, calibration: Calibration, truth: np.ndarray) -> dict:
+    """How far a form's logits are from Keras's, `expected`, {stream: (N, classes)} each, and whether it may be used."""
+    difference = max(float(np.abs(logits[name] - expected[name]).max()) for name in expected)
+    largest = max(1.0, *(float(np.abs(rows).max()) for rows in expected.values()))
+    mine, keras = fused(calibration, logits), fused(calibration, expected)
+    equal = mine.argmax(axis=1) == keras.argmax(axis=1)
+    best = np.sort(keras, axis=1)
+    changed = int(np.sum(~equal & (best[:, -1] - best[:, -2] > SURE)))
+    accuracy, before = accuracy_of(mine, truth), accuracy_of(keras, truth)
+    why = ""
+    if not form.reduced:
+        if difference > CLOSE * largest:
+            why = f"logits are {difference:.2g} off"
+    elif accuracy is None:
+        why = "no labelled validation clip to judge it by"
+    elif before - accuracy > LOST:
+        why = f"accuracy falls from {before:.1%} to {accuracy:.1%}"
+    elif changed:
+        why = f"{changed} sure answer{'s change' if changed > 1 else ' changes'}"
+    return {
+        "difference": difference,
+        "probability": float(np.abs(mine - keras).max()),
+        "equal": float(equal.mean()),
+        "accuracy": accuracy,
+        "changed": changed,
+        "use": not why,
+        "why": why,
+    }
+
+
+def measure(bundle: Bundle, form: Form, sample: Sample, calibration: Calibration) -> Measured:
+    """Open a form that was written and compare it with Keras."""
+    folder, clip = bundle.folder / form.folder, sample.inputs[0]
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    networks = exported.open_files(bundle, form)
+    compared = compare(form, logits_of(networks, sample.inputs), sample.logits, calibration, sample.truth)
+    seconds, together = seconds_of(networks, clip, False), False
+    if not form.streamed and len(networks) > 1 and runtime.cores() > 1:
+        beside = exported.open_files(bundle, form, max(1, runtime.cores() // len(networks)))
+        at_once = seconds_of(beside, clip, True)
+        if at_once < 0.95 * seconds:
+            seconds, together = at_once, True
+    after = seconds_after(networks, clip) if form.streamed else seconds
+    return Measured(
+        **compared,
+        ms=round(1000 * seconds, 2),
+        after_ms=round(1000 * after, 2),
+        together=together,
+        sha256={path.relative_to(folder).as_posix(): command.sha256(path) for path in files},
+    )
