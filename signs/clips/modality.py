@@ -22,10 +22,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Modality:
-    """channels: of a network's input; parts: the videos of a clip that it sees (dataset.PARTS), each in grey but where
-    there are three channels; kind: of store, `frame` or `flow`."""
+    """channels: of a network's input; title, colour: for people, in tables and plots; parts: the videos of a clip that
+    it sees (dataset.PARTS), each in grey but where there are three channels; kind: of store, `frame` or `flow`."""
 
     channels: int
+    title: str
+    colour: str
     parts: tuple[str, ...] = ("video",)
     kind: str = "frame"
 
@@ -59,13 +61,13 @@ class Modality:
 
 
 TABLE = {
-    "rgb": Modality(3),
-    "flow": Modality(2, kind="flow"),
-    "grey": Modality(1),
-    "depth": Modality(1, ("depth",)),
-    "grey-depth": Modality(2, ("video", "depth")),
-    "upper": Modality(2, ("upper", "upper_depth")),
-    "hand": Modality(2, ("hand", "hand_depth")),
+    "rgb": Modality(3, "RGB", "#c2571a"),
+    "flow": Modality(2, "optical flow", "#1a6fc2", kind="flow"),
+    "grey": Modality(1, "grey", "#777777"),
+    "depth": Modality(1, "depth", "#7b4fa3", ("depth",)),
+    "grey-depth": Modality(2, "grey and depth", "#4fa38c", ("video", "depth")),
+    "upper": Modality(2, "upper body", "#b58900", ("upper", "upper_depth")),
+    "hand": Modality(2, "hand", "#a33d6e", ("hand", "hand_depth")),
 }
 BOTH = ("rgb", "flow")  # what `--stream both` names
 

@@ -17,16 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.cluster import hierarchy
 
-COLOURS = {
-    "rgb": "#c2571a",
-    "flow": "#1a6fc2",
-    "grey": "#777777",
-    "depth": "#7b4fa3",
-    "grey-depth": "#4fa38c",
-    "upper": "#b58900",
-    "hand": "#a33d6e",
-    BOTH: "#222222",
-}
+COLOURS = {name: kind.colour for name, kind in modality.TABLE.items()} | {BOTH: "#222222"}
 RIGHT, WRONG, OTHER = "#2e8b57", "#c0392b", "#b8bcc2"
 SHOWN_FRAMES = 6
 SHOWN_CLIPS = 4

@@ -22,6 +22,7 @@ from signs.command import Outcome, Problem
 from signs.inference import feature_file, timing
 from signs.inference.bundle import Bundle, Stream
 from signs.inference.feature_file import About, Entry, FeatureFile
+from signs.inference.predictions import count_answers
 from signs.inference.runtime import KerasNetwork
 from signs.models import cnn_lstm
 
@@ -328,10 +329,8 @@ def single_frames(path: Path) -> dict[str, float] | None:
 def confusion(path: Path) -> np.ndarray:
     """(classes, classes) frames, true class by row, of a file whose network names frames."""
     with feature_file.opened(path) as file:
-        counts = np.zeros((len(file.about.classes),) * 2, int)
-        for true, logits in _labelled(file):
-            counts[true] += np.bincount(logits.argmax(axis=1), minlength=len(counts))
-    return counts
+        answers = [(true, answer) for true, logits in _labelled(file) for answer in logits.argmax(axis=1)]
+        return count_answers(*np.array(answers, int).reshape(-1, 2).T, len(file.about.classes))
 
 
 def print_single_frames(folder: Path) -> None:

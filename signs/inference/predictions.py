@@ -3,28 +3,19 @@
 model/<run>/predictions-<split>.csv    clip, signer, label, stream (rgb, flow, both), p_<label> a class
 """
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signs.clips import dataset
+from signs import command
 from signs.clips.dataset import Clip
+from signs.clips.modality import TABLE
 from signs.command import Problem
 
 import numpy as np
 
 BOTH = "both"  # the name of the fused prediction beside the streams' own
-TITLES = {
-    "rgb": "RGB",
-    "flow": "optical flow",
-    "grey": "grey",
-    "depth": "depth",
-    "grey-depth": "grey and depth",
-    "upper": "upper body",
-    "hand": "hand",
-    BOTH: "RGB + flow",
-}
+TITLES = {name: modality.title for name, modality in TABLE.items()} | {BOTH: "RGB + flow"}
 COLUMNS = ["clip", "signer", "label", "stream"]
 
 
@@ -60,10 +51,19 @@ def in_top(probabilities: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:
     return np.any(best == truth[:, None], axis=1)
 
 
+def count_answers(truth: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
+    """(N,) and (N,) class index -> (classes, classes) counts, true class by row: the confusion matrix."""
+    counts = np.zeros((classes, classes), int)
+    np.add.at(counts, (truth, answers), 1)
+    return counts
+
+
 def write_counts(path: Path, counts: np.ndarray, labels: Sequence[str]) -> None:
     """(classes, classes) counts, true class by row, as a table."""
-    rows = [{"true": label, **dict(zip(labels, row, strict=True))} for label, row in zip(labels, counts, strict=True)]
-    dataset.write_table(path, rows, ["true", *labels])
+    import pandas  # here, so that --help does not wait for it
+
+    with command.atomic(path) as temporary:
+        pandas.DataFrame(counts, labels, labels).to_csv(temporary, index_label="true", lineterminator="\n")
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,7 @@ class Predictions:
 
     def confusion(self, stream: str) -> np.ndarray:
         """(classes, classes) counts, true class by row."""
-        counts = np.zeros((len(self.labels),) * 2, int)
-        np.add.at(counts, (self.truth, self.streams[stream][self.scored].argmax(axis=1)), 1)
-        return counts
+        return count_answers(self.truth, self.streams[stream][self.scored].argmax(axis=1), len(self.labels))
 
     def confused(self, stream: str, most: int) -> list[Pair]:
         """The pairs of classes mistaken for each other most often, both ways counted; at most so many, worst first.
@@ -152,45 +150,35 @@ class Predictions:
 
     def write(self, path: Path) -> None:
         """A row per clip and stream: clip, signer, label, stream, then a probability a class."""
-        rows = (
-            {
-                "clip": item.clip,
-                "signer": item.signer,
-                "label": item.label,
-                "stream": stream,
-                **{f"p_{label}": f"{value:.9g}" for label, value in zip(self.labels, row, strict=True)},
-            }
-            for position, item in enumerate(self.clips)
-            for stream, probabilities in self.streams.items()
-            for row in [probabilities[position]]
-        )
-        dataset.write_table(path, rows, [*COLUMNS, *(f"p_{label}" for label in self.labels)])
+        import pandas
+
+        about = [(item.clip, item.signer, item.label, stream) for item in self.clips for stream in self.streams]
+        shares = np.stack(list(self.streams.values()), axis=1).reshape(len(about), len(self.labels))
+        table = pandas.DataFrame(shares, columns=[f"p_{label}" for label in self.labels])
+        table = pandas.concat([pandas.DataFrame(about, columns=COLUMNS), table], axis=1)
+        with command.atomic(path) as temporary:
+            table.to_csv(temporary, index=False, float_format="%.9g", na_rep="nan", lineterminator="\n")
 
     @classmethod
     def read(cls, path: Path, split: str) -> "Predictions":
         """The table that `write` wrote; raises Problem where it is missing or not whole."""
+        import pandas
+
         again = f"run evaluate.py --data ... --model {path.parent} --split {split}"
-        clips, streams = {}, {}
         try:
-            with open(path, newline="", encoding="utf-8") as file:
-                lines = csv.reader(file)
-                header = next(lines, [])
-                for name, signer, label, stream, *values in lines:
-                    clips[name] = Clip(name, split, label, signer)
-                    streams.setdefault(stream, {})[name] = np.array(values, float)
+            # Labels and names such as 001 and NA stay text.
+            table = pandas.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), na_filter=False)
+            shares = table.iloc[:, len(COLUMNS) :].to_numpy(float)
         except FileNotFoundError:
             raise Problem(f"{path}: no such file; {again} first") from None
-        except (ValueError, csv.Error):
+        except ValueError:  # what pandas raises is of this kind too
             raise Problem(f"{path}: damaged; {again} again") from None
-        labels = [name.removeprefix("p_") for name in header[len(COLUMNS) :]]
-        if (
-            header[: len(COLUMNS)] != COLUMNS
-            or not clips
-            or any(
-                rows.keys() != clips.keys() or {len(row) for row in rows.values()} != {len(labels)}
-                for rows in streams.values()
-            )
-        ):
+        header = list(table.columns)
+        parts = dict(list(table.groupby("stream", sort=False))) if header[: len(COLUMNS)] == COLUMNS else {}
+        names = [part["clip"].tolist() for part in parts.values()]
+        if not names or any(others != names[0] for others in names):
             raise Problem(f"{path}: rows or columns are missing; {again} again")
-        order = {stream: np.stack([rows[name] for name in clips]) for stream, rows in streams.items()}
-        return cls(list(clips.values()), labels, order)
+        first = next(iter(parts.values()))
+        clips = [Clip(row.clip, split, row.label, row.signer) for row in first.itertuples()]
+        labels = [name.removeprefix("p_") for name in header[len(COLUMNS) :]]
+        return cls(clips, labels, {stream: shares[part.index] for stream, part in parts.items()})

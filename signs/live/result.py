@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from signs.live import drawing
 
-STREAM_NAMES = {"rgb": "colour", "grey": "grey", "flow": "movement", "depth": "depth"}
+STREAM_NAMES = {"rgb": "colour", "flow": "movement"}  # what people call them; the others keep their names
 FEW = 8.0  # frames a second; a camera below that (in poor light, say) misses much of a sign
 LOOP_RATE = 12.0  # kept frames a second in the result's loop: a little slower than life shows the movement better
 

@@ -1,7 +1,13 @@
-"""Names of streams for people, those of a joined model too."""
+"""The table of probabilities is read as it was written; names of streams for people, those of a joined model too."""
 
+import csv
+
+from signs.clips.dataset import Clip
+from signs.command import Problem
 from signs.inference import predictions
+from signs.inference.predictions import BOTH, Predictions
 
+import numpy as np
 import pytest
 
 
@@ -23,18 +29,81 @@ def test_a_stream_is_of_the_modality_that_its_name_begins_with(stream, modality)
 
 
 def test_titles_name_the_streams_among_what_is_there_in_one_order():
-    assert list(predictions.titles(["flow", "clips", predictions.BOTH, "rgb"]).items()) == [
+    assert list(predictions.titles(["flow", "clips", BOTH, "rgb"]).items()) == [
         ("rgb", "RGB"),
         ("flow", "optical flow"),
-        (predictions.BOTH, "RGB + flow"),
+        (BOTH, "RGB + flow"),
     ]
     assert list(predictions.titles(["grey-depth", "rgb-histogram", "rgb"]).values()) == [
         "RGB",
         "RGB histogram",
         "grey and depth",
     ]
-    assert predictions.titles(["rgb", "rgb-histogram", predictions.BOTH])[predictions.BOTH] == "RGB + RGB histogram"
-    assert (
-        predictions.titles(["rgb", "flow", "rgb-histogram", "flow-histogram", predictions.BOTH])[predictions.BOTH]
-        == "mean of all 4"
-    )
+    assert predictions.titles(["rgb", "rgb-histogram", BOTH])[BOTH] == "RGB + RGB histogram"
+    assert predictions.titles(["rgb", "flow", "rgb-histogram", "flow-histogram", BOTH])[BOTH] == "mean of all 4"
+
+
+def some(names=("007", "NA", "clip"), labels=("001", "NA", "1e5"), signers=("NaN", "", "null")) -> Predictions:
+    rng = np.random.default_rng(0)
+    clips = [Clip(name, "test", label, signer) for name, label, signer in zip(names, labels, signers, strict=True)]
+    streams = {"rgb": rng.dirichlet((1, 1, 1), 3), "flow": np.float64(np.eye(3))}
+    return Predictions(clips, list(labels), streams | {BOTH: predictions.fuse(streams)})
+
+
+def test_names_that_look_like_numbers_or_nothing_stay_text(tmp_path):
+    path = tmp_path / "predictions-test.csv"
+    written = some()
+    written.write(path)
+    found = Predictions.read(path, "test")
+    assert found.clips == written.clips and found.labels == ["001", "NA", "1e5"]
+    assert list(found.streams) == ["rgb", "flow", BOTH]
+    for stream, rows in written.streams.items():
+        np.testing.assert_allclose(found.streams[stream], rows, rtol=1e-8)
+    before = path.read_bytes()
+    found.write(path)
+    assert path.read_bytes() == before, "nine digits are read and written again as they were"
+
+
+def test_the_table_is_the_one_that_csv_would_write(tmp_path):
+    written = some(names=("a,b", 'c"d', "e"), labels=("Tschüß", "001", "two words"))
+    written.streams["rgb"] = np.array([[1 / 3, 1e-12, np.nan], [1, 0, 2e-5], [0.1, 123456.789, 0.25]])
+    written.write(tmp_path / "found.csv")
+    with open(tmp_path / "expected.csv", "w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(["clip", "signer", "label", "stream", *(f"p_{label}" for label in written.labels)])
+        for position, item in enumerate(written.clips):
+            for stream, rows in written.streams.items():
+                shares = [f"{value:.9g}" for value in rows[position]]
+                lines.writerow([item.clip, item.signer, item.label, stream, *shares])
+    assert (tmp_path / "found.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
+    found = Predictions.read(tmp_path / "found.csv", "test")
+    np.testing.assert_allclose(found.streams["rgb"], written.streams["rgb"], rtol=1e-8)
+
+
+def test_counts_are_a_table_with_text_for_labels(tmp_path):
+    counts = predictions.count_answers(np.array([0, 0, 2]), np.array([0, 1, 2]), 3)
+    predictions.write_counts(tmp_path / "counts.csv", counts, ["001", "NA", "true"])
+    assert (tmp_path / "counts.csv").read_text() == "true,001,NA,true\n001,1,1,0\nNA,0,0,0\ntrue,0,0,1\n"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda text: "", "damaged"),
+        (lambda text: text.splitlines()[0], "rows or columns are missing"),
+        (lambda text: text[: len(text) // 2], "damaged|rows or columns are missing"),
+        (lambda text: text.rsplit("\n", 2)[0], "rows or columns are missing"),
+        (lambda text: text.replace("signer,", "person,"), "rows or columns are missing"),
+        (lambda text: text.replace(",1,", ",one,"), "damaged"),
+        (lambda text: text.replace(",1,", ",1,1,"), "damaged"),
+    ],
+)
+def test_a_table_that_is_not_whole_is_one_line(tmp_path, spoil, said):
+    path = tmp_path / "predictions-test.csv"
+    some().write(path)
+    path.write_text(spoil(path.read_text()))
+    with pytest.raises(
+        Problem, match=f"predictions-test.csv: ({said}).*run evaluate.py .*--split test again"
+    ) as caught:
+        Predictions.read(path, "test")
+    assert "\n" not in str(caught.value)
