@@ -73,7 +73,7 @@ def extractor_of(args, stored: StoredSpec):
     from signs.models import cnn_lstm
 
     if is_model(args.network):
-        return features.from_bundle(load_bundle(Path(args.network)), args.stream, stored)
+        return features.extractor_of_bundle(load_bundle(Path(args.network)), args.stream, stored)
     crop = args.crop or cnn_lstm.size_of(args.network)
     pictures = int(stored.frames) if stored.frames.isdigit() else InputSpec.frames
     seen = InputSpec(pictures, args.short_side or crop, crop, args.still, region=args.region)
@@ -83,7 +83,7 @@ def extractor_of(args, stored: StoredSpec):
     trained = args.weights if weights in (None, "imagenet") else Path(weights).name
     if weights is None:
         trained = f"none, seed {args.seed}"
-    return features.of_network(network, args.network, ClipSpec(stored, seen), args.stream, trained)
+    return features.extractor_of_network(network, args.network, ClipSpec(stored, seen), args.stream, trained)
 
 
 def main(argv=None) -> int:
@@ -91,13 +91,13 @@ def main(argv=None) -> int:
     data = load_dataset(args.data)
     stored = stored_spec(args, data)
     load_keras()  # seconds; so after what can be wrong without it
-    from signs.inference import features
+    from signs.inference import feature_answers, features
 
     extractor = extractor_of(args, stored)
     outcome = Outcome()
     own = Path(args.network).resolve().name if is_model(args.network) else args.network
     folder = features.extract_splits(extractor, data, args.name or own, args.batch, args.workers, outcome)
-    features.print_single_frames(folder)
+    feature_answers.print_frame_accuracy(folder)
     print(f"{len(outcome.done)} clips, {extractor.about.dimension} features a frame -> {folder}")
     return outcome.summary()
 

@@ -182,7 +182,7 @@ def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: d
     row = Stream(stream, stream, args.network, arguments, {"weights": f"{stream}.weights.h5"})
     run_folder.seed(args.seed)
     masked = {"masked": True} if spec.input.sampling == "whole" else {}
-    model = runtime.build(replace(row, arguments={**arguments, **masked}))
+    model = runtime.build_network(replace(row, arguments={**arguments, **masked}))
     started = args.weights != "none"
     if started:
         copy_weights(KerasNetwork.load(*find_start(args, stream, arguments)).model, model)

@@ -155,19 +155,19 @@ def extract_frames(args, data: Dataset, spec: ClipSpec, outcome: Outcome) -> dic
     """Features and predictions of every stored frame, and what the predictions of single frames are worth; the folder
     of each stream's features."""
     from signs.evaluation import plots
-    from signs.inference import features
+    from signs.inference import feature_answers, features
 
     folders = {}
     frames, names = load_bundle(args.output / "frame"), {row.label: row.name for row in data.classes}
     for stream in run_folder.streams_of(args):
         stored = spec.stored if stream == "flow" else spec.stored.without_flow()
-        extractor = features.from_bundle(frames, stream, stored)
+        extractor = features.extractor_of_bundle(frames, stream, stored)
         folders[stream] = features.extract_splits(
             extractor, data, args.output.resolve().name, 32, args.workers, outcome
         )
-        features.print_single_frames(folders[stream])
+        feature_answers.print_frame_accuracy(folders[stream])
         for path in feature_file.files_of(folders[stream]):
-            counts = features.confusion(path)
+            counts = feature_answers.count_frames(path)
             table = frames.folder / f"single-{path.stem}-{stream}.csv"
             predictions.write_counts(table, counts, extractor.about.classes)
             plots.confusion(

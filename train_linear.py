@@ -207,7 +207,7 @@ class Stream:
             arguments["flow"] = modality.TABLE[stream].kind == "flow"
         self.row = bundle.Stream(stream, stream, args.network, arguments, {"weights": f"{stream}.weights.h5"})
         run_folder.seed(args.seed)
-        self.model = runtime.build(self.row)
+        self.model = runtime.build_network(self.row)
         if args.network == "i3d":
             pretrained.load_pretrained(self.model, args.weights, stream)
         self.module = runtime.network_module(self.row)

@@ -128,7 +128,9 @@ def feature_generators(*arguments) -> dict:
 def main(argv=None) -> int:
     args = parse(argv)
     data = load_dataset(args.data)
-    folders = {stream: feature_file.find(data, args.features, stream) for stream in run_folder.streams_of(args)}
+    folders = {
+        stream: feature_file.find_features(data, args.features, stream) for stream in run_folder.streams_of(args)
+    }
     if args.sweep:
         sweep(args, data, folders, feature_generators)
     else:

@@ -95,7 +95,7 @@ def measure(size: str, count: int, repeat: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         folder, networks = Path(name), {}
         with quiet_stderr():
-            model = runtime.build(stream)
+            model = runtime.build_network(stream)
             model.save_weights(folder / stream.files["weights"])
             keras = KerasNetwork.load(stream, folder / stream.files["weights"])
             for form in ("stream", "openvino"):

@@ -56,7 +56,7 @@ def extraction(args, extractor, data: Dataset, clips: list) -> dict[str, float]:
 
     about = extractor.about
     names = {item.clip for item in clips}
-    entries = [entry for entry in features.entries(data, about, "train", []) if entry.clip in names]
+    entries = [entry for entry in features.list_entries(data, about, "train", []) if entry.clip in names]
     frames = sum(entry.length for entry in entries)
     batch = np.resize(features.read_clip(data, about, clips[0]), (args.batch, *extractor.cnn.input.shape[1:]))
     extractor(batch)
@@ -159,7 +159,7 @@ def training(args, extractor, folder: Path) -> dict[str, float]:
         made[f"seconds, {count} clips"] = time.perf_counter() - before
     data = load_dataset(folder / f"{args.rows}")
     flags = train_lstm.parse(["--data", str(data.folder), "--output", "none"])
-    about, store = extractor.about, feature_file.find(data, "made", extractor.about.modality)
+    about, store = extractor.about, feature_file.find_features(data, "made", extractor.about.modality)
     with feature_file.opened(feature_file.path_of(store, "train")) as file:
         seen = InputSpec(
             frames=about.spec.input.frames, short_side=about.spec.input.short_side, crop=about.spec.input.crop
@@ -196,7 +196,7 @@ def main(argv=None) -> int:
     size = cnn_lstm.size_of(args.network)
     spec = ClipSpec(stored, InputSpec(int(stored.frames), size, size))
     cnn = cnn_lstm.build_cnn(args.network, (size, size, 3))
-    extractor = features.of_network(cnn, args.network, spec, "rgb", "none")
+    extractor = features.extractor_of_network(cnn, args.network, spec, "rgb", "none")
     speeds = extraction(args, extractor, data, data.split("train")[: args.clips])
     with tempfile.TemporaryDirectory() as folder:
         found = training(args, extractor, Path(folder))

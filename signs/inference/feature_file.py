@@ -256,7 +256,7 @@ def store_name(name: str, spec: StoredSpec, modality: str) -> str:
     return f"feature-{name}-{TABLE[modality].stores(spec)[0].split('-', 1)[1]}"
 
 
-def find(data: Dataset, name: str, modality: str) -> Path:
+def find_features(data: Dataset, name: str, modality: str) -> Path:
     """The folder of features that `feature.py --name` made for a modality; raises Problem where there is none, or one
     for each of several stores and `name` has none of them behind it (`mobilenet-40x240`)."""
     there = sorted(folder for folder in data.folder.glob("feature-*") if folder.is_dir())

@@ -89,7 +89,7 @@ class KerasNetwork:
         """Rebuild from our own table of builders and load its weights; raises Problem where they do not fit."""
         load_keras()
         try:
-            model = build(stream)
+            model = build_network(stream)
             load_weights(model, weights)
         except (ValueError, TypeError, OSError) as error:
             reason = " ".join(str(error).split())
@@ -124,7 +124,7 @@ def network_module(stream: Stream):
     return importlib.import_module(NETWORKS[stream.network][0])
 
 
-def build(stream: Stream):
+def build_network(stream: Stream):
     """The network of a stream, from our own table of builders, not yet with its weights."""
     return getattr(network_module(stream), NETWORKS[stream.network][1])(**stream.arguments)
 

@@ -7,7 +7,7 @@ from signs.clips import modality
 from signs.clips.dataset import Clip, Dataset
 from signs.command import Problem
 from signs.inference import runtime
-from signs.inference.features import head_answers
+from signs.inference.feature_answers import logits_of_clips
 from signs.inference.predictions import BOTH, Predictions, fuse
 from signs.inference.recogniser import Recogniser
 
@@ -67,7 +67,7 @@ def logits(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int,
     """
     bundle = recogniser.bundle
     known = {
-        one.name: head_answers(one, recogniser.models[one.name], bundle.spec_of(one), data, clips)
+        one.name: logits_of_clips(one, recogniser.models[one.name], bundle.spec_of(one), data, clips)
         for one in bundle.streams
     }
     if all(rows is not None for rows in known.values()):

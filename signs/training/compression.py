@@ -86,7 +86,7 @@ def prune_stream(flags, batches: dict | None, stream: Stream, start: Path, folde
         how: threshold or sparsity, see pruning.prune; with neither nothing is pruned.
     """
     run_folder.seed(flags.seed)
-    model = runtime.build(stream)
+    model = runtime.build_network(stream)
     runtime.load_weights(model, start)
     masks = pruning.prune(model, **how) if how else {}
     if batches:

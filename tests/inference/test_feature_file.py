@@ -219,13 +219,13 @@ def test_features_are_found_by_name_and_modality(data):
         ("smaller", "rgb", longer),
         ("small-6x48", "flow", flow),
     ):
-        assert feature_file.find(data, name, modality).name == expected
+        assert feature_file.find_features(data, name, modality).name == expected
     with pytest.raises(Problem, match="no features smal of rgb .there are: feature-small-2-6x48, .*run feature.py"):
-        feature_file.find(data, "smal", "rgb")
+        feature_file.find_features(data, "smal", "rgb")
 
 
 def test_features_of_several_stores_have_to_be_told_apart(data):
     store(data, "small"), store(data, "small", StoredSpec("10fps", 48))
     with pytest.raises(Problem, match="from several stores, feature-small-10fpsx48, feature-small-6x48; name one"):
-        feature_file.find(data, "small", "rgb")
-    assert feature_file.find(data, "small-10fpsx48", "rgb").name == "feature-small-10fpsx48"
+        feature_file.find_features(data, "small", "rgb")
+    assert feature_file.find_features(data, "small-10fpsx48", "rgb").name == "feature-small-10fpsx48"

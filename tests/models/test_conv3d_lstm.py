@@ -81,7 +81,7 @@ def test_as_many_parameters_as_published(build, published):
 def test_the_names_of_a_bundle_build_networks_for_every_input(name, channels):
     size = {} if name == "conv3d" else {"size": "small"}
     stream = Stream("rgb", "rgb", name, {"input_shape": (6, 20, 28, channels), "classes": 3, **size}, {})
-    model = runtime.build(stream)
+    model = runtime.build_network(stream)
     assert logits(model, np.ones((2, 6, 20, 28, channels), np.float32)).shape == (2, 3)
     top = [variable for variable in model.trainable_variables if variable.path.startswith("Logits")]
     features = model.get_layer(runtime.network_module(stream).FEATURES).output.shape[-1]
@@ -212,7 +212,7 @@ def recogniser(tmp_path_factory):
         arguments = {"input_shape": (8, 32, 32, channels), "classes": 3}
         arguments |= {"size": "small"} if network == "conv3d-lstm" else {}
         stream = Stream(name, name, network, arguments, {"weights": f"{name}.weights.h5"})
-        randomised(runtime.build(stream)).save_weights(folder / stream.files["weights"])
+        randomised(runtime.build_network(stream)).save_weights(folder / stream.files["weights"])
         streams.append(stream)
     save_bundle(Bundle(folder, spec, [Label(f"{n:03d}", f"sign {n}") for n in range(3)], streams, "mean", {}))
     return Recogniser.load(folder)

@@ -266,7 +266,7 @@ def test_parts_that_hold_more_than_they_say(written):
 
 
 def test_a_stream_may_name_such_a_file(path):
-    model = runtime.build(STREAM)
+    model = runtime.build_network(STREAM)
     pruning.prune(model, sparsity=0.5)
     batch = np.random.default_rng(0).normal(0, 1, (2, 8, 16, 16, 1)).astype(np.float32)
     sparse_weights.save(model, path)

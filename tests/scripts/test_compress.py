@@ -43,7 +43,7 @@ def write_student(data: Dataset, folder, streams=("rgb", "flow"), classes=None, 
         arguments = {"input_shape": shape, "classes": len(classes), "size": "small", "momentum": 0.9}
         rows.append(Stream(name, name, "conv3d-lstm", arguments, {"weights": f"{name}.weights.h5"}))
         keras.utils.set_random_seed(seed)
-        model = runtime.build(rows[-1])
+        model = runtime.build_network(rows[-1])
         for kernel in pruning.kernels(model).values():
             tiny_ones = rng.random(kernel.shape) < TINY
             kernel.assign(np.where(tiny_ones, 1e-32, 3 * np.asarray(kernel)))
@@ -290,7 +290,7 @@ def test_no_weight_below_the_threshold_and_zeros_enough(demo, flow, stopwatch, t
     shutil.copytree(flow, plain)
     source = load_bundle(plain)
     (stream,) = source.streams
-    averaging.save_weights(runtime.build(stream), source.weights(stream))
+    averaging.save_weights(runtime.build_network(stream), source.weights(stream))
     save_bundle(source)
     assert compress.TINY == pruning.TINY
     assert call(demo, plain, tmp_path / "out", "--epochs", 0, "--sparsity", "--precision", "float32") == command.DONE

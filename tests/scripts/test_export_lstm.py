@@ -50,7 +50,7 @@ def make(folder: Path, data: Dataset, seen: InputSpec, networks: dict, frames: i
         arguments = {"input_shape": shape, "classes": len(data.classes), **arguments}
         stream = Stream(name, name, network, arguments, {"weights": f"{name}.weights.h5"})
         keras.utils.set_random_seed(1)
-        model, rng = runtime.build(stream), np.random.default_rng(0)
+        model, rng = runtime.build_network(stream), np.random.default_rng(0)
         for weight in model.weights:  # as after a training: no normalisation does nothing, and answers differ
             if "moving_variance" in weight.path:
                 weight.assign(rng.uniform(0.02, 0.1, weight.shape))
@@ -161,7 +161,7 @@ def test_runs_of_a_clip_are_averaged_in_every_form(fixed, demo, name):
 @pytest.mark.parametrize("form", ["openvino", "onnx", "litert"])
 def test_a_network_of_frames_takes_any_length(tmp_path, form):
     stream = Stream("rgb", "rgb", "frames", {"input_shape": [None, SIDE, SIDE, 3], "classes": 4, "network": "any"}, {})
-    model, lengths = runtime.build(stream), (5, 1, 7)
+    model, lengths = runtime.build_network(stream), (5, 1, 7)
     expected = [np.asarray(model(batch(2, count, 3))) for count in lengths]
     with quiet_stderr():
         convert.write_network(model, form, tmp_path, stream)

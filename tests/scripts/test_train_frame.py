@@ -11,7 +11,7 @@ from signs import command
 from signs.clips.dataset import load_dataset
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.command import Problem
-from signs.inference import feature_file, features, stored_clips
+from signs.inference import feature_answers, feature_file, features, stored_clips
 from signs.inference.bundle import load_bundle
 from signs.inference.feature_file import About, Entry
 from signs.training.log import Log
@@ -131,7 +131,7 @@ def test_single_frame_accuracy_and_confusion_counted_again(trained):
                 hits.append([np.mean([true in row[:k] for row in order]) for k in (1, 5, 10)])
                 for row in order:
                     counts[true, row[0]] += 1
-        found = features.single_frames(data / store / "valid.h5")
+        found = feature_answers.frame_accuracy(data / store / "valid.h5")
         np.testing.assert_allclose([found[name] for name in ("top1", "top5", "top10")], np.mean(hits, axis=0))
         line = ", ".join(f"top-{k} {share:.1%}" for k, share in zip((1, 5, 10), np.mean(hits, axis=0), strict=True))
         assert f"valid: single frames {line}" in said
@@ -152,12 +152,12 @@ def test_clips_count_alike_however_long(tmp_path):
     clips = (("one", "a", 1), ("two", "b", 9), ("other", "z", 2), ("no", "", 2))
     entries = [Entry(*row, "") for row in clips]
     feature_file.create(tmp_path / "test.h5", about, entries)
-    assert features.single_frames(tmp_path / "test.h5") is None
+    assert feature_answers.frame_accuracy(tmp_path / "test.h5") is None
     with feature_file.opened(tmp_path / "test.h5", write=True) as file:
         for place, entry in enumerate(entries):
             file.write(place, np.zeros((entry.length, 1)), np.tile(np.float32([3, 1, 2]), (entry.length, 1)))
-    assert features.single_frames(tmp_path / "test.h5") == {"top1": 0.5, "top5": 1.0, "top10": 1.0}
-    assert features.confusion(tmp_path / "test.h5").tolist() == [[1, 0, 0], [9, 0, 0], [0, 0, 0]]
+    assert feature_answers.frame_accuracy(tmp_path / "test.h5") == {"top1": 0.5, "top5": 1.0, "top10": 1.0}
+    assert feature_answers.count_frames(tmp_path / "test.h5").tolist() == [[1, 0, 0], [9, 0, 0], [0, 0, 0]]
 
 
 @pytest.mark.parametrize("kind", ["frame", "."])

@@ -298,15 +298,15 @@ def test_a_feature_file_that_is_cut_short(copied, tmp_path):
 
 
 def test_damaged_features_of_another_name_are_in_nobodys_way(copied, recognisers):
-    from signs.inference.features import head_answers
+    from signs.inference.feature_answers import logits_of_clips
 
     path = copied / "feature-small-still-40x64" / "train.h5"
     path.parent.mkdir()
     path.write_bytes(b"no HDF5")
-    assert feature_file.find(load_dataset(copied), "small", "rgb").name == "feature-small-40x64"
+    assert feature_file.find_features(load_dataset(copied), "small", "rgb").name == "feature-small-40x64"
     data, known = load_dataset(copied), recognisers["even"]
     ask = [known.bundle.streams[0], known.models["rgb"], known.bundle.spec, data, data.split("test")]
-    assert head_answers(*ask).shape == (8, 8)
+    assert logits_of_clips(*ask).shape == (8, 8)
 
 
 def test_features_that_are_not_all_there(copied, tmp_path):
@@ -323,11 +323,11 @@ def test_features_that_are_not_all_there(copied, tmp_path):
 
 
 def test_a_clip_that_was_stored_anew(copied, recognisers, tmp_path):
-    from signs.inference.features import head_answers
+    from signs.inference.feature_answers import logits_of_clips
 
     data, known = load_dataset(copied), recognisers["even"]
     ask = [known.bundle.streams[0], known.models["rgb"], known.bundle.spec, data, data.split("train")]
-    assert head_answers(*ask).shape == (16, 8)
+    assert logits_of_clips(*ask).shape == (16, 8)
     path = copied / "frame-40x64"
     whole = path.resolve()
     path.unlink()
@@ -335,7 +335,7 @@ def test_a_clip_that_was_stored_anew(copied, recognisers, tmp_path):
     item = data.split("train")[2]
     archive = storage.read_archive(item.archive(copied, "frame-40x64"))
     storage.write_archive(item.archive(copied, "frame-40x64"), archive.images, {**archive.info, "sha256": "another"})
-    assert head_answers(*ask) is None, "the network itself is asked"
+    assert logits_of_clips(*ask) is None, "the network itself is asked"
     with pytest.raises(Problem, match=f"train.h5: {item.clip} was stored anew since; run feature.py again"):
         train(copied, tmp_path / "new", "--frames", "4")
 
