@@ -105,14 +105,16 @@ def main(argv=None) -> int:
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
     flags.add_argument("--method", choices=FLOW_METHODS, default="tvl1-fast", help="how flow is computed")
     flags.add_argument("--store", help="which frames, where there are several: 40x240 for frame-40x240")
-    flags.add_argument("--bound", type=float, default=20.0, metavar="PX", help="motion that 0 and 255 stand for")
+    pixels = command.number(float, above=0)
+    flags.add_argument("--bound", type=pixels, default=20.0, metavar="PX", help="motion that 0 and 255 stand for")
     flags.add_argument(
         "--flow-from",
         choices=("frames", "video"),
         default="frames",
         help="from each kept frame to the next, or at the video's own rate, as Sarhan & Frintrop (2020)",
     )
-    flags.add_argument("--quality", type=int, default=95, help="JPEG quality")
+    quality = command.number(int, least=1, most=100)
+    flags.add_argument("--quality", type=quality, default=95, metavar="N", help="JPEG quality, 1 to 100")
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
     command.add_workers(flags)
     args = flags.parse_args(argv)

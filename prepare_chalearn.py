@@ -2,8 +2,10 @@
 
     python prepare_chalearn.py --download data_set/chalearn/_download --output data_set/chalearn
 
-In: a folder with the archives (zip, tar, tar.gz) and the lists of the splits (`train.txt`, `train_list.txt`, ...), as
-ChaLearn ships them, at any depth; videos that are unpacked there already are taken too.
+In: a folder with the archives (zip, tar, tar.gz) and the lists of the splits (`train.txt`, `train_list.txt`,
+`valid_labels.txt`, ...), as ChaLearn ships them, at any depth. Videos that are unpacked there are taken too, and so are
+`signers.csv` (video,signer; video as in the lists) and another `class.csv` (label,name,kind) than the one of the 249
+gestures.
 Out: `video/<split>/<label>/<clip>.avi`, clips.csv and class.csv. Only the RGB videos that the lists name are unpacked,
 each straight to its place. A second run does what is missing; one that was stopped goes on.
 Each split numbers its videos from 1, so a clip is named after its whole path: `train/001/M_00001.avi` becomes
@@ -65,9 +67,9 @@ def choose_list(paths: list[Path], split: str) -> tuple[list[Row], list[tuple[st
     lists.sort(key=lambda entry: sum(row.label != "" for row in entry[1]), reverse=True)
     path, rows, failed = lists[0]
     content = {(row.path, row.label) for row in rows}
-    for other, other_rows, _ in lists[1:]:
-        if any(row.label for row in other_rows) and {(row.path, row.label) for row in other_rows} != content:
-            raise Problem(f"{path} and {other} differ; name the one to use with --{split}-list")
+    for later, later_rows, _ in lists[1:]:
+        if any(row.label for row in later_rows) and {(row.path, row.label) for row in later_rows} != content:
+            raise Problem(f"{path} and {later} differ; leave one of the two in the download folder")
     return rows, failed
 
 
@@ -84,31 +86,14 @@ def read_signers(path: Path | None) -> dict[str, str]:
     return {row["video"].replace("\\", "/"): row["signer"] for row in dataset.read_table(path, ("video", "signer"))}
 
 
-def find_all(flags: argparse.Namespace) -> tuple[Download, Path]:
-    """What the download folder holds, files named by flags in place of those found; and the class table."""
-    found = file_list.find_download(flags.download, flags.output, is_list)
-    for split in dataset.SPLITS:
-        if named := getattr(flags, f"{split}_list"):
-            found.lists[split] = [named]
-    found.archives = flags.archives or found.archives
-    if flags.signers:
-        found.tables["signers.csv"] = flags.signers
-    if not found.lists:
-        names = "train.txt or train_list.txt, valid.txt, test.txt"
-        raise Problem(f"{flags.download}: no list in it; expected {names} with rows {LIST_ROW!r}")
-    if not found.archives and not found.videos:
-        raise Problem(f"{flags.download}: no archive and no video in it; put ChaLearn's archives beside the lists")
-    return found, flags.class_table or found.tables.get("class.csv") or file_list.own_class_table(OWN_FOLDER)
-
-
-def read_lists(found: Download) -> tuple[list[Row], list[tuple[str, str]], list[str]]:
+def read_lists(download: Download) -> tuple[list[Row], list[tuple[str, str]], list[str]]:
     """The rows of all splits, (split, reason) of bad ones, and notes on missing lists and labels."""
     rows, failed, remarks = [], [], []
     for split in dataset.SPLITS:
-        if split not in found.lists:
+        if split not in download.lists:
             remarks.append(f"{split}: no list found, so no clips")
             continue
-        split_rows, split_failed = choose_list(found.lists[split], split)
+        split_rows, split_failed = choose_list(download.lists[split], split)
         rows += split_rows
         failed += split_failed
         bare = [row for row in split_rows if not row.label]
@@ -120,21 +105,27 @@ def read_lists(found: Download) -> tuple[list[Row], list[tuple[str, str]], list[
     return rows, failed, remarks
 
 
-def plan(flags: argparse.Namespace) -> Plan:
+def make_plan(flags: argparse.Namespace) -> Plan:
     """Read everything there is to read before anything is written."""
-    found, table = find_all(flags)
+    download = file_list.find_download(flags.download, flags.output, is_list)
+    if not download.lists:
+        names = "train.txt or train_list.txt, valid.txt, test.txt"
+        raise Problem(f"{flags.download}: no list in it; expected {names} with rows {LIST_ROW!r}")
+    if not download.archives and not download.videos:
+        raise Problem(f"{flags.download}: no archive and no video in it; put ChaLearn's archives beside the lists")
+    table = download.tables.get("class.csv") or file_list.own_class_table(OWN_FOLDER)
     classes = file_list.read_class_table(table)
-    rows, failed, remarks = read_lists(found)
+    rows, failed, remarks = read_lists(download)
     rows, outside = file_list.check_rows(rows, classes, table)
     counts = Counter(row.label for row in rows if row.split == "train" and row.label)
     classes = file_list.choose_classes(flags.classes, classes, counts)
     chosen = {row.label for row in classes} | {""}
     rows = [row for row in rows if row.label in chosen]
-    signers = read_signers(found.tables.get("signers.csv"))
+    signers = read_signers(download.tables.get("signers.csv"))
     clips = {row.path: as_clip(row, signers.get(str(row.path), "")) for row in rows}
     if signers and not any(clip.signer for clip in clips.values()):
-        remarks.append(f"{found.tables['signers.csv']}: names no video of the lists, so no signer is known")
-    return Plan(found, rows, classes, clips, failed + outside, remarks, OWN_FOLDER)
+        remarks.append(f"{download.tables['signers.csv']}: names no video of the lists, so no signer is known")
+    return Plan(download, rows, classes, clips, failed + outside, remarks, OWN_FOLDER)
 
 
 def as_clip(row: Row, signer: str) -> Clip:
@@ -147,21 +138,8 @@ def main(argv: list[str] | None = None) -> int:
     flags = command.parser(__doc__)
     file_list.add_list_flags(flags)
     flags.add_argument("--password", default="", help="of encrypted zip archives")
-    named = flags.add_argument_group("files to use instead of those found in the download folder")
-    for split in dataset.SPLITS:
-        named.add_argument(
-            f"--{split}-list", type=Path, metavar="FILE", help=f"list, or label file, of the {split} split"
-        )
-    named.add_argument("--archives", type=Path, nargs="+", metavar="FILE", help="archives")
-    named.add_argument(
-        "--class-table",
-        type=Path,
-        metavar="FILE",
-        help="label,name,kind (default: class.csv of the download folder, else the 249 gestures of data_set/chalearn)",
-    )
-    named.add_argument("--signers", type=Path, metavar="FILE", help="video,signer; video as in the lists")
-    chosen = flags.parse_args(argv)
-    return file_list.carry_out(plan(chosen), chosen, chosen.password)
+    args = flags.parse_args(argv)
+    return file_list.carry_out(make_plan(args), args, args.password)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 In: the recordings as ChaLearn ships them: `Sample0001.zip` with colour, depth and user mask as videos, skeleton, data
 and labels as CSV; several in `train1.zip`, `valid1.zip`, ..., or unpacked; at any depth. The split is named by the
-archive or folder, else by the number.
+archive or folder, else by the number. A table `signers.csv` (sample,signer; sample as Sample0001) says who signs.
 Out: a clip per labelled interval, `video/<split>/<label>/<clip>.avi` and the same below `depth/`; with --crops below
 `upper/` and `hand/` (the signer alone, upper body and higher hand cut out by the skeleton) and `upper_depth/`,
 `hand_depth/`, the channels of Mullick & Namboodiri's compact recogniser; clips.csv and class.csv. A clip is named after
@@ -27,7 +27,7 @@ from signs.clips.dataset import Clip, Dataset
 from signs.command import Outcome, Problem
 from signs.prepare import archive, crops, montalbano, summary, transfer
 from signs.prepare.crops import Pictures, Video
-from signs.prepare.montalbano import Files, Found, Interval, Recording
+from signs.prepare.montalbano import Download, Files, Interval, Recording
 
 import cv2
 
@@ -48,7 +48,7 @@ class Made:
 
 @dataclass
 class Cut:
-    """Make the clips of one recording, in a form that joblib can send to another process."""
+    """Makes the clips of one recording, in a form that joblib can send to another process."""
 
     output: Path
     parts: tuple[str, ...]
@@ -60,11 +60,11 @@ class Cut:
         cv2.setNumThreads(1)  # one recording a process is the parallelism
         work = self.output / WORK / recording.name
         try:
-            return self.make(recording, Files(recording, work, self.password))
+            return self.make_clips(recording, Files(recording, work, self.password))
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
-    def make(self, recording: Recording, files: Files) -> Made:
+    def make_clips(self, recording: Recording, files: Files) -> Made:
         """Write what is missing of a recording's clips; raises Problem where nothing of it can be cut."""
         if "labels" not in files:
             return Made(recording, labelled=False)
@@ -83,7 +83,7 @@ class Cut:
                     fresh.add(clip)
                 except Problem as problem:
                     reasons.setdefault(str(problem), []).append((clip, part))
-        made.failed += [(recording.name, without(those, reason)) for reason, those in reasons.items()]
+        made.failed += [(recording.name, without(lost, reason)) for reason, lost in reasons.items()]
         there = [clip for clip in clips.values() if clip.video(self.output).is_file()]
         made.clips = [(self.hashed(clip, clip in fresh), clip in fresh) for clip in there]
         return made
@@ -120,10 +120,10 @@ class Cut:
             yield Pictures(interval, videos, pictures, joints, farthest)
 
 
-def without(those: list[tuple[Clip, str]], reason: str) -> str:
-    """`3 clips without depth: <reason>`, or the clip's name where it is one."""
-    parts = ", ".join(dict.fromkeys(part for _, part in those))
-    clips = list(dict.fromkeys(clip.clip for clip, _ in those))
+def without(lost: list[tuple[Clip, str]], reason: str) -> str:
+    """`3 clips without depth: <reason>`, or the clip's name where it is a single one."""
+    parts = ", ".join(dict.fromkeys(part for _, part in lost))
+    clips = list(dict.fromkeys(clip.clip for clip, _ in lost))
     return f"{clips[0] if len(clips) == 1 else f'{len(clips)} clips'} without {parts}: {reason}"
 
 
@@ -134,29 +134,30 @@ def read_signers(path: Path | None) -> dict[str, str]:
     return {row["sample"].strip(): row["signer"].strip() for row in dataset.read_table(path, ("sample", "signer"))}
 
 
-def remarks(made: list[Made], kept: list[Clip]) -> list[str]:
+def remarks_on(made: list[Made], kept: list[Clip]) -> list[str]:
     """What a reader of the counts should know."""
-    said = []
-    bare = Counter(one.recording.split for one in made if not one.labelled)
-    for split in dataset.SPLITS:
-        if bare[split]:
-            said.append(f"{split}: {bare[split]} recordings have no labels file; they cannot be cut and are left out")
+    bare = Counter(result.recording.split for result in made if not result.labelled)
+    remarks = [
+        f"{split}: {bare[split]} recordings have no labels file; they cannot be cut and are left out"
+        for split in dataset.SPLITS
+        if bare[split]
+    ]
     if kept:
-        those = len({clip.group for clip in kept})
-        said.append(f"{len(kept):,} clips of {those} recordings that could not be read this time are kept as they were")
-    return said
+        count = f"{len(kept):,} clips of {len({clip.group for clip in kept})} recordings"
+        remarks.append(f"{count} that could not be read this time are kept as they were")
+    return remarks
 
 
 def prepare(flags: argparse.Namespace) -> int:
     """Do what the flags say; the exit code."""
     made_folders = [flags.output / part for part in (*dataset.PARTS, WORK)]
-    found = montalbano.find_recordings(flags.download, made_folders)
-    if not found.recordings:
+    download = montalbano.find_recordings(flags.download, made_folders)
+    if not download.recordings:
         expected = "expected Sample0001.zip, ... or archives of them, train1.zip, ..."
-        found.failed.append((str(flags.download), f"no recording in it; {expected}"))
-        return Outcome(failed=found.failed).summary()
-    archive.check_password(found.members(), flags.password)
-    signers = read_signers(flags.signers)
+        download.failed.append((str(flags.download), f"no recording in it; {expected}"))
+        return Outcome(failed=download.failed).summary()
+    archive.check_password(download.members(), flags.password)
+    signers = read_signers(download.signers)
     parts = tuple(crops.SHOWS) if flags.crops else ("video", "depth")
     with command.lock(flags.output):
         for part in dataset.PARTS:
@@ -164,31 +165,31 @@ def prepare(flags: argparse.Namespace) -> int:
         earlier = transfer.earlier_clips(flags.output)
         job = Cut(flags.output, parts, flags.password, signers, earlier)
         try:
-            outcome = command.parallel(job, found.recordings.items(), flags.workers, "recordings")
+            outcome = command.parallel(job, download.recordings.items(), flags.workers, "recordings")
         finally:  # and what a killed run left there
             shutil.rmtree(flags.output / WORK, ignore_errors=True)
-        return finish(flags, found, outcome, earlier)
+        return finish(flags, download, outcome, earlier)
 
 
-def finish(flags: argparse.Namespace, found: Found, outcome: Outcome, earlier: dict[str, Clip]) -> int:
+def finish(flags: argparse.Namespace, download: Download, outcome: Outcome, earlier: dict[str, Clip]) -> int:
     """Write the tables, print the counts; the exit code."""
     made: list[Made] = outcome.done
-    read = {one.recording.name for one in made if one.labelled}
+    read = {result.recording.name for result in made if result.labelled}
     # Archives of many gigabytes are put away once they are cut; their clips stay.
     kept = [clip for clip in earlier.values() if clip.group not in read and clip.video(flags.output).is_file()]
-    cut = [clip for one in made for clip, _ in one.clips]
-    failed = found.failed + outcome.failed + [each for one in made for each in one.failed]
+    cut = [clip for result in made for clip, _ in result.clips]
+    failed = download.failed + outcome.failed + [each for result in made for each in result.failed]
     expected = Counter(clip.split for clip in kept)
-    for one in made:
-        expected[one.recording.split] += one.rows
+    for result in made:
+        expected[result.recording.split] += result.rows
     data = Dataset(flags.output, sorted(cut + kept, key=lambda clip: clip.clip), dataset.read_classes(CLASS_TABLE))
-    fresh = sum(written for one in made for _, written in one.clips)
-    said = remarks(made, kept)
-    if flags.signers and not any(clip.signer for clip in cut):
-        said.append(f"{flags.signers}: names no recording that was cut, so no signer is known")
+    fresh = sum(written for result in made for _, written in result.clips)
+    remarks = remarks_on(made, kept)
+    if download.signers and not any(clip.signer for clip in cut):
+        remarks.append(f"{download.signers}: names no recording that was cut, so no signer is known")
     if not data.clips and not failed:
-        raise Problem(f"{flags.download}: {'; '.join(said)}; put the _labels.csv files beside the archives")
-    return summary.finish(data, Outcome(failed=failed), expected, fresh, said, flags.verbose)
+        raise Problem(f"{flags.download}: {'; '.join(remarks)}; put the _labels.csv files beside the archives")
+    return summary.finish(data, Outcome(failed=failed), expected, fresh, remarks)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -200,9 +201,7 @@ def main(argv: list[str] | None = None) -> int:
     flags.add_argument(
         "--crops", action="store_true", help="cut out upper body and higher hand too, in colour and depth"
     )
-    flags.add_argument("--signers", type=Path, metavar="FILE", help="table sample,signer; sample as Sample0001")
     flags.add_argument("--password", default="", help="of encrypted zip archives")
-    flags.add_argument("--verbose", action="store_true", help="print the clips of every class too")
     command.add_workers(flags)
     return prepare(flags.parse_args(argv))
 

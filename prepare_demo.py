@@ -53,28 +53,23 @@ class Job:
     take: int
     colour: str
     depth: str
-    movement: object  # synthetic.Movement or vocabulary.Sign
+    movement: object  # synthetic.Movement or synthetic_signs.Sign
 
 
 def main(argv=None) -> int:
     flags = command.parser(__doc__)
     flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where the archives and lists go")
-    flags.add_argument(
-        "--signs",
-        type=int,
-        metavar="N",
-        help="draw N signs of another kind (synthetic_signs.py) instead of the eight: to pre-train on",
-    )
-    flags.add_argument("--signers", type=int, default=40, help="signers in train; valid gets a fifth, test a quarter")
-    flags.add_argument("--clips", type=int, default=1, help="clips of each sign by each signer")
-    flags.add_argument("--seed", type=int, default=0, help="another seed draws other people")
+    another = "draw N signs of another kind (synthetic_signs.py) instead of the eight: to pre-train on"
+    flags.add_argument("--signs", type=command.number(int, least=2, most=300), metavar="N", help=another)
+    people = "signers in train; valid gets a fifth, test a quarter"
+    flags.add_argument("--signers", type=command.number(int, least=1, most=9999), default=40, metavar="N", help=people)
+    takes = "clips of each sign by each signer"
+    flags.add_argument("--clips", type=command.number(int, least=1, most=99), default=1, metavar="N", help=takes)
+    seed = command.number(int, least=0, most=1 << 63)
+    flags.add_argument("--seed", type=seed, default=0, metavar="N", help="another seed draws other people")
     command.add_workers(flags)
-    options = flags.parse_args(argv)
-    for name, least, most in (("signers", 1, 9999), ("clips", 1, 99), ("seed", 0, 1 << 63), ("signs", 2, 300)):
-        value = getattr(options, name)
-        if value is not None and not least <= value <= most:
-            raise Problem(f"--{name} {value}: give {least} to {most}")
-    return prepare_demo(options.output, options.signers, options.clips, options.seed, options.workers, options.signs)
+    args = flags.parse_args(argv)
+    return prepare_demo(args.output, args.signers, args.clips, args.seed, args.workers, args.signs)
 
 
 def prepare_demo(
@@ -88,11 +83,11 @@ def prepare_demo(
         if is_there(output, wanted):
             print(f"{output}: already there, nothing done")
             return command.DONE
-        jobs, drawing = plan(signers, clips, seed, signs), output / DRAWING
+        jobs, drawing = plan_clips(signers, clips, seed, signs), output / DRAWING
         shutil.rmtree(drawing, ignore_errors=True)
         drawing.mkdir()
         try:
-            outcome = command.parallel(draw, [(job.colour, (drawing, job)) for job in jobs], workers, "clips")
+            outcome = command.parallel(draw_clip, [(job.colour, (drawing, job)) for job in jobs], workers, "clips")
             if outcome.failed:
                 raise Problem("{}: {}".format(*outcome.failed[0]))
             pack(drawing, jobs, signs)
@@ -109,7 +104,7 @@ def prepare_demo(
 
 def is_there(output: Path, wanted: dict) -> bool:
     """Whether `output` has exactly this data set; raises Problem where it has something else that would be lost."""
-    found = [name for name in NAMES if (output / name).exists()]
+    there = [name for name in NAMES if (output / name).exists()]
     if (output / MARK).exists():
         try:
             held = json.loads((output / MARK).read_text())
@@ -117,9 +112,9 @@ def is_there(output: Path, wanted: dict) -> bool:
             held = {}
         if {key: held.get(key) for key in wanted} != wanted:
             raise Problem(f"{output}: holds another data set ({MARK}); choose another --output or delete that folder")
-        return len(found) == len(NAMES)
-    if found and not (output / DRAWING).exists():
-        raise Problem(f"{output}: has {found[0]} that is not from here; choose another --output")
+        return len(there) == len(NAMES)
+    if there and not (output / DRAWING).exists():
+        raise Problem(f"{output}: has {there[0]} that is not from here; choose another --output")
     return False
 
 
@@ -133,12 +128,12 @@ def movements(signs: int | None) -> list[tuple]:
     return [(sign.name, sign) for sign in synthetic_signs.signs(signs)]
 
 
-def plan(signers: int, clips: int, seed: int, signs: int | None) -> list[Job]:
+def plan_clips(signers: int, clips: int, seed: int, signs: int | None) -> list[Job]:
     """Every clip of the data set, in the order of the lists: shuffled within a split, signers counted over all."""
     import numpy as np
 
-    found = movements(signs)
-    jobs, first, labels = [], 1, range(1, len(found) + 1)
+    moves = [movement for _, movement in movements(signs)]
+    jobs, first, labels = [], 1, range(1, len(moves) + 1)
     for split, people in (("train", signers), ("valid", max(1, signers // 5)), ("test", max(1, signers // 4))):
         rows = [(s, label, take) for s in range(first, first + people) for label in labels for take in range(clips)]
         first += people
@@ -146,11 +141,11 @@ def plan(signers: int, clips: int, seed: int, signs: int | None) -> list[Job]:
         for number, (signer, label, take) in enumerate((rows[i] for i in order), 1):
             folder = f"{split}/{(number - 1) // PER_FOLDER + 1:03d}"
             names = (f"{folder}/M_{number:05d}.avi", f"{folder}/K_{number:05d}.avi")
-            jobs.append(Job(seed, split, signer, label, take, *names, found[label - 1][1]))
+            jobs.append(Job(seed, split, signer, label, take, *names, moves[label - 1]))
     return jobs
 
 
-def draw(item: tuple[Path, Job]) -> None:
+def draw_clip(item: tuple[Path, Job]) -> None:
     """Draw one clip and write its colour and its depth video below a folder."""
     from signs.prepare import synthetic
 

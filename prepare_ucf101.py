@@ -57,23 +57,23 @@ def group_of(path: PurePosixPath) -> str:
     return f"{path.parent.name}_{path.stem.split('_')[-2]}"
 
 
-def read_list_files(found: Download) -> tuple[dict[str, ListFile], list[Problem]]:
+def read_list_files(download: Download) -> tuple[dict[str, ListFile], list[Problem]]:
     """{name in lower case: list} of a download folder and of the zip archives in it, and what is wrong with archives.
 
     Raises Problem where two lists of one name differ, or one is no text.
     """
-    files = [_list_file(path, path.read_bytes()) for paths in found.lists.values() for path in paths]
+    files = [_list_file(path, path.read_bytes()) for paths in download.lists.values() for path in paths]
     unread = []
-    for path in found.archives:
+    for path in download.archives:
         try:
             files += _in_zip(path)
         except Problem as problem:
             unread.append(problem)
     lists: dict[str, ListFile] = {}
     for file in files:
-        other = lists.setdefault(file.path.name.lower(), file)
-        if other.text.split() != file.text.split():
-            raise Problem(f"{other.path} and {file.path} differ; leave one of the two in the download folder")
+        first = lists.setdefault(file.path.name.lower(), file)
+        if first.text.split() != file.text.split():
+            raise Problem(f"{first.path} and {file.path} differ; leave one of the two in the download folder")
     return lists, unread
 
 
@@ -166,12 +166,12 @@ def as_clip(row: Row) -> Clip:
     return Clip(row.path.stem, row.split, row.label, "", group_of(row.path), str(row.path))
 
 
-def plan(flags: argparse.Namespace) -> Plan:
+def make_plan(flags: argparse.Namespace) -> Plan:
     """Read everything there is to read before anything is written."""
-    found = file_list.find_download(flags.download, flags.output, is_list)
-    if not found.archives and not found.videos:
+    download = file_list.find_download(flags.download, flags.output, is_list)
+    if not download.archives and not download.videos:
         raise Problem(f"{flags.download}: no video in it; expected UCF-101/<Action>/v_<Action>_g08_c01.avi, ...")
-    lists, unread = read_list_files(found)
+    lists, unread = read_list_files(download)
     classes, table = find_classes(lists)
     names = {part: f"{part}list{flags.official_split:02d}.txt" for part in ("train", "test")}
     if missing := [name for name in names.values() if name not in lists]:
@@ -190,7 +190,7 @@ def plan(flags: argparse.Namespace) -> Plan:
     chosen = {row.label for row in classes}
     rows = draw_valid([row for row in rows if row.label in chosen], flags.valid_groups, flags.seed)
     clips = {row.path: as_clip(row) for row in sorted(rows, key=lambda row: dataset.SPLITS.index(row.split))}
-    return Plan(found, rows, classes, clips, failed + outside, [], OWN_FOLDER)
+    return Plan(download, rows, classes, clips, failed + outside, [], OWN_FOLDER)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -206,8 +206,8 @@ def main(argv: list[str] | None = None) -> int:
         help="groups of each action's training clips (18 in every official split) that go to valid",
     )
     group.add_argument("--seed", type=int, default=0, help="of the draw")
-    chosen = flags.parse_args(argv)
-    return file_list.carry_out(plan(chosen), chosen)
+    args = flags.parse_args(argv)
+    return file_list.carry_out(make_plan(args), args)
 
 
 if __name__ == "__main__":

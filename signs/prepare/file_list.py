@@ -1,16 +1,12 @@
 """Data sets whose lists name each video: what prepare_chalearn.py and prepare_ucf101.py do alike.
 
-    found = find_download(folder, output, is_list)    the archives, lists, videos and tables below a download folder
-    rows, failed = read_rows(text, ...)               the rows of a list
-    rows, failed = check_rows(rows, classes, table)   those that stand once and have a known label
-    code = carry_out(plan, flags)                     every video straight to its place, then clips.csv and class.csv
+    download = find_download(folder, output, is_list)    the archives, lists, videos and tables below a folder
+    rows, failed = read_rows(text, ...)                  the rows of a list
+    rows, failed = check_rows(rows, classes, table)      the rows that stand once and have a known label
+    classes = choose_classes("20", classes, counts)      the 20 classes with most clips, or those of a table
+    code = carry_out(plan, flags)                        every video straight to its place, then clips.csv, class.csv
 
-The class table of a published data set, whose labels are the numbers of its lists, written with three digits.
-
-    classtable.read(path)                       a table of such labels
-    classtable.own(folder)                      the repository's own: data_set/chalearn/class.csv
-    classtable.keep_own(folder, output, ...)    kept as class-full.csv before a smaller choice is written over it
-    classtable.choose("20", classes, counts)    the 20 classes with most clips, or those of a table
+A label is the number of a class in the lists, written with three digits.
 """
 
 import argparse
@@ -44,7 +40,6 @@ def add_list_flags(flags: argparse.ArgumentParser) -> None:
         help="keep only the N classes with most training rows"
         " (ties by number), or those of a class table; unlabelled clips are kept (default: all)",
     )
-    flags.add_argument("--verbose", action="store_true", help="print the clips of every class too")
     command.add_workers(flags)
 
 
@@ -65,7 +60,7 @@ def find_download(folder: Path, output: Path, is_list: Callable[[str], str | Non
     """
     if not folder.is_dir():
         raise Problem(f"{folder}: no such folder; give the one with the archives and lists as --download")
-    found, made = Download(), {(output / name).resolve() for name in ("video", "class.csv", "clips.csv")}
+    download, made = Download(), {(output / name).resolve() for name in ("video", "class.csv", "clips.csv")}
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if (Path(parent) / name).resolve() not in made)
         for name in sorted(files):
@@ -73,14 +68,14 @@ def find_download(folder: Path, output: Path, is_list: Callable[[str], str | Non
             if path.resolve() in made:
                 continue
             if lower.endswith((*archive.SUFFIXES, *archive.FOREIGN_SUFFIXES)):
-                found.archives.append(path)
+                download.archives.append(path)
             elif listed := is_list(lower):
-                found.lists.setdefault(listed, []).append(path)
+                download.lists.setdefault(listed, []).append(path)
             elif lower.endswith(VIDEO_SUFFIXES):
-                found.videos.append(path)
+                download.videos.append(path)
             elif lower in ("class.csv", "signers.csv"):
-                found.tables.setdefault(lower, path)
-    return found
+                download.tables.setdefault(lower, path)
+    return download
 
 
 @dataclass(frozen=True)
@@ -111,19 +106,20 @@ def read_rows(
 
 def check_rows(rows: list[Row], classes: list[Label], table: Path) -> tuple[list[Row], list[tuple[str, str]]]:
     """The rows that stand once and whose label is in the class table; (split, reason) for the others."""
-    known, seen = {row.label for row in classes}, {}
+    known, first_rows = {row.label for row in classes}, {}
     good, failed, outside = [], [], {}
     for row in rows:
         if row.label and row.label not in known:
             outside.setdefault((row.split, row.label), []).append(row)
-        elif row.path in seen:
-            failed.append((row.split, f"{row.where}: {row.path} stands in {seen[row.path].where} already; left out"))
+        elif row.path in first_rows:
+            first = first_rows[row.path].where
+            failed.append((row.split, f"{row.where}: {row.path} stands in {first} already; left out"))
         else:
-            seen[row.path] = row
+            first_rows[row.path] = row
             good.append(row)
-    for (split, label), those in outside.items():
-        count = f"{len(those)} rows left out, the first" if len(those) > 1 else "left out"
-        failed.append((split, f"{those[0].where}: label {label} is not in {table}; {count} {those[0].path}"))
+    for (split, label), strays in outside.items():
+        count = f"{len(strays)} rows left out, the first" if len(strays) > 1 else "left out"
+        failed.append((split, f"{strays[0].where}: label {label} is not in {table}; {count} {strays[0].path}"))
     return good, failed
 
 
@@ -152,25 +148,25 @@ def name_missing(rows: list[Row], there: set[PurePosixPath], download: Path) -> 
 class Plan:
     """What a run is to make: the clips wanted, by their path in the lists, and what was wrong with the lists.
 
-    `own` is the folder of the repository that describes this data set.
+    `own_folder` is the folder of the repository that describes this data set.
     """
 
-    found: Download
+    download: Download
     rows: list[Row]
     classes: list[Label]
     clips: dict[PurePosixPath, Clip]
     failed: list[tuple[str, str]]
     remarks: list[str]
-    own: Path
+    own_folder: Path
 
 
 def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
     """Bring every video of the plan from the download folder to its place and write the tables; the exit code."""
     targets = {path: clip.video(flags.output) for path, clip in plan.clips.items()}
     videos = Videos(list(targets))
-    for path in plan.found.archives:
+    for path in plan.download.archives:
         videos.look_in(path)
-    for path in plan.found.videos:
+    for path in plan.download.videos:
         videos.look_at(path)
     with command.lock(flags.output):
         command.remove_leftovers(flags.output / "video")
@@ -184,11 +180,11 @@ def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
         outcome.failed = plan.failed + outcome.failed + missing
         sums = {path: digest for path, digest, _ in outcome.done}
         done = [replace(clip, sha256=sums[path]) for path, clip in plan.clips.items() if path in sums]
-        keep_class_table(plan.own, flags.output, plan.classes)
+        keep_class_table(plan.own_folder, flags.output, plan.classes)
         fresh = sum(written for _, _, written in outcome.done)
         expected = Counter(row.split for row in plan.rows)
         data = Dataset(flags.output, done, plan.classes)
-        return summary.finish(data, outcome, expected, fresh, plan.remarks, flags.verbose)
+        return summary.finish(data, outcome, expected, fresh, plan.remarks)
 
 
 def number_label(number: str) -> str:

@@ -1,7 +1,7 @@
 """The recordings of ChaLearn LAP 2014 track 3: where their files lie, what labels and data say.
 
-    found = montalbano.find_recordings(download, leave_out)     in folders, archives, archives of archives
-    files = montalbano.Files(found.recordings["Sample0001"], work, password)
+    download = montalbano.find_recordings(folder, leave_out)      in folders, archives, archives of archives
+    files = montalbano.Files(download.recordings["Sample0001"], work, password)
     files.text("labels"), files.video("color")
 
 A recording is `Sample0001_color.mp4`, `_depth.mp4`, `_user.mp4`, `_skeleton.csv`, `_data.csv` and, where ChaLearn gives
@@ -23,6 +23,7 @@ from signs.prepare.archive import Member
 SUFFIXES = {"color": ".mp4", "depth": ".mp4", "user": ".mp4", "skeleton": ".csv", "data": ".csv", "labels": ".csv"}
 FILE = re.compile(r"(sample\d{4,5})(?:_(color|depth|user)\.mp4|_(skeleton|data|labels)\.csv|\.zip)", re.IGNORECASE)
 SPLIT_NAME = re.compile(r"(?<![a-z])(train|val|test)", re.IGNORECASE)
+ARCHIVES = (*archive.SUFFIXES, *archive.FOREIGN_SUFFIXES)
 LAST_NUMBER = {"train": 470, "valid": 700}  # how the organisers numbered them; the rest is test
 CLASSES = 20
 ROW = "18,4,45"
@@ -43,11 +44,12 @@ class Recording:
 
 
 @dataclass
-class Found:
-    """What a download folder holds."""
+class Download:
+    """What a download folder holds; `signers` is its table of who signs."""
 
     recordings: dict[str, Recording] = field(default_factory=dict)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    signers: Path | None = None
 
     def take(self, where: tuple[str, ...], source: Path | Member) -> bool:
         """Note a file, by its folders, archive and name, if it is of a recording; the first of a kind wins."""
@@ -80,7 +82,7 @@ class Found:
 
     def members(self) -> list[Member]:
         """Everything that lies in an archive."""
-        sources = [source for one in self.recordings.values() for source in (*one.files.values(), one.packed)]
+        sources = [source for each in self.recordings.values() for source in (*each.files.values(), each.packed)]
         return [source for source in sources if isinstance(source, Member)]
 
 
@@ -93,25 +95,29 @@ def split_of(name: str, folders: tuple[str, ...]) -> str:
     return next((split for split, last in LAST_NUMBER.items() if number <= last), "test")
 
 
-def find_recordings(folder: Path, leave_out: Iterable[Path]) -> Found:
+def find_recordings(folder: Path, leave_out: Iterable[Path]) -> Download:
     """Every recording below `folder`; unpacked files come before archives, folders of `leave_out` are not entered."""
     if not folder.is_dir():
         raise Problem(f"{folder}: no such folder; give the one with ChaLearn's archives or recordings as --download")
-    found, archives, made = Found(), [], {path.resolve() for path in leave_out}
+    download, archives, made = Download(), [], {path.resolve() for path in leave_out}
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if (Path(parent) / name).resolve() not in made)
         for name in sorted(files):
             path = Path(parent) / name
             where = path.relative_to(folder).parts
-            if not found.take(where, path) and name.lower().endswith((*archive.SUFFIXES, *archive.FOREIGN_SUFFIXES)):
+            if name.lower() == "signers.csv":
+                download.signers = download.signers or path
+            elif not download.take(where, path) and name.lower().endswith(ARCHIVES):
                 archives.append((path, where))
     for path, where in archives:
-        found.look_in(path, where)
-    for name, one in found.recordings.items():
-        if len(one.splits) > 1:
-            found.failed.append((name, f"lies in {' and in '.join(sorted(one.splits))}; keep one of them"))
-    found.recordings = {name: one for name, one in sorted(found.recordings.items()) if len(one.splits) == 1}
-    return found
+        download.look_in(path, where)
+    for name, recording in download.recordings.items():
+        if len(recording.splits) > 1:
+            reason = f"lies in {' and in '.join(sorted(recording.splits))}; keep one of them"
+            download.failed.append((name, reason))
+    single = {name: each for name, each in sorted(download.recordings.items()) if len(each.splits) == 1}
+    download.recordings = single
+    return download
 
 
 class Files:
@@ -193,7 +199,7 @@ def read_labels(text: str, frames: int, name: str) -> tuple[list[Interval], list
             continue
         try:
             interval = read_row(row, frames)
-            if any((interval.first, interval.last) == (one.first, one.last) for one in intervals):
+            if any((interval.first, interval.last) == (each.first, each.last) for each in intervals):
                 raise Problem("the same frames stand there already; left out")
             intervals.append(interval)
         except Problem as problem:

@@ -18,10 +18,10 @@ STARTS = 12  # random starts of the search; a handful finds the best answer for 
 UNCOVERED = {"train": 4.0, "valid": 0.5, "test": 0.5}  # cost of a split without any of the labels
 
 
-def shares(valid: float, test: float) -> dict[str, float]:
+def split_shares(valid: float, test: float) -> dict[str, float]:
     """{split: fraction}, the splits that get nothing left out; raises Problem where the fractions make no sense."""
     if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
-        raise Problem(f"--valid {valid:g} --test {test:g}: expected fractions from 0 that leave something to train on")
+        raise Problem(f"--shares {valid:g} {test:g}: expected fractions from 0 that leave something to train on")
     wanted = {"train": 1 - valid - test, "valid": valid, "test": test}
     return {split: share for split, share in wanted.items() if share > 0}
 
@@ -35,14 +35,14 @@ def by_signer(counts: dict[str, Counter], wanted: dict[str, float], seed: int) -
     if len(signers) < len(splits):
         raise Problem(
             f"{len(signers)} signers are too few for {' and '.join(splits)} without sharing one; ask for fewer splits "
-            "(--valid 0), or allow --allow-shared-signers"
+            "(--shares 0 0.15), or allow --allow-shared-signers"
         )
     draw, best, best_cost = random.Random(seed), {}, float("inf")
     for _ in range(STARTS):
-        found = _improved(_start(signers, splits, draw), counts, wanted, draw)
-        cost = _cost(found, counts, wanted)
+        shared = _improved(_start(signers, splits, draw), counts, wanted, draw)
+        cost = _cost(shared, counts, wanted)
         if cost < best_cost - 1e-9:
-            best, best_cost = found, cost
+            best, best_cost = shared, cost
     return best
 
 
@@ -51,31 +51,33 @@ def _start(signers: list[str], splits: list[str], draw: random.Random) -> dict[s
     return {signer: splits[index] if index < len(splits) else "train" for index, signer in enumerate(order)}
 
 
-def _improved(found: dict[str, str], counts: dict[str, Counter], wanted: dict[str, float], draw) -> dict[str, str]:
+def _improved(split_of: dict[str, str], counts: dict[str, Counter], wanted: dict[str, float], draw) -> dict[str, str]:
     """Move one signer or swap two for as long as that lowers the cost."""
-    signers, cost, better = sorted(found), _cost(found, counts, wanted), True
+    signers, cost, better = sorted(split_of), _cost(split_of, counts, wanted), True
     while better:
         better = False
-        moves = [{signer: split} for signer in signers for split in wanted if found[signer] != split]
-        moves += [{a: found[b], b: found[a]} for a in signers for b in signers if a < b and found[a] != found[b]]
+        moves = [{signer: split} for signer in signers for split in wanted if split_of[signer] != split]
+        moves += [
+            {a: split_of[b], b: split_of[a]} for a in signers for b in signers if a < b and split_of[a] != split_of[b]
+        ]
         draw.shuffle(moves)
         # Hundreds of signers have tens of thousands of swaps; a sample of them serves as well.
         for move in moves[:400]:
-            tried = {**found, **move}
+            tried = {**split_of, **move}
             tried_cost = _cost(tried, counts, wanted)
             if tried_cost < cost - 1e-9:
-                found, cost, better = tried, tried_cost, True
+                split_of, cost, better = tried, tried_cost, True
                 break
-    return found
+    return split_of
 
 
-def _cost(found: dict[str, str], counts: dict[str, Counter], wanted: dict[str, float]) -> float:
+def _cost(split_of: dict[str, str], counts: dict[str, Counter], wanted: dict[str, float]) -> float:
     """How far sizes are from those wanted, as a share of all clips, and what part of the labels each split lacks."""
     total = sum(each.total() for each in counts.values())
     labels = set().union(*counts.values())
     cost = 0.0
     for split, share in wanted.items():
-        inside = [counts[signer] for signer, where in found.items() if where == split]
+        inside = [counts[signer] for signer, where in split_of.items() if where == split]
         if not inside:
             return float("inf")
         cost += abs(sum(each.total() for each in inside) / total - share)
@@ -89,10 +91,10 @@ def by_label(units: Iterable[tuple[str, str]], wanted: dict[str, float], seed: i
     A label with as many units as there are splits has one in each at least.
     """
     of_label: dict[str, list[str]] = {}
-    found: dict[str, str] = {}
+    split_of: dict[str, str] = {}
     for unit, label in sorted(set(units)):
-        if unit not in found:
-            found[unit] = "train"
+        if unit not in split_of:
+            split_of[unit] = "train"
             of_label.setdefault(label, []).append(unit)
     for label, members in of_label.items():
         random.Random(f"{seed}/{label}").shuffle(members)
@@ -101,9 +103,9 @@ def by_label(units: Iterable[tuple[str, str]], wanted: dict[str, float], seed: i
             if split in wanted and len(of_label[label]) >= len(wanted):
                 number = max(1, number)
             for unit in members[:number]:
-                found[unit] = split
+                split_of[unit] = split
             members = members[number:]
-    return found
+    return split_of
 
 
 def draw_groups(groups: Iterable[tuple[str, str]], number: int, seed: int) -> set[str]:

@@ -11,6 +11,7 @@ from signs.clips.video import VIDEO_SUFFIXES
 from signs.command import Outcome
 
 MOST_LINES = 50  # of one kind of note
+MOST_CLASSES = 40  # that are printed one by one
 
 
 def left_over(data: Dataset) -> int:
@@ -20,13 +21,14 @@ def left_over(data: Dataset) -> int:
     return sum(path not in named for path in videos)
 
 
-def print_counts(data: Dataset, expected: Counter, each_class: bool = False) -> None:
-    """A table of clips a split: expected, found, missing, unlabelled, how even the classes are; then one of classes."""
+def print_counts(data: Dataset, expected: Counter) -> None:
+    """Two tables: of each split the clips expected, found, missing and unlabelled, and how even its classes are; and of
+    each class, where they are few, its clips in each split."""
     counts = data.count()
     columns = ("split", "expected", "found", "missing", "no label", "signers", "classes", "min/med/max")
     rows = [_split_row(data, split, expected[split]) for split in counts]
     command.print_table(columns, rows, f"{data.folder}: videos of each split, and how many a class")
-    if each_class:
+    if len(data.classes) <= MOST_CLASSES:
         rows = [
             (row.label, row.name, row.kind, *(counts[split][row.label] for split in dataset.SPLITS))
             for row in data.classes
@@ -39,8 +41,8 @@ def _split_row(data: Dataset, split: str, expected: int) -> tuple[str | int, ...
     signers = len({clip.signer for clip in data.split(split) if clip.signer})
     each = sorted(count for label, count in counts.items() if label)
     spread = f"{each[0]}/{each[len(each) // 2]}/{each[-1]}" if each else ""
-    found = counts.total()
-    return split, expected, found, expected - found, counts[""], signers or "?", len(each), spread
+    there = counts.total()
+    return split, expected, there, expected - there, counts[""], signers or "?", len(each), spread
 
 
 def notes(data: Dataset) -> Iterator[str]:
@@ -65,17 +67,22 @@ def notes(data: Dataset) -> Iterator[str]:
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:
-    """`a, b, c and 5 more`."""
+    """`a, b, c and 5 more`"""
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def finish(data: Dataset, outcome: Outcome, expected: Counter, fresh: int, extra: list[str], each_class: bool) -> int:
-    """Write the tables of the data set, print what became of it, and return the exit code."""
+def finish(data: Dataset, outcome: Outcome, expected: Counter, fresh: int, remarks: list[str]) -> int:
+    """Write the tables of the data set, print what became of it, and return the exit code.
+
+    Args:
+        expected: clips that each split should have; fresh: how many videos this run wrote.
+        remarks: what the step itself has to say, before the notes.
+    """
     if data.clips:
         save_dataset(data)
-        print_counts(data, expected, each_class)
-        for line in [*extra, *notes(data)]:
+        print_counts(data, expected)
+        for line in [*remarks, *notes(data)]:
             print(f"note: {line}")
         there = len(data.clips) - fresh
         if fresh:

@@ -324,3 +324,10 @@ def test_help_without_tensorflow(name):
 def test_importing_video_modules_brings_no_network():
     code = "import frame, opticalflow, sys; sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
     assert tiny.python("-c", code, PYTHONPATH=str(tiny.REPOSITORY)).returncode == 0
+
+
+@pytest.mark.parametrize("flag, number", [("--short-side", "0"), ("--quality", "101"), ("--quality", "good")])
+def test_refuses_numbers_that_make_no_store(tmp_path, capsys, flag, number):
+    with pytest.raises(SystemExit):
+        frame.main(["--data", str(tmp_path), flag, number])
+    assert f"{flag}: " in capsys.readouterr().err

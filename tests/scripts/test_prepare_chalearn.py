@@ -414,8 +414,9 @@ def test_pointer_instead_of_video(download, capsys):
 
 def test_lists_that_differ(download, capsys):
     (download / "train.txt").write_text(rows("train", [1, 1, 1, 2, 2, 4]))
-    assert "differ; name the one to use with --train-list" in failing(download, capsys, command.NOTHING)
-    assert prepare(download, "--train-list", str(download / "train.txt")) == command.DONE
+    assert "differ; leave one of the two in the download folder" in failing(download, capsys, command.NOTHING)
+    (download / "lists/train_list.txt").unlink()
+    assert prepare(download) == command.DONE
 
 
 def test_binary_list(download, capsys):

@@ -304,12 +304,12 @@ def test_labels_that_come_apart(download, capsys):
     assert [(one.clip, one.label) for one in made(download).split("test")] == [("Sample0701_00001_00004", "001")]
 
 
-def test_signers(download, tmp_path, capsys):
-    (tmp_path / "who.csv").write_text("sample,signer\nSample0001,P3\nSample0471,P4\n")
-    assert prepare(download, "--signers", str(tmp_path / "who.csv")) == command.DONE
+def test_signers(download, capsys):
+    (download / "signers.csv").write_text("sample,signer\nSample0001,P3\nSample0471,P4\n")
+    assert prepare(download) == command.DONE
     assert [one.signer for one in made(download).clips] == ["P3", "P3", "", "", "P4", "P4"]
-    (tmp_path / "who.csv").write_text("sample,signer\n1,P3\n")
-    assert prepare(download, "--signers", str(tmp_path / "who.csv")) == command.DONE
+    (download / "signers.csv").write_text("sample,signer\n1,P3\n")
+    assert prepare(download) == command.DONE
     assert "names no recording that was cut" in capsys.readouterr().out
 
 

@@ -63,11 +63,11 @@ def test_class_table(drawn):
 
 
 def test_plan_of_the_default_size_fills_folders_as_isogd_does():
-    jobs = prepare_demo.plan(20, 2, 0, None)
+    jobs = prepare_demo.plan_clips(20, 2, 0, None)
     counts = {split: sum(job.split == split for job in jobs) for split in prepare_demo.LISTS}
     assert counts == {"train": 320, "valid": 64, "test": 80}
     assert jobs[199].colour == "train/001/M_00200.avi" and jobs[200].depth == "train/002/K_00201.avi"
-    assert prepare_demo.plan(20, 2, 1, None) != jobs
+    assert prepare_demo.plan_clips(20, 2, 1, None) != jobs
 
 
 @pytest.mark.parametrize("kind", ["M", "K"])
@@ -108,9 +108,10 @@ def test_failure_leaves_nothing_half_written(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("flag", ["--signers", "--clips"])
-def test_refuses_numbers_that_make_no_data_set(tmp_path, flag):
-    with pytest.raises(Problem, match=f"{flag} 0"):
+def test_refuses_numbers_that_make_no_data_set(tmp_path, capsys, flag):
+    with pytest.raises(SystemExit):
         prepare_demo.main(["--output", str(tmp_path / "out"), flag, "0"])
+    assert f"{flag}: 0: at least 1" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -155,9 +155,9 @@ def test_some_signers(table, capsys):
 def test_too_few_signers(table, capsys):
     write_rows(table, [row for row in read_rows(table) if row["signer"] in ("P1", "P2")])
     assert "2 signers are too few" in failing(table, capsys, command.NOTHING)
-    assert prepare(table, "--valid", "0", "--test", "0.4") == command.DONE
+    assert prepare(table, "--shares", "0", "0.4") == command.DONE
     assert prepare(table, "--allow-shared-signers") == command.DONE
-    assert "fractions" in failing(table, capsys, command.NOTHING, "--valid", "0.5", "--test", "0.5")
+    assert "fractions" in failing(table, capsys, command.NOTHING, "--shares", "0.5", "0.5")
 
 
 def test_folder_per_label(table, capsys):
@@ -186,7 +186,7 @@ def test_transfers(table, transfer, capsys):
 
 def test_fewer_classes(table, capsys):
     write_rows(table, read_rows(table)[1:])  # one wave fewer
-    assert prepare(table, "--top-classes", "1", "--none-labels", "none") == command.DONE
+    assert prepare(table, "--classes", "1", "--none-labels", "none") == command.DONE
     assert [row.label for row in made(table).classes] == ["none", "stop"]
     assert prepare(table, "--min-clips", "12") == command.DONE
     assert [row.label for row in made(table).classes] == ["none", "stop"]
@@ -196,7 +196,7 @@ def test_fewer_classes(table, capsys):
 
 def test_class_table(table, capsys):
     (table.parent / "class.csv").write_text("label,name,kind\nwave,Wave,gesture\nstop,Stop,gesture\n")
-    said = failing(table, capsys, command.PARTLY, "--class-table", str(table.parent / "class.csv"))
+    said = failing(table, capsys, command.PARTLY, "--classes", str(table.parent / "class.csv"))
     assert "label none is not in" in said and "12 not done" in said
     assert [row.name for row in made(table).classes] == ["Wave", "Stop"]
 
@@ -310,7 +310,7 @@ def test_equal_names():
 
 def test_signers_cover_classes():
     counts = {f"P{n}": Counter({f"L{k}": 3 for k in range(20) if (k + n) % 4}) for n in range(30)}
-    wanted = splits.shares(0.2, 0.2)
+    wanted = splits.split_shares(0.2, 0.2)
     found = splits.by_signer(counts, wanted, 0)
     assert found == splits.by_signer(dict(reversed(counts.items())), wanted, 0)
     for part, share in wanted.items():
@@ -321,7 +321,7 @@ def test_signers_cover_classes():
 
 def test_identical_files_share_a_split():
     units = [("same", "a")] * 5 + [(f"u{n}", "a") for n in range(9)] + [("only", "b")]
-    found = splits.by_label(units, splits.shares(0.2, 0.2), 3)
+    found = splits.by_label(units, splits.split_shares(0.2, 0.2), 3)
     assert Counter(found.values()) == {"train": 7, "valid": 2, "test": 2} and found["only"] == "train"
 
 

@@ -1,4 +1,4 @@
-"""Which classes prepare_videos.py keeps: `--top-classes` and `--min-clips` on a folder per sign, as LedaSila comes."""
+"""Which classes prepare_videos.py keeps: `--classes` and `--min-clips` on a folder per sign, as LedaSila comes."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def kept(signs: Path) -> list[str]:
 
 def test_the_signs_with_most_videos(signs, capsys):
     assert "left out: 3 of 6 classes, 13 of 34 videos: Dach (6), Esel (4), rest (3)" in prepare(
-        signs, capsys, "--top-classes", "3"
+        signs, capsys, "--classes", "3"
     )
     assert kept(signs) == ["Auto", "Baum", "Haus"], "of three with 6 videos each the first two by name"
 
@@ -50,7 +50,7 @@ def test_ties_do_not_hang_on_the_order_of_a_table(signs, capsys):
     for order in (1, -1):
         rows = [f"signs/{path.parent.name}/{path.name},{path.parent.name}" for path in sorted(signs.rglob("*.avi"))]
         (signs.parent / "videos.csv").write_text("\n".join(["video,label", *rows[::order]]))
-        prepare(signs.parent / "videos.csv", capsys, "--top-classes", "3")
+        prepare(signs.parent / "videos.csv", capsys, "--classes", "3")
         assert kept(signs) == ["Auto", "Baum", "Haus"]
 
 
@@ -62,15 +62,15 @@ def test_signs_with_few_videos(signs, capsys):
 
 
 def test_both(signs, capsys):
-    said = prepare(signs, capsys, "--top-classes", "2", "--min-clips", "6")
+    said = prepare(signs, capsys, "--classes", "2", "--min-clips", "6")
     assert kept(signs) == ["Auto", "Haus"] and "only" not in said
-    said = prepare(signs, capsys, "--top-classes", "5", "--min-clips", "6")
+    said = prepare(signs, capsys, "--classes", "5", "--min-clips", "6")
     assert kept(signs) == ["Auto", "Baum", "Dach", "Haus"]
-    assert "--top-classes 5: only 4 gestures have 6 videos" in said and "left out: 2 of 6 classes, 7 of 34" in said
+    assert "--classes 5: only 4 gestures have 6 videos" in said and "left out: 2 of 6 classes, 7 of 34" in said
 
 
 def test_what_is_no_gesture_stays_and_is_not_counted(signs, capsys):
-    said = prepare(signs, capsys, "--top-classes", "1", "--min-clips", "5", "--none-labels", "rest")
+    said = prepare(signs, capsys, "--classes", "1", "--min-clips", "5", "--none-labels", "rest")
     assert kept(signs) == ["Haus", "rest"] and "left out: 4 of 6 classes, 22 of 34 videos" in said
     said = prepare(signs, capsys, "--min-clips", "10", "--none-labels", "rest", code=command.NOTHING)
     assert "no label with 10 videos" in said
@@ -79,7 +79,7 @@ def test_what_is_no_gesture_stays_and_is_not_counted(signs, capsys):
 def test_among_the_classes_of_a_table(signs, capsys):
     table = signs.parent / "classes.csv"
     table.write_text("label,name,kind\nrest,Rest,none\nFuchs,Fuchs,gesture\nEsel,Esel,gesture\nDach,Dach,gesture\n")
-    flags = ("--class-table", str(table), "--top-classes", "1")
+    flags = ("--classes", str(table), "1")
     said = prepare(signs, capsys, *flags, code=command.PARTLY)
     assert kept(signs) == ["rest", "Dach"] and "left out: 2 of 4 classes, 4 of 34 videos: Esel (4), Fuchs (0)" in said
     assert "Haus/Haus-0.avi: label Haus is not in" in said and "21 not done" in said
@@ -100,5 +100,10 @@ def test_a_damaged_file_changes_no_class(signs, capsys):
 
 @pytest.mark.parametrize("number", ["0", "-2"])
 def test_no_number_of_classes(signs, capsys, number):
-    said = prepare(signs, capsys, "--top-classes", number, code=command.NOTHING)
-    assert f"--top-classes {number}: ask for 1 or more" in said and not (signs.parent / "made").exists()
+    said = prepare(signs, capsys, "--classes", number, code=command.NOTHING)
+    assert f"--classes {number}: ask for 1 or more" in said and not (signs.parent / "made").exists()
+
+
+def test_two_numbers_of_classes(signs, capsys):
+    said = prepare(signs, capsys, "--classes", "2", "3", code=command.NOTHING)
+    assert "--classes 2 3: expected a number, a class table, or one of each" in said

@@ -1,0 +1,98 @@
+"""Videos of any origin: a table of them, or a folder per label.
+
+    videos, failed = video_table.read_table(Path("videos.csv"))     columns video and label; signer and split if known
+    videos, failed = video_table.read_folder(Path("videos"))        videos/<label>/**/<video>
+    videos, failed = video_table.name_clips(videos)
+
+`failed` holds (where, reason) of what cannot be used.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from signs.clips import dataset
+from signs.clips.video import VIDEO_SUFFIXES
+from signs.command import Problem
+from signs.prepare.transfer import unique_names
+
+SPLIT_WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video asked for: what is not known of it is empty; `where` is its row or path, to name it by."""
+
+    path: Path
+    label: str
+    where: str
+    signer: str = ""
+    split: str = ""
+    clip: str = ""
+    sha256: str = ""
+
+
+def read_table(table: Path) -> tuple[list[Video], list[tuple[str, str]]]:
+    """The rows of a table of videos, and (where, reason) of those that cannot be used."""
+    videos, failed, lines = [], [], {}
+    for number, row in enumerate(dataset.read_table(table, ("video", "label")), 2):
+        where = f"{table.name} line {number}"
+        try:
+            video = read_row(row, table.parent, where)
+            key = os.path.abspath(video.path)
+            if key in lines:
+                raise Problem(f"{row['video']} stands in {lines[key]} already; left out")
+            lines[key] = where
+            videos.append(video)
+        except Problem as problem:
+            failed.append((where, str(problem)))
+    if not videos and not failed:
+        raise Problem(f"{table}: no row in it; expected a row per video: video,label[,signer][,split]")
+    return videos, failed
+
+
+def read_row(row: dict[str, str], folder: Path, where: str) -> Video:
+    """A row of a table of videos; raises Problem where a value in it cannot be used."""
+    name, label, signer = (row.get(key, "").strip() for key in ("video", "label", "signer"))
+    asked = row.get("split", "").strip().lower()
+    chosen = SPLIT_WORDS.get(asked, asked)
+    if not name:
+        raise Problem("no video in this row; expected a path, relative to the table")
+    if label:
+        dataset.check_name(label, "label")
+    if chosen and chosen not in dataset.SPLITS:
+        raise Problem(f"split {asked!r}; expected {', '.join(dataset.SPLITS)} or nothing")
+    return Video(folder / name.replace("\\", "/"), label, f"{where}, {name}", signer, chosen)
+
+
+def read_folder(folder: Path) -> tuple[list[Video], list[tuple[str, str]]]:
+    """The videos of a folder that holds a folder per label, at any depth below it."""
+    videos, failed = [], []
+    for path in sorted(folder.iterdir()):
+        if not path.is_dir() or path.name.startswith("."):
+            continue
+        files = sorted(each for each in path.rglob("*") if each.suffix.lower() in VIDEO_SUFFIXES)
+        try:
+            label = dataset.check_name(path.name, "label")
+            if not files:
+                raise Problem("no video in this folder")
+            videos += [Video(file, label, str(file.relative_to(folder))) for file in files]
+        except Problem as problem:
+            failed.append((str(path), str(problem)))
+    if not videos:
+        raise Problem(f"{folder}: no video in it; expected a folder per label with videos, or give a table")
+    return videos, failed
+
+
+def name_clips(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]:
+    """The videos with their clip names; (where, reason) of those whose file name makes no plain one."""
+    named, failed = [], []
+    paths = [Path(os.path.abspath(video.path)) for video in videos]
+    top = os.path.commonpath([path.parent for path in paths]) if paths else ""
+    names = unique_names([PurePath(os.path.relpath(path, top)) for path in paths])
+    for video, name in zip(videos, names, strict=True):
+        try:
+            named.append(replace(video, clip=dataset.check_name(name, "clip name")))
+        except Problem as problem:
+            failed.append((video.where, str(problem)))
+    return named, failed
