@@ -4,8 +4,8 @@
     python predict.py --model model/chalearn --json clip.avi          (one line of JSON a clip)
 
 in:   a model bundle; each video holds one sign
-out:  on the standard output, ranked labels with their probabilities; once evaluate.py has calibrated the model on its
-      validation clips, an answer that is less sure than it takes is marked
+out:  on the standard output, ranked labels with their probabilities; an answer that is not sure enough is marked, once
+      evaluate.py has calibrated the model on its validation clips
 """
 
 import json
@@ -13,10 +13,13 @@ import sys
 from pathlib import Path
 
 from signs import command
+from signs.clips.video import read_video
 from signs.command import Outcome, Problem
+from signs.inference.recogniser import Recogniser, check_camera
+from signs.inference.session import Answer
 
 
-def as_json(path: Path, answer, top: int) -> str:
+def as_json(path: Path, answer: Answer, top: int) -> str:
     """{"clip", "label", "probability", "top", "streams", "seconds", "confidence", "known"}, as one line."""
 
     def rounded(ranked):
@@ -37,7 +40,8 @@ def as_json(path: Path, answer, top: int) -> str:
     )
 
 
-def as_text(path: Path, answer, recogniser, top: int) -> str:
+def as_text(path: Path, answer: Answer, recogniser: Recogniser, top: int) -> str:
+    """Ranked labels with their names, and each stream's first."""
     lines = [str(path)]
     for label, probability in answer.ranked[:top]:
         name = recogniser.name(label)
@@ -46,15 +50,13 @@ def as_text(path: Path, answer, recogniser, top: int) -> str:
         lines.append(
             f"  not sure: calibrated {answer.confidence:.0%}, an answer needs {recogniser.calibration.threshold:.0%}"
         )
-    first = {name: ranked[0] for name, ranked in answer.streams.items()}
-    alone = ", ".join(f"{name} {recogniser.name(label)} {share:.0%}" for name, (label, share) in first.items())
+    best = {name: ranked[0] for name, ranked in answer.streams.items()}
+    alone = ", ".join(f"{name} {recogniser.name(label)} {share:.0%}" for name, (label, share) in best.items())
     return "\n".join([*lines, f"  each stream alone: {alone}; {sum(answer.seconds.values()):.2f} s"])
 
 
-def predict(recogniser, paths: list[Path], top: int, lines: bool) -> Outcome:
+def predict(recogniser: Recogniser, paths: list[Path], top: int, json_lines: bool) -> Outcome:
     """Print one answer a file; a file that is no video is named and the rest is done."""
-    from signs.clips.video import read_video
-
     outcome = Outcome()
     for path in paths:
         try:
@@ -63,7 +65,7 @@ def predict(recogniser, paths: list[Path], top: int, lines: bool) -> Outcome:
         except Problem as problem:
             outcome.failed.append((str(path), str(problem)))
             continue
-        print(as_json(path, answer, top) if lines else as_text(path, answer, recogniser, top), flush=True)
+        print(as_json(path, answer, top) if json_lines else as_text(path, answer, recogniser, top), flush=True)
         outcome.done.append(path)
     return outcome
 
@@ -76,8 +78,6 @@ def main(argv=None) -> int:
     command.add_runtime(flags)
     flags.add_argument("--top", type=int, default=5, metavar="N", help="labels shown")
     args = flags.parse_args(argv)
-    from signs.inference.recogniser import Recogniser, check_camera
-
     recogniser = Recogniser.load(args.model, args.runtime)
     check_camera(recogniser.bundle)
     recogniser.warm_up()

@@ -41,8 +41,11 @@ LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-py
 
 @dataclass(frozen=True)
 class Stream:
-    """One network of a bundle. `files` maps `weights` to its file name; `input`: what it sees of a clip, where that is
-    something else than the bundle's spec says."""
+    """One network of a bundle.
+
+    network: a name of NETWORKS; arguments: its builder's; files: {"weights": file name}; input: what it sees of a clip,
+    where that is not what the bundle's spec says.
+    """
 
     name: str
     modality: str
@@ -54,9 +57,10 @@ class Stream:
 
 @dataclass(frozen=True)
 class Bundle:
-    """What bundle.json says; `about` holds what only people read (flags, counts, metrics, commit, versions).
+    """What bundle.json says.
 
-    hashes: {file name: SHA-256} of the weight files; of a bundle that was loaded.
+    about: what only people read: flags, counts, metrics, commit, versions; hashes: {file name: SHA-256} of the weight
+    files, empty unless the bundle was loaded.
     """
 
     folder: Path
@@ -76,7 +80,7 @@ class Bundle:
 
     @property
     def regions(self) -> set[str]:
-        """Of a picture, that the streams see."""
+        """Regions of a picture that the streams see."""
         return {self.spec_of(stream).input.region for stream in self.streams}
 
 
@@ -121,8 +125,8 @@ def load_bundle(folder: Path) -> Bundle:
     except ValueError:
         raise Problem(f"{folder / BUNDLE_FILE}: not JSON; it was damaged, train again or get a whole copy") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else None
-        raise Problem(f"{folder / BUNDLE_FILE}: bundle format {found!r}; this version reads format {FORMAT}")
+        version = content.get("format") if isinstance(content, dict) else None
+        raise Problem(f"{folder / BUNDLE_FILE}: bundle format {version!r}; this version reads format {FORMAT}")
     try:
         bundle = _parse(folder, content)
         _check_files(bundle, content["sha256"])
@@ -133,7 +137,7 @@ def load_bundle(folder: Path) -> Bundle:
 
 def _parse(folder: Path, content: dict) -> Bundle:
     streams = [Stream(**stream) for stream in content["streams"]]
-    streams = [replace(one, input=InputSpec(**one.input)) if one.input else one for one in streams]
+    streams = [replace(row, input=InputSpec(**row.input)) if row.input else row for row in streams]
     for stream in streams:
         if stream.network not in NETWORKS:
             raise Problem(f"{folder / BUNDLE_FILE}: network {stream.network!r}; known are {', '.join(NETWORKS)}")
@@ -165,17 +169,17 @@ def _check_files(bundle: Bundle, hashes: dict[str, str]) -> None:
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """What a library writes to the standard error about the machine is kept back, unless it fails."""
+    """Keep back what a library writes to the standard error about the machine, unless it fails."""
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
         try:
             yield
         except Problem:
             raise
         except BaseException:
-            said.seek(0)
-            os.write(kept, said.read())
+            messages.seek(0)
+            os.write(kept, messages.read())
             raise
         finally:
             os.dup2(kept, 2)
@@ -183,15 +187,15 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def load_keras() -> None:
-    """Import Keras and its backend without the messages about the machine that TensorFlow prints come what may."""
+    """Import Keras and its backend, without TensorFlow's messages about the machine."""
     try:
         with quiet_stderr():
             import keras
 
-            # That a last, smaller batch makes a second graph is known.
+            # TensorFlow warns that a smaller last batch makes a second graph.
             logging.getLogger("tensorflow").setLevel(logging.ERROR)
             if keras.backend.backend() == "tensorflow":
-                keras.ops.zeros(1)  # the second page of them comes with the first operation
+                keras.ops.zeros(1)  # more messages come with the first operation
     except ModuleNotFoundError as error:
         missing = (error.name or "").split(".")[0]
         if missing == "jax":
@@ -205,14 +209,10 @@ def provenance() -> dict:
     """Library versions and, in a git checkout, its commit."""
     versions = {}
     for name in LIBRARIES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    here = Path(__file__).parents[2]
-    try:
-        said = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-        commit = said.stdout.strip() or None
-    except OSError:
-        commit = None
+    commit, here = None, Path(__file__).parents[2]
+    with contextlib.suppress(OSError):  # no git here
+        done = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+        commit = done.stdout.strip() or None
     return {"commit": commit, "versions": versions}

@@ -4,17 +4,10 @@
     recording.push(frame, seconds)          for each frame
     clip = recording.finish()
 
-Each frame that the grid keeps is resized, coded and given its flow as soon as it is certain that it is kept. Files,
-camera and evaluation all end in the same 8-bit pictures: those that frame.py and opticalflow.py store.
-
-Which frames of a recording are kept, decided while they come.
-
-    grid = Grid(stored, length=5.0)
-    for each frame: kept = grid.push(seconds)        numbers of the frames that this one decided on
-    kept = grid.finish()                             those that only the end decides
-
-The sum of what it gives is what `StoredSpec.keep` gives of all the times at once. That wants to know where the grid
-ends: a rate (`10fps`) and `all` need no end, a number (`40`) needs the recording's length before it is over.
+`Grid` decides while frames come which of them are kept; all in all those that `StoredSpec.keep` keeps of all times at
+once. It has to know where the grid ends: a rate (`10fps`) and `all` need no end, a number (`40`) needs the recording's
+length before it is over. Each kept frame is resized, coded and given its flow as soon as it is certain. Files, camera
+and evaluation all end in the same 8-bit pictures: those that frame.py and opticalflow.py store.
 """
 
 from collections.abc import Iterable
@@ -65,27 +58,27 @@ class Recording:
 
     @property
     def newest(self) -> np.ndarray | None:
-        """The latest flow field, (H, W, 2) float32 pixels, to be shown."""
+        """The latest flow field, (H, W, 2) float32 pixels."""
         return self._fields[-1] if self._fields else None
 
     def since(self, number: int, modality: str) -> np.ndarray:
-        """What was kept from frame `number` of the kept ones on, (t, H, W, C) uint8."""
+        """The kept frames from `number` on, counted among the kept ones: (t, H, W, C) uint8."""
         kept = (self._coded if modality == "flow" else self._images)[number:]
         return np.stack(kept) if kept else np.empty((0,), np.uint8)
 
     def push(self, frame: np.ndarray, seconds: float) -> None:
-        """frame (H, W, 3) uint8 RGB, not mirrored; seconds on any clock. One that is not later is left out."""
+        """Take a frame, (H, W, 3) uint8 RGB, not mirrored, unless it is no later; seconds on any clock."""
         if self.grid.times and seconds <= self.grid.times[-1]:
             return  # a camera that sends a frame twice
         number = len(self.grid.times)
         with self.timings.measure("frames"):
             self._frames[number] = self.stored.resize(frame)
         self._keep(self.grid.push(seconds))
-        if self.grid.known:  # the one before may be kept yet, and its flow wants the one before that
+        if self.grid.known:  # the frame before may still be kept, and its flow needs the one before that
             self._frames.pop(number - 2, None)
 
     def finish(self) -> Recorded:
-        """What was kept of it all; raises Problem where nothing was pushed."""
+        """What was kept of all frames; raises Problem where none was pushed."""
         if not self.grid.times:
             raise Problem("no frame came while recording; is the camera still connected?")
         self._keep(self.grid.finish())
@@ -118,15 +111,18 @@ class Recording:
 
 
 class Coder:
-    """What the archives hold of kept frames, one after the other."""
+    """Kept frames, one after the other, as the archives hold them."""
 
     def __init__(self, stored: StoredSpec, timings: Timings):
         self.stored, self.timings = stored, timings
         self._flow = KeptFlow(stored.flow) if stored.flow else None
 
     def code(self, number: int, frame: np.ndarray, before: np.ndarray | None) -> tuple:
-        """A kept frame and the video's frame before it, resized -> (picture (H, W, 3) uint8 RGB, flow (H, W, 2) float32
-        pixels, its 8 bits), the last two None where the spec has no flow."""
+        """A kept frame and the video's frame before it, resized -> its picture, its flow and the flow's 8 bits.
+
+        Returns:
+            (H, W, 3) uint8 RGB, (H, W, 2) float32 pixels and (H, W, 2) uint8, both None where the spec has no flow.
+        """
         with self.timings.measure("frames"):
             image = storage.as_stored(frame[None], self.stored.quality)[0]
         if self._flow is None:
@@ -143,7 +139,14 @@ def code_flow(field: np.ndarray, spec: FlowSpec) -> np.ndarray:
 
 
 class Grid:
-    """length: seconds from the first frame to the last point of the grid; None where it is the last frame."""
+    """Which frames are kept, decided while they come.
+
+        grid = Grid(stored, length=5.0)
+        for each frame: kept = grid.push(seconds)        numbers of the frames that are certain now
+        kept = grid.finish()                             those that only the end decides
+
+    length: seconds from the first frame to the last point of the grid; None where it is the last frame.
+    """
 
     def __init__(self, stored: StoredSpec, length: float | None = None):
         self.stored, self.length = stored, length
@@ -156,7 +159,7 @@ class Grid:
         return not self.stored.frames.isdigit() or self.length is not None
 
     def push(self, seconds: float) -> list[int]:
-        """A frame, later than the one before -> the kept frames that are certain now, repeats included."""
+        """A frame, later than the one before -> numbers of the kept frames that are certain now, with repeats."""
         self.times.append(seconds)
         if not self.known:
             return []

@@ -1,6 +1,6 @@
 """A trained network in the form that runs it: Keras, or what export.py made of it. One interface for all of them.
 
-    network = open_network("openvino", stream, files)
+    network = open_form(FORMS["openvino"], path, (T, H, W, C))
     logits = network.logits(batch)          (B, T, H, W, C) float32 -> (B, classes) float32
 
 Each form imports its own library and no other, when it is opened: with OpenVINO there is no TensorFlow in memory. None
@@ -30,8 +30,9 @@ STEPPED = {"conv2d-lstm", "conv3d-lstm"}  # networks that go on group by group, 
 class Form:
     """A kind of file that holds a network, and what opens it.
 
-    precision: what it computes in; folder: below the bundle; suffix: of the file of a stream that is opened; reduced:
-    whether it computes less exactly than Keras; streamed: whether it works while frames still come (streaming.py).
+    precision: what it computes in; folder: below the bundle; suffix: of a stream's file that is opened; library: that
+    opens it; reduced: whether it computes less exactly than Keras; streamed: whether it works while frames still come
+    (streaming.py).
     """
 
     name: str
@@ -43,7 +44,6 @@ class Form:
     streamed: bool = False
 
 
-# In the order in which they are tried where nobody has timed them.
 # fmt: off
 FORMS = {form.name: form for form in (
     Form("openvino-int8", "int8", "export/openvino-int8", ".xml", "openvino", reduced=True),
@@ -94,7 +94,7 @@ class KerasNetwork:
         except (ValueError, TypeError, OSError) as error:
             reason = " ".join(str(error).split())
             raise Problem(f"{weights}: not the weights of this network ({reason})") from None
-        # After its weights, or Keras warns of an optimiser that is not there. On a CPU XLA is slower.
+        # After its weights, or Keras warns of a missing optimiser. On a CPU XLA is slower.
         model.compile(jit_compile=False)
         if stream.network not in STEPPED:
             return cls(model)
@@ -108,7 +108,7 @@ class KerasNetwork:
 
 
 class SteppedKeras(KerasNetwork, SteppedNetwork):
-    """A network that takes whole clips at once, and goes on group by group by `step`, which shares its weights."""
+    """A network for whole clips, and `step`, which shares its weights and goes on group by group."""
 
     def __init__(self, model, step, group: int):
         def run(frames: np.ndarray, states: list) -> tuple[np.ndarray, list]:
@@ -120,7 +120,7 @@ class SteppedKeras(KerasNetwork, SteppedNetwork):
 
 
 def network_module(stream: Stream):
-    """The module that the network of a stream is from, e.g. model_i3d."""
+    """The module that the network of a stream is from, e.g. signs.models.i3d."""
     return importlib.import_module(NETWORKS[stream.network][0])
 
 
@@ -138,13 +138,13 @@ def load_weights(model, path: Path) -> None:
 
 
 class OneByOne:
-    """Networks that were opened for a batch of one: what a live demo needs, and the quickest."""
+    """A network that was opened for a batch of one: what a live demo needs, and the quickest."""
 
     def __init__(self, run: Callable[[np.ndarray], np.ndarray]):
         self._run = run
 
     def logits(self, batch: np.ndarray) -> np.ndarray:
-        return np.concatenate([self._run(np.ascontiguousarray(one[None], np.float32)) for one in batch])
+        return np.concatenate([self._run(np.ascontiguousarray(clip[None], np.float32)) for clip in batch])
 
 
 def read_openvino(path: Path):
@@ -194,8 +194,8 @@ def _streamed(path: Path, form: Form, threads: int) -> StreamedNetwork:
         names = ["mask" if "mask" in part.names else "frames" for part in request.model_inputs]
 
         def run(frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
-            given = {"frames": frames, "mask": mask}
-            return next(iter(request.infer([given[name] for name in names]).values())).copy()
+            inputs = {"frames": frames, "mask": mask}
+            return next(iter(request.infer([inputs[name] for name in names]).values())).copy()
 
         return Stage(plan, run)
 
@@ -211,9 +211,9 @@ def _stepped(path: Path, form: Form, threads: int, group: int) -> SteppedNetwork
     request = _request(path.with_name(f"{path.stem}-{streaming.STEP}.xml"), form, threads)
 
     def run(frames: np.ndarray, states: list) -> tuple[np.ndarray, list]:
-        # What the conversion leaves over of the shapes comes as further outputs.
-        made = list(request.infer([frames, *states]).values())[: 1 + len(states)]
-        logits, *after = (part.copy() for part in made)
+        # The conversion leaves shapes over as further outputs.
+        outputs = list(request.infer([frames, *states]).values())[: 1 + len(states)]
+        logits, *after = (part.copy() for part in outputs)
         return logits, after
 
     return SteppedNetwork(run, [part.shape[1] for part in request.model_inputs[1:]], group)

@@ -37,12 +37,12 @@ def batches(
     """Clips with what each stream sees of them, {stream: (B * views, T, crop, crop, C)}; what cannot be read goes to
     `failed` as (clip, why). `what` stands at the progress bar. Clips of any length come one by one."""
     waiting, bundle = [], recogniser.bundle
-    seen = [bundle.spec_of(stream).input for stream in bundle.streams]
-    if any(one.sampling == "whole" for one in seen):
+    specs = [bundle.spec_of(stream).input for stream in bundle.streams]
+    if any(spec.sampling == "whole" for spec in specs):
         batch = 1
     with command.progress() as bar, joblib.Parallel(n_jobs=workers, prefer="threads") as pool:
         task = bar.add_task(what, total=len(clips))
-        ahead = min(max(PIXELS // max(one.views * one.frames * one.crop**2 for one in seen), batch), WINDOW)
+        ahead = min(max(PIXELS // max(spec.views * spec.frames * spec.crop**2 for spec in specs), batch), WINDOW)
         for start in range(0, len(clips), ahead):
             window = clips[start : start + ahead]
             loaded = pool(joblib.delayed(read_inputs)(recogniser, data, item) for item in window)
@@ -52,10 +52,8 @@ def batches(
                 else:
                     waiting.append((item, inputs))
                 if waiting and (len(waiting) == batch or item is clips[-1]):
-                    yield (
-                        [one for one, _ in waiting],
-                        {name: np.concatenate([row[name] for _, row in waiting]) for name in waiting[0][1]},
-                    )
+                    items, rows = zip(*waiting, strict=True)
+                    yield list(items), {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
                     waiting = []
                 bar.advance(task)
 
@@ -67,26 +65,26 @@ def logits(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int,
     """
     bundle = recogniser.bundle
     known = {
-        one.name: logits_of_clips(one, recogniser.models[one.name], bundle.spec_of(one), data, clips)
-        for one in bundle.streams
+        stream.name: logits_of_clips(stream, recogniser.models[stream.name], bundle.spec_of(stream), data, clips)
+        for stream in bundle.streams
     }
     if all(rows is not None for rows in known.values()):
         print(f"{what}: {len(clips)} clips from the features in {data.folder}")
         return clips, known, []
-    found, kept, failed = {stream.name: [] for stream in bundle.streams}, [], []
+    batched, kept, failed = {stream.name: [] for stream in bundle.streams}, [], []
     for items, inputs in batches(recogniser, data, clips, batch, workers, what, failed):
         kept += items
         for stream in bundle.streams:
-            found[stream.name].append(recogniser.logits(stream, inputs[stream.name]))
+            batched[stream.name].append(recogniser.logits(stream, inputs[stream.name]))
     if not kept:
         raise Problem(f"no clip could be read; the first: {failed[0][1]}")
-    return kept, {name: np.concatenate(rows) for name, rows in found.items()}, failed
+    return kept, {name: np.concatenate(rows) for name, rows in batched.items()}, failed
 
 
 def predict(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int):
     """Probabilities of stored clips, fused ones too: (Predictions, [(clip, why it was left out), ...])."""
-    kept, found, failed = logits(recogniser, data, clips, batch, workers, "predict")
-    probabilities = {name: softmax(np.float64(rows), axis=-1) for name, rows in found.items()}
+    kept, rows, failed = logits(recogniser, data, clips, batch, workers, "predict")
+    probabilities = {name: softmax(np.float64(stream), axis=-1) for name, stream in rows.items()}
     return with_both(Predictions(kept, recogniser.labels, probabilities), recogniser.calibration.weights), failed
 
 
@@ -112,11 +110,10 @@ def features(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: in
     kept, rows = [], []
     for items, inputs in batches(recogniser, data, clips, batch, workers, "features", []):
         kept += items
-        found = [np.asarray(trunk.predict_on_batch(inputs[name])) for name, trunk in trunks.items()]
-        found = [one.reshape(len(items), -1, one.shape[-1]).mean(axis=1) for one in found]  # over the views
-        rows.append(
-            np.concatenate(
-                [one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12) for one in found], axis=1
-            )
-        )
+        parts = []
+        for name, trunk in trunks.items():
+            views = np.asarray(trunk.predict_on_batch(inputs[name]))
+            part = views.reshape(len(items), -1, views.shape[-1]).mean(axis=1)
+            parts.append(part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12))
+        rows.append(np.concatenate(parts, axis=1))
     return kept, np.concatenate(rows) if rows else np.empty((0, 0), np.float32)

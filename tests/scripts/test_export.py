@@ -135,7 +135,7 @@ def test_a_sign_that_is_recorded_and_its_file_have_one_answer(small, demo):
     item = data.split("test")[0]
     frames, times = read_video(item.video(demo))
     expected = Recogniser.load(small, runtime.KERAS).answer(frames, times)
-    assert recogniser.streams == (recogniser.bundle.spec.stored.frames == str(INPUT.frames))
+    assert recogniser.works_while_recording == (recogniser.bundle.spec.stored.frames == str(INPUT.frames))
     session = recogniser.session(times[-1] - times[0])
     for image, seconds in zip(frames, times, strict=True):
         session.push(image, seconds + 50)

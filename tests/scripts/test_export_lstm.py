@@ -180,7 +180,7 @@ def test_what_none_of_the_networks_can_have_is_one_line(fixed, demo):
 def test_a_sign_that_is_recorded_goes_step_by_step(any_length, recogniser, demo, form):
     """While it is recorded, and with one step left after the last frame; its logits are those of the whole clip."""
     recogniser = recogniser if form == runtime.KERAS else Recogniser.load(any_length[0], form)
-    assert recogniser.streams and recogniser.endless
+    assert recogniser.works_while_recording and recogniser.endless
     recogniser.warm_up()
     item = load_dataset(demo).split("test")[1]
     frames, times = read_video(item.video(demo))
@@ -265,6 +265,6 @@ def test_the_live_demo_takes_the_form_that_goes_on_where_no_length_is_known(any_
 
 def test_other_networks_are_not_endless(fixed):
     recogniser = Recogniser.load(fixed[0], runtime.KERAS)
-    assert not recogniser.streams and not recogniser.endless
+    assert not recogniser.works_while_recording and not recogniser.endless
     with pytest.raises(AttributeError):
         recogniser.networks["rgb"].push(batch(1, 1, 3))

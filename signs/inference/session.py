@@ -1,0 +1,120 @@
+"""One sign while it is recorded, and a picture without an end: frames in one at a time, answers out.
+
+session = recogniser.session(length=5.0)
+session.push(frame, seconds)            for each frame; returns at once
+answer = session.result()
+"""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from signs.inference import timing
+from signs.inference.recording import Recording
+from signs.inference.timing import Timings
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was recognised in one clip.
+
+    ranked: (label, probability), best first; streams: the same for each stream alone; logits: (classes,) of each
+    stream; seconds: by step, all of it; frames (T, H, W, 3) uint8 RGB and flow (T, H, W, 2) float32 pixels, or None:
+    what was kept of the clip; confidence: how sure the best is, calibrated; known: whether that is enough for an answer
+    (confidence.py).
+    """
+
+    ranked: list[tuple[str, float]]
+    streams: dict[str, list[tuple[str, float]]]
+    logits: dict[str, np.ndarray]
+    seconds: dict[str, float]
+    frames: np.ndarray
+    flow: np.ndarray | None
+    confidence: float
+    known: bool
+
+
+class Session:
+    """One sign that is being recorded by a Recogniser: a thread keeps frames and computes flow while more come."""
+
+    def __init__(self, recogniser, length: float | None = None):
+        self.recogniser = recogniser
+        self.recording = Recording(recogniser.bundle.spec.stored, recogniser.bundle.regions, length)
+        self.timings = self.recording.timings
+        self._while_recording = recogniser.works_while_recording and self.recording.grid.known
+        self._given = 0
+        if self._while_recording:
+            for network in recogniser.networks.values():
+                network.reset()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="recording", initializer=timing.step_back)
+        self._pushed: list[Future] = []
+
+    def push(self, frame: np.ndarray, seconds: float) -> None:
+        """frame (H, W, 3) uint8 RGB, not mirrored and not written to any more; seconds on any clock that only goes
+        forward. Returns at once."""
+        self._pushed.append(self._worker.submit(self._push, frame, seconds))
+
+    def _push(self, frame: np.ndarray, seconds: float) -> None:
+        self.recording.push(frame, seconds)
+        if self._while_recording:
+            self._advance()
+
+    def _advance(self) -> None:
+        """Give the networks the frames that were kept since the last time."""
+        for stream in self.recogniser.bundle.streams:
+            images = self.recording.since(self._given, stream.modality)
+            if not len(images):
+                continue
+            with self.timings.measure(f"{stream.name} net"):
+                self.recogniser.networks[stream.name].push(self.recogniser.input_frames(stream, images))
+        self._given = len(self.recording.numbers)
+
+    def _logits(self) -> dict[str, np.ndarray]:
+        """{stream: (classes,) logits}, once all frames were kept."""
+        self._advance()
+        logits = {}
+        for stream in self.recogniser.bundle.streams:
+            with self.timings.measure(f"{stream.name} net"):
+                logits[stream.name] = self.recogniser.networks[stream.name].answer()
+        return logits
+
+    def result(self) -> Answer:
+        """The answer for what was pushed; raises Problem where that is nothing."""
+        try:
+            for pushed in self._pushed:
+                pushed.result()  # raises what went wrong in the thread
+            recorded = self._worker.submit(self.recording.finish).result()
+            logits = self._worker.submit(self._logits).result() if self._while_recording else None
+        finally:
+            self._worker.shutdown(wait=False, cancel_futures=True)
+        if self._while_recording:
+            return self.recogniser.conclude(logits, self.timings.sums(), recorded.images["rgb"], recorded.flow)
+        return self.recogniser.whole.recognise(recorded, self.timings)
+
+
+class Following:
+    """An endless picture: the networks' states go on from frame to frame, and each new frame costs a step."""
+
+    def __init__(self, recogniser, span: int):
+        self.recogniser, self.span = recogniser, span
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew, as with the first frame of a clip."""
+        for network in self.recogniser.networks.values():
+            network.reset(self.span)
+
+    def push(self, images: dict[str, np.ndarray], timings: Timings) -> Answer:
+        """The frames kept since the last time, by modality, (t, H, W, C) uint8 as recorded -> the answer now.
+
+        The answer's pictures are these frames.
+        """
+        logits = {}
+        for stream in self.recogniser.bundle.streams:
+            network = self.recogniser.networks[stream.name]
+            with timings.measure(f"{stream.name} net"):
+                recorded = images["flow" if stream.modality == "flow" else "rgb"]
+                network.push(self.recogniser.input_frames(stream, recorded))
+                logits[stream.name] = network.answer()
+        return self.recogniser.conclude(logits, timings.sums(), images["rgb"], None)
