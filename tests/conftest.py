@@ -16,7 +16,6 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores; their children get it too
     os.environ |= {name: os.environ.get(name, "1") for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
 
-
 TRAINING = [
     "--frames",
     "8",
@@ -32,11 +31,8 @@ TRAINING = [
     "16",
 ]
 
-
 # A machine with other work on it is no failure.
 hypothesis.settings.register_profile("patient", deadline=None)
-
-
 hypothesis.settings.load_profile("patient")
 
 
@@ -50,6 +46,19 @@ def once(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
             make(folder)
             (folder / "made").touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Callable[[str], Path]:
+    """Asked for a file or folder of `../shared`, its path; skips where it is not: those files may not be passed on."""
+
+    def path_of(name: str) -> Path:
+        path = Path(__file__).resolve().parents[2] / "shared" / name
+        if not path.exists():
+            pytest.skip(f"no ../shared/{name} beside the repository; it may not be passed on")
+        return path
+
+    return path_of
 
 
 @pytest.fixture(scope="session")

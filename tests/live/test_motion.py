@@ -13,7 +13,6 @@ import tiny
 
 RATE = 25
 ROOM = np.repeat(tiny.texture(120, 160)[..., None], 3, axis=-1)
-GESTURES = tiny.REPOSITORY.parent / "shared" / "clips"
 
 
 def picture(second: float, moves=(), fan: bool = False, light: float = 0.0, held=(), noise: float = 3.0) -> np.ndarray:
@@ -81,10 +80,10 @@ def test_a_hold_in_another_pose_ends_later_than_rest():
     assert rest < held
 
 
-@pytest.mark.skipif(not GESTURES.is_dir(), reason="needs ../shared/clips")
-def test_real_people_near_and_far():
+def test_real_people_near_and_far(shared):
     """One clip a distance and person: exactly one sign each, nearly always; clips of people who stand still: none."""
-    with open(GESTURES / "gestures.csv", newline="") as file:
+    table = shared("clips/gestures.csv")
+    with open(table, newline="") as file:
         rows = [
             row
             for row in csv.DictReader(file)
@@ -92,7 +91,7 @@ def test_real_people_near_and_far():
         ]
     signs = []
     for row in rows:
-        images, times = read_video(GESTURES / row["video"], 120)
+        images, times = read_video(table.parent / row["video"], 120)
         detector, began = Detector(), 0
         step, rng = float(np.median(np.diff(times))), np.random.default_rng(0)
         rest = [

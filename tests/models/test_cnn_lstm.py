@@ -16,6 +16,7 @@ rng = np.random.default_rng(0)
 PICTURES = rng.integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
 # One of each module of keras.applications: how they want their pixels is the module's.
 FAMILIES = {builder.__module__: name for name, builder in cnn_lstm.applications().items()}
+STEPS = np.random.default_rng(0).normal(size=(3, 7, 4)).astype(np.float32)
 
 
 def scaled(pictures: np.ndarray) -> np.ndarray:
@@ -236,3 +237,30 @@ def test_all_but_the_last_layer_is_taken_over():
         assert len(wanted) == len(layer.get_weights())
         for one, other in zip(layer.get_weights(), wanted, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_the_weights_of_steps():
+    assert cnn_lstm.step_weights("last", 4).tolist() == [0, 0, 0, 1]
+    assert cnn_lstm.step_weights("mean", 4).tolist() == [0.25] * 4
+    np.testing.assert_allclose(cnn_lstm.step_weights("linear", 4), [0.1, 0.2, 0.3, 0.4], rtol=1e-6)
+    for kind in cnn_lstm.READOUTS:
+        assert cnn_lstm.step_weights(kind, 1).tolist() == [1] and cnn_lstm.step_weights(kind, 5).dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", cnn_lstm.READOUTS)
+def test_a_clip_s_answer_is_the_weighted_sum_of_the_steps(kind):
+    expected = np.einsum("btc,t->bc", STEPS, cnn_lstm.step_weights(kind, 7))
+    np.testing.assert_allclose(cnn_lstm.read_out(STEPS, kind), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        cnn_lstm.read_out(keras.ops.convert_to_tensor(STEPS), kind, keras.ops), expected, rtol=1e-4, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("kind", cnn_lstm.READOUTS)
+def test_the_steps_of_clips_of_any_length(kind):
+    steps = keras.Input((None, 4))
+    model = keras.Model(steps, cnn_lstm.Readout(kind)(steps))
+    assert model.output.shape == (None, 4)
+    for length in (1, 3, 7):
+        found = model.predict_on_batch(STEPS[:, :length])
+        np.testing.assert_allclose(found, cnn_lstm.read_out(STEPS[:, :length], kind), rtol=1e-5, atol=1e-6)

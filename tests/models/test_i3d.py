@@ -17,7 +17,6 @@ import pytest
 import tiny
 from checkpoints import random_arrays, randomised, shapes, write_checkpoint
 
-LISTED = tiny.REPOSITORY.parent / "shared" / "facts" / "i3d_kinetics_variables.tsv"
 # Carreira & Zisserman's endpoints for 64 frames of 224x224.
 ENDPOINTS = {
     "Conv3d_1a_7x7": (32, 112, 112, 64),
@@ -67,10 +66,9 @@ def test_endpoints_have_the_shapes_of_the_paper(rgb):
     assert {name: rgb.get_layer(name).output.shape[1:] for name in ENDPOINTS} == ENDPOINTS
 
 
-@pytest.mark.skipif(not LISTED.exists(), reason=f"no {LISTED.name}: the published list of variables")
 @pytest.mark.parametrize(("stream", "scope"), [("rgb", "RGB"), ("flow", "Flow")])
-def test_every_variable_is_a_published_one(stream, scope, request):
-    with open(LISTED, newline="") as file:
+def test_every_variable_is_a_published_one(stream, scope, shared, request):
+    with open(shared("facts/i3d_kinetics_variables.tsv"), newline="") as file:
         rows = [row for row in csv.DictReader(file, delimiter="\t") if row["checkpoint"] == f"{stream}_imagenet"]
     listed = {row["variable"]: tuple(int(size) for size in row["shape"].split("x")) for row in rows}
     found = {f"{scope}/inception_i3d/{name}": shape for name, shape in shapes(request.getfixturevalue(stream)).items()}

@@ -22,7 +22,6 @@ import prepare_videos
 import tiny
 
 REPOSITORY = tiny.REPOSITORY
-REAL = REPOSITORY.parent / "shared" / "clips" / "gestures.csv"
 
 
 def avi(seed: int) -> bytes:
@@ -325,10 +324,10 @@ def test_identical_files_share_a_split():
     assert Counter(found.values()) == {"train": 7, "valid": 2, "test": 2} and found["only"] == "train"
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real clips are not here; they may not be passed on")
-def test_real_clips(tmp_path, capsys):
+def test_real_clips(shared, tmp_path):
+    table = shared("clips/gestures.csv")
     people = ["--train-signers", "S1,S2,S3,S4", "--valid-signers", "S5", "--test-signers", "S6"]
-    argv = ["--videos", REAL, "--output", tmp_path / "real", "--transfer", "link", "--none-labels", "random,static"]
+    argv = ["--videos", table, "--output", tmp_path / "real", "--transfer", "link", "--none-labels", "random,static"]
     done = subprocess.run([sys.executable, REPOSITORY / "prepare_videos.py", *argv, *people], capture_output=True)
     assert done.returncode == 0, done.stderr
     data = load_dataset(tmp_path / "real")
@@ -336,4 +335,4 @@ def test_real_clips(tmp_path, capsys):
     assert len({clip.clip for clip in data.clips}) == len({clip.video(data.folder) for clip in data.clips}) == 270
     assert signers(data) == {"train": {"S1", "S2", "S3", "S4"}, "valid": {"S5"}, "test": {"S6"}}
     assert [row.label for row in data.classes if row.kind == "none"] == ["random", "static"]
-    assert all(clip.video(data.folder).samefile(REAL.parent / clip.source) for clip in data.clips)
+    assert all(clip.video(data.folder).samefile(table.parent / clip.source) for clip in data.clips)

@@ -13,11 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-import tiny
 import videocapture
 from videocapture import Camera
-
-WEBCAM = tiny.REPOSITORY.parent / "shared" / "clips" / "webcam_hello.mp4"
 
 
 def picture(shade: int, width: int = 64, height: int = 48) -> np.ndarray:
@@ -94,9 +91,8 @@ def test_a_file_starts_again(video):
     assert [seconds for _, seconds in again] == [seconds for _, seconds in first]
 
 
-@pytest.mark.skipif(not WEBCAM.exists(), reason="no webcam clip beside the repository")
-def test_a_real_webcam_clip():
-    with videocapture.open_source(video=WEBCAM) as source:
+def test_a_real_webcam_clip(shared):
+    with videocapture.open_source(video=shared("clips/webcam_hello.mp4")) as source:
         times = [seconds for _, seconds in source]
     assert len(times) == 89 and times[-1] == pytest.approx(5.28, abs=0.05)
 
