@@ -90,7 +90,7 @@ def draw_keys(canvas: drawing.Image, unit: float) -> None:
         drawing.panel(canvas, box, 5 * unit, drawing.TRACK, 1.0)
         drawing.text(canvas, key, x + cap / 2, line, size, drawing.INK, drawing.BOLD, "centre")
         drawing.text(canvas, meaning, x + cap + 7 * unit, line, size, drawing.DIM)
-        x += needed + 20 * unit
+        x += needed + 13 * unit
 
 
 def draw_side(canvas: drawing.Image, view: View, unit: float) -> None:
