@@ -35,12 +35,11 @@ from signs.models import kinetics
 from signs.training import pretrained, refit, run_folder
 from signs.training.flags import add_augmentation, add_input, clip_spec, complete_recipe
 from signs.training.log import Log, Validated
+from signs.training.ridge import Ridge, scale_of
 
 import numpy as np
-from scipy import linalg
 from scipy.special import softmax
 
-FLAT = 1e-3  # of a feature's standard deviation: one that hardly varies is not blown up
 NETWORKS = {  # what each sees by itself
     "histogram": {"frames": 20, "short_side": 54, "crop": 48, "still": "subtract", "region": "signer", "scale": "own"},
     "i3d": {"frames": 40, "short_side": None, "crop": 224, "still": "keep", "region": "middle", "scale": "fixed"},
@@ -49,40 +48,6 @@ SMALLEST = {"histogram": (3, 8), "i3d": (8, 32)}  # frames, pixels
 PENALTIES = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3)  # of the squared weights, for features in blocks of length 1
 AHEAD = 1 << 28  # bytes of batches that wait for the network
 MOST = 10_000  # views of training clips for histograms; 4,000 take a minute and 1 GB, and time grows with their cube
-
-
-def scale_of(features: np.ndarray) -> np.ndarray:
-    """(N, D) -> (D,) float32 factors that bring each feature to the same spread and a row to length 1 or so."""
-    return np.float32(1 / ((features.std(axis=0) + FLAT) * np.sqrt(features.shape[1])))
-
-
-class Ridge:
-    """Least squares on 0 and 1 with a penalty on the squared weights, not on the biases, for any penalty.
-
-    The products of the N rows or of the D features, whichever are fewer, are decomposed once. It classifies about as
-    well as what is trained with a cross-entropy (Rifkin 2003); its optimum is unique and has a closed form.
-    """
-
-    def __init__(self, features: np.ndarray, targets: np.ndarray):
-        """features (N, D) float32, whose mean is taken away in place; targets (N, classes)."""
-        self.mean, self.bias = features.mean(axis=0), targets.mean(axis=0)
-        features -= self.mean
-        self.features = features
-        self.many = len(features) > features.shape[1]
-        products, aims = features @ features.T if not self.many else features.T @ features, targets - self.bias
-        self.squares, self.axes = linalg.eigh(np.float64(products), overwrite_a=True, driver="evd")
-        self.turned = self.axes.T @ (features.T @ aims if self.many else aims)
-
-    def solve(self, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-        """(D, classes) weights and (classes,) biases, float32."""
-        weights = np.float32(self.axes @ (self.turned / (np.maximum(self.squares, 0) + penalty)[:, None]))
-        if not self.many:
-            weights = self.features.T @ weights
-        return weights, np.float32(self.bias - self.mean @ weights)
-
-    def answers(self, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
-        """(N, classes) of the rows themselves."""
-        return self.features @ weights + (self.mean @ weights + bias)
 
 
 def network_of(argv) -> str:
@@ -222,22 +187,22 @@ class Stream:
             return features
         if self.scale is None:
             self.scale = scale_of(features)
-        features *= self.scale
-        return features
+        return features * self.scale
 
     def learnt_from(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Features of the clips of a split, as they are and augmented, and their targets."""
         plain, augmented = self.generators[split], self.generators[f"{split}, augmented"]
-        return training_features(self.network, plain, augmented, self.args.copies, self.args.workers)
+        features, targets = training_features(self.network, plain, augmented, self.args.copies, self.args.workers)
+        return self.spread(features), targets
 
     def train(self) -> dict:
         """Fit with each penalty and keep the best, or fit again with the one that was; returns the bundle's row."""
         args, started = self.args, time.perf_counter()
         features, targets = self.learnt_from("train")
-        features = self.spread(features)
         self.valid = self.spread(features_of(self.network, self.generators["valid"], args.workers)[0])
         self.truth = self.generators["valid"].targets
         ridge = Ridge(features, targets)
+        del features  # up to a gigabyte, of which the ridge has its own
         print(
             f"{self.name}: {len(self.generators['train'].clips)} clips, {args.copies + 1} times each, "
             f"{self.valid.shape[1]:,} features, {time.perf_counter() - started:.1f} s"
@@ -269,9 +234,9 @@ class Stream:
         started, number = time.perf_counter(), int(refit.chosen(self.args, self.name)["epoch"])
         penalty = self.args.penalty[number - 1]
         temperature = self.temperature(*ridge.solve(penalty))
-        more, own = self.learnt_from("valid")
-        targets = np.concatenate([targets, own])
-        ridge = Ridge(np.concatenate([ridge.features + ridge.mean, self.spread(more)]), targets)
+        valid_features, valid_targets = self.learnt_from("valid")
+        targets = np.concatenate([targets, valid_targets])
+        ridge = Ridge(np.concatenate([ridge.features, valid_features]), targets)
         weights, bias = scaled(*ridge.solve(penalty), temperature)
         loss, accuracy = judged(ridge.answers(weights, bias), targets.argmax(axis=1))
         self.save(weights, bias)
@@ -291,17 +256,8 @@ class Stream:
         """Write a row of the log; one line for people."""
         phase = f"penalty {self.args.penalty[number - 1]:g}"
         numbers = {name: f"{value:.6g}" for name, value in measured.items()}
-        self.log.add(
-            {
-                "stream": self.name,
-                "phase": phase,
-                "epoch": number,
-                "learning_rate": 0,
-                "val_loss": "",
-                "val_accuracy": "",
-                **numbers,
-            }
-        )
+        row = {"stream": self.name, "phase": phase, "epoch": number, "learning_rate": 0}
+        self.log.add({**row, "val_loss": "", "val_accuracy": "", **numbers})
         valid = ""
         if "val_loss" in measured:
             valid = f"  valid loss {measured['val_loss']:.3f}  valid accuracy {measured['val_accuracy']:6.1%}"

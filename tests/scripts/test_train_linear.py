@@ -12,6 +12,7 @@ from signs.inference.bundle import load_bundle
 from signs.inference.recogniser import Recogniser
 from signs.models import i3d
 from signs.models.weights import checkpoint_names
+from signs.training import ridge
 
 import cv2
 import numpy as np
@@ -26,7 +27,6 @@ from checkpoints import randomised, write_checkpoint
 from conftest import without_graphs
 from datagenerator import ClipGenerator
 from paper_report import Run
-from train_linear import Ridge
 
 SEES = ["--frames", "8", "--short-side", "36", "--crop", "32", "--workers", "2"]
 
@@ -39,20 +39,6 @@ def train(data, output, *flags):
 @pytest.fixture(scope="module")
 def trained(demo, tmp_path_factory):
     return train(demo, tmp_path_factory.mktemp("model") / "histogram", "--copies", "2", "--penalty", "1", "10", "3")
-
-
-@pytest.mark.parametrize("penalty", [0.1, 3.0])
-@pytest.mark.parametrize("rows", [30, 200], ids=["fewer rows than features", "more"])
-def test_ridge_is_scikit_learn_s(penalty, rows):
-    rng = np.random.default_rng(0)
-    features = rng.normal(0.5, 1, (rows, 80)).astype(np.float32)
-    targets = np.eye(4)[rng.integers(0, 4, rows)]
-    wanted = linear_model.Ridge(alpha=penalty).fit(np.float64(features), targets)
-    ridge = Ridge(features.copy(), targets)
-    weights, bias = ridge.solve(penalty)
-    np.testing.assert_allclose(weights, wanted.coef_.T, atol=1e-4)
-    np.testing.assert_allclose(bias, wanted.intercept_, atol=1e-4)
-    np.testing.assert_allclose(ridge.answers(weights, bias), wanted.predict(features), atol=1e-4)
 
 
 def test_the_best_penalty_is_kept_and_all_are_logged(trained, demo):
@@ -148,7 +134,7 @@ def answers_of(published, model, learnt: tuple[str, ...], demo):
         batches = ClipGenerator(data, clips, made.spec, "rgb", [row.label for row in data.classes], len(clips))
         inputs, truth[split] = batches[0]
         features[split] = np.asarray(below(inputs))
-    spread = (features["train"].std(axis=0) + train_linear.FLAT) * np.sqrt(1024)
+    spread = (features["train"].std(axis=0) + ridge.FLAT) * np.sqrt(1024)
     rows, targets = (np.concatenate([part[split] for split in learnt]) for part in (features, truth))
     wanted = linear_model.Ridge(alpha=1).fit(rows / spread, targets).predict(features["valid"] / spread)
     return np.asarray(Recogniser.load(model, "keras").models["rgb"](inputs)), wanted
