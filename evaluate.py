@@ -18,28 +18,25 @@ predicted and not scored.
 """
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset
+from signs.clips import dataset, leakage
 from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Outcome, Problem
 from signs.inference import confidence
-from signs.inference.predictions import BOTH, Predictions, titles, write_counts
+from signs.inference.bundle import is_bundle, load_bundle, load_keras
+from signs.inference.predictions import Predictions, titles, write_counts
+from signs.training import refit
 
-TOP = (1, 5)  # of the printed table
+WORST = 5  # signs and people named below it
 
 
 def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -> list[str]:
-    """What is wrong with the splits; raises Problem with it unless it is to be ignored, and where clips have a label
-    that the model does not know."""
-    from signs.clips import leakage
-    from signs.inference.bundle import load_bundle
-    from signs.training import refit
-
+    """What is wrong with the splits, a line each; raises Problem with it unless it is to be ignored, and where clips
+    have a label that the model does not know."""
     model = load_bundle(folder)
     unknown = {item.label for item in data.split(*splits) if item.label} - {row.label for row in model.classes}
     if unknown:
@@ -48,159 +45,23 @@ def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -
             "evaluate on data with the model's own class table"
         )
     store = model.spec.stored.frame_store
-    found = leakage.find_leaks(data, splits, store if store in data.stores("frame") else None)
+    leaks = leakage.find_leaks(data, splits, store if store in data.stores("frame") else None)
     if "valid" in splits and refit.learnt_from_valid(model):
         raise Problem(
             f"{folder}: has learnt from the validation clips (--refit), which say nothing of it any more; --split test"
         )
-    if found and not ignored:
+    if leaks and not ignored:
         raise Problem(
-            f"{data.folder}: the splits give numbers that mean nothing: {'; '.join(found)}. Split the data "
+            f"{data.folder}: the splits give numbers that mean nothing: {'; '.join(leaks)}. Split the data "
             "again, or say --ignore-checks, which the report will show"
         )
-    for line in found:
+    for line in leaks:
         print(f"CHECK OVERRIDDEN: {line}")
-    return found
+    return leaks
 
 
-def no_gesture(recogniser) -> set[str]:
-    """Labels of the classes that are none."""
-    return {row.label for row in recogniser.classes if row.kind == "none"}
-
-
-def calibrate(recogniser, predictions: Predictions, rate: float):
-    """Learn calibration.json from the validation clips; returns the recogniser that uses it."""
-    from signs.evaluation import calibration
-
-    names = [stream.name for stream in recogniser.bundle.streams]
-    found = calibration.fit(predictions, names, no_gesture(recogniser), rate, recogniser.bundle.hashes)
-    found.write(recogniser.bundle.folder)
-    limit = "none" if found.threshold is None else f"{found.threshold:.1%}"
-    used = "as learnt" if found.weights else "alike"
-    print(f"calibrated on valid: temperature {found.temperature:.2f}, rejection below {limit}, streams weighted {used}")
-    return type(recogniser)(recogniser.bundle, recogniser.networks)
-
-
-def numbers(recogniser, predictions: Predictions) -> dict:
-    """What metrics.json holds of one split's probabilities."""
-    from signs.evaluation import calibration, scores
-    from signs.inference.confidence import Calibration
-
-    fused, learnt = predictions.fused, recogniser.calibration
-    found = {
-        "clips": int(predictions.scored.sum()),
-        "classes": len(predictions.labels),
-        "unlabelled": int((~predictions.scored).sum()),
-        "rejection": calibration.alarms(learnt, predictions, fused, no_gesture(recogniser)),
-    }
-    for stream in predictions.streams:
-        # The temperature is that of the fused answers.
-        own = learnt if stream == fused else Calibration()
-        found[stream] = {
-            **scores.score(predictions, stream),
-            "calibration": calibration.measure(own, predictions, stream),
-        }
-    if fused == BOTH:
-        drawn = scores.draw(predictions.signers)
-        found["gains"] = {
-            stream: scores.difference(predictions.hits(BOTH), predictions.hits(stream), drawn).to_json()
-            for stream in predictions.streams
-            if stream != BOTH
-        }
-    return found
-
-
-def earlier(recogniser, data: Dataset, splits: list[str]) -> dict:
-    """metrics.json of earlier evaluations, for the splits that are not evaluated now: their probabilities stay, what is
-    made of them with the calibration is made anew. What belongs to other weights or other data is left out."""
-    from signs.evaluation import report_page
-    from signs.inference import stored_clips
-
-    folder, kept = recogniser.bundle.folder, {}
-    found = report_page.read_metrics(folder, recogniser.bundle.hashes)
-    for split in set(dataset.SPLITS) & found.keys() - set(splits):
-        if found[split]["data"] != identity(data):
-            print(f"{split}: of other data ({found[split]['data']['name']}); its numbers are left out of the report")
-            continue
-        table = stored_clips.with_both(
-            Predictions.read(Predictions.path(folder, split), split), recogniser.calibration.weights
-        )
-        table.write(Predictions.path(folder, split))
-        kept[split] = {**found[split], **numbers(recogniser, table)}
-    return kept
-
-
-def identity(data: Dataset) -> dict:
-    """What tells a data set, and its splits, from others."""
-    return {"name": data.folder.resolve().name, "clips": command.sha256(data.folder / "clips.csv")}
-
-
-def write_confusion(folder: Path, split: str, predictions: Predictions, names: list[str]) -> None:
-    from signs.evaluation import plots
-
-    for stream in predictions.streams:
-        counts = predictions.confusion(stream)
-        path = folder / f"confusion-{split}-{stream}.csv"
-        write_counts(path, counts, predictions.labels)
-        plots.confusion(counts, names, f"{titles(predictions.streams)[stream]}, {split}", path.with_suffix(".png"))
-
-
-def print_table(metrics: dict, folder: Path) -> None:
-    """Table 1's shape: inputs by row, splits by column; percent."""
-    from rich import console, table
-
-    splits = [split for split in dataset.SPLITS if split in metrics]
-    shown = table.Table(title=f"{folder}: accuracy in percent, 95 % intervals", title_justify="left")
-    shown.add_column("input", no_wrap=True)
-    for split in splits:
-        first = metrics[split][next(iter(titles(metrics[split])))]
-        over = f"\n{first['groups']} {first['over']}"
-        for k in TOP:
-            shown.add_column(f"{split} top-{k}" + over * (k == 1), justify="right", no_wrap=True)
-    for stream, title in titles({name for split in splits for name in metrics[split]}).items():
-        cells = []
-        for found in (metrics[split].get(stream) for split in splits):
-            low, high = found["intervals"]["top1"] if found else (0, 0)
-            cells += (
-                [f"{100 * found['top1']:.2f} {100 * low:.0f}-{100 * high:.0f}", f"{100 * found['top5']:.2f}"]
-                if found
-                else ["-", "-"]
-            )
-        shown.add_row(title, *cells)
-    console.Console().print(shown)
-
-
-def print_failures(found: dict, stream: str, names: dict[str, str]) -> None:
-    """Who and what is recognised worst, one line each."""
-    rows = [row for row in found[stream]["classes"] if row["right"] < row["clips"]]
-    signs = sorted(rows, key=lambda row: row["recall"])[:5]
-    if signs:
-        print("worst signs: " + ", ".join(f"{names[row['label']]} {row['right']}/{row['clips']}" for row in signs))
-    people = [row for row in found[stream]["signers"] if row["right"] < row["clips"]][:5]
-    if len(found[stream]["signers"]) > 1 and people:
-        print("worst people: " + ", ".join(f"{row['signer']} {row['right']}/{row['clips']}" for row in people))
-
-
-def print_baselines(data: Dataset, store: str, split: str, workers: int) -> None:
-    """What nearest class means reach without seeing any movement in order; near chance where the data gives nothing
-    away, far above it where place, clothes or the amount of motion betray the sign."""
-    from signs.evaluation import baseline
-
-    train, clips = data.split("train", labelled=True), data.split(split, labelled=True)
-    if not train or not clips:
-        return
-    found = baseline.nearest_class_mean(data, store, train, clips, workers)
-    chance = 1 / len({item.label for item in clips})
-    print(
-        f"nearest class mean on {split}: average frame {found['frame']:.1%}, "
-        f"average absolute frame difference {found['difference']:.1%} (chance {chance:.1%})"
-    )
-
-
-def load(folder: Path, data: Dataset):
-    """The recogniser of a model, checked to fit the data's archives."""
-    from signs.inference.bundle import load_keras
-
+def load_recogniser(folder: Path, data: Dataset):
+    """The recogniser of a model, in Keras, checked to fit the data's archives."""
     load_keras()
     from signs.inference import runtime
     from signs.inference.recogniser import Recogniser, check_store
@@ -210,89 +71,168 @@ def load(folder: Path, data: Dataset):
     return recogniser
 
 
-def evaluate(args) -> int:
-    """Evaluate some splits, write every file and print the table; returns the exit code."""
-    data = load_dataset(args.data)
-    splits = [split for split in dataset.SPLITS if split in args.split]
-    empty = [split for split in splits if not data.split(split)]
-    if empty:
-        raise Problem(f"{data.folder}/clips.csv: no clip in the split {empty[0]}")
-    checked = check_model(args.model, data, splits, args.ignore_checks)
-    recogniser = load(args.model, data)
+def calibrate(recogniser, predictions: Predictions, rate: float) -> None:
+    """Learn calibration.json from the validation clips, and have the recogniser use it."""
+    from signs.evaluation import calibration
+
+    bundle = recogniser.bundle
+    names, idle = [stream.name for stream in bundle.streams], calibration.idle_labels(bundle.classes)
+    learnt = calibration.learn_calibration(predictions, names, idle, rate, bundle.hashes)
+    learnt.write(bundle.folder)
+    recogniser.calibration = learnt
+    limit = "none" if learnt.threshold is None else f"{learnt.threshold:.1%}"
+    used = "as learnt" if learnt.weights else "alike"
+    print(
+        f"calibrated on valid: temperature {learnt.temperature:.2f}, rejection below {limit}, streams weighted {used}"
+    )
+
+
+def write_confusions(folder: Path, split: str, predictions: Predictions, names: list[str]) -> None:
+    """A table and a picture of each stream."""
+    from signs.evaluation import plots
+
+    for stream, title in titles(predictions.streams).items():
+        counts = predictions.confusion(stream)
+        path = folder / f"confusion-{split}-{stream}.csv"
+        write_counts(path, counts, predictions.labels)
+        plots.write_confusion(counts, names, f"{title}, {split}", path.with_suffix(".png"))
+
+
+def score_cells(score: dict | None) -> list[str]:
+    """Top-1 with its interval and top-5, percent, of one stream on one split."""
+    if score is None:
+        return ["-", "-"]
+    low, high = score["intervals"]["top1"]
+    return [f"{100 * score['top1']:.2f} {100 * low:.0f}-{100 * high:.0f}", f"{100 * score['top5']:.2f}"]
+
+
+def print_scores(results: dict, folder: Path) -> None:
+    """Table 1's shape: inputs by row, splits by column; percent."""
+    heads, rows = ["input"], {}
+    splits = [split for split in dataset.SPLITS if split in results]
+    for split in splits:
+        first = next(iter(results[split].streams.values()))
+        heads += [f"{split} top-1\n{first['groups']} {first['over']}", f"{split} top-5"]
+    for stream, title in titles({name for split in splits for name in results[split].streams}).items():
+        rows[title] = []
+        for split in splits:
+            rows[title] += score_cells(results[split].streams.get(stream))
+    title = f"{folder}: accuracy in percent, 95 % intervals"
+    command.print_table(heads, [[name, *cells] for name, cells in rows.items()], title)
+
+
+def print_failures(score: dict, names: dict[str, str]) -> None:
+    """Who and what is recognised worst, one line each."""
+    signs = sorted((row for row in score["classes"] if row["right"] < row["clips"]), key=lambda row: row["recall"])
+    people = [row for row in score["signers"] if row["right"] < row["clips"]]
+    if signs:
+        worst = (f"{names[row['label']]} {row['right']}/{row['clips']}" for row in signs[:WORST])
+        print(f"worst signs: {', '.join(worst)}")
+    if people and len(score["signers"]) > 1:
+        worst = (f"{row['signer']} {row['right']}/{row['clips']}" for row in people[:WORST])
+        print(f"worst people: {', '.join(worst)}")
+
+
+def predict_splits(recogniser, data: Dataset, splits: list[str], args) -> dict[str, tuple[Predictions, list]]:
+    """{split: (probabilities of its clips, [[clip, why it could not be read], ...])}.
+
+    The calibration is learnt on the way, where the validation clips are among them: the fused probabilities follow it.
+    """
     from signs.inference import stored_clips
 
-    outcome, tables, failed = Outcome(), {}, {}
+    tables, failed = {}, {}
     for split in splits:
-        tables[split], failed[split] = stored_clips.predict(
-            recogniser, data, data.split(split), args.batch, args.workers
-        )
-        outcome.done += tables[split].clips
-        outcome.failed += failed[split]
+        clips = data.split(split)
+        tables[split], failed[split] = stored_clips.predict(recogniser, data, clips, stored_clips.BATCH, args.workers)
     if "valid" in tables and tables["valid"].scored.any():
-        recogniser = calibrate(recogniser, tables["valid"], args.false_alarms)
-    learnt = recogniser.calibration
-    metrics = {
-        "model": recogniser.bundle.hashes,
-        "calibration": asdict(learnt) if learnt.about else None,
-        **earlier(recogniser, data, splits),
+        calibrate(recogniser, tables["valid"], args.false_alarms)
+    weights = recogniser.calibration.weights
+    return {
+        split: (stored_clips.with_both(table, weights), [list(pair) for pair in failed[split]])
+        for split, table in tables.items()
     }
-    for split in splits:
-        tables[split] = stored_clips.with_both(tables[split], learnt.weights)
-        tables[split].write(Predictions.path(args.model, split))
-        if tables[split].scored.any():
-            missing = [list(pair) for pair in failed[split]]
-            metrics[split] = {
-                "data": identity(data),
-                "checks": checked,
-                "failed": missing,
-                **numbers(recogniser, tables[split]),
-            }
-            write_confusion(args.model, split, tables[split], [row.name for row in recogniser.classes])
+
+
+def score_splits(recogniser, data: Dataset, predicted: dict[str, tuple[Predictions, list]], checks: list[str]):
+    """Write the probabilities and confusions of every split; returns `metrics.Metrics`, earlier splits included."""
+    from signs.evaluation import metrics
+
+    folder, learnt = recogniser.bundle.folder, recogniser.calibration
+    results = metrics.measure_earlier(recogniser, data, list(predicted))
+    for split, (table, failed) in predicted.items():
+        table.write(Predictions.path(folder, split))
+        if table.scored.any():
+            results[split] = metrics.measure_split(recogniser, table, metrics.identity(data), checks, failed)
+            write_confusions(folder, split, table, [row.name for row in recogniser.classes])
         else:
-            print(f"{len(tables[split].clips)} clips predicted, none scored: {split} has no labels")
-    scored = [split for split in splits if split in metrics]
+            print(f"{len(table.clips)} clips predicted, none scored: {split} has no labels")
+    return metrics.Metrics(recogniser.bundle.hashes, asdict(learnt) if learnt.about else None, results)
+
+
+def evaluate(args) -> int:
+    """Evaluate some splits, write every file and print the tables; returns the exit code."""
+    data = load_dataset(args.data)
+    splits = [split for split in dataset.SPLITS if split in args.split]
+    for split in splits:
+        if not data.split(split):
+            raise Problem(f"{data.folder}/clips.csv: no clip in the split {split}")
+    checks = check_model(args.model, data, splits, args.ignore_checks)
+    recogniser = load_recogniser(args.model, data)
+    predicted = predict_splits(recogniser, data, splits, args)
+    metrics = score_splits(recogniser, data, predicted, checks)
+    outcome = Outcome()
+    for table, failed in predicted.values():
+        outcome.done += table.clips
+        outcome.failed += failed
+    scored = [split for split in splits if split in metrics.splits]
     if scored:
-        report(args, recogniser, data, scored[-1], tables[scored[-1]], metrics, outcome)
+        last = scored[-1]
+        write_report(args, recogniser, data, last, predicted[last][0], metrics, outcome)
     if args.baselines:
+        from signs.evaluation import baseline
+
         for split in scored:
-            print_baselines(data, recogniser.bundle.spec.stored.frame_store, split, args.workers)
+            baseline.print_baselines(data, recogniser.bundle.spec.stored.frame_store, split, args.workers)
     print(f"report/index.html, metrics.json, predictions -> {args.model}" if scored else f"predictions -> {args.model}")
     return outcome.summary()
 
 
-def report(args, recogniser, data, split: str, predictions: Predictions, metrics: dict, outcome) -> None:
-    """metrics.json, then the gallery and the robustness table, and the page of one split; prints the tables."""
-    from signs.evaluation import gallery, plots, report_page, robustness
+def write_report(args, recogniser, data: Dataset, split: str, predictions: Predictions, metrics, outcome) -> None:
+    """metrics.json, then gallery, robustness and the page of one split; prints the tables."""
+    from signs.evaluation import gallery, overview, report_page, robustness
 
-    print_table(metrics, args.model)
-    print_failures(metrics[split], predictions.fused, report_page.readable(recogniser.classes))
-    write_metrics(args.model, metrics)
+    result = metrics.splits[split]
+    print_scores(metrics.splits, args.model)
+    print_failures(result.streams[predictions.fused], report_page.readable_names(recogniser.classes))
+    metrics.write(args.model)
     try:
         if args.robustness:
             clips = dataset.spread(data.split(split, labelled=True), args.robustness)
-            metrics[split]["robustness"] = robustness.measure(recogniser, data, clips)
-            robustness.show(metrics[split]["robustness"], split)
+            result.robustness = robustness.measure_robustness(recogniser, data, clips)
+            robustness.print_robustness(result.robustness, split)
         if args.gallery:
-            metrics[split]["gallery"] = gallery.make(
-                recogniser,
-                data,
-                predictions,
-                args.model / "report",
-                args.gallery,
-                args.neighbours,
-                args.batch,
-                args.workers,
+            result.gallery = gallery.write_gallery(
+                recogniser, data, predictions, args.model / "report", args.gallery, args.workers
             )
-        plots.draw_report(args.model / "report.png", recogniser, data, predictions, split)
+        overview.write_overview(args.model / "report.png", recogniser, data, predictions, split)
     except Problem as problem:
         outcome.failed.append((f"{split}: part of the report", str(problem)))
-    write_metrics(args.model, metrics)
-    report_page.write(recogniser.bundle, data.folder.resolve().name, split, metrics, predictions)
+    metrics.write(args.model)
+    report_page.write_page(recogniser.bundle, data.folder.resolve().name, split, metrics, predictions)
 
 
-def write_metrics(folder: Path, metrics: dict) -> None:
-    with command.atomic(folder / "metrics.json") as temporary:
-        temporary.write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+def compare(folders: list[Path], splits: list[str]) -> int:
+    """Print evaluated models side by side, and draw what the last gained over the first."""
+    from signs.evaluation import comparison
+
+    last = folders[-1]  # a folder of predictions alone will do
+    known = {row.label: row.name for row in load_bundle(last).classes} if is_bundle(last) else {}
+    for split in splits:
+        runs = comparison.load_runs(folders, split)
+        names = {label: known.get(label, label) for label in runs[0].predictions.labels}
+        comparison.print_comparison(comparison.compare_runs(runs), split)
+        comparison.write_gains(runs[0], runs[-1], names, last / f"gain-{split}.png")
+    return command.DONE
 
 
 def parse(argv=None) -> argparse.Namespace:
@@ -310,28 +250,21 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--ignore-checks", action="store_true", help="go on though the splits share people or clips")
     flags.add_argument(
         "--false-alarms",
-        type=float,
+        type=command.number(least=0, below=1),
         default=confidence.FALSE_ALARMS,
         metavar="SHARE",
         help="of the clips without a gesture, that may get an answer; where there are none: of all, "
         "that may get a wrong one",
     )
-    flags.add_argument("--gallery", type=int, default=12, metavar="N", help="wrong clips shown in the report")
-    flags.add_argument(
-        "--neighbours",
-        type=int,
-        default=500,
-        metavar="N",
-        help="training clips among which the nearest of each shown clip is looked for",
-    )
+    count = command.number(int, least=0)
+    flags.add_argument("--gallery", type=count, default=12, metavar="N", help="wrong clips shown in the report")
     flags.add_argument(
         "--robustness",
-        type=int,
+        type=count,
         default=0,
         metavar="N",
         help="also recognise N clips darker, blurred, shifted, slower, recompressed and mirrored",
     )
-    flags.add_argument("--batch", type=int, default=4, metavar="N", help="clips a step; results do not depend on it")
     flags.add_argument("--baselines", action="store_true", help="also what nearest class means reach on this split")
     command.add_threads(flags)
     args = flags.parse_args(argv)
@@ -339,29 +272,12 @@ def parse(argv=None) -> argparse.Namespace:
         flags.error("needs --data and --model, or --compare")
     if args.compare is not None and (args.model or args.data or len(args.compare) < 2):
         flags.error("--compare needs two models or more, and neither --model nor --data")
-    if not 0 <= args.false_alarms < 1:
-        raise Problem(f"--false-alarms {args.false_alarms:g}: a share, at least 0 and below 1")
-    for name in ("gallery", "neighbours", "robustness"):
-        if getattr(args, name) < 0:
-            raise Problem(f"--{name} {getattr(args, name)}: at least 0")
     return args
 
 
 def main(argv=None) -> int:
     args = parse(argv)
-    if args.compare is None:
-        return evaluate(args)
-    from signs.evaluation import comparison
-    from signs.inference.bundle import is_bundle, load_bundle
-
-    last = args.compare[-1]  # a folder of predictions alone will do
-    known = {row.label: row.name for row in load_bundle(last).classes} if is_bundle(last) else {}
-    for split in args.split:
-        runs = comparison.load_runs(args.compare, split)
-        names = {label: known.get(label, label) for label in runs[0].predictions.labels}
-        comparison.show(comparison.compare(runs), split)
-        comparison.draw(runs[0], runs[-1], names, last / f"gain-{split}.png")
-    return command.DONE
+    return evaluate(args) if args.compare is None else compare(args.compare, args.split)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ out:  model/<run>/report/figure3.png   validation accuracy by epoch: RGB, flow a
       model/<run>/report/figure5.png   with --compare: start weights side by side
       model/<run>/report/table1.md     top-1 beside published results, validation and test apart
 
-No network is run. Table 1 has a column filled where the predictions of that split are there; figures 4 and 5 are of
---split, figure 3 is always of the validation clips. Published results are for ChaLearn's 249 classes.
+No network is run. A column of table 1 is filled where the predictions of that split are there. Figures 4 and 5 are of
+--split, figure 3 is always of the validation clips. Published results stand in the table where the classes are
+ChaLearn's 249.
 """
 
 import argparse
@@ -22,8 +23,8 @@ from signs import command
 from signs.clips import storage
 from signs.clips.dataset import Dataset, Label, load_dataset
 from signs.command import Problem
-from signs.evaluation import paper
-from signs.evaluation.paper import Row
+from signs.evaluation import paper_table
+from signs.evaluation.paper_table import PAPER_SPLITS, Row
 from signs.inference.bundle import BUNDLE_FILE, Bundle, load_bundle
 from signs.inference.predictions import BOTH, Predictions
 from signs.training import log as log_module
@@ -31,6 +32,7 @@ from signs.training import refit
 from signs.training.log import Log
 
 STREAMS = ["rgb", "flow"]
+PAIRS = 6  # of signs in figure 4
 STARTS = {
     "kinetics": "ImageNet + Kinetics",
     "kinetics-scratch": "Kinetics alone",
@@ -67,19 +69,22 @@ def load_run(folder: Path, split: str) -> Run:
             f"{folder}: no stream {' and '.join(missing)} in it, and the report is of both; "
             f"run train_i3d.py --stream {missing[0]} --output {folder}"
         )
-    found, labels = {}, [row.label for row in bundle.classes]
-    for one in paper.PAPER_SPLITS:
-        path = Predictions.path(folder, one)
-        if one == split or path.exists():
-            found[one] = Predictions.read(path, one)
-            if found[one].labels != labels or found[one].streams.keys() != {*STREAMS, BOTH}:
-                raise Problem(
-                    f"{path}: has other classes or streams than {BUNDLE_FILE}; "
-                    f"run evaluate.py --data ... --model {folder} --split {one} again"
-                )
-    if not found[split].scored.any():
+    tables, labels = {}, [row.label for row in bundle.classes]
+    for name in PAPER_SPLITS:
+        path = Predictions.path(folder, name)
+        if name != split and not path.exists():
+            continue
+        table = Predictions.read(path, name)
+        if table.labels != labels or table.streams.keys() != {*STREAMS, BOTH}:
+            raise Problem(
+                f"{path}: has other classes or streams than {BUNDLE_FILE}; "
+                f"run evaluate.py --data ... --model {folder} --split {name} again"
+            )
+        if table.scored.any():
+            tables[name] = table
+    if split not in tables:
         raise Problem(f"{Predictions.path(folder, split)}: no clip in it has a label, so there is nothing to report")
-    return Run(bundle, {one: table for one, table in found.items() if table.scored.any()})
+    return Run(bundle, tables)
 
 
 def check_same(run: Run, other: Run) -> None:
@@ -90,12 +95,11 @@ def check_same(run: Run, other: Run) -> None:
             f"{len(run.bundle.classes)}); compare runs on the same data set"
         )
     for split in run.predictions.keys() & other.predictions.keys():
-        one, two = ({(item.clip, item.label) for item in each.predictions[split].clips} for each in (run, other))
-        if one != two:
+        ours, theirs = ({(item.clip, item.label) for item in one.predictions[split].clips} for one in (run, other))
+        if ours != theirs:
             raise Problem(
-                f"{Predictions.path(other.folder, split)}: {len(two - one)} clips that {run.folder} does not "
-                f"have, and {len(one - two)} the other way round; evaluate both on the same data "
-                "set"
+                f"{Predictions.path(other.folder, split)}: {len(theirs - ours)} clips that {run.folder} does not "
+                f"have, and {len(ours - theirs)} the other way round; evaluate both on the same data set"
             )
 
 
@@ -111,6 +115,8 @@ def load_runs(model: Path, compare: list[Path], split: str) -> list[Run]:
 
 
 def mean_accuracy_by_epoch(run: Run) -> list[float]:
+    """Validation accuracy of both streams' averaged probabilities after each epoch; raises Problem where the log does
+    not tell it."""
     log = Log(run.folder / "log.csv")
     missing = [stream for stream in STREAMS if not log.of(stream)]
     if missing:
@@ -126,67 +132,84 @@ def mean_accuracy_by_epoch(run: Run) -> list[float]:
     return log_module.mean_by_epoch(run.folder, STREAMS)
 
 
-def named(row: Label) -> str:
+def readable_name(row: Label) -> str:
     """`026 Madonna (ItalianGestures)`: label, readable name, and the vocabulary where the table has one."""
     name = row.name.replace("_", " ").strip()
     vocabulary = row.extra.get("vocabulary", "")
     return (row.label if name in ("", row.label) else f"{row.label} {name}") + f" ({vocabulary})" * bool(vocabulary)
 
 
-def confused_rows(run: Run, data: Dataset, split: str, most: int) -> list[dict]:
-    """What `figure.confused` draws: for each pair its counts, names, and the frames of two clips."""
+def confused_rows(run: Run, data: Dataset, split: str) -> list[dict]:
+    """What `paper_figures.write_figure4` draws: for each pair its counts, names, and the frames of two clips."""
     predictions, store = run.predictions[split], run.bundle.spec.stored.frame_store
-    names, rows = [named(row) for row in run.bundle.classes], []
-    for pair in predictions.confused(BOTH, most):
+    names, rows = [readable_name(row) for row in run.bundle.classes], []
+    for pair in predictions.confused(BOTH, PAIRS):
         label = predictions.labels[pair.taken]
-        # Of the sign it was taken for a clip that is recognised shows best what that looks like.
+        # Of the sign it was taken for, a clip that is recognised shows best what that looks like.
         other = predictions.example(BOTH, pair.taken, pair.taken) or next(
             (item for item in data.split(split, "train") if item.label == label), None
         )
         items = predictions.example(BOTH, pair.true, pair.taken), other
-        rows.append(
-            {
-                "names": [names[pair.true], names[pair.taken]],
-                "counts": [
-                    f"taken for the right one: {pair.count} of {pair.clips}",
-                    f"taken for the left one: {pair.back} of {pair.back_clips}",
-                ],
-                "frames": [item and storage.read_archive(item.archive(data.folder, store)).images for item in items],
-            }
-        )
+        counts = [
+            f"taken for the right one: {pair.count} of {pair.clips}",
+            f"taken for the left one: {pair.back} of {pair.back_clips}",
+        ]
+        frames = [item and storage.read_archive(item.archive(data.folder, store)).images for item in items]
+        rows.append({"names": [names[pair.true], names[pair.taken]], "counts": counts, "frames": frames})
     return rows
 
 
-def data_of(run: Run, folder: Path | None) -> Dataset:
+def find_data(run: Run, folder: Path | None) -> Dataset:
+    """The data set in `folder`, or where the model says; raises Problem where there is none."""
     folder = folder or Path("data_set") / run.bundle.about.get("data", {}).get("folder", "")
     if not (folder / "clips.csv").exists():
         raise Problem(f"{folder}: no data set there; figure 4 shows frames of it, so name it with --data")
     return load_dataset(folder)
 
 
-def table_rows(runs: list[Run], published: bool) -> tuple[list[Row], list[str]]:
-    """Table 1's rows and the notes below it."""
+def table_rows(runs: list[Run]) -> tuple[list[Row], list[str]]:
+    """Table 1's rows and the notes below it; published rows only beside ChaLearn's 249 classes."""
     rows, notes = [], []
-    comparable = [row.label for row in runs[0].bundle.classes] == paper.LABELS
-    if published or comparable:
-        rows += paper.PUBLISHED
+    comparable = [row.label for row in runs[0].bundle.classes] == paper_table.LABELS
+    if comparable:
+        rows += paper_table.PUBLISHED
         notes.append("Rows marked `later` were published after the paper; they see RGB alone.")
-    if not comparable:
-        what = "no comparison" if published else "left out, as they would be no comparison"
+    else:
         notes.append(
             f"The {len(runs[0].bundle.classes)} classes of this model are not ChaLearn's 249: published rows "
-            f"are {what}."
+            "are left out, as they would be no comparison."
         )
     for run in runs:
         for stream in (*STREAMS, BOTH):
-            scores = {split: f"{100 * table.top(stream, 1):.2f}" for split, table in run.predictions.items()}
-            method = f"ours: {run.folder.name}, {run.start}"
-            rows.append(Row(method, stream, **scores, ours=True))
+            percent = {split: f"{100 * table.top(stream, 1):.2f}" for split, table in run.predictions.items()}
+            rows.append(Row(f"ours: {run.folder.name}, {run.start}", stream, **percent, ours=True))
     for split, table in runs[0].predictions.items():
-        clips, whole = int(table.scored.sum()), paper.CLIPS[split]
+        clips, whole = int(table.scored.sum()), paper_table.CLIPS[split]
         other = f", the published numbers over {whole:,}" if comparable and clips != whole else ""
-        notes.append(f"Ours, {paper.PAPER_SPLITS[split]}: over {clips:,} clips{other}.")
+        notes.append(f"Ours, {PAPER_SPLITS[split]}: over {clips:,} clips{other}.")
     return rows, notes
+
+
+def write_figures(runs: list[Run], mean: list[float], confused: list[dict], split: str, output: Path) -> list[str]:
+    """Write figure 3 and, where there is something to show, 4 and 5; returns their names."""
+    from signs.evaluation import paper_figures
+
+    run, written = runs[0], ["figure3.png"]
+    where = f"{PAPER_SPLITS[split]}, {int(run.predictions[split].scored.sum()):,} clips"
+    paper_figures.write_figure3(Log(run.folder / "log.csv"), STREAMS, mean, output / "figure3.png")
+    if confused:
+        title = f"Most often mistaken for each other ({where})"
+        paper_figures.write_figure4(confused, title, output / "figure4.png")
+        written.append("figure4.png")
+    else:
+        (output / "figure4.png").unlink(missing_ok=True)
+        print(f"no figure 4: of {where} none was mistaken")
+    if len(runs) > 1:
+        names = [f"{one.start}\n{one.folder.name}" for one in runs]
+        shares = [{stream: one.predictions[split].top(stream, 1) for stream in (*STREAMS, BOTH)} for one in runs]
+        paper_figures.write_figure5(names, shares, where, output / "figure5.png")
+        written.append("figure5.png")
+    return written
 
 
 def parse(argv=None) -> argparse.Namespace:
@@ -202,50 +225,25 @@ def parse(argv=None) -> argparse.Namespace:
     )
     flags.add_argument(
         "--split",
-        choices=tuple(paper.PAPER_SPLITS),
+        choices=tuple(PAPER_SPLITS),
         default="valid",
         help="of figures 4 and 5; test once, for a model that is published",
     )
     flags.add_argument("--data", type=Path, help="data set folder, for figure 4 (data_set/<as the model says>)")
-    flags.add_argument("--pairs", type=int, default=6, metavar="N", help="of signs in figure 4")
-    flags.add_argument(
-        "--published",
-        action="store_true",
-        help="published rows in table 1 even where the classes are not ChaLearn's 249",
-    )
-    args = flags.parse_args(argv)
-    if args.pairs < 1:
-        raise Problem(f"--pairs {args.pairs}: at least 1")
-    return args
+    return flags.parse_args(argv)
 
 
 def main(argv=None) -> int:
     args = parse(argv)
-    runs = load_runs(args.model, args.compare, args.split)
-    run, output = runs[0], args.model / "report"
-    mean = mean_accuracy_by_epoch(run)
-    confused = confused_rows(run, data_of(run, args.data), args.split, args.pairs)
-    from signs.evaluation import paper
-
-    where = f"{paper.PAPER_SPLITS[args.split]}, {int(run.predictions[args.split].scored.sum()):,} clips"
-    written = ["figure3.png", "table1.md"]
-    paper.by_epoch(Log(run.folder / "log.csv"), STREAMS, mean, output / "figure3.png")
-    if confused:
-        title = f"Most often mistaken for each other ({where})"
-        paper.confused(confused, title, output / "figure4.png")
-        written.append("figure4.png")
-    else:
-        (output / "figure4.png").unlink(missing_ok=True)
-        print(f"no figure 4: of {where} none was mistaken")
-    if len(runs) > 1:
-        scores = [{stream: one.predictions[args.split].top(stream, 1) for stream in (*STREAMS, BOTH)} for one in runs]
-        paper.starts([f"{one.start}\n{one.folder.name}" for one in runs], scores, where, output / "figure5.png")
-        written.append("figure5.png")
-    rows, notes = table_rows(runs, args.published)
+    runs, output = load_runs(args.model, args.compare, args.split), args.model / "report"
+    mean = mean_accuracy_by_epoch(runs[0])
+    confused = confused_rows(runs[0], find_data(runs[0], args.data), args.split)
+    written = write_figures(runs, mean, confused, args.split, output)
+    rows, notes = table_rows(runs)
     with command.atomic(output / "table1.md") as temporary:
-        temporary.write_text(paper.markdown_table(rows, notes))
-    paper.show_table(rows, notes)
-    print(f"{', '.join(sorted(written))} -> {output}")
+        temporary.write_text(paper_table.markdown_table(rows, notes))
+    paper_table.print_table(rows, notes)
+    print(f"{', '.join([*written, 'table1.md'])} -> {output}")
     return command.DONE
 
 

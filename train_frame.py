@@ -170,7 +170,7 @@ def extract_frames(args, data: Dataset, spec: ClipSpec, outcome: Outcome) -> dic
             counts = feature_answers.count_frames(path)
             table = frames.folder / f"single-{path.stem}-{stream}.csv"
             predictions.write_counts(table, counts, extractor.about.classes)
-            plots.confusion(
+            plots.write_confusion(
                 counts,
                 [names[label] for label in extractor.about.classes],
                 f"single frames, {stream}, {path.stem}",

@@ -82,7 +82,7 @@ def sweep(args, data: Dataset, folders: dict[str, Path]) -> None:
     for name, flags in runs.items():
         print(f"-- {name}")
         recurrent.train(flags, data, folders, feature_generators)
-    from signs.evaluation import paper
+    from signs.evaluation import curves
     from signs.training.log import Log
 
     for stream in run_folder.streams_of(args):
@@ -90,7 +90,7 @@ def sweep(args, data: Dataset, folders: dict[str, Path]) -> None:
         tail = f"-{stream}" if args.stream == "both" else ""
         rows = extremes(logs)
         dataset.write_table(args.output / f"comparison{tail}.csv", rows, rows[0])
-        paper.curves_side_by_side(logs, args.output / f"comparison{tail}.png")
+        curves.write_side_by_side(logs, args.output / f"comparison{tail}.png")
         for row in rows:
             print(
                 f"{row['start']:14}  best accuracy {float(row['most_val_accuracy']):6.1%} in epoch "

@@ -60,7 +60,7 @@ def compare(before: list[Path], after: list[Path], split: str, stream: str) -> d
         changes["after"] += [new[key] for key in old]
         seeds.append({"before": float(np.mean(list(old.values()))), "after": float(np.mean(list(new.values())))})
     old, new = (np.array(changes[name]) for name in ("before", "after"))
-    found = scores.difference(new, old, scores.draw(signers))
+    found = scores.difference(new, old, scores.draw_bootstrap(signers))
     owner = np.array(signers)
     people = {name: float(new[owner == name].mean() - old[owner == name].mean()) for name in sorted(set(signers))}
     return {

@@ -50,7 +50,7 @@ def compare(output: Path, parts: list[str], people: list[str], stream: str, sign
     # A person may validate several folds, so a clip is told from itself by its fold.
     names = [(fold, clip) for fold, found in enumerate(answers[0]) for clip in found]
     hits = [np.array([found[fold][clip] for fold, clip in names]) for found in answers]
-    draws = scores.draw([signers[clip] for _, clip in names])
+    draws = scores.draw_bootstrap([signers[clip] for _, clip in names])
     rows = []
     for part, now in zip(parts, hits, strict=True):
         gain = scores.difference(now, hits[0], draws)

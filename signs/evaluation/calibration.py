@@ -5,12 +5,14 @@ say a confidence; an answer below the threshold is not given. Streams are weight
 other people than they are tried on, are better by more than the interval of the gain. confidence.py applies it all.
 """
 
+from signs.clips.dataset import Label
 from signs.evaluation import scores
 from signs.inference.confidence import Calibration, tempered
 from signs.inference.predictions import Predictions, fuse, in_top
 
 import numpy as np
 from scipy import optimize
+from scipy.special import softmax
 
 BINS = 15  # of the reliability curve, as Guo et al. have it
 POINTS = 100  # of the risk-coverage curve
@@ -26,36 +28,29 @@ def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
 def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
     """The temperature of the lowest log loss: (N, classes), (N,).
 
-    As if one of N + 2 clips had another label than it has (Platt, 1999): or a model that happens to be right in all of
-    them would be taken for one that never fails.
+    One of N + 2 clips counts as if it had another label (Platt, 1999). Otherwise a model that happens to be right in
+    all of them would be taken for one that never fails.
     """
     doubt = 1 / (len(truth) + 2)
 
     def loss(logarithm: float) -> float:
         logs = np.log(np.maximum(tempered(probabilities, np.exp(logarithm)), 1e-30))
-        own = logs[np.arange(len(truth)), truth].mean()
-        others = (logs.sum(axis=1).mean() - own) / max(logs.shape[1] - 1, 1)
-        return -(1 - doubt) * own - doubt * others
+        true = logs[np.arange(len(truth)), truth].mean()
+        others = (logs.sum(axis=1).mean() - true) / max(logs.shape[1] - 1, 1)
+        return -(1 - doubt) * true - doubt * others
 
-    found = optimize.minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
-    return float(np.exp(found.x))
+    best = optimize.minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
+    return float(np.exp(best.x))
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray) -> tuple[list[dict], float]:
     """(N,) and (N,) bool -> ([{low, high, clips, confidence, accuracy}, ...] of the bins that hold clips, expected
     calibration error: the mean distance of the two, weighted by clips)."""
-    place, rows = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1), []
-    for number in np.unique(place):
-        own = place == number
-        rows.append(
-            {
-                "low": number / BINS,
-                "high": (number + 1) / BINS,
-                "clips": int(own.sum()),
-                "confidence": float(confidence[own].mean()),
-                "accuracy": float(right[own].mean()),
-            }
-        )
+    bins, rows = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1), []
+    for number in np.unique(bins):
+        clips = bins == number
+        row = {"low": number / BINS, "high": (number + 1) / BINS, "clips": int(clips.sum())}
+        rows.append({**row, "confidence": float(confidence[clips].mean()), "accuracy": float(right[clips].mean())})
     error = sum(row["clips"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / len(right)
     return rows, float(error)
 
@@ -97,23 +92,24 @@ def fit_weights(streams: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, 
     names = list(streams)
 
     def shares(free) -> dict[str, float]:
-        raised = np.exp(np.append(0.0, np.clip(free, -20, 20)))
-        return dict(zip(names, (raised / raised.sum()).tolist(), strict=True))
+        return dict(zip(names, softmax(np.append(0.0, np.clip(free, -20, 20))).tolist(), strict=True))
 
-    found = optimize.minimize(
+    best = optimize.minimize(
         lambda free: log_loss(fuse(streams, shares(free)), truth), np.zeros(len(names) - 1), method="Nelder-Mead"
     )
-    return shares(found.x)
+    return shares(best.x)
 
 
-def weigh(streams: dict[str, np.ndarray], truth: np.ndarray, signers: list[str]) -> tuple[dict[str, float], dict]:
-    """The weights to use (none: alike) and what was found.
+def learn_weights(
+    streams: dict[str, np.ndarray], truth: np.ndarray, signers: list[str]
+) -> tuple[dict[str, float], dict]:
+    """The weights to use (none: alike) and how they were found.
 
     Learnt weights are tried on people (clips, where there is one person) that they were not learnt on.
     """
     if len(streams) < 2 or len(truth) < 2:
         return {}, {}
-    drawn = scores.draw(signers)
+    drawn = scores.draw_bootstrap(signers)
     fold = drawn.owner if drawn.over == "signers" else np.arange(len(truth)) % FOLDS
     weighted = fuse(streams)
     for number in np.unique(fold):
@@ -126,11 +122,11 @@ def weigh(streams: dict[str, np.ndarray], truth: np.ndarray, signers: list[str])
     return weights if kept else {}, {"weights": weights, "gain": gain.to_json(), "kept": kept, "over": drawn.over}
 
 
-def alarms(calibration: Calibration, predictions: Predictions, stream: str, none: set[str]) -> dict:
+def count_false_alarms(learnt: Calibration, predictions: Predictions, stream: str, idle: set[str]) -> dict:
     """What the rejection threshold does to the answers of a split.
 
     Args:
-        none: labels of classes that are no gesture.
+        idle: labels of classes that are no gesture.
     Returns:
         of: "no gesture", the clips of those classes, or "all clips" where there are none; clips: how many; found,
         interval: share of them that gets a gesture for an answer (a wrong one, of all clips); gestures_answered: share
@@ -138,60 +134,63 @@ def alarms(calibration: Calibration, predictions: Predictions, stream: str, none
         one, and of these answers that is wrong.
     """
     scored, truth = predictions.streams[stream][predictions.scored], predictions.truth
-    confidence, answer = calibration.calibrated(scored).max(axis=1), scored.argmax(axis=1)
-    considered, false = _false(predictions, answer, none)
-    idle = _idle(predictions, none)
-    given = confidence >= (calibration.threshold or 0)
-    own = [signer for signer, one in zip(predictions.signers, considered, strict=True) if one]
-    found = scores.share((false & given)[considered], scores.draw(own))
-    gesture = ~idle[truth]
+    confidence, answer = learnt.calibrated(scored).max(axis=1), scored.argmax(axis=1)
+    considered, false = _false_answers(predictions, answer, idle)
+    is_idle = np.isin(predictions.labels, sorted(idle))
+    answered = confidence >= (learnt.threshold or 0)
+    signers = [predictions.signers[index] for index in np.flatnonzero(considered)]
+    share = scores.share((false & answered)[considered], scores.draw_bootstrap(signers))
+    gesture = ~is_idle[truth]
     return {
-        "of": "no gesture" if idle[truth].any() else "all clips",
+        "of": "all clips" if gesture.all() else "no gesture",
         "clips": int(considered.sum()),
-        "found": found.value,
-        "interval": [found.low, found.high],
-        "gestures_answered": float(np.mean((given & ~idle[answer])[gesture])) if gesture.any() else None,
-        "coverage": float(given.mean()),
-        "risk": float(np.mean((answer != truth)[given])) if given.any() else 0.0,
+        "found": share.value,
+        "interval": [share.low, share.high],
+        "gestures_answered": float(np.mean((answered & ~is_idle[answer])[gesture])) if gesture.any() else None,
+        "coverage": float(answered.mean()),
+        "risk": float(np.mean((answer != truth)[answered])) if answered.any() else 0.0,
     }
 
 
-def _idle(predictions: Predictions, none: set[str]) -> np.ndarray:
-    """(classes,) bool: those that are no gesture."""
-    return np.isin(np.array(predictions.labels), sorted(none))
+def idle_labels(classes: list[Label]) -> set[str]:
+    """Labels of the classes that are no gesture."""
+    return {row.label for row in classes if row.kind == "none"}
 
 
-def _false(predictions: Predictions, answer: np.ndarray, none: set[str]) -> tuple[np.ndarray, np.ndarray]:
+def _false_answers(predictions: Predictions, answer: np.ndarray, idle: set[str]) -> tuple[np.ndarray, np.ndarray]:
     """(scored,) bool each: the clips among which false alarms are counted, and the answers that are one."""
-    idle, truth = _idle(predictions, none), predictions.truth
-    if idle[truth].any():
-        return idle[truth], ~idle[answer]
-    return np.ones(len(truth), bool), ~idle[answer] & (answer != truth)
+    is_idle, truth = np.isin(predictions.labels, sorted(idle)), predictions.truth
+    if is_idle[truth].any():
+        return is_idle[truth], ~is_idle[answer]
+    return np.ones(len(truth), bool), ~is_idle[answer] & (answer != truth)
 
 
-def fit(predictions: Predictions, names: list[str], none: set[str], rate: float, model: dict[str, str]) -> Calibration:
+def learn_calibration(
+    predictions: Predictions, names: list[str], idle: set[str], rate: float, model: dict[str, str]
+) -> Calibration:
     """Learn it all from the scored validation clips.
 
     Args:
-        names: the streams; none: labels of classes that are no gesture; rate: false alarms that are allowed, a share of
-            the clips of those classes, or, where there are none, of all clips (then a wrong answer is a false alarm).
+        names: the streams; idle: labels of classes that are no gesture; rate: false alarms that are allowed, a share of
+            the clips of those classes, or, where there are none, of all clips (then a wrong answer is a false alarm);
+            model: hash of each weight file.
     """
     scored, truth = predictions.scored, predictions.truth
     streams = {name: predictions.streams[name][scored] for name in names}
-    weights, fusion = weigh(streams, truth, predictions.signers)
+    weights, fusion = learn_weights(streams, truth, predictions.signers)
     fused = fuse(streams, weights)
     temperature = fit_temperature(fused, truth)
-    considered, false = _false(predictions, fused.argmax(axis=1), none)
+    considered, false = _false_answers(predictions, fused.argmax(axis=1), idle)
     threshold = find_threshold(tempered(fused, temperature).max(axis=1), false, considered, rate)
     about = {"clips": len(truth), "fusion": fusion, "allowed": rate}
     return Calibration(temperature, weights, threshold, about, model)
 
 
-def measure(calibration: Calibration, predictions: Predictions, stream: str) -> dict:
+def measure_calibration(learnt: Calibration, predictions: Predictions, stream: str) -> dict:
     """How well calibrated a stream's (or the fused) answers are on a split, as it stands in metrics.json."""
     probabilities, truth = predictions.streams[stream][predictions.scored], predictions.truth
     right = predictions.hits(stream)
-    raw, after = probabilities.max(axis=1), calibration.calibrated(probabilities)
+    raw, after = probabilities.max(axis=1), learnt.calibrated(probabilities)
     curve, error = reliability(after.max(axis=1), right)
     raw_curve, raw_error = reliability(raw, right)
     risk, area = risk_coverage(after.max(axis=1), right)

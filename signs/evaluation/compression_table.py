@@ -94,7 +94,7 @@ class Measured:
     @property
     def over(self) -> str:
         """What the numbers are of: `64 clips by 13 signers`."""
-        drawn = scores.draw(self.predictions.signers)
+        drawn = scores.draw_bootstrap(self.predictions.signers)
         return f"{len(drawn.owner)} clips" + (f" by {drawn.groups} signers" if drawn.over == "signers" else "")
 
 
@@ -130,9 +130,9 @@ def measure(model: Path, folder: Path, source: Source, failed: dict[str, str]) -
     predictions, unread = stored_clips.predict(recogniser, source.data, source.clips, source.batch, source.workers)
     failed.update(unread)
     if model == folder:
-        none = {row.label for row in bundle.classes if row.kind == "none"}
+        idle = calibration.idle_labels(bundle.classes)
         names = [stream.name for stream in bundle.streams]
-        learnt = calibration.fit(predictions, names, none, confidence.FALSE_ALARMS, bundle.hashes)
+        learnt = calibration.learn_calibration(predictions, names, idle, confidence.FALSE_ALARMS, bundle.hashes)
         learnt.write(folder)
         predictions = stored_clips.with_both(predictions, learnt.weights)
     predictions.write(path)
@@ -160,12 +160,12 @@ def difference(one: Measured, other: Measured) -> Difference:
     ours, theirs = one.answers, other.answers
     clips = [item for item in one.predictions.clips if item.clip in ours and item.clip in theirs]
     right = [np.array([found[item.clip] == item.label for item in clips]) for found in (ours, theirs)]
-    return scores.difference(*right, scores.draw([item.signer for item in clips]))
+    return scores.difference(*right, scores.draw_bootstrap([item.signer for item in clips]))
 
 
 def row(step: str, precision: str, found: Measured, teacher: Measured) -> Row:
     hits = found.predictions.hits(found.predictions.fused)
-    value = scores.share(hits, scores.draw(found.predictions.signers))
+    value = scores.share(hits, scores.draw_bootstrap(found.predictions.signers))
     return Row(
         step,
         precision,

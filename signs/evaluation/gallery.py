@@ -15,6 +15,7 @@ from signs.command import Problem
 from signs.evaluation import gradcam
 from signs.flow.stream import flow_to_colour
 from signs.inference import runtime, stored_clips
+from signs.inference.bundle import Stream
 from signs.inference.predictions import Predictions
 from signs.inference.recogniser import Recogniser
 
@@ -25,6 +26,8 @@ SIDE = 192  # pixels, height of a loop
 DURATION = 2400  # milliseconds a loop takes, whatever its number of pictures
 RIGHT = 3  # recognised clips shown to compare
 BEST = 5  # answers shown of each stream
+NEIGHBOURS = 500  # training clips, at most, among which the nearest is looked for
+NEAREST_PICTURES = 16  # of the nearest clip's loop
 WARMTH = 0.55  # of the heat over a picture, at most
 
 
@@ -40,8 +43,8 @@ def write_loop(path: Path, pictures: list[np.ndarray]) -> None:
         temporary.write_bytes(coded.tobytes())
 
 
-def high(picture: np.ndarray) -> np.ndarray:
-    """The picture with SIDE rows, its shape kept."""
+def enlarged(picture: np.ndarray) -> np.ndarray:
+    """The picture with SIDE rows, its shape kept; smaller where it has more."""
     width = round(picture.shape[1] * SIDE / picture.shape[0])
     return cv2.resize(picture, (width, SIDE), interpolation=cv2.INTER_AREA if len(picture) > SIDE else cv2.INTER_LINEAR)
 
@@ -75,35 +78,36 @@ class Gallery:
             for stream in recogniser.bundle.streams
         }
 
-    def stream_loop(self, stream, item: Clip, answer: int) -> str:
+    def write_stream_loop(self, stream: Stream, item: Clip, answer: int) -> str:
         """Stored pictures beside what the network saw, with the heat of its answer; returns the file's name."""
         spec = self.recogniser.bundle.spec_of(stream)
         images, squares = read_stored(stream.modality, self.data, item, spec.stored)
-        seen, _ = preprocess.cut_out(images, spec.input, squares)
-        picked = spec.input.pick_views(len(seen))[0]
+        cut, _ = preprocess.cut_out(images, spec.input, squares)
+        view = spec.input.pick_views(len(cut))[0]
         batch = self.recogniser.input(stream, images, squares)[:1]
         heat = gradcam.heat(self.parts[stream.name], batch, np.array([answer]))[0]
         bound = spec.stored.flow.bound if spec.stored.flow else 0.0
-        whole, small = (colours(one[picked], stream.modality, bound) for one in (images, seen))
-        pictures = []
-        for full, own, warmth in zip(whole, small, heat, strict=True):
-            top, left = ((size - spec.input.crop) // 2 for size in own.shape[:2])
-            own = high(own[top : top + spec.input.crop, left : left + spec.input.crop])
-            pictures.append(np.hstack([high(full), warmed(own, cv2.resize(warmth, own.shape[1::-1]))]))
-        name = f"{item.clip}-{stream.name}.webp"
-        write_loop(self.folder / name, pictures)
-        return name
+        whole, small = (colours(pictures[view], stream.modality, bound) for pictures in (images, cut))
+        loop = []
+        for full, square, warmth in zip(whole, small, heat, strict=True):
+            top, left = ((size - spec.input.crop) // 2 for size in square.shape[:2])
+            square = enlarged(square[top : top + spec.input.crop, left : left + spec.input.crop])
+            loop.append(np.hstack([enlarged(full), warmed(square, cv2.resize(warmth, square.shape[1::-1]))]))
+        return self._write(f"{item.clip}-{stream.name}.webp", loop)
 
-    def clip_loop(self, item: Clip, name: str) -> str:
-        """A training clip as the first stream has it."""
+    def write_clip_loop(self, item: Clip, name: str) -> str:
+        """A training clip as the first stream has it; returns the file's name."""
         stored, modality = self.recogniser.bundle.spec.stored, self.recogniser.bundle.streams[0].modality
         images, _ = read_stored(modality, self.data, item, stored)
-        images = np.stack(colours(images, modality, stored.flow.bound if stored.flow else 0.0))
-        shown = images[np.linspace(0, len(images) - 1, min(len(images), 16)).round().astype(int)]
-        write_loop(self.folder / name, [high(picture) for picture in shown])
-        return name
+        images = colours(images, modality, stored.flow.bound if stored.flow else 0.0)
+        shown = np.linspace(0, len(images) - 1, min(len(images), NEAREST_PICTURES)).round().astype(int)
+        return self._write(name, [enlarged(images[index]) for index in shown])
 
-    def row(self, predictions: Predictions, index: int, near: dict[str, tuple]) -> dict:
+    def _write(self, name: str, pictures: list[np.ndarray]) -> str:
+        write_loop(self.folder / name, pictures)
+        return f"{self.folder.name}/{name}"
+
+    def write_clip(self, predictions: Predictions, index: int, nearest: dict[str, tuple]) -> dict:
         """Everything that the page says of one clip, its loops written."""
         item, labels = predictions.clips[index], predictions.labels
         answers = {name: rows[index] for name, rows in predictions.streams.items()}
@@ -121,76 +125,57 @@ class Gallery:
                 for name, values in answers.items()
             },
             "loops": {
-                stream.name: f"{self.folder.name}/{self.stream_loop(stream, item, taken)}"
-                for stream in self.recogniser.bundle.streams
+                stream.name: self.write_stream_loop(stream, item, taken) for stream in self.recogniser.bundle.streams
             },
         }
-        if item.clip in near:
-            other, alike = near[item.clip]
-            loop = f"{self.folder.name}/{self.clip_loop(other, f'{item.clip}-nearest.webp')}"
-            row["nearest"] = {
-                "clip": other.clip,
-                "signer": other.signer,
-                "label": other.label,
-                "alike": alike,
-                "loop": loop,
-            }
+        if item.clip in nearest:
+            other, alike = nearest[item.clip]
+            loop = self.write_clip_loop(other, f"{item.clip}-nearest.webp")
+            about = {"clip": other.clip, "signer": other.signer, "label": other.label}
+            row["nearest"] = {**about, "alike": alike, "loop": loop}
         return row
 
 
-def choose(predictions: Predictions, stream: str, wrong: int, right: int) -> list[int]:
+def pick_clips(predictions: Predictions, stream: str, wrong: int, right: int) -> list[int]:
     """Indices of scored clips: those not recognised, surest of the wrong answer first; then, to compare, the surest
     recognised ones, each of another class."""
     scored = np.flatnonzero(predictions.scored)
     rows, truth = predictions.streams[stream][scored], predictions.truth
-    sure = np.argsort(-rows.max(axis=1), kind="stable")
-    missed = rows.argmax(axis=1) != truth
-    found, classes = [i for i in sure if missed[i]][:wrong], set()
-    for i in sure:
-        if not missed[i] and truth[i] not in classes and len(classes) < right:
-            classes.add(truth[i])
-            found.append(i)
-    return [int(scored[i]) for i in found]
+    surest = np.argsort(-rows.max(axis=1), kind="stable")
+    recognised = (rows.argmax(axis=1) == truth)[surest]
+    # {class: its surest recognised clip}; of equal keys the last one stays, so the surest comes last.
+    by_class = {truth[index]: index for index in surest[recognised][::-1]}
+    compared = [index for index in surest if index in by_class.values()]
+    return [int(scored[index]) for index in (*surest[~recognised][:wrong], *compared[:right])]
 
 
-def nearest(recogniser, data, items: list[Clip], most: int, batch: int, workers: int) -> dict[str, tuple]:
+def find_nearest(recogniser: Recogniser, data: Dataset, items: list[Clip], most: int, workers: int) -> dict[str, tuple]:
     """{clip: (the training clip most alike, mean cosine of the streams' features)}; out of at most `most`."""
     named = [item for item in data.split("train", labelled=True) if item.label in recogniser.labels]
     known = dataset.spread(named, most)
     if not known or not items:
         return {}
-    kept, rows = stored_clips.features(recogniser, data, [*items, *known], batch, workers)
-    own = [index for index, item in enumerate(kept) if item in items]
-    theirs = [index for index, item in enumerate(kept) if item not in items]
-    if not theirs:
+    kept, rows = stored_clips.features(recogniser, data, [*items, *known], stored_clips.BATCH, workers)
+    shown = [index for index, item in enumerate(kept) if item in items]
+    training = [index for index, item in enumerate(kept) if item not in items]
+    if not training:
         return {}
-    alike = rows[own] @ rows[theirs].T / len(recogniser.bundle.streams)
+    alike = rows[shown] @ rows[training].T / len(recogniser.bundle.streams)
     return {
-        kept[index].clip: (kept[theirs[row.argmax()]], float(row.max())) for index, row in zip(own, alike, strict=True)
+        kept[index].clip: (kept[training[row.argmax()]], float(row.max()))
+        for index, row in zip(shown, alike, strict=True)
     }
 
 
-def make(
-    recogniser: Recogniser,
-    data: Dataset,
-    predictions: Predictions,
-    output: Path,
-    most: int,
-    neighbours: int,
-    batch: int,
-    workers: int,
+def write_gallery(
+    recogniser: Recogniser, data: Dataset, predictions: Predictions, output: Path, most: int, workers: int
 ) -> list[dict]:
-    """Write the loops of the surest wrong answers, and of a few right ones, below `output`; returns a row for each of
-    what the page says of it."""
-    chosen = choose(predictions, predictions.fused, most, RIGHT)
-    maker, items = Gallery(recogniser, data, output / "gallery"), [predictions.clips[index] for index in chosen]
-    clear(maker.folder)
-    near = nearest(recogniser, data, items, neighbours, batch, workers)
-    with command.progress() as bar:
-        return [maker.row(predictions, index, near) for index in bar.track(chosen, description="gallery")]
-
-
-def clear(folder: Path) -> None:
-    """Take away the loops of an earlier evaluation."""
-    for path in folder.glob("*.webp"):
+    """Write the loops of the `most` surest wrong answers, and of a few right ones, to `output`/gallery; returns for
+    each of them what the page says."""
+    chosen = pick_clips(predictions, predictions.fused, most, RIGHT)
+    gallery, items = Gallery(recogniser, data, output / "gallery"), [predictions.clips[index] for index in chosen]
+    for path in gallery.folder.glob("*.webp"):  # of an earlier evaluation
         path.unlink()
+    nearest = find_nearest(recogniser, data, items, NEIGHBOURS, workers)
+    with command.progress() as bar:
+        return [gallery.write_clip(predictions, index, nearest) for index in bar.track(chosen, description="gallery")]

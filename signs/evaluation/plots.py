@@ -1,16 +1,13 @@
-"""Pictures of results, with matplotlib: confusion matrices and the one-page report.
+"""Pictures of results, with matplotlib: confusion matrices, what classes gained, calibration.
 
-Pictures of the report page, with matplotlib: sorted confusion matrix, calibration, training curves.
+What all pictures share stands here too: the colours of the streams, the look of axes, and `save`.
 """
 
 from pathlib import Path
 
 from signs import command
-from signs.clips import modality, storage
-from signs.clips.dataset import Dataset
-from signs.flow.stream import flow_to_colour
-from signs.inference.predictions import BOTH, modality_of
-from signs.training.log import Log
+from signs.clips import modality
+from signs.inference.predictions import BOTH
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -19,132 +16,41 @@ from scipy.cluster import hierarchy
 
 COLOURS = {name: kind.colour for name, kind in modality.TABLE.items()} | {BOTH: "#222222"}
 RIGHT, WRONG, OTHER = "#2e8b57", "#c0392b", "#b8bcc2"
-SHOWN_FRAMES = 6
-SHOWN_CLIPS = 4
-MOST_NAMED = 40  # classes; beyond it names on an axis cannot be read
-FEW = 30  # classes up to which cells hold their counts
+SOFT = "#555555"  # of words beside a picture
+MOST_NAMED = 40  # classes; beyond it names cannot be read on an axis of one panel
+FEW = 30  # classes up to which a matrix has large cells
 INCHES = 0.15  # of a class beyond that, on each axis: names of 5 points can still be read
-
+LONGEST_NAME = 52  # characters; beside it there is room for counts
 
 matplotlib.use("Agg")
 
 
 def save(figure, path: Path) -> None:
+    """Write a figure, whole or not at all, and forget it."""
     with command.atomic(path) as temporary:
         figure.savefig(temporary, dpi=110)
     plt.close(figure)
 
 
-def confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> None:
-    """(classes, classes) counts, true class by row -> a picture with each row's shares; counts where there is room."""
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = float(np.clip(2.5 + 0.42 * len(names), 5, 14))
-    figure, axes = plt.subplots(figsize=(side + 1, side), layout="constrained")
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
-    axes.set(title=title, xlabel="recognised as", ylabel="true sign")
-    if len(names) <= MOST_NAMED:
-        axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-        axes.set_yticks(range(len(names)), names)
-        for row, column in zip(*np.nonzero(counts), strict=True):
-            dark = shares[row, column] > 0.5
-            axes.text(column, row, counts[row, column], ha="center", va="center", color="white" if dark else "black")
-    save(figure, path)
-
-
-def curves(axes, log: Log, streams: list[str]) -> None:
-    """Figure 3 of Sarhan & Frintrop: accuracy by epoch, a dotted line where fine-tuning of everything starts."""
-    logged = {stream: log.of(stream) for stream in streams}
-    if not any(logged.values()):
-        axes.text(0.5, 0.5, "joined of other models, whose own reports show their training", ha="center", va="center")
-        axes.axis("off")
-        return
-    for stream, rows in logged.items():
-        epochs = [int(row["epoch"]) for row in rows]
-        for column, split, style in (("val_accuracy", "valid", "-"), ("accuracy", "train", "--")):
-            if not all(row[column] for row in rows):
-                continue  # learnt from the validation clips too
-            accuracies = [100 * float(row[column]) for row in rows]
-            axes.plot(epochs, accuracies, style, color=COLOURS[modality_of(stream)], label=f"{stream}, {split}")
-        start = log.fine_tuning(stream)
-        if start:
-            axes.axvline(start, color="grey", linestyle=":")
-    axes.set(xlabel="epoch", ylabel="accuracy in %", ylim=(0, 102), title="training")
-    axes.legend(loc="lower right", fontsize=8)
-    axes.grid(alpha=0.3)
-
-
-def _bars(axes, predictions, position: int, names: dict[str, str]) -> None:
-    """The five most probable signs of one clip, both streams averaged (or the only one)."""
-    item = predictions.clips[position]
-    stream = BOTH if BOTH in predictions.streams else next(iter(predictions.streams))
-    row = predictions.streams[stream][position]
-    best = np.argsort(-row, kind="stable")[:5][::-1]
-    labels = [predictions.labels[index] for index in best]
-    first = labels[-1]
-    colours = [RIGHT if label == item.label else WRONG if label == first else OTHER for label in labels]
-    axes.barh(range(len(best)), row[best], color=colours)
-    axes.set_yticks(range(len(best)), [names[label] for label in labels], fontsize=9)
-    axes.set(xlim=(0, 1))
-    axes.set_title(f"true: {names[item.label]}", fontsize=10, color=RIGHT if first == item.label else WRONG)
+def open_frame(axes) -> None:
+    """No line above and to the right."""
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def strip(images) -> np.ndarray:
-    """Some pictures of one clip side by side, white lines between them."""
+def shortened(name: str) -> str:
+    """The name, cut where it is longer than LONGEST_NAME."""
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + "..."
+
+
+def strip(images: np.ndarray) -> np.ndarray:
+    """(N, H, W, 3) uint8 pictures of a clip side by side, white lines between them."""
     gap = np.full((images[0].shape[0], 4, 3), 255, np.uint8)
     return np.concatenate([part for image in images for part in (image, gap)][:-1], axis=1)
 
 
-def choose_clips(predictions) -> list[int]:
-    """Some scored clips to show: of different classes, and of what went wrong one, if anything did."""
-    scored = np.flatnonzero(predictions.scored)
-    stream = BOTH if BOTH in predictions.streams else next(iter(predictions.streams))
-    right = predictions.streams[stream][scored].argmax(axis=1) == predictions.truth
-    seen, chosen = set(), list(scored[~right][:1])
-    for position in scored:
-        label = predictions.clips[position].label
-        if len(chosen) < SHOWN_CLIPS and position not in chosen and label not in seen:
-            chosen.append(position)
-            seen.add(label)
-    return [int(position) for position in chosen]
-
-
-def draw_report(path: Path, recogniser, data: Dataset, predictions, split: str) -> None:
-    """One page: frames, flow and probabilities of some clips of the split, accuracies, training curves."""
-    names = {row.label: row.name for row in recogniser.classes}
-    stored, chosen = recogniser.bundle.spec.stored, choose_clips(predictions)
-    seen = [modality.TABLE[stream.modality] for stream in recogniser.bundle.streams]
-    store = next((one.stores(stored)[0] for one in seen if one.kind == "frame"), stored.frame_store)
-    figure = plt.figure(figsize=(15, 2.5 * len(chosen) + 3.4), layout="constrained")
-    grid = figure.add_gridspec(len(chosen) + 1, 2, width_ratios=(4, 1), height_ratios=[2.4] * len(chosen) + [3])
-    for line, position in enumerate(chosen):
-        item = predictions.clips[position]
-        frames = storage.read_archive(item.archive(data.folder, store)).images
-        # The sign itself is in the middle; at both ends hands rest.
-        shown = np.round(np.linspace(0.15, 0.8, SHOWN_FRAMES) * (len(frames) - 1)).astype(int)
-        strips = [strip(frames[shown])]
-        if stored.flow:
-            flow = storage.read_archive(item.archive(data.folder, stored.flow_store)).flow
-            strips.append(strip([flow_to_colour(flow[index]) for index in shown]))
-        axes = figure.add_subplot(grid[line, 0])
-        axes.imshow(np.concatenate(strips))
-        axes.axis("off")
-        _bars(figure.add_subplot(grid[line, 1]), predictions, position, names)
-    curves(
-        figure.add_subplot(grid[-1, 0]),
-        Log(recogniser.bundle.folder / "log.csv"),
-        [stream.name for stream in recogniser.bundle.streams],
-    )
-    axes = figure.add_subplot(grid[-1, 1])
-    scores = {stream: 100 * predictions.top(stream, 1) for stream in predictions.streams}
-    bars = axes.bar(list(scores), list(scores.values()), color=[COLOURS[modality_of(stream)] for stream in scores])
-    axes.bar_label(bars, fmt="%.1f")
-    if len(scores) > 3:
-        axes.set_xticks(range(len(scores)), list(scores), rotation=30, ha="right")
-    axes.set(ylim=(0, 110), title=f"top-1 in %, {split}, {int(predictions.scored.sum())} clips")
-    axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+def middle_frames(length: int, count: int) -> np.ndarray:
+    """(count,) indices out of a clip's middle: the sign is there, at both ends hands rest."""
+    return np.round(np.linspace(0.15, 0.85, count) * (length - 1)).astype(int)
 
 
 def similar_order(counts: np.ndarray) -> np.ndarray:
@@ -157,34 +63,71 @@ def similar_order(counts: np.ndarray) -> np.ndarray:
     return hierarchy.leaves_list(hierarchy.linkage(apart, "average", optimal_ordering=True))
 
 
-def sorted_confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> None:
-    """(classes, classes) counts, true class by row; sorted, few mistakes of a class visible too."""
-    sorted_by = similar_order(counts)
-    counts, names = counts[np.ix_(sorted_by, sorted_by)], [names[index] for index in sorted_by]
+def draw_confusion(axes, counts: np.ndarray, names: list[str], size: float | None) -> None:
+    """A confusion matrix: (classes, classes) counts, true class by row.
+
+    The colour is the square root of the share of a row: one clip in twenty is seen. `size` is that of the names and
+    counts in points; None leaves them out.
+    """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    few = len(names) <= FEW
-    side = float(max(5, 2 + (0.42 if few else INCHES) * len(names)))
-    figure, axes = plt.subplots(figsize=(side + 0.5, side), layout="constrained")
-    # Square root: one clip in twenty is seen. Coloured before it is enlarged: sooner done.
+    # Coloured before it is enlarged: sooner done.
     axes.imshow(plt.get_cmap("Blues")(np.sqrt(shares), bytes=True), interpolation="nearest")
-    size = 9 if few else 5
+    axes.set(xlabel="recognised as", ylabel="true sign")
+    if size is None:
+        axes.set(xticks=[], yticks=[])
+        return
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
     axes.set_yticks(range(len(names)), names, fontsize=size)
-    axes.set(xlabel="recognised as", ylabel="true sign")
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        colour = "white" if shares[row, column] > 0.4 else "black"
+        axes.text(column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=size)
+
+
+def write_confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> None:
+    """A confusion matrix as a picture, confused classes side by side; it grows with the classes."""
+    order = similar_order(counts)
+    names, few = [names[index] for index in order], len(names) <= FEW
+    side = float(max(5, 2 + (0.42 if few else INCHES) * len(names)))
+    figure, axes = plt.subplots(figsize=(side + 0.5, side), layout="constrained")
+    draw_confusion(axes, counts[np.ix_(order, order)], names, 9 if few else 5)
     axes.set_title(title, fontsize=11)
     if not few:
         axes.tick_params(top=True, labeltop=True, right=True, labelright=True, length=1)
         edges, ends = np.arange(1, len(names)) - 0.5, (-0.5, len(names) - 0.5)
         axes.hlines(edges, *ends, color="#e4e8ee", lw=0.3)
         axes.vlines(edges, *ends, color="#e4e8ee", lw=0.3)
-    for row, column in zip(*np.nonzero(counts), strict=True):
-        colour = "white" if shares[row, column] > 0.4 else "black"
-        axes.text(column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=9 if few else 4)
     save(figure, path)
 
 
-def calibrated(measured: dict, rejection: dict, path: Path) -> None:
-    """Reliability and risk-coverage curves of the answers: `calibration.measure`'s and `alarms`' numbers."""
+def write_gains(
+    bars: list[tuple[str, float, str]], matrices: list[tuple[str, np.ndarray]], names: list[str], path: Path
+) -> None:
+    """Which classes gained and lost from one model to another, and the confusion matrix of each.
+
+    Args:
+        bars: (name, gain as a share of its clips, counts in words), most gained first.
+        matrices: (model, (classes, classes) counts, true class by row), two.
+    """
+    height = max(6, 1.5 + 0.34 * len(bars))
+    figure, (left, *panels) = plt.subplots(1, 3, figsize=(21, height), width_ratios=(1.1, 1, 1), layout="constrained")
+    places, gains = range(len(bars))[::-1], [100 * share for _, share, _ in bars]
+    drawn = left.barh(places, gains, color=[RIGHT if gain > 0 else WRONG for gain in gains])
+    left.bar_label(drawn, [counts for _, _, counts in bars], padding=4, fontsize=8, color=SOFT)
+    left.set_yticks(places, [shortened(name) for name, _, _ in bars])
+    left.margins(x=0.3)
+    left.axvline(0, color="black", lw=0.8)
+    left.set(xlabel="points gained or lost", title="right clips, from the first model to the last")
+    open_frame(left)
+    order = similar_order(sum(counts for _, counts in matrices))
+    size = min(9, 240 / len(names)) if len(names) <= MOST_NAMED else None
+    for axes, (model, counts) in zip(panels, matrices, strict=True):
+        draw_confusion(axes, counts[np.ix_(order, order)], [names[index] for index in order], size)
+        axes.set_title(model)
+    save(figure, path)
+
+
+def write_calibration(measured: dict, rejection: dict, path: Path) -> None:
+    """Reliability and risk-coverage curves, of what `calibration.measure_calibration` and `count_false_alarms` say."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
     left.plot([0, 1], [0, 1], ":", color="grey")
     for name, colour, label in (
@@ -217,13 +160,5 @@ def calibrated(measured: dict, rejection: dict, path: Path) -> None:
     )
     for axes in (left, right):
         axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
-
-
-def training_curves(log: Log, streams: list[str], path: Path) -> None:
-    """Accuracy by epoch, training and validation."""
-    figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
-    curves(axes, log, streams)
-    axes.spines[["top", "right"]].set_visible(False)
+        open_frame(axes)
     save(figure, path)

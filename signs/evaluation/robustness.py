@@ -63,55 +63,45 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def measure(recogniser: Recogniser, data: Dataset, clips: list[Clip]) -> dict:
+def measure_robustness(recogniser: Recogniser, data: Dataset, clips: list[Clip]) -> dict:
     """Top-1 of labelled clips as they are and under each change, with the paired difference.
 
     Returns:
-        {"clips", "top1", "changes": {name: {"top1", "difference": scores.Difference as a dict}}, "failed": [...]}
+        {"clips", "over", "top1", "changes": {name: {"top1", "difference": scores.Difference as a dict}}, "failed"}
     Raises:
         Problem: no video of the clips could be read, or the networks see more than it has.
     """
     check_camera(recogniser.bundle)
-    right, owners, failed = {name: [] for name in ("", *CHANGES)}, [], []
+    hits, signers, failed = {name: [] for name in ("", *CHANGES)}, [], []
     with command.progress() as bar:
         for item in bar.track(clips, description="robustness"):
             try:
                 frames, times = read_video(item.video(data.folder), recogniser.bundle.spec.stored.short_side)
             except Problem as problem:
-                failed.append((item.clip, str(problem)))
+                failed.append([item.clip, str(problem)])
                 continue
-            owners.append(item.signer)
-            for name in right:
-                seen = CHANGES[name](frames, times) if name else (frames, times)
-                right[name].append(recogniser.predict(*seen)[0][0] == item.label)
-    if not owners:
+            signers.append(item.signer)
+            for name in hits:
+                changed = CHANGES[name](frames, times) if name else (frames, times)
+                hits[name].append(recogniser.predict(*changed)[0][0] == item.label)
+    if not signers:
         raise Problem(f"no video of the clips could be read, and robustness needs them; the first: {failed[0][1]}")
-    drawn, plain = scores.draw(owners), np.array(right[""])
+    bootstrap, hits = scores.draw_bootstrap(signers), {name: np.array(rows) for name, rows in hits.items()}
+    plain = hits.pop("")
     changes = {
-        name: {
-            "top1": float(np.mean(right[name])),
-            "difference": scores.difference(np.array(right[name]), plain, drawn).to_json(),
-        }
-        for name in CHANGES
+        name: {"top1": float(np.mean(rows)), "difference": scores.difference(rows, plain, bootstrap).to_json()}
+        for name, rows in hits.items()
     }
-    return {
-        "clips": len(owners),
-        "over": drawn.over,
-        "top1": float(plain.mean()),
-        "changes": changes,
-        "failed": [list(pair) for pair in failed],
-    }
+    about = {"clips": len(signers), "over": bootstrap.over, "top1": float(plain.mean())}
+    return {**about, "changes": changes, "failed": failed}
 
 
-def show(found: dict, split: str) -> None:
-    from rich import console, table
-
-    title = f"{found['clips']} {split} clips; as they are {100 * found['top1']:.1f} %"
-    shown = table.Table(title=title, title_justify="left")
-    for head in ("change", "top-1", f"points, 95 % over {found['over']}"):
-        shown.add_column(head, justify="left" if head == "change" else "right", no_wrap=True)
-    for name, row in found["changes"].items():
+def print_robustness(measured: dict, split: str) -> None:
+    """The table of `measure_robustness`."""
+    rows = []
+    for name, row in measured["changes"].items():
         change = row["difference"]
         points = scores.with_interval(change["value"], (change["low"], change["high"]), sign="+")
-        shown.add_row(name, f"{100 * row['top1']:.1f}", points)
-    console.Console().print(shown)
+        rows.append([name, f"{100 * row['top1']:.1f}", points])
+    title = f"{measured['clips']} {split} clips; as they are {100 * measured['top1']:.1f} %"
+    command.print_table(["change", "top-1", f"points, 95 % over {measured['over']}"], rows, title)

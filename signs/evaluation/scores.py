@@ -5,7 +5,7 @@ of theirs (the cluster bootstrap; Davison & Hinkley, Bootstrap Methods and their
 few draws of few people are far too narrow (between 2 people 95 % of them hold the truth half of the time), so the
 spread of the draws is used as Student's t with people - 1 degrees of freedom. An interval is never narrower than
 Wilson's for as many independent clips: people who happen to agree prove nothing. Where signers are unknown, or there
-is but one, clips are drawn: then it says nothing about other people, and `Drawn.over` tells.
+is but one, clips are drawn: then it says nothing about other people, and `Bootstrap.over` tells.
 """
 
 from dataclasses import asdict, dataclass
@@ -31,7 +31,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Bootstrap:
     """What the bootstrap draws: `owner` (N,) group of each clip, `over` signers or clips.
 
     counts: (DRAWS, groups) float32, how often each group is in each draw.
@@ -53,14 +53,14 @@ class Drawn:
         return float(quantile * np.nanstd(draws) * np.sqrt(self.groups / (self.groups - 1)))
 
 
-def draw(signers: list[str], seed: int = 0) -> Drawn:
+def draw_bootstrap(signers: list[str], seed: int = 0) -> Bootstrap:
     """Draws with replacement over signers, or over clips where a signer is unknown or there is only one."""
     names = sorted(set(signers))
     by_signer = len(names) > 1 and "" not in names
     owner = np.array([names.index(name) for name in signers]) if by_signer else np.arange(len(signers))
     groups = len(names) if by_signer else len(signers)
     counts = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), DRAWS).astype(np.float32)
-    return Drawn(owner, "signers" if by_signer else "clips", counts)
+    return Bootstrap(owner, "signers" if by_signer else "clips", counts)
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:
@@ -78,20 +78,20 @@ def _value(value: float, spread: float, count: float) -> Value:
     return Value(value, max(0.0, min(low, value - spread)), min(1.0, max(high, value + spread)))
 
 
-def share(right: np.ndarray, drawn: Drawn) -> Value:
+def share(right: np.ndarray, drawn: Bootstrap) -> Value:
     """(N,) bool -> the share that is true."""
     hits, clips = (np.bincount(drawn.owner, weights, drawn.groups) for weights in (right, None))
     return _value(float(np.mean(right)), drawn.spread((drawn.counts @ hits) / (drawn.counts @ clips)), len(right))
 
 
-def _by_group(drawn: Drawn, classes: np.ndarray, weights, count: int) -> np.ndarray:
+def _by_group(drawn: Bootstrap, classes: np.ndarray, weights, count: int) -> np.ndarray:
     """(groups, count): `weights` (N,) summed by group and class."""
-    found = np.zeros((drawn.groups, count), np.float32)
-    np.add.at(found, (drawn.owner, classes), weights)
-    return found
+    sums = np.zeros((drawn.groups, count), np.float32)
+    np.add.at(sums, (drawn.owner, classes), weights)
+    return sums
 
 
-def mean_per_class(right: np.ndarray, truth: np.ndarray, drawn: Drawn) -> Value:
+def mean_per_class(right: np.ndarray, truth: np.ndarray, drawn: Bootstrap) -> Value:
     """(N,) bool and (N,) class index -> the mean over the classes there are of the share that is true in each."""
     classes, index = np.unique(truth, return_inverse=True)
     hits, clips = (_by_group(drawn, index, weights, len(classes)) for weights in (right, 1))
@@ -103,39 +103,36 @@ def mean_per_class(right: np.ndarray, truth: np.ndarray, drawn: Drawn) -> Value:
     return _value(float(np.mean(hits.sum(axis=0) / counts)), drawn.spread(draws), float(worth))
 
 
-def shares_by_class(right: np.ndarray, classes: np.ndarray, count: int, drawn: Drawn) -> list[Value | None]:
+def shares_by_class(right: np.ndarray, classes: np.ndarray, count: int, drawn: Bootstrap) -> list[Value | None]:
     """(N,) bool and (N,) class index -> of each of `count` classes the share that is true; None without a clip."""
     hits, clips = (_by_group(drawn, classes, weights, count) for weights in (right, 1))
     with np.errstate(invalid="ignore"):
         draws = (drawn.counts @ hits) / (drawn.counts @ clips)
     return [
-        _value(float(hit / total), drawn.spread(own), float(total)) if total else None
-        for hit, total, own in zip(hits.sum(axis=0), clips.sum(axis=0), draws.T, strict=True)
+        _value(float(hit / total), drawn.spread(column), float(total)) if total else None
+        for hit, total, column in zip(hits.sum(axis=0), clips.sum(axis=0), draws.T, strict=True)
     ]
 
 
-def per_class(predictions: Predictions, stream: str, drawn: Drawn) -> list[dict]:
+def per_class(predictions: Predictions, stream: str, drawn: Bootstrap) -> list[dict]:
     """A row per class of the table: clips, recall and precision with intervals, the class it is most often taken for
     and how often; None where there is nothing to say."""
-    counts, rows, labels = predictions.confusion(stream), [], predictions.labels
+    counts, labels = predictions.confusion(stream), predictions.labels
     truth, answers = predictions.truth, predictions.streams[stream][predictions.scored].argmax(axis=1)
     recalls, precisions = (shares_by_class(truth == answers, by, len(labels), drawn) for by in (truth, answers))
+    mistakes, rows = counts - np.diag(np.diag(counts)), []
     for index, label in enumerate(labels):
-        row = {
-            "label": label,
-            "clips": int(counts[index].sum()),
-            "right": int(counts[index, index]),
-            "taken": int(counts[:, index].sum()),
-        }
-        for name, found in (("recall", recalls[index]), ("precision", precisions[index])):
-            row[name], row[f"{name}_interval"] = (found.value, [found.low, found.high]) if found else (None, None)
-        others = np.where(np.arange(len(labels)) == index, 0, counts[index])
-        mistaken = int(others.max())
-        rows.append({**row, "taken_for": labels[others.argmax()] if mistaken else None, "mistaken": mistaken})
+        clips, right, taken = counts[index].sum(), counts[index, index], counts[:, index].sum()
+        row = {"label": label, "clips": int(clips), "right": int(right), "taken": int(taken)}
+        for name, value in (("recall", recalls[index]), ("precision", precisions[index])):
+            row[name], row[f"{name}_interval"] = (value.value, [value.low, value.high]) if value else (None, None)
+        row["mistaken"] = int(mistakes[index].max())
+        row["taken_for"] = labels[mistakes[index].argmax()] if row["mistaken"] else None
+        rows.append(row)
     return rows
 
 
-def confused(predictions: Predictions, stream: str) -> list[dict]:
+def confused_pairs(predictions: Predictions, stream: str) -> list[dict]:
     """The PAIRS pairs of classes mistaken for each other most often, by label."""
     return [
         {**asdict(pair), "true": predictions.labels[pair.true], "taken": predictions.labels[pair.taken]}
@@ -147,41 +144,30 @@ def per_signer(right: np.ndarray, signers: list[str]) -> list[dict]:
     """A row per signer, worst first: clips, top-1 with Wilson's interval."""
     rows = []
     for name in sorted(set(signers) - {""}):
-        own = right[[signer == name for signer in signers]]
-        low, high = wilson(float(own.mean()), len(own))
-        rows.append(
-            {
-                "signer": name,
-                "clips": len(own),
-                "right": int(own.sum()),
-                "top1": float(own.mean()),
-                "low": low,
-                "high": high,
-            }
-        )
+        hits = right[np.array(signers) == name]
+        top1 = float(hits.mean())
+        low, high = wilson(top1, len(hits))
+        row = {"signer": name, "clips": len(hits), "right": int(hits.sum()), "top1": top1, "low": low, "high": high}
+        rows.append(row)
     return sorted(rows, key=lambda row: row["top1"])
 
 
-def score(predictions: Predictions, stream: str) -> dict:
+def score_stream(predictions: Predictions, stream: str) -> dict:
     """Every number of one stream, as it stands in metrics.json."""
-    drawn, first = draw(predictions.signers), predictions.hits(stream)
-    found, intervals = {}, {}
-    for k in TOP:
-        value = share(predictions.hits(stream, k), drawn)
-        found[f"top{k}"], intervals[f"top{k}"] = value.value, [value.low, value.high]
-    mean = mean_per_class(first, predictions.truth, drawn)
-    found["mean_per_class"], intervals["mean_per_class"] = mean.value, [mean.low, mean.high]
+    drawn, first = draw_bootstrap(predictions.signers), predictions.hits(stream)
+    shares = {f"top{k}": share(predictions.hits(stream, k), drawn) for k in TOP}
+    shares["mean_per_class"] = mean_per_class(first, predictions.truth, drawn)
     people = per_signer(first, predictions.signers)
     return {
-        **found,
-        "intervals": intervals,
+        **{name: value.value for name, value in shares.items()},
+        "intervals": {name: [value.low, value.high] for name, value in shares.items()},
         "over": drawn.over,
         "groups": drawn.groups,
         "worst_signer": people[0]["top1"] if people else None,
         "signers": people,
         "unknown_signers": predictions.signers.count(""),
         "classes": per_class(predictions, stream, drawn),
-        "confused": confused(predictions, stream),
+        "confused": confused_pairs(predictions, stream),
     }
 
 
@@ -205,7 +191,7 @@ class Difference:
         return asdict(self)
 
 
-def difference(a: np.ndarray, b: np.ndarray, drawn: Drawn) -> Difference:
+def difference(a: np.ndarray, b: np.ndarray, drawn: Bootstrap) -> Difference:
     """(N,) bool each, whether the same clips were recognised."""
     change = a.astype(float) - b
     moved, clips = (np.bincount(drawn.owner, weights, drawn.groups) for weights in (change, None))

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from scipy.special import softmax
 
+BATCH = 4  # clips a step; results do not depend on it
 WINDOW = 32  # clips whose input is held at once, at most
 PIXELS = WINDOW * 40 * 224 * 224  # and pixels of it: 1.3 GB of two streams
 

@@ -30,7 +30,7 @@ def test_the_temperature_undoes_what_sharpened(sharp):
     some = drawn(sharp=sharp)
     found = calibration.fit_temperature(some.streams["rgb"], some.truth)
     assert found == pytest.approx(sharp, rel=0.08)
-    measured = calibration.measure(Calibration(found), some, "rgb")
+    measured = calibration.measure_calibration(Calibration(found), some, "rgb")
     assert measured["ece"] < 0.03 and (sharp == 1 or measured["ece_raw"] > 2 * measured["ece"])
     after = tempered(some.streams["rgb"], found)
     assert measured["log_loss"] == pytest.approx(metrics.log_loss(some.truth, after, labels=range(8)))
@@ -65,16 +65,16 @@ def test_the_threshold_lets_no_more_false_alarms_through(rate):
 
 def test_clips_without_a_gesture_set_the_threshold():
     some = drawn(clips=600)
-    found = calibration.fit(some, ["rgb"], {"0"}, 0.1, {"w": "1"})
-    out = calibration.alarms(found, some, "rgb", {"0"})
+    found = calibration.learn_calibration(some, ["rgb"], {"0"}, 0.1, {"w": "1"})
+    out = calibration.count_false_alarms(found, some, "rgb", {"0"})
     fused = tempered(some.streams["rgb"], found.temperature)
     idle = some.truth == 0
     alarm = idle & (fused.argmax(axis=1) != 0) & (fused.max(axis=1) >= found.threshold)
     assert alarm.sum() / idle.sum() <= 0.1 and out["of"] == "no gesture"
     assert out["found"] == pytest.approx(alarm.sum() / idle.sum())
-    without = calibration.fit(some, ["rgb"], set(), 0.1, {})
+    without = calibration.learn_calibration(some, ["rgb"], set(), 0.1, {})
     wrong = (fused.argmax(axis=1) != some.truth) & (fused.max(axis=1) >= without.threshold)
-    out = calibration.alarms(without, some, "rgb", set())
+    out = calibration.count_false_alarms(without, some, "rgb", set())
     assert out["found"] == pytest.approx(wrong.mean()) and wrong.mean() <= 0.1 and out["of"] == "all clips"
 
 
@@ -85,23 +85,23 @@ def two_streams() -> Predictions:
 
 
 def test_weights_are_kept_only_where_they_help():
-    noisy = calibration.fit(two_streams(), ["rgb", "flow"], set(), 0.1, {})
+    noisy = calibration.learn_calibration(two_streams(), ["rgb", "flow"], set(), 0.1, {})
     assert noisy.weights["rgb"] > 0.8 and noisy.about["fusion"]["gain"]["low"] > 0 and noisy.about["fusion"]["kept"]
     some = two_streams()
     twice = Predictions(some.clips, some.labels, {"rgb": some.streams["rgb"], "flow": some.streams["rgb"]})
-    same = calibration.fit(twice, ["rgb", "flow"], set(), 0.1, {})
+    same = calibration.learn_calibration(twice, ["rgb", "flow"], set(), 0.1, {})
     assert same.weights == {} and not same.about["fusion"]["kept"]
 
 
 def test_weights_are_tried_on_people_they_were_not_learnt_on(monkeypatch):
     some, seen, learnt = two_streams(), [], {"rgb": 1, "flow": 0}
     monkeypatch.setattr(calibration, "fit_weights", lambda streams, truth: seen.append(len(truth)) or learnt)
-    calibration.weigh(some.streams, some.truth, [item.signer for item in some.clips])
+    calibration.learn_weights(some.streams, some.truth, [item.signer for item in some.clips])
     assert seen == [700] * 8 + [800]
 
 
 def test_a_calibration_of_other_weights_is_not_used(tmp_path):
-    found = calibration.fit(two_streams(), ["rgb", "flow"], set(), 0.1, {"rgb.weights.h5": "12"})
+    found = calibration.learn_calibration(two_streams(), ["rgb", "flow"], set(), 0.1, {"rgb.weights.h5": "12"})
     found.write(tmp_path)
     assert load_calibration(tmp_path, {"rgb.weights.h5": "12"}) == found
     assert load_calibration(tmp_path, {"rgb.weights.h5": "13"}) == Calibration()
@@ -135,8 +135,8 @@ def test_a_model_that_happened_to_be_always_right_is_not_taken_for_infallible():
 
 def test_the_threshold_is_measured_on_other_clips_too():
     learnt, other = drawn(clips=600), drawn(clips=600, seed=8)
-    found = calibration.fit(learnt, ["rgb"], {"0"}, 0.1, {})
-    out = calibration.alarms(found, other, "rgb", {"0"})
+    found = calibration.learn_calibration(learnt, ["rgb"], {"0"}, 0.1, {})
+    out = calibration.count_false_alarms(found, other, "rgb", {"0"})
     sure = tempered(other.streams["rgb"], found.temperature).max(axis=1) >= found.threshold
     answer, idle = other.streams["rgb"].argmax(axis=1), other.truth == 0
     assert out["of"] == "no gesture" and out["clips"] == idle.sum()
@@ -146,4 +146,4 @@ def test_the_threshold_is_measured_on_other_clips_too():
     assert out["risk"] == pytest.approx((answer != other.truth)[sure].mean())
     clips = [item for item in other.clips if item.label == "0"]
     only = Predictions(clips, other.labels, {"rgb": other.streams["rgb"][idle]})
-    assert calibration.alarms(found, only, "rgb", {"0"})["gestures_answered"] is None
+    assert calibration.count_false_alarms(found, only, "rgb", {"0"})["gestures_answered"] is None

@@ -37,7 +37,7 @@ def runs(tmp_path):
 
 
 def test_the_table_and_the_pairs(runs, capsys):
-    found = comparison.compare(comparison.load_runs(runs, "test"))
+    found = comparison.compare_runs(comparison.load_runs(runs, "test"))
     one, two = found["runs"]
     assert one["top1"] == pytest.approx(40 / 60) and two["top1"] == pytest.approx(32 / 60) and one["over"] == "signers"
     (pair,) = found["pairs"]
@@ -54,15 +54,11 @@ def test_classes_that_gain_and_lose(tmp_path, capsys):
     for name, hits in (("frames", before), ("lstm", after)):
         written(tmp_path / name, hits)
     first, last = comparison.load_runs([tmp_path / "frames", tmp_path / "lstm"], "test")
-    found = comparison.gains(first, last)
-    assert [(gain.index, gain.clips, gain.before, gain.after) for gain in found] == [
-        (0, 20, 10, 14),
-        (2, 20, 5, 5),
-        (1, 20, 12, 6),
-    ]
-    gained, lost = comparison.extremes(found)
-    assert [gain.share for gain in gained] == [0.2] and [gain.share for gain in lost] == [-0.3]
-    assert comparison.extremes(found, 0) == ([], [])
+    gains = comparison.class_gains(first, last, {"a": "NA", "b": "b", "c": "c"})
+    assert gains.values.tolist() == [["a", "NA", 20, 10, 14, 0.2], ["c", "c", 20, 5, 5, 0], ["b", "b", 20, 12, 6, -0.3]]
+    gained, lost = comparison.extremes(gains)
+    assert gained["gain"].tolist() == [0.2] and lost["gain"].tolist() == [-0.3]
+    assert [len(rows) for rows in comparison.extremes(gains, 0)] == [0, 0]
     assert evaluate.main(["--compare", str(first.folder), str(last.folder), "--split", "test"]) == 0
     said = capsys.readouterr().out
     assert "gained most" in said and "a +20 (10 to 14 of 20)" in said and "b -30 (12 to 6 of 20)" in said
@@ -72,17 +68,17 @@ def test_classes_that_gain_and_lose(tmp_path, capsys):
 
 
 def test_classes_of_another_order_are_drawn_in_one(runs, capsys, monkeypatch):
-    from signs.evaluation import paper
+    from signs.evaluation import plots
 
     table = Predictions.read(Predictions.path(runs[1], "test"), "test")
     turned = Predictions(table.clips, table.labels[::-1], {"rgb": table.streams["rgb"][:, ::-1]})
     turned.write(Predictions.path(runs[1], "test"))
     drawn = []
-    monkeypatch.setattr(paper, "gains", lambda bars, matrices, names, path: drawn.append(matrices))
+    monkeypatch.setattr(plots, "write_gains", lambda bars, matrices, names, path: drawn.append(matrices))
     first, last = comparison.load_runs(runs, "test")
-    comparison.draw(first, last, dict(zip("abc", "abc", strict=True)), runs[1] / "gain-test.png")
+    comparison.write_gains(first, last, dict(zip("abc", "abc", strict=True)), runs[1] / "gain-test.png")
     assert np.array_equal(drawn[0][1][1], table.confusion("rgb")), "as it was before the classes were turned round"
-    comparison.draw(
+    comparison.write_gains(
         first, Run(runs[1], "test", Predictions(table.clips, [*"abz"], table.streams)), {}, runs[1] / "gain-test.png"
     )
     assert len(drawn) == 1 and "know other classes: no picture" in capsys.readouterr().out
@@ -91,7 +87,7 @@ def test_classes_of_another_order_are_drawn_in_one(runs, capsys, monkeypatch):
 def test_rows_of_another_order_are_the_same_clips(runs):
     one, two = comparison.load_runs(runs, "test")
     assert [item.clip for item in one.predictions.clips] == [item.clip for item in two.predictions.clips]
-    assert scores.difference(one.right, two.right, scores.draw([""] * 60)).only_b == 0
+    assert scores.difference(one.right, two.right, scores.draw_bootstrap([""] * 60)).only_b == 0
 
 
 def test_other_clips_are_refused(runs, tmp_path):

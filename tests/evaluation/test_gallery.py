@@ -23,8 +23,8 @@ def predictions(*rows) -> Predictions:
 
 def test_the_surest_wrong_answers_first_then_right_ones_of_several_classes():
     some = predictions((0, 1, 0.5), (1, 1, 0.9), (1, 1, 0.95), (None, 3, 0.99), (2, 3, 0.8), (3, 3, 0.6), (0, 2, 0.7))
-    assert gallery.choose(some, "rgb", 2, 3) == [4, 6, 2, 5]
-    assert gallery.choose(some, "rgb", 9, 0) == [4, 6, 0]
+    assert gallery.pick_clips(some, "rgb", 2, 3) == [4, 6, 2, 5]
+    assert gallery.pick_clips(some, "rgb", 9, 0) == [4, 6, 0]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def made(demo, recogniser, tmp_path_factory):
     (folder / "gallery").mkdir()
     (folder / "gallery" / "of-an-earlier-run.webp").write_bytes(b"")
     found, _ = stored_clips.predict(recogniser, data, data.split("test"), 4, 2)
-    return folder, gallery.make(recogniser, data, found, folder, 3, 100, 4, 2), data, found
+    return folder, gallery.write_gallery(recogniser, data, found, folder, 3, 2), data, found
 
 
 def test_loops_move_and_hold_both_halves(made):
@@ -75,10 +75,10 @@ def test_the_nearest_training_clip_is_the_one_of_the_largest_cosine(demo, recogn
             np.stack([rows[[one.clip for one in train].index(item.clip)] for item in clips]),
         ),
     )
-    found = gallery.nearest(recogniser, data, train[:2], 100, 3, 2)
+    found = gallery.find_nearest(recogniser, data, train[:2], 100, 2)
     alike = rows[:2] @ rows[2:].T / 2
     for item, row in zip(train[:2], alike, strict=True):
         other, share = found[item.clip]
         place = [one.clip for one in train].index(other.clip)
         assert place > 1 and row[place - 2] == pytest.approx(row.max(), abs=1e-6) and share == pytest.approx(row.max())
-    assert gallery.nearest(recogniser, data, train[:2], 0, 3, 2) == {}
+    assert gallery.find_nearest(recogniser, data, train[:2], 0, 2) == {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from signs.clips.dataset import Clip, Label
 from signs.clips.spec import ClipSpec, FlowSpec, InputSpec, StoredSpec
 from signs.evaluation import calibration, plots, report_page
+from signs.evaluation.metrics import Metrics, SplitResult, measure_split, read_splits
 from signs.inference.bundle import Bundle, Stream
 from signs.inference.confidence import Calibration
 from signs.inference.predictions import BOTH, Predictions, fuse
@@ -18,7 +19,6 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-import evaluate
 from browser import CHROMIUM, look
 
 
@@ -46,21 +46,26 @@ class Model:
         self.classes, self.calibration = names, Calibration()
 
 
-def made(folder: Path, classes: int, clips: int) -> tuple[dict, dict[str, Predictions]]:
+def measured(model: Model, table: Predictions, failed: tuple = ()) -> SplitResult:
+    return measure_split(model, table, {"name": "drawn", "clips": ""}, [], list(failed))
+
+
+def made(folder: Path, classes: int, clips: int) -> tuple[Metrics, dict[str, Predictions]]:
     """A page without loops, of drawn probabilities."""
     tables = {split: predictions(split, classes, clips, seed) for seed, split in enumerate(("valid", "test"))}
     model = Model(folder, classes)
-    model.calibration = calibration.fit(tables["valid"], ["rgb", "flow"], set(), 0.1, {})
-    extra = {"checks": [], "failed": []}
-    found = {split: {**evaluate.numbers(model, table), **extra} for split, table in tables.items()}
-    found |= {"model": {}, "calibration": json.loads(json.dumps(model.calibration.__dict__))}
-    report_page.write(model.bundle, "drawn", "test", found, tables["test"])
-    return json.loads(json.dumps(found)), tables
+    model.calibration = calibration.learn_calibration(tables["valid"], ["rgb", "flow"], set(), 0.1, {})
+    results = {split: measured(model, table) for split, table in tables.items()}
+    found = Metrics({}, json.loads(json.dumps(model.calibration.__dict__)), results)
+    report_page.write_page(model.bundle, "drawn", "test", found, tables["test"])
+    return found, tables
 
 
 def test_numbers_are_those_of_scikit_learn_from_the_saved_probabilities(tmp_path):
     """From the CSV alone: what the page says, computed again."""
-    found, tables = made(tmp_path, 12, 200)
+    made_of, tables = made(tmp_path, 12, 200)
+    made_of.write(tmp_path)
+    found = json.loads((tmp_path / "metrics.json").read_text())
     path = Predictions.path(tmp_path, "test")
     tables["test"].write(path)
     saved = Predictions.read(path, "test")
@@ -93,16 +98,16 @@ def test_the_page_needs_nothing_from_outside_and_escapes_names(tmp_path):
 
 def test_overridden_checks_and_missing_parts_are_said(tmp_path):
     found, tables = made(tmp_path, 5, 40)
-    found["test"]["checks"] = ["1 people are in train and in test (Ann)"]
-    found["calibration"] = None
-    report_page.write(Model(tmp_path, 5).bundle, "drawn", "test", found, tables["test"])
+    found.splits["test"].checks = ["1 people are in train and in test (Ann)"]
+    found.calibration = None
+    report_page.write_page(Model(tmp_path, 5).bundle, "drawn", "test", found, tables["test"])
     text = (tmp_path / "report" / "index.html").read_text()
     assert "cannot be trusted" in text and "(Ann)" in text
     assert "--robustness" in text and "Not calibrated" in text and "no log.csv" in text
     one = tables["test"]
     one.clips = [replace(item, signer="Ann") for item in one.clips]
-    found["test"] = {**evaluate.numbers(Model(tmp_path, 5), one), "checks": [], "failed": [["c", "cut short"]]}
-    report_page.write(Model(tmp_path, 5).bundle, "drawn", "test", found, one)
+    found.splits["test"] = measured(Model(tmp_path, 5), one, [["c", "cut short"]])
+    report_page.write_page(Model(tmp_path, 5).bundle, "drawn", "test", found, one)
     text = (tmp_path / "report" / "index.html").read_text()
     assert "All clips are of one person, Ann" in text and "1 clips could not be read" in text and "--seed 0" in text
 
@@ -115,6 +120,19 @@ def test_confused_classes_stand_side_by_side():
     assert sorted(found) == list(range(9))
     for one, other in ((0, 7), (2, 8), (4, 6)):
         assert abs(found.index(one) - found.index(other)) == 1
+
+
+def test_what_is_read_is_what_was_written(tmp_path):
+    found, _ = made(tmp_path, 5, 40)
+    found.splits["test"].gallery, found.splits["valid"].robustness = [], {"clips": 3}
+    found.write(tmp_path)
+    content = json.loads((tmp_path / "metrics.json").read_text())
+    assert content["test"].keys() - content["valid"].keys() == {"gallery"} and "top1" in content["test"]["rgb"]
+    assert list(content["test"]["flow"]["signers"][0]) == ["signer", "clips", "right", "top1", "low", "high"]
+    assert read_splits(tmp_path) == read_splits(tmp_path, {}) == found.splits
+    assert read_splits(tmp_path, {"rgb.weights.h5": "12"}) == {}, "of other weights"
+    (tmp_path / "metrics.json").write_text(json.dumps({"model": {}, "test": {"clips": 3}}))
+    assert read_splits(tmp_path) == {}, "not whole"
 
 
 def test_249_classes_can_be_read(tmp_path):

@@ -65,7 +65,7 @@ def test_a_model_that_sees_light_alone_loses_in_the_dark(demo):
 
     one = Light()
     one.light = {clips[0].label: read_video(clips[0].video(demo), 64)[0].mean()}
-    found = robustness.measure(one, data, clips[:1])
+    found = robustness.measure_robustness(one, data, clips[:1])
     assert found["clips"] == 1 and found["top1"] == 1 and not found["failed"] and one.seen[1] == 64
     by_name = {name.split()[0].rstrip(","): row for name, row in found["changes"].items()}
     assert by_name["darker"]["top1"] == 0 and by_name["darker"]["difference"]["value"] == -1
@@ -75,4 +75,4 @@ def test_a_model_that_sees_light_alone_loses_in_the_dark(demo):
 def test_without_videos_there_is_one_line(demo, tmp_path, loaded):
     data = load_dataset(demo)
     with pytest.raises(Problem, match="robustness needs them.*no such file"):
-        robustness.measure(loaded, Dataset(tmp_path, data.clips, data.classes), data.split("test")[:2])
+        robustness.measure_robustness(loaded, Dataset(tmp_path, data.clips, data.classes), data.split("test")[:2])

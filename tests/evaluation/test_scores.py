@@ -27,7 +27,7 @@ def made(clips=240, classes=12, people=6, seed=0, absent=()) -> Predictions:
 @pytest.mark.parametrize("absent", [(), (3, 7)])
 def test_scikit_learn_finds_the_same_numbers(absent):
     some = made(absent=absent)
-    found, probabilities = scores.score(some, "rgb"), some.streams["rgb"]
+    found, probabilities = scores.score_stream(some, "rgb"), some.streams["rgb"]
     truth, answers = some.truth, some.streams["rgb"].argmax(axis=1)
     for k in (1, 5, 10):
         expected = metrics.top_k_accuracy_score(truth, probabilities, k=k, labels=range(12))
@@ -79,7 +79,7 @@ def test_intervals_over_people_hold_the_truth_in_95_of_100_cases(people, clips, 
     rng, runs, held, percentile = np.random.default_rng(1), 300, 0, 0
     for _ in range(runs):
         right, signers = simulated(people, clips, mean, spread, rng)
-        drawn = scores.draw(signers)
+        drawn = scores.draw_bootstrap(signers)
         found = scores.share(right, drawn)
         held += found.low <= mean <= found.high
         means = drawn.counts @ np.bincount(drawn.owner, right) / (people * clips)
@@ -98,52 +98,52 @@ def test_paired_intervals_hold_the_true_difference():
         one = rng.random((8, 40)) < 0.5
         other = np.where(rng.random((8, 40)) < np.clip(2 * gain[:, None], 0, 1), True, one)  # of wrong ones
         signers = [f"S{person}" for person in range(8) for _ in range(40)]
-        found = scores.difference(other.ravel(), one.ravel(), scores.draw(signers))
+        found = scores.difference(other.ravel(), one.ravel(), scores.draw_bootstrap(signers))
         held += found.low <= 0.1 <= found.high
     assert held / runs > 0.9
 
 
 def test_unknown_signers_are_not_taken_for_one_person():
-    assert scores.draw(["A", "A", "B"]).over == "signers"
+    assert scores.draw_bootstrap(["A", "A", "B"]).over == "signers"
     for signers in (["", "", ""], ["A", "A", "A"], ["A", "", "B"]):
-        drawn = scores.draw(signers)
+        drawn = scores.draw_bootstrap(signers)
         assert drawn.over == "clips" and drawn.groups == 3
 
 
 def test_people_who_agree_prove_nothing():
-    drawn = scores.draw([f"S{number // 10}" for number in range(50)])
+    drawn = scores.draw_bootstrap([f"S{number // 10}" for number in range(50)])
     found = scores.share(np.ones(50, bool), drawn)
     expected = stats.binomtest(50, 50).proportion_ci(0.95, "wilson")
     assert (found.value, found.high) == (1, pytest.approx(1)) and found.low == pytest.approx(expected.low)
-    one_clip = scores.share(np.array([True]), scores.draw(["A"]))
+    one_clip = scores.share(np.array([True]), scores.draw_bootstrap(["A"]))
     assert one_clip.low == 0 and one_clip.high == 1
 
 
 def test_mcnemar_and_the_sign_of_a_difference():
     a = np.array([True] * 12 + [False] * 2 + [True] * 20)
     b = np.array([False] * 12 + [True] * 2 + [True] * 20)
-    found = scores.difference(a, b, scores.draw([""] * 34))
+    found = scores.difference(a, b, scores.draw_bootstrap([""] * 34))
     assert (found.only_a, found.only_b) == (12, 2) and found.value == pytest.approx(10 / 34) and found.low > 0
     assert found.mcnemar == pytest.approx(2 * stats.binom.cdf(2, 14, 0.5))
-    same = scores.difference(a, a, scores.draw([""] * 34))
+    same = scores.difference(a, a, scores.draw_bootstrap([""] * 34))
     assert same.value == 0 and same.mcnemar == 1 and same.low < 0 < same.high
 
 
 def test_draws_are_the_same_every_time():
     some = made()
-    assert scores.score(some, "rgb") == scores.score(some, "rgb")
+    assert scores.score_stream(some, "rgb") == scores.score_stream(some, "rgb")
 
 
 def test_rare_classes_widen_the_mean_per_class():
     """A class of which one clip is there, and right, says next to nothing."""
     truth = np.array([0] * 1000 + [1])
-    found = scores.mean_per_class(np.ones(1001, bool), truth, scores.draw([""] * 1001))
+    found = scores.mean_per_class(np.ones(1001, bool), truth, scores.draw_bootstrap([""] * 1001))
     assert found.value == 1 and found.low < 0.6
     rng, held = np.random.default_rng(5), 0
     for _ in range(200):
         truth = np.repeat([0, 1, 2], [300, 4, 4])
         right = rng.random(308) < np.array([0.95, 0.8, 0.8])[truth]
-        found = scores.mean_per_class(right, truth, scores.draw([""] * 308))
+        found = scores.mean_per_class(right, truth, scores.draw_bootstrap([""] * 308))
         held += found.low <= 0.85 <= found.high
     assert held / 200 > 0.9
 
@@ -153,7 +153,7 @@ def test_a_few_clips_are_no_certain_gain(gained):
     a = np.array([True] * 50 + [False] * 50)
     b = a.copy()
     b[:gained] = False
-    found = scores.difference(a, b, scores.draw([""] * 100))
+    found = scores.difference(a, b, scores.draw_bootstrap([""] * 100))
     assert found.low < 0 < found.value and found.mcnemar > 0.05
 
 
@@ -161,6 +161,6 @@ def test_recall_and_precision_of_a_class_come_from_people_too():
     rng, held, runs = np.random.default_rng(6), 0, 300
     for _ in range(runs):
         right, signers = simulated(5, 20, 0.6, 0.1, rng)
-        found = scores.shares_by_class(right, np.zeros(100, int), 2, scores.draw(signers))
+        found = scores.shares_by_class(right, np.zeros(100, int), 2, scores.draw_bootstrap(signers))
         held += found[0].low <= 0.6 <= found[0].high
     assert found[1] is None and held / runs > 0.9

@@ -166,19 +166,19 @@ def test_top_k_and_confusion_of_known_numbers():
 
 def test_the_names_on_the_confusion_matrix_are_the_models(demo, copied, loaded, tmp_path, monkeypatch):
     """The data set may list its classes in another order."""
-    from signs.evaluation import plots
+    from signs.evaluation import overview, plots
 
     shutil.copytree(demo, tmp_path / "data", ignore=shutil.ignore_patterns("_download", "video"))
     data = load_dataset(tmp_path / "data")
     save_dataset(replace(data, classes=data.classes[::-1]))
     drawn = []
-    monkeypatch.setattr(plots, "confusion", lambda counts, names, title, path: drawn.append(names))
-    monkeypatch.setattr(plots, "draw_report", lambda *_: None)
+    monkeypatch.setattr(plots, "write_confusion", lambda counts, names, title, path: drawn.append(names))
+    monkeypatch.setattr(overview, "write_overview", lambda *_: None)
     assert (
         evaluate.main(["--data", str(tmp_path / "data"), "--model", str(copied), "--split", "test", "--gallery", "0"])
         == 0
     )
-    assert drawn == [[row.name for row in loaded.classes]] * 3
+    assert drawn[:3] == [[row.name for row in loaded.classes]] * 3
 
 
 def test_data_of_another_flow_method_is_refused(demo, copied, loaded, tmp_path):

@@ -12,7 +12,7 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Label, load_dataset
 from signs.command import Problem
-from signs.evaluation import paper
+from signs.evaluation import paper_figures, paper_table, plots
 from signs.inference.bundle import Bundle, load_bundle, save_bundle
 from signs.inference.predictions import Pair, Predictions
 from signs.training.log import HEADER, Log, Validated, mean_by_epoch
@@ -111,7 +111,7 @@ def shorter(run: Path, stream: str, epochs: int) -> None:
 def drawn(monkeypatch) -> list:
     """Figures are kept instead of written."""
     figures = []
-    monkeypatch.setattr(paper, "save", lambda one, path: figures.append(one))
+    monkeypatch.setattr(plots, "save", lambda one, path: figures.append(one))
     return figures
 
 
@@ -122,7 +122,7 @@ def test_a_stream_that_ended_earlier_goes_on_with_its_best(run, monkeypatch):
     assert len(mean) == 3
     assert mean[2] == pytest.approx(mean_accuracy(validated(run, "rgb", 3), validated(run, "flow", best)))
     figures = drawn(monkeypatch)
-    paper.by_epoch(log, ["rgb", "flow"], mean, run / "figure3.png")
+    paper_figures.write_figure3(log, ["rgb", "flow"], mean, run / "figure3.png")
     axes = figures[0].axes[0]
     lines = {line.get_label(): np.array(line.get_ydata(), float) for line in axes.lines}
     assert lines["RGB"] == pytest.approx([100 * float(row["val_accuracy"]) for row in log.of("rgb")])
@@ -139,14 +139,14 @@ def test_a_dotted_line_where_fine_tuning_starts(run, monkeypatch):
     rows = [row | {"phase": "top" if row["epoch"] == "1" else "all"} for row in rows_of(run / "log.csv")]
     dataset.write_table(run / "log.csv", rows, HEADER)
     figures = drawn(monkeypatch)
-    paper.by_epoch(Log(run / "log.csv"), ["rgb", "flow"], [0.1, 0.2, 0.3], run / "figure3.png")
+    paper_figures.write_figure3(Log(run / "log.csv"), ["rgb", "flow"], [0.1, 0.2, 0.3], run / "figure3.png")
     dotted = [line.get_xdata()[0] for line in figures[0].axes[0].lines if line.get_linestyle() == ":"]
     assert dotted == [1.5] and [text.get_text() for text in figures[0].axes[0].texts] == ["fine-tuning starts"]
 
 
 def test_the_script_writes_its_files_without_tensorflow(demo, run):
     code = (
-        "import sys, report\nassert report.main(sys.argv[1:]) == 0\n"
+        "import sys, paper_report\nassert paper_report.main(sys.argv[1:]) == 0\n"
         "assert not {'tensorflow', 'keras', 'jax'} & sys.modules.keys()"
     )
     done = tiny.python("-c", code, "--model", run, "--data", demo, PYTHONPATH=str(tiny.REPOSITORY))
@@ -169,8 +169,9 @@ def test_the_confused_pairs_and_their_frames(demo, run, monkeypatch):
     from signs.clips import storage
 
     shown = []
-    monkeypatch.setattr(paper, "confused", lambda rows, title, path: shown.append((rows, title)))
-    assert paper_report.main(["--model", str(run), "--data", str(demo), "--pairs", "3"]) == command.DONE
+    monkeypatch.setattr(paper_figures, "write_figure4", lambda rows, title, path: shown.append((rows, title)))
+    monkeypatch.setattr(paper_report, "PAIRS", 3)
+    assert paper_report.main(["--model", str(run), "--data", str(demo)]) == command.DONE
     table = [row for row in rows_of(run / "predictions-valid.csv") if row["stream"] == "both"]
     taken = {
         row["clip"]: max(
@@ -223,8 +224,8 @@ def test_start_weights_side_by_side(demo, evaluated, run, monkeypatch):
     other.streams = {stream: np.roll(values, 1, axis=1) for stream, values in other.streams.items()}
     other.write(run / "predictions-valid.csv")
     bars = []
-    monkeypatch.setattr(paper, "starts", lambda *seen: bars.append(seen))
-    monkeypatch.setattr(paper, "confused", lambda *_: None)
+    monkeypatch.setattr(paper_figures, "write_figure5", lambda *seen: bars.append(seen))
+    monkeypatch.setattr(paper_figures, "write_figure4", lambda *_: None)
     flags = ["--data", str(demo), "--compare", str(evaluated), str(run)]
     assert paper_report.main(["--model", str(run), *flags]) == command.DONE
     names, scores, where, path = bars[0]
@@ -237,7 +238,7 @@ def test_start_weights_side_by_side(demo, evaluated, run, monkeypatch):
 def test_the_bars_are_the_numbers(monkeypatch):
     figures = drawn(monkeypatch)
     scores = [dict(zip(STREAMS, values, strict=True)) for values in ((0.5, 0.25, 0.75), (0.1, 0.2, 0.3))]
-    paper.starts(["one", "two"], scores, "validation", Path("unused"))
+    paper_figures.write_figure5(["one", "two"], scores, "validation", Path("unused"))
     axes = figures[0].axes[0]
     assert [round(bar.get_height(), 6) for bar in axes.patches] == [50, 10, 25, 20, 75, 30]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["one", "two"]
@@ -250,30 +251,28 @@ def chalearn(valid: int, test: int | None) -> Run:
         if count:
             clips = [Clip(f"{split}_{number}", split, "001") for number in range(count)]
             wrong = np.eye(249)[np.arange(count) % 2]
-            tables[split] = Predictions(clips, paper.LABELS, dict.fromkeys(STREAMS, wrong))
-    classes = [Label(label, f"sign_{label}") for label in paper.LABELS]
+            tables[split] = Predictions(clips, paper_table.LABELS, dict.fromkeys(STREAMS, wrong))
+    classes = [Label(label, f"sign_{label}") for label in paper_table.LABELS]
     made = Bundle(Path("model/made"), None, classes, [], "mean", {"flags": {"weights": "kinetics"}})
     return Run(made, tables)
 
 
 def test_on_chalearns_classes_the_published_rows_stand_beside_ours():
-    rows, notes = paper_report.table_rows([chalearn(5784, 10)], published=False)
-    said = paper.markdown_table(rows, notes)
+    rows, notes = paper_report.table_rows([chalearn(5784, 10)])
+    said = paper_table.markdown_table(rows, notes)
     assert "| I3D-SLR (Sarhan & Frintrop 2020) | RGB + flow | 62.09 | 64.44 |" in said
     assert "| later: UMDR (TPAMI 2023), 64 frames | RGB | 64.4 | - |" in said
     assert "| **ours: made, ImageNet + Kinetics** | **RGB + flow** | **50.00** | **50.00** |" in said
     assert "validation: over 5,784 clips." in said
     assert "test: over 10 clips, the published numbers over 6,271." in said
-    assert said.count("\n| ") == 1 + len(paper.PUBLISHED) + 3
-    only = paper.markdown_table(*paper_report.table_rows([chalearn(20, None)], published=False))
+    assert said.count("\n| ") == 1 + len(paper_table.PUBLISHED) + 3
+    only = paper_table.markdown_table(*paper_report.table_rows([chalearn(20, None)]))
     assert "| **ours: made, ImageNet + Kinetics** | **RGB** | **50.00** | - |" in only and "test:" not in only
 
 
-def test_published_rows_beside_another_data_set_only_when_asked(evaluated):
-    run = paper_report.load_run(evaluated, "valid")
-    assert {row.ours for row in paper_report.table_rows([run], published=False)[0]} == {True}
-    rows, notes = paper_report.table_rows([run], published=True)
-    assert {row.ours for row in rows} == {True, False} and "published rows are no comparison" in " ".join(notes)
+def test_no_published_rows_beside_another_data_set(evaluated):
+    rows, notes = paper_report.table_rows([paper_report.load_run(evaluated, "valid")])
+    assert {row.ours for row in rows} == {True} and "published rows are left out" in " ".join(notes)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +284,7 @@ def test_published_rows_beside_another_data_set_only_when_asked(evaluated):
     ],
 )
 def test_readable_names(row, shown):
-    assert paper_report.named(row) == shown
+    assert paper_report.readable_name(row) == shown
 
 
 def without_log(run):
@@ -376,5 +375,3 @@ def test_without_the_data_set_it_is_asked_for(evaluated, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Problem, match="data_set/demo: no data set there; .* name it with --data"):
         paper_report.main(["--model", str(evaluated)])
-    with pytest.raises(Problem, match="--pairs 0: at least 1"):
-        paper_report.main(["--model", str(evaluated), "--pairs", "0"])

@@ -151,21 +151,7 @@ def test_evaluate_predict_the_report_and_the_live_demo_agree(features, models, l
     model = shutil.copytree(models / "even", tmp_path / "even")
     some = load_dataset(features).split("test")[:2]
     assert (
-        evaluate.main(
-            [
-                "--data",
-                str(features),
-                "--model",
-                str(model),
-                "--split",
-                "valid",
-                "test",
-                "--gallery",
-                "1",
-                "--neighbours",
-                "4",
-            ]
-        )
+        evaluate.main(["--data", str(features), "--model", str(model), "--split", "valid", "test", "--gallery", "1"])
         == command.DONE
     )
     capsys.readouterr()
@@ -223,10 +209,10 @@ FROZEN = {
 
 
 def test_the_sweep_leaves_every_choice_and_a_comparison(features, models, tmp_path, capsys, monkeypatch):
-    from signs.evaluation import paper
+    from signs.evaluation import plots
 
     drawn = []
-    monkeypatch.setattr(paper, "save", lambda made, path: (drawn.append(made), made.savefig(path)))
+    monkeypatch.setattr(plots, "save", lambda made, path: (drawn.append(made), made.savefig(path)))
     flags = ["--frames", "4", "--from", models / "even", "--seed", "7", "--sweep"]
     assert train(features, tmp_path / "sweep", *flags) == command.DONE
     names = list(FROZEN)

@@ -1,0 +1,85 @@
+"""Training curves, with matplotlib: what log.csv says of every epoch."""
+
+from pathlib import Path
+
+from signs.evaluation import plots
+from signs.inference.predictions import modality_of, titles
+from signs.training.log import Log
+
+import matplotlib.pyplot as plt
+
+
+def values(rows: list[dict], column: str) -> list[float]:
+    """A column of the log; accuracies in percent."""
+    return [float(row[column]) * (100 if column.endswith("accuracy") else 1) for row in rows]
+
+
+def draw_accuracy(axes, log: Log, streams: list[str], training: bool = True) -> None:
+    """Accuracy by epoch of each stream: validation, with a dot where the kept weights are from, and training, dashed.
+
+    A stream that has learnt from the validation clips shows its training alone. A dotted line is where fine-tuning of
+    everything starts.
+    """
+    names = titles(streams)
+    for stream in streams:
+        rows, colour = log.of(stream), plots.COLOURS[modality_of(stream)]
+        name, epochs = names[stream], [int(row["epoch"]) for row in rows]
+        if all(row["val_accuracy"] for row in rows):
+            accuracies, best = values(rows, "val_accuracy"), int(log.best(stream)["epoch"])
+            label = f"{name}, validation" if training else name
+            axes.plot(epochs, accuracies, color=colour, label=label, lw=1.6)
+            axes.plot(best, accuracies[epochs.index(best)], "o", color=colour)
+        if training:
+            axes.plot(epochs, values(rows, "accuracy"), "--", color=colour, label=f"{name}, training", lw=1.2)
+    axes.plot([], [], "o", color="grey", label="kept: lowest validation loss")
+    for start in {log.fine_tuning(stream) for stream in streams} - {None}:
+        axes.axvline(start, color="grey", linestyle=":")
+        where = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
+        axes.annotate("fine-tuning starts", (start, 1), (4, -4), color="grey", fontsize=9, **where)
+    axes.set(xlabel="epoch", ylabel="accuracy in %", ylim=(0, 102))
+    axes.legend(fontsize=9)
+    finish(axes)
+
+
+def finish(axes) -> None:
+    """What all axes over epochs share."""
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    plots.open_frame(axes)
+
+
+def write_accuracy(log: Log, streams: list[str], path: Path) -> None:
+    """Accuracy by epoch, training and validation, as a picture."""
+    figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
+    draw_accuracy(axes, log, streams)
+    plots.save(figure, path)
+
+
+def write_side_by_side(logs: dict[str, list[dict]], path: Path) -> None:
+    """Several trainings of one network: a column each, accuracy above loss, the best of both in words below.
+
+    Args:
+        logs: {name: rows of its log.csv}.
+    """
+    figure, grid = plt.subplots(
+        2, len(logs), figsize=(3.6 * len(logs), 6.4), sharex="col", sharey="row", squeeze=False, layout="constrained"
+    )
+    for column, (name, rows) in enumerate(logs.items()):
+        epochs = [int(row["epoch"]) for row in rows]
+        for axes, kind, best, form in zip(
+            grid[:, column], ("accuracy", "loss"), (max, min), ("{:.1f} %", "{:.3f}"), strict=True
+        ):
+            valid = values(rows, f"val_{kind}")
+            place = valid.index(best(valid))
+            axes.plot(epochs, values(rows, kind), "--", color="grey", label="training")
+            axes.plot(epochs, valid, color=plots.COLOURS["rgb"], label="validation")
+            axes.plot(epochs[place], valid[place], "o", color=plots.COLOURS["rgb"])
+            word = "highest" if best is max else "lowest"
+            axes.set_xlabel(f"{word} validation {kind}\n{form.format(valid[place])} in epoch {epochs[place]}")
+            axes.tick_params(labelbottom=True)
+            finish(axes)
+        grid[0, column].set_title(name)
+    grid[0, 0].set(ylabel="accuracy in %", ylim=(0, 102))
+    grid[1, 0].set(ylabel="loss")
+    grid[0, 0].legend(fontsize=8)
+    plots.save(figure, path)

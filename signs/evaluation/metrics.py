@@ -1,0 +1,143 @@
+"""What metrics.json holds: how well a model does on each split, as a whole and by stream.
+
+    model/<run>/metrics.json    {"model": hashes of the weights, "calibration": ..., "valid": {...}, "test": {...}}
+
+On disc the facts about a split and the scores of its streams stand side by side in one object. Here they are apart:
+`SplitResult.streams` holds the scores, all its other fields are about the split.
+"""
+
+import json
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Dataset
+from signs.evaluation import calibration, scores
+from signs.inference.confidence import Calibration
+from signs.inference.predictions import BOTH, Predictions
+
+
+@dataclass
+class SplitResult:
+    """One split of a data set.
+
+    data: name of the data set and SHA-256 of its clips.csv; checks: what is wrong with the splits and was overridden;
+    failed: [clip, reason] of clips that could not be read; clips, unlabelled: how many were scored, how many have no
+    label; classes: how many the model knows; rejection: see `calibration.count_false_alarms`.
+    streams: {stream: `scores.score_stream`, and as `calibration` `calibration.measure_calibration`}.
+    gains: {stream: what both streams together have over it}, None of a single stream.
+    robustness, gallery: None where they were not asked for.
+    """
+
+    data: dict[str, str]
+    checks: list[str]
+    failed: list[list[str]]
+    clips: int
+    classes: int
+    unlabelled: int
+    rejection: dict
+    streams: dict[str, dict]
+    gains: dict[str, dict] | None = None
+    robustness: dict | None = None
+    gallery: list[dict] | None = None
+
+    def to_json(self) -> dict:
+        """As it stands in metrics.json."""
+        about = {name: value for name, value in vars(self).items() if name != "streams" and value is not None}
+        return about | self.streams
+
+    @classmethod
+    def from_json(cls, content: dict) -> "SplitResult":
+        """Raises TypeError where a field is missing."""
+        about = {field.name for field in fields(cls)} - {"streams"}
+        streams = {name: content[name] for name in content if name not in about}
+        return cls(**{name: content[name] for name in content if name in about}, streams=streams)
+
+
+@dataclass
+class Metrics:
+    """model: hash of each weight file; calibration: None where nothing was learnt; splits: {split: its result}."""
+
+    model: dict[str, str]
+    calibration: dict | None
+    splits: dict[str, SplitResult]
+
+    def write(self, folder: Path) -> None:
+        """Write metrics.json."""
+        results = {split: result.to_json() for split, result in self.splits.items()}
+        content = {"model": self.model, "calibration": self.calibration, **results}
+        with command.atomic(folder / "metrics.json") as temporary:
+            temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def read_splits(folder: Path, model: dict[str, str] | None = None) -> dict[str, SplitResult]:
+    """{split: its result} of metrics.json; empty where there is none, or it is not about the weights `model`."""
+    try:
+        content = json.loads((folder / "metrics.json").read_text())
+        if model is not None and content.get("model") != model:
+            return {}
+        return {split: SplitResult.from_json(content[split]) for split in dataset.SPLITS if split in content}
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}
+
+
+def identity(data: Dataset) -> dict[str, str]:
+    """What tells a data set, and its splits, from others."""
+    return {"name": data.folder.resolve().name, "clips": command.sha256(data.folder / "clips.csv")}
+
+
+def measure_split(recogniser, predictions: Predictions, data: dict, checks: list[str], failed: list) -> SplitResult:
+    """Every number of one split's probabilities, with the calibration that `recogniser` has now."""
+    fused, streams = predictions.fused, {}
+    for stream in predictions.streams:
+        # The temperature is that of the fused answers.
+        learnt = recogniser.calibration if stream == fused else Calibration()
+        measured = calibration.measure_calibration(learnt, predictions, stream)
+        streams[stream] = {**scores.score_stream(predictions, stream), "calibration": measured}
+    idle = calibration.idle_labels(recogniser.classes)
+    return SplitResult(
+        data=data,
+        checks=checks,
+        failed=failed,
+        clips=int(predictions.scored.sum()),
+        classes=len(predictions.labels),
+        unlabelled=int((~predictions.scored).sum()),
+        rejection=calibration.count_false_alarms(recogniser.calibration, predictions, fused, idle),
+        streams=streams,
+        gains=fusion_gains(predictions) if fused == BOTH else None,
+    )
+
+
+def fusion_gains(predictions: Predictions) -> dict[str, dict]:
+    """{stream: `scores.Difference` as a dict}: what both streams together have over each alone."""
+    bootstrap = scores.draw_bootstrap(predictions.signers)
+    both = predictions.hits(BOTH)
+    return {
+        stream: scores.difference(both, predictions.hits(stream), bootstrap).to_json()
+        for stream in predictions.streams
+        if stream != BOTH
+    }
+
+
+def measure_earlier(recogniser, data: Dataset, splits: list[str]) -> dict[str, SplitResult]:
+    """{split: result} of earlier evaluations, for the splits that are not evaluated now.
+
+    Their probabilities stay; what the calibration makes of them is computed anew. Results of other weights or other
+    data are left out.
+    """
+    from signs.inference import stored_clips
+
+    folder, kept = recogniser.bundle.folder, {}
+    for split, result in read_splits(folder, recogniser.bundle.hashes).items():
+        if split in splits:
+            continue
+        if result.data != identity(data):
+            print(f"{split}: of other data ({result.data['name']}); its numbers are left out of the report")
+            continue
+        path = Predictions.path(folder, split)
+        table = stored_clips.with_both(Predictions.read(path, split), recogniser.calibration.weights)
+        table.write(path)
+        again = measure_split(recogniser, table, result.data, result.checks, result.failed)
+        kept[split] = replace(again, robustness=result.robustness, gallery=result.gallery)
+    return kept

@@ -1,0 +1,83 @@
+"""report.png: some clips of a split with what the model answers, its accuracy and its training, on one page."""
+
+from pathlib import Path
+
+from signs.clips import modality, storage
+from signs.clips.dataset import Clip, Dataset
+from signs.evaluation import curves, plots
+from signs.evaluation.gallery import pick_clips
+from signs.flow.stream import flow_to_colour
+from signs.inference.predictions import Predictions, modality_of
+from signs.training.log import Log
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+FRAMES = 6  # of each clip
+CLIPS = 4
+ANSWERS = 5
+
+
+def write_overview(path: Path, recogniser, data: Dataset, predictions: Predictions, split: str) -> None:
+    """Frames, flow and probabilities of some clips of the split, training curves, accuracies."""
+    bundle, names = recogniser.bundle, {row.label: row.name for row in recogniser.classes}
+    # The recognised ones last: what goes wrong is seen where anything does.
+    chosen = pick_clips(predictions, predictions.fused, CLIPS, CLIPS - 1)[-CLIPS:]
+    figure = plt.figure(figsize=(15, 2.5 * len(chosen) + 3.4), layout="constrained")
+    grid = figure.add_gridspec(len(chosen) + 1, 2, width_ratios=(4, 1), height_ratios=[2.4] * len(chosen) + [3])
+    for line, position in enumerate(chosen):
+        axes = figure.add_subplot(grid[line, 0])
+        axes.imshow(clip_pictures(bundle, data, predictions.clips[position]))
+        axes.axis("off")
+        draw_answers(figure.add_subplot(grid[line, 1]), predictions, position, names)
+    log, axes = Log(bundle.folder / "log.csv"), figure.add_subplot(grid[-1, 0])
+    streams = [stream.name for stream in bundle.streams]
+    if any(log.of(stream) for stream in streams):
+        curves.draw_accuracy(axes, log, [stream for stream in streams if log.of(stream)])
+        axes.set_title("training")
+    else:
+        axes.text(0.5, 0.5, "joined of other models, whose own reports show their training", ha="center", va="center")
+        axes.axis("off")
+    draw_scores(figure.add_subplot(grid[-1, 1]), predictions, split)
+    plots.save(figure, path)
+
+
+def clip_pictures(bundle, data: Dataset, item: Clip) -> np.ndarray:
+    """(H, W, 3) uint8 RGB: frames of a clip in a row, below them the flow, where the model has it."""
+    stored = bundle.spec.stored
+    modalities = [modality.TABLE[stream.modality] for stream in bundle.streams]
+    store = next((row.stores(stored)[0] for row in modalities if row.kind == "frame"), stored.frame_store)
+    frames = storage.read_archive(item.archive(data.folder, store)).images
+    shown = plots.middle_frames(len(frames), FRAMES)
+    strips = [plots.strip(frames[shown])]
+    if stored.flow:
+        flow = storage.read_archive(item.archive(data.folder, stored.flow_store)).flow
+        strips.append(plots.strip([flow_to_colour(flow[index]) for index in shown]))
+    return np.concatenate(strips)
+
+
+def draw_answers(axes, predictions: Predictions, position: int, names: dict[str, str]) -> None:
+    """The most probable signs of one clip, as bars."""
+    item, row = predictions.clips[position], predictions.streams[predictions.fused][position]
+    best = np.argsort(-row, kind="stable")[:ANSWERS][::-1]
+    labels = [predictions.labels[index] for index in best]
+    answer = labels[-1]
+    wrong = {answer: plots.WRONG}
+    colours = [plots.RIGHT if label == item.label else wrong.get(label, plots.OTHER) for label in labels]
+    axes.barh(range(len(best)), row[best], color=colours)
+    axes.set_yticks(range(len(best)), [names[label] for label in labels], fontsize=9)
+    axes.set(xlim=(0, 1))
+    colour = plots.RIGHT if answer == item.label else plots.WRONG
+    axes.set_title(f"true: {names[item.label]}", fontsize=10, color=colour)
+    plots.open_frame(axes)
+
+
+def draw_scores(axes, predictions: Predictions, split: str) -> None:
+    """Top-1 of each stream, as bars."""
+    shares = {stream: 100 * predictions.top(stream, 1) for stream in predictions.streams}
+    colours = [plots.COLOURS[modality_of(stream)] for stream in shares]
+    axes.bar_label(axes.bar(list(shares), list(shares.values()), color=colours), fmt="%.1f")
+    if len(shares) > 3:
+        axes.set_xticks(range(len(shares)), list(shares), rotation=30, ha="right")
+    axes.set(ylim=(0, 110), title=f"top-1 in %, {split}, {int(predictions.scored.sum())} clips")
+    plots.open_frame(axes)

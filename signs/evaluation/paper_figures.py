@@ -1,0 +1,83 @@
+"""Figures 3, 4 and 5 of Sarhan & Frintrop (2020), with matplotlib: accuracy by epoch, confused signs, start weights."""
+
+from pathlib import Path
+
+from signs.evaluation import curves, plots
+from signs.inference.predictions import BOTH, TITLES
+from signs.training.log import Log
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+FRAMES = 5  # of a clip in figure 4
+
+
+def write_figure3(log: Log, streams: list[str], mean: list[float], path: Path) -> None:
+    """Validation accuracy by epoch of two streams, and of their mean.
+
+    Args:
+        mean: accuracy of the streams' averaged probabilities after each epoch, as a share.
+    """
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    ends = {stream: len(log.of(stream)) for stream in streams}
+    epochs, percent, shared = np.arange(1, len(mean) + 1), 100 * np.array(mean), min(ends.values())
+    looks = {"color": plots.COLOURS[BOTH], "lw": 2.2}
+    axes.plot(epochs[:shared], percent[:shared], label=f"{TITLES[BOTH]}, mean of both", **looks)
+    axes.plot(epochs[shared - 1 :], percent[shared - 1 :], "--", **looks)
+    curves.draw_accuracy(axes, log, streams, training=False)
+    notes = [
+        f"After its last epoch, {ends[stream]}, {TITLES[stream]} goes into the mean (then dashed) "
+        f"with epoch {log.best(stream)['epoch']}, its best."
+        for stream in streams
+        if ends[stream] < len(mean)
+    ]
+    highest = max(*percent, *(value for stream in streams for value in curves.values(log.of(stream), "val_accuracy")))
+    axes.set(xlabel="\n".join(["epoch", *notes]), ylabel="validation accuracy in %", ylim=(0, min(1.18 * highest, 104)))
+    plots.save(figure, path)
+
+
+def write_figure4(rows: list[dict], title: str, path: Path) -> None:
+    """Signs that are mistaken for each other, a row per pair.
+
+    Args:
+        rows: of `names`, two; `counts`, two; `frames`, two (T, H, W, 3) uint8 RGB: a clip of the first sign that was
+            taken for the second, and a clip of the second, or None where there is none to show.
+    """
+    height, width = rows[0]["frames"][0].shape[1:3]
+    high = 7.4 / FRAMES * height / width + 0.4  # inches: a strip of FRAMES pictures and the line over it
+    figure, grid = plt.subplots(len(rows), 2, figsize=(15, high * len(rows) + 0.5), squeeze=False, layout="constrained")
+    figure.suptitle(title, fontsize=13)
+    for line, row in zip(grid, rows, strict=True):
+        for axes, name, counts, frames in zip(line, row["names"], row["counts"], row["frames"], strict=True):
+            axes.set_title(plots.shortened(name), loc="left", fontsize=11, pad=4)
+            axes.set_title(counts, loc="right", fontsize=10, pad=4, color=plots.SOFT)
+            axes.axis("off")
+            if frames is None:
+                axes.text(0.5, 0.5, "no clip of it", ha="center", va="center", color=plots.SOFT)
+                continue
+            axes.imshow(plots.strip(frames[plots.middle_frames(len(frames), FRAMES)]))
+    plots.save(figure, path)
+
+
+def write_figure5(names: list[str], scores: list[dict[str, float]], subtitle: str, path: Path) -> None:
+    """Accuracies of several runs, as grouped bars.
+
+    Args:
+        names: of the runs; scores: {stream: accuracy as a share} of each.
+    """
+    figure, axes = plt.subplots(figsize=(max(6, 1.5 + 2.2 * len(names)), 5), layout="constrained")
+    width = 0.27
+    for position, stream in enumerate(scores[0]):
+        heights = [100 * score[stream] for score in scores]
+        places = np.arange(len(names)) + (position - 1) * width
+        bars = axes.bar(places, heights, 0.92 * width, color=plots.COLOURS[stream], label=TITLES[stream])
+        axes.bar_label(bars, fmt="%.1f", fontsize=9, padding=2)
+    axes.set_xticks(range(len(names)), names)
+    axes.tick_params(axis="x", length=0)
+    highest = 100 * max(value for score in scores for value in score.values())
+    axes.set(ylabel=f"top-1 accuracy in %, {subtitle}", ylim=(0, 1.12 * highest or 1))
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", alpha=0.3)
+    plots.open_frame(axes)
+    figure.legend(loc="outside upper center", ncols=len(scores[0]), fontsize=9, frameon=False)
+    plots.save(figure, path)
