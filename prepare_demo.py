@@ -34,7 +34,7 @@ LISTS = {"train": "train_list.txt", "valid": "valid_list.txt", "test": "test_lis
 ARCHIVES = {"train": "IsoGD_phase_1", "valid": "IsoGD_phase_2", "test": "IsoGD_phase_3"}
 NAMES = [*(f"{name}.zip" for name in ARCHIVES.values()), *LISTS.values(), "signers.csv", "class.csv"]
 MARK, DRAWING = "demo.json", ".drawing"
-# Name, the line (x, y) that both hands swing along, and how the left hand goes with the right: synthetic.swings_at.
+# Name, the line (x, y) that both hands swing along, and how the left hand goes with the right one (`swings_at`).
 SIGNS = tuple(
     (f"{line}-{relation}", axis, relation)
     for line, axis in (("across", (1, 0)), ("upright", (0, -1)))
@@ -119,13 +119,13 @@ def is_there(output: Path, wanted: dict) -> bool:
 
 
 def movements(signs: int | None) -> list[tuple]:
-    """(name, movement) of each sign: the eight, or so many of the vocabulary."""
+    """(name, movement) of each sign: the eight, or so many of synthetic_signs."""
     from signs.prepare import synthetic_signs
-    from signs.prepare.synthetic import Movement
+    from signs.prepare.synthetic_movement import Movement
 
     if signs is None:
         return [(name, Movement(axis, relation)) for name, axis, relation in SIGNS]
-    return [(sign.name, sign) for sign in synthetic_signs.signs(signs)]
+    return [(sign.name, sign) for sign in synthetic_signs.draw_signs(signs)]
 
 
 def plan_clips(signers: int, clips: int, seed: int, signs: int | None) -> list[Job]:

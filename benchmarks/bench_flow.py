@@ -30,7 +30,7 @@ from signs.flow import tvl1
 from signs.flow.stream import to_grey
 from signs.flow.tvl1 import Solver
 from signs.prepare import synthetic
-from signs.prepare.synthetic import Movement
+from signs.prepare.synthetic_movement import Movement
 
 HERE = Path(__file__).resolve().parent
 WIDTH, HEIGHT = 320, 240

@@ -36,7 +36,7 @@ from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset, Label, save_dataset
 from signs.clips.spec import StoredSpec
 from signs.prepare import synthetic
-from signs.prepare.synthetic import Movement
+from signs.prepare.synthetic_movement import Movement
 
 HERE = Path(__file__).resolve().parent
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

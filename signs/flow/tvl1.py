@@ -24,6 +24,7 @@ import sys
 from pathlib import Path
 
 from signs.flow import median5, simd
+from signs.flow.pyramid import BLACK, Level, build_pyramid
 from signs.flow.simd import Vector
 
 import cv2
@@ -44,15 +45,12 @@ QUALITY = {
     "median": 5,
 }
 FAST = {**QUALITY, "scale_step": 0.5, "warps": 3, "epsilon": 0.02}
-SMALLEST_SIDE = 16  # pixels; a pyramid stops above it, as OpenCV's does
 FLAT = float(np.finfo(np.float32).eps)  # |grad I|^2 up to which a pixel has no data term
 CUBIC = -0.75  # of the cubic kernel, as OpenCV's
 # The planes of a scale, see `simd`. The first are u, the flow, and what its median filter needs; p is the dual of u, g
 # the warped gradient; `constant` and `inverse` are those of `_linearise`.
 NAMES = (*median5.NAMES, "p11", "p12", "p21", "p22", "gx", "gy", "constant", "inverse", "previous")
 TOP = 2  # rows above and below the picture, of which the median filter needs two
-LARGEST = 4000 * 4000  # pixels of a picture: places in it are counted in float32
-BLACK = 4  # pixels around a picture that is warped: the cubic kernel's reach, and one
 BLOCK = 8  # most iterations in one pass over the rows
 CAUTION = 0.5  # at 0.7 three warps in a hundred did an iteration too many, at 0.5 none of 486
 NO_ITERATION = np.empty(0, np.float32)
@@ -94,38 +92,21 @@ def _dual(at, ratio):
 def _cubic(position: Vector) -> list[Vector]:
     """Weights of the four taps around a fraction in [0, 1): Keys' cubic convolution (1981)."""
     t, a = position, CUBIC
-    zero = ((a * t - 2 * a) * t + a) * t
-    one = ((a + 2) * t - (a + 3)) * t * t + 1
-    three = (a - a * t) * t * t
-    return [zero, one, 1 - zero - one - three, three]
+    before = ((a * t - 2 * a) * t + a) * t
+    here = ((a + 2) * t - (a + 3)) * t * t + 1
+    last = (a - a * t) * t * t
+    return [before, here, 1 - before - here - last, last]
 
 
 @simd.row_kernel(NAMES)
 def _warp(at, height, width, y):
-    """I1(x + u) into `constant` and its gradient into gx, gy: cubic interpolation of a `pack`ed picture, 0 outside."""
+    """I1(x + u) into `constant` and its gradient into gx, gy: cubic interpolation of `Level.packed`, 0 outside."""
     x_at = simd.maximum(simd.minimum(at.columns() + at("u1"), width + 1), -3.0)
     y_at = simd.maximum(simd.minimum(y + at("u2"), height + 1), -3.0)
     column, row = simd.floor(x_at), simd.floor(y_at)
     at.gather(
         column + (BLACK - 1), row + (BLACK - 1), _cubic(x_at - column), _cubic(y_at - row), ("constant", "gx", "gy")
     )
-
-
-@numba.njit(**simd.COMPILE)
-def _pack(image, packed):
-    """(H, W) picture -> (H + 2 BLACK, W + 2 BLACK, 4): itself and its central differences along x and y."""
-    height, width = image.shape
-    for y in range(height):
-        up, down = max(y - 1, 0), min(y + 1, height - 1)
-        for x in range(width):
-            left, right = max(x - 1, 0), min(x + 1, width - 1)
-            packed[y + BLACK, x + BLACK, 0] = image[y, x]
-            packed[y + BLACK, x + BLACK, 1] = (image[y, right] - image[y, left]) * np.float32(0.5)
-            packed[y + BLACK, x + BLACK, 2] = (image[down, x] - image[up, x]) * np.float32(0.5)
-            packed[y + BLACK, x + BLACK, 3] = 0
-    for edge in range(BLACK):
-        packed[edge] = packed[height + BLACK + edge] = 0
-        packed[:, edge] = packed[:, width + BLACK + edge] = 0
 
 
 @numba.njit(**simd.COMPILE)
@@ -200,46 +181,6 @@ def is_compiled() -> bool:
     """Whether an earlier run left the solver's machine code on the disc."""
     python = "py{}{}".format(*sys.version_info[:2])
     return any(Path(_iterate._cache.cache_path).glob(f"{Path(__file__).stem}.{_iterate.__name__}-*.{python}*.nbi"))
-
-
-class Level:
-    """A picture on one scale of its pyramid: (H, W) float32, and what warping it needs."""
-
-    def __init__(self, height: int, width: int):
-        self.image = np.empty((height, width), np.float32)
-        self.packed = simd.allocate(height + 2 * BLACK, width + 2 * BLACK, simd.CHANNELS)
-
-
-def sizes_of(height: int, width: int, parameters: dict) -> list[tuple[int, int]]:
-    """Sizes of a pyramid's levels from fine to coarse, each `scale_step` of the one before."""
-    sizes = [(height, width)]
-    while len(sizes) < parameters["scales"]:
-        smaller = tuple(round(side * parameters["scale_step"]) for side in sizes[-1])
-        if min(smaller) < SMALLEST_SIDE:
-            break
-        sizes.append(smaller)
-    return sizes
-
-
-def pyramid(image: np.ndarray, parameters: dict, room: list[Level] | None = None) -> list[Level]:
-    """(H, W) uint8 grey -> levels from fine to coarse.
-
-    Args:
-        room: a pyramid of the same size that is needed no more and written over; new room without it.
-    Raises:
-        ValueError: the picture is larger than `simd` can gather from.
-    """
-    if image.size > LARGEST:
-        raise ValueError(f"a picture of {image.shape[1]}x{image.shape[0]} pixels; expected at most {LARGEST} in all")
-    levels = room or [Level(*size) for size in sizes_of(*image.shape, parameters)]
-    step = parameters["scale_step"]
-    levels[0].image[:] = image
-    for finer, level in zip(levels, levels[1:], strict=False):
-        # The exact step, not the ratio of the rounded sizes: as OpenCV does it.
-        cv2.resize(finer.image, None, dst=level.image, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
-    for level in levels:
-        _pack(level.image, level.packed)
-    return levels
 
 
 class Scale:
@@ -320,7 +261,7 @@ class Solver:
     def push(self, image: np.ndarray) -> np.ndarray | None:
         """(H, W) uint8 grey -> (H, W, 2) float32 pixels, x then y, since the picture before; None for the first one."""
         fits = self._spare is not None and self._spare[0].image.shape == image.shape
-        current = pyramid(image, self.parameters, self._spare if fits else None)
+        current = build_pyramid(image, self.parameters, self._spare if fits else None)
         previous, self._previous, self._spare = self._previous, current, self._previous
         if previous is None:
             sizes = [level.image.shape for level in current]

@@ -4,13 +4,14 @@
     colour, depth = synthetic.draw_clip(signer, Movement((1, 0), "against"), np.random.default_rng(2))
 
 Pure functions over OpenCV's drawing, all coordinates sub-pixel so that movement is smooth. The person's proportions are
-given in pixels of the finished 320x240 frame for a person of scale 1, relative to the point between the shoulders,
-x to the right and y down as the camera sees it: the signer's right hand is on the left. `prepare_demo.py` uses this.
+in the unit of synthetic_movement.py.
 """
 
 import functools
 import math
 from dataclasses import dataclass
+
+from signs.prepare.synthetic_movement import SHOULDER, elbow, smooth
 
 import cv2
 import numpy as np
@@ -18,12 +19,6 @@ import numpy as np
 WIDTH, HEIGHT, RATE = 320, 240, 10  # pixels, pixels, frames per second: as ChaLearn IsoGD
 MARGIN = 4  # pixels drawn beyond each border, for the camera's shake
 SHIFT = 5  # fractional bits of a coordinate that is handed to OpenCV
-SHOULDER, NECK = (41.0, 8.0), (0.0, -44.0)  # x is mirrored for the other arm; NECK is the middle of the head
-UPPER_ARM, FOREARM = 51.0, 50.0
-REST = (33.0, 116.0)  # the wrist before and after every sign
-CENTRE = (45.0, 52.0)  # the middle of the wrist's line
-REACH = 32.0  # from there to either end
-SWINGS, PERIOD = 2, 14  # how often to and fro, and frames of one
 SKINS = ((250, 216, 190), (240, 198, 168), (228, 180, 145), (212, 158, 120), (190, 136, 100), (168, 116, 84))
 HAIRS = ((38, 30, 28), (70, 46, 32), (112, 74, 44), (166, 128, 78), (150, 148, 146), (120, 52, 34))
 # Fingers of a hand shape: (angle from the forearm's direction in degrees, length in pixels); thumb first.
@@ -34,18 +29,6 @@ HANDS = (
     ((40, 5), (18, 12), (-6, 13), (-10, 5), (-18, 4)),  # two fingers
     ((35, 6), (12, 6), (2, 6), (-8, 6), (-18, 5)),  # fist
 )
-
-
-@dataclass(frozen=True)
-class Movement:
-    """axis: the line (x, y) along which both hands swing; relation: how the left hand swings to the right one's."""
-
-    axis: tuple[int, int]
-    relation: str
-    hand: None = None  # the signer's own shape, or any
-
-    def wrists(self, amplitude: float, tempo: float, rng: np.random.Generator):
-        return wrist_paths(self, amplitude, tempo, rng)
 
 
 @dataclass(frozen=True)
@@ -110,7 +93,7 @@ def draw_clip(signer: Signer, movement, rng: np.random.Generator) -> tuple[np.nd
     """One clip of one sign -> (T, H, W, 3) uint8 RGB and (T, H, W) uint8 depth, where nearer is darker.
 
     Args:
-        movement: a Movement, or a vocabulary.Sign.
+        movement: a synthetic_movement.Movement or a synthetic_signs.Sign.
     """
     right, left = movement.wrists(signer.amplitude, signer.tempo, rng)
     if movement.hand is not None:
@@ -134,72 +117,6 @@ def draw_clip(signer: Signer, movement, rng: np.random.Generator) -> tuple[np.nd
             _draw_arm(canvas, place, 1, left[t], paint)
         cv2.addWeighted(colour[t], light, grain[y : y + HEIGHT, x : x + WIDTH], 1.0, -128, dst=colour[t])
     return colour, depth
-
-
-def wrist_paths(movement: Movement, amplitude: float, tempo: float, rng: np.random.Generator):
-    """Both wrists over time, two (T, 2) arrays of pixels: rest, raise, swing, lower, rest.
-
-    Whatever the relation, each hand swings as often and as far along the same line: neither the average picture of a
-    clip nor the average change in it tells one relation from another.
-    """
-    speed = tempo * rng.uniform(0.93, 1.07)
-    raising, signing, lowering = (round(frames / speed) for frames in (4, SWINGS * PERIOD, 4))
-    before, after = rng.integers(1, 5, 2)
-    frames = np.arange(before + raising + signing + lowering + after, dtype=float)
-    raised = ease((frames - before) / raising) * ease((frames[-1] - after + 1 - frames) / lowering)
-    phase = 2 * math.pi * (SWINGS * np.clip((frames - before - raising) / signing, 0, 1) + rng.uniform(-0.15, 0.15))
-    swings = swings_at(phase, movement.relation)
-    size = REACH * amplitude * rng.uniform(0.94, 1.06) * raised
-    paths = []
-    for side, swing in zip((-1, 1), swings, strict=True):
-        rest, centre = np.array([side * REST[0], REST[1]]), np.array([side * CENTRE[0], CENTRE[1]])
-        wobble = smooth(rng, len(frames), 1.2) + rng.normal(0, 1.5, 2) * raised[:, None]
-        stroke = (size * swing)[:, None] * np.array(movement.axis)
-        paths.append(rest + (centre - rest) * raised[:, None] + stroke + wobble)
-    return paths
-
-
-def swings_at(phase: np.ndarray, relation: str) -> tuple[np.ndarray, np.ndarray]:
-    """(T,) phase of the right hand's swing, radians -> place of the right and of the left hand on its line, -1 to 1."""
-    right = np.sin(phase)
-    # "changing" changes where both hands pass the middle, nearest to half-way.
-    change = math.pi * np.round((phase[0] + phase[-1]) / 2 / math.pi)
-    left = {
-        "together": right,
-        "against": -right,
-        "following": np.sin(phase - math.pi / 2),
-        "changing": np.where(phase < change, right, -right),
-    }
-    return right, left[relation]
-
-
-def elbow(shoulder, wrist, side: int) -> tuple[float, float]:
-    """Where the elbow is for a shoulder and a wrist, in pixels: two-bone inverse kinematics, bent outwards and down.
-
-    A near hand is held out in front of the body, so both bones look shorter.
-    """
-    dx, dy = wrist[0] - shoulder[0], wrist[1] - shoulder[1]
-    whole = UPPER_ARM + FOREARM
-    reach = min(max(math.hypot(dx, dy), 2.0), whole - 0.5)
-    seen = 0.55 + 0.45 * reach / whole
-    upper, fore = UPPER_ARM * seen, FOREARM * seen
-    along = (upper**2 - fore**2 + reach**2) / (2 * reach)
-    across = math.sqrt(max(upper**2 - along**2, 0.0)) * side
-    ux, uy = dx / reach, dy / reach
-    return shoulder[0] + ux * along + uy * across, shoulder[1] + uy * along - ux * across
-
-
-def ease(t):
-    """0 to 1 without a jerk at either end."""
-    t = np.clip(t, 0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def smooth(rng: np.random.Generator, length: int, size: float) -> np.ndarray:
-    """(length, 2) slow random wandering of about `size` pixels."""
-    t = np.linspace(0, 1, length)[:, None]
-    waves = [rng.normal(0, size / (k + 1), 2) * np.sin(2 * math.pi * (k * t + rng.random(2))) for k in (1, 2, 3)]
-    return np.sum(waves, 0)
 
 
 def _shade(colour, factor: float) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
 """Any number of synthetic signs, to pre-train on: numbers in, movements of both hands out.
 
-    signs = vocabulary.signs(60)
+    signs = synthetic_signs.draw_signs(60)
     colour, depth = synthetic.draw_clip(signer, signs[11], np.random.default_rng(2))
 
 A sign is a place before the body, a path, its direction, size and number of repetitions, one hand or both, and a hand
@@ -11,11 +11,12 @@ drawn once, so sign 12 is the same in every data set; how fast, how large and wh
 import math
 from dataclasses import dataclass
 
-from signs.prepare import synthetic
+from signs.prepare import synthetic_movement
+from signs.prepare.synthetic import HANDS as HAND_SHAPES
 
 import numpy as np
 
-# Middle of the right hand's path, as `synthetic` measures: pixels from between the shoulders, y down.
+# Middle of the right hand's path, as `synthetic_movement` measures: pixels from between the shoulders, y down.
 PLACES = {
     "overhead": (48, -62),
     "temple": (50, -34),
@@ -27,7 +28,9 @@ PLACES = {
 }
 PATHS = ("line", "circle", "arc", "zigzag", "hold")
 HANDS = ("right", "right", "left", "mirrored", "parallel", "alternating")
-LONGEST = synthetic.UPPER_ARM + synthetic.FOREARM - 4  # pixels from the shoulder that a wrist may be away
+LONGEST = (
+    synthetic_movement.UPPER_ARM + synthetic_movement.FOREARM - 4
+)  # pixels from the shoulder that a wrist may be away
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ class Sign:
         signing = max(6, round(12 * self.swings / speed))
         before, raising, lowering, after = rng.integers([1, 3, 3, 0], [9, 7, 7, 8])
         frames = np.arange(before + raising + signing + lowering + after, dtype=float)
-        raised = synthetic.ease((frames - before) / raising)
+        raised = synthetic_movement.ease((frames - before) / raising)
         if rng.random() < 0.7:  # in the others the recording ends with the hand still up
-            raised *= synthetic.ease((before + raising + signing + lowering - frames) / lowering)
+            raised *= synthetic_movement.ease((before + raising + signing + lowering - frames) / lowering)
         time = np.clip((frames - before - raising) / signing, 0, 1)
         size = self.reach * amplitude * rng.uniform(0.85, 1.15)
         turn = self.turn + rng.normal(0, 0.12)
@@ -69,14 +72,14 @@ class Sign:
 
     def _arm(self, side: int, place, stroke, raised, rng) -> np.ndarray:
         """(T, 2): one wrist from its rest along the stroke and back; `side` is -1 for the right arm."""
-        rest = np.array([side * synthetic.REST[0], synthetic.REST[1]])
-        wobble = synthetic.smooth(rng, len(raised), 1.2)
+        rest = np.array([side * synthetic_movement.REST[0], synthetic_movement.REST[1]])
+        wobble = synthetic_movement.smooth(rng, len(raised), 1.2)
         if self.hands in ("right", "left") and (self.hands == "right") != (side == -1):
             return rest + wobble
         # A right hand's path is given as the signer sees it: x to the outside.
         middle = np.array([side * place[0], place[1]])
         moved = rest + (middle - rest) * raised[:, None] + stroke * (-1, 1) * raised[:, None] + wobble
-        shoulder = np.array([side * synthetic.SHOULDER[0], synthetic.SHOULDER[1]])
+        shoulder = np.array([side * synthetic_movement.SHOULDER[0], synthetic_movement.SHOULDER[1]])
         arm = moved - shoulder
         length = np.linalg.norm(arm, axis=1, keepdims=True)
         return shoulder + arm * np.minimum(1, LONGEST / np.maximum(length, 1e-6))
@@ -98,10 +101,10 @@ class Sign:
         return size * np.stack([swing * cos - across * sin, swing * sin + across * cos], axis=1)
 
 
-def signs(count: int) -> list[Sign]:
+def draw_signs(count: int) -> list[Sign]:
     """The first `count` signs; no two of them alike in more than size, repetitions and hand shape."""
-    rng, found = np.random.default_rng(0), {}
-    while len(found) < count:
+    rng, signs = np.random.default_rng(0), {}
+    while len(signs) < count:
         path = PATHS[rng.choice(len(PATHS), p=[0.35, 0.25, 0.15, 0.15, 0.1])]
         place, hands, turn = rng.choice(list(PLACES)), rng.choice(HANDS), rng.integers(4)
         turn = {"hold": 0, "circle": turn % 2}.get(path, turn)  # of a circle: one way round or the other
@@ -114,7 +117,7 @@ def signs(count: int) -> list[Sign]:
             float(rng.uniform(16, 34)),
             float(rng.choice([0.5, 1, 2, 3])),
             str(hands),
-            int(rng.integers(len(synthetic.HANDS))),
+            int(rng.integers(len(HAND_SHAPES))),
         )
-        found.setdefault((place, path, turn, hands), sign)
-    return list(found.values())
+        signs.setdefault((place, path, turn, hands), sign)
+    return list(signs.values())

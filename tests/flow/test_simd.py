@@ -3,7 +3,8 @@
 import itertools
 
 from signs.flow import median5, simd, tvl1
-from signs.flow.tvl1 import Level, Scale
+from signs.flow.pyramid import Level, pack
+from signs.flow.tvl1 import Scale
 
 import cv2
 import numba
@@ -93,7 +94,7 @@ def test_warping_is_cubic_interpolation_with_black_beyond_the_border():
     rng = np.random.default_rng(3)
     picture = rng.uniform(0, 255, (height, width)).astype(np.float32)
     level, scale = Level(height, width), Scale(height, width)
-    tvl1._pack(picture, level.packed)
+    pack(picture, level.packed)
     scale.u[:] = rng.choice([0, 0.25, -0.5, 1.75, 30, -200, 1e6], (2, height, width))  # OpenCV rounds to 1/32
     rows, columns = np.indices((height, width)).astype(np.float32)
     place = columns + scale.u[0], rows + scale.u[1]

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from signs.flow import tvl1
+from signs.flow.pyramid import build_pyramid
 from signs.flow.stream import FLOW_METHODS, FlowStream
 from signs.flow.stream import tvl1 as flow_between
 
@@ -178,7 +179,7 @@ def test_the_equations_in_numpy(height, width, iterations):
 
 def step_by_step(previous: np.ndarray, current: np.ndarray, parameters: dict) -> np.ndarray:
     """The whole method as OpenCV does it, one NumPy or OpenCV call a step: pyramid, warps, filter, the rule to stop."""
-    pyramid = [[level.image for level in tvl1.pyramid(image, parameters)] for image in (previous, current)]
+    pyramid = [[level.image for level in build_pyramid(image, parameters)] for image in (previous, current)]
     limit, ratio = parameters["lambda_"] * parameters["theta"], parameters["tau"] / parameters["theta"]
     u = np.zeros((2, *pyramid[0][-1].shape), np.float32)
     for first, second in reversed(list(zip(*pyramid, strict=True))):
@@ -284,14 +285,14 @@ def test_a_larger_epsilon_stops_earlier_and_a_larger_lambda_follows_the_data():
 
 def test_pyramid():
     picture = np.zeros((100, 160), np.uint8)
-    shapes = [level.image.shape for level in tvl1.pyramid(picture, tvl1.FAST)]
+    shapes = [level.image.shape for level in build_pyramid(picture, tvl1.FAST)]
     assert shapes == [(100, 160), (50, 80), (25, 40)], "the next one would be under 16 px"
-    assert len(tvl1.pyramid(picture, tvl1.QUALITY)) == 5
+    assert len(build_pyramid(picture, tvl1.QUALITY)) == 5
     sides = {
-        size: [len(level.image) for level in tvl1.pyramid(picture[:size], tvl1.QUALITY)] for size in (15, 16, 20, 31)
+        size: [len(level.image) for level in build_pyramid(picture[:size], tvl1.QUALITY)] for size in (15, 16, 20, 31)
     }
     assert sides == {15: [15], 16: [16], 20: [20, 16], 31: [31, 25, 20, 16]}
-    assert all(level.image.dtype == np.float32 for level in tvl1.pyramid(picture, tvl1.FAST))
+    assert all(level.image.dtype == np.float32 for level in build_pyramid(picture, tvl1.FAST))
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 """The synthetic signs to pre-train on: the same in every data set, told apart by movement, within an arm's reach."""
 
-from signs.prepare import synthetic, synthetic_signs
+from signs.prepare import synthetic_movement, synthetic_signs
 
 import numpy as np
 import pytest
 
-SIGNS = synthetic_signs.signs(120)
+SIGNS = synthetic_signs.draw_signs(120)
 
 
 def wrists(sign, seed=0):
@@ -13,7 +13,7 @@ def wrists(sign, seed=0):
 
 
 def test_the_first_signs_are_the_same_however_many_there_are():
-    assert synthetic_signs.signs(20) == SIGNS[:20]
+    assert synthetic_signs.draw_signs(20) == SIGNS[:20]
     assert len({sign.name for sign in SIGNS}) == 120
 
 
@@ -22,8 +22,11 @@ def test_hands_stay_within_reach_and_only_those_of_the_sign_move(sign):
     right, left = wrists(sign)
     assert len(right) == len(left) >= 13 and np.isfinite([right, left]).all()
     for side, path in ((-1, right), (1, left)):
-        shoulder = np.array([side * synthetic.SHOULDER[0], synthetic.SHOULDER[1]])
-        assert np.linalg.norm(path - shoulder, axis=1).max() <= synthetic.UPPER_ARM + synthetic.FOREARM + 10
+        shoulder = np.array([side * synthetic_movement.SHOULDER[0], synthetic_movement.SHOULDER[1]])
+        assert (
+            np.linalg.norm(path - shoulder, axis=1).max()
+            <= synthetic_movement.UPPER_ARM + synthetic_movement.FOREARM + 10
+        )
     moves = [np.ptp(path, axis=0).max() > 15 for path in (right, left)]
     assert moves == [sign.hands != "left", sign.hands != "right"]
 

@@ -6,8 +6,8 @@ import json
 import zipfile
 
 from signs.command import Problem
-from signs.prepare import synthetic
-from signs.prepare.synthetic import Movement
+from signs.prepare import synthetic_movement
+from signs.prepare.synthetic_movement import Movement
 
 import cv2
 import numpy as np
@@ -138,7 +138,7 @@ def test_mark_says_what_was_drawn(drawn):
 def test_signs_of_a_line_move_each_hand_over_it_by_the_same_amount():
     drawn = {}
     for _, axis, relation in prepare_demo.SIGNS:
-        paths = synthetic.wrist_paths(Movement(axis, relation), 1.0, 1.0, np.random.default_rng(5))
+        paths = synthetic_movement.wrist_paths(Movement(axis, relation), 1.0, 1.0, np.random.default_rng(5))
         assert np.ptp(paths[0], axis=0).max() > 50
         drawn.setdefault(axis, []).append([(path.mean(0), np.ptp(path, axis=0)) for path in paths])
     for group in drawn.values():
@@ -149,7 +149,7 @@ def test_signs_of_a_line_move_each_hand_over_it_by_the_same_amount():
 
 def test_relations_of_the_hands():
     phase = np.linspace(0, 4 * np.pi, 401)
-    swings = {relation: synthetic.swings_at(phase, relation) for _, _, relation in prepare_demo.SIGNS}
+    swings = {relation: synthetic_movement.swings_at(phase, relation) for _, _, relation in prepare_demo.SIGNS}
     agree = {relation: np.corrcoef(right, left)[0, 1] for relation, (right, left) in swings.items()}
     assert agree["together"] > 0.99
     assert agree["against"] < -0.99
@@ -164,5 +164,5 @@ def test_relations_of_the_hands():
 def test_bones_keep_the_elbow_between_shoulder_and_wrist_and_outside():
     for side in (-1, 1):
         shoulder, wrist = (side * 41.0, 8.0), (side * 45.0, 52.0)
-        joint = synthetic.elbow(shoulder, wrist, side)
+        joint = synthetic_movement.elbow(shoulder, wrist, side)
         assert joint[0] * side > 45 and 8 < joint[1] < 52
