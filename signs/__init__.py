@@ -12,24 +12,38 @@ evaluation              scores, intervals, pages and pictures
 """
 
 import os
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+
+def _stop(line: str) -> None:
+    """End the script with one line instead of a traceback."""
+    print(f"{Path(sys.argv[0]).name}: {line}", file=sys.stderr)
+    raise SystemExit(2)
+
+
 # Without them no script gets as far as its --help, so they are looked for before anything imports them.
-_NEEDED = ("cv2", "filelock", "joblib", "numba", "numpy", "rich", "scipy")
+_NEEDED = ("cv2", "filelock", "h5py", "joblib", "numba", "numpy", "pandas", "rich", "scipy")
 _MISSING = [name for name in _NEEDED if find_spec(name) is None]
 if _MISSING:
     _PYTHON = ".venv\\Scripts\\python" if os.name == "nt" else ".venv/bin/python"
-    print(
-        f"{Path(sys.argv[0]).name}: {', '.join(_MISSING)} not installed here; run it with {_PYTHON}, which `make demo` "
-        "makes, or install with `pip install -r requirements.txt`",
-        file=sys.stderr,
+    _stop(
+        f"{', '.join(_MISSING)} not installed here; run it with {_PYTHON}, which `make demo` makes, or install with "
+        "`pip install -r requirements.txt`"
     )
-    raise SystemExit(2)
 
 # Before anything heavy is imported: a broken video and a missing GPU get our one line, not twenty of a library's.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # On x86 processors without VNNI TensorFlow leaves oneDNN out, and a training step of I3D takes eighty times as long.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+try:
+    import cv2  # noqa: F401
+except ImportError as error:
+    # OpenCV needs these from the system, and a server or a container often lacks them.
+    if not re.search(r"lib(GL|glib|gthread|xcb)\b", str(error)):
+        raise
+    _stop(f"OpenCV does not load ({error}); on Debian: sudo apt-get install libgl1 libglib2.0-0")

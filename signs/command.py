@@ -9,8 +9,8 @@ import argparse
 import contextlib
 import errno
 import hashlib
+import io
 import os
-import re
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,6 @@ RUNTIMES = (
     "onnx",
     "litert",
 )
-SYSTEM_LIBRARIES = "sudo apt-get install libgl1 libglib2.0-0"
 
 
 class Problem(Exception):
@@ -113,6 +112,9 @@ def add_runtime(flags: argparse.ArgumentParser) -> None:
 def run(main: Callable[[], int | None]) -> int:
     """Call `main()` and turn what it raises into one line on stderr and an exit code."""
     name = Path(sys.argv[0]).name
+    for console in (sys.stdout, sys.stderr):
+        if isinstance(console, io.TextIOWrapper):  # a console without `ß` shows `?`
+            console.reconfigure(errors="replace")
     try:
         code = main() or DONE
         sys.stdout.flush()
@@ -124,11 +126,6 @@ def run(main: Callable[[], int | None]) -> int:
         return STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except ImportError as error:
-        # OpenCV needs these from the system, and a server or a container often lacks them.
-        if not re.search(r"lib(GL|glib|gthread|xcb)\b", str(error)):
-            raise
-        print(f"{name}: OpenCV does not load ({error}); on Debian: {SYSTEM_LIBRARIES}", file=sys.stderr)
     except OSError as error:
         print(f"{name}: {describe(error)}", file=sys.stderr)
     return NOTHING

@@ -45,6 +45,51 @@ def test_a_bug_is_not_hidden():
         command.run(lambda: 1 // 0)
 
 
+CONSOLE = """
+import sys
+from signs import command
+from signs.command import Problem
+def main():
+    print("Tschüß 你好 ━━ 80 %")
+    command.print_table(["Gebärde", "n"], [["Tschüß", 3]], "Zürich")
+    with command.progress() as bar:
+        bar.update(bar.add_task("Küche", total=1), advance=1)
+    raise Problem("kein Ordner für Tschüß")
+sys.exit(command.run(main))
+"""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252", "utf-8"])
+def test_a_console_of_another_encoding_shows_what_it_can(encoding):
+    """Windows' consoles have cp437 or cp1252, a container without a locale ASCII."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": encoding, "LC_ALL": "C"}
+    run = subprocess.run([sys.executable, "-c", CONSOLE], capture_output=True, env=environment)
+    out, err = run.stdout.decode(encoding), run.stderr.decode(encoding)
+    assert run.returncode == command.NOTHING and err.count("\n") == 1
+    word = "Tsch??" if encoding == "ascii" else "Tschüß"
+    assert f"für {word}".encode(encoding, "replace").decode(encoding) in err
+    assert out.count(word) == 2 and "80 %" in out and ("你好" in out) == (encoding == "utf-8")
+
+
+def import_signs(folder: Path, opencv: str) -> subprocess.CompletedProcess:
+    """Start a script whose OpenCV is this Python text."""
+    (folder / "cv2.py").write_text(opencv)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(REPOSITORY)])}
+    return subprocess.run([sys.executable, "-c", "import signs"], capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.parametrize("library", ["libGL.so.1", "libgthread-2.0.so.0"])
+def test_missing_system_libraries_are_named_with_their_packages(library, tmp_path):
+    run = import_signs(tmp_path, f"raise ImportError('{library}: cannot open shared object file: No such file')")
+    assert run.returncode == command.NOTHING and run.stderr.count("\n") == 1
+    assert library in run.stderr and "libgl1 libglib2.0-0" in run.stderr
+
+
+def test_another_import_error_is_not_hidden(tmp_path):
+    run = import_signs(tmp_path, "import nothing_of_that_name")
+    assert run.returncode == 1 and "ModuleNotFoundError" in run.stderr
+
+
 def test_wrong_flags(capsys):
     flags = command.parser("What it does.")
     flags.add_argument("--data", required=True, help="a folder")

@@ -169,24 +169,6 @@ def test_help_waits_for_no_network():
     assert done.returncode == 0 and "--countdown" in done.stdout
 
 
-@pytest.mark.parametrize("library", ["libGL.so.1", "libgthread-2.0.so.0"])
-def test_missing_system_libraries_are_named_with_their_packages(library, capsys):
-    def main():
-        raise ImportError(f"{library}: cannot open shared object file: No such file or directory")
-
-    assert command.run(main) == 2
-    error = capsys.readouterr().err
-    assert library in error and "libgl1 libglib2.0-0" in error and error.count("\n") == 1
-
-
-def test_another_import_error_is_not_hidden():
-    def main():
-        raise ImportError("No module named 'nothing'")
-
-    with pytest.raises(ImportError):
-        command.run(main)
-
-
 def test_a_sign_in_a_real_window(display, video, tmp_path):
     flags = ["--model", str(tmp_path), "--video", str(video), "--countdown", "0.2", "--seconds", "1"]
     with tiny.window(display, "-c", RUN, *flags) as (process, tell):
