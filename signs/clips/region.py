@@ -18,6 +18,7 @@ down to the waist at least: a face that fills the picture is not found, nor are 
 shoulders do not move.
 """
 
+import itertools
 from collections.abc import Iterable
 
 import cv2
@@ -46,21 +47,24 @@ SQUARE, BELOW = 6.0, 1.6  # side of the square, and how far its middle lies belo
 PAD = (int(0.6 * HEAD), int(2.6 * HEAD), int(0.8 * HEAD), int(0.8 * HEAD))  # a person may stand half outside
 
 
+def small_grey(frame: np.ndarray, side: int) -> np.ndarray:
+    """(H, W, 3) uint8 RGB -> (h, w) uint8 grey, `side` pixels to the short side at most."""
+    height, width = frame.shape[:2]
+    scale = min(1.0, side / min(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+
+
 def movement(frames: np.ndarray) -> np.ndarray:
     """(T, H, W, 3) uint8 RGB -> (h, w) float32: how much each place changes, SIDE pixels to the short side at most.
 
     Where the light changes over the whole picture, that change is taken away.
     """
-    height, width = frames.shape[1:3]
-    scale = min(1.0, SIDE / min(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    total, before = np.zeros(size[::-1], np.float32), None
-    for frame in frames:
-        grey = cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-        if before is not None:
-            change = cv2.absdiff(grey, before).astype(np.float32)
-            total += np.clip(change - (np.median(change) + NOISE), 0, STRONG)
-        before = grey
+    greys = [small_grey(frame, SIDE) for frame in frames]
+    total = np.zeros(greys[0].shape, np.float32)
+    for before, grey in itertools.pairwise(greys):
+        change = cv2.absdiff(grey, before).astype(np.float32)
+        total += np.clip(change - (np.median(change) + NOISE), 0, STRONG)
     return total
 
 

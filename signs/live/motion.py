@@ -10,7 +10,8 @@ Whoever holds still in another pose than that of rest may be in the middle of a 
 
 from collections import deque
 
-import cv2
+from signs.clips.region import small_grey
+
 import numpy as np
 
 SIDE = 60  # pixels of the short side at which movement is looked for; it takes away most of the noise
@@ -47,7 +48,7 @@ class Detector:
 
     def push(self, frame: np.ndarray, seconds: float) -> str | None:
         """frame (H, W, 3) uint8 RGB; seconds on a clock that only goes forward -> the event of this frame, or None."""
-        picture = small(frame)
+        picture = small_grey(frame, SIDE).astype(np.float32)
         change = self._change(picture, seconds)
         self._recent.append((picture, seconds))
         if self.state == "learning":
@@ -119,14 +120,6 @@ class Detector:
         if posed:  # held for so long, it is the new rest
             self._rest = picture.copy()
         return "ended"
-
-
-def small(frame: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 RGB -> (h, w) float32 grey, the short side SIDE pixels."""
-    height, width = frame.shape[:2]
-    scale = SIDE / min(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
 def unlit(change: np.ndarray) -> np.ndarray:
