@@ -175,8 +175,7 @@ def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: d
     from signs.inference import runtime
     from signs.inference.runtime import KerasNetwork
     from signs.models.weights import copy_weights
-    from signs.training import loop
-    from signs.training.loop import Objective
+    from signs.training.loop import Objective, Training
 
     arguments = arguments_of(args, data, spec, stream)
     row = Stream(stream, stream, args.network, arguments, {"weights": f"{stream}.weights.h5"})
@@ -191,17 +190,8 @@ def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: d
         generators["train"].soft = lesson.soft
         objective, plan = lesson.objective(plan.class_weights), replace(plan, class_weights=None)
     until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
-    loop.fit(
-        model,
-        generators["train"],
-        generators["valid"],
-        phases_of(args, started),
-        args.output,
-        stream,
-        plan,
-        objective,
-        until,
-    )
+    training = Training(model, generators, args.output, stream, plan, objective, until)
+    training.fit(phases_of(args, started))
     return {**vars(row), "files": run_folder.trained(args.output, stream)}
 
 

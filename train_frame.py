@@ -99,7 +99,7 @@ def recurrent_flags(args) -> argparse.Namespace:
 def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     """Train one stream's image network to its end and return its row for the bundle."""
     from signs.models import cnn_lstm
-    from signs.training import loop
+    from signs.training.loop import Training
 
     import datagenerator
 
@@ -114,16 +114,9 @@ def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     weights = None if args.weights == "none" else args.weights
     momentum = None if weights else SCRATCH_MOMENTUM
     model = cnn_lstm.build_frames(**arguments, weights=weights, momentum=momentum, steps=True)
-    loop.fit(
-        model,
-        generators["train"],
-        generators["valid"],
-        phases_of(args, weights is not None),
-        args.output,
-        stream,
-        recipe_of(args, generators["train"].targets),
-        recurrent.objective("mean", "mean"),
-    )
+    recipe = recipe_of(args, generators["train"].targets)
+    training = Training(model, generators, args.output, stream, recipe, recurrent.objective("mean", "mean"))
+    training.fit(phases_of(args, weights is not None))
     return {
         "name": stream,
         "modality": stream,
@@ -179,13 +172,6 @@ def extract_frames(args, data: Dataset, spec: ClipSpec, outcome: Outcome) -> dic
     return folders
 
 
-def feature_generators(*arguments) -> dict:
-    """`datagenerator.feature_generators`, whose import waits for Keras."""
-    import datagenerator
-
-    return datagenerator.feature_generators(*arguments)
-
-
 def main(argv=None) -> int:
     args = parse(argv)
     data = load_dataset(args.data)
@@ -205,7 +191,7 @@ def main(argv=None) -> int:
     name_frames(frames, data, spec)
     folders = extract_frames(args, data, spec, outcome)
     try:
-        recurrent.train(recurrent_flags(args), data, folders, feature_generators)
+        recurrent.train(recurrent_flags(args), data, folders)
         outcome.done.append(args.output)
     finally:
         code = outcome.summary()

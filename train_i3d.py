@@ -88,7 +88,7 @@ def parse(argv=None):
 def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devices) -> dict:
     """Train one stream to its end and return its row for the bundle."""
     from signs.models import i3d
-    from signs.training import loop
+    from signs.training.loop import Training
 
     import keras
 
@@ -108,16 +108,9 @@ def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devic
         if not scratch:
             pretrained.load_pretrained(model, args.weights, stream)
         until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
-        loop.fit(
-            model,
-            generators["train"],
-            generators["valid"],
-            phases_of(args, not scratch),
-            args.output,
-            stream,
-            recipe_of(args, generators["train"].targets),
-            until=until,
-        )
+        recipe = recipe_of(args, generators["train"].targets)
+        training = Training(model, generators, args.output, stream, recipe, until=until)
+        training.fit(phases_of(args, not scratch))
     return {
         "name": stream,
         "modality": stream,

@@ -78,10 +78,10 @@ def sweep(args, data: Dataset, folders: dict[str, Path]) -> None:
     """Train every variant, then draw them side by side."""
     runs = variants(args)
     for folder in folders.values():  # before the random start, which takes its time and needs no model
-        recurrent.transferred(args.start, recurrent.about_of(folder), args)
+        recurrent.trained_lstm(args.start, recurrent.about_of(folder), args)
     for name, flags in runs.items():
         print(f"-- {name}")
-        recurrent.train(flags, data, folders, feature_generators)
+        recurrent.train(flags, data, folders)
     from signs.evaluation import curves
     from signs.training.log import Log
 
@@ -118,13 +118,6 @@ def extremes(logs: dict[str, list[dict]]) -> list[dict]:
     return rows
 
 
-def feature_generators(*arguments) -> dict:
-    """`datagenerator.feature_generators`, whose import waits for Keras."""
-    import datagenerator
-
-    return datagenerator.feature_generators(*arguments)
-
-
 def main(argv=None) -> int:
     args = parse(argv)
     data = load_dataset(args.data)
@@ -132,9 +125,9 @@ def main(argv=None) -> int:
         stream: feature_file.find_features(data, args.features, stream) for stream in run_folder.streams_of(args)
     }
     if args.sweep:
-        sweep(args, data, folders, feature_generators)
+        sweep(args, data, folders)
     else:
-        recurrent.train(args, data, folders, feature_generators)
+        recurrent.train(args, data, folders)
     return command.DONE
 
 

@@ -128,10 +128,11 @@ def training(args, extractor, folder: Path) -> dict[str, float]:
     """Clips a second of the generator and of the training step, and megabytes of a whole training."""
     from signs.models import cnn_lstm
     from signs.training import loop, recurrent
+    from signs.training.augmentation import Augmentation
+    from signs.training.feature_batches import FeatureGenerator
     from signs.training.loop import Phase, Recipe
 
     import train_lstm
-    from datagenerator import FeatureGenerator
 
     made = {}
     for count in (args.rows // 10, args.rows):
@@ -164,15 +165,16 @@ def training(args, extractor, folder: Path) -> dict[str, float]:
         seen = InputSpec(
             frames=about.spec.input.frames, short_side=about.spec.input.short_side, crop=about.spec.input.crop
         )
-        drawn = recurrent.augmentation_of(flags)
-        batches = FeatureGenerator(file, data.split("train"), seen, [row.label for row in data.classes], 32, drawn)
+        augmentation = Augmentation(part=flags.part, mixup=flags.mixup, smoothing=flags.smoothing)
+        labels = [row.label for row in data.classes]
+        batches = FeatureGenerator(file, data.split("train"), seen, labels, batch=32, augmentation=augmentation)
         started = time.perf_counter()
         for number in range(len(batches)):
             inputs, targets = batches[number]
         made["generator, clips/s"] = len(batches.clips) / (time.perf_counter() - started)
         head = cnn_lstm.build_head((seen.frames, about.dimension), CLASSES, tuple(args.lstm))
         phase = Phase("all", 1, 1e-3)
-        loop._compile(head, phase, Recipe(), 10, recurrent.objective("last", "last"))
+        loop.compile_model(head, phase, Recipe(), 10, recurrent.objective("last", "last"))
         head.train_on_batch(inputs, targets)
         times = []
         for _ in range(max(args.repeat, 3)):

@@ -108,7 +108,7 @@ def train(recipe: dict, normalised: bool, steps: int, rate: float) -> dict:
         x = keras.layers.BatchNormalization(momentum=0.9)(x) if normalised else x
         x = keras.layers.ReLU()(x)
     model = keras.Model(inputs, keras.layers.Dense(CLASSES)(x))
-    loop._compile(model, Phase("all", 1, rate), Recipe(**recipe), steps)
+    loop.compile_model(model, Phase("all", 1, rate), Recipe(**recipe), steps)
     model.steps_per_execution = BLOCK
     seen, targets = samples(20 * BATCH, 1)
     order = np.random.default_rng(2).integers(0, len(seen), steps * BATCH)

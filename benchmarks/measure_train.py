@@ -27,7 +27,6 @@ from signs.training import averaging, loop
 from signs.training.flags import RECIPES, augmentation_of
 from signs.training.loop import Phase, Recipe
 
-import datagenerator
 import train_i3d
 from datagenerator import ClipGenerator
 
@@ -56,7 +55,6 @@ class Looped(ClipGenerator):
 
 def generator(request: dict, recipe: str, workers: int, cold: bool = True) -> Looped:
     """As train_i3d.py makes it; `cold` decodes every picture every time, as a data set beyond memory does."""
-    datagenerator.MEMORY = 0 if cold else 1 << 40
     data, batch = load_dataset(Path(request["data"])), request["batch"]
     found = data.split("train", labelled=True)[: request["clips"]]
     clips = list(islice(cycle(found), -(-len(found) // batch) * batch))
@@ -65,7 +63,8 @@ def generator(request: dict, recipe: str, workers: int, cold: bool = True) -> Lo
     row = train_i3d.parse(["--data", request["data"], "--output", "none", "--recipe", recipe])
     augmentation = augmentation_of(row)
     labels = [f"{number:03d}" for number in range(1, CLASSES + 1)]  # the network's classes, whatever the data's are
-    return Looped(data, clips, spec, "rgb", labels, batch, augmentation, workers=workers)
+    settings = {"batch": batch, "augmentation": augmentation, "workers": workers, "memory": 0 if cold else 1 << 40}
+    return Looped(data, clips, spec, "rgb", labels, **settings)
 
 
 def deliver(source: Looped, seconds: float) -> float:
@@ -136,7 +135,7 @@ def compiled(request: dict) -> keras.Model:
     keras.utils.set_random_seed(0)
     size = (request["frames"], request["crop"], request["crop"], 3)
     model = i3d.build_i3d(size, CLASSES)
-    loop._compile(model, Phase("all", 1, 1e-4), Recipe(), 1)
+    loop.compile_model(model, Phase("all", 1, 1e-4), Recipe(), 1)
     return model
 
 

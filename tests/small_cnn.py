@@ -66,7 +66,7 @@ def kill_in_write(number: int) -> None:
 
 
 def stop_in_epoch(number: int) -> None:
-    from datagenerator import Batches
+    from signs.training.batches import Batches
 
     batch = Batches.__getitem__
 

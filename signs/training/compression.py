@@ -23,10 +23,11 @@ from signs.inference import runtime
 from signs.inference.bundle import Bundle, Stream, load_bundle, provenance, save_bundle
 from signs.inference.runtime import KerasNetwork
 from signs.models import sparse_weights
-from signs.training import averaging, loop, pruning, run_folder
+from signs.training import averaging, pruning, run_folder
+from signs.training.callbacks import Validation
 from signs.training.flags import add_augmentation, add_recipe, complete_recipe, recipe_of
 from signs.training.log import Log
-from signs.training.loop import Phase, Validation
+from signs.training.loop import Phase, Training
 
 import keras
 import numpy as np
@@ -93,15 +94,8 @@ def prune_stream(flags, batches: dict | None, stream: Stream, start: Path, folde
         pruning.hold(model, masks)
         keep_start(model, batches["valid"], folder, stream.name)
         phase = Phase("held", flags.epochs, flags.learning_rate)
-        loop.fit(
-            model,
-            batches["train"],
-            batches["valid"],
-            [phase],
-            folder,
-            stream.name,
-            recipe_of(flags, batches["train"].targets),
-        )
+        recipe = recipe_of(flags, batches["train"].targets)
+        Training(model, batches, folder, stream.name, recipe).fit([phase])
         bare = keras.Model(model.inputs, model.outputs)  # or Keras warns of the optimiser that is not in the file
         bare.load_weights(folder / f"{stream.name}.weights.h5")
     return model

@@ -6,7 +6,6 @@ together again, and the bundle is one like any other.
 
 import argparse
 import contextlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,19 +122,20 @@ def training_spec(args, made: ClipSpec) -> InputSpec:
 
 def about_of(folder: Path) -> About:
     """What the features of a folder are; raises Problem where its files are of different networks."""
-    found = []
+    abouts = []
     for split in ("train", "valid"):
         with feature_file.opened(feature_file.path_of(folder, split)) as file:
-            found.append(file.about)
+            abouts.append(file.about)
             if file.statistics is None:
                 raise Problem(f"{file.path}: no mean of the training split in it; run feature.py again to its end")
-    if difference := found[0].difference(found[1]):
+    train, valid = abouts
+    if difference := train.difference(valid):
         raise Problem(f"{folder}: train and valid are not of the same network ({difference}); run feature.py again")
-    return found[0]
+    return train
 
 
 def clip_spec(args, abouts: dict[str, About]) -> ClipSpec:
-    """Of the bundle: what the clips of all streams are, which have to be the same pictures."""
+    """The bundle's: what the clips of all streams are; raises Problem where they are not the same pictures."""
     first = next(iter(abouts.values()))
     for stream, about in abouts.items():
         if about.spec.input != first.spec.input or about.spec.stored.without_flow() != first.spec.stored.without_flow():
@@ -157,8 +157,8 @@ def head_arguments(args) -> dict:
     }
 
 
-def transferred(folder: Path, about: About, args):
-    """The trained LSTM of a bundle to start from; raises Problem where it read other features or is built otherwise."""
+def trained_lstm(folder: Path, about: About, args):
+    """The LSTM of a bundle to start from; raises Problem where it read other features or is built otherwise."""
     from signs.inference import features
     from signs.inference.runtime import KerasNetwork
     from signs.models import cnn_lstm
@@ -181,7 +181,8 @@ def transferred(folder: Path, about: About, args):
 
 
 def objective(loss_weights: str, output_weights: str):
-    """Of a network that answers at every step: the loss of each, weighted; the answer is that of the weighted steps."""
+    """loop.Objective of a network that answers at every step: each step's loss counts by its weight, and so does each
+    step's answer."""
     from signs.training.loop import Objective
 
     import keras
@@ -199,13 +200,6 @@ def objective(loss_weights: str, output_weights: str):
     return Objective(loss, accuracy, lambda steps: cnn_lstm.read_out(steps, output_weights))
 
 
-def augmentation_of(args):
-    """Of features: nothing of a picture can be moved any more."""
-    from signs.training.augmentation import Augmentation
-
-    return Augmentation(part=args.part, mixup=args.mixup, smoothing=args.smoothing)
-
-
 def check_begun(output: Path, stream: str, about: About) -> None:
     """Raise Problem where the stream's training began on features of another network."""
     known = output / "checkpoint" / f"{stream}.features"
@@ -218,11 +212,11 @@ def check_begun(output: Path, stream: str, about: About) -> None:
         temporary.write_text(about.weights)
 
 
-def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path, make_generators: Callable) -> dict:
+def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path) -> dict:
     """Train one stream's LSTM to its end, join it with the image network, and return the stream's row of the bundle."""
     from signs.models import cnn_lstm
-    from signs.training import loop
-    from signs.training.loop import Phase
+    from signs.training.feature_batches import feature_generators
+    from signs.training.loop import Phase, Training
 
     stream, seen = about.modality, training_spec(args, about.spec)
     check_begun(args.output, stream, about)
@@ -231,32 +225,24 @@ def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path
             split: held.enter_context(feature_file.opened(feature_file.path_of(folder, split)))
             for split in ("train", "valid")
         }
-        generators = make_generators(args, data, files, seen)
+        generators = feature_generators(args, data, files, seen)
         run_folder.seed(args.seed)
         head = cnn_lstm.build_head(
             (seen.frames, about.dimension), len(data.classes), truncate=args.truncate, **head_arguments(args)
         )
         head.get_layer("standardise").learn(*files["train"].statistics)
         if args.start:
-            cnn_lstm.copy_head(transferred(args.start, about, args), head)
+            cnn_lstm.copy_head(trained_lstm(args.start, about, args), head)
         phase = Phase("all", args.epochs, args.learning_rate, frozen=FREEZE[args.freeze] if args.start else ())
+        recipe = recipe_of(args, generators["train"].targets)
         steps = objective(args.loss_weights, args.output_weights)
-        loop.fit(
-            head,
-            generators["train"],
-            generators["valid"],
-            [phase],
-            args.output,
-            stream,
-            recipe_of(args, generators["train"].targets),
-            steps,
-        )
-    trained = run_folder.trained(args.output, stream)
-    return join(args, len(data.classes), spec, about, folder, trained["weights"])
+        Training(head, generators, args.output, stream, recipe, steps).fit([phase])
+    weights = run_folder.trained(args.output, stream)["weights"]
+    return write_whole_network(args, len(data.classes), spec, about, folder, args.output / weights)
 
 
-def join(args, classes: int, spec: ClipSpec, about: About, folder: Path, trained: str) -> dict:
-    """The image network and the trained LSTM as one; its row of the bundle."""
+def write_whole_network(args, classes: int, spec: ClipSpec, about: About, folder: Path, lstm_weights: Path) -> dict:
+    """Write the image network and the trained LSTM as one; its row of the bundle."""
     from signs.inference import features
     from signs.models import cnn_lstm
 
@@ -274,7 +260,7 @@ def join(args, classes: int, spec: ClipSpec, about: About, folder: Path, trained
     cnn.load_weights(folder / feature_file.WEIGHTS)
     if features.digest(cnn) != about.weights:
         raise Problem(f"{folder / feature_file.WEIGHTS}: not the network that made the features; run feature.py again")
-    lstm.load_weights(args.output / trained)
+    lstm.load_weights(lstm_weights)
     name = f"{stream}-network.weights.h5"
     with command.atomic(args.output / name) as temporary:
         model.save_weights(temporary)
@@ -287,12 +273,8 @@ def join(args, classes: int, spec: ClipSpec, about: About, folder: Path, trained
     }
 
 
-def train(args, data: Dataset, folders: dict[str, Path], make_generators: Callable) -> None:
-    """Train every stream on the features in its folder and write the bundle.
-
-    Args:
-        make_generators: `datagenerator.feature_generators`.
-    """
+def train(args, data: Dataset, folders: dict[str, Path]) -> None:
+    """Train every stream on the features in its folder and write the bundle."""
     abouts = {stream: about_of(folder) for stream, folder in folders.items()}
     spec = clip_spec(args, abouts)
     load_keras()  # seconds; so after what can be wrong without it
@@ -302,7 +284,6 @@ def train(args, data: Dataset, folders: dict[str, Path], make_generators: Callab
         for stream, network in flags["image_network"].items():
             print(f"{stream}: features of {network}")
         trained = [
-            train_stream(args, data, spec, abouts[stream], folders[stream], make_generators)
-            for stream in run_folder.streams_of(args)
+            train_stream(args, data, spec, abouts[stream], folders[stream]) for stream in run_folder.streams_of(args)
         ]
         run_folder.write_bundle(args, data, spec, flags, trained)

@@ -36,7 +36,6 @@ def test_the_step_and_fit(tmp_path, monkeypatch, capsys):
         return keras.Model(clip, layers.GlobalAveragePooling3D()(layers.Conv3D(classes, 3, 4)(clip)))
 
     monkeypatch.setattr(i3d, "build_i3d", build)
-    monkeypatch.setattr(measure_train.datagenerator, "MEMORY", 0)
     bench_train.draw(tmp_path, 2)
     request = vars(bench_train.parse(["--quick", "--batch", "1", "--clips", "2", "--seconds", "0"]))
     model = measure_train.compiled(request)

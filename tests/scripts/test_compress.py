@@ -208,7 +208,7 @@ def test_what_fine_tuning_leaves(demo, flow, tmp_path):
     assert flags.mixup == 0 and flags.patience == 5 and not hasattr(flags, "network")
     batches = compression.bundle_generators(flags, data, source, stream)
     labels = [row.label for row in data.classes]
-    batches["valid"] = ClipGenerator(data, data.split("train"), source.spec, "flow", labels, 8)
+    batches["valid"] = ClipGenerator(data, data.split("train"), source.spec, "flow", labels, batch=8)
     kept = {}
     for name, rate, flags.epochs in (("better", 1e-3, 2), ("worse", 1e3, 1)):
         flags.learning_rate, flags.ema = rate, 0.0

@@ -12,14 +12,15 @@ from signs.command import Problem
 from signs.inference import feature_file
 from signs.inference.feature_file import About, Entry
 from signs.training.augmentation import Augmentation
+from signs.training.callbacks import EpochStart
 from signs.training.distribute import Devices
-from signs.training.loop import EpochStart
+from signs.training.feature_batches import FeatureGenerator
 
 import keras
 import numpy as np
 import pytest
 
-from datagenerator import ClipGenerator, FeatureGenerator
+from datagenerator import ClipGenerator
 
 LABELS = [f"{number:03d}" for number in range(1, 9)]
 SEES = InputSpec(frames=8, short_side=36, crop=32)
@@ -33,7 +34,7 @@ def data(demo):
 def generator(data, modality="rgb", clips=None, augmentation=None, **settings) -> ClipGenerator:
     spec = ClipSpec(storage.find_stored(data, "flow"), SEES)
     clips = data.split("train") if clips is None else clips
-    return ClipGenerator(data, clips, spec, modality, LABELS, settings.pop("batch", 6), augmentation, **settings)
+    return ClipGenerator(data, clips, spec, modality, LABELS, augmentation=augmentation, **{"batch": 6, **settings})
 
 
 def equal(first, second) -> bool:
@@ -273,7 +274,7 @@ def file(data, tmp_path):
 
 def of_features(data, file, augmentation=None, frames=8, sampling="even", **settings) -> FeatureGenerator:
     seen = InputSpec(frames, 36, 32, sampling=sampling)
-    return FeatureGenerator(file, data.split("train"), seen, LABELS, 6, augmentation, **settings)
+    return FeatureGenerator(file, data.split("train"), seen, LABELS, batch=6, augmentation=augmentation, **settings)
 
 
 @pytest.mark.parametrize("sampling", ["even", "run"])

@@ -156,14 +156,14 @@ def test_from_published_weights_first_the_top_and_then_everything(demo, publishe
     from signs.models.weights import checkpoint_names
 
     folder, values = published
-    starts, compiled = [], loop._compile
+    starts, compiled = [], loop.compile_model
 
     def compile_and_look(model, phase, *rest):
         compiled(model, phase, *rest)
         starts.append({name: np.array(variable) for name, variable in checkpoint_names(model).items()})
         compile_and_look.model = model
 
-    monkeypatch.setattr(loop, "_compile", compile_and_look)
+    monkeypatch.setattr(loop, "compile_model", compile_and_look)
     flags = ["--stream", "rgb", *SEES, "--top-epochs", "1", "--epochs", "1", "--batch", "8"]
     with conftest.without_graphs():
         assert train(demo, tmp_path / "model", "--weights", str(folder), *flags) == 0
@@ -186,13 +186,13 @@ def test_it_starts_from_another_model(demo, i3d, tmp_path, monkeypatch):
     class Started(Exception):
         pass
 
-    def fit(started, train, valid, phases, *rest, until):
-        assert until is None
+    def fit(training, phases):
+        assert training.until is None
         assert [phase.name for phase in phases] == ["top", "all"]
-        fit.weights = started.get_weights()
+        fit.weights = training.model.get_weights()
         raise Started
 
-    monkeypatch.setattr(loop, "fit", fit)
+    monkeypatch.setattr(loop.Training, "fit", fit)
     with pytest.raises(Started):
         train(demo, tmp_path / "model", "--weights", str(i3d), "--stream", "flow", *SEES)
     wanted = Recogniser.load(i3d).models["flow"].get_weights()

@@ -228,14 +228,14 @@ def test_from_weights_first_the_new_top_and_then_everything(data, tmp_path, monk
     from signs.training import loop
 
     small_cnn.small(False, (32, 32, 3), None).save_weights(tmp_path / "own.weights.h5")
-    seen, compiled = [], loop._compile
+    seen, compiled = [], loop.compile_model
 
     def look(model, phase, *rest):
         compiled(model, phase, *rest)
         if "cnn" in [layer.name for layer in model.layers]:
             seen.append((phase, model.get_layer("cnn").get_weights(), len(model.trainable_variables)))
 
-    monkeypatch.setattr(loop, "_compile", look)
+    monkeypatch.setattr(loop, "compile_model", look)
     assert (
         train(data, tmp_path / "new", "--weights", tmp_path / "own.weights.h5", "--top-epochs", "1", "--epochs", "1")
         == command.DONE

@@ -131,7 +131,7 @@ def answers_of(published, model, learnt: tuple[str, ...], demo):
     below = i3d.below_top(published)
     for split in ("train", "valid"):
         clips = data.split(split, labelled=True)
-        batches = ClipGenerator(data, clips, made.spec, "rgb", [row.label for row in data.classes], len(clips))
+        batches = ClipGenerator(data, clips, made.spec, "rgb", [row.label for row in data.classes], batch=len(clips))
         inputs, truth[split] = batches[0]
         features[split] = np.asarray(below(inputs))
     spread = (features["train"].std(axis=0) + ridge.FLAT) * np.sqrt(1024)

@@ -6,8 +6,9 @@ from signs.clips.dataset import Clip
 from signs.command import Problem
 from signs.training import loop
 from signs.training.averaging import Average
+from signs.training.checkpoint import State
 from signs.training.log import HEADER, Log, Validated
-from signs.training.loop import Phase, Recipe, State
+from signs.training.loop import Phase, Recipe, Training
 
 import keras
 import numpy as np
@@ -55,7 +56,8 @@ def build(dropout: float = 0.5) -> keras.Model:
 def train(folder, data=None, valid=None, phases=PHASES, patience=9, **recipe) -> keras.Model:
     model = build()
     recipe = Recipe(patience, **recipe)
-    loop.fit(model, data or Data(), valid or Data(moves=False), phases, folder, "rgb", recipe)
+    generators = {"train": data or Data(), "valid": valid or Data(moves=False)}
+    Training(model, generators, folder, "rgb", recipe).fit(phases)
     return model
 
 
@@ -129,8 +131,8 @@ def test_without_validation_it_ends_with_the_epoch_that_is_asked_for(unbroken, t
     plan = Recipe(9, **recipe)
     phases = [Phase("all", 3, 1e-2), Phase("more", 2, 1e-2)]
     with pytest.raises(Exception, match="power cut"):
-        loop.fit(build(), Data(2), None, phases, tmp_path / "again", "rgb", plan, until=3)
-    loop.fit(build(), Data(), None, phases, tmp_path / "again", "rgb", plan, until=3)
+        Training(build(), {"train": Data(2), "valid": None}, tmp_path / "again", "rgb", plan, until=3).fit(phases)
+    Training(build(), {"train": Data(), "valid": None}, tmp_path / "again", "rgb", plan, until=3).fit(phases)
     assert "valid" not in capsys.readouterr().out.split("going on after epoch 2")[1]
     log = Log(tmp_path / "again" / "log.csv").rows
     assert [(row["epoch"], row["val_loss"], row["val_accuracy"]) for row in log] == [
@@ -165,7 +167,7 @@ def test_frozen_layers_stay(tmp_path):
 
 def compiled(**recipe) -> keras.Model:
     model = build(dropout=0)
-    loop._compile(model, Phase("all", 1, 1e-1), Recipe(**recipe), 4)
+    loop.compile_model(model, Phase("all", 1, 1e-1), Recipe(**recipe), 4)
     return model
 
 
@@ -226,7 +228,8 @@ def test_a_row_without_its_checkpoint_is_written_again(unbroken, tmp_path):
 
 
 def test_a_network_without_dropout(tmp_path):
-    loop.fit(build(dropout=0), Data(), Data(moves=False), PHASES[:1], tmp_path, "rgb", Recipe())
+    generators = {"train": Data(), "valid": Data(moves=False)}
+    Training(build(dropout=0), generators, tmp_path, "rgb", Recipe()).fit(PHASES[:1])
     assert len(rows(tmp_path)) == 1
 
 
@@ -290,7 +293,7 @@ def test_adding_up_gradients_is_a_step_of_a_larger_batch():
         hidden = keras.layers.Dense(8, activation="tanh")(inputs)
         model = keras.Model(inputs, keras.layers.Dense(2, name="Logits_dense")(hidden))
         before = model.get_layer("Logits_dense").get_weights()[0]
-        loop._compile(model, Phase("all", 1, 1e-2), Recipe(accumulate=accumulate), 4)
+        loop.compile_model(model, Phase("all", 1, 1e-2), Recipe(accumulate=accumulate), 4)
         x, y = np.random.default_rng(0).normal(size=(16, 6)).astype(np.float32), np.eye(2)[np.arange(16) % 2]
         if accumulate == 2:
             model.train_on_batch(x[:8], y[:8])
@@ -365,7 +368,7 @@ def test_l2_in_the_loss_drives_dead_weights_below_the_threshold_and_decoupled_de
         keras.utils.set_random_seed(0)
         inputs = keras.Input((2,))
         model = keras.Model(inputs, keras.layers.Dense(2, name="Logits_dense")(inputs))
-        loop._compile(model, Phase("all", 1, 1e-2), Recipe(**{name: 1e-3}), 1)
+        loop.compile_model(model, Phase("all", 1, 1e-2), Recipe(**{name: 1e-3}), 1)
         assert not model.get_layer("Logits_dense").bias.regularizer
         model.steps_per_execution = 100
         model.fit(np.tile(x, (2000, 1)), np.tile(y, (2000, 1)), batch_size=8, shuffle=False, verbose=0)

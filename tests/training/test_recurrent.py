@@ -16,8 +16,8 @@ from signs.command import Problem
 from signs.inference import feature_file
 from signs.inference.bundle import load_bundle
 from signs.models import cnn_lstm
-from signs.training import loop
 from signs.training.log import Log
+from signs.training.loop import Training
 
 import numpy as np
 import pytest
@@ -185,13 +185,13 @@ def test_a_transfer_begins_with_all_but_the_last_layer(features, models, tmp_pat
         )
     )
     assert feature.main(["--data", str(data), *small_cnn.FLAGS]) == command.DONE
-    started, fit = {}, loop.fit
+    started, fit = {}, Training.fit
 
-    def note(head, *rest):
-        started.update({layer.name: layer.get_weights() for layer in head.layers})
-        fit(head, *rest)
+    def note(training, phases):
+        started.update({layer.name: layer.get_weights() for layer in training.model.layers})
+        fit(training, phases)
 
-    monkeypatch.setattr(loop, "fit", note)
+    monkeypatch.setattr(Training, "fit", note)
     assert train(data, tmp_path / "new", "--frames", "4", "--from", models / "even") == command.DONE
     source = weights(models / "even")
     assert started.pop(cnn_lstm.HEAD)[0].shape == (4, 3) and source.pop(cnn_lstm.HEAD)[0].shape == (4, 8)

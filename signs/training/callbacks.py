@@ -1,0 +1,148 @@
+"""What happens at the ends of an epoch: validation, the best weights, the log, the checkpoint, early stopping."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from signs.training import averaging, distribute
+from signs.training.averaging import Average
+from signs.training.checkpoint import Checkpoint
+from signs.training.log import Log, Validated
+
+import keras
+import numpy as np
+from scipy.special import softmax
+
+
+class EpochStart(keras.callbacks.Callback):
+    """Order, augmentation and dropout of an epoch depend on the seed and its number, in a resumed run as in an unbroken
+    one. Keras counts an epoch more at the start of each `fit`, and keeps no dropout state among the weights."""
+
+    def __init__(self, train):
+        super().__init__()
+        self.train = train
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.train.epoch = epoch
+        for number, layer in enumerate(_dropout_layers(self.model)):
+            # Each step adds one to the second.
+            layer.seed_generator.state.assign([self.train.seed + (number << 16), epoch << 16])
+
+
+def _dropout_layers(model: keras.Model) -> Iterator:
+    """The layers that drop something at random, also in networks within the network."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _dropout_layers(layer)
+        elif getattr(layer, "seed_generator", None) is not None:
+            yield layer
+
+
+class Validation(keras.callbacks.Callback):
+    """After each epoch, the validation clips' probabilities, on disc, and their loss and accuracy, in the logs that the
+    callbacks after this one read. Keras's own validation gives the numbers, but not what they were made from.
+
+    With weight averaging all of it is the average's.
+    """
+
+    def __init__(self, valid, folder: Path, stream: str, average: Average | None, readout: Callable):
+        super().__init__()
+        self.valid, self.folder, self.stream, self.average, self.readout = valid, folder, stream, average, readout
+
+    def on_train_begin(self, logs=None):
+        self.whole = distribute.whole(self.model)
+
+    def on_epoch_end(self, epoch, logs=None):
+        clips, targets = np.array([item.clip for item in self.valid.clips]), self.valid.targets
+        logits = np.float64(self._predict()[: len(clips)])  # several devices fill the last batch up
+        validated = Validated(clips, targets, softmax(logits, axis=-1).astype(np.float32))
+        validated.write(self.folder, self.stream, epoch + 1)
+        # From the logits: a probability may be rounded to zero.
+        losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(targets)), targets]
+        logs |= {"val_loss": float(losses.mean()), "val_accuracy": validated.accuracy}
+
+    def _predict(self) -> np.ndarray:
+        """(N, classes) logits of the model, or of its average."""
+        if self.average:
+            self.average.swap()
+        steps = self.whole.predict(self.valid, verbose=0)
+        if self.average:
+            self.average.swap()
+        return self.readout(steps)
+
+
+class Keeper(keras.callbacks.Callback):
+    """After each epoch: a line for people, then the best weights, a row of the log and a checkpoint, in this order,
+    which resuming relies on.
+
+    Without validation the weights after epoch `until` are kept.
+    """
+
+    def __init__(
+        self, folder: Path, phase: str, last: int, checkpoint: Checkpoint, average: Average | None, until=None
+    ):
+        """last: number of the phase's last epoch, for people."""
+        super().__init__()
+        self.phase, self.last, self.checkpoint, self.average, self.until = phase, last, checkpoint, average, until
+        self.stream, self.log = checkpoint.stream, Log(folder / "log.csv")
+        self.best_path = folder / f"{self.stream}.weights.h5"
+        losses = [] if until else [float(row["val_loss"]) for row in self.log.of(self.stream)]
+        self.best_loss = min(losses, default=float("inf"))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = time.perf_counter() - self.started
+        self._print(epoch + 1, seconds, logs)
+        if epoch + 1 == self.until or logs.get("val_loss", np.inf) < self.best_loss:
+            self.best_loss = logs.get("val_loss", np.inf)
+            if self.average:
+                self.average.save(self.best_path)
+            else:
+                averaging.save_weights(self.model, self.best_path)
+        self._log(epoch + 1, seconds, logs)
+        self.checkpoint.save(self.model, self.average, epoch + 1)
+
+    def _print(self, epoch: int, seconds: float, logs: dict) -> None:
+        valid = ""
+        if "val_loss" in logs:
+            valid = f"  valid loss {logs['val_loss']:.3f}  valid accuracy {logs['val_accuracy']:6.1%}"
+        print(
+            f"{self.stream:4} {self.phase} epoch {epoch:2}/{self.last}  loss {logs['loss']:.3f}  "
+            f"accuracy {logs['accuracy']:6.1%}{valid}  {seconds:5.1f} s",
+            flush=True,
+        )
+
+    def _log(self, epoch: int, seconds: float, logs: dict) -> None:
+        measured = ("loss", "accuracy", "val_loss", "val_accuracy")
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self.log.add(
+            {
+                "stream": self.stream,
+                "phase": self.phase,
+                "epoch": epoch,
+                "learning_rate": f"{rate:.3g}",
+                "seconds": f"{seconds:.1f}",
+                **{name: f"{logs[name]:.6g}" if name in logs else "" for name in measured},
+            }
+        )
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras's, told of the epochs before a resume, so that its patience goes on where it stood."""
+
+    def __init__(self, patience: int, earlier: list[dict]):
+        super().__init__(monitor="val_loss", patience=patience)
+        self.earlier = earlier
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        for row in self.earlier:
+            self.on_epoch_end(int(row["epoch"]) - 1, {"val_loss": float(row["val_loss"])})
+
+
+def is_spent(rows: list[dict], patience: int) -> bool:
+    """Whether EarlyStopping ended the phase with these rows of the log, even if the run was killed right then."""
+    losses = [float(row["val_loss"]) for row in rows]
+    return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= max(patience, 1)

@@ -1,0 +1,86 @@
+"""Batches of features for the recurrent network: rows of the files that feature.py wrote."""
+
+from signs.clips.dataset import Clip, Dataset
+from signs.clips.spec import InputSpec
+from signs.command import Problem
+from signs.inference.feature_file import FeatureFile
+from signs.training import run_folder
+from signs.training.augmentation import Augmentation
+from signs.training.batches import Batches
+
+import numpy as np
+
+
+class FeatureGenerator(Batches):
+    """Batches of features: (B, T, D) rows of a feature file, those that the network's `InputSpec` picks.
+
+    They are read when they are asked for and not kept: what was read once lies in the system's own cache, and memory
+    does not grow with the data set.
+    """
+
+    def __init__(self, file: FeatureFile, clips: list[Clip], seen: InputSpec, labels: list[str], **settings):
+        """settings: of Batches."""
+        super().__init__(clips, labels, (seen.frames, file.about.dimension), **settings)
+        self.max_queue_size = 2  # rows are read in a fiftieth of a step's time; batches that wait cost memory alone
+        self.file, self.seen = file, seen
+        self.check()
+        self._places = [file.position[item.clip] for item in clips]
+
+    def check(self) -> None:
+        """Raise Problem where the file lacks a clip, or has it under another label."""
+        place = self.file.position
+        missing = [item.clip for item in self.clips if item.clip not in place or not self.file.done[place[item.clip]]]
+        if missing:
+            raise Problem(
+                f"{self.file.path}: {len(missing)} of {len(self.clips)} clips are not in it, {missing[0]} "
+                "among them; run feature.py again, or leave them out of clips.csv"
+            )
+        for item in self.clips:
+            label = self.file.labels[place[item.clip]]
+            if label != item.label:
+                raise Problem(
+                    f"{self.file.path}: {item.clip} has label {label} there and {item.label} in clips.csv; run "
+                    "feature.py again"
+                )
+
+    def _fill(self, position: int, place: np.ndarray) -> None:
+        rows = self.file.rows(self._places[position])
+        place[:] = rows[self._pick(position, len(rows))]
+
+    def _pick(self, position: int, count: int) -> np.ndarray:
+        """In training a run begins anywhere, and even frames are those of a part of the clip."""
+        if self.augmentation is None:
+            return self.seen.pick(count)
+        if self.seen.sampling == "run":
+            rng = np.random.default_rng([self.seed, self.epoch, position])
+            return self.seen.run(count, int(rng.integers(max(count - self.seen.frames, 0) + 1)))
+        return self.seen.pick(count, *self._draw(position).part)
+
+
+def feature_generators(args, data: Dataset, files: dict[str, FeatureFile], seen: InputSpec) -> dict:
+    """{split: its batches} of the files' splits; `train` is augmented, as far as features can be."""
+    clips = {split: run_folder.split_of(data, split) for split in files}
+    for split, file in files.items():
+        check_fresh(file, data, clips[split])
+    labels = [row.label for row in data.classes]
+    augmentation = Augmentation(part=args.part, mixup=args.mixup, smoothing=args.smoothing)
+    return {
+        split: FeatureGenerator(
+            file,
+            clips[split],
+            seen,
+            labels,
+            batch=args.batch,
+            augmentation=augmentation if split == "train" else None,
+            seed=args.seed,
+            workers=args.workers,
+        )
+        for split, file in files.items()
+    }
+
+
+def check_fresh(file: FeatureFile, data: Dataset, clips: list[Clip]) -> None:
+    """Raise Problem where a clip was stored anew since its features were made."""
+    for item in clips:
+        if item.clip in file.position and not file.is_fresh(data, item):
+            raise Problem(f"{file.path}: {item.clip} was stored anew since; run feature.py again")
