@@ -51,7 +51,7 @@ class Clip:
         return PurePosixPath(self.split, self.label or UNLABELLED)
 
     def video(self, data: Path, part: str = "video") -> Path:
-        """Where a part of the clip lies; a source that is no file of its own, but cut out of one, became an AVI."""
+        """Where a part of the clip lies. A clip that was cut out of a file has no suffix in `source`: it is an AVI."""
         return data / part / self.folder / (self.clip + (PurePosixPath(self.source).suffix.lower() or ".avi"))
 
     def archive(self, data: Path, store: str) -> Path:
@@ -142,12 +142,12 @@ def write_table(path: Path, rows: Iterable[dict[str, str]], header: Iterable[str
 
 def read_classes(path: Path) -> list[Label]:
     """class.csv -> its rows, checked: plain labels, each once, a known kind."""
-    classes, seen = [], set()
+    classes, labels = [], set()
     for row in read_table(path, ("label", "name")):
         label = check_name(row.pop("label"), f"{path}: label")
-        if label in seen:
+        if label in labels:
             raise Problem(f"{path}: label {label} stands twice")
-        seen.add(label)
+        labels.add(label)
         name, kind = row.pop("name"), row.pop("kind", "") or "gesture"
         if kind not in KINDS:
             raise Problem(f"{path}: kind {kind!r} of label {label}; expected {' or '.join(KINDS)}")
@@ -158,6 +158,7 @@ def read_classes(path: Path) -> list[Label]:
 
 
 def write_classes(path: Path, classes: list[Label]) -> None:
+    """Write class.csv: label, name, kind, and every column that a class has in `extra`."""
     extra = list(dict.fromkeys(key for row in classes for key in row.extra))
     rows = [{"label": row.label, "name": row.name, "kind": row.kind, **row.extra} for row in classes]
     write_table(path, rows, ["label", "name", "kind", *extra])
@@ -166,7 +167,7 @@ def write_classes(path: Path, classes: list[Label]) -> None:
 def read_clips(path: Path) -> list[Clip]:
     """clips.csv -> its rows, checked: plain unique names, known splits."""
     header = [column.name for column in fields(Clip)]
-    clips, seen = [], set()
+    clips, names = [], set()
     for row in read_table(path, header):
         clip = Clip(**{name: row[name] for name in header})
         check_name(clip.clip, f"{path}: clip")
@@ -174,14 +175,15 @@ def read_clips(path: Path) -> list[Clip]:
             check_name(clip.label, f"{path}: label")
         if clip.split not in SPLITS:
             raise Problem(f"{path}: split {clip.split!r} of {clip.clip}; expected {', '.join(SPLITS)}")
-        if clip.clip in seen:
+        if clip.clip in names:
             raise Problem(f"{path}: clip {clip.clip} stands twice")
-        seen.add(clip.clip)
+        names.add(clip.clip)
         clips.append(clip)
     return clips
 
 
 def write_clips(path: Path, clips: Iterable[Clip]) -> None:
+    """Write clips.csv: a row per clip, in their order."""
     write_table(path, (asdict(clip) for clip in clips), [column.name for column in fields(Clip)])
 
 

@@ -75,7 +75,7 @@ BOTH = ("rgb", "flow")  # what `--stream both` names
 def named(streams: str | list[str]) -> list[str]:
     """The modalities that `--stream` names, each once."""
     streams = [streams] if isinstance(streams, str) else streams
-    return list(dict.fromkeys(one for name in streams for one in (BOTH if name == "both" else (name,))))
+    return list(dict.fromkeys(stream for name in streams for stream in (BOTH if name == "both" else (name,))))
 
 
 def check_stores(data: Dataset, streams: list[str], stored: StoredSpec) -> None:
@@ -114,6 +114,6 @@ def read_stored(
     archives = [storage.read_archive(path, pick) for path in paths]
     sizes = [archive.images.shape[:3] for archive in archives]
     if len(set(sizes)) > 1:
-        said = " and ".join("{} pictures of {}x{}".format(*size) for size in sizes)
-        raise Problem(f"{paths[-1]}: not of the frames of {paths[0].parts[-4]} ({said}); run frame.py again for both")
+        both = " and ".join("{} pictures of {}x{}".format(*size) for size in sizes)
+        raise Problem(f"{paths[-1]}: not of the frames of {paths[0].parts[-4]} ({both}); run frame.py again for both")
     return TABLE[stream].pictures([archive.images for archive in archives]), archives[0].squares

@@ -202,8 +202,8 @@ def stored_from_json(spec: dict) -> StoredSpec:
     try:
         return StoredSpec(**{**spec, "flow": FlowSpec(**flow) if flow else None})
     except TypeError as error:
-        said = str(error).split(") ")[-1]
-        raise Problem(f"written by another version ({said}); run frame.py and opticalflow.py again") from None
+        reason = str(error).split(") ")[-1]
+        raise Problem(f"written by another version ({reason}); run frame.py and opticalflow.py again") from None
 
 
 def resize_short_side(image: np.ndarray, short_side: int) -> np.ndarray:

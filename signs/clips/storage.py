@@ -1,8 +1,12 @@
-"""Reading and writing clip archives: what is stored of a clip.
+"""Clip archives, written and read: what is stored of a clip, and which clips of a store are done.
+
+    write_archive(path, images, info)
+    archive = read_archive(path)         archive.images, archive.info, archive.flow
 
 In memory frames are `(T, H, W, 3) uint8 RGB` and flow is `(T, H, W, 2) float32`, pixels, x then y. On disc a clip is an
 uncompressed zip of JPEG pictures, `img_00001.jpg ...` or `flow_x_00001.jpg, flow_y_00001.jpg ...`, with a `clip.json`
 beside them; flow is coded in 8 bits as TSN, denseflow and MMAction2 do. A plain folder of such pictures is a clip too.
+A clip is done when its archive is whole and its `clip.json` holds what would be written now.
 """
 
 import errno
@@ -25,7 +29,7 @@ import numpy as np
 
 FORMAT = 3
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal input gives equal bytes
-# What zipfile raises, one or another, where a bit of a header is wrong.
+# What zipfile raises where a bit of a header is wrong.
 DAMAGED = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, KeyError, zlib.error)
 
 
@@ -43,8 +47,83 @@ class Archive:
 
     @property
     def squares(self) -> dict[str, list[float] | None]:
-        """Where the signer is, `region.find_squares`; nothing in a folder of pictures."""
+        """Where the signer is, `region.find_squares`; empty for a folder of pictures."""
         return self.info.get("squares", {})
+
+
+def write_archive(path: Path, images: np.ndarray, info: dict) -> None:
+    """Write a clip archive, whole or not at all; equal arguments give equal bytes.
+
+    Args:
+        images: (T, H, W, 3) uint8 RGB, or (T, H, W, 2) uint8 coded flow.
+        info: goes into clip.json; info["stored"] is the StoredSpec as a dict.
+    """
+    stored = info["stored"]
+    quality = stored["quality"] if images.shape[-1] == 3 else stored["flow"]["quality"]
+    members = {"clip.json": (json.dumps(info, indent=1, sort_keys=True) + "\n").encode(), **encode(images, quality)}
+    content = io.BytesIO()  # one write of a finished file; a clip is a megabyte or two
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for name, member in members.items():
+            archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), member)
+    with command.atomic(Path(path)) as temporary:
+        temporary.write_bytes(content.getbuffer())
+
+
+def read_archive(path: Path, pick: Callable[[int], np.ndarray] | None = None) -> Archive:
+    """Read a clip archive, or a plain folder of pictures; raises Problem where it is missing or damaged.
+
+    Args:
+        pick: number of stored pictures -> indices of those to read; all of them without it.
+    """
+    path = Path(path)
+    if path.is_dir():
+        names = {file.name: file for file in path.iterdir()}
+        return _archive_of(path, names, lambda name: names[name].read_bytes(), pick)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _archive_of(path, set(archive.namelist()), archive.read, pick)
+    except FileNotFoundError:
+        raise Problem(f"{path}: no such clip; run frame.py (and opticalflow.py) first") from None
+    except (*DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        raise Problem(f"{path}: cut short or damaged; delete it and run the step that wrote it again") from None
+
+
+def _archive_of(path: Path, names, read: Callable[[str], bytes], pick) -> Archive:
+    pictures = sorted(name for name in names if name.lower().endswith((".jpg", ".jpeg", ".png")))
+    flow_x = [name for name in pictures if name.startswith("flow_x_")]
+    if not pictures:
+        raise Problem(f"{path}: no picture in it; expected img_00001.jpg ... or flow_x_00001.jpg ...")
+    frames = [(name, name.replace("flow_x_", "flow_y_")) for name in flow_x] or [(name,) for name in pictures]
+    info = json.loads(read("clip.json")) if "clip.json" in names else {}
+    if info.get("format", FORMAT) != FORMAT:
+        raise Problem(
+            f"{path}: written by another version (format {info['format']}, not {FORMAT}); run frame.py and "
+            "opticalflow.py again"
+        )
+    if len(frames) != len(info.get("times", frames)):
+        there = f"{len(frames)} of {len(info['times'])} pictures"
+        raise Problem(f"{path}: {there}; delete it and run the step that wrote it again")
+    chosen = frames if pick is None else [frames[index] for index in pick(len(frames))]
+    missing = [name for frame in chosen for name in frame if name not in names]
+    if missing:
+        raise Problem(f"{path}: {missing[0]} is missing; delete it and run the step that wrote it again")
+    cache = {name: read(name) for frame in dict.fromkeys(chosen) for name in frame}
+    try:
+        images = decode([cache[name] for frame in chosen for name in frame], len(chosen[0]))
+    except Problem as problem:
+        raise Problem(f"{path}: {problem}; delete it and run the step that wrote it again") from None
+    return Archive(images, info)
+
+
+def read_info(path: Path) -> dict | None:
+    """clip.json of an archive; None where the archive is missing or cut short."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("clip.json"))
+    except (*DAMAGED, OSError):
+        return None
 
 
 def encode(images: np.ndarray, quality: int) -> dict[str, bytes]:
@@ -82,88 +161,13 @@ def as_stored(images: np.ndarray, quality: int) -> np.ndarray:
     return decode(list(encode(images, quality).values()), 2 if images.shape[-1] == 2 else 1)
 
 
-def write_archive(path: Path, images: np.ndarray, info: dict) -> None:
-    """Write a clip archive, whole or not at all; equal arguments give equal bytes.
-
-    Args:
-        images: (T, H, W, 3) uint8 RGB, or (T, H, W, 2) uint8 coded flow.
-        info: goes into clip.json; info["stored"] is the StoredSpec as a dict.
-    """
-    stored = info["stored"]
-    quality = stored["quality"] if images.shape[-1] == 3 else stored["flow"]["quality"]
-    members = {"clip.json": (json.dumps(info, indent=1, sort_keys=True) + "\n").encode(), **encode(images, quality)}
-    content = io.BytesIO()  # one write of a finished file; a clip is a megabyte or two
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-        for name, member in members.items():
-            archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), member)
-    with command.atomic(Path(path)) as temporary:
-        temporary.write_bytes(content.getbuffer())
-
-
-def read_archive(path: Path, pick: Callable[[int], np.ndarray] | None = None) -> Archive:
-    """Read a clip archive, or a plain folder of pictures; raises Problem where it is missing or damaged.
-
-    Args:
-        pick: number of stored pictures -> indices of those to read; all of them without it.
-    """
-    path = Path(path)
-    if path.is_dir():
-        names = {file.name: file for file in path.iterdir()}
-        return _read(path, names, lambda name: names[name].read_bytes(), pick)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _read(path, set(archive.namelist()), archive.read, pick)
-    except FileNotFoundError:
-        raise Problem(f"{path}: no such clip; run frame.py (and opticalflow.py) first") from None
-    except (*DAMAGED, OSError) as error:
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:
-            raise
-        raise Problem(f"{path}: cut short or damaged; delete it and run the step that wrote it again") from None
-
-
-def _read(path: Path, names, read: Callable[[str], bytes], pick) -> Archive:
-    pictures = sorted(name for name in names if name.lower().endswith((".jpg", ".jpeg", ".png")))
-    flow_x = [name for name in pictures if name.startswith("flow_x_")]
-    if not pictures:
-        raise Problem(f"{path}: no picture in it; expected img_00001.jpg ... or flow_x_00001.jpg ...")
-    frames = [(name, name.replace("flow_x_", "flow_y_")) for name in flow_x] or [(name,) for name in pictures]
-    info = json.loads(read("clip.json")) if "clip.json" in names else {}
-    if info.get("format", FORMAT) != FORMAT:
-        raise Problem(
-            f"{path}: written by another version (format {info['format']}, not {FORMAT}); run frame.py and "
-            "opticalflow.py again"
-        )
-    if len(frames) != len(info.get("times", frames)):
-        there = f"{len(frames)} of {len(info['times'])} pictures"
-        raise Problem(f"{path}: {there}; delete it and run the step that wrote it again")
-    chosen = frames if pick is None else [frames[index] for index in pick(len(frames))]
-    missing = [name for frame in chosen for name in frame if name not in names]
-    if missing:
-        raise Problem(f"{path}: {missing[0]} is missing; delete it and run the step that wrote it again")
-    cache = {name: read(name) for frame in dict.fromkeys(chosen) for name in frame}
-    try:
-        images = decode([cache[name] for frame in chosen for name in frame], len(chosen[0]))
-    except Problem as problem:
-        raise Problem(f"{path}: {problem}; delete it and run the step that wrote it again") from None
-    return Archive(images, info)
-
-
-def read_info(path: Path) -> dict | None:
-    """clip.json of an archive that is whole by its directory, or None where there is none such."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("clip.json"))
-    except (*DAMAGED, OSError):
-        return None
-
-
 def find_stored(data: Dataset, kind: str, name: str | None = None, part: str = "video") -> StoredSpec:
     """The StoredSpec of a store of `kind` (`frame` or `flow`) in a data set, read from one of its clips.
 
     Args:
         name: `40x240`, with or without `frame-` in front and the part behind; may be left out where there is only one
             store of the part.
-        part: of dataset.PARTS; one that stands in the name (`40x240-depth`) wins.
+        part: of dataset.PARTS; a part in the name (`40x240-depth`) wins.
     """
     named = dataset.part_of(name or "")
     part = part if named == "video" else named
@@ -186,7 +190,7 @@ def find_stored(data: Dataset, kind: str, name: str | None = None, part: str = "
 
 
 def expected_info(item: Clip, stored: StoredSpec) -> dict:
-    """What clip.json of this clip must say for the clip to count as done; more comes on top."""
+    """What clip.json of this clip must hold for the clip to count as done; it may hold more."""
     return {"format": FORMAT, "source": item.source, "sha256": item.sha256, "stored": asdict(stored)}
 
 
@@ -206,9 +210,9 @@ def pending(data: Dataset, clips: list[Clip], store: str, stored: StoredSpec) ->
 
 
 def check_video(item: Clip, folder: Path, part: str) -> Path:
-    """The video of a clip's part; raises Problem where the clip's video is another one than when it was prepared."""
+    """The video of a clip's part; raises Problem where the clip's video has changed since it was prepared."""
     video = item.video(folder, part)
-    # clips.csv has the hash of the colour video alone: the other parts are made with it, from the same recording.
+    # clips.csv has the hash of the colour video alone: the other parts are cut from the same recording.
     if part == "video" and video.exists() and item.sha256 and command.sha256(video) != item.sha256:
         raise Problem(f"{video}: its content is not the one in clips.csv; run the prepare step again")
     return video

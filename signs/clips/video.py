@@ -106,10 +106,10 @@ def iter_video(path: Path) -> Iterator[tuple[np.ndarray, float]]:
     try:
         rate = video.get(cv2.CAP_PROP_FPS)
         rate = rate if 0 < rate < 1000 else FALLBACK_RATE
-        said, count, last = video.get(cv2.CAP_PROP_FRAME_COUNT), 0, -1.0
+        declared, count, last = video.get(cv2.CAP_PROP_FRAME_COUNT), 0, -1.0
         while True:
-            found, frame = video.read()
-            if not found:
+            decoded, frame = video.read()
+            if not decoded:
                 break
             # Some AVI files repeat a time stamp or have none: then the frame follows the last one at the file's rate.
             seconds = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
@@ -121,9 +121,9 @@ def iter_video(path: Path) -> Iterator[tuple[np.ndarray, float]]:
     if count == 0:
         raise Problem(f"{path}: no frame in it can be decoded")
     # Containers may be off by a frame or two, or count to a tenth; a video cut in the middle misses far more.
-    if count < said - max(2, 0.1 * said):
-        raise Problem(f"{path}: stops after {count} of {said:.0f} frames; get a whole copy")
-    if said <= 0 and never_closed(path):
+    if count < declared - max(2, 0.1 * declared):
+        raise Problem(f"{path}: stops after {count} of {declared:.0f} frames; get a whole copy")
+    if declared <= 0 and never_closed(path):
         raise Problem(f"{path}: stops after {count} frames, its writer was cut off; get a whole copy")
 
 

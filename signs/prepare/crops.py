@@ -1,18 +1,14 @@
-"""A Kinect's skeleton beside a video, and the squares round the upper body and the higher hand.
+"""The pictures of an interval of a ChaLearn 2014 recording: whole, and with upper body and higher hand cut out.
 
-    joints = kinect.read_skeleton(text, "Sample0001_skeleton.csv")      (T, 20, 2) pixels, NaN where untracked
-    upper, hand = kinect.squares(joints[first - 1 : last])              [x, y, side] in each frame
+    joints = crops.read_skeleton(text, "Sample0001_skeleton.csv")       (T, 20, 2) pixels, NaN where untracked
+    videos = [crops.Video(files, kind) for kind in ("color", "depth", "user")]
+    for interval, read in crops.in_step(videos, intervals):
+        pictures = crops.Pictures(interval, videos, read, joints, farthest)
+        crops.write_video(path, pictures.part("hand"), rate)
 
-Sides are shares of the distance from hips to head, so a signer is cut out equally large near the camera and far from
-it. They are chosen for Kinect's joints: `Head` is the middle of the head, `HipCenter` lies between the hips, about
-0.65 m below it; a hand's joint is its palm.
-
-The pictures of an interval of a ChaLearn 2014 recording, whole and with the signer cut out.
-
-    videos = [cutout.Video(files, kind) for kind in ("color", "depth", "user")]
-    for interval, read in cutout.side_by_side(videos, intervals):
-        pictures = cutout.Pictures(interval, videos, read, joints, farthest)
-        cutout.write_video(path, pictures.part("hand"), rate)
+The squares to cut out come from the Kinect's skeleton. Their sides are shares of the distance from hips to head, so a
+signer is cut out equally large near the camera and far from it. They are chosen for Kinect's joints: `Head` is the
+middle of the head, `HipCenter` lies between the hips, about 0.65 m below it; a hand's joint is its palm.
 
 Clips are written as FFV1 in AVI: without loss, as small steps of depth would suffer most, and by the FFmpeg that comes
 with OpenCV, which reading them needs anyway. It takes no quality for Motion JPEG, and OpenCV's own writer of that
@@ -71,16 +67,18 @@ def read_skeleton(text: str, name: str) -> np.ndarray:
     """A skeleton file -> (T, 20, 2) float64 pixels, x then y, NaN where Kinect did not track and wrote zeros.
 
     Args:
-        name: of the file, for what is said of it; raises Problem where a row has not 180 numbers.
+        name: of the file, for the message.
+    Raises:
+        Problem: a row has not 180 numbers.
     """
-    rows = []
+    rows, expected = [], f"expected {len(JOINTS)} joints x {VALUES}"
     for number, row in enumerate(csv.reader(text.rstrip().splitlines()), 1):
         try:
             rows.append(np.array(row[:ROW], float))  # by their places, as the organisers' own program reads them
         except ValueError:
-            raise Problem(f"{name} line {number}: not all numbers; expected {len(JOINTS)} joints x {VALUES}") from None
+            raise Problem(f"{name} line {number}: not all numbers; {expected}") from None
         if len(row) < ROW:
-            raise Problem(f"{name} line {number}: {len(row)} numbers; expected {len(JOINTS)} joints x {VALUES}")
+            raise Problem(f"{name} line {number}: {len(row)} numbers; {expected}")
     joints = np.reshape(rows, (-1, len(JOINTS), VALUES))[..., -2:]
     joints[(joints == 0).all(axis=-1)] = np.nan
     return joints
@@ -109,7 +107,7 @@ def person_squares(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def track_joint(joints: np.ndarray, name: str) -> np.ndarray | None:
-    """(T, 20, 2) -> the way of one joint, (T, 2), its gaps filled; None where it is untracked too often."""
+    """(T, 20, 2) -> the way of a joint, (T, 2), its gaps filled; None where it is untracked too often."""
     way = joints[:, JOINTS.index(name)]
     frames, known = np.arange(len(way)), ~np.isnan(way[:, 0])
     if known.mean() < TRACKED:
@@ -124,7 +122,7 @@ def smooth_track(way: np.ndarray) -> np.ndarray:
 
 
 def user_masks(pictures: np.ndarray) -> np.ndarray:
-    """(T, H, W) uint8 of a mask video, white where the signer is -> (T, H, W) bool, an empty one as the nearest other.
+    """(T, H, W) uint8 of a mask video, white where the signer is -> (T, H, W) bool; an empty mask is as the nearest.
 
     Raises Problem where too many are empty. The video's compression makes greys of its edges: the middle is the limit.
     """
@@ -136,7 +134,7 @@ def user_masks(pictures: np.ndarray) -> np.ndarray:
 
 
 class Video:
-    """The pictures of a recording's video, (H, W, 3) or (H, W) uint8; what ends them early is kept as `problem`."""
+    """The pictures of a recording's video, (H, W, 3) or (H, W) uint8; why they end early is kept as `problem`."""
 
     def __init__(self, files: Files, kind: str):
         self.files, self.kind = files, kind
@@ -213,9 +211,8 @@ class Pictures:
             sizes = " and ".join(f"{width}x{height}" for height, width in (whole.shape[1:3], self.masks.shape[1:]))
             raise Problem(f"{kind} and user mask are {sizes}; expected one size")
         alone = whole * (self.masks[..., None] if whole.ndim == 4 else self.masks)
-        return np.concatenate(
-            [region.cut(one[None], at, CROP) for one, at in zip(alone, self.squares[square].tolist(), strict=True)]
-        )
+        squares = self.squares[square].tolist()
+        return np.concatenate([region.cut(frame[None], at, CROP) for frame, at in zip(alone, squares, strict=True)])
 
 
 def write_video(path: Path, pictures: np.ndarray, rate: float) -> None:
@@ -230,6 +227,6 @@ def write_video(path: Path, pictures: np.ndarray, rate: float) -> None:
         for picture in pictures:
             writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if colour else picture)
         writer.release()
-        # The writer says nothing of a disc that is full; what it puts last is missing then.
+        # On a full disc the writer reports nothing, but the index, which it writes last, is missing.
         if never_closed(temporary):
             raise OSError(errno.ENOSPC, "could not be written whole", str(path))
