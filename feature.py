@@ -24,7 +24,7 @@ from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.command import Outcome
 from signs.inference.bundle import is_bundle, load_bundle, load_keras
 from signs.training import run_folder
-from signs.training.flags import add_region, complete_recipe
+from signs.training.flags import add_crop, add_normalise, add_region, add_store
 
 
 def parse(argv=None) -> argparse.Namespace:
@@ -45,15 +45,15 @@ def parse(argv=None) -> argparse.Namespace:
     )
     flags.add_argument("--stream", choices=("rgb", "flow"), default="rgb", help="frames, or flow as pictures")
     flags.add_argument("--name", help="of the features (default: the network's)")
-    flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
+    add_store(flags)
     group = flags.add_argument_group("what the network sees", "Of a model of train_frame.py: as it was trained.")
-    group.add_argument("--crop", type=int, metavar="PX", help="square in the middle (default: the network's own size)")
-    group.add_argument("--short-side", type=int, metavar="PX", help="resized to before the crop (default: the crop)")
+    add_crop(group, None, " (default: the network's own size, both)")
     add_region(group)
-    flags.add_argument("--batch", type=int, default=40, metavar="N", help="frames at once")
+    add_normalise(group, ("mean",))
+    flags.add_argument("--batch", type=command.number(int, least=1), default=40, metavar="N", help="frames at once")
     flags.add_argument("--seed", type=int, default=0, help="of a random start")
     command.add_threads(flags)
-    return complete_recipe(flags.parse_args(argv))
+    return flags.parse_args(argv)
 
 
 def stored_spec(args, data: Dataset) -> StoredSpec:
@@ -76,7 +76,7 @@ def extractor_of(args, stored: StoredSpec):
         return features.extractor_of_bundle(load_bundle(Path(args.network)), args.stream, stored)
     crop = args.crop or cnn_lstm.size_of(args.network)
     pictures = int(stored.frames) if stored.frames.isdigit() else InputSpec.frames
-    seen = InputSpec(pictures, args.short_side or crop, crop, args.still, region=args.region)
+    seen = InputSpec(pictures, args.short_side or crop, crop, still=args.still, region=args.region)
     weights = None if args.weights == "none" else args.weights
     run_folder.seed(args.seed)
     network = cnn_lstm.build_cnn(args.network, (crop, crop, modality.TABLE[args.stream].channels), weights)

@@ -12,17 +12,17 @@ of four frames, an LSTM reads the codes; `--size medium` and `small` have a four
 are augmented by rotation, shift and zoom. Their input, grey and depth of the upper body and of the higher hand, is
 `--stream upper hand` for data that has it (prepare_chalearn2014.py --crops, then frame.py --part upper and the other
 three); the streams' answers are averaged. `--stream grey-depth` is both of the whole picture; what needs no more than
-colour (grey, rgb, flow) runs in predict.py and livedemo.py too. With `--length any` every stored frame is seen, of
+colour (grey, rgb, flow) runs in predict.py and livedemo.py too. With `--frames whole` every stored frame is seen, of
 clips as long as they are: batches are padded, and what they are padded with counts for nothing. The start is random
 unless `--weights model/<run>` names another such model. Stopped at any moment, the same command goes on after the last
 whole epoch. `--refit model/<run>` trains once more as a finished run did, with the validation clips too.
 
 `--teacher` names any trained model of the same classes, the two streams of I3D too; the network learns from its answers
 (knowledge distillation). The loss is alpha times the cross-entropy of the teacher's and the student's softened answers,
-plus 1 - alpha times that of the labels. `--squared` puts Hinton's T^2 before the first, so that it pulls as hard at any
-temperature. The teacher sees each training clip once, as it is when it predicts; its logits are stored and serve every
-later student, temperature and alpha. Labels are smoothed, the teacher's answers are not; mixup mixes both. `--alpha 0`
-learns from the labels alone, for comparison.
+plus 1 - alpha times that of the labels. `squared=yes` puts Hinton's T^2 before the first, so that it pulls as hard at
+any temperature. The teacher sees each training clip once, as it is when it predicts; its logits are stored and serve
+every later student, temperature and alpha. Labels are smoothed, the teacher's answers are not; mixup mixes both.
+`alpha=0` learns from the labels alone, for comparison.
 """
 
 import argparse
@@ -38,12 +38,16 @@ from signs.clips.spec import ClipSpec
 from signs.command import Problem
 from signs.inference.bundle import Bundle, Stream, is_bundle, load_bundle, load_keras
 from signs.inference.confidence import load_calibration
-from signs.training import distillation, refit, run_folder
+from signs.training import distillation, options, refit, run_folder
 from signs.training.flags import (
     SCRATCH_MOMENTUM,
     add_augmentation,
+    add_flip,
     add_input,
     add_recipe,
+    add_store,
+    add_training,
+    begin,
     clip_spec,
     complete_recipe,
     phases_of,
@@ -53,12 +57,10 @@ from signs.training.flags import (
 NETWORKS = ("conv3d-lstm", "conv2d-lstm", "conv3d")
 SIZES = ("joined", "medium", "small")  # of model_conv3d_lstm, whose import waits for Keras
 SIZE, STUDENT_SIZE = "joined", "small"  # where none is named: without a teacher, with one
-TEACHING = {"temperature": 2.0, "alpha": 0.5, "squared": False}  # flags of --teacher
 
 
-def add_flags(flags: argparse.ArgumentParser) -> None:
-    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn2014")
-    flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/compact")
+def parse(argv=None) -> argparse.Namespace:
+    flags, more = begin(__doc__, "train_conv3d_lstm.py", "chalearn2014", "compact")
     flags.add_argument(
         "--stream",
         nargs="+",
@@ -73,67 +75,52 @@ def add_flags(flags: argparse.ArgumentParser) -> None:
         help="medium, small: 4 and 16 times fewer weights than joined "
         f"(default: {SIZE}; with --teacher {STUDENT_SIZE})",
     )
-    flags.add_argument(
+    more.add_argument(
         "--weights",
         default="none",
         metavar="none|FOLDER",
         help="none: random start; or a model with the same network, of which a new top is trained first",
     )
     refit.add_flag(flags)
-    flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
-    group = add_input(flags, frames=None, crop=64, still="subtract")
-    group.add_argument("--length", choices=("any",), help="instead of --frames: every stored frame, however many")
-    group = flags.add_argument_group("recipe")
-    group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of a new top alone")
-    add_recipe(group, epochs=40, batch=8, learning_rate=1e-3, dropout=0.5, recipes=("compact",))
-    add_augmentation(flags, recipes=("compact",))
-    add_teaching(flags)
-    command.add_threads(flags)
+    add_store(more)
+    add_input(flags, more, ("N", "NxV", "whole"), frames=None, crop="64", normalise=("mean",))
+    add_training(flags, more, (40, 8, 1e-3))
+    add_recipe(flags, "compact")
+    add_augmentation(flags, "compact")
+    add_flip(more)
+    add_teacher(flags)
+    return complete(refit.parse(flags, argv))
 
 
-def add_teaching(flags: argparse.ArgumentParser) -> None:
-    group = flags.add_argument_group("distillation")
-    group.add_argument("--teacher", type=Path, metavar="MODEL", help="learn from its answers too, e.g. model/chalearn")
-    group.add_argument(
-        "--temperature",
-        type=float,
-        metavar="T",
-        help="logits are divided by it: the higher, the more is said of the classes that are not right "
-        f"(default: {TEACHING['temperature']:g})",
+def add_teacher(flags: argparse.ArgumentParser) -> None:
+    """`--teacher MODEL NAME=VALUE ...`: the settings of distillation.Lesson."""
+    settings = options.options(distillation.Lesson)
+
+    def read(words: list[str]) -> dict:
+        return {"teacher": Path(words[0]), **options.read_settings(words[1:], settings)}
+
+    options.add_spread(
+        flags,
+        "--teacher",
+        read,
+        defaults=dict.fromkeys(("teacher", *(row.name for row in settings))),
+        nargs="+",
+        metavar=("MODEL", "NAME=VALUE"),
+        help="learn from its answers too, e.g. model/chalearn; see below",
     )
-    group.add_argument(
-        "--alpha", type=float, help=f"weight of the teacher; 0: the labels alone (default: {TEACHING['alpha']:g})"
-    )
-    group.add_argument(
-        "--squared",
-        action="store_true",
-        help="T^2 times the teacher's weight (Hinton et al. 2015): as much pull at any temperature",
-    )
-
-
-def complete_teaching(args) -> None:
-    """Fill in the flags of --teacher; raises Problem where they contradict each other."""
-    if not args.teacher:
-        for name in TEACHING:
-            if getattr(args, name):
-                raise Problem(f"--{name}: belongs to --teacher, which is not given")
-        return
-    for name, value in TEACHING.items():
-        if getattr(args, name) is None:
-            setattr(args, name, value)
-    if args.temperature <= 0 or not 0 <= args.alpha <= 1:
-        raise Problem(f"--temperature {args.temperature:g} --alpha {args.alpha:g}: above 0, and from 0 to 1")
+    options.add_names(flags, "--teacher", settings, {"": {}})
 
 
 def complete(args) -> argparse.Namespace:
     """What was not named; raises Problem where the flags contradict each other."""
-    complete_recipe(args, "compact")
-    complete_teaching(args)
-    whole = args.length == "any"
+    complete_recipe(args)
+    if args.teacher:
+        options.fill(args, options.options(distillation.Lesson))
+    whole = args.sampling == "whole"
     if args.network == "conv3d" and (whole or args.size):
-        raise Problem("--network conv3d has one size, and clips of one length: neither --size nor --length any")
-    if whole and (args.frames or args.views > 1 or args.mixup):
-        raise Problem("--length any: without --frames, --views and --mixup, which want clips of one length")
+        raise Problem("--network conv3d has one size, and clips of one length: neither --size nor --frames whole")
+    if whole and args.mixup:
+        raise Problem("--frames whole: without --augment mixup, which wants clips of one length")
     if args.weights != "none" and not is_bundle(args.weights):
         raise Problem(f"--weights {args.weights}: none, or the folder of a model of train_conv3d_lstm.py")
     args.size = None if args.network == "conv3d" else args.size or (STUDENT_SIZE if args.teacher else SIZE)
@@ -185,12 +172,13 @@ def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: d
     started = args.weights != "none"
     if started:
         copy_weights(KerasNetwork.load(*find_start(args, stream, arguments)).model, model)
-    plan, objective = recipe_of(args, generators["train"].targets), Objective()
+    recipe, objective = recipe_of(args), Objective()
     if lesson:
         generators["train"].soft = lesson.soft
-        objective, plan = lesson.objective(plan.class_weights), replace(plan, class_weights=None)
+        objective = lesson.objective(recipe.class_weights(generators["train"].targets))
+        recipe = replace(recipe, balance=False)  # the lesson's loss has the weights
     until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
-    training = Training(model, generators, args.output, stream, plan, objective, until)
+    training = Training(model, generators, args.output, stream, recipe, objective, until)
     training.fit(phases_of(args, started))
     return {**vars(row), "files": run_folder.trained(args.output, stream)}
 
@@ -218,7 +206,7 @@ def train_all(args, data: Dataset, teacher: Bundle | None) -> None:
     for split in refit.SPLITS:
         run_folder.split_of(data, split)
     streams, spec = run_folder.streams_of(args), clip_spec(args, data)
-    if args.length == "any" and spec.stored.frames.isdigit():
+    if args.sampling == "whole" and spec.stored.frames.isdigit():
         print(f"every clip is stored as {spec.stored.frames} frames; frame.py --frames 10fps keeps their lengths")
     if args.weights != "none":
         for stream in streams:
@@ -232,12 +220,6 @@ def train_all(args, data: Dataset, teacher: Bundle | None) -> None:
         lesson = lesson_of(args, data, teacher) if teacher else None
         trained = [train_stream(args, data, spec, stream, generators[stream], lesson) for stream in streams]
         run_folder.write_bundle(args, data, spec, flags, trained)
-
-
-def parse(argv=None) -> argparse.Namespace:
-    flags = command.parser(__doc__)
-    add_flags(flags)
-    return complete(refit.parse(flags, argv, NETWORKS))
 
 
 def main(argv=None) -> int:

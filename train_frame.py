@@ -32,58 +32,58 @@ from signs.training import recurrent, run_folder
 from signs.training.flags import (
     SCRATCH_MOMENTUM,
     add_augmentation,
+    add_crop,
+    add_flip,
+    add_normalise,
     add_recipe,
     add_region,
+    add_store,
+    add_training,
+    begin,
     clip_spec,
     complete_recipe,
     phases_of,
     recipe_of,
 )
 
+LATER = {
+    *("lstm", "dense", "batch_norm", "centre", "truncate", "read"),
+    *("recurrent_epochs", "recurrent_batch", "recurrent_learning_rate"),
+}  # the LSTM's flags
+
 
 def parse(argv=None) -> argparse.Namespace:
-    flags = command.parser(__doc__)
-    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/ucf101")
-    flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/ucf101")
+    flags, more = begin(__doc__, "train_frame.py", "ucf101", "ucf101")
     flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="rgb", help="both: one network each")
     flags.add_argument("--network", default="inception-v3", help="of keras.applications, e.g. mobilenet")
     flags.add_argument(
         "--weights", default="imagenet", metavar="imagenet|none|FILE", help="to start from; none: a random start"
     )
-    flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
-    group = flags.add_argument_group("what the image network sees")
-    group.add_argument("--frames-a-clip", type=int, default=8, metavar="N", help="in each epoch, evenly")
-    group.add_argument("--crop", type=int, metavar="PX", help="square in the middle (default: the network's own size)")
-    group.add_argument("--short-side", type=int, metavar="PX", help="resized to before the crop (default: 8/7 of it)")
-    add_region(group)
-    group = flags.add_argument_group("image network")
-    group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of the new top alone")
-    add_recipe(group, epochs=20, batch=8, learning_rate=1e-3, dropout=0.5)
-    add_augmentation(flags, "--flip is for actions: it changes most signs")
-    add_recurrent(flags)
-    command.add_threads(flags)
-    return recurrent.complete(complete_recipe(flags.parse_args(argv)))
-
-
-def add_recurrent(flags: argparse.ArgumentParser) -> None:
-    """The flags of the second training."""
-    recurrent.add_flags(flags, lstm=[512], dense=[], frames=None, length=120, read="linear")
-    group = flags.add_argument_group("recipe of the recurrent network")
-    group.add_argument("--recurrent-epochs", type=int, default=60, metavar="N", help="most epochs")
-    group.add_argument("--recurrent-batch", type=int, default=32, metavar="N", help="clips a step")
-    group.add_argument("--recurrent-learning-rate", type=float, default=1e-3, help="at the start")
+    add_store(more)
+    add_crop(flags, None, " (default: the network's own size, 8/7 of it)")
+    add_region(more)
+    add_normalise(more, ("mean", "features"))
+    more.add_argument(
+        "--frames-a-clip",
+        type=command.number(int, least=1),
+        default=8,
+        metavar="N",
+        help="that the image network sees in each epoch, evenly",
+    )
+    recurrent.add_flags(flags, more, lstm=[512], frames="run:120", read="linear")
+    add_training(flags, more, (20, 8, 1e-3), (60, 32, 1e-3), of=": of the image network, of the LSTM")
+    add_recipe(flags, "paper", named=False)
+    add_augmentation(flags, "paper", named=False)
+    add_flip(flags)
+    return complete_recipe(flags.parse_args(argv))
 
 
 def frame_flags(args, size: int) -> argparse.Namespace:
-    """The flags of the image network's training."""
-    flags = copy.copy(args)
-    flags.output, flags.frames, flags.scale, flags.views = args.output / "frame", args.frames_a_clip, "fixed", 1
-    flags.crop = args.crop or size
+    """The flags of the image network's training. The LSTM's may change while this one goes on."""
+    flags = argparse.Namespace(**{name: value for name, value in vars(args).items() if name not in LATER})
+    flags.output, flags.frames, flags.sampling, flags.views = args.output / "frame", args.frames_a_clip, "even", 1
+    flags.scale, flags.crop = "fixed", args.crop or size
     flags.short_side = args.short_side or round(flags.crop * 8 / 7)  # 256 to 224, as is usual
-    later = argparse.ArgumentParser()
-    add_recurrent(later)
-    for name in vars(later.parse_args([])).keys() - {"frames", "sampling"}:
-        delattr(flags, name)  # they may change while this training goes on
     return flags
 
 
@@ -114,8 +114,7 @@ def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     weights = None if args.weights == "none" else args.weights
     momentum = None if weights else SCRATCH_MOMENTUM
     model = cnn_lstm.build_frames(**arguments, weights=weights, momentum=momentum, steps=True)
-    recipe = recipe_of(args, generators["train"].targets)
-    training = Training(model, generators, args.output, stream, recipe, recurrent.objective("mean", "mean"))
+    training = Training(model, generators, args.output, stream, recipe_of(args), recurrent.objective("mean"))
     training.fit(phases_of(args, weights is not None))
     return {
         "name": stream,
@@ -183,7 +182,7 @@ def main(argv=None) -> int:
     recurrent.input_spec(args, spec)
     if spec.input.still == "subtract" and not spec.sees_all:
         raise Problem(
-            "--still subtract: features are made of clips less the average of all their pictures, so "
+            "--normalise mean: features are made of clips less the average of all their pictures, so "
             f"the image network has to see all {spec.stored.frames}: --frames-a-clip N of a store of N"
         )
     check_features(args, data, spec)

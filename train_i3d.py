@@ -8,14 +8,13 @@ out:  model/<run>/: bundle.json, <stream>.weights.h5 (best epoch), log.csv, even
 The recipe of Sarhan & Frintrop (2020): the published weights are frozen and the new top trained for 3 epochs at 1e-3;
 then everything at a tenth of it, until the validation loss has not improved for some epochs; Adam, batches of 4,
 cross-entropy, shifts and brightness. With `--weights none` the start is random: nothing is frozen, everything trains
-at 1e-3. `--recipe strong` adds what came after the paper, each part with a flag of its own. `--refit model/<run>`
-trains once more as a finished run did, with the validation clips too. Stopped at any moment, the same command goes on
-after the last whole epoch.
+at 1e-3. `--recipe strong` adds what came after the paper; `--recipe strong ema=0` leaves a part out. `--refit
+model/<run>` trains once more as a finished run did, with the validation clips too. Stopped at any moment, the same
+command goes on after the last whole epoch.
 """
 
 import contextlib
 import sys
-from pathlib import Path
 
 from signs import command
 from signs.clips import modality
@@ -27,22 +26,23 @@ from signs.training import distribute, pretrained, refit, run_folder
 from signs.training.flags import (
     SCRATCH_MOMENTUM,
     add_augmentation,
+    add_flip,
     add_input,
     add_recipe,
+    add_store,
+    add_training,
+    begin,
     clip_spec,
     complete_recipe,
     phases_of,
     recipe_of,
 )
 
-RECIPES = ("paper", "strong")
 SMALLEST = {"frames": 8, "crop": 32}  # of I3D's input
 
 
 def parse(argv=None):
-    flags = command.parser(__doc__)
-    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
-    flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/chalearn")
+    flags, more = begin(__doc__, "train_i3d.py", "chalearn", "chalearn")
     flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="both", help="trained one after the other")
     flags.add_argument(
         "--weights",
@@ -53,31 +53,20 @@ def parse(argv=None):
         "them, or a model folder",
     )
     refit.add_flag(flags)
-    flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
-    add_input(flags)
-    group = flags.add_argument_group("recipe", "What is not named is as --recipe has it (paper, strong).")
-    group.add_argument("--recipe", choices=RECIPES, default="paper", help="Sarhan & Frintrop's, or what came after it")
-    group.add_argument("--top-epochs", type=int, default=3, metavar="N", help="epochs of the new top alone")
-    add_recipe(
-        group,
-        epochs=40,
-        batch=4,
-        learning_rate=1e-3,
-        dropout=0.5,
-        hint=" of everything; after the top alone its learning rate is a tenth",
-        recipes=RECIPES,
-    )
-    group.add_argument(
+    add_store(more)
+    add_input(flags, more)
+    add_training(flags, more, (40, 4, 1e-3))
+    add_recipe(flags, "paper")
+    more.add_argument(
         "--precision",
         choices=("float32", "mixed_float16", "mixed_bfloat16"),
         default="float32",
         help="mixed: of the arithmetic; the weights stay float32. For a GPU",
     )
-    add_augmentation(flags, recipes=RECIPES)
-    command.add_threads(flags)
+    add_augmentation(flags, "paper")
+    add_flip(more)
     distribute.add_flags(flags)
-    args = refit.parse(flags, argv, ("i3d",))
-    complete_recipe(args, args.recipe)
+    args = complete_recipe(refit.parse(flags, argv))
     for name, least in SMALLEST.items():
         if getattr(args, name) < least:
             raise Problem(f"--{name} {getattr(args, name)}: at least {least}")
@@ -108,8 +97,7 @@ def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devic
         if not scratch:
             pretrained.load_pretrained(model, args.weights, stream)
         until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
-        recipe = recipe_of(args, generators["train"].targets)
-        training = Training(model, generators, args.output, stream, recipe, until=until)
+        training = Training(model, generators, args.output, stream, recipe_of(args), until=until)
         training.fit(phases_of(args, not scratch))
     return {
         "name": stream,

@@ -12,7 +12,7 @@ last layer is learnt. Below it are histograms of flow and gradients (histogram.p
 times augmented; then the classifier is ridge regression on the classes, whose optimum is unique and computed exactly.
 Penalty and temperature are those of the lowest loss on the validation clips; `--refit model/<run>` keeps both and fits
 once more, with these clips too. To go on from there with all of I3D: `train_i3d.py --weights model/<run>
---top-epochs 0`.
+--recipe top-epochs=0`.
 """
 
 import argparse
@@ -21,7 +21,6 @@ import math
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from signs import command
 from signs.clips import modality
@@ -33,7 +32,7 @@ from signs.inference import bundle
 from signs.inference.bundle import load_keras
 from signs.models import kinetics
 from signs.training import pretrained, refit, run_folder
-from signs.training.flags import add_augmentation, add_input, clip_spec, complete_recipe
+from signs.training.flags import add_augmentation, add_flip, add_input, add_store, begin, clip_spec, complete_recipe
 from signs.training.log import Log, Validated
 from signs.training.ridge import Ridge, scale_of
 
@@ -41,8 +40,8 @@ import numpy as np
 from scipy.special import softmax
 
 NETWORKS = {  # what each sees by itself
-    "histogram": {"frames": 20, "short_side": 54, "crop": 48, "still": "subtract", "region": "signer", "scale": "own"},
-    "i3d": {"frames": 40, "short_side": None, "crop": 224, "still": "keep", "region": "middle", "scale": "fixed"},
+    "histogram": {"frames": "20", "crop": "48/54", "region": "signer", "normalise": ("mean", "scale")},
+    "i3d": {"frames": "40", "crop": "224", "region": "middle", "normalise": ()},
 }
 SMALLEST = {"histogram": (3, 8), "i3d": (8, 32)}  # frames, pixels
 PENALTIES = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3)  # of the squared weights, for features in blocks of length 1
@@ -59,9 +58,7 @@ def network_of(argv) -> str:
 
 
 def parse(argv=None) -> argparse.Namespace:
-    flags = command.parser(__doc__)
-    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/gestures")
-    flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/histogram")
+    flags, more = begin(__doc__, "train_linear.py", "gestures", "histogram")
     flags.add_argument(
         "--network",
         choices=NETWORKS,
@@ -82,29 +79,31 @@ def parse(argv=None) -> argparse.Namespace:
         help="what is seen, a classifier each; both: rgb and flow",
     )
     refit.add_flag(flags)
-    flags.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
-    add_input(flags, **NETWORKS[network_of(argv)])
-    group = flags.add_argument_group("recipe")
-    group.add_argument("--copies", type=int, metavar="N", help="of each training clip, augmented (6, with I3D 0)")
-    group.add_argument(
+    add_store(more)
+    add_input(flags, more, **NETWORKS[network_of(argv)])
+    flags.add_argument(
+        "--copies",
+        type=command.number(int, least=0),
+        metavar="N",
+        help="of each training clip, augmented (6, with I3D 0)",
+    )
+    more.add_argument(
         "--penalty",
-        type=float,
+        type=command.number(above=0),
         nargs="+",
         metavar="P",
         help="on large weights; of several, the one with the lowest validation loss is taken (default: "
         f"{' '.join(f'{penalty:g}' for penalty in PENALTIES)})",
     )
-    group.add_argument("--batch", type=int, default=8, metavar="N", help="clips at once")
-    group.add_argument("--seed", type=int, default=0, help="of the augmentation")
-    add_augmentation(flags, recipes=("compact",))
-    command.add_threads(flags)
-    return complete(refit.parse(flags, argv, tuple(NETWORKS)))
+    more.add_argument("--batch", type=command.number(int, least=1), default=8, metavar="N", help="clips at once")
+    add_augmentation(flags, "compact", named=False)
+    add_flip(flags)
+    return complete(refit.parse(flags, argv))
 
 
 def complete(args: argparse.Namespace) -> argparse.Namespace:
     """What was not named; raises Problem where a number makes no sense."""
-    args.smoothing = 0.0
-    complete_recipe(args, "compact")
+    complete_recipe(args)
     frames, pixels = SMALLEST[args.network]
     if args.frames < frames or args.crop < pixels:
         raise Problem(f"--frames {args.frames} --crop {args.crop}: at least {frames} frames of {pixels} pixels")
@@ -116,11 +115,7 @@ def complete(args: argparse.Namespace) -> argparse.Namespace:
             raise Problem("--weights none: nothing is learnt below the last layer; train_i3d.py starts at random")
     if args.copies is None:
         args.copies = 0 if args.network == "i3d" else 6
-    if args.copies < 0:
-        raise Problem(f"--copies {args.copies}: at least 0, each clip as it is")
     args.penalty = sorted(set(args.penalty or PENALTIES), reverse=True)
-    if args.penalty[-1] <= 0:
-        raise Problem(f"--penalty {args.penalty[-1]:g}: above 0")
     return args
 
 

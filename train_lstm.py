@@ -7,14 +7,14 @@ in:   data_set/<name>/feature-<features>-<store>/, which feature.py wrote
 out:  model/<run>/: bundle.json, <stream>-network.weights.h5 (image network and LSTM together), log.csv, checkpoint/
 
 Two LSTM layers of 1024 units over 40 frames, half of the input dropped, Adam at 1e-3; the last step names the sign.
-For a small set of signs start from a model that knows many: `--from model/lstm` takes all of it but the last layer, and
-`--freeze 1|2|both` keeps LSTM layers as they are. `--sweep` tries every choice, and a random start beside them:
+For a small set of signs start from a model that knows many: `--weights model/lstm` takes all of it but the last layer,
+and `--freeze 1|2|both` keeps LSTM layers as they are. `--sweep` tries every choice, and a random start beside them:
 
-    python train_lstm.py --data data_set/ledasila --output model/transfer --features inception-v3 --from model/lstm \\
-        --sweep
+    python train_lstm.py --data data_set/ledasila --output model/transfer --features inception-v3 \\
+        --weights model/lstm --sweep
 
 which leaves model/transfer/<choice>/ each, comparison.csv and comparison.png: the curves side by side. The choices of
-the UCF-101 course are here too: --length, --truncate, --batch-norm, --loss-weights; see train_frame.py.
+the UCF-101 course are here too: --frames run:120, --truncate, --batch-norm, --read; see train_frame.py.
 """
 
 import argparse
@@ -28,34 +28,30 @@ from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Problem
 from signs.inference import feature_file
 from signs.training import recurrent, run_folder
-from signs.training.flags import add_recipe, complete_recipe
+from signs.training.flags import add_augmentation, add_normalise, add_recipe, add_training, begin, complete_recipe
 
 ALONE = "random start"
 
 
 def parse(argv=None) -> argparse.Namespace:
-    flags = command.parser(__doc__)
-    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
-    flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/lstm")
+    flags, more = begin(__doc__, "train_lstm.py", "chalearn", "lstm")
     flags.add_argument("--features", default="inception-v3", metavar="NAME", help="as feature.py named them")
     flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="rgb", help="both: one network each")
-    group = flags.add_argument_group("transfer")
-    group.add_argument("--from", type=Path, dest="start", metavar="MODEL", help="start from its LSTM")
-    group.add_argument("--freeze", choices=recurrent.FREEZE, default="none", help="LSTM layers of it that do not learn")
-    group.add_argument("--sweep", action="store_true", help="every choice of --freeze, and a random start")
-    recurrent.add_flags(flags, lstm=[1024, 1024], dense=[], frames=40, length=None, read="last")
-    group = flags.add_argument_group("recipe")
-    add_recipe(group, epochs=60, batch=32, learning_rate=1e-3, dropout=0.5)
-    group.add_argument("--part", type=float, default=1.0, help="shortest part of the clip, in time, that is seen")
-    group.add_argument("--mixup", type=float, default=0.0, metavar="ALPHA", help="mix the features of a batch")
-    command.add_threads(flags)
-    args = recurrent.complete(complete_recipe(flags.parse_args(argv)))
+    flags.add_argument("--weights", type=Path, dest="start", metavar="MODEL", help="start from its LSTM")
+    flags.add_argument("--freeze", choices=recurrent.FREEZE, default="none", help="LSTM layers of it that do not learn")
+    flags.add_argument("--sweep", action="store_true", help="every choice of --freeze, and a random start")
+    recurrent.add_flags(flags, more, lstm=[1024, 1024], frames="40", read="last")
+    add_normalise(more, ("features",))
+    add_training(flags, more, (60, 32, 1e-3))
+    add_recipe(flags, "paper", named=False, without=("top_epochs",))
+    add_augmentation(flags, "paper", named=False, pictures=False)
+    args = complete_recipe(flags.parse_args(argv))
     if not args.start and (args.sweep or args.freeze != "none"):
-        raise Problem("--freeze and --sweep need a model to start from: --from model/<run>")
+        raise Problem("--freeze and --sweep need a model to start from: --weights model/<run>")
     if len(args.lstm) < {"none": 0, "1": 1}.get(args.freeze, 2):
         raise Problem(f"--freeze {args.freeze}: --lstm has {len(args.lstm)} layer(s)")
-    if args.length is not None and args.part < 1:
-        raise Problem(f"--part {args.part:g}: of --frames; with --length N any N frames one after the other are seen")
+    if args.sampling != "even" and args.part < 1:
+        raise Problem(f"--augment part={args.part:g}: of --frames N; with run:N any N in a row are seen")
     return args
 
 

@@ -130,7 +130,7 @@ def training(args, extractor, folder: Path) -> dict[str, float]:
     from signs.training import loop, recurrent
     from signs.training.augmentation import Augmentation
     from signs.training.feature_batches import FeatureGenerator
-    from signs.training.loop import Phase, Recipe
+    from signs.training.recipe import Phase, Recipe
 
     import train_lstm
 
@@ -174,7 +174,7 @@ def training(args, extractor, folder: Path) -> dict[str, float]:
         made["generator, clips/s"] = len(batches.clips) / (time.perf_counter() - started)
         head = cnn_lstm.build_head((seen.frames, about.dimension), CLASSES, tuple(args.lstm))
         phase = Phase("all", 1, 1e-3)
-        loop.compile_model(head, phase, Recipe(), 10, recurrent.objective("last", "last"))
+        loop.compile_model(head, phase, Recipe(), 10, recurrent.objective("last"))
         head.train_on_batch(inputs, targets)
         times = []
         for _ in range(max(args.repeat, 3)):

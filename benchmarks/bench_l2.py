@@ -97,7 +97,7 @@ def samples(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def train(recipe: dict, normalised: bool, steps: int, rate: float) -> dict:
     """Train the small network; a row of what became of its weights."""
     from signs.training import loop, pruning
-    from signs.training.loop import Phase, Recipe
+    from signs.training.recipe import Phase, Recipe
 
     import keras
 

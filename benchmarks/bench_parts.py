@@ -1,7 +1,7 @@
 """What does each part of a recipe bring? One part changed at a time, on people whom no training saw.
 
     python benchmarks/bench_parts.py --data data_set/gestures --output model/parts --jobs 2 --stream flow \\
-        --script train_conv3d_lstm.py --part "--mixup 0.2" "--smoothing 0.1" "--ema 0" -- --size small --epochs 20
+        --script train_conv3d_lstm.py --part "--augment mixup=0.2" "--recipe ema=0" -- --size small --epochs 20
 
 Each person is left out once and another validates (bench_people.py's folds); the script gets what stands behind `--`,
 once as it is and once for each --part with these flags behind. Printed: top-1 of the epoch that each training kept, on
@@ -34,7 +34,7 @@ BASE = "as it is"
 
 
 def folder_of(part: str) -> str:
-    """`--mixup 0.2` -> `mixup-0.2`"""
+    """`--augment mixup=0.2` -> `augment-mixup-0.2`"""
     return "-".join(part.replace("--", "").replace("=", "-").split()) if part != BASE else "base"
 
 
@@ -75,7 +75,7 @@ def main(argv=None) -> int:
         nargs="+",
         required=True,
         metavar="FLAGS",
-        help="each a quoted string of flags; a single word with a space before it: ' --balance'",
+        help="each a quoted string of flags; a single word with a space before it: ' --batch-norm'",
     )
     flags.add_argument("--stream", choices=bench_people.STREAMS[:2], default="flow")
     flags.add_argument("--script", default="train_i3d.py", help="that trains")

@@ -24,8 +24,8 @@ from signs.clips.dataset import load_dataset
 from signs.clips.spec import ClipSpec, InputSpec
 from signs.models import i3d
 from signs.training import averaging, loop
-from signs.training.flags import RECIPES, augmentation_of
-from signs.training.loop import Phase, Recipe
+from signs.training.flags import augmentation_of
+from signs.training.recipe import RECIPES, Phase, Recipe
 
 import train_i3d
 from datagenerator import ClipGenerator

@@ -44,7 +44,8 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message):
-        self.exit(NOTHING, f"{self.prog}: {message}; see {self.prog} --help\n")
+        message = re.sub("^argument (?=--)(.*?): ", "\\1 ", message)
+        raise Problem(f"{message}; see {self.prog} --help")
 
 
 def parser(doc: str) -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-FLAGS = ["--network", "small", "--weights", "none", "--crop", "32", "--short-side", "36"]
+FLAGS = ["--network", "small", "--weights", "none", "--crop", "32/36"]
 DIMENSION = 6
 
 

@@ -7,6 +7,7 @@ for. A flow field is turned with its vectors: the picture of a movement to the l
 from dataclasses import dataclass
 
 from signs.clips import preprocess
+from signs.training.options import option
 
 import cv2
 import numpy as np
@@ -49,23 +50,18 @@ class Drawn:
 class Augmentation:
     """What is drawn at random for each clip and epoch.
 
-    shift: largest move of the crop along x and along y, as a share of the crop; brightness: factor on RGB of 1 +- this;
-    colour: the same for each of red, green and blue; zoom: the picture is seen larger by a factor of 1 +- this;
-    part: the shortest part of the clip that is seen, as a share of its length, from a random start: another speed;
-    mixup: alpha of the Beta distribution of the share with which the clips of a batch are mixed, 0 not at all
-    (Zhang et al.: mixup, 2018); smoothing: share of a target that goes to all classes alike (Szegedy et al. 2016);
-    rotation: largest turn in degrees; flip: half of the clips are seen in a mirror, for people who sign with either
-    hand; swaps: labels that become each other there, all others stay.
+    mixup: after Zhang et al., mixup, 2018; smoothing: after Szegedy et al. 2016. flip: half of the clips are seen in a
+    mirror, for people who sign with either hand; swaps: labels that become each other there, all others stay.
     """
 
-    shift: float = 0.1
-    brightness: float = 0.2
-    colour: float = 0.0
-    zoom: float = 0.0
-    part: float = 1.0
-    mixup: float = 0.0
-    smoothing: float = 0.0
-    rotation: float = 0.0
+    shift: float = option(0.1, "largest move of the crop along x and along y, as a share of it", least=0)
+    brightness: float = option(0.2, "RGB values times 1 +- this", least=0)
+    colour: float = option(0.0, "red, green and blue each times 1 +- this", least=0)
+    zoom: float = option(0.0, "seen larger by a factor of 1 +- this", least=0, below=1)
+    part: float = option(1.0, "shortest part of the clip, in time, that is seen: another speed", above=0, most=1)
+    mixup: float = option(0.0, "alpha of the Beta distribution with which the clips of a batch are mixed", least=0)
+    smoothing: float = option(0.0, "share of a target that goes to all classes alike", least=0, below=1)
+    rotation: float = option(0.0, "largest turn of the picture, in degrees", least=0)
     flip: bool = False
     swaps: tuple[tuple[str, str], ...] = ()
 

@@ -12,7 +12,6 @@ The network as it was pruned counts as epoch 0, so fine-tuning replaces it only 
 Stopped at any moment, the same call goes on after the last whole epoch.
 """
 
-import argparse
 import bisect
 from argparse import Namespace
 from dataclasses import replace
@@ -23,11 +22,13 @@ from signs.inference import runtime
 from signs.inference.bundle import Bundle, Stream, load_bundle, provenance, save_bundle
 from signs.inference.runtime import KerasNetwork
 from signs.models import sparse_weights
-from signs.training import averaging, pruning, run_folder
+from signs.training import averaging, options, pruning, run_folder
+from signs.training.augmentation import Augmentation
 from signs.training.callbacks import Validation
-from signs.training.flags import add_augmentation, add_recipe, complete_recipe, recipe_of
+from signs.training.flags import recipe_of
 from signs.training.log import Log
-from signs.training.loop import Phase, Training
+from signs.training.loop import Training
+from signs.training.recipe import Phase, Recipe
 
 import keras
 import numpy as np
@@ -37,20 +38,14 @@ FULL = "float32"  # which the next step begins with
 MOST = 99  # of a hundred weights that are ever taken away to fit
 
 
-def flags_of(bundle: Bundle, args) -> argparse.Namespace:
+def flags_of(bundle: Bundle, args) -> Namespace:
     """The flags of a bundle's training, as far as it had these; `args` has those of its own: epochs, learning_rate,
     workers."""
-    parser = argparse.ArgumentParser()
-    add_recipe(parser, epochs=1, batch=4, learning_rate=1e-3, dropout=0)
-    add_augmentation(parser)
-    flags = parser.parse_args([])
-    for name, value in bundle.about.get("flags", {}).items():
-        if hasattr(flags, name):
-            setattr(flags, name, value)
-    flags.epochs, flags.learning_rate = 1, args.learning_rate or flags.learning_rate / SLOWER
-    flags = complete_recipe(flags)
-    flags.epochs, flags.workers = args.epochs, args.workers  # no epoch at all is possible here
-    return flags
+    values = {row.name: row.default for kind in (Recipe, Augmentation) for row in options.options(kind)}
+    values |= {"batch": 4, "learning_rate": 1e-3, "seed": 0, "flip": None}
+    values |= {name: value for name, value in bundle.about.get("flags", {}).items() if name in values}
+    rate = args.learning_rate or values["learning_rate"] / SLOWER
+    return Namespace(**{**values, "epochs": args.epochs, "learning_rate": rate, "workers": args.workers})
 
 
 def keep_start(model: keras.Model, valid, folder: Path, stream: str) -> None:
@@ -94,8 +89,7 @@ def prune_stream(flags, batches: dict | None, stream: Stream, start: Path, folde
         pruning.hold(model, masks)
         keep_start(model, batches["valid"], folder, stream.name)
         phase = Phase("held", flags.epochs, flags.learning_rate)
-        recipe = recipe_of(flags, batches["train"].targets)
-        Training(model, batches, folder, stream.name, recipe).fit([phase])
+        Training(model, batches, folder, stream.name, recipe_of(flags)).fit([phase])
         bare = keras.Model(model.inputs, model.outputs)  # or Keras warns of the optimiser that is not in the file
         bare.load_weights(folder / f"{stream.name}.weights.h5")
     return model

@@ -21,6 +21,7 @@ from signs.clips.dataset import Clip, Dataset
 from signs.command import Problem
 from signs.inference.bundle import Bundle
 from signs.inference.confidence import load_calibration
+from signs.training.options import option
 
 import numpy as np
 from scipy.special import softmax
@@ -28,13 +29,14 @@ from scipy.special import softmax
 
 @dataclass(frozen=True)
 class Lesson:
-    """soft: (N, classes) float32, the teacher's softened answers for the training clips, in their order; squared: T^2
-    before its part of the loss."""
+    """soft: (N, classes) float32, the teacher's softened answers for the training clips, in their order."""
 
     soft: np.ndarray
-    temperature: float
-    alpha: float
-    squared: bool = False
+    temperature: float = option(2.0, "logits are divided by it: the higher, the more is said of wrong classes", above=0)
+    alpha: float = option(0.5, "weight of the teacher; 0: the labels alone", least=0, most=1)
+    squared: bool = option(
+        False, "T^2 times the teacher's weight (Hinton et al. 2015): as much pull at any temperature"
+    )
 
     def objective(self, class_weights: dict[int, float] | None):
         """training.Objective of targets (B, 2, classes), the clip's own and the teacher's.

@@ -88,7 +88,7 @@ def start(args, stamp: str) -> Devices:
         number = _number(args, len(names), bool(gpus))
         if number > 1 and args.accumulate > 1:
             raise Problem(
-                f"--accumulate {args.accumulate}: TensorFlow adds no gradients up on {number} devices; "
+                f"--recipe accumulate={args.accumulate}: TensorFlow adds no gradients up on {number} devices; "
                 "KERAS_BACKEND=jax does, or take a larger --batch, or --devices 1"
             )
         return Devices(number, scope=tf.distribute.MirroredStrategy(names[:number]).scope) if number > 1 else ONE

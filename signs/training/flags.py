@@ -1,218 +1,241 @@
 """How a network is trained, as flags: what it sees of a clip, the recipe, the augmentation.
 
-Every train_*.py has the same words for these; what a training does not have is left out of it.
+Every train_*.py has the same words for these; what a training does not have is left out of it. The dozen flags that
+most people need stand first in --help, the rest in the group `more`.
 """
 
 import argparse
+import re
+from argparse import ArgumentTypeError
 from dataclasses import replace
+from pathlib import Path
 
+from signs import command
 from signs.clips import modality, storage
 from signs.clips.dataset import Dataset
 from signs.clips.spec import REGIONS, ClipSpec, InputSpec
 from signs.command import Problem
+from signs.training import options
+from signs.training.augmentation import Augmentation
+from signs.training.recipe import RECIPES, Phase, Recipe
 
-import numpy as np
-
-# What a training does where a flag does not say; `compact` is for small networks from a random start.
-# fmt: off
-RECIPES = {
-    "paper": {"patience": 5, "accumulate": 1, "schedule": "constant", "warm_up": 0.0, "ema": 0.0, "smoothing": 0.0,
-              "balance": False, "colour": 0.0, "zoom": 0.0, "rotation": 0.0, "part": 1.0, "mixup": 0.0, "views": 1},
-    "strong": {"patience": 15, "accumulate": 1, "schedule": "cosine", "warm_up": 1.0, "ema": 0.99, "smoothing": 0.1,
-               "balance": True, "colour": 0.1, "zoom": 0.15, "rotation": 0.0, "part": 0.7, "mixup": 0.2, "views": 2},
-    "compact": {"patience": 15, "accumulate": 1, "schedule": "cosine", "warm_up": 1.0, "ema": 0.98, "smoothing": 0.0,
-                "balance": False, "colour": 0.0, "zoom": 0.15, "rotation": 10.0, "part": 0.8, "mixup": 0.0, "views": 1},
-}
-# fmt: on
 # The moving averages forget their random start after some ten steps instead of some hundred.
 SCRATCH_MOMENTUM = 0.9
-# Flag: (above, at least, below), None where there is no such bound.
-RANGES = {
-    **dict.fromkeys(("learning_rate", "recurrent_learning_rate", "part"), (0, None, None)),
-    **dict.fromkeys(("ema", "smoothing", "dropout", "zoom"), (None, 0, 1)),
-    **dict.fromkeys(("brightness", "colour", "shift", "mixup", "warm_up", "rotation"), (None, 0, None)),
-    **dict.fromkeys(("weight_decay", "l2", "clip_norm", "top_epochs", "truncate"), (None, 0, None)),
-    **dict.fromkeys(
-        ("epochs", "recurrent_epochs", "batch", "recurrent_batch", "accumulate", "views", "patience"), (None, 1, None)
-    ),
-    **dict.fromkeys(("frames", "frames_a_clip", "length", "parts", "crop"), (None, 1, None)),
+PICTURE = ("shift", "brightness", "colour", "zoom", "rotation")  # of Augmentation, what only pictures have
+FRAMES = {  # forms of --frames
+    "N": "frames spread evenly over the clip",
+    "NxV": "V such looks at it, at frames in between, are averaged in prediction",
+    "run:N": "frames one after the other, from anywhere in training and from the middle in prediction; a shorter clip "
+    "is played back and forth",
+    "run:NxV": "V such runs are averaged in prediction",
+    "run:N/whole": "all of the clip is seen in prediction",
+    "whole": "every stored frame, however many",
+}
+NORMALISE = {  # word: name in the namespace, without and with it, meaning
+    "mean": ("still", "keep", "subtract", "less the clip's average picture (not of flow)"),
+    "scale": ("scale", "fixed", "own", "divided by the clip's root mean square"),
+    "features": ("centre", False, True, "each feature less its mean over the clip"),
 }
 
 
-def _as(name: str, recipes: tuple[str, ...]) -> str:
-    """What each recipe says of a flag, for its help: `(5, 15)`."""
-    values = [RECIPES[one][name] for one in recipes]
-    said = [("no", "yes")[value] if isinstance(value, bool) else str(value) for value in values]
-    return f"({', '.join(one.removesuffix('.0') for one in said)})"
+def begin(doc: str, script: str, data: str, output: str) -> tuple[argparse.ArgumentParser, argparse._ArgumentGroup]:
+    """A training's parser and its group `more`, with what every training has.
+
+    Args:
+        script: its file name, which goes into the bundle; data, output: names for the examples in --help.
+    """
+    flags = command.parser(doc)
+    flags.set_defaults(script=script)
+    flags.add_argument("--data", type=Path, required=True, help=f"data set folder, e.g. data_set/{data}")
+    flags.add_argument("--output", type=Path, required=True, help=f"model folder, e.g. model/{output}")
+    more = flags.add_argument_group("more")
+    more.add_argument("--seed", type=int, default=0, help="of the start, the order and the augmentation")
+    command.add_threads(more)
+    return flags, more
 
 
-def add_input(
-    flags: argparse.ArgumentParser,
-    frames: int | None = 40,
-    crop: int = 224,
-    still: str = "keep",
-    short_side: int | None = None,
-    region: str = "middle",
-    scale: str = "fixed",
-):
-    """What the networks see of a stored clip: clipspec.InputSpec; returns the group of flags."""
-    group = flags.add_argument_group("what the networks see")
-    group.add_argument(
+def add_store(group) -> None:
+    group.add_argument("--store", help="which store, where there are several: 40x240-tvl1-fast")
+
+
+def add_frames(group, forms: tuple[str, ...], usual: str | None) -> None:
+    """`--frames` in some of the forms of FRAMES: `frames`, `views` and `sampling` in the namespace.
+
+    Args:
+        usual: without the flag; None: 40, or all if fewer.
+    """
+
+    def read(text: str) -> dict:
+        form = re.sub(r"x[1-9]\d*$", "xV", re.sub(r"^(run:)?[1-9]\d*", r"\1N", text))
+        if form not in forms:
+            raise ArgumentTypeError(f"{text}: expected {' or '.join(forms)}, N and V at least 1")
+        numbers = [int(digits) for digits in re.findall(r"\d+", text)]
+        values = {"frames": None} | dict(zip(("frames", "views"), numbers, strict=False))
+        if form == "whole" or ":" not in form:
+            return values | ({"sampling": "whole", "views": 1} if form == "whole" else {"sampling": "even"})
+        return values | {"sampling": re.sub(r":N(xV)?", "", form)}
+
+    meaning = "; ".join(f"{form}: {FRAMES[form]}" for form in forms)
+    options.add_spread(
+        group,
         "--frames",
-        type=int,
-        default=frames,
-        metavar="N",
-        help="frames of a clip, evenly" + " (default: 40, or all if fewer)" * (frames is None),
+        read,
+        usual,
+        {"frames": None, "views": None, "sampling": "even"},
+        metavar="|".join(forms),
+        help=meaning + " (default: 40, or all if fewer)" * (usual is None),
     )
-    group.add_argument(
-        "--short-side",
-        type=int,
-        default=short_side,
-        metavar="PX",
-        help="resized to before the crop" + " (default: as stored)" * (short_side is None),
-    )
-    group.add_argument("--crop", type=int, default=crop, metavar="PX", help="square in the middle")
-    add_region(group, still, region)
-    group.add_argument(
-        "--scale",
-        choices=("fixed", "own"),
-        default=scale,
-        help="own: divide each clip by its own root mean square; for a random start on few clips",
-    )
-    group.add_argument(
-        "--views",
-        type=int,
-        metavar="N",
-        help="look at a clip N times when it is predicted, at frames in between, and average",
-    )
-    return group
 
 
-def add_region(group, still: str = "keep", region: str = "middle") -> None:
-    group.add_argument(
-        "--still",
-        choices=("keep", "subtract"),
-        default=still,
-        help="subtract the clip's average picture, but not from flow; for a random start on few clips",
+def add_crop(group, usual: str | None, unnamed: str = "") -> None:
+    """`--crop`: `crop` and `short_side` in the namespace. unnamed: says what they are where there is no `usual`."""
+
+    def read(text: str) -> dict:
+        if not re.fullmatch(r"[1-9]\d*(/[1-9]\d*)?", text):
+            raise ArgumentTypeError(f"{text}: expected pixels, 224, or with the picture's short side, 224/256")
+        return dict(zip(("crop", "short_side"), map(int, text.split("/")), strict=False))
+
+    options.add_spread(
+        group,
+        "--crop",
+        read,
+        usual,
+        {"crop": None, "short_side": None},
+        metavar="PX[/SIDE]",
+        help=f"a square of PX pixels in the middle, of a picture whose short side is made SIDE{unnamed}",
     )
+
+
+def add_region(group, usual: str = "middle") -> None:
     group.add_argument(
         "--region",
         choices=REGIONS,
-        default=region,
+        default=usual,
         help="the crop is the square round what moves (signer), or round the person (body); for signers "
         "who stand far away",
     )
 
 
-def add_recipe(
-    group,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
-    dropout: float,
-    hint: str = "",
-    recipes: tuple[str, ...] = ("paper",),
-) -> None:
-    """Phases, optimiser and loss: training.Recipe. What has no default here is as one of `recipes` has it."""
-    group.add_argument("--epochs", type=int, default=epochs, metavar="N", help=f"most epochs{hint}")
-    group.add_argument(
-        "--patience", type=int, metavar="N", help="epochs without a lower validation loss " + _as("patience", recipes)
+def add_normalise(group, words: tuple[str, ...], usual: tuple[str, ...] = ()) -> None:
+    """`--normalise` with some of the words of NORMALISE."""
+
+    def read(given: list[str]) -> dict:
+        return {name: on if word in given else off for word in words for name, off, on, _ in [NORMALISE[word]]}
+
+    options.add_spread(
+        group,
+        "--normalise",
+        read,
+        usual,
+        nargs="*",
+        choices=words,
+        help="; ".join(f"{word}: {NORMALISE[word][3]}" for word in words) + "; for a random start on few clips",
     )
-    group.add_argument("--learning-rate", type=float, default=learning_rate, help="at the start")
-    group.add_argument("--batch", type=int, default=batch, metavar="N", help="clips a step, of all devices together")
-    group.add_argument(
-        "--accumulate", type=int, metavar="N", help="steps whose gradients are added up " + _as("accumulate", recipes)
-    )
-    group.add_argument(
-        "--schedule", choices=("constant", "cosine"), help="of the learning rate " + _as("schedule", recipes)
-    )
-    group.add_argument(
-        "--warm-up", type=float, metavar="EPOCHS", help="in which a cosine first rises " + _as("warm_up", recipes)
-    )
-    group.add_argument(
-        "--ema",
-        type=float,
-        metavar="DECAY",
-        help="validate and keep a running mean of the weights; 0.98: about the last 50 steps " + _as("ema", recipes),
-    )
-    group.add_argument(
-        "--weight-decay",
-        type=float,
-        default=0.0,
-        help="share of a weight that a step takes away, times the learning rate",
-    )
-    group.add_argument(
-        "--l2",
-        type=float,
-        default=0.0,
-        help="squares of all kernels' weights, times this, in the loss; for compress.py --threshold",
-    )
-    group.add_argument(
-        "--clip-norm",
-        type=float,
-        default=0.0,
-        metavar="NORM",
-        help="longest gradient of a step, of all weights together; 0: any",
-    )
-    group.add_argument("--dropout", type=float, default=dropout, help="share of the features dropped")
-    group.add_argument(
-        "--smoothing", type=float, help="share of a target that goes to all classes alike " + _as("smoothing", recipes)
-    )
-    group.add_argument(
-        "--balance", action=argparse.BooleanOptionalAction, help="rare classes weigh more " + _as("balance", recipes)
-    )
-    group.add_argument("--seed", type=int, default=0, help="of the start, the order and the augmentation")
 
 
-def add_augmentation(
-    flags: argparse.ArgumentParser,
-    hint: str = "no flips: they change most signs",
-    recipes: tuple[str, ...] = ("paper",),
+def add_input(
+    flags,
+    more,
+    forms: tuple[str, ...] = ("N", "NxV"),
+    frames: str | None = "40",
+    crop: str = "224",
+    region: str = "middle",
+    normalise: tuple[str, ...] = (),
 ) -> None:
-    """augmentation.Augmentation, of pictures."""
-    title = f"As --recipe has it ({', '.join(recipes)}); {hint}." if len(recipes) > 1 else f"{hint.capitalize()}."
-    group = flags.add_argument_group("augmentation", title)
-    group.add_argument("--shift", type=float, default=0.1, help="largest shift along x and y, as a share of the crop")
-    group.add_argument("--brightness", type=float, default=0.2, help="RGB values times 1 +- this")
-    group.add_argument(
-        "--colour", type=float, help="red, green and blue each times 1 +- this " + _as("colour", recipes)
+    """What the networks see of a stored clip: spec.InputSpec."""
+    add_frames(flags, forms, frames)
+    add_crop(flags, crop, "" if "/" in crop else ", or left as stored")
+    add_region(flags, region)
+    add_normalise(more, ("mean", "scale"), normalise)
+
+
+def add_training(flags, more, *trained: tuple[int, int, float], of: str = "") -> None:
+    """`--epochs`, `--batch` and `--learning-rate`.
+
+    Args:
+        trained: most epochs, batch and learning rate of what is trained, one after the other; names in the namespace of
+            the second begin with `recurrent_`. of: says which is which.
+    """
+    names = ("epochs", "batch", "learning_rate")
+    meanings = ("most epochs", "clips a step, of all devices together", "at the start")
+    kinds = (command.number(int, least=1), command.number(int, least=1), command.number(above=0))
+    for number, (name, meaning, kind) in enumerate(zip(names, meanings, kinds, strict=True)):
+        flag, usual = f"--{name.replace('_', '-')}", [row[number] for row in trained]
+        group, letter = (more, "RATE") if name == "learning_rate" else (flags, "N")
+        if len(usual) == 1:
+            group.add_argument(flag, type=kind, default=usual[0], metavar=letter, help=meaning)
+        else:
+            add_pair(group, flag, (name, f"recurrent_{name}"), usual, type=kind, metavar=letter, help=meaning + of)
+
+
+def add_pair(group, flag: str, names: tuple[str, str], usual: list, **how) -> None:
+    """A flag of one or two numbers, for two values of the namespace; the second may be left out."""
+
+    def read(values: list) -> dict:
+        if len(values) > len(names):
+            raise ArgumentTypeError(f"{' '.join(map(str, values))}: at most {len(names)} numbers")
+        return dict(zip(names, values, strict=False))
+
+    how["help"] += f" (default: {' '.join(map(str, usual))})"
+    options.add_spread(group, flag, read, defaults=dict(zip(names, usual, strict=True)), nargs="+", **how)
+
+
+def _recipes(first: str) -> dict[str, dict]:
+    """RECIPES with the script's own in front."""
+    return {first: RECIPES[first], **RECIPES}
+
+
+def add_recipe(flags, recipe: str, without: tuple[str, ...] = (), named: bool = True) -> None:
+    """`--recipe`: recipe.Recipe.
+
+    Args:
+        recipe: the script's own; named: another may be named; without: settings that this training does not have.
+    """
+    fields = [*options.options(Recipe), *(row for row in options.options(Augmentation) if row.name == "smoothing")]
+    options.add_settings(
+        flags,
+        "--recipe",
+        [row for row in fields if row.name not in without],
+        _recipes(recipe) if named else {recipe: RECIPES[recipe]},
+        "how it is trained: "
+        + "a recipe, its parts one by one, or both" * named
+        + "its parts one by one" * (not named),
+        named,
     )
-    group.add_argument("--zoom", type=float, help="seen larger by a factor of 1 +- this " + _as("zoom", recipes))
-    group.add_argument(
-        "--rotation", type=float, metavar="DEGREES", help="largest turn of the picture " + _as("rotation", recipes)
+
+
+def add_augmentation(flags, recipe: str, named: bool = True, pictures: bool = True) -> None:
+    """`--augment`: augmentation.Augmentation.
+
+    Args:
+        recipe, named: as of `add_recipe`; pictures: or features, that nothing can be moved in.
+    """
+    left_out = {"smoothing", *(() if pictures else PICTURE)}
+    options.add_settings(
+        flags,
+        "--augment",
+        [row for row in options.options(Augmentation) if row.name not in left_out],
+        _recipes(recipe) if named else {recipe: RECIPES[recipe]},
+        "what is drawn at random for each clip and epoch",
     )
-    group.add_argument(
-        "--part", type=float, help="shortest part of the clip, in time, that is seen " + _as("part", recipes)
-    )
-    group.add_argument("--mixup", type=float, metavar="ALPHA", help="mix the clips of a batch " + _as("mixup", recipes))
-    group.add_argument(
+
+
+def add_flip(flags) -> None:
+    flags.add_argument(
         "--flip",
         nargs="*",
         metavar="LABEL=LABEL",
         help="show half of the clips in a mirror, where people sign with either hand; with pairs of "
-        "labels that become each other there: left=right",
+        "labels that become each other there: left=right. It changes most signs",
     )
 
 
-def complete_recipe(args: argparse.Namespace, recipe: str = "paper") -> argparse.Namespace:
-    """Give every flag that was not named what the recipe says; raises Problem where a number makes no sense, before
+def complete_recipe(args: argparse.Namespace) -> argparse.Namespace:
+    """Give every setting that nobody named what the recipe says; raises Problem where --flip makes no sense, before
     anything is read or fetched."""
-    for name, value in RECIPES[recipe].items():
-        if getattr(args, name, value) is None:
-            setattr(args, name, value)
-    for name, (above, least, below) in RANGES.items():
-        value = getattr(args, name, None)
-        if value is None or isinstance(value, str):
-            continue
-        if (
-            (above is not None and value <= above)
-            or (least is not None and value < least)
-            or (below is not None and value >= below)
-        ):
-            said = f"above {above}" if least is None else f"at least {least}"
-            raise Problem(f"--{name.replace('_', '-')} {value:g}: {said}{f', below {below}' if below else ''}")
-    if getattr(args, "part", 1) > 1:
-        raise Problem(f"--part {args.part:g}: at most 1, the whole clip")
+    recipe = RECIPES[args.recipe]
+    options.fill(args, [*options.options(Recipe), *options.options(Augmentation)], recipe)
+    args.views = args.views or recipe.get("views", 1)
     swaps_of(args)
     return args
 
@@ -235,22 +258,26 @@ def clip_spec(args, data: Dataset) -> ClipSpec:
     else:
         stored = replace(storage.find_stored(data, "frame", args.store, first), part="video")
     modality.check_stores(data, streams, stored)
-    short_side = args.short_side or stored.short_side
-    views, whole = args.views, getattr(args, "length", None) == "any"
     frames = args.frames or (min(40, int(stored.frames)) if stored.frames.isdigit() else 40)
+    views = args.views
     if stored.frames.isdigit() and views * frames > int(stored.frames):
         views = max(int(stored.frames) // frames, 1)
         print(f"{stored.frames} stored frames hold {views} view(s) of {frames} frames, not {args.views}")
     seen = InputSpec(
-        frames, short_side, args.crop, args.still, views, args.region, args.scale, "whole" if whole else "even"
+        frames=frames,
+        short_side=args.short_side or stored.short_side,
+        crop=args.crop,
+        still=args.still,
+        views=views,
+        region=args.region,
+        scale=args.scale,
+        sampling=args.sampling,
     )
     return ClipSpec(stored, seen)
 
 
-def phases_of(args, start: bool) -> list:
+def phases_of(args, start: bool) -> list[Phase]:
     """From a start with other weights than random ones the new top first, then all of it at a tenth of the rate."""
-    from signs.training.loop import Phase
-
     if not start:
         return [Phase("all", args.epochs, args.learning_rate)]
     return [
@@ -259,42 +286,9 @@ def phases_of(args, start: bool) -> list:
     ]
 
 
-def recipe_of(args, targets: np.ndarray):
-    """training.Recipe of the flags; `targets` are the training clips' class indices."""
-    from signs.training.loop import Recipe
-
-    weights = None
-    if args.balance:
-        counts = np.bincount(targets)
-        # The mean over the clips is 1; a class without clips has no loss to weigh.
-        mean = len(targets) / np.count_nonzero(counts)
-        weights = {label: mean / count for label, count in enumerate(counts) if count}
-    return Recipe(
-        args.patience,
-        args.ema,
-        args.schedule,
-        args.warm_up,
-        args.accumulate,
-        weights,
-        args.weight_decay,
-        args.clip_norm,
-        args.l2,
-    )
+def recipe_of(args) -> Recipe:
+    return options.make(Recipe, args)
 
 
-def augmentation_of(args):
-    """augmentation.Augmentation of the flags."""
-    from signs.training.augmentation import Augmentation
-
-    return Augmentation(
-        args.shift,
-        args.brightness,
-        args.colour,
-        args.zoom,
-        args.part,
-        args.mixup,
-        args.smoothing,
-        args.rotation,
-        args.flip is not None,
-        swaps_of(args),
-    )
+def augmentation_of(args) -> Augmentation:
+    return options.make(Augmentation, args, flip=args.flip is not None, swaps=swaps_of(args))

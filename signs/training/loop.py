@@ -17,63 +17,10 @@ from signs.training.averaging import Average
 from signs.training.callbacks import EarlyStopping, EpochStart, Keeper, Validation, is_spent
 from signs.training.checkpoint import Checkpoint
 from signs.training.log import Log
+from signs.training.recipe import Phase, Recipe
 
 import keras
 import numpy as np
-
-
-@dataclass(frozen=True)
-class Phase:
-    """Some epochs at one learning rate. `top_only`: only layers whose names begin with `Logits` are trained; `frozen`:
-    layers whose names begin with one of these are not."""
-
-    name: str
-    epochs: int
-    learning_rate: float
-    top_only: bool = False
-    frozen: tuple[str, ...] = ()
-
-    def trains(self, layer: str) -> bool:
-        """Whether the layer of that name learns."""
-        return (layer.startswith("Logits") or not self.top_only) and not layer.startswith(self.frozen)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a stream is trained, beside its phases; as it stands here, the paper's way.
-
-    patience: epochs without a lower validation loss after which the last phase ends;
-    ema: decay of the average of the weights that is validated and kept, 0 keeps the weights themselves;
-    schedule: of the learning rate of a phase, "constant" or "cosine" (down to 0: Loshchilov & Hutter 2017);
-    warm_up: epochs in which a cosine first rises from 0;
-    accumulate: batches whose gradients are added up for one step;
-    class_weights: {class index: weight of its loss} in training, or None;
-    weight_decay: share of a weight that goes at each step, times the learning rate (Loshchilov & Hutter 2019);
-    clip_norm: longest gradient of a step, of all weights together, 0 any;
-    l2: the loss grows by the sum of all kernels' squares times this (docs/compact.md: Adam drives dead weights to 0).
-    """
-
-    patience: int = 5
-    ema: float = 0.0
-    schedule: str = "constant"
-    warm_up: float = 0.0
-    accumulate: int = 1
-    class_weights: dict[int, float] | None = None
-    weight_decay: float = 0.0
-    clip_norm: float = 0.0
-    l2: float = 0.0
-
-    def learning_rate(self, phase: Phase, batches: int):
-        """A number or a Keras schedule for a phase of that many batches an epoch."""
-        if self.schedule == "constant":
-            return phase.learning_rate
-        steps = phase.epochs * batches  # Keras counts batches here, added up or not
-        warm_up = min(round(self.warm_up * batches), steps - 1)
-        if not warm_up:
-            return keras.optimizers.schedules.CosineDecay(phase.learning_rate, steps)
-        return keras.optimizers.schedules.CosineDecay(
-            0.0, steps - warm_up, warmup_target=phase.learning_rate, warmup_steps=warm_up
-        )
 
 
 @dataclass(frozen=True)
@@ -127,7 +74,7 @@ class Training:
                     shuffle=False,
                     verbose=0,
                     callbacks=self._callbacks(phase, last, earlier, checkpoint, average),
-                    class_weight=self.recipe.class_weights,
+                    class_weight=self.recipe.class_weights(self.generators["train"].targets),
                 )
             first = last
         checkpoint.finish()
@@ -173,7 +120,7 @@ def compile_model(
     accumulate = recipe.accumulate if recipe.accumulate > 1 else None
     model.compile(
         keras.optimizers.Adam(
-            recipe.learning_rate(phase, batches),
+            _learning_rate(phase, recipe, batches),
             weight_decay=recipe.weight_decay or None,
             global_clipnorm=recipe.clip_norm or None,
             gradient_accumulation_steps=accumulate,
@@ -182,6 +129,19 @@ def compile_model(
         metrics=[keras.metrics.MeanMetricWrapper(objective.accuracy, name="accuracy")],
         # On a CPU XLA takes four times as long as TensorFlow's own kernels; elsewhere Keras knows best.
         jit_compile="auto" if keras.backend.backend() != "tensorflow" or _has_gpu() else False,
+    )
+
+
+def _learning_rate(phase: Phase, recipe: Recipe, batches: int):
+    """A number or a Keras schedule for a phase of that many batches an epoch."""
+    if recipe.schedule == "constant":
+        return phase.learning_rate
+    steps = phase.epochs * batches  # Keras counts batches here, added up or not
+    warm_up = min(round(recipe.warm_up * batches), steps - 1)
+    if not warm_up:
+        return keras.optimizers.schedules.CosineDecay(phase.learning_rate, steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warm_up, warmup_target=phase.learning_rate, warmup_steps=warm_up
     )
 
 

@@ -4,7 +4,6 @@ The image network's work is done once, by feature.py; what is trained here is sm
 together again, and the bundle is one like any other.
 """
 
-import argparse
 import contextlib
 from dataclasses import replace
 from pathlib import Path
@@ -17,107 +16,51 @@ from signs.command import Problem
 from signs.inference import feature_file
 from signs.inference.bundle import load_bundle, load_keras
 from signs.inference.feature_file import About
-from signs.models import cnn_lstm
 from signs.training import run_folder
-from signs.training.flags import recipe_of
+from signs.training.flags import add_frames, recipe_of
+from signs.training.recipe import Phase
 
+READ = ("last", "mean", "linear")  # cnn_lstm.READOUTS, whose import waits for Keras
 FREEZE = {"none": (), "1": ("lstm_1", "norm_1"), "2": ("lstm_2", "norm_2"), "both": ("lstm_", "norm_")}
 
 
-def add_flags(
-    flags: argparse.ArgumentParser, lstm: list[int], dense: list[int], frames: int | None, length: int | None, read: str
-) -> None:
+def add_flags(flags, more, lstm: list[int], frames: str, read: str) -> None:
     """The recurrent network's, with a system's own defaults."""
-    group = flags.add_argument_group("recurrent network")
-    group.add_argument(
-        "--lstm",
-        type=int,
-        nargs="*",
-        default=lstm,
-        metavar="UNITS",
-        help="of each recurrent layer; without a number there is none, and each frame stands by itself",
-    )
-    group.add_argument(
-        "--dense",
-        type=int,
-        nargs="*",
-        default=dense,
-        metavar="UNITS",
-        help="of each fully connected layer before the last",
-    )
-    group.add_argument("--batch-norm", action="store_true", help="batch normalisation after each recurrent layer")
-    group.add_argument(
-        "--centre",
-        action="store_true",
-        help="see each feature less its mean over the clip: of few people, rooms and clothes go",
-    )
-    group = flags.add_argument_group("sequence")
-    usual = f" (default: {frames or length})"
-    group.add_argument("--frames", type=int, metavar="N", help="so many, evenly over the clip" + usual * bool(frames))
-    group.add_argument(
-        "--length",
-        type=int,
-        metavar="N",
-        help="instead: so many one after the other; a shorter clip is played back and forth, a longer "
-        "one cut at random" + usual * bool(length),
-    )
-    flags.set_defaults(sampling=(frames, length))
-    group.add_argument(
-        "--at-test",
-        choices=("part", "parts", "whole"),
-        default="part",
-        help="of --length: the clip's middle, the mean of --parts of it, or all of it",
-    )
-    group.add_argument("--parts", type=int, default=3, metavar="N", help="of --at-test parts")
-    group.add_argument(
+    units = {"type": command.number(int, least=1), "nargs": "*", "metavar": "UNITS"}
+    add_frames(flags, ("N", "run:N", "run:NxV", "run:N/whole"), frames)
+    flags.add_argument("--lstm", default=lstm, help="of each recurrent layer; none: each frame stands alone", **units)
+    more.add_argument("--dense", default=[], help="of each fully connected layer before the last", **units)
+    more.add_argument("--batch-norm", action="store_true", help="batch normalisation after each recurrent layer")
+    more.add_argument(
         "--truncate",
-        type=int,
+        type=command.number(int, least=0),
         default=0,
         metavar="N",
         help="steps after which back-propagation ends; the state goes on; 0: it never ends",
     )
-    group.add_argument(
-        "--loss-weights",
-        choices=cnn_lstm.READOUTS,
+    more.add_argument(
+        "--read",
+        choices=READ,
         default=read,
-        help="which steps' answers are learnt from; linear: step t counts t",
+        help="which steps are learnt from and answer: the last, all alike, or step t counting t (linear)",
     )
-    group.add_argument("--output-weights", choices=cnn_lstm.READOUTS, default=read, help="which steps give the answer")
-
-
-def complete(args) -> argparse.Namespace:
-    """The system's own frames or length where neither was named; raises Problem where the flags contradict each
-    other."""
-    if args.frames is None and args.length is None:
-        args.frames, args.length = args.sampling
-    del args.sampling
-    if args.frames is not None and args.length is not None:
-        raise Problem(f"--frames {args.frames} evenly, or --length {args.length} one after the other; name one of them")
-    if args.length is None and args.at_test != "part":
-        raise Problem(f"--at-test {args.at_test}: of --length; with --frames all of the clip is seen")
-    if min([*args.lstm, *args.dense], default=1) < 1:
-        raise Problem("--lstm, --dense: at least 1 unit in each layer")
-    return args
 
 
 def input_spec(args, made: ClipSpec) -> InputSpec:
     """What the networks see when they predict; `made` is what the features were made of."""
-    frames, sampling, views = args.frames, "even", 1
-    if args.length is not None:
-        sampling, views = {"part": ("run", 1), "parts": ("run", args.parts), "whole": ("whole", 1)}[args.at_test]
-        frames = args.length
-    seen = replace(made.input, frames=frames, sampling=sampling, views=views)
+    sampling = args.sampling.split("/")[-1]
+    seen = replace(made.input, frames=args.frames, sampling=sampling, views=args.views)
     if seen.still == "subtract" and not ClipSpec(made.stored, seen).sees_all:
         raise Problem(
-            f"--still subtract: features are made of clips less the average of all {made.stored.frames} "
-            "pictures, so all have to be seen: --frames N of a store of N, or --length with --at-test whole"
+            f"--normalise mean: features are made of clips less the average of all {made.stored.frames} "
+            "pictures, so all have to be seen: --frames N of a store of N, or --frames run:N/whole"
         )
     return seen
 
 
 def training_spec(args, made: ClipSpec) -> InputSpec:
     """What the LSTM is trained on: always as many steps."""
-    return replace(input_spec(args, made), sampling="run" if args.length else "even", views=1)
+    return replace(input_spec(args, made), sampling=args.sampling.split("/")[0], views=1)
 
 
 def about_of(folder: Path) -> About:
@@ -180,9 +123,14 @@ def trained_lstm(folder: Path, about: About, args):
     return model.get_layer("lstm")
 
 
-def objective(loss_weights: str, output_weights: str):
+def objective(read: str):
     """loop.Objective of a network that answers at every step: each step's loss counts by its weight, and so does each
-    step's answer."""
+    step's answer.
+
+    Args:
+        read: of cnn_lstm.READOUTS.
+    """
+    from signs.models import cnn_lstm
     from signs.training.loop import Objective
 
     import keras
@@ -192,12 +140,12 @@ def objective(loss_weights: str, output_weights: str):
         each = keras.losses.categorical_crossentropy(
             ops.broadcast_to(targets[:, None], ops.shape(steps)), steps, from_logits=True
         )
-        return ops.sum(each * cnn_lstm.step_weights(loss_weights, steps.shape[1]), axis=1)
+        return ops.sum(each * cnn_lstm.step_weights(read, steps.shape[1]), axis=1)
 
     def accuracy(targets, steps):
-        return keras.metrics.categorical_accuracy(targets, cnn_lstm.read_out(steps, output_weights, ops))
+        return keras.metrics.categorical_accuracy(targets, cnn_lstm.read_out(steps, read, ops))
 
-    return Objective(loss, accuracy, lambda steps: cnn_lstm.read_out(steps, output_weights))
+    return Objective(loss, accuracy, lambda steps: cnn_lstm.read_out(steps, read))
 
 
 def check_begun(output: Path, stream: str, about: About) -> None:
@@ -216,7 +164,7 @@ def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path
     """Train one stream's LSTM to its end, join it with the image network, and return the stream's row of the bundle."""
     from signs.models import cnn_lstm
     from signs.training.feature_batches import feature_generators
-    from signs.training.loop import Phase, Training
+    from signs.training.loop import Training
 
     stream, seen = about.modality, training_spec(args, about.spec)
     check_begun(args.output, stream, about)
@@ -234,9 +182,7 @@ def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path
         if args.start:
             cnn_lstm.copy_head(trained_lstm(args.start, about, args), head)
         phase = Phase("all", args.epochs, args.learning_rate, frozen=FREEZE[args.freeze] if args.start else ())
-        recipe = recipe_of(args, generators["train"].targets)
-        steps = objective(args.loss_weights, args.output_weights)
-        Training(head, generators, args.output, stream, recipe, steps).fit([phase])
+        Training(head, generators, args.output, stream, recipe_of(args), objective(args.read)).fit([phase])
     weights = run_folder.trained(args.output, stream)["weights"]
     return write_whole_network(args, len(data.classes), spec, about, folder, args.output / weights)
 
@@ -252,7 +198,7 @@ def write_whole_network(args, classes: int, spec: ClipSpec, about: About, folder
         "input_shape": [frames, seen.crop, seen.crop, modality.TABLE[stream].channels],
         "classes": classes,
         "network": about.network,
-        "read": args.output_weights,
+        "read": args.read,
         **head_arguments(args),
     }
     model = cnn_lstm.build_cnn_lstm(**arguments)

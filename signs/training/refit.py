@@ -1,6 +1,6 @@
 """Learn once more, from the validation clips too, what a finished run chose.
 
-    flags: add_flag(flags); args = parse(flags, argv, networks)
+    add_flag(flags); args = parse(flags, argv)
     chosen(args, "rgb")["epoch"]     how long that run found best
 
 A run keeps some people back to choose by: how many epochs, which penalty. Once that is chosen they are as good to learn
@@ -17,6 +17,7 @@ from signs.clips.dataset import Dataset
 from signs.command import Problem
 from signs.inference.bundle import Bundle, load_bundle
 from signs.inference.confidence import load_calibration
+from signs.training.options import flag_of
 
 SPLITS = ("train", "valid")
 
@@ -30,30 +31,24 @@ def add_flag(flags: argparse.ArgumentParser) -> None:
     )
 
 
-def parse(flags: argparse.ArgumentParser, argv, networks: tuple[str, ...]) -> argparse.Namespace:
+def parse(flags: argparse.ArgumentParser, argv) -> argparse.Namespace:
     """The arguments, with the flags of the run behind --refit as defaults.
 
-    Args:
-        networks: names in bundle.NETWORKS of what the script trains.
     Raises:
         Problem: there is no run, it is of another script, or a flag says something else than it did.
     """
     args = flags.parse_args(argv)
     if args.refit is None:
         return args
-    reference = load_reference(args.refit, networks)
-    if not {"penalty", "learning_rate"} & vars(args).keys() & reference.about["flags"].keys():
-        raise Problem(f"--refit {args.refit}: an I3D that another script trained; the one that did refits it")
-    known = {name: value for name, value in reference.about["flags"].items() if hasattr(args, name) and name != "refit"}
+    reference = load_reference(args.refit, args.script)
+    known = {name: value for name, value in flags_of(reference).items() if name in args and name != "refit"}
     flags.set_defaults(**known, stream=[stream.name for stream in reference.streams])
     args = flags.parse_args(argv)
     now = json.loads(json.dumps({name: getattr(args, name) for name in known}, default=str))
-    changed = [name for name, value in known.items() if now[name] != value]
+    changed = {flag_of(flags, name): name for name, value in known.items() if now[name] != value}
     if changed:
-        said = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
-        raise Problem(f"--refit {args.refit}: it had another {said}; leave that out, all flags are as they were there")
-    if "penalty" in args and {stream.network for stream in reference.streams} != {args.network}:
-        raise Problem(f"--refit {args.refit}: not made with --network {args.network}; leave that out")
+        what = ", ".join(changed)
+        raise Problem(f"--refit {args.refit}: it had another {what}; leave that out, all flags are as they were there")
     if "epochs" in args:
         args.epochs = max(args.epochs, *(int(row["epoch"]) for row in reference.about["training"].values()))
     for stream in modality.named(args.stream):
@@ -61,14 +56,36 @@ def parse(flags: argparse.ArgumentParser, argv, networks: tuple[str, ...]) -> ar
     return args
 
 
-def load_reference(folder: str, networks: tuple[str, ...]) -> Bundle:
-    """The run to be refitted; raises Problem where it is none of this script's, or was refitted or joined itself."""
+def script_of(model: Bundle) -> str:
+    """The file name of the script that trained a model; of an earlier version's bundles, as its flags tell."""
+    flags, networks = model.about["flags"], {stream.network for stream in model.streams}
+    if "model" in flags or "training" not in model.about:
+        return "ensemble.py or compress.py"
+    if "script" in flags:
+        return flags["script"]
+    if "penalty" in flags:
+        return "train_linear.py"
+    if networks & {"frames", "cnn-lstm"}:
+        return "train_frame.py or train_lstm.py"
+    return "train_i3d.py" if networks == {"i3d"} else "train_conv3d_lstm.py"
+
+
+def flags_of(model: Bundle) -> dict:
+    """The flags of a model's run, an earlier version's in today's words."""
+    flags = {**model.about["flags"]}
+    if "length" in flags:
+        flags["sampling"] = "whole" if flags.pop("length") == "any" else "even"
+    if "penalty" in flags:
+        flags.setdefault("network", model.streams[0].network)
+    return flags
+
+
+def load_reference(folder: str, script: str) -> Bundle:
+    """The run to be refitted; raises Problem where another script made it, or it was refitted itself."""
     reference = load_bundle(folder)
-    others = {stream.network for stream in reference.streams} - set(networks)
-    if others or "training" not in reference.about or "model" in reference.about["flags"]:
-        kinds = ", ".join(sorted({stream.network for stream in reference.streams}))
+    if (maker := script_of(reference)) != script:
         raise Problem(
-            f"--refit {folder}: made by another script ({kinds}); name a model that this one trained, and "
+            f"--refit {folder}: made by another script ({maker}); name a model that {script} trained, and "
             "ensemble.py joins what becomes of it"
         )
     if learnt_from_valid(reference):

@@ -19,7 +19,7 @@ import evaluate
 import train_linear
 from conftest import TRAINING
 
-SEES = [*TRAINING[:6], "--still", "keep", "--region", "middle", "--scale", "fixed", "--workers", "2"]
+SEES = [*TRAINING[:4], "--normalise", "--region", "middle", "--workers", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +58,8 @@ def test_each_goes_on_seeing_what_it_saw(histogram, demo, tmp_path):
     flags = [
         "--frames",
         "6",
-        "--short-side",
-        "30",
         "--crop",
-        "24",
+        "24/30",
         "--region",
         "body",
         "--stream",

@@ -203,7 +203,7 @@ def test_another_network_needs_another_name(features, data):
     with pytest.raises(Problem, match="other settings .trained none, seed 0 instead of none, seed 1, weights.; delete"):
         run(data, "--seed", 1)
     with pytest.raises(Problem, match="other settings .spec"):
-        run(data, "--short-side", 40)
+        run(data, "--crop", "32/40")
     assert_equal(contents(data / STORE), contents(features / STORE))
     assert run(data, "--seed", 1, "--name", "other") == command.DONE
     assert (data / "feature-other-40x64" / "test.h5").exists()
@@ -229,7 +229,7 @@ def test_weights_that_a_killed_run_of_another_seed_left_are_replaced(features, d
         (["--network", "mobilenot"], "no network 'mobilenot'; there are convnextbase.*mobilenet"),
         (["--network", "model/none"], "model/none: no such folder"),
         (["--weights", "none.h5"], "--weights none.h5: no such file; imagenet, none, or"),
-        (["--crop", "300"], "a crop of 300 px out of a short side of 36 px"),
+        (["--crop", "300/36"], "a crop of 300 px out of a short side of 36 px"),
         (["--store", "20x64"], "no frame store 20x64; run frame.py"),
         (["--name", "a/b"], "--name 'a/b' is no plain name"),
         (["--batch", "0"], "--batch 0: at least 1"),

@@ -24,7 +24,7 @@ import tiny
 import train_i3d
 from tiny import arrays
 
-SEES = ["--frames", "8", "--short-side", "36", "--crop", "32"]
+SEES = ["--frames", "8", "--crop", "32/36"]
 ROOT = tiny.REPOSITORY
 
 
@@ -114,7 +114,7 @@ def test_again_does_nothing_and_other_settings_are_refused(demo, i3d, capsys):
     said = capsys.readouterr().out
     assert "rgb: trained already, 3 epochs" in said and "flow: trained already, 3 epochs" in said
     with pytest.raises(Problem, match=r"holds a run with other settings \(dropout\)"):
-        train(demo, i3d, *conftest.TRAINING, "--dropout", "0.4")
+        train(demo, i3d, *conftest.TRAINING, "--recipe", "dropout=0.4")
     with pytest.raises(Problem, match=r"other settings \(crop, seed\)"):
         train(demo, i3d, *conftest.TRAINING, "--crop", "34", "--seed", "1")
     assert {path: path.stat().st_mtime_ns for path in files} == before
@@ -164,7 +164,7 @@ def test_from_published_weights_first_the_top_and_then_everything(demo, publishe
         compile_and_look.model = model
 
     monkeypatch.setattr(loop, "compile_model", compile_and_look)
-    flags = ["--stream", "rgb", *SEES, "--top-epochs", "1", "--epochs", "1", "--batch", "8"]
+    flags = ["--stream", "rgb", *SEES, "--recipe", "top-epochs=1", "--epochs", "1", "--batch", "8"]
     with conftest.without_graphs():
         assert train(demo, tmp_path / "model", "--weights", str(folder), *flags) == 0
     rows = Log(tmp_path / "model" / "log.csv").rows
@@ -235,14 +235,13 @@ def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys, monke
         "2",
         "--batch",
         "8",
-        "--accumulate",
-        "2",
         "--recipe",
         "strong",
+        "accumulate=2",
         "--precision",
         "mixed_bfloat16",
-        "--still",
-        "subtract",
+        "--normalise",
+        "mean",
     ]
     try:
         with conftest.without_graphs():
@@ -262,12 +261,22 @@ def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys, monke
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--part", "0"], "--part 0: above 0"),
-        (["--part", "1.5"], "--part 1.5: at most 1"),
-        (["--ema", "1"], "--ema 1: at least 0, below 1"),
-        (["--zoom", "-0.1"], "--zoom -0.1: at least 0"),
-        (["--views", "0"], "--views 0: at least 1"),
-        (["--accumulate", "0"], "--accumulate 0: at least 1"),
+        (["--augment", "part=0"], "--augment part=0: above 0"),
+        (["--augment", "part=1.5"], "--augment part=1.5: above 0, at most 1"),
+        (["--recipe", "ema=1"], "--recipe ema=1: at least 0, below 1"),
+        (["--recipe", "ema=most"], "--recipe ema=most: no float"),
+        (["--recipe", "balance=1"], "--recipe balance=1: yes or no"),
+        (["--recipe", "weak"], "--recipe weak: expected paper, strong, compact, patience=VALUE"),
+        (["--recipe", "zoom=0.1"], "--recipe zoom=0.1: expected paper"),
+        (["--augment", "zoom=-0.1"], "--augment zoom=-0.1: at least 0"),
+        (["--augment", "zoom"], "--augment zoom: expected shift=VALUE, "),
+        (["--frames", "8x0"], "--frames 8x0: expected N or NxV"),
+        (["--frames", "whole"], "--frames whole: expected N or NxV"),
+        (["--crop", "0"], "--crop 0: expected pixels, 224, or"),
+        (["--normalise", "all"], "--normalise invalid choice: 'all'"),
+        (["--epochs", "0"], "--epochs 0: at least 1"),
+        (["--learning-rate", "0"], "--learning-rate 0: above 0"),
+        (["--recipe", "accumulate=0"], "--recipe accumulate=0: at least 1"),
         (["--flip", "left"], "--flip left: pairs of labels"),
         (["--flip", "1=2", "2=3"], "--flip 1=2 2=3: pairs of labels"),
     ],

@@ -40,7 +40,7 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def grey(data, tmp_path_factory) -> Path:
     """Of clips as long as they are."""
-    return train(data, tmp_path_factory.mktemp("model") / "grey", "--length", "any")
+    return train(data, tmp_path_factory.mktemp("model") / "grey", "--frames", "whole")
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +143,8 @@ def test_clips_of_any_length_are_padded_to_the_longest_of_a_batch(data):
 def test_padding_changes_no_weight_of_a_training(tmp_path):
     """Clips of 8 frames: batches of them as they are, and with a second batch that is padded to 9."""
     data = tiny.stored(tmp_path / "data", [8] * 6, ["video"])
-    trained = [
-        train(data, tmp_path / flag[2:], flag, value, "--part", "1", "--epochs", "2", "--dropout", "0")
-        for flag, value in (("--frames", "8"), ("--length", "any"))
-    ]
+    plain = ["--augment", "part=1", "--recipe", "dropout=0", "--epochs", "2"]
+    trained = [train(data, tmp_path / frames, "--frames", frames, *plain) for frames in ("8", "whole")]
     even, padded = (Recogniser.load(folder, "keras").models["grey"] for folder in trained)
     for mine, theirs in zip(padded.weights, even.weights, strict=True):
         assert mine.path == theirs.path
@@ -157,7 +155,7 @@ def test_padding_changes_no_weight_of_a_training(tmp_path):
 
 def test_another_model_is_a_start(deep, data, tmp_path, capsys):
     flags = ["--network", "conv2d-lstm", "--frames", "4", "--stream", "grey", "--weights", str(deep)]
-    started = train(data, tmp_path / "next", *flags, "--top-epochs", "1", "--learning-rate", "1e-9", "--ema", "0")
+    started = train(data, tmp_path / "next", *flags, "--recipe", "top-epochs=1", "ema=0", "--learning-rate", "1e-9")
     one, other = (Recogniser.load(folder, "keras").models["grey"].get_layer("LSTM") for folder in (deep, started))
     np.testing.assert_allclose(one.get_weights()[0], other.get_weights()[0], atol=1e-6)
     assert [row["phase"] for row in dataset.read_table(started / "log.csv", ["phase"])] == ["top", "all"]
@@ -168,13 +166,13 @@ def test_another_model_is_a_start(deep, data, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--length", "any", "--frames", "8"], "--length any: without --frames"),
-        (["--length", "any", "--mixup", "0.2"], "--length any: without --frames"),
+        (["--frames", "wholex2"], "--frames wholex2: expected N or NxV or whole"),
+        (["--frames", "whole", "--augment", "mixup=0.2"], "--frames whole: without --augment mixup"),
         (["--network", "conv3d"], "conv3d has one size"),
         (["--weights", "nowhere"], "--weights nowhere: none, or the folder"),
         (["--stream", "hand"], "no frame store of hand; run frame.py --part hand"),
         (["--stream", "flow"], "no flow store"),
-        (["--zoom", "1.5"], "--zoom 1.5"),
+        (["--augment", "zoom=1.5"], "--augment zoom=1.5: at least 0, below 1"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_read(data, tmp_path, flags, said):

@@ -32,20 +32,18 @@ FLAGS = [
     "2",
     "--epochs",
     "2",
+    "1",
     "--batch",
+    "8",
     "8",
     "--lstm",
     "4",
-    "--length",
-    "6",
-    "--recurrent-epochs",
-    "1",
-    "--recurrent-batch",
-    "8",
+    "--frames",
+    "run:6",
     "--truncate",
     "3",
 ]
-AUGMENTED = ["--flip", "--rotation", "10", "--zoom", "0.1"]
+AUGMENTED = ["--flip", "--augment", "rotation=10", "zoom=0.1"]
 STORES = {"rgb": "feature-both-40x64", "flow": "feature-both-40x64-tvl1-fast"}
 
 
@@ -63,7 +61,7 @@ def trained(demo, tmp_path_factory) -> tuple[Path, Path, str]:
     folder, said = tmp_path_factory.mktemp("frames"), io.StringIO()
     data = conftest.linked(demo, folder / "demo")
     with contextlib.redirect_stdout(said):
-        assert train(data, folder / "both", "--stream", "both", "--at-test", "parts", *AUGMENTED) == command.DONE
+        assert train(data, folder / "both", "--stream", "both", "--frames", "run:6x3", *AUGMENTED) == command.DONE
     return data, folder / "both", said.getvalue()
 
 
@@ -187,7 +185,7 @@ def test_again_nothing_is_done_anew(trained, capsys, monkeypatch):
     data, model, _ = trained
     kept = [*model.rglob("*.h5"), *(data / STORES["rgb"]).glob("t*.h5"), model / "log.csv"]
     before = {path: path.read_bytes() for path in kept if "network" not in path.name}
-    assert train(data, model, "--stream", "both", "--at-test", "parts", *AUGMENTED) == command.DONE
+    assert train(data, model, "--stream", "both", "--frames", "run:6x3", *AUGMENTED) == command.DONE
     said = capsys.readouterr().out
     assert said.count("trained already, 2 epochs") == 2 and said.count("trained already, 1 epochs") == 2
     assert said.count("16 of 16 clips are there already") == 2
@@ -237,7 +235,16 @@ def test_from_weights_first_the_new_top_and_then_everything(data, tmp_path, monk
 
     monkeypatch.setattr(loop, "compile_model", look)
     assert (
-        train(data, tmp_path / "new", "--weights", tmp_path / "own.weights.h5", "--top-epochs", "1", "--epochs", "1")
+        train(
+            data,
+            tmp_path / "new",
+            "--weights",
+            tmp_path / "own.weights.h5",
+            "--recipe",
+            "top-epochs=1",
+            "--epochs",
+            "1",
+        )
         == command.DONE
     )
     (top, first, few), (every, second, all_of_it) = seen
@@ -272,15 +279,19 @@ def test_a_bad_test_clip_is_named_and_the_model_is_made(data, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--frames", "4"], "--frames 4 evenly, or --length 6"),
-        (["--recurrent-epochs", "0"], "--recurrent-epochs 0"),
+        (["--frames", "4/whole"], "--frames 4/whole: expected N or run:N or run:NxV or run:N/whole"),
+        (["--epochs", "2", "0"], "--epochs 0: at least 1"),
+        (["--batch", "2", "2", "2"], "--batch 2 2 2: at most 2 numbers"),
         (["--frames-a-clip", "0"], "--frames-a-clip 0: at least 1"),
         (["--network", "no"], "no network 'no'"),
         (["--weights", "no.h5"], "--weights no.h5: no such file"),
-        (["--rotation", "-1"], "--rotation -1: at least 0"),
-        (["--still", "subtract"], "--still subtract: .*--frames N of a store of N"),
-        (["--still", "subtract", "--at-test", "whole"], "--still subtract: .* has to see all 40: --frames-a-clip N"),
-        (["--recurrent-learning-rate", "0"], "--recurrent-learning-rate 0: above 0"),
+        (["--augment", "rotation=-1"], "--augment rotation=-1: at least 0"),
+        (["--normalise", "mean"], "--normalise mean: .*--frames N of a store of N"),
+        (
+            ["--normalise", "mean", "--frames", "run:6/whole"],
+            "--normalise mean: .* has to see all 40: --frames-a-clip N",
+        ),
+        (["--learning-rate", "1e-3", "0"], "--learning-rate 0: above 0"),
         (["--store", "20x64"], "no flow store 20x64"),
         (["--output", "model/ünplain"], "--output 'ünplain' is no plain"),
     ],

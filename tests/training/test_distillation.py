@@ -140,20 +140,20 @@ def test_a_two_stream_i3d_teaches(i3d, demo):
 def test_alpha_decides_what_is_learnt_from(known, data, tmp_path):
     """With alpha 0 the student is the one without a teacher; with more it is not, and T^2 before the teacher's part
     makes it another one again."""
-    same = ["--size", "small", "--stream", "grey", "--network", "conv2d-lstm", "--balance"]
+    same = ["--size", "small", "--stream", "grey", "--network", "conv2d-lstm", "--recipe", "balance=yes"]
     alone = weights(train(data, tmp_path / "alone", *same))
     found = {
-        how: weights(train(data, tmp_path / how, *same, "--teacher", str(known), "--alpha", *how.split()))
-        for how in ("0", "0.5", "0.5 --squared")
+        how: weights(train(data, tmp_path / how, *same, "--teacher", str(known), *how.split()))
+        for how in ("alpha=0", "alpha=0.5", "alpha=0.5 squared=yes")
     }
-    for mine, theirs in zip(found["0"], alone, strict=True):
+    for mine, theirs in zip(found["alpha=0"], alone, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
-    for one, other in ((found["0.5"], alone), (found["0.5 --squared"], found["0.5"])):
+    for one, other in ((found["alpha=0.5"], alone), (found["alpha=0.5 squared=yes"], found["alpha=0.5"])):
         assert max(float(np.abs(mine - theirs).max()) for mine, theirs in zip(one, other, strict=True)) > 1e-4
 
 
 def test_a_stopped_run_goes_on_and_only_with_its_own_teacher(copied, data, tmp_path, monkeypatch):
-    flags = ["--teacher", str(copied), "--network", "conv2d-lstm", "--mixup", "0.2"]
+    flags = ["--teacher", str(copied), "--network", "conv2d-lstm", "--augment", "mixup=0.2"]
     whole = train(data, tmp_path / "whole", *flags)
     batch = ClipGenerator.__getitem__
 
@@ -167,7 +167,7 @@ def test_a_stopped_run_goes_on_and_only_with_its_own_teacher(copied, data, tmp_p
         with pytest.raises(Exception, match="power cut"):
             train(data, tmp_path / "broken", *flags)
     with pytest.raises(Problem, match=r"other settings \(temperature\)"):
-        train(data, tmp_path / "broken", *flags, "--temperature", "4")
+        train(data, tmp_path / "broken", *flags, "--teacher", str(copied), "temperature=4")
     calibration = load_calibration(copied, load_bundle(copied).hashes)
     dataclasses.replace(calibration, weights={}).write(copied)
     with pytest.raises(Problem, match=r"other settings \(teacher_fusion\)"):
@@ -191,10 +191,12 @@ def test_a_teacher_of_other_classes_and_a_split_without_clips(known, data, tmp_p
     save_dataset(dataclasses.replace(other, clips=[item for item in clips.clips if item.split != "valid"]))
     with pytest.raises(Problem, match="no labelled clip in the split valid"):
         train(other.folder, tmp_path / "model", *flags)
-    with pytest.raises(Problem, match="--temperature 0 --alpha 0.5: above 0"):
-        train(data, tmp_path / "model", *flags, "--temperature", "0")
-    with pytest.raises(Problem, match="--alpha: belongs to --teacher"):
-        train(data, tmp_path / "model", "--alpha", "0.5")
+    with pytest.raises(Problem, match="--teacher temperature=0: above 0"):
+        train(data, tmp_path / "model", *flags, "temperature=0")
+    with pytest.raises(Problem, match="--teacher alpha=2: at least 0, at most 1"):
+        train(data, tmp_path / "model", *flags, "alpha=2")
+    with pytest.raises(Problem, match="--recipe alpha=0.5: expected"):
+        train(data, tmp_path / "model", "--recipe", "alpha=0.5")
     assert not (tmp_path / "model").exists()
 
 

@@ -30,22 +30,20 @@ FLAGS = [
     "rgb",
     "--frames",
     "8",
-    "--short-side",
-    "36",
     "--crop",
-    "32",
+    "32/36",
     "--weights",
     "none",
     "--batch",
     "4",
     "--epochs",
     "2",
-    "--ema",
-    "0.9",
+    "--recipe",
+    "ema=0.9",
     "--workers",
     "1",
 ]
-PLAIN = ["--dropout", "0", "--shift", "0", "--brightness", "0"]
+PLAIN = ["--recipe", "dropout=0", "--augment", "shift=0", "brightness=0"]
 # Of jax, one program whatever the devices: dropout, augmentation and added-up gradients are the same there too.
 JAX = {"KERAS_BACKEND": "jax", "CPUS": "1", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 
@@ -115,24 +113,24 @@ def test_tensorflow_on_two_devices(data, tmp_path):
 @pytest.fixture(scope="module")
 def unbroken(data, tmp_path_factory) -> Path:
     """Trained with JAX on one device."""
-    return train(data, tmp_path_factory.mktemp("jax") / "one", "--accumulate", "2", **JAX)
+    return train(data, tmp_path_factory.mktemp("jax") / "one", "--recipe", "accumulate=2", **JAX)
 
 
 def test_jax_on_two_devices(data, unbroken, tmp_path):
-    two = train(data, tmp_path / "two", "--accumulate", "2", "--devices", "all", **JAX | {"CPUS": "2"})
+    two = train(data, tmp_path / "two", "--recipe", "accumulate=2", "--devices", "all", **JAX | {"CPUS": "2"})
     assert_same(unbroken, two, 1e-4)
 
 
 def test_jax_on_two_hosts_stopped_and_gone_on_with(data, unbroken, tmp_path):
     two = tmp_path / "two"
-    train_on_two_hosts(data, two, "--accumulate", "2", expected=9, STOP_AT="1", **JAX)
-    train_on_two_hosts(data, two, "--accumulate", "2", **JAX)
+    train_on_two_hosts(data, two, "--recipe", "accumulate=2", expected=9, STOP_AT="1", **JAX)
+    train_on_two_hosts(data, two, "--recipe", "accumulate=2", **JAX)
     assert_same(unbroken, two, 1e-4)
 
 
 def test_jax_stopped_and_gone_on_with(data, unbroken, tmp_path):
-    train(data, tmp_path / "stopped", "--accumulate", "2", expected=9, STOP_AT="1", **JAX)
-    train(data, tmp_path / "stopped", "--accumulate", "2", **JAX)
+    train(data, tmp_path / "stopped", "--recipe", "accumulate=2", expected=9, STOP_AT="1", **JAX)
+    train(data, tmp_path / "stopped", "--recipe", "accumulate=2", **JAX)
     assert_same(unbroken, tmp_path / "stopped", 1e-5)
 
 
@@ -176,7 +174,10 @@ def test_flags_that_make_no_sense(data, tmp_path, flags, said):
     ("flags", "said"),
     [
         (["--devices", "2", "--batch", "3"], "--batch 3: not a multiple of the 2 devices"),
-        (["--devices", "2", "--accumulate", "2"], "--accumulate 2: TensorFlow adds no gradients up on 2 devices"),
+        (
+            ["--devices", "2", "--recipe", "accumulate=2"],
+            "--recipe accumulate=2: TensorFlow adds no gradients up on 2 devices",
+        ),
     ],
 )
 def test_what_two_devices_cannot_do(data, tmp_path, monkeypatch, flags, said):

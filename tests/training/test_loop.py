@@ -8,7 +8,8 @@ from signs.training import loop
 from signs.training.averaging import Average
 from signs.training.checkpoint import State
 from signs.training.log import HEADER, Log, Validated
-from signs.training.loop import Phase, Recipe, Training
+from signs.training.loop import Training
+from signs.training.recipe import Phase, Recipe
 
 import keras
 import numpy as np
@@ -55,7 +56,7 @@ def build(dropout: float = 0.5) -> keras.Model:
 
 def train(folder, data=None, valid=None, phases=PHASES, patience=9, **recipe) -> keras.Model:
     model = build()
-    recipe = Recipe(patience, **recipe)
+    recipe = Recipe(patience=patience, **recipe)
     generators = {"train": data or Data(), "valid": valid or Data(moves=False)}
     Training(model, generators, folder, "rgb", recipe).fit(phases)
     return model
@@ -128,7 +129,7 @@ def test_without_validation_it_ends_with_the_epoch_that_is_asked_for(unbroken, t
     """On the same schedule: its weights are those that the run with validation had then; also when it was stopped."""
     recipe = {"schedule": "cosine", "warm_up": 1.0, "ema": 0.9}
     wanted = train(tmp_path / "whole", phases=[Phase("all", 3, 1e-2)], **recipe)
-    plan = Recipe(9, **recipe)
+    plan = Recipe(patience=9, **recipe)
     phases = [Phase("all", 3, 1e-2), Phase("more", 2, 1e-2)]
     with pytest.raises(Exception, match="power cut"):
         Training(build(), {"train": Data(2), "valid": None}, tmp_path / "again", "rgb", plan, until=3).fit(phases)
@@ -258,7 +259,7 @@ def test_the_average_is_that_of_the_steps():
 
 def test_an_averaged_training_on_a_cosine_goes_on_to_the_weights_of_an_unbroken_one(tmp_path):
     phases = [Phase("all", 5, 1e-2)]
-    recipe = {"ema": 0.9, "schedule": "cosine", "warm_up": 1, "accumulate": 2, "class_weights": {0: 1.0, 1: 2.0}}
+    recipe = {"ema": 0.9, "schedule": "cosine", "warm_up": 1, "accumulate": 2, "balance": True}
     train(tmp_path / "whole", phases=phases, **recipe)
     with pytest.raises(Exception, match="power cut"):
         train(tmp_path / "stopped", Data(stop_at=3), phases=phases, **recipe)

@@ -33,20 +33,8 @@ FLAGS = ["--features", "small", "--lstm", "5", "4", "--epochs", "1", "--batch", 
 # What an LSTM is trained on, and what it sees when it predicts.
 KINDS = {
     "even": ["--frames", "4", "--stream", "both"],
-    "parts": [
-        "--length",
-        "9",
-        "--at-test",
-        "parts",
-        "--truncate",
-        "3",
-        "--batch-norm",
-        "--dense",
-        "6",
-        "--output-weights",
-        "mean",
-    ],
-    "whole": ["--length", "5", "--at-test", "whole", "--loss-weights", "linear", "--output-weights", "linear"],
+    "parts": ["--frames", "run:9x3", "--truncate", "3", "--batch-norm", "--dense", "6", "--read", "mean"],
+    "whole": ["--frames", "run:5/whole", "--read", "linear"],
 }
 
 
@@ -192,7 +180,7 @@ def test_a_transfer_begins_with_all_but_the_last_layer(features, models, tmp_pat
         fit(training, phases)
 
     monkeypatch.setattr(Training, "fit", note)
-    assert train(data, tmp_path / "new", "--frames", "4", "--from", models / "even") == command.DONE
+    assert train(data, tmp_path / "new", "--frames", "4", "--weights", models / "even") == command.DONE
     source = weights(models / "even")
     assert started.pop(cnn_lstm.HEAD)[0].shape == (4, 3) and source.pop(cnn_lstm.HEAD)[0].shape == (4, 8)
     assert started.keys() == source.keys() and all(same(started[name], source[name]) for name in source)
@@ -213,7 +201,7 @@ def test_the_sweep_leaves_every_choice_and_a_comparison(features, models, tmp_pa
 
     drawn = []
     monkeypatch.setattr(plots, "save", lambda made, path: (drawn.append(made), made.savefig(path)))
-    flags = ["--frames", "4", "--from", models / "even", "--seed", "7", "--sweep"]
+    flags = ["--frames", "4", "--weights", models / "even", "--seed", "7", "--sweep"]
     assert train(features, tmp_path / "sweep", *flags) == command.DONE
     names = list(FROZEN)
     assert sorted(path.name for path in (tmp_path / "sweep").iterdir()) == sorted(
@@ -246,7 +234,7 @@ def test_the_sweep_leaves_every_choice_and_a_comparison(features, models, tmp_pa
 
 
 def test_killed_it_goes_on_to_the_weights_of_an_unbroken_run(features, tmp_path, capsys):
-    flags = ["--frames", "4", "--epochs", "2", "--part", "0.5", "--mixup", "0.2"]
+    flags = ["--frames", "4", "--epochs", "2", "--augment", "part=0.5", "mixup=0.2"]
     line = [
         sys.executable,
         tiny.REPOSITORY / "tests" / "small_cnn.py",
@@ -354,9 +342,11 @@ def test_a_class_table_that_changed(copied, models, tmp_path):
 def test_features_of_another_network(copied, models, tmp_path):
     assert feature.main(["--data", str(copied), *small_cnn.FLAGS, "--seed", "3", "--name", "other"]) == command.DONE
     with pytest.raises(Problem, match="reads features of another network .small. than other; run feature.py --network"):
-        train(copied, tmp_path / "new", "--frames", "4", "--features", "other", "--from", models / "even")
+        train(copied, tmp_path / "new", "--frames", "4", "--features", "other", "--weights", models / "even")
     with pytest.raises(Problem, match="another network"):
-        train(copied, tmp_path / "sweep", "--frames", "4", "--features", "other", "--from", models / "even", "--sweep")
+        train(
+            copied, tmp_path / "sweep", "--frames", "4", "--features", "other", "--weights", models / "even", "--sweep"
+        )
     assert not list(tmp_path.glob("sweep/*/log.csv")), "told before the random start was trained"
     folder, other = copied / "feature-small-40x64", copied / "feature-other-40x64"
     shutil.copy(other / feature_file.WEIGHTS, folder)
@@ -383,7 +373,16 @@ def test_the_bundles_own_network_makes_features_to_go_on_with(copied, models, tm
     assert feature.main(argv) == command.DONE
     assert (
         train(
-            copied, tmp_path / "new", "--frames", "4", "--features", "even", "--from", models / "even", "--epochs", "1"
+            copied,
+            tmp_path / "new",
+            "--frames",
+            "4",
+            "--features",
+            "even",
+            "--weights",
+            models / "even",
+            "--epochs",
+            "1",
         )
         == command.DONE
     )
@@ -395,22 +394,22 @@ def test_the_bundles_own_network_makes_features_to_go_on_with(copied, models, tm
 
 def test_streams_of_other_pictures(copied, tmp_path):
     shutil.rmtree(copied / "feature-small-40x64-tvl1-fast")
-    assert feature.main(["--data", str(copied), *small_cnn.FLAGS, "--short-side", "40", "--stream", "flow"]) == 0
+    assert feature.main(["--data", str(copied), *small_cnn.FLAGS, "--crop", "32/40", "--stream", "flow"]) == 0
     with pytest.raises(Problem, match="the flow features were made of other pictures than the others"):
         train(copied, tmp_path / "new", "--frames", "4", "--stream", "both")
 
 
 def test_pictures_less_their_average_have_to_be_seen_whole(copied, tmp_path):
-    argv = ["--data", str(copied), *small_cnn.FLAGS, "--still", "subtract", "--name", "still"]
+    argv = ["--data", str(copied), *small_cnn.FLAGS, "--normalise", "mean", "--name", "still"]
     assert feature.main(argv) == command.DONE
-    with pytest.raises(Problem, match="--still subtract: .*--frames N of a store of N, or --length"):
+    with pytest.raises(Problem, match="--normalise mean: .*--frames N of a store of N, or --frames run:N/whole"):
         train(copied, tmp_path / "new", "--frames", "4", "--features", "still")
-    flags = ["--length", "4", "--at-test", "whole", "--features", "still"]
+    flags = ["--frames", "run:4/whole", "--features", "still"]
     assert train(copied, tmp_path / "new", *flags) == command.DONE
 
 
 def test_frames_one_by_one(features, tmp_path):
-    assert train(features, tmp_path / "new", "--frames", "4", "--lstm", "--loss-weights", "mean") == command.DONE
+    assert train(features, tmp_path / "new", "--frames", "4", "--lstm", "--read", "mean") == command.DONE
     head = load_bundle(tmp_path / "new").streams[0].arguments
     assert head["lstm"] == head["dense"] == []
 
@@ -418,16 +417,18 @@ def test_frames_one_by_one(features, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--frames", "4", "--length", "20"], "--frames 4 evenly, or --length 20 one after the other; name one"),
-        (["--at-test", "whole"], "--at-test whole: of --length"),
-        (["--length", "0"], "--length 0: at least 1"),
-        (["--length", "9", "--part", "0.5"], "--part 0.5: of --frames"),
-        (["--freeze", "1", "--from", "model/none", "--lstm"], r"--freeze 1: --lstm has 0 layer"),
+        (["--frames", "4x2"], "--frames 4x2: expected N or run:N or run:NxV or run:N/whole"),
+        (["--frames", "whole"], "--frames whole: expected N or run:N"),
+        (["--frames", "run:0"], "--frames run:0: expected .*N and V at least 1"),
+        (["--frames", "run:9", "--augment", "part=0.5"], "--augment part=0.5: of --frames N"),
+        (["--augment", "zoom=0.1"], "--augment zoom=0.1: expected part=VALUE, mixup=VALUE"),
+        (["--recipe", "top-epochs=1"], "--recipe top-epochs=1: expected patience"),
+        (["--freeze", "1", "--weights", "model/none", "--lstm"], r"--freeze 1: --lstm has 0 layer"),
         (["--freeze", "1"], "--freeze and --sweep need a model to start from"),
-        (["--lstm", "0"], "at least 1 unit"),
+        (["--lstm", "0"], "--lstm 0: at least 1"),
         (["--sweep"], "need a model to start from"),
         (["--truncate", "-1"], "--truncate -1: at least 0"),
-        (["--from", "model/none"], "model/none: no such folder"),
+        (["--weights", "model/none"], "model/none: no such folder"),
         (["--features", "no"], "no features no of rgb"),
     ],
 )
@@ -438,13 +439,13 @@ def test_flags_that_make_no_sense(features, tmp_path, flags, said):
 
 
 def test_a_model_to_start_from_that_does_not_fit(features, models, tmp_path):
-    flags = ["--frames", "4", "--from", models / "even", "--freeze", "2"]
+    flags = ["--frames", "4", "--weights", models / "even", "--freeze", "2"]
     with pytest.raises(Problem, match=r"its network is .*'lstm': \[5, 4\].*not .*\[5\].*name the same --lstm"):
         train(features, tmp_path / "new", *flags[:4], "--lstm", "5")
     with pytest.raises(Problem, match=r"--freeze 2: --lstm has 1 layer"):
         train(features, tmp_path / "new", *flags, "--lstm", "5")
     with pytest.raises(Problem, match="no LSTM on flow in it; name a model of train_lstm.py"):
-        train(features, tmp_path / "new", "--frames", "4", "--stream", "flow", "--from", models / "whole")
+        train(features, tmp_path / "new", "--frames", "4", "--stream", "flow", "--weights", models / "whole")
 
 
 def test_what_each_step_counts():
@@ -458,7 +459,7 @@ def test_what_each_step_counts():
     each = np.logaddexp.reduce(steps, axis=2) - np.einsum("btc,bc->bt", steps, targets)
     for kind, counts in (("last", [0, 0, 0, 1]), ("mean", [1, 1, 1, 1]), ("linear", [1, 2, 3, 4])):
         share = np.array(counts) / sum(counts)
-        made = recurrent.objective(kind, kind)
+        made = recurrent.objective(kind)
         tensors = keras.ops.convert_to_tensor(targets), keras.ops.convert_to_tensor(steps)
         np.testing.assert_allclose(keras.ops.convert_to_numpy(made.loss(*tensors)), each @ share, rtol=1e-4)
         answer = np.einsum("btc,t->bc", steps, share)

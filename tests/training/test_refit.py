@@ -22,22 +22,7 @@ import train_conv3d_lstm
 import train_linear
 from conftest import linked, without_graphs
 
-SEES = [
-    "--frames",
-    "8",
-    "--short-side",
-    "36",
-    "--crop",
-    "32",
-    "--still",
-    "subtract",
-    "--region",
-    "signer",
-    "--scale",
-    "own",
-    "--workers",
-    "2",
-]
+SEES = ["--frames", "8", "--crop", "32/36", "--normalise", "mean", "scale", "--region", "signer", "--workers", "2"]
 HISTOGRAM = ["--copies", "1", "--penalty", "10", "1", *SEES]
 SMALL = ["--stream", "flow", "--size", "small", "--epochs", "3", "--batch", "8", *SEES]
 
@@ -156,7 +141,7 @@ def test_the_validation_clips_say_nothing_of_it(runs, demo, tmp_path):
     [
         (["--refit", "histogram", "--crop", "24"], "it had another --crop; leave that out"),
         (["--refit", "histogram again"], "has learnt from the validation clips already"),
-        (["--refit", "small"], r"made by another script \(conv3d-lstm\)"),
+        (["--refit", "small"], r"made by another script \(train_conv3d_lstm.py\)"),
         (["--refit", "histogram", "--stream", "grey"], "no grey in it, only rgb, flow"),
     ],
 )
