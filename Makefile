@@ -32,8 +32,8 @@ $(TEST_READY): $(READY) requirements-test.txt
 DATA := data_set/demo
 MODEL := model/demo
 SEED ?= 0
-INPUT := --frames 12 --short-side 54 --crop 48 --still subtract
-RECIPE := --weights none --batch 8 --dropout 0 --ema 0.98 --epochs 10 --seed $(SEED)
+INPUT := --frames 12 --crop 48/54 --normalise mean
+RECIPE := --weights none --batch 8 --recipe dropout=0 ema=0.98 --epochs 10 --seed $(SEED)
 
 demo: demo-model
 	$(RUN) evaluate.py --data $(DATA) --model $(MODEL) --split valid test --baselines --robustness 24

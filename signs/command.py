@@ -11,6 +11,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
