@@ -11,6 +11,7 @@ A clip whose archive already holds what would be written now is skipped, so the 
 bad video does not stop the others: it is named at the end. Sarhan & Frintrop (2020) keep 40 frames, evenly.
 """
 
+import functools
 import sys
 import time
 from pathlib import Path
@@ -23,48 +24,26 @@ from signs.clips.video import iter_video, read_video
 from signs.command import Outcome, Problem
 
 import cv2
-import numpy as np
 
 __all__ = ["iter_video", "main", "read_video"]
 
 
-def extract(video: Path, stored: StoredSpec) -> tuple[np.ndarray, list[float]]:
-    """The kept frames of a video, (T, h, w, 3) uint8 RGB with the short side as stored, and their times in seconds."""
-    frames, times = read_video(video, stored.short_side)
+def extract(item: Clip, folder: Path, stored: StoredSpec) -> int:
+    """Write a clip's frame archive; returns its number of frames."""
+    cv2.setNumThreads(1)  # a clip a process is the parallelism
+    frames, times = read_video(storage.check_video(item, folder, stored.part), stored.short_side)
     kept = stored.keep(times)
-    return frames[kept], [round(float(seconds), 6) for seconds in times[kept]]
-
-
-def extract_clip(item: Clip, folder: Path, stored: StoredSpec) -> int:
-    """Write one clip's frame archive; returns its number of frames."""
-    cv2.setNumThreads(1)  # one clip a process is the parallelism
-    frames, times = extract(storage.check_video(item, folder, stored.part), stored)
+    frames, times = frames[kept], [round(float(seconds), 6) for seconds in times[kept]]
     info = {**storage.expected_info(item, stored), "times": times, "squares": region.find_squares(frames)}
     storage.write_archive(item.archive(folder, stored.frame_store), frames, info)
     return len(frames)
 
 
-class Extract:
-    """`extract_clip` for one data set, in a form that joblib can send to another process."""
-
-    def __init__(self, folder: Path, stored: StoredSpec):
-        self.folder, self.stored = folder, stored
-
-    def __call__(self, item: Clip) -> int:
-        return extract_clip(item, self.folder, self.stored)
-
-
 def extract_all(data: Dataset, stored: StoredSpec, splits: list[str], workers: int) -> Outcome:
     """Extract what is missing and print what was done."""
-    started, store = time.perf_counter(), data.folder / stored.frame_store
-    clips = data.split(*splits)
-    with command.lock(store):
-        command.remove_leftovers(store)
-        jobs = storage.pending(data, clips, store.name, stored)
-        if len(jobs) < len(clips):
-            print(f"{len(clips) - len(jobs)} of {len(clips)} clips are there already")
-        outcome = command.parallel(Extract(data.folder, stored), jobs, workers, "frames")
-    seconds = time.perf_counter() - started
+    started, make_archive = time.perf_counter(), functools.partial(extract, folder=data.folder, stored=stored)
+    outcome = storage.fill_store(data, stored.frame_store, stored, splits, make_archive, workers, "frames")
+    seconds, store = time.perf_counter() - started, data.folder / stored.frame_store
     print(f"{len(outcome.done)} clips, {sum(outcome.done)} frames in {seconds:.1f} s -> {store}")
     return outcome
 

@@ -11,6 +11,7 @@ zero, and a repeated frame repeats the field before it. It is stored in 8 bits, 
 `dis` and `farneback` (OpenCV's, coarser and no quicker). A clip that is done is skipped: the same command goes on.
 """
 
+import functools
 import sys
 import time
 from dataclasses import replace
@@ -50,51 +51,38 @@ def statistics(flow: np.ndarray, coded: np.ndarray) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in figures.items()}
 
 
-class Compute:
-    """Write one clip's flow archive, in a form that joblib can send to another process."""
-
-    def __init__(self, folder: Path, stored: StoredSpec):
-        self.folder, self.stored = folder, stored
-
-    def __call__(self, item: Clip) -> int:
-        cv2.setNumThreads(1)  # one clip a process is the parallelism
-        archive = item.archive(self.folder, self.stored.frame_store)
-        frames = storage.read_archive(archive)
-        frame_info = storage.expected_info(item, self.stored.without_flow())
-        if any(frames.info.get(key) != value for key, value in frame_info.items()):
-            raise Problem(f"{archive}: not the frames of the video in clips.csv; run frame.py again")
-        times = frames.info["times"]
-        if self.stored.flow.flow_from == "frames":
-            flow = clip_flow(frames.images, times, self.stored.flow)
-        else:
-            video = storage.check_video(item, self.folder, self.stored.part)
-            images, seconds = read_video(video, self.stored.short_side)
-            flow = video_flow(images, seconds, self.stored)
-        coded = preprocess.quantise_flow(flow, self.stored.flow.bound)
-        info = {
-            **storage.expected_info(item, self.stored),
-            "times": times,
-            "squares": frames.squares,
-            "statistics": statistics(flow, coded),
-        }
-        storage.write_archive(item.archive(self.folder, self.stored.flow_store), coded, info)
-        return len(flow)
+def compute(item: Clip, folder: Path, stored: StoredSpec) -> int:
+    """Write a clip's flow archive; returns its number of fields."""
+    cv2.setNumThreads(1)  # a clip a process is the parallelism
+    archive = item.archive(folder, stored.frame_store)
+    frames = storage.read_archive(archive)
+    frame_info = storage.expected_info(item, stored.without_flow())
+    if any(frames.info.get(key) != value for key, value in frame_info.items()):
+        raise Problem(f"{archive}: not the frames of the video in clips.csv; run frame.py again")
+    times = frames.info["times"]
+    if stored.flow.flow_from == "frames":
+        flow = clip_flow(frames.images, times, stored.flow)
+    else:
+        images, seconds = read_video(storage.check_video(item, folder, stored.part), stored.short_side)
+        flow = video_flow(images, seconds, stored)
+    coded = preprocess.quantise_flow(flow, stored.flow.bound)
+    info = {
+        **storage.expected_info(item, stored),
+        "times": times,
+        "squares": frames.squares,
+        "statistics": statistics(flow, coded),
+    }
+    storage.write_archive(item.archive(folder, stored.flow_store), coded, info)
+    return len(flow)
 
 
 def compute_all(data: Dataset, stored: StoredSpec, splits: list[str], workers: int) -> Outcome:
     """Compute what is missing and print what was done."""
-    store = data.folder / stored.flow_store
-    clips = data.split(*splits)
     if stored.flow.method.startswith("tvl1"):
         compile_solver()
-    started = time.perf_counter()
-    with command.lock(store):
-        command.remove_leftovers(store)
-        jobs = storage.pending(data, clips, store.name, stored)
-        if len(jobs) < len(clips):
-            print(f"{len(clips) - len(jobs)} of {len(clips)} clips are there already")
-        outcome = command.parallel(Compute(data.folder, stored), jobs, workers, "flow")
-    seconds = time.perf_counter() - started
+    started, make_archive = time.perf_counter(), functools.partial(compute, folder=data.folder, stored=stored)
+    outcome = storage.fill_store(data, stored.flow_store, stored, splits, make_archive, workers, "flow")
+    seconds, store = time.perf_counter() - started, data.folder / stored.flow_store
     rate = f", {len(outcome.done) / seconds:.1f} clips/s" if outcome.done else ""
     print(f"{len(outcome.done)} clips, {sum(outcome.done)} fields in {seconds:.1f} s{rate} -> {store}")
     return outcome

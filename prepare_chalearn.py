@@ -79,13 +79,6 @@ def is_list(name: str) -> str | None:
     return match and match[1].replace("val", "valid")
 
 
-def read_signers(path: Path | None) -> dict[str, str]:
-    """{RGB path of the list: signer} from a table `video,signer`; empty where there is none."""
-    if path is None:
-        return {}
-    return {row["video"].replace("\\", "/"): row["signer"] for row in dataset.read_table(path, ("video", "signer"))}
-
-
 def read_lists(download: Download) -> tuple[list[Row], list[tuple[str, str]], list[str]]:
     """The rows of all splits, (split, reason) of bad ones, and notes on missing lists and labels."""
     rows, failed, remarks = [], [], []
@@ -121,7 +114,7 @@ def make_plan(flags: argparse.Namespace) -> Plan:
     classes = file_list.choose_classes(flags.classes, classes, counts)
     chosen = {row.label for row in classes} | {""}
     rows = [row for row in rows if row.label in chosen]
-    signers = read_signers(download.tables.get("signers.csv"))
+    signers = file_list.read_signers(download.tables.get("signers.csv"), "video")
     clips = {row.path: as_clip(row, signers.get(str(row.path), "")) for row in rows}
     if signers and not any(clip.signer for clip in clips.values()):
         remarks.append(f"{download.tables['signers.csv']}: names no video of the lists, so no signer is known")

@@ -25,7 +25,7 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Dataset
 from signs.command import Outcome, Problem
-from signs.prepare import archive, crops, montalbano, summary, transfer
+from signs.prepare import archive, crops, file_list, montalbano, summary, transfer
 from signs.prepare.crops import Pictures, Video
 from signs.prepare.montalbano import Download, Files, Interval, Recording
 
@@ -127,13 +127,6 @@ def without(lost: list[tuple[Clip, str]], reason: str) -> str:
     return f"{clips[0] if len(clips) == 1 else f'{len(clips)} clips'} without {parts}: {reason}"
 
 
-def read_signers(path: Path | None) -> dict[str, str]:
-    """{recording: signer} from a table `sample,signer`; empty where there is none."""
-    if path is None:
-        return {}
-    return {row["sample"].strip(): row["signer"].strip() for row in dataset.read_table(path, ("sample", "signer"))}
-
-
 def remarks_on(made: list[Made], kept: list[Clip]) -> list[str]:
     """What a reader of the counts should know."""
     bare = Counter(result.recording.split for result in made if not result.labelled)
@@ -157,7 +150,7 @@ def prepare(flags: argparse.Namespace) -> int:
         download.failed.append((str(flags.download), f"no recording in it; {expected}"))
         return Outcome(failed=download.failed).summary()
     archive.check_password(download.members(), flags.password)
-    signers = read_signers(download.signers)
+    signers = file_list.read_signers(download.signers, "sample")
     parts = tuple(crops.SHOWS) if flags.crops else ("video", "depth")
     with command.lock(flags.output):
         for part in dataset.PARTS:

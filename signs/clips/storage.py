@@ -22,7 +22,7 @@ from signs import command
 from signs.clips import dataset, preprocess
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.spec import StoredSpec, stored_from_json
-from signs.command import Problem
+from signs.command import Outcome, Problem
 
 import cv2
 import numpy as np
@@ -200,13 +200,26 @@ def is_done(archive: Path, expected: dict) -> bool:
     return info is not None and all(info.get(key) == value for key, value in expected.items())
 
 
-def pending(data: Dataset, clips: list[Clip], store: str, stored: StoredSpec) -> list:
-    """(name, clip) of every clip whose archive in `store` is not there or not what would be written now."""
-    return [
-        (f"{item.folder}/{item.clip}", item)
-        for item in clips
-        if not is_done(item.archive(data.folder, store), expected_info(item, stored))
-    ]
+def fill_store(
+    data: Dataset, store: str, stored: StoredSpec, splits: list[str], make_archive: Callable, workers: int, title: str
+) -> Outcome:
+    """Make every archive of a store that is not there or not what would be written now.
+
+    Args:
+        splits: only these; all where there is none.
+        make_archive: Clip -> its number of pictures; writes the archive.
+    """
+    clips, folder = data.split(*splits), data.folder / store
+    with command.lock(folder):
+        command.remove_leftovers(folder)
+        jobs = [
+            (f"{item.folder}/{item.clip}", item)
+            for item in clips
+            if not is_done(item.archive(data.folder, store), expected_info(item, stored))
+        ]
+        if len(jobs) < len(clips):
+            print(f"{len(clips) - len(jobs)} of {len(clips)} clips are there already")
+        return command.parallel(make_archive, jobs, workers, title)
 
 
 def check_video(item: Clip, folder: Path, part: str) -> Path:

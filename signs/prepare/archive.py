@@ -10,19 +10,19 @@ unpacking to more than it says. Where a member goes is the caller's choice; `uns
 
 import functools
 import lzma
+import os
 import shlex
 import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from signs.command import Problem
 
-SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-FOREIGN_SUFFIXES = (".rar", ".7z")
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".rar", ".7z")
 # First bytes of archives that are not read here -> their name, and what unpacks them.
 FOREIGN = {
     b"Rar!": ("RAR", ("unar", "unrar x", "7z x", "bsdtar -xf")),
@@ -68,6 +68,15 @@ def unsafe(member: Member) -> str | None:
     if member.size > RATIO_FROM and member.size > MAX_RATIO * member.packed:
         return f"unpacks to {member.size:,} bytes from {member.packed:,}, which no video does"
     return None
+
+
+def files_below(folder: Path, leave_out: Iterable[Path]) -> Iterator[Path]:
+    """Every file below `folder`, sorted within its own folder; what `leave_out` names is not looked at."""
+    left_out = {path.resolve() for path in leave_out}
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if (Path(parent) / name).resolve() not in left_out)
+        paths = (Path(parent) / name for name in sorted(files))
+        yield from (path for path in paths if path.resolve() not in left_out)
 
 
 def kind(path: Path) -> str:

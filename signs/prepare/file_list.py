@@ -10,7 +10,6 @@ A label is the number of a class in the lists, written with three digits.
 """
 
 import argparse
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -60,22 +59,24 @@ def find_download(folder: Path, output: Path, is_list: Callable[[str], str | Non
     """
     if not folder.is_dir():
         raise Problem(f"{folder}: no such folder; give the one with the archives and lists as --download")
-    download, made = Download(), {(output / name).resolve() for name in ("video", "class.csv", "clips.csv")}
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if (Path(parent) / name).resolve() not in made)
-        for name in sorted(files):
-            path, lower = Path(parent) / name, name.lower()
-            if path.resolve() in made:
-                continue
-            if lower.endswith((*archive.SUFFIXES, *archive.FOREIGN_SUFFIXES)):
-                download.archives.append(path)
-            elif listed := is_list(lower):
-                download.lists.setdefault(listed, []).append(path)
-            elif lower.endswith(VIDEO_SUFFIXES):
-                download.videos.append(path)
-            elif lower in ("class.csv", "signers.csv"):
-                download.tables.setdefault(lower, path)
+    download, made = Download(), [output / name for name in ("video", "class.csv", "clips.csv")]
+    for path in archive.files_below(folder, made):
+        name = path.name.lower()
+        if name.endswith(archive.SUFFIXES):
+            download.archives.append(path)
+        elif listed := is_list(name):
+            download.lists.setdefault(listed, []).append(path)
+        elif name.endswith(VIDEO_SUFFIXES):
+            download.videos.append(path)
+        elif name in ("class.csv", "signers.csv"):
+            download.tables.setdefault(name, path)
     return download
+
+
+def read_signers(path: Path | None, column: str) -> dict[str, str]:
+    """{value of `column`, a path or a name: signer} of a table signers.csv; empty where there is none."""
+    rows = dataset.read_table(path, (column, "signer")) if path else []
+    return {row[column].strip().replace("\\", "/"): row["signer"].strip() for row in rows}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ apart, as the labels of `valid` were, is taken wherever it lies.
 """
 
 import csv
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,7 +22,6 @@ from signs.prepare.archive import Member
 SUFFIXES = {"color": ".mp4", "depth": ".mp4", "user": ".mp4", "skeleton": ".csv", "data": ".csv", "labels": ".csv"}
 FILE = re.compile(r"(sample\d{4,5})(?:_(color|depth|user)\.mp4|_(skeleton|data|labels)\.csv|\.zip)", re.IGNORECASE)
 SPLIT_NAME = re.compile(r"(?<![a-z])(train|val|test)", re.IGNORECASE)
-ARCHIVES = (*archive.SUFFIXES, *archive.FOREIGN_SUFFIXES)
 LAST_NUMBER = {"train": 470, "valid": 700}  # how the organisers numbered them; the rest is test
 CLASSES = 20
 ROW = "18,4,45"
@@ -99,24 +97,18 @@ def find_recordings(folder: Path, leave_out: Iterable[Path]) -> Download:
     """Every recording below `folder`; unpacked files come before archives, folders of `leave_out` are not entered."""
     if not folder.is_dir():
         raise Problem(f"{folder}: no such folder; give the one with ChaLearn's archives or recordings as --download")
-    download, archives, made = Download(), [], {path.resolve() for path in leave_out}
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if (Path(parent) / name).resolve() not in made)
-        for name in sorted(files):
-            path = Path(parent) / name
-            where = path.relative_to(folder).parts
-            if name.lower() == "signers.csv":
-                download.signers = download.signers or path
-            elif not download.take(where, path) and name.lower().endswith(ARCHIVES):
-                archives.append((path, where))
-    for path, where in archives:
-        download.look_in(path, where)
+    download, archives = Download(), []
+    for path in archive.files_below(folder, leave_out):
+        if path.name.lower() == "signers.csv":
+            download.signers = download.signers or path
+        elif not download.take(path.relative_to(folder).parts, path) and path.name.lower().endswith(archive.SUFFIXES):
+            archives.append(path)
+    for path in archives:
+        download.look_in(path, path.relative_to(folder).parts)
     for name, recording in download.recordings.items():
         if len(recording.splits) > 1:
-            reason = f"lies in {' and in '.join(sorted(recording.splits))}; keep one of them"
-            download.failed.append((name, reason))
-    single = {name: each for name, each in sorted(download.recordings.items()) if len(each.splits) == 1}
-    download.recordings = single
+            download.failed.append((name, f"lies in {' and in '.join(sorted(recording.splits))}; keep one of them"))
+    download.recordings = {name: each for name, each in sorted(download.recordings.items()) if len(each.splits) == 1}
     return download
 
 
