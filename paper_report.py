@@ -241,7 +241,7 @@ def main(argv=None) -> int:
     written = write_figures(runs, mean, confused, args.split, output)
     rows, notes = table_rows(runs)
     with command.atomic(output / "table1.md") as temporary:
-        temporary.write_text(paper_table.markdown_table(rows, notes))
+        temporary.write_text(paper_table.markdown_table(rows, notes), encoding="utf-8")
     paper_table.print_table(rows, notes)
     print(f"{', '.join([*written, 'table1.md'])} -> {output}")
     return command.DONE

@@ -188,7 +188,7 @@ def pack(folder: Path, jobs: list[Job], signs: int | None) -> None:
                 member.create_system, member.external_attr = 3, 0o644 << 16  # as on Unix, wherever this runs
                 archive.writestr(member, (folder / video).read_bytes())
         rows = (f"{job.colour} {job.depth} {job.label}\n" for job in chosen)
-        (folder / LISTS[split]).write_text("".join(rows), newline="\n")
+        (folder / LISTS[split]).write_text("".join(rows), encoding="utf-8", newline="\n")
     people = [(job.colour, f"signer{job.signer:03d}") for job in jobs]
     write_table(folder / "signers.csv", ("video", "signer"), people)
     classes = [(f"{number:03d}", name, "gesture") for number, (name, _) in enumerate(movements(signs), 1)]

@@ -254,7 +254,7 @@ def find_cameras(devices: Path = Path("/dev"), names: Path = Path("/sys/class/vi
     cameras = []
     for index in numbers if sys.platform == "linux" else range(4):
         try:
-            name = (names / f"video{index}" / "name").read_text().strip()
+            name = (names / f"video{index}" / "name").read_text(encoding="utf-8").strip()
         except OSError:
             name = f"camera {index}"
         try:

@@ -214,7 +214,7 @@ def write(rows: list[Row], folder: Path, about: str, chosen: Row | None = None) 
         mark = "**" if one is chosen else ""
         lines.append("| " + " | ".join(f"{mark}{cell}{mark}" for cell in _cells(one)) + " |")
     with command.atomic(folder / "ledger.md") as temporary:
-        temporary.write_text("\n".join([*lines, "", about]) + "\n")
+        temporary.write_text("\n".join([*lines, "", about]) + "\n", encoding="utf-8")
 
 
 def show(rows: list[Row], about: str, chosen: Row | None = None) -> None:

@@ -166,7 +166,7 @@ def output(devices: Devices, folder: Path) -> Iterator[Path]:
     with contextlib.ExitStack() as held:
         if devices.host:
             folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
-            held.enter_context(contextlib.redirect_stdout(held.enter_context(open(os.devnull, "w"))))
+            held.enter_context(contextlib.redirect_stdout(held.enter_context(open(os.devnull, "w", encoding="utf-8"))))
         if devices.hosts > 1:
             _hand_out(devices, folder)
         yield folder

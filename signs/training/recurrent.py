@@ -151,13 +151,13 @@ def objective(read: str):
 def check_begun(output: Path, stream: str, about: About) -> None:
     """Raise Problem where the stream's training began on features of another network."""
     known = output / "checkpoint" / f"{stream}.features"
-    if (output / "checkpoint" / f"{stream}.json").exists() and known.read_text() != about.weights:
+    if (output / "checkpoint" / f"{stream}.json").exists() and known.read_text(encoding="utf-8") != about.weights:
         raise Problem(
             f"{output}: its {stream} LSTM learnt from features of another network than {about.network}, "
             f"weights {about.trained}, as it is now; choose another --output, or delete it"
         )
     with command.atomic(known) as temporary:
-        temporary.write_text(about.weights)
+        temporary.write_text(about.weights, encoding="utf-8")
 
 
 def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path) -> dict:
