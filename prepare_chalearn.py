@@ -1,4 +1,4 @@
-"""Unpack ChaLearn LAP IsoGD (249 isolated gestures, colour videos) into the folder contract of dataset.py.
+"""Unpack ChaLearn LAP IsoGD (249 isolated gestures, colour videos) into a data set folder (data_set/README.md).
 
     python prepare_chalearn.py --download data_set/chalearn/_download --output data_set/chalearn
 

@@ -1,4 +1,4 @@
-"""Cut ChaLearn LAP 2014 track 3 (Montalbano: 20 Italian signs, Kinect) into the folder contract of dataset.py.
+"""Cut ChaLearn LAP 2014 track 3 (Montalbano: 20 Italian signs, Kinect) into a data set folder (data_set/README.md).
 
     python prepare_chalearn2014.py --download data_set/chalearn2014/_download --output data_set/chalearn2014 --crops
 

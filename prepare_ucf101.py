@@ -1,4 +1,4 @@
-"""Bring UCF-101 (101 actions, 13,320 videos) into the folder contract of dataset.py, by one of its official splits.
+"""Bring UCF-101 (101 actions, 13,320 videos) into a data set folder (data_set/README.md), by an official split.
 
     python prepare_ucf101.py --download data_set/ucf101/_download --output data_set/ucf101 --official-split 1
 

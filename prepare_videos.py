@@ -1,4 +1,4 @@
-"""Bring any videos of signs into the folder contract of dataset.py: a table of them, or a folder per label.
+"""Bring any videos of signs into a data set folder (data_set/README.md): a table of them, or a folder per label.
 
     python prepare_videos.py --videos my_videos.csv --output data_set/mine --valid-signers S5 --test-signers S6
 
@@ -26,7 +26,7 @@ from signs.clips.video import VIDEO_SUFFIXES
 from signs.command import Outcome, Problem
 from signs.prepare import summary, video_table
 from signs.prepare.splits import by_label, by_signer, split_shares
-from signs.prepare.transfer import TRANSFERS, check_room, check_video, earlier_clips, move_changed, put
+from signs.prepare.transfer import TRANSFERS, check_is_video, check_room, earlier_clips, move_changed, put
 from signs.prepare.video_table import Video
 
 
@@ -86,7 +86,7 @@ def choose_classes(
 
 def hashed(video: Video) -> Video:
     """The video with the SHA-256 of its file; raises Problem where that is no video."""
-    check_video(video.path)
+    check_is_video(video.path)
     return replace(video, sha256=command.sha256(video.path))
 
 

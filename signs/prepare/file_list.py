@@ -53,9 +53,9 @@ class Download:
 
 
 def find_download(folder: Path, output: Path, is_list: Callable[[str], str | None]) -> Download:
-    """Everything of use below `folder`, sorted; the videos already made below `output` are not looked at.
+    """Everything of use below `folder`, sorted; what an earlier run made below `output` is left out.
 
-    `is_list` says of a file's name, in lower case, what it is the list of; None where it is none.
+    `is_list`: a file's name in lower case -> what it is the list of; None where it is no list.
     """
     if not folder.is_dir():
         raise Problem(f"{folder}: no such folder; give the one with the archives and lists as --download")
@@ -73,15 +73,9 @@ def find_download(folder: Path, output: Path, is_list: Callable[[str], str | Non
     return download
 
 
-def read_signers(path: Path | None, column: str) -> dict[str, str]:
-    """{value of `column`, a path or a name: signer} of a table signers.csv; empty where there is none."""
-    rows = dataset.read_table(path, (column, "signer")) if path else []
-    return {row[column].strip().replace("\\", "/"): row["signer"].strip() for row in rows}
-
-
 @dataclass(frozen=True)
 class Row:
-    """A row of a list: `path` is the video's as it stands there, `label` three digits, or empty where it has none."""
+    """A row of a list: the video's `path` as it stands there, `label` of three digits or empty, `where` to name it."""
 
     split: str
     path: PurePosixPath
@@ -125,7 +119,7 @@ def check_rows(rows: list[Row], classes: list[Label], table: Path) -> tuple[list
 
 
 def name_missing(rows: list[Row], there: set[PurePosixPath], download: Path) -> list[tuple[str, str]]:
-    """(name, reason) for the rows whose video was not found: one for a split or a folder that is missing whole."""
+    """(name, reason) for the rows whose video is missing; a split or a folder that is missing whole has one line."""
     wanted = Counter(level for row in rows for level in (row.split, (row.split, row.path.parent)))
     missing = [row for row in rows if row.path not in there]
     absent = Counter(level for row in missing for level in (row.split, (row.split, row.path.parent)))
@@ -143,6 +137,59 @@ def name_missing(rows: list[Row], there: set[PurePosixPath], download: Path) -> 
         else:
             failed[row] = (str(row.path), f"video not found in any archive or folder ({row.where})")
     return list(failed.values())
+
+
+def number_label(number: str) -> str:
+    """`26` -> `026`"""
+    return f"{int(number):03d}"
+
+
+def read_class_table(path: Path) -> list[Label]:
+    """The rows of a class table, labels with three digits; raises Problem where a label is no number."""
+    classes = dataset.read_classes(path)
+    for row in classes:
+        if not (row.label.isascii() and row.label.isdigit()):
+            raise Problem(f"{path}: label {row.label!r}; expected a class's number, such as 026")
+    return [replace(row, label=number_label(row.label)) for row in classes]
+
+
+def own_class_table(folder: Path) -> Path:
+    """The repository's table of all classes; its copy, where a run has put a smaller table in its place."""
+    full = folder / FULL_TABLE
+    return full if full.exists() else folder / "class.csv"
+
+
+def keep_class_table(folder: Path, output: Path, classes: list[Label]) -> None:
+    """Keep the repository's own class table as class-full.csv before one with other classes is written over it."""
+    full = output / FULL_TABLE
+    if output.resolve() == folder and not full.exists():
+        whole = read_class_table(own_class_table(folder))
+        if whole != classes:
+            dataset.write_classes(full, whole)
+
+
+def choose_classes(wanted: str, classes: list[Label], counts: Counter) -> list[Label]:
+    """The classes that `--classes` asks for: the N with most training clips (ties by number), or those of a table.
+
+    `wanted` is a number, a path or empty for all; `counts` is Counter(label -> clips of the training list).
+    """
+    if not wanted:
+        return classes
+    if not wanted.isdigit():
+        chosen, known = read_class_table(Path(wanted)), {row.label for row in classes}
+        if unknown := [row.label for row in chosen if row.label not in known]:
+            raise Problem(f"{wanted}: label {unknown[0]} is not in the class table of the data set")
+        return chosen
+    if not 1 <= int(wanted) <= len(counts):
+        raise Problem(f"--classes {wanted}: the training list has {len(counts)} labels; ask for 1 to {len(counts)}")
+    best = sorted(counts, key=lambda label: (-counts[label], label))[: int(wanted)]
+    return [row for row in classes if row.label in best]
+
+
+def read_signers(path: Path | None, column: str) -> dict[str, str]:
+    """{value of `column`, a path or a name: signer} of a table signers.csv; empty where there is none."""
+    rows = dataset.read_table(path, (column, "signer")) if path else []
+    return {row[column].strip().replace("\\", "/"): row["signer"].strip() for row in rows}
 
 
 @dataclass
@@ -186,50 +233,3 @@ def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
         expected = Counter(row.split for row in plan.rows)
         data = Dataset(flags.output, done, plan.classes)
         return summary.finish(data, outcome, expected, fresh, plan.remarks)
-
-
-def number_label(number: str) -> str:
-    """`26` -> `026`"""
-    return f"{int(number):03d}"
-
-
-def read_class_table(path: Path) -> list[Label]:
-    """The rows of a class table whose labels are numbers; raises Problem where one is none."""
-    classes = dataset.read_classes(path)
-    for row in classes:
-        if not (row.label.isascii() and row.label.isdigit()):
-            raise Problem(f"{path}: label {row.label!r}; expected a class's number, such as 026")
-    return [replace(row, label=number_label(row.label)) for row in classes]
-
-
-def own_class_table(folder: Path) -> Path:
-    """The repository's table of all classes, or its copy where a run has put a smaller one in its place."""
-    full = folder / FULL_TABLE
-    return full if full.exists() else folder / "class.csv"
-
-
-def keep_class_table(folder: Path, output: Path, classes: list[Label]) -> None:
-    """Before a data set with other classes replaces the repository's own class table, keep that as class-full.csv."""
-    full = output / FULL_TABLE
-    if output.resolve() == folder and not full.exists():
-        whole = read_class_table(own_class_table(folder))
-        if whole != classes:
-            dataset.write_classes(full, whole)
-
-
-def choose_classes(wanted: str, classes: list[Label], counts: Counter) -> list[Label]:
-    """The classes that `--classes` asks for: the N with most training clips (ties by number), or those of a table.
-
-    `wanted` is a number, a path or empty for all; `counts` is Counter(label -> clips of the training list).
-    """
-    if not wanted:
-        return classes
-    if not wanted.isdigit():
-        chosen, known = read_class_table(Path(wanted)), {row.label for row in classes}
-        if unknown := [row.label for row in chosen if row.label not in known]:
-            raise Problem(f"{wanted}: label {unknown[0]} is not in the class table of the data set")
-        return chosen
-    if not 1 <= int(wanted) <= len(counts):
-        raise Problem(f"--classes {wanted}: the training list has {len(counts)} labels; ask for 1 to {len(counts)}")
-    best = sorted(counts, key=lambda label: (-counts[label], label))[: int(wanted)]
-    return [row for row in classes if row.label in best]

@@ -1,17 +1,16 @@
 """Videos into the folder contract: what every prepare_*.py does once it knows its clips.
 
 A video goes to `video/<split>/<label>/<clip>` under a temporary name, is checked and then renamed, so it is there whole
-or not at all. One that is there already with equal content is left alone: that is how a run goes on from where the last
-one stopped, and why a second run does nothing.
+or not at all. A video that is there with equal content is left alone: so a run goes on where the last one stopped, and
+a second run does nothing.
 """
 
 import hashlib
 import os
 import shutil
 import zlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePath
+from collections.abc import Iterable
+from pathlib import Path
 
 from signs import command
 from signs.clips import dataset
@@ -24,7 +23,7 @@ CHUNK = 1 << 20  # bytes
 
 
 class NoHardLink(Problem):
-    """The disc, or that the source is on another one, allows no hard link; a copy may be made instead."""
+    """No hard link can be made, as where the source is on another disc; a copy may be made instead."""
 
 
 def fingerprint(path: Path) -> tuple[int, str]:
@@ -50,11 +49,11 @@ def write(target: Path, chunks: Iterable[bytes], size: int) -> str:
                 file.write(chunk)
         if written != size:
             raise Problem(f"{written:,} bytes came, its header declares {size:,}; the archive is cut short")
-        check_video(temporary)
+        check_is_video(temporary)
     return digest.hexdigest()
 
 
-def check_video(path: Path) -> None:
+def check_is_video(path: Path) -> None:
     """Raise Problem where the file is no video."""
     problem = video_problem(path)
     if problem:
@@ -63,7 +62,7 @@ def check_video(path: Path) -> None:
 
 def put(source: Path, target: Path, transfer: str, digest: str = "") -> tuple[str, bool]:
     """Bring a video file to its place by `transfer`; (its SHA-256, whether anything had to be done)."""
-    check_video(source)
+    check_is_video(source)
     digest = digest or command.sha256(source)
     if _is_there(source, target, transfer, digest):
         return digest, False
@@ -96,29 +95,6 @@ def _is_there(source: Path, target: Path, transfer: str, digest: str) -> bool:
     if target.samefile(source):
         return transfer == "hardlink"
     return transfer == "copy" and target.stat().st_size == source.stat().st_size and command.sha256(target) == digest
-
-
-def unique_names(sources: Sequence[PurePath]) -> list[str]:
-    """A name for each path: its stem, with as many folders in front (`S1_videos_wave`) as keep equal names apart."""
-    depths = [0] * len(sources)
-
-    def name(index: int) -> str:
-        source, depth = sources[index], depths[index]
-        folders = source.parts[:-1]
-        # Where all the folders are not enough, only the suffix tells two files apart.
-        last = source.stem if depth <= len(folders) else source.name.replace(".", "_")
-        return "_".join([*folders[max(0, len(folders) - depth) :], last])
-
-    while True:
-        names = [name(index) for index in range(len(sources))]
-        # Two names that differ in case alone are one file on some systems.
-        counts = Counter(each.casefold() for each in names)
-        shared = [index for index, each in enumerate(names) if counts[each.casefold()] > 1]
-        deeper = [index for index in shared if depths[index] < len(sources[index].parts)]
-        if not deeper:
-            return names
-        for index in deeper:
-            depths[index] += 1
 
 
 def existing_parent(path: Path) -> Path:

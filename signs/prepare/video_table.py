@@ -8,13 +8,14 @@
 """
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from signs.clips import dataset
 from signs.clips.video import VIDEO_SUFFIXES
 from signs.command import Problem
-from signs.prepare.transfer import unique_names
 
 SPLIT_WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}
 
@@ -96,3 +97,26 @@ def name_clips(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]
         except Problem as problem:
             failed.append((video.where, str(problem)))
     return named, failed
+
+
+def unique_names(sources: Sequence[PurePath]) -> list[str]:
+    """A name for each path: its stem, with as many folders in front (`S1_videos_wave`) as keep equal names apart."""
+    depths = [0] * len(sources)
+
+    def name(index: int) -> str:
+        source, depth = sources[index], depths[index]
+        folders = source.parts[:-1]
+        # Where all the folders are not enough, only the suffix tells two files apart.
+        last = source.stem if depth <= len(folders) else source.name.replace(".", "_")
+        return "_".join([*folders[max(0, len(folders) - depth) :], last])
+
+    while True:
+        names = [name(index) for index in range(len(sources))]
+        # Two names that differ in case alone are one file on some systems.
+        counts = Counter(each.casefold() for each in names)
+        shared = [index for index, each in enumerate(names) if counts[each.casefold()] > 1]
+        deeper = [index for index in shared if depths[index] < len(sources[index].parts)]
+        if not deeper:
+            return names
+        for index in deeper:
+            depths[index] += 1

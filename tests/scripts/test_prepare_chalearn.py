@@ -360,7 +360,7 @@ def test_own_class_table_is_kept(download, monkeypatch):
 
 
 def test_disc_fills(download, capsys, monkeypatch):
-    real, calls = transfer.check_video, []
+    real, calls = transfer.check_is_video, []
 
     def full(path):
         calls.append(path)
@@ -368,7 +368,7 @@ def test_disc_fills(download, capsys, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         real(path)
 
-    monkeypatch.setattr(transfer, "check_video", full)
+    monkeypatch.setattr(transfer, "check_is_video", full)
     assert "the disc is full" in failing(download, capsys, command.NOTHING)
     monkeypatch.undo()
     assert prepare(download) == command.DONE

@@ -14,7 +14,8 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Dataset, load_dataset
 from signs.prepare import splits, summary
-from signs.prepare.transfer import TRANSFERS, unique_names
+from signs.prepare.transfer import TRANSFERS
+from signs.prepare.video_table import unique_names
 
 import pytest
 
