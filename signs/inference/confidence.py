@@ -19,13 +19,16 @@ import numpy as np
 from scipy.special import softmax
 
 CALIBRATION_FILE = "calibration.json"
-FALSE_ALARMS = 0.1  # that may be given where nobody says otherwise
+FALSE_ALARMS = 0.1  # share of false answers that may be given, by default
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """temperature; weights of the streams, none: alike; threshold of the confidence, None: every answer is given;
-    about: how they were found; model: hash of each weight file that they belong to."""
+    """What evaluate.py learnt about a bundle's answers.
+
+    weights: of the streams, empty where all count alike; threshold: of the confidence, None where every answer is
+    given; about: how they were found; model: hash of each weight file that they belong to.
+    """
 
     temperature: float = 1.0
     weights: dict[str, float] = field(default_factory=dict)
@@ -38,11 +41,11 @@ class Calibration:
         return predictions.fuse(streams, self.weights)
 
     def calibrated(self, probabilities: np.ndarray) -> np.ndarray:
-        """(..., classes) -> the same order, as sure as it should be."""
+        """(..., classes) probabilities -> the same, as sure as they should be."""
         return tempered(probabilities, self.temperature)
 
     def known(self, confidence: float, gesture: bool = True) -> bool:
-        """Whether an answer is given; one of a class that is no gesture never is rejected."""
+        """Whether an answer is given; one that names no gesture is never rejected."""
         return not gesture or self.threshold is None or confidence >= self.threshold
 
     def write(self, folder: Path) -> None:
@@ -53,12 +56,12 @@ class Calibration:
 def load_calibration(folder: Path, model: dict[str, str]) -> Calibration:
     """The calibration of a bundle; the plain one where there is none, or it belongs to other weights."""
     try:
-        found = Calibration(**json.loads((folder / CALIBRATION_FILE).read_text()))
+        calibration = Calibration(**json.loads((folder / CALIBRATION_FILE).read_text()))
     except FileNotFoundError:
         return Calibration()
     except (ValueError, TypeError):
         raise Problem(f"{folder / CALIBRATION_FILE}: damaged; delete it and run evaluate.py --split valid") from None
-    return found if found.model == model else Calibration()
+    return calibration if calibration.model == model else Calibration()
 
 
 def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:

@@ -10,9 +10,9 @@
         mean, std (D,)                  over the training split's rows; not a number until they are known
         about (attribute)               JSON: About
 
-All of the file's room is taken when it is made, and every array lies in one piece. From then on nothing but numbers is
-written, none of the format's own tables: a process killed at any moment leaves a file that opens, less the clips in
-hand.
+All of the file's room is taken when it is made, and every array lies in one piece. After that only numbers are
+written, none of the format's tables. A process killed at any moment leaves a file that opens and lacks only the clips
+in hand.
 """
 
 import contextlib
@@ -33,18 +33,18 @@ import h5py
 import numpy as np
 
 FORMAT = 1
-WEIGHTS = "network.weights.h5"  # of a folder of features: the image network that made them
+WEIGHTS = "network.weights.h5"  # in a folder of features: the image network that made them
 NAME, DIGEST = "S100", "S64"  # the longest clip name, dataset.PLAIN_NAME; a SHA-256
 BLOCK = 1 << 14  # rows that are read at once for the mean
 
 
 @dataclass(frozen=True)
 class About:
-    """What the rows are: equal for two files whose rows can stand beside each other.
+    """What the rows are. Two files whose rows may be mixed have the same.
 
-    spec: what is stored and what the network sees of it; modality: rgb or flow; network: its name and arguments;
-    weights: the SHA-256 of its weight file; trained: where those came from, "none" for a random start; dimension: D;
-    classes: labels of the logits, none where there are none.
+    spec: what is stored and what the network sees of it; modality: rgb or flow; network: its name; weights: SHA-256
+    over the values of its weights; trained: where these come from, for people; dimension: D; classes: labels of the
+    logits, empty where there are none.
     """
 
     spec: ClipSpec
@@ -66,7 +66,7 @@ class About:
         return replace(cls(**content), spec=ClipSpec.from_json(content["spec"]), classes=tuple(content["classes"]))
 
     def difference(self, other: "About") -> str:
-        """What differs, for people; empty where nothing does."""
+        """What is different in the other, for people; empty where nothing is."""
         mine, theirs = json.loads(self.to_json()), json.loads(other.to_json())
         return ", ".join(
             f"{name} {theirs[name]} instead of {mine[name]}" if len(f"{mine[name]}") < 40 else name
@@ -77,7 +77,7 @@ class About:
 
 @dataclass(frozen=True)
 class Entry:
-    """A clip's place in a file: so many rows, of the archive whose clip.json has that SHA-256."""
+    """A clip of a file. length: its rows; archive: SHA-256 of what clip.json says of the archive they were made of."""
 
     clip: str
     label: str
@@ -86,12 +86,12 @@ class Entry:
 
 
 def fingerprint(info: dict) -> str:
-    """SHA-256 of what an archive's clip.json says of it."""
+    """SHA-256 of what an archive's clip.json says."""
     return hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
 
 
 class FeatureFile:
-    """An open file. One process writes, or any number read."""
+    """An open file. One process writes, or any number of them read. `position` has each clip's place in the arrays."""
 
     def __init__(self, path: Path, file: h5py.File):
         self.path, self.file = path, file
@@ -105,7 +105,7 @@ class FeatureFile:
         self.position = {name: position for position, name in enumerate(names)}
 
     def is_fresh(self, data: Dataset, item: Clip) -> bool:
-        """Whether a clip's rows are of the archive that is there now; of one that is gone they may be."""
+        """Whether a clip's rows were made of the archive that is there now; true where there is none any more."""
         store = TABLE[self.about.modality].stores(self.about.spec.stored)[0]
         info = storage.read_info(item.archive(data.folder, store))
         return info is None or fingerprint(info) == self.entries[self.position[item.clip]].archive
@@ -116,8 +116,8 @@ class FeatureFile:
         return self.file[what][first : first + self.length[position]]
 
     def write(self, position: int, features: np.ndarray, logits: np.ndarray | None = None) -> None:
-        """Write a clip's rows, then that they are there. The mean that was known is no longer that of all."""
-        if self.statistics:
+        """Write a clip's rows, then that they are there."""
+        if self.statistics:  # they are no longer those of all rows
             self.set_statistics(*np.full((2, self.about.dimension), np.nan))
         rows = slice(self.first[position], self.first[position] + self.length[position])
         self.file["features"][rows] = features
@@ -135,7 +135,7 @@ class FeatureFile:
         return None if np.any(np.isnan(std)) else (mean, std)
 
     def measure(self) -> tuple[np.ndarray, np.ndarray]:
-        """(D,) float64 mean and standard deviation over the rows of every clip that is done, one at least."""
+        """(D,) float64 mean and standard deviation over the rows of all clips that are done, at least one."""
         count, total, squares = 0, np.zeros(self.about.dimension), np.zeros(self.about.dimension)
         for position in np.flatnonzero(self.done):
             first, length = int(self.first[position]), int(self.length[position])
@@ -171,7 +171,7 @@ def create(path: Path, about: About, entries: list[Entry]) -> None:
 
 
 def _allocate(file: h5py.File, name: str, shape: tuple[int, int]) -> None:
-    """A float32 array in one piece whose place in the file is taken now, and not written to yet."""
+    """Take the place of a float32 array, in one piece, without writing to it."""
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_layout(h5py.h5d.CONTIGUOUS)
     plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -192,10 +192,10 @@ def opened(path: Path, write: bool = False) -> Iterator[FeatureFile]:
         raise Problem(f"{path}: cut short or damaged ({_reason(error)}); delete it and run feature.py again") from None
     with file:
         try:
-            found = FeatureFile(path, file)
+            opened_file = FeatureFile(path, file)
         except (KeyError, ValueError, TypeError, AttributeError, OSError, RuntimeError) as error:  # h5py has them all
             raise Problem(f"{path}: no feature file ({_reason(error)}); delete it and run feature.py again") from None
-        yield found
+        yield opened_file
 
 
 def _reason(error: BaseException) -> str:
@@ -203,8 +203,10 @@ def _reason(error: BaseException) -> str:
 
 
 def prepare(path: Path, about: About, entries: list[Entry]) -> None:
-    """Make a file for these clips, or check that the one there is of the same network; clips that came to the data set
-    since, left it, or were stored anew make a new file into which the rows of the others are copied."""
+    """Make a file for these clips, or check that the file there is of the same network.
+
+    Where clips have come to the data set, left it or were stored anew, a new file gets the rows of the other clips.
+    """
     if not path.exists():
         create(path, about, entries)
         return
@@ -234,7 +236,7 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def share_statistics(folder: Path) -> None:
-    """Mean and deviation of the training split into every file, where one of them does not know it."""
+    """Write the training split's mean and deviation into every file, unless all of them have it."""
     paths, known = files_of(folder), []
     for path in paths:
         with opened(path) as file:
@@ -252,31 +254,36 @@ def share_statistics(folder: Path) -> None:
 
 
 def store_name(name: str, spec: StoredSpec, modality: str) -> str:
-    """`feature-mobilenet-40x240`, of flow `feature-mobilenet-40x240-tvl1-fast`."""
+    """`feature-mobilenet-40x240`; for flow `feature-mobilenet-40x240-tvl1-fast`."""
     return f"feature-{name}-{TABLE[modality].stores(spec)[0].split('-', 1)[1]}"
 
 
 def find_features(data: Dataset, name: str, modality: str) -> Path:
-    """The folder of features that `feature.py --name` made for a modality; raises Problem where there is none, or one
-    for each of several stores and `name` has none of them behind it (`mobilenet-40x240`)."""
-    there = sorted(folder for folder in data.folder.glob("feature-*") if folder.is_dir())
-    found, unreadable = [], []
-    for folder in there:
+    """The folder of features that `feature.py --name` made for a modality.
+
+    Args:
+        name: of the features; where several stores have such features, with the store behind it (`mobilenet-40x240`).
+    Raises:
+        Problem: there is no such folder, or more than one.
+    """
+    folders = sorted(folder for folder in data.folder.glob("feature-*") if folder.is_dir())
+    fitting, unreadable = [], []
+    for folder in folders:
         if folder.name.startswith(f"feature-{name}") and files_of(folder):
             try:
-                found += [folder] * _is_called(folder, name, modality)
+                fitting += [folder] * _is_called(folder, name, modality)
             except Problem as problem:  # it may be of another name that begins alike
                 unreadable.append(problem)
-    if len(found) == 1:
-        return found[0]
-    if unreadable and not found:
+    if len(fitting) == 1:
+        return fitting[0]
+    if unreadable and not fitting:
         raise unreadable[0]
-    if found:
+    if fitting:
         raise Problem(
             f"{data.folder}: features {name} of {modality} from several stores, "
-            f"{', '.join(folder.name for folder in found)}; name one without feature-"
+            f"{', '.join(folder.name for folder in fitting)}; name one without feature-"
         )
-    have = ", ".join(folder.name for folder in there) or "none"
+    have = ", ".join(folder.name for folder in folders) or "none"
     raise Problem(
         f"{data.folder}: no features {name} of {modality} (there are: {have}); "
         f"run feature.py --data {data.folder} --network {name} --stream {modality}"

@@ -5,10 +5,9 @@
     logits = network.answer()
     logits = network.logits(batch)                          the same, of whole clips
 
-What they compute is what the whole network does; only when is another matter. I3D in stages (i3d_stages.py) has to know
-how many frames there will be, and leaves a third of its work for after the last one. A network with an LSTM that reads
-groups of frames (conv3d_lstm.py) takes any number, and has one step left to do; in a picture without an end it
-answers for the last frames after each of them.
+They compute what the whole network computes, only earlier. I3D in stages (i3d_stages.py) has to know the number of
+frames, and leaves a third of its work for after the last one. A network with an LSTM over groups of frames
+(conv3d_lstm.py) takes any number and leaves one step; in an endless picture it answers for the last frames at any time.
 """
 
 import json
@@ -19,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-TAIL = "tail"  # of a file: what comes after the stages
-STEP = "step"  # of a file: a network that goes on group by group
-CHUNK = 2  # frames of its own that a stage makes at once at least: neighbours share much of their work
+TAIL = "tail"  # file name: what comes after the stages
+STEP = "step"  # file name: a network that goes on group by group
+CHUNK = 2  # frames that a stage makes at once, at least: neighbours share much of their work
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,13 @@ class Plan:
 
     @property
     def pads(self) -> tuple[int, int]:
-        """Frames of zeros before the first and after the last, as TensorFlow's padding SAME has them."""
+        """Frames of zeros before the first and after the last, as in TensorFlow's padding SAME."""
         total = max((self.makes - 1) * self.stride + self.kernel - self.takes, 0)
         return total // 2, total - total // 2
 
 
 class Stage:
-    """A plan with what runs it, and the frames that are still needed.
+    """A plan, what runs it, and the frames that are still needed.
 
     run: (1, t, H, W, C) frames and (1, t, 1, 1, 1) mask -> (1, t', h, w, c).
     """
@@ -85,9 +84,9 @@ class Stage:
 
 
 class StreamedNetwork:
-    """stages: in their order; tail: (1, t, h, w, c), all that the last stage makes -> (1, classes)."""
+    """A network in stages. tail: (1, t, h, w, c), all that the last stage makes -> (1, classes) logits."""
 
-    endless = False  # it is for clips of one length
+    endless = False  # clips have one length
 
     def __init__(self, stages: list[Stage], tail: Callable[[np.ndarray], np.ndarray]):
         self.stages, self._tail = stages, tail
@@ -95,7 +94,7 @@ class StreamedNetwork:
         self.reset()
 
     def reset(self) -> None:
-        """The next frame is the first of a clip."""
+        """Begin a clip."""
         self._made: list[np.ndarray] = []
         self._logits = None
         for stage in self.stages:
@@ -112,7 +111,7 @@ class StreamedNetwork:
             self._logits = self._tail(np.concatenate(self._made)[None])[0]
 
     def answer(self) -> np.ndarray | None:
-        """(classes,) logits of the clip, None as long as not all of its frames are there."""
+        """(classes,) logits of the clip; None before its last frame."""
         return self._logits
 
     def logits(self, batch: np.ndarray) -> np.ndarray:
@@ -121,9 +120,11 @@ class StreamedNetwork:
 
 
 class SteppedNetwork:
-    """run: (1, t, H, W, C), a group of frames or the fewer that end a clip, and states -> (1, classes) logits of the
-    clip so far, and the states after it, as `model_conv3d_lstm.build_step` has them: the last two of them the sum of
-    the groups' logits and their number; states: (units,) sizes; group: frames.
+    """A network that goes on group by group.
+
+    run: (1, t, H, W, C), a group of frames or the fewer that end a clip, and states -> (1, classes) logits of the clip
+    so far and the states after it, as in `conv3d_lstm.build_step`: the last two states are the sum of the groups'
+    logits and their number; states: their sizes; group: frames.
     """
 
     endless = True
@@ -134,9 +135,9 @@ class SteppedNetwork:
         self.reset()
 
     def reset(self, span: int | None = None) -> None:
-        """The next frame is the first of a clip; or of an endless picture, where answers are for `span` frames."""
+        """Begin a clip, or an endless picture whose answers are for its last `span` frames."""
         self._states, self._waiting = self._zeros, []
-        self._answers = deque(maxlen=span and -(-span // self.group))  # of each group
+        self._answers = deque(maxlen=span and -(-span // self.group))  # (classes,) logits of each group
 
     def push(self, frames: np.ndarray) -> None:
         """(t, H, W, C) float32, the next frames."""
@@ -148,16 +149,15 @@ class SteppedNetwork:
 
     def answer(self) -> np.ndarray | None:
         """(classes,) logits of the clip so far, or of the span's last frames; None before the first frame."""
-        found = list(self._answers)
-        if self._waiting:  # what is no whole group yet costs a step, and leaves the state as it was
-            found = [*found, self._step(self._waiting)[0]][-(self._answers.maxlen or 0) :]
-        return np.mean(found, axis=0) if found else None
+        groups = list(self._answers)
+        if self._waiting:  # an incomplete group costs a step, and leaves the state as it was
+            groups = [*groups, self._step(self._waiting)[0]][-(self._answers.maxlen or 0) :]
+        return np.mean(groups, axis=0) if groups else None
 
     def _step(self, frames: list[np.ndarray]) -> tuple[np.ndarray, list]:
         """Logits of a group alone, and the states after it.
 
-        Sum and number begin anew each time: the difference between two of their values is the mean of the groups in
-        between, and a sum that grows without end would lose its digits.
+        The states that hold sum and number begin anew each time: a sum that grows without end would lose its digits.
         """
         logits, states = self.run(np.stack(frames)[None], self._states)
         return logits[0], [*states[:-2], *self._zeros[-2:]]
@@ -176,10 +176,10 @@ def answer_of(network: StreamedNetwork | SteppedNetwork, clip: np.ndarray) -> np
 
 def plans(kernels: list[tuple[str, int, int, bool]], frames: int) -> list[Plan]:
     """(name, kernel, stride, masked) of each stage -> plans for clips of so many frames."""
-    found = []
+    chain = []
     for name, kernel, stride, masked in kernels:
-        found.append(Plan(name, kernel, stride, found[-1].makes if found else frames, masked))
-    return found
+        chain.append(Plan(name, kernel, stride, chain[-1].makes if chain else frames, masked))
+    return chain
 
 
 def write_group(path: Path, group: int) -> None:
@@ -188,17 +188,17 @@ def write_group(path: Path, group: int) -> None:
 
 
 def read_group(path: Path) -> int | None:
-    """Frames of a group, or None for a network in stages, of which there are plans."""
+    """Frames of a group; None for a network in stages, whose file holds plans."""
     return json.loads(path.read_text()).get("group")
 
 
-def write_plans(path: Path, some: list[Plan]) -> None:
-    rows = [{"name": plan.name, "kernel": plan.kernel, "stride": plan.stride, "masked": plan.masked} for plan in some]
-    path.write_text(json.dumps({"frames": some[0].takes, "stages": rows}, indent=1) + "\n")
+def write_plans(path: Path, chain: list[Plan]) -> None:
+    """The file of a network in stages."""
+    rows = [{"name": plan.name, "kernel": plan.kernel, "stride": plan.stride, "masked": plan.masked} for plan in chain]
+    path.write_text(json.dumps({"frames": chain[0].takes, "stages": rows}, indent=1) + "\n")
 
 
 def read_plans(path: Path) -> list[Plan]:
     content = json.loads(path.read_text())
-    return plans(
-        [(row["name"], row["kernel"], row["stride"], row["masked"]) for row in content["stages"]], content["frames"]
-    )
+    kernels = [(row["name"], row["kernel"], row["stride"], row["masked"]) for row in content["stages"]]
+    return plans(kernels, content["frames"])

@@ -19,13 +19,13 @@ BEHIND = 5  # of 19 steps of niceness
 
 
 def step_back() -> None:
-    """This thread, and those that it starts, let others go first (Linux): the picture moves on while networks work."""
+    """Let other threads go before this one and those that it starts (Linux): the picture moves while networks work."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
 
 
 class Timings:
-    """Seconds by step, in the order in which steps were first seen; several threads may add."""
+    """Seconds by step, in the order in which the steps first came; several threads may add."""
 
     def __init__(self):
         self.seconds: dict[str, list[float]] = defaultdict(list)
@@ -51,11 +51,11 @@ class Timings:
 
     def percentiles(self) -> dict[str, dict[str, float]]:
         """{step: {"times", "p50", "p95"}}, milliseconds."""
-        found = {}
+        rows = {}
         for step, seconds in self.seconds.items():
             p50, p95 = 1000 * np.percentile(seconds, [50, 95])
-            found[step] = {"times": len(seconds), "p50": round(float(p50), 2), "p95": round(float(p95), 2)}
-        return found
+            rows[step] = {"times": len(seconds), "p50": round(float(p50), 2), "p95": round(float(p95), 2)}
+        return rows
 
     def table(self) -> str:
         """One line a step: how often, median and 95th percentile in ms."""
