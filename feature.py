@@ -1,4 +1,4 @@
-"""Run stored clips through an image network and keep what it finds: features in HDF5, a row per frame.
+"""Run stored clips through an image network and keep its features in HDF5, a row per frame.
 
     python feature.py --data data_set/chalearn --network inception-v3
     python feature.py --data data_set/chalearn --network model/frames/frame        (fine-tuned by train_frame.py)
@@ -7,10 +7,9 @@ in:   data_set/<name>/frame-<store>, or flow-<store> with --stream flow
 out:  data_set/<name>/feature-<network>-<store>/train.h5, valid.h5, test.h5   see feature_file.py
       and network.weights.h5, the network that made them
 
-The network is any of keras.applications without its top, with the weights that Keras fetches from its own storage
-(ImageNet), or a model of train_frame.py, which names each frame as well. Features are those of the pictures that
-prediction sees: the same code cuts and scales them. Stopped at any moment, the same command goes on after the last
-clip that was done; clips that came since are added.
+The network is any of keras.applications without its top, with the ImageNet weights that Keras fetches, or a model of
+train_frame.py, which names each frame as well. The same code as in prediction cuts and scales the pictures. After a
+stop at any moment the same command goes on after the last whole clip; clips that are new in the data set are added.
 """
 
 import argparse
@@ -56,19 +55,20 @@ def parse(argv=None) -> argparse.Namespace:
     return flags.parse_args(argv)
 
 
-def stored_spec(args, data: Dataset) -> StoredSpec:
+def stored_spec(args: argparse.Namespace, data: Dataset) -> StoredSpec:
+    """How the clips that the network sees are stored."""
     if args.stream == "flow":
         return storage.find_stored(data, "flow", args.store)
     return storage.find_stored(data, "frame", args.store).without_flow()
 
 
 def is_model(network: str) -> bool:
-    """Whether that is a model's folder, rather than the name of a network."""
+    """Whether --network is a model's folder, rather than the name of a network."""
     return len(Path(network).parts) > 1 or is_bundle(network)
 
 
-def extractor_of(args, stored: StoredSpec):
-    """The image network that the flags name, and what its features are."""
+def build_extractor(args: argparse.Namespace, stored: StoredSpec):
+    """The image network that the flags name, and what its features are: a features.Extractor."""
     from signs.inference import features
     from signs.models import cnn_lstm
 
@@ -76,27 +76,25 @@ def extractor_of(args, stored: StoredSpec):
         return features.extractor_of_bundle(load_bundle(Path(args.network)), args.stream, stored)
     crop = args.crop or cnn_lstm.size_of(args.network)
     pictures = int(stored.frames) if stored.frames.isdigit() else InputSpec.frames
-    seen = InputSpec(pictures, args.short_side or crop, crop, still=args.still, region=args.region)
+    spec = ClipSpec(stored, InputSpec(pictures, args.short_side or crop, crop, still=args.still, region=args.region))
     weights = None if args.weights == "none" else args.weights
     run_folder.seed(args.seed)
     network = cnn_lstm.build_cnn(args.network, (crop, crop, modality.TABLE[args.stream].channels), weights)
-    trained = args.weights if weights in (None, "imagenet") else Path(weights).name
-    if weights is None:
-        trained = f"none, seed {args.seed}"
-    return features.extractor_of_network(network, args.network, ClipSpec(stored, seen), args.stream, trained)
+    trained = Path(weights).name if weights else f"none, seed {args.seed}"  # imagenet has no folder in front
+    return features.extractor_of_network(network, args.network, spec, args.stream, trained)
 
 
 def main(argv=None) -> int:
     args = parse(argv)
     data = load_dataset(args.data)
     stored = stored_spec(args, data)
-    load_keras()  # seconds; so after what can be wrong without it
+    load_keras()  # takes seconds, so after what can be wrong without it
     from signs.inference import feature_answers, features
 
-    extractor = extractor_of(args, stored)
+    extractor = build_extractor(args, stored)
     outcome = Outcome()
-    own = Path(args.network).resolve().name if is_model(args.network) else args.network
-    folder = features.extract_splits(extractor, data, args.name or own, args.batch, args.workers, outcome)
+    name = args.name or (Path(args.network).resolve().name if is_model(args.network) else args.network)
+    folder = features.extract_splits(extractor, data, name, args.batch, args.workers, outcome)
     feature_answers.print_frame_accuracy(folder)
     print(f"{len(outcome.done)} clips, {extractor.about.dimension} features a frame -> {folder}")
     return outcome.summary()
