@@ -15,9 +15,8 @@ from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.spec import ClipSpec, InputSpec
 from signs.clips.video import read_video
 from signs.command import Problem
-from signs.inference import agreement, bundle, convert, exported, runtime, stored_clips
+from signs.inference import bundle, convert, exported, runtime, stored_clips
 from signs.inference.bundle import Bundle, Stream, load_bundle
-from signs.inference.confidence import Calibration
 from signs.inference.exported import EXPORT_FILE
 from signs.inference.recogniser import Recogniser
 from signs.models import i3d
@@ -269,34 +268,6 @@ def test_what_is_no_network_is_one_line(tmp_path, name):
     assert "\n" not in str(caught.value)
 
 
-def logits(*rows) -> dict[str, np.ndarray]:
-    return {"rgb": np.array(rows, float)}
-
-
-@pytest.mark.parametrize(
-    ("mine", "truth", "use", "why"),
-    [
-        (logits([4, 0], [0, 4], [0.2, 0]), [0, 1, 0], True, ""),
-        (logits([4, 0], [0, 4], [0, 0.2]), [0, 1, 0], False, "accuracy falls from 100.0% to 66.7%"),
-        (logits([4, 0], [0, 4], [0, 0.2]), [0, 1, 1], True, ""),  # better, and that answer was not sure
-        (logits([0, 1], [0, 4], [0.2, 0]), [1, 1, 0], False, "1 sure answer changes"),
-        (logits([4, 0], [0, 4], [0.2, 0]), [-1, -1, -1], False, "no labelled validation clip"),
-    ],
-)
-def test_a_reduced_form_is_judged_by_its_answers(mine, truth, use, why):
-    before = logits([4, 0], [0, 4], [0.2, 0])
-    found = agreement.compare(runtime.FORMS["openvino-int8"], mine, before, Calibration(), np.array(truth))
-    assert found["use"] == use and why in found["why"]
-
-
-def test_a_float32_form_is_judged_by_its_logits():
-    before = logits([4, 0], [0, 4])
-    form = runtime.FORMS["onnx"]
-    assert agreement.compare(form, logits([4, 1e-3], [0, 4]), before, Calibration(), np.array([0, 1]))["use"]
-    found = agreement.compare(form, logits([4, 0.1], [0, 4]), before, Calibration(), np.array([0, 1]))
-    assert not found["use"] and "logits are 0.1 off" in found["why"] and found["equal"] == 1
-
-
 def test_the_flags_know_every_form():
     assert (exported.AUTO, runtime.KERAS, *runtime.FORMS) == command.RUNTIMES
 
@@ -307,24 +278,3 @@ def test_jax_and_missing_converters_are_one_line(small, demo, monkeypatch):
     monkeypatch.setattr(export, "find_spec", lambda name: None)
     with pytest.raises(Problem, match=r"onnx: what writes them is not installed; pip install .*export"):
         export.main(["--data", str(demo), "--model", str(small), "--forms", "onnx"])
-
-
-@pytest.mark.parametrize(
-    ("size", "stride", "padding"),
-    [
-        ((3, 3, 3), (2, 2, 2), "same"),
-        ((1, 3, 3), (1, 2, 2), "same"),
-        ((3, 3, 3), (1, 1, 1), "same"),
-        ((2, 2, 2), (2, 2, 2), "valid"),
-    ],
-)
-@pytest.mark.parametrize("frames", [7, 8])
-def test_pooling_without_3d_is_the_same(size, stride, padding, frames):
-    import keras
-
-    clip_ = keras.Input((frames, 11, 12, 3))
-    model = keras.Model(clip_, keras.layers.MaxPooling3D(size, stride, padding)(clip_))
-    batch = np.random.default_rng(0).standard_normal((2, frames, 11, 12, 3)).astype(np.float32)
-    np.testing.assert_array_equal(convert.for_litert(model)(batch), model(batch))
-    mean = keras.Model(clip_, keras.layers.AveragePooling3D(size, stride, "valid")(clip_))
-    np.testing.assert_allclose(convert.for_litert(mean)(batch), mean(batch), atol=1e-6)
