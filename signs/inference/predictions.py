@@ -25,24 +25,22 @@ def fuse(streams: dict[str, np.ndarray], weights: dict[str, float] | None = None
 
 
 def modality_of(stream: str) -> str:
-    """What a stream's name begins with, "" where it is none's. ensemble.py calls a second one on `rgb` after its
-    network, `rgb-histogram`."""
+    """The modality that a stream's name begins with, "" where there is none: ensemble.py calls a second stream on `rgb`
+    after its network, `rgb-histogram`."""
     return max(("", *(name for name in TITLES if stream == name or stream.startswith(f"{name}-"))), key=len)
 
 
 def titles(streams: Iterable[str]) -> dict[str, str]:
-    """{stream: its name for people}, of those among `streams`; the fused prediction is called after what is fused."""
+    """{stream: its name for people}, in the modalities' order; the fused prediction, last, names what is fused."""
     order = list(TITLES)
-    alone = sorted(
-        (name for name in set(streams) - {BOTH} if modality_of(name)),
-        key=lambda name: (order.index(modality_of(name)), name),
-    )
-    networks = {name: name.removeprefix(modality_of(name)).replace("-", " ") for name in alone}
-    together = " + ".join({"rgb": "RGB"}.get(modality_of(name), modality_of(name)) + networks[name] for name in alone)
+    modalities = {name: modality_of(name) for name in streams if name != BOTH and modality_of(name)}
+    alone = sorted(modalities, key=lambda name: (order.index(modalities[name]), name))
+    networks = {name: name.removeprefix(modalities[name]).replace("-", " ") for name in alone}
+    together = " + ".join({"rgb": "RGB"}.get(modalities[name], modalities[name]) + networks[name] for name in alone)
     if len(alone) > 3:
         together = f"mean of all {len(alone)}"
-    found = {name: TITLES[modality_of(name)] + networks[name] for name in alone}
-    return found | ({BOTH: together} if BOTH in streams else {})
+    named = {name: TITLES[modalities[name]] + networks[name] for name in alone}
+    return named | ({BOTH: together} if BOTH in streams else {})
 
 
 def in_top(probabilities: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:
@@ -68,9 +66,9 @@ def write_counts(path: Path, counts: np.ndarray, labels: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two classes, by index, that are mistaken for each other; `true` is taken for `taken` more often than the reverse.
+    """Two classes, by index, that are mistaken for each other, `true` for `taken` at least as often as the reverse.
 
-    count, back: clips of `true` taken for `taken`, and of `taken` for `true`; clips, back_clips: all that each has.
+    count, back: clips of `true` taken for `taken`, and of `taken` for `true`; clips, back_clips: all clips of each.
     """
 
     true: int
@@ -83,7 +81,7 @@ class Pair:
 
 @dataclass
 class Predictions:
-    """Of `clips`, in their order: {stream: (N, classes) float64 probabilities}, the mean of the streams included."""
+    """{stream: (N, classes) float64 probabilities} of `clips`, in their order; the streams' mean is one of them."""
 
     clips: list[Clip]
     labels: list[str]
@@ -102,7 +100,7 @@ class Predictions:
 
     @property
     def signers(self) -> list[str]:
-        """Of the scored clips, in their order; empty where nobody knows."""
+        """Signers of the scored clips, in their order; empty where nobody knows."""
         return [item.signer for item in self.clips if item.label]
 
     @property
@@ -123,21 +121,21 @@ class Predictions:
         return count_answers(self.truth, self.streams[stream][self.scored].argmax(axis=1), len(self.labels))
 
     def confused(self, stream: str, most: int) -> list[Pair]:
-        """The pairs of classes mistaken for each other most often, both ways counted; at most so many, worst first.
+        """At most so many pairs of classes that are mistaken for each other, worst first, both ways counted.
 
         Of equal counts the pair with fewer clips comes first, then the one that stands first in the class table.
         """
         counts = self.confusion(stream)
         clips = counts.sum(axis=1)
         pairs = []
-        for one, other in zip(*np.nonzero(np.triu(counts + counts.T, 1)), strict=True):
-            true, taken = (one, other) if counts[one, other] >= counts[other, one] else (other, one)
+        for first, second in zip(*np.nonzero(np.triu(counts + counts.T, 1)), strict=True):
+            true, taken = (first, second) if counts[first, second] >= counts[second, first] else (second, first)
             numbers = true, taken, counts[true, taken], clips[true], counts[taken, true], clips[taken]
             pairs.append(Pair(*(int(number) for number in numbers)))
         return sorted(pairs, key=lambda pair: (-pair.count - pair.back, pair.clips + pair.back_clips))[:most]
 
     def example(self, stream: str, true: int, taken: int) -> Clip | None:
-        """The clip of class `true` that is most certainly taken for `taken`; None where none is."""
+        """The clip of class `true` that is taken for `taken` with the highest probability; None where there is none."""
         scores = self.streams[stream][self.scored]
         chosen = np.flatnonzero((self.truth == true) & (scores.argmax(axis=1) == taken))
         if not len(chosen):
