@@ -17,8 +17,7 @@ from scipy.cluster import hierarchy
 COLOURS = {name: kind.colour for name, kind in modality.TABLE.items()} | {BOTH: "#222222"}
 RIGHT, WRONG, OTHER = "#2e8b57", "#c0392b", "#b8bcc2"
 SOFT = "#555555"  # of words beside a picture
-MOST_NAMED = 40  # classes; beyond it names cannot be read on an axis of one panel
-FEW = 30  # classes up to which a matrix has large cells
+FEW = 40  # classes up to which a matrix has large cells, and one panel of several has names
 INCHES = 0.15  # of a class beyond that, on each axis: names of 5 points can still be read
 LONGEST_NAME = 52  # characters; beside it there is room for counts
 
@@ -119,7 +118,7 @@ def write_gains(
     left.set(xlabel="points gained or lost", title="right clips, from the first model to the last")
     open_frame(left)
     order = similar_order(sum(counts for _, counts in matrices))
-    size = min(9, 240 / len(names)) if len(names) <= MOST_NAMED else None
+    size = min(9, 240 / len(names)) if len(names) <= FEW else None
     for axes, (model, counts) in zip(panels, matrices, strict=True):
         draw_confusion(axes, counts[np.ix_(order, order)], [names[index] for index in order], size)
         axes.set_title(model)
