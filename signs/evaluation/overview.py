@@ -21,8 +21,8 @@ ANSWERS = 5
 def write_overview(path: Path, recogniser, data: Dataset, predictions: Predictions, split: str) -> None:
     """Frames, flow and probabilities of some clips of the split, training curves, accuracies."""
     bundle, names = recogniser.bundle, {row.label: row.name for row in recogniser.classes}
-    # The recognised ones last: what goes wrong is seen where anything does.
-    chosen = pick_clips(predictions, predictions.fused, CLIPS, CLIPS - 1)[-CLIPS:]
+    picked = pick_clips(predictions, predictions.fused, CLIPS, CLIPS)
+    chosen = picked[:1] + picked[1:][1 - CLIPS :]  # what goes wrong, where anything does, then rather what does not
     figure = plt.figure(figsize=(15, 2.5 * len(chosen) + 3.4), layout="constrained")
     grid = figure.add_gridspec(len(chosen) + 1, 2, width_ratios=(4, 1), height_ratios=[2.4] * len(chosen) + [3])
     for line, position in enumerate(chosen):

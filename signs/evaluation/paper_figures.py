@@ -21,7 +21,7 @@ def write_figure3(log: Log, streams: list[str], mean: list[float], path: Path) -
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     ends = {stream: len(log.of(stream)) for stream in streams}
     epochs, percent, shared = np.arange(1, len(mean) + 1), 100 * np.array(mean), min(ends.values())
-    looks = {"color": plots.COLOURS[BOTH], "lw": 2.2}
+    looks = {"color": plots.COLOURS[BOTH], "lw": 2.2, "zorder": 2.5}
     axes.plot(epochs[:shared], percent[:shared], label=f"{TITLES[BOTH]}, mean of both", **looks)
     axes.plot(epochs[shared - 1 :], percent[shared - 1 :], "--", **looks)
     curves.draw_accuracy(axes, log, streams, training=False)
