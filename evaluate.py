@@ -3,7 +3,7 @@
     python evaluate.py --data data_set/chalearn --model model/chalearn --split valid
     python evaluate.py --compare model/chalearn model/other --split test
 
-in:   a model bundle, and the data set's clip archives; with --compare what earlier evaluations left, nothing else
+in:   a model bundle and the data set's clip archives; with --compare only what earlier evaluations left
 out:  model/<run>/report/index.html         everything below to look at: tables, curves, loops of clips that fail
       model/<run>/metrics.json              every number of it, of all splits evaluated so far
       model/<run>/calibration.json          fusion weights, temperature, rejection threshold (with --split valid)
@@ -11,10 +11,10 @@ out:  model/<run>/report/index.html         everything below to look at: tables,
       model/<run>/confusion-<split>-<stream>.csv and .png, report.png
       with --compare, in the last model's folder: gain-<split>.csv and .png, which classes gained and which lost
 
-Before any number the splits are checked: no person, group or clip in two of them, no class without training clips.
+The splits are checked before any number: no person, group or clip in two of them, no class without training clips.
 Intervals are over signers where they are known. The table has the shape of Table 1 of Sarhan & Frintrop (2020).
-Nothing is to be chosen on the test split: evaluate it once for a model that is reported. Clips without a label are
-predicted and not scored.
+Choose nothing on the test split: evaluate it once, for a model that is reported. Clips without a label are predicted
+and not scored.
 """
 
 import argparse

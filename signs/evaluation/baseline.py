@@ -1,8 +1,8 @@
 """Nearest class mean on pictures without order: is a data set a giveaway?
 
 A sign should be told by its movement. These two classifiers see none: the average frame of a clip (where hands and
-clothes are) and the average absolute difference of neighbouring frames (where and how much is moved). What they reach
-above chance is what a recogniser could get without recognising signs.
+clothes are) and the average absolute difference of neighbouring frames (where hands move, and how much). A recogniser
+could get what they reach above chance without recognising signs.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ def still_features(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def nearest_class_mean(
     data: Dataset, store: str, train: list[Clip], test: list[Clip], workers: int = 2
 ) -> dict[str, float]:
-    """Share of `test` that the nearest mean of `train`'s classes names rightly, by feature: `frame`, `difference`."""
+    """{"frame", "difference"}: share of `test` whose class has the nearest mean of `train`, by either feature."""
 
     def features(clips):
         jobs = (joblib.delayed(still_features)(item.archive(data.folder, store)) for item in clips)
@@ -37,13 +37,13 @@ def nearest_class_mean(
     labels = sorted({item.label for item in train})
     owner = np.array([labels.index(item.label) for item in train])
     truth = np.array([labels.index(item.label) if item.label in labels else -1 for item in test])
-    found = {}
+    shares = {}
     for name, known, new in zip(("frame", "difference"), features(train), features(test), strict=True):
         known, new = np.stack(known).reshape(len(train), -1), np.stack(new).reshape(len(test), -1)
         means = np.stack([known[owner == label].mean(axis=0) for label in range(len(labels))])
         distance = np.square(new[:, None] - means[None]).sum(axis=2)
-        found[name] = float(np.mean(distance.argmin(axis=1) == truth))
-    return found
+        shares[name] = float(np.mean(distance.argmin(axis=1) == truth))
+    return shares
 
 
 def print_baselines(data: Dataset, store: str, split: str, workers: int) -> None:

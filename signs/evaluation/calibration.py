@@ -1,8 +1,8 @@
 """Learn how sure an answer is, and measure it: fusion weights, temperature and rejection threshold, from `valid` alone.
 
-One temperature for the bundle (Guo et al., On Calibration of Modern Neural Networks, 2017) makes of what the networks
-say a confidence; an answer below the threshold is not given. Streams are weighted alike unless other weights, learnt on
-other people than they are tried on, are better by more than the interval of the gain. confidence.py applies it all.
+One temperature for the bundle makes a confidence of the networks' probabilities (Guo et al., On Calibration of Modern
+Neural Networks, 2017). An answer below the threshold is not given. Streams are weighted alike, unless learnt weights
+are better by more than the interval of the gain, on people that they were not learnt on. confidence.py applies it.
 """
 
 from signs.clips.dataset import Label

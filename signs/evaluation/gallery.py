@@ -57,8 +57,8 @@ def warmed(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 
 def colours(images: np.ndarray, modality: str, bound: float) -> list[np.ndarray]:
-    """Stored pictures (T, H, W, C) uint8 -> RGB, of grey and depth the first channel; flow as hue and saturation, one
-    scale for the whole clip."""
+    """Stored pictures (T, H, W, C) uint8 -> (H, W, 3) uint8 RGB each: of grey and depth the first channel, flow as hue
+    and saturation with one scale for the whole clip."""
     if modality == "rgb":
         return list(images)
     if modality != "flow":
@@ -143,7 +143,7 @@ def pick_clips(predictions: Predictions, stream: str, wrong: int, right: int) ->
     rows, truth = predictions.streams[stream][scored], predictions.truth
     surest = np.argsort(-rows.max(axis=1), kind="stable")
     recognised = (rows.argmax(axis=1) == truth)[surest]
-    # {class: its surest recognised clip}; of equal keys the last one stays, so the surest comes last.
+    # {class: its surest recognised clip}: of equal keys the last stays.
     by_class = {truth[index]: index for index in surest[recognised][::-1]}
     compared = [index for index in surest if index in by_class.values()]
     return [int(scored[index]) for index in (*surest[~recognised][:wrong], *compared[:right])]

@@ -1,7 +1,7 @@
 """Where a network looked: Grad-CAM over space and time, with TensorFlow or JAX.
 
 Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, 2017. The feature
-maps of one layer are summed with the mean gradients of a class's logit as weights; what is below 0 speaks for other
+maps of one layer are summed with the mean gradients of a class's logit as weights. What is below 0 speaks for other
 classes and is cut off.
 """
 
@@ -52,19 +52,19 @@ def heat(parts: tuple[keras.Model, keras.Model], batch: np.ndarray, classes: np.
     trunk, head = parts
     maps = keras.ops.convert_to_tensor(trunk(batch, training=False))
     weights = gradient(head, maps, classes).mean(axis=(1, 2, 3), keepdims=True)
-    found = np.maximum((np.asarray(maps) * weights).sum(axis=-1), 0)
-    return np.stack([_enlarge(one, batch.shape[1:4]) for one in found])
+    heats = np.maximum((np.asarray(maps) * weights).sum(axis=-1), 0)
+    return np.stack([_enlarge(heat, batch.shape[1:4]) for heat in heats])
 
 
 def _enlarge(heat: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """(t, h, w) -> (T, H, W), linear in all three, the largest value 1."""
     frames, height, width = shape
-    wide = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in np.float32(heat)])
-    long = _by_time(wide, frames)
-    return long / max(float(long.max()), 1e-12)
+    wide = np.stack([cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR) for each in np.float32(heat)])
+    longer = _stretch(wide, frames)
+    return longer / max(float(longer.max()), 1e-12)
 
 
-def _by_time(wide: np.ndarray, frames: int) -> np.ndarray:
+def _stretch(wide: np.ndarray, frames: int) -> np.ndarray:
     """(t, H, W) -> (frames, H, W), linear between the centres of what each covers."""
     place = np.clip((np.arange(frames) + 0.5) * len(wide) / frames - 0.5, 0, len(wide) - 1)
     low = np.floor(place).astype(int)

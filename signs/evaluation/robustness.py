@@ -1,7 +1,7 @@
 """The same clips, worse: what a model loses when the picture is dark, blurred, moved, slow, crushed or mirrored.
 
-Every change is made to the video's frames, at the size that is stored; everything after that, flow too, goes
-through the recogniser's one path.
+Every change is made to the video's frames, at the size that is stored. Everything after that, flow too, is what the
+recogniser always does.
 """
 
 from collections.abc import Callable

@@ -1,11 +1,11 @@
 """How well clips were recognised, and how far that number can be trusted: predictions in, values with intervals out.
 
-People differ more than clips do, so the interval of a number comes from people: each is drawn or not, with all clips
-of theirs (the cluster bootstrap; Davison & Hinkley, Bootstrap Methods and their Application, 1997, 3.8). Percentiles of
-few draws of few people are far too narrow (between 2 people 95 % of them hold the truth half of the time), so the
-spread of the draws is used as Student's t with people - 1 degrees of freedom. An interval is never narrower than
-Wilson's for as many independent clips: people who happen to agree prove nothing. Where signers are unknown, or there
-is but one, clips are drawn: then it says nothing about other people, and `Bootstrap.over` tells.
+People differ more than clips do, so intervals come from people. Each draw takes people with all their clips (the
+cluster bootstrap; Davison & Hinkley, Bootstrap Methods and their Application, 1997, 3.8). Percentiles of such draws are
+far too narrow for few people: with 2, the middle 95 % hold the truth half of the time. The spread of the draws is
+therefore used as Student's t with people - 1 degrees of freedom. No interval is narrower than Wilson's for as many
+independent clips: people who happen to agree prove nothing. Where signers are unknown, or there is only one, clips are
+drawn. The interval then says nothing about other people; `Bootstrap.over` tells which it is.
 """
 
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ PAIRS = 15  # of confused classes listed
 
 @dataclass(frozen=True)
 class Value:
-    """A share, and the interval that holds what it stands for in LEVEL of all cases."""
+    """A share, and the interval that holds the true one in LEVEL of all cases."""
 
     value: float
     low: float
@@ -32,9 +32,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """What the bootstrap draws: `owner` (N,) group of each clip, `over` signers or clips.
+    """What the bootstrap draws.
 
-    counts: (DRAWS, groups) float32, how often each group is in each draw.
+    owner: (N,) group of each clip; over: what a group is, "signers" or "clips"; counts: (DRAWS, groups) float32, how
+    often each group is in each draw.
     """
 
     owner: np.ndarray
@@ -175,9 +176,9 @@ def score_stream(predictions: Predictions, stream: str) -> dict:
 class Difference:
     """How much more often `a` is right than `b` on the same clips.
 
-    value, low, high: share of clips, paired bootstrap; only_a, only_b: clips that only one gets right;
-    mcnemar: two-sided exact p of these two counts (McNemar, Psychometrika 12, 1947), which takes clips for independent:
-    where several are of one person it is too small.
+    value, low, high: share of clips, paired bootstrap; only_a, only_b: clips that only one of them gets right; mcnemar:
+    two-sided exact p of these two counts (McNemar, Psychometrika 12, 1947). It takes clips for independent: where
+    several are of one person it is too small.
     """
 
     value: float
@@ -197,7 +198,7 @@ def difference(a: np.ndarray, b: np.ndarray, drawn: Bootstrap) -> Difference:
     moved, clips = (np.bincount(drawn.owner, weights, drawn.groups) for weights in (change, None))
     value, spread = float(change.mean()), drawn.spread((drawn.counts @ moved) / (drawn.counts @ clips))
     only_a, only_b = int(np.sum(a & ~b)), int(np.sum(b & ~a))
-    # Never narrower than for independent clips: the adjusted interval of Bonett & Price (2012), true for few clips too.
+    # Never narrower than for independent clips: the adjusted interval of Bonett & Price (2012) holds for few clips too.
     up, down, count = only_a + 1, only_b + 1, len(a) + 2
     around = stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(up + down - (up - down) ** 2 / count) / count
     low, high = min(value - spread, (up - down) / count - around), max(value + spread, (up - down) / count + around)
