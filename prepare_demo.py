@@ -14,7 +14,6 @@ behind the other, or first the one and then the other way. Each hand covers the 
 four, so a clip's average picture and its average change tell at most across from up and down.
 """
 
-import csv
 import json
 import os
 import shutil
@@ -24,7 +23,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signs import command
+from signs.clips import dataset
+from signs.clips.dataset import Label
 from signs.command import Problem
+from signs.prepare import synthetic, synthetic_signs
+from signs.prepare.synthetic_movement import Movement
+from signs.prepare.synthetic_signs import Sign
+
+import cv2
+import numpy as np
 
 VERSION = 1  # of what is drawn; a data set of another version is not taken for this one
 PER_FOLDER = 200  # videos in one numbered folder, as in IsoGD
@@ -53,7 +60,7 @@ class Job:
     take: int
     colour: str
     depth: str
-    movement: object  # synthetic.Movement or synthetic_signs.Sign
+    movement: Movement | Sign
 
 
 def main(argv=None) -> int:
@@ -119,10 +126,7 @@ def is_there(output: Path, wanted: dict) -> bool:
 
 
 def movements(signs: int | None) -> list[tuple]:
-    """(name, movement) of each sign: the eight, or so many of synthetic_signs."""
-    from signs.prepare import synthetic_signs
-    from signs.prepare.synthetic_movement import Movement
-
+    """(name, movement) of each sign: the eight, or so many of synthetic_signs.py."""
     if signs is None:
         return [(name, Movement(axis, relation)) for name, axis, relation in SIGNS]
     return [(sign.name, sign) for sign in synthetic_signs.draw_signs(signs)]
@@ -130,8 +134,6 @@ def movements(signs: int | None) -> list[tuple]:
 
 def plan_clips(signers: int, clips: int, seed: int, signs: int | None) -> list[Job]:
     """Every clip of the data set, in the order of the lists: shuffled within a split, signers counted over all."""
-    import numpy as np
-
     moves = [movement for _, movement in movements(signs)]
     jobs, first, labels = [], 1, range(1, len(moves) + 1)
     for split, people in (("train", signers), ("valid", max(1, signers // 5)), ("test", max(1, signers // 4))):
@@ -147,11 +149,6 @@ def plan_clips(signers: int, clips: int, seed: int, signs: int | None) -> list[J
 
 def draw_clip(item: tuple[Path, Job]) -> None:
     """Draw one clip and write its colour and its depth video below a folder."""
-    from signs.prepare import synthetic
-
-    import cv2
-    import numpy as np
-
     folder, job = item
     cv2.setNumThreads(1)  # the processes are as many as the cores
     signer = synthetic.signer_of(job.seed, job.signer)
@@ -163,8 +160,6 @@ def draw_clip(item: tuple[Path, Job]) -> None:
 
 def write_video(path: Path, frames: list, rate: float) -> None:
     """Write (H, W, 3) uint8 BGR frames as an AVI file, XviD where OpenCV has it."""
-    import cv2
-
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width = frames[0].shape[:2]
     for name in FOURCCS:
@@ -189,15 +184,10 @@ def pack(folder: Path, jobs: list[Job], signs: int | None) -> None:
                 archive.writestr(member, (folder / video).read_bytes())
         rows = (f"{job.colour} {job.depth} {job.label}\n" for job in chosen)
         (folder / LISTS[split]).write_text("".join(rows), encoding="utf-8", newline="\n")
-    people = [(job.colour, f"signer{job.signer:03d}") for job in jobs]
-    write_table(folder / "signers.csv", ("video", "signer"), people)
-    classes = [(f"{number:03d}", name, "gesture") for number, (name, _) in enumerate(movements(signs), 1)]
-    write_table(folder / "class.csv", ("label", "name", "kind"), classes)
-
-
-def write_table(path: Path, header: tuple, rows: list[tuple]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    people = [{"video": job.colour, "signer": f"signer{job.signer:03d}"} for job in jobs]
+    dataset.write_table(folder / "signers.csv", people, ("video", "signer"))
+    classes = [Label(f"{number:03d}", name) for number, (name, _) in enumerate(movements(signs), 1)]
+    dataset.write_classes(folder / "class.csv", classes)
 
 
 if __name__ == "__main__":
