@@ -61,9 +61,9 @@ def works_while_recording(bundle: Bundle) -> bool:
 
 def takes_frames_one_by_one(spec: ClipSpec) -> bool:
     """Whether a network sees all stored frames, and of each what depends on no other frame."""
-    seen = spec.input
-    every = seen.sampling == "whole" or spec.stored.frames == str(seen.frames)
-    return every and seen.views == 1 and seen.still == "keep" and seen.region == "middle" and seen.scale == "fixed"
+    rule = spec.input
+    every = rule.sampling == "whole" or spec.stored.frames == str(rule.frames)
+    return every and rule.views == 1 and rule.still == "keep" and rule.region == "middle" and rule.scale == "fixed"
 
 
 def choose_form(bundle: Bundle, wanted: str, live: bool = False) -> Form | None:
