@@ -73,14 +73,18 @@ def parse_arguments(argv) -> argparse.Namespace:
     flags.add_argument("--timings", action="store_true", help="print median and 95th percentile of every step")
     command.add_runtime(flags)
     args = flags.parse_args(argv)
+    args.no_window |= args.check
+    check_combination(flags, args)
+    return args
+
+
+def check_combination(flags: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if args.check and not args.video:
         flags.error("--check needs the --video that is to be compared")
     if args.record and args.record.suffix.lower() not in (".mp4", ".avi"):
         flags.error(f"--record {args.record}: expected .mp4 or .avi")
-    args.no_window |= args.check
     if args.no_window and (args.record or args.mode != MODES[0]):
         flags.error("--record and --mode want a window")
-    return args
 
 
 def camera_number(text: str) -> int | str:

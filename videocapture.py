@@ -3,8 +3,8 @@
     with videocapture.open_source(camera=0) as source:       # or video=Path("clip.avi"), paced=True
         for frame, seconds in source: ...
 
-Each frame is (H, W, 3) uint8 RGB as the camera sees it, never mirrored. Seconds rise strictly: `time.monotonic()` on
-arrival for a camera, the file's own stamps for a file. A thread reads, so that a camera that hangs or a slow file
+Each frame is (H, W, 3) uint8 RGB as the camera sees it, never mirrored. Seconds rise strictly: `time.perf_counter()`
+on arrival for a camera, the file's own stamps for a file. A thread reads, so that a camera that hangs or a slow file
 never stops a window; whatever goes wrong in it is raised as `Problem` where the frames are taken.
 """
 
@@ -188,7 +188,7 @@ class Camera(VideoSource):
                 raise Problem(camera_problem(self.index))
             while not stop.is_set():
                 there, picture = device.read()
-                now = time.monotonic()
+                now = time.perf_counter()  # Windows' other clocks tick every 16 ms
                 if not there or picture is None or now <= last:
                     stop.wait(0.01)  # one failed read is common after opening; silence is told by the clock
                     continue

@@ -188,38 +188,76 @@ def percentiles(values: list[float]) -> dict:
 
 def answers(model: Path, videos: list[Path], repeat: int, forms: list[str]) -> dict:
     """Seconds from the last frame to the answer, by form, and the prototype's way."""
-    found = {}
+    rows = {}
     for name in forms:
-        someone = Recogniser.load(model, name)
-        someone.warm_up()
-        taken = [play(someone, video)[0] for video in videos for _ in range(repeat)]
-        found[name] = percentiles(taken)
+        recogniser = Recogniser.load(model, name)
+        recogniser.warm_up()
+        taken = [play(recogniser, video)[0] for video in videos for _ in range(repeat)]
+        rows[name] = percentiles(taken)
         if name == runtime.KERAS:
             python = bench_flow.make_reference()
             with tempfile.TemporaryDirectory() as folder:
                 reference = bench_flow.Reference(python, Path(folder), runtime.cores())
-                found["prototype"] = percentiles([prototype(someone, reference, video) for video in videos])
+                rows["prototype"] = percentiles([prototype(recogniser, reference, video) for video in videos])
                 reference.process.stdin.close()
                 reference.process.wait()
-    return found
+    return rows
 
 
-def show(found: dict) -> None:
+def print_tables(results: dict) -> None:
     console = Console(width=110)
     table = Table(
         "networks", "last frame to answer, p50", "p95", "prototype / this", title=f"seconds; goal: {GOALS['answer']}"
     )
-    before = found["answer"]["prototype"]["p50"]
-    for name, row in found["answer"].items():
+    before = results["answer"]["prototype"]["p50"]
+    for name, row in results["answer"].items():
         table.add_row(name, f"{row['p50']:.3f}", f"{row['p95']:.3f}", f"{before / row['p50']:.1f}")
     console.print(table)
-    table = Table("", "p50", "p95", title=f"window, {found['form']}; goals: {GOALS['screen']}; {GOALS['continuous']}")
-    table.add_row("frames shown a second", f"{found['screen']['shown']:.1f}", "")
-    table.add_row("camera to screen, ms", *(f"{1000 * found['screen']['age'][key]:.0f}" for key in ("p50", "p95")))
-    table.add_row("oldest frame shown, ms", f"{1000 * found['screen']['oldest']:.0f}", "")
-    table.add_row("answers a second, continuous", f"{found['continuous']['rate']:.2f}", "")
-    table.add_row("last frame to answer, continuous, s", *(f"{found['continuous'][key]:.3f}" for key in ("p50", "p95")))
+    table = Table("", "p50", "p95", title=f"window, {results['form']}; goals: {GOALS['screen']}; {GOALS['continuous']}")
+    table.add_row("frames shown a second", f"{results['screen']['shown']:.1f}", "")
+    table.add_row("camera to screen, ms", *(f"{1000 * results['screen']['age'][key]:.0f}" for key in ("p50", "p95")))
+    table.add_row("oldest frame shown, ms", f"{1000 * results['screen']['oldest']:.0f}", "")
+    table.add_row("answers a second, continuous", f"{results['continuous']['rate']:.2f}", "")
+    table.add_row(
+        "last frame to answer, continuous, s", *(f"{results['continuous'][key]:.3f}" for key in ("p50", "p95"))
+    )
     console.print(table)
+
+
+def export_model(model: Path, data: Path) -> list[str]:
+    """Make and export the bundle where it is not there; the forms of it that run here."""
+    if not (model / BUNDLE_FILE).is_file():
+        make_bundle(model, load_dataset(data))
+    bundle = load_bundle(model)
+    if not read_export(bundle)["forms"]:
+        flags = ["--data", data, "--model", model, "--clips", "8", "--calibrate", "16", "--forms", *FORMS_MADE]
+        subprocess.run([sys.executable, HERE.parent / "export.py", *flags], check=True)
+    there = read_export(bundle)["forms"]
+    return [runtime.KERAS, *(name for name, form in runtime.FORMS.items() if name in there and runtime.runs_here(form))]
+
+
+def measure(args: argparse.Namespace, forms: list[str]) -> dict:
+    """Everything that the docstring lists, in its order."""
+    results = {"threads": runtime.cores(), "answer": answers(args.model, args.videos, args.repeat, forms)}
+    live = Recogniser.load(args.model, live=True)
+    live.warm_up()
+    results["form"] = live.runtime
+    demo = in_window(live, "countdown", args.seconds)
+    ages = demo.timings.seconds["camera to screen"]
+    results["screen"] = {
+        "shown": len(ages) / args.seconds,
+        "age": percentiles(ages),
+        "oldest": max(ages),
+        "steps": demo.mode.timings.percentiles(),
+    }
+    demo = in_window(live, "continuous", args.seconds + REST)
+    taken = demo.mode.timings.seconds["last frame to answer"]
+    results["continuous"] = {"form": live.whole.runtime, "rate": len(taken) / args.seconds, **percentiles(taken)}
+    if args.minutes:
+        samples = []
+        in_window(live, "continuous", 60 * args.minutes, samples)
+        results["memory"] = {"MB": [round(sample) for sample in samples], "threads": threading.active_count()}
+    return results
 
 
 def main(argv=None) -> int:
@@ -237,53 +275,10 @@ def main(argv=None) -> int:
     flags.add_argument("--minutes", type=float, default=0.0, help="of continuous mode with its memory watched")
     flags.add_argument("--forms", nargs="+", help="which forms to play; all that run here without it")
     args = flags.parse_args(argv)
-    if not (args.model / BUNDLE_FILE).is_file():
-        make_bundle(args.model, load_dataset(args.data))
-    bundle = load_bundle(args.model)
-    if not read_export(bundle)["forms"]:
-        subprocess.run(
-            [
-                sys.executable,
-                HERE.parent / "export.py",
-                "--data",
-                args.data,
-                "--model",
-                args.model,
-                "--clips",
-                "8",
-                "--calibrate",
-                "16",
-                "--forms",
-                *FORMS_MADE,
-            ],
-            check=True,
-        )
-    there = read_export(bundle)["forms"]
-    forms = args.forms or [
-        runtime.KERAS,
-        *(name for name, form in runtime.FORMS.items() if name in there and runtime.runs_here(form)),
-    ]
-    found = {"threads": runtime.cores(), "answer": answers(args.model, args.videos, args.repeat, forms)}
-    live = Recogniser.load(args.model, live=True)
-    live.warm_up()
-    found["form"] = live.runtime
-    demo = in_window(live, "countdown", args.seconds)
-    ages = demo.timings.seconds["camera to screen"]
-    found["screen"] = {
-        "shown": len(ages) / args.seconds,
-        "age": percentiles(ages),
-        "oldest": max(ages),
-        "steps": demo.mode.timings.percentiles(),
-    }
-    demo = in_window(live, "continuous", args.seconds + REST)
-    taken = demo.mode.timings.seconds["last frame to answer"]
-    found["continuous"] = {"form": live.whole.runtime, "rate": len(taken) / args.seconds, **percentiles(taken)}
-    if args.minutes:
-        samples = []
-        in_window(live, "continuous", 60 * args.minutes, samples)
-        found["memory"] = {"MB": [round(sample) for sample in samples], "threads": threading.active_count()}
-    show(found)
-    print(json.dumps(found))
+    forms = export_model(args.model, args.data)
+    results = measure(args, args.forms or forms)
+    print_tables(results)
+    print(json.dumps(results))
     return 0
 
 

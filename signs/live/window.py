@@ -224,7 +224,7 @@ def run_window(demo, record: Path | None = None) -> int:
                 with demo.timings.measure("draw"):
                     canvas = screen.draw(window.size)
                 # There is a newer picture by now; late twice in a row, the camera or the machine is slow.
-                late = demo.source.drops and not late and time.monotonic() - demo.moment > LATE
+                late = demo.source.drops and not late and time.perf_counter() - demo.moment > LATE
                 if late:
                     continue
                 window.show(canvas)
@@ -232,7 +232,7 @@ def run_window(demo, record: Path | None = None) -> int:
                     video.add(canvas)
             key = window.key(0.005)  # in which it is painted
             if drawn and demo.source.drops:  # a camera, whose stamps are of this clock
-                demo.timings.add("camera to screen", time.monotonic() - demo.moment)
+                demo.timings.add("camera to screen", time.perf_counter() - demo.moment)
             if key == "q" or window.closed:
                 return command.DONE
             press_key(key, demo, screen, window)

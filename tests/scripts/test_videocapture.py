@@ -108,11 +108,11 @@ def test_a_file_that_is_no_video_is_told_at_once(tmp_path, content):
 
 def test_a_camera_stamps_frames_on_arrival():
     device = FakeDevice(failing=3)
-    began = time.monotonic()
+    began = time.perf_counter()
     with Camera(0, lambda index: device) as camera:
         stamped = list(itertools.islice(camera, 20))
     times = [seconds for _, seconds in stamped]
-    assert began < times[0] and times[-1] < time.monotonic()
+    assert began < times[0] and times[-1] < time.perf_counter()
     assert np.diff(times).min() > 0
     assert stamped[19][0][24, 10, 0] > stamped[19][0][24, 10, 2], "RGB"
     assert device.released.wait(1)
@@ -123,7 +123,7 @@ def test_a_camera_that_nobody_looks_at_keeps_the_newest_frames():
         time.sleep(0.3)
         frames = camera.arrived()
     assert len(frames) == videocapture.WAITING
-    assert time.monotonic() - frames[-1][1] < 0.5
+    assert time.perf_counter() - frames[-1][1] < 0.5
 
 
 def test_a_camera_that_stops_is_a_problem_and_is_released():
