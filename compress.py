@@ -10,12 +10,12 @@ out:  model/<run>/<step>/                 a bundle each, float32: dense, thresho
       model/<run>/                        the bundle that was chosen of them
 
 After Mullick & Namboodiri (Learning deep and compact models for gesture recognition, ICIP 2017), Table 3. `threshold`
-takes away the weights below 2^-100, where Adam pushes dead ones if the model was trained with `--l2` (docs/compact.md);
-that changes no answer, so nothing is trained. `sparsity-0.8` takes away the smallest 80 % of the step before it and
-trains the rest, as the model itself was trained but at a tenth of its learning rate. With `--budget` that share is
-added which makes each precision just fit. Chosen is the most accurate on the validation clips within the budget, of
-equal ones the smallest; so many models tried on them flatter the best, and evaluate.py --split test says what it is
-worth. Stopped at any moment, the same command goes on; a step that is done is not done again.
+takes away the weights below 2^-100, where Adam pushes dead ones if the model was trained with `--recipe l2=`
+(docs/compact.md); that changes no answer, so nothing is trained. `sparsity-0.8` takes away the smallest 80 % of the
+step before it and trains the rest, as the model itself was trained but at a tenth of its learning rate. With `--budget`
+that share is added which makes each precision just fit. Chosen is the most accurate on the validation clips within the
+budget, of equal ones the smallest; so many models tried on them flatter the best, and evaluate.py --split test says
+what it is worth. Stopped at any moment, the same command goes on; a step that is done is not done again.
 """
 
 import argparse
@@ -226,7 +226,7 @@ def make_all(args, steps, books: Books) -> None:
         if steps.share_below(args.threshold) > steps.share_below(0):
             enter(THRESHOLD, trained=args.threshold > TINY, threshold=args.threshold)
         else:
-            print(f"threshold: no weight below {args.threshold:.3g}; a training with --l2 may push some there")
+            print(f"threshold: no weight below {args.threshold:.3g}; --recipe l2= may push some there")
     for share in shares(args, steps, dense):
         if (zeros := steps.share_below(0)) >= share:
             print(f"sparsity {share:g}: {zeros:.1%} of the weights are zero already")
