@@ -37,7 +37,7 @@ CLASS_TABLE = Path(__file__).resolve().parent / "data_set" / "chalearn2014" / "c
 
 @dataclass
 class Made:
-    """What became of a recording: its clips, each with whether anything was written, and (name, reason) of the rest."""
+    """What became of a recording: (clip, whether anything of it was written), and (name, reason) of what failed."""
 
     recording: Recording
     labelled: bool = True
@@ -89,10 +89,12 @@ class Cut:
         return made
 
     def hashed(self, clip: Clip, fresh: bool) -> Clip:
+        """The clip with the SHA-256 of its colour video, which the last run recorded unless this one wrote it."""
         recorded = None if fresh else self.earlier.get(clip.clip)
         return replace(clip, sha256=recorded.sha256 if recorded else command.sha256(clip.video(self.output)))
 
     def as_clip(self, recording: Recording, interval: Interval) -> Clip:
+        """`Sample0001_00004_00045`: the clip of an interval, named after its recording and frames."""
         name = f"{recording.name}_{interval.first:05d}_{interval.last:05d}"
         source = f"{recording.name}_color.mp4/{interval.first}-{interval.last}"
         signer = self.signers.get(recording.name, "")

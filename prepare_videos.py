@@ -136,6 +136,7 @@ def check_signer_flags(videos: list[Video], named: dict[str, str]) -> None:
 
 
 def count_by_signer(videos: list[Video]) -> dict[str, Counter]:
+    """{signer: Counter(label -> videos)}"""
     counts: dict[str, Counter] = {}
     for video in videos:
         counts.setdefault(video.signer, Counter())[video.label] += 1
@@ -143,7 +144,7 @@ def count_by_signer(videos: list[Video]) -> dict[str, Counter]:
 
 
 def bring(job: tuple[Clip, Path, Path], transfer: str) -> tuple[str, bool]:
-    """Put one video in its place; (clip name, whether anything had to be done)."""
+    """Put a video in its place; (clip name, whether anything had to be done)."""
     clip, source, target = job
     return clip.clip, put(source, target, transfer, clip.sha256)[1]
 
@@ -189,12 +190,10 @@ def transfer_all(flags: argparse.Namespace, clips: list[Clip], sources: list[Pat
     """Put all videos in their places; hold the lock of the output."""
     command.remove_leftovers(flags.output / "video")
     move_changed(flags.output, earlier_clips(flags.output), clips)
-    targets = [clip.video(flags.output) for clip in clips]
+    jobs = [(clip, source, clip.video(flags.output)) for clip, source in zip(clips, sources, strict=True)]
     if flags.transfer == "copy":
-        new = (source for source, target in zip(sources, targets, strict=True) if not target.is_file())
-        check_room(flags.output, sum(source.stat().st_size for source in new))
-    jobs = list(zip(clips, sources, targets, strict=True))
-    named = [(str(source), job) for source, job in zip(sources, jobs, strict=True)]
+        check_room(flags.output, sum(source.stat().st_size for _, source, target in jobs if not target.is_file()))
+    named = [(str(job[1]), job) for job in jobs]
     return command.parallel(functools.partial(bring, transfer=flags.transfer), named, flags.workers, flags.transfer)
 
 

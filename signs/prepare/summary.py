@@ -26,7 +26,7 @@ def print_counts(data: Dataset, expected: Counter) -> None:
     each class, where they are few, its clips in each split."""
     counts = data.count()
     columns = ("split", "expected", "found", "missing", "no label", "signers", "classes", "min/med/max")
-    rows = [_split_row(data, split, expected[split]) for split in counts]
+    rows = [_split_row(data, split, counts[split], expected[split]) for split in counts]
     command.print_table(columns, rows, f"{data.folder}: videos of each split, and how many a class")
     if len(data.classes) <= MOST_CLASSES:
         rows = [
@@ -36,8 +36,7 @@ def print_counts(data: Dataset, expected: Counter) -> None:
         command.print_table(("label", "name", "kind", *dataset.SPLITS), rows, left=("name", "kind"))
 
 
-def _split_row(data: Dataset, split: str, expected: int) -> tuple[str | int, ...]:
-    counts = data.count()[split]
+def _split_row(data: Dataset, split: str, counts: Counter, expected: int) -> tuple[str | int, ...]:
     signers = len({clip.signer for clip in data.split(split) if clip.signer})
     each = sorted(count for label, count in counts.items() if label)
     spread = f"{each[0]}/{each[len(each) // 2]}/{each[-1]}" if each else ""
