@@ -13,6 +13,7 @@ from signs.clips.dataset import Clip, Dataset
 import cv2
 import joblib
 import numpy as np
+from scipy.cluster import vq
 
 SIZE = (80, 60)  # pixels, width x height; finer pictures only tell people apart better
 
@@ -34,15 +35,12 @@ def nearest_class_mean(
         jobs = (joblib.delayed(still_features)(item.archive(data.folder, store)) for item in clips)
         return zip(*joblib.Parallel(n_jobs=workers, prefer="threads")(jobs), strict=True)
 
-    labels = sorted({item.label for item in train})
-    owner = np.array([labels.index(item.label) for item in train])
-    truth = np.array([labels.index(item.label) if item.label in labels else -1 for item in test])
-    shares = {}
+    trained, truth = (np.array([item.label for item in clips]) for clips in (train, test))
+    labels, shares = np.unique(trained), {}
     for name, known, new in zip(("frame", "difference"), features(train), features(test), strict=True):
-        known, new = np.stack(known).reshape(len(train), -1), np.stack(new).reshape(len(test), -1)
-        means = np.stack([known[owner == label].mean(axis=0) for label in range(len(labels))])
-        distance = np.square(new[:, None] - means[None]).sum(axis=2)
-        shares[name] = float(np.mean(distance.argmin(axis=1) == truth))
+        known, new = (np.stack(pictures).reshape(len(pictures), -1) for pictures in (known, new))
+        nearest, _ = vq.vq(new, np.stack([known[trained == label].mean(axis=0) for label in labels]))
+        shares[name] = float(np.mean(labels[nearest] == truth))
     return shares
 
 

@@ -31,7 +31,8 @@ def draw_accuracy(axes, log: Log, streams: list[str], training: bool = True) -> 
             axes.plot(best, accuracies[epochs.index(best)], "o", color=colour)
         if training:
             axes.plot(epochs, values(rows, "accuracy"), "--", color=colour, label=f"{name}, training", lw=1.2)
-    axes.plot([], [], "o", color="grey", label="kept: lowest validation loss")
+    if any(row["val_accuracy"] for row in log.rows):
+        axes.plot([], [], "o", color="grey", label="kept: lowest validation loss")
     for start in {log.fine_tuning(stream) for stream in streams} - {None}:
         axes.axvline(start, color="grey", linestyle=":")
         where = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
