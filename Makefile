@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
-# Empty files that say what is installed: a changed list of requirements is installed anew.
+# Empty files, named for what is installed: a changed list of requirements is installed anew.
 sum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
 READY := .venv/ready-$(call sum,requirements.txt)
 TEST_READY := .venv/ready-test-$(call sum,requirements.txt requirements-test.txt)
@@ -16,7 +16,7 @@ TEST_READY := .venv/ready-test-$(call sum,requirements.txt requirements-test.txt
 
 install: $(READY)
 
-$(READY): requirements.txt
+$(READY):
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	    { echo "make: $(PYTHON) is $$($(PYTHON) -V); Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ..." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
@@ -24,8 +24,9 @@ $(READY): requirements.txt
 	@rm -f .venv/ready-*
 	@touch $@
 
-$(TEST_READY): $(READY) requirements-test.txt
+$(TEST_READY): $(READY)
 	$(PIP) -r requirements.txt -r requirements-test.txt
+	@rm -f .venv/ready-test-*
 	@touch $@
 
 # Sizes were chosen on the validation signers so that all of it takes minutes on two cores without a GPU.
