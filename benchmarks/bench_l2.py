@@ -7,7 +7,7 @@ what had put them there. First Keras's Adam moves single weights in float32, fro
 `dead`, none at all (the input of a weight, or what it feeds, is always zero); `noise`, of mean zero and the standard
 deviation given; `died`, such noise for 2,000 steps and then none. With them goes a decay: decoupled (`weight-decay` of
 `--recipe`), or a penalty in the loss, the weight's square (`l2`) or its magnitude. Printed: after how many steps it is
-below 2^-100, or where it ends. Then loop.py trains a small network (two layers of 128, ReLU, eight made-up classes) with
+below 2^-100, or its end. Then loop.py trains a small network (two layers of 128, ReLU, eight made-up classes) with
 such decays, with and without batch normalisation: the share of its kernels' weights below 2^-100, and its accuracy on
 other samples with and without these. The last line is JSON.
 """
