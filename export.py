@@ -11,7 +11,8 @@ The stream forms work while a sign is recorded: I3D is cut into stages over time
 for an LSTM goes on group by group, and after the last frame only a part of the work is left; others have no such form.
 A form in float32 is used where its logits are Keras's to 1e-3. A reduced one (bfloat16, where the processor has
 it, and int8, calibrated on training clips by NNCF) is used where validation accuracy falls by at most one point and no
-answer changes that float32 gave by a margin above 0.2. Needs `pip install ".[cpu,export]"`; the laptop `".[live]"`.
+answer changes that float32 gave by a margin above 0.2. Needs `pip install ".[cpu,export]"`, for
+ONNX and LiteRT `".[cpu,export,exchange]"`; the laptop needs `".[live]"`.
 """
 
 import argparse
@@ -96,24 +97,31 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
-    flags.add_argument("--forms", nargs="+", choices=WRITERS, default=list(WRITERS), help="which to write")
+    flags.add_argument(
+        "--forms", nargs="+", choices=WRITERS, help="which to write; all that can be written here without it"
+    )
     flags.add_argument("--split", choices=("train", "valid"), default="valid", help="clips that forms are checked on")
     flags.add_argument("--clips", type=int, default=200, metavar="N", help="how many of them at most")
     flags.add_argument("--calibrate", type=int, default=100, metavar="N", help="training clips that int8 is fitted to")
     args = flags.parse_args(argv)
     if args.clips < 1 or args.calibrate < 1:
         flags.error(f"--clips {args.clips} --calibrate {args.calibrate}; expected 1 or more")
+    args.forms = args.forms or [form for form in WRITERS if can_write(form)] or list(WRITERS)
     wanted = {*args.forms, *(MADE_OF[form] for form in args.forms if form in MADE_OF)}
     args.forms = [form for form in WRITERS if form in wanted]
     return args
 
 
+def can_write(form: str) -> bool:
+    """Whether what writes and what runs a form is installed."""
+    return runtime.installed(FORMS[form]) and find_spec(WRITERS[form]) is not None
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     data = load_dataset(args.data)
-    missing = [form for form in args.forms if not (runtime.installed(FORMS[form]) and find_spec(WRITERS[form]))]
-    if missing:
-        raise Problem(f'{", ".join(missing)}: what writes them is not installed; pip install ".[cpu,export]"')
+    if missing := [form for form in args.forms if not can_write(form)]:
+        raise Problem(f'{", ".join(missing)}: what writes them is not installed; pip install ".[cpu,export,exchange]"')
     load_keras()
     import keras
 

@@ -112,7 +112,7 @@ class Coloured(Sequence):
 
     def __init__(self, fields: Sequence[np.ndarray]):
         self.fields, self._made = fields, {}
-        # Every 31st value says as much about the 99th percentile as all of them.
+        # Every seventh value says as much about the 99th percentile as all of them.
         self.longest = max([1.0, *(float(np.percentile(np.abs(field.ravel()[::7]), 99)) for field in fields)])
 
     def __len__(self) -> int:

@@ -278,3 +278,10 @@ def test_jax_and_missing_converters_are_one_line(small, demo, monkeypatch):
     monkeypatch.setattr(export, "find_spec", lambda name: None)
     with pytest.raises(Problem, match=r"onnx: what writes them is not installed; pip install .*export"):
         export.main(["--data", str(demo), "--model", str(small), "--forms", "onnx"])
+
+
+def test_without_forms_those_that_can_be_written_here_are(monkeypatch):
+    """`make install` brings OpenVINO and NNCF; ONNX and LiteRT are an extra."""
+    monkeypatch.setattr(export, "find_spec", lambda name: None if name in ("tf2onnx", "ai_edge_litert") else name)
+    forms = export.parse(["--data", "d", "--model", "m"]).forms
+    assert forms == ["openvino", "openvino-int8", "stream", "stream-int8"]
