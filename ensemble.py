@@ -7,11 +7,10 @@ out:  model/<joined>/: bundle.json, a copy of every weight file
 
 Networks that are unlike each other are wrong about unlike clips, so the mean of their answers is right more often than
 the best of them. They have to be trained on the same store and know the same classes; what each sees of a clip
-(--frames, --crop, --region ... of its training) stays its own. A stream keeps its name (rgb, flow) where it is the
-first of it, and gets the name of its network behind it otherwise, then its region. The result is an ordinary model:
-evaluate.py, predict.py, export.py and livedemo.py take it. Models that have learnt from the validation clips too
-(`--refit`) cannot be calibrated by them: `--calibration` takes it over from those which they repeat, joined and
-evaluated.
+(--frames, --crop, --region ... of its training) stays as it was. The first stream of a name (rgb, flow) keeps it; a
+later one gets the name of its network behind it, then its region. The result is an ordinary model: evaluate.py,
+predict.py, export.py and livedemo.py take it. Models that have learnt from the validation clips too (`--refit`) cannot
+be calibrated by them: `--calibration` takes over the calibration of the models that they repeat, joined and evaluated.
 """
 
 import argparse
@@ -45,19 +44,15 @@ def parse(argv=None) -> argparse.Namespace:
     return args
 
 
-def differences(one: dict, other: dict) -> list[str]:
-    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
-
-
 def common_spec(models: list[Bundle]) -> ClipSpec:
-    """That of the first, with flow where any of them has it; raises Problem where they are of clips that were stored
-    in different ways, or name other classes."""
+    """The first model's spec, with flow where any of them has it; raises Problem where their clips were stored in
+    different ways, or their classes differ."""
     first, spec = models[0], models[0].spec
     for other in models[1:]:
-        stored, own = (asdict(one.spec.stored) for one in (other, replace(first, spec=spec)))
-        if not (stored["flow"] and own["flow"]):  # colour alone: any flow will do
-            stored["flow"] = own["flow"] = None
-        if changed := differences(stored, own):
+        stored, common = asdict(other.spec.stored), asdict(spec.stored)
+        if not (stored["flow"] and common["flow"]):  # colour alone: any flow will do
+            stored["flow"] = common["flow"] = None
+        if changed := sorted(name for name, value in common.items() if stored[name] != value):
             raise Problem(
                 f"{other.folder}: of clips that were stored in another way than for {first.folder} "
                 f"({', '.join(changed)}); train both on one --store"
@@ -76,13 +71,13 @@ def new_name(taken: set[str], stream: Stream, region: str) -> str:
     return next(name for name in names if name not in taken)
 
 
-def named(models: list[Bundle]) -> dict[str, tuple[Bundle, Stream]]:
+def named_streams(models: list[Bundle]) -> dict[str, tuple[Bundle, Stream]]:
     """The streams of all models under the names that they will have."""
-    found = {}
+    streams = {}
     for model in models:
         for stream in model.streams:
-            found[new_name(set(found), stream, model.spec_of(stream).input.region)] = model, stream
-    return found
+            streams[new_name(set(streams), stream, model.spec_of(stream).input.region)] = model, stream
+    return streams
 
 
 def check_calibration(folder: Path, names: set[str]) -> Bundle:
@@ -98,11 +93,11 @@ def check_calibration(folder: Path, names: set[str]) -> Bundle:
     return reference
 
 
-def join(models: list[Bundle], output: Path) -> Bundle:
-    """Copy the weights and write the bundle."""
+def write_ensemble(models: list[Bundle], output: Path) -> Bundle:
+    """Copy the weights of all models and write the bundle that averages their answers."""
     spec, streams, training = common_spec(models), {}, {}
     output.mkdir(parents=True, exist_ok=True)
-    for name, (model, stream) in named(models).items():
+    for name, (model, stream) in named_streams(models).items():
         weights = f"{name}{''.join(Path(stream.files['weights']).suffixes)}"
         with command.atomic(output / weights) as temporary:
             shutil.copyfile(model.weights(stream), temporary)
@@ -118,9 +113,9 @@ def join(models: list[Bundle], output: Path) -> Bundle:
     }
     if any(map(refit.learnt_from_valid, models)):
         about["refit"] = {"of": [str(model.folder) for model in models], "splits": refit.SPLITS}
-    made = Bundle(output, spec, models[0].classes, list(streams.values()), "mean", {**about, **provenance()})
-    save_bundle(made)
-    return made
+    joined = Bundle(output, spec, models[0].classes, list(streams.values()), "mean", {**about, **provenance()})
+    save_bundle(joined)
+    return joined
 
 
 def main(argv=None) -> int:
@@ -131,14 +126,14 @@ def main(argv=None) -> int:
     if (args.output / "checkpoint").exists():
         raise Problem(f"{args.output}: holds a training; choose another --output")
     common_spec(models)
-    reference = check_calibration(args.calibration, set(named(models))) if args.calibration else None
+    reference = check_calibration(args.calibration, set(named_streams(models))) if args.calibration else None
     dataset.check_name(args.output.name, "--output")
     with command.lock(args.output):
         command.remove_leftovers(args.output)
-        made = join(models, args.output)
+        joined = write_ensemble(models, args.output)
         if reference:
             refit.carry_calibration(reference, load_bundle(args.output))
-    for stream in made.streams:
+    for stream in joined.streams:
         print(f"{stream.name}: {stream.network} on {stream.modality}")
     print(f"model bundle -> {args.output}")
     return command.DONE

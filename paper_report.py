@@ -118,7 +118,7 @@ def mean_accuracy_by_epoch(run: Run) -> list[float]:
     """Validation accuracy of both streams' averaged probabilities after each epoch; raises Problem where the log does
     not tell it."""
     log = Log(run.folder / "log.csv")
-    missing = [stream for stream in STREAMS if not log.of(stream)]
+    missing = [stream for stream in STREAMS if not log.rows_of(stream)]
     if missing:
         raise Problem(
             f"{log.path}: no epoch of {' and '.join(missing)} in it; figure 3 needs the log that "

@@ -82,7 +82,7 @@ def sweep(args, data: Dataset, folders: dict[str, Path]) -> None:
     from signs.training.log import Log
 
     for stream in run_folder.streams_of(args):
-        logs = {name: Log(flags.output / "log.csv").of(stream) for name, flags in runs.items()}
+        logs = {name: Log(flags.output / "log.csv").rows_of(stream) for name, flags in runs.items()}
         tail = f"-{stream}" if args.stream == "both" else ""
         rows = extremes(logs)
         dataset.write_table(args.output / f"comparison{tail}.csv", rows, rows[0])

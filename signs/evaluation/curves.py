@@ -22,7 +22,7 @@ def draw_accuracy(axes, log: Log, streams: list[str], training: bool = True) -> 
     """
     names = titles(streams)
     for stream in streams:
-        rows, colour = log.of(stream), plots.COLOURS[modality_of(stream)]
+        rows, colour = log.rows_of(stream), plots.COLOURS[modality_of(stream)]
         name, epochs = names[stream], [int(row["epoch"]) for row in rows]
         if all(row["val_accuracy"] for row in rows):
             accuracies, best = values(rows, "val_accuracy"), int(log.best(stream)["epoch"])

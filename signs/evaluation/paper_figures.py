@@ -19,7 +19,7 @@ def write_figure3(log: Log, streams: list[str], mean: list[float], path: Path) -
         mean: accuracy of the streams' averaged probabilities after each epoch, as a share.
     """
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
-    ends = {stream: len(log.of(stream)) for stream in streams}
+    ends = {stream: len(log.rows_of(stream)) for stream in streams}
     epochs, percent, shared = np.arange(1, len(mean) + 1), 100 * np.array(mean), min(ends.values())
     looks = {"color": plots.COLOURS[BOTH], "lw": 2.2, "zorder": 2.5}
     axes.plot(epochs[:shared], percent[:shared], label=f"{TITLES[BOTH]}, mean of both", **looks)
@@ -31,7 +31,9 @@ def write_figure3(log: Log, streams: list[str], mean: list[float], path: Path) -
         for stream in streams
         if ends[stream] < len(mean)
     ]
-    highest = max(*percent, *(value for stream in streams for value in curves.values(log.of(stream), "val_accuracy")))
+    highest = max(
+        *percent, *(value for stream in streams for value in curves.values(log.rows_of(stream), "val_accuracy"))
+    )
     axes.set(xlabel="\n".join(["epoch", *notes]), ylabel="validation accuracy in %", ylim=(0, min(1.18 * highest, 104)))
     plots.save(figure, path)
 

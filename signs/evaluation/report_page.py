@@ -74,7 +74,7 @@ def write_page(bundle: Bundle, data: str, split: str, metrics: Metrics, predicti
     signs = [names[label] for label in predictions.labels]
     plots.write_confusion(predictions.confusion(stream), signs, title, folder / "confusion.png")
     plots.write_calibration(result.streams[stream]["calibration"], result.rejection, folder / "calibration.png")
-    logged = [one.name for one in bundle.streams if log.of(one.name)]
+    logged = [one.name for one in bundle.streams if log.rows_of(one.name)]
     if logged:
         curves.write_accuracy(log, logged, folder / "training.png")
     words = {

@@ -86,7 +86,7 @@ class Keeper(keras.callbacks.Callback):
         self.phase, self.last, self.checkpoint, self.average, self.until = phase, last, checkpoint, average, until
         self.stream, self.log = checkpoint.stream, Log(folder / "log.csv")
         self.best_path = folder / f"{self.stream}.weights.h5"
-        losses = [] if until else [float(row["val_loss"]) for row in self.log.of(self.stream)]
+        losses = [] if until else [float(row["val_loss"]) for row in self.log.rows_of(self.stream)]
         self.best_loss = min(losses, default=float("inf"))
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -51,7 +51,7 @@ def flags_of(bundle: Bundle, args) -> Namespace:
 def keep_start(model: keras.Model, valid, folder: Path, stream: str) -> None:
     """Write the network as it stands as the best so far, and what it is worth as epoch 0 of the log."""
     log = Log(folder / "log.csv")
-    if log.of(stream):
+    if log.rows_of(stream):
         return
     model.compile(jit_compile=False)
     validation, found = Validation(valid, folder, stream, None, np.asarray), {}

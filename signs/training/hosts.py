@@ -1,7 +1,10 @@
 """Roll call of the hosts of one training: all are there, each number once, all started alike; else one clear line.
 
-It comes before JAX's own coordinator opens the same port, which ends a process with a stack trace where a host is
-missing. Each host sends host 0 a line of JSON (host, hosts, stamp); once all have called, host 0 answers each of them.
+Each host sends host 0 a line of JSON (host, hosts, stamp); once all have called, host 0 answers each of them. Only then
+does JAX's own coordinator open the same port, because JAX 0.10 cannot say what is wrong. A host that is missing, or has
+a number twice, or an address that does not exist ends every process with SIGABRT and a stack trace ("DEADLINE_EXCEEDED:
+RegisterTask", no host named), which Python cannot catch. A port that is taken is a segmentation fault. A host with a
+larger --hosts than host 0's, or with other flags or clips, is let in without a word.
 """
 
 import contextlib
@@ -31,7 +34,7 @@ def call_hosts(coordinator: str, hosts: int, host: int, stamp: str) -> None:
 
 
 def _gather(address: str, port: int, here: dict) -> None:
-    """Host 0: wait until every other one has called, at that address alone; what is wrong with one is told to it."""
+    """Host 0: wait, at that address alone, until every other host has called. A host that is wrong is told why."""
     until, present = time.monotonic() + WAIT, {}
     with contextlib.ExitStack() as connections:
         try:

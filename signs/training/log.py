@@ -24,30 +24,31 @@ FOLDER = "valid"
 
 
 class Log:
-    """log.csv of a run: the rows of all its streams. Two streams may be trained, and write to it, at once."""
+    """log.csv of a run: the rows of all its streams, as text. Two streams may be trained, and write to it, at once."""
 
     def __init__(self, path: Path):
         self.path = path
 
     @property
-    def rows(self) -> list[dict]:
+    def rows(self) -> list[dict[str, str]]:
+        """All rows, in the order of the file; none before the first epoch."""
         return dataset.read_table(self.path, HEADER) if self.path.exists() else []
 
-    def of(self, stream: str) -> list[dict]:
+    def rows_of(self, stream: str) -> list[dict]:
         return [row for row in self.rows if row["stream"] == stream]
 
     def best(self, stream: str) -> dict:
         """The row of the epoch whose weights are kept: the lowest validation loss."""
-        return min(self.of(stream), key=lambda row: float(row["val_loss"]))
+        return min(self.rows_of(stream), key=lambda row: float(row["val_loss"]))
 
     def fine_tuning(self, stream: str) -> float | None:
         """Between which epochs everything began to be trained: 3.5 after three of the top; None where it did not."""
-        phases = [row["phase"] for row in self.of(stream)]
+        phases = [row["phase"] for row in self.rows_of(stream)]
         top = phases.count("top")
         return top + 0.5 if 0 < top < len(phases) else None
 
     def cut(self, stream: str, epochs: int) -> None:
-        """Forget what was logged of `stream` after that many epochs: the checkpoint does not have it."""
+        """Forget what was logged of a stream after that many epochs: the checkpoint does not have it."""
         with command.lock(self.path.parent, "log", wait=True):
             command.remove_leftovers(self.path.parent, "log.")
             self._write([row for row in self.rows if row["stream"] != stream or int(row["epoch"]) <= epochs])
@@ -56,6 +57,7 @@ class Log:
                 path.unlink()
 
     def add(self, row: dict) -> None:
+        """Append a row that has every column of HEADER."""
         with command.lock(self.path.parent, "log", wait=True):
             self._write([*self.rows, {name: str(row[name]) for name in HEADER}])
 
@@ -108,19 +110,19 @@ def mean_by_epoch(run: Path, streams: list[str]) -> list[float]:
     A stream that ended earlier goes on with its best epoch, which is what the model keeps of it.
     """
     log, accuracies = Log(run / "log.csv"), []
-    ends = {stream: len(log.of(stream)) for stream in streams}
+    ends = {stream: len(log.rows_of(stream)) for stream in streams}
     best = {stream: int(log.best(stream)["epoch"]) for stream in streams}
     for epoch in range(1, max(ends.values()) + 1):
-        found = {
+        answers = {
             stream: Validated.read(run, stream, epoch if epoch <= ends[stream] else best[stream]) for stream in streams
         }
-        first = found[streams[0]]
-        for stream, one in found.items():
-            if not (np.array_equal(one.clips, first.clips) and np.array_equal(one.targets, first.targets)):
+        first = answers[streams[0]]
+        for stream, answer in answers.items():
+            if not (np.array_equal(answer.clips, first.clips) and np.array_equal(answer.targets, first.targets)):
                 raise Problem(
                     f"{run / FOLDER}: {streams[0]} and {stream} were validated on different clips; the data "
                     "set was changed in between, train again"
                 )
-        mean = predictions.fuse({stream: np.float64(one.probabilities) for stream, one in found.items()})
+        mean = predictions.fuse({stream: np.float64(answer.probabilities) for stream, answer in answers.items()})
         accuracies.append(Validated(first.clips, first.targets, mean).accuracy)
     return accuracies

@@ -63,7 +63,7 @@ class Training:
         first = 0
         for phase in phases:
             last = min(first + phase.epochs, self.until or np.inf)
-            earlier = [row for row in log.of(self.stream) if int(row["epoch"]) > first]
+            earlier = [row for row in log.rows_of(self.stream) if int(row["epoch"]) > first]
             spent = self._may_end_early(phase) and is_spent(earlier, self.recipe.patience)
             if checkpoint.state.epoch < last and not spent:
                 average = self._prepare(phase, checkpoint, resumed=checkpoint.state.epoch > first)

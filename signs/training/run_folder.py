@@ -25,28 +25,29 @@ NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "recurrent_epochs", "
 
 
 def streams_of(args) -> list[str]:
+    """The streams that `--stream` names."""
     return modality.named(args.stream)
 
 
-def check(args, data: Dataset, spec: ClipSpec) -> dict:
+def settle_flags(args, data: Dataset, spec: ClipSpec) -> dict:
     """The flags of the run, written beside its checkpoint; raises Problem where the folder holds another run."""
     path = args.output / "checkpoint" / "run.json"
-    run = {name: value for name, value in vars(args).items() if name not in NOT_PART_OF_A_RUN}
+    flags = {name: value for name, value in vars(args).items() if name not in NOT_PART_OF_A_RUN}
     if getattr(args, "schedule", None) == "cosine":
-        run["epochs"] = args.epochs  # its rate depends on how many there will be
+        flags["epochs"] = args.epochs  # the rate depends on how many there will be
     # The same run may have begun with one stream, before there was flow.
-    seen = {
-        "flags": run,
+    settings = {
+        "flags": flags,
         "input": spec.to_json()["input"],
         "store": spec.stored.frame_store,
         "classes": [row.label for row in data.classes],
     }
-    seen = json.loads(json.dumps(seen, default=str))
+    settings = json.loads(json.dumps(settings, default=str))
     if path.exists() and any((*path.parent.glob("*.weights.h5"), *args.output.glob("*.weights.h5"))):
         before = json.loads(path.read_text())
-        if before != seen:
-            changed = [name for name in run if before["flags"].get(name) != seen["flags"][name]]
-            if before.get("classes") != seen["classes"]:
+        if before != settings:
+            changed = [name for name, value in settings["flags"].items() if before["flags"].get(name) != value]
+            if before.get("classes") != settings["classes"]:
                 changed.append("the classes of class.csv")
             raise Problem(
                 f"{args.output}: holds a run with other settings ({', '.join(changed) or 'stored frames'}); "
@@ -54,8 +55,8 @@ def check(args, data: Dataset, spec: ClipSpec) -> dict:
             )
     else:
         with command.atomic(path) as temporary:
-            temporary.write_text(json.dumps(seen, indent=1) + "\n")
-    return seen["flags"]
+            temporary.write_text(json.dumps(settings, indent=1) + "\n")
+    return settings["flags"]
 
 
 def claim(args, data: Dataset, spec: ClipSpec, held: contextlib.ExitStack) -> dict:
@@ -66,7 +67,7 @@ def claim(args, data: Dataset, spec: ClipSpec, held: contextlib.ExitStack) -> di
         # One lock a stream: on a CPU two processes that train one stream each are quicker than one after the other.
         held.enter_context(command.lock(args.output, stream))
         command.remove_leftovers(args.output, stream)
-    return check(args, data, spec)
+    return settle_flags(args, data, spec)
 
 
 def stamp(args, data: Dataset, spec: ClipSpec) -> str:
@@ -107,20 +108,20 @@ def write_bundle(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list
     """Join the streams trained now with those of an earlier `--stream` in the same folder."""
     with command.lock(args.output, wait=True):  # the other stream's process may be doing the same
         command.remove_leftovers(args.output, "bundle.")
-        made = join(args, data, spec, flags, trained)
-        save_bundle(made)
-        if refit.learnt_from_valid(made):
+        bundle = bundle_of_run(args, data, spec, flags, trained)
+        save_bundle(bundle)
+        if refit.learnt_from_valid(bundle):
             refit.carry_calibration(load_bundle(args.refit), load_bundle(args.output))
-    for name, row in made.about["training"].items():
-        if refit.learnt_from_valid(made):
+    for name, row in bundle.about["training"].items():
+        if refit.learnt_from_valid(bundle):
             print(f"{name}: epoch {row['epoch']:.0f}, as {args.refit} chose; learnt from the validation clips too")
         else:
             print(f"{name}: best at epoch {row['epoch']:.0f}, validation accuracy {row['val_accuracy']:.1%}")
     print(f"model bundle -> {args.output}")
 
 
-def join(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[dict]) -> Bundle:
-    """The bundle of the streams trained now and those that are there already."""
+def bundle_of_run(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[dict]) -> Bundle:
+    """The bundle of the streams trained now and those that are there already, which is not written yet."""
     names = {stream["name"] for stream in trained}
     if (args.output / BUNDLE_FILE).exists():
         earlier = load_bundle(args.output)
@@ -132,12 +133,12 @@ def join(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[dict]) 
     streams = [Stream(**row) for row in sorted(trained, key=lambda row: row["name"], reverse=True)]
     if not any(stream.modality == "flow" for stream in streams):
         spec = replace(spec, stored=spec.stored.without_flow())
-    again, log, metrics = getattr(args, "refit", None), Log(args.output / "log.csv"), {}
+    reference, log, metrics = getattr(args, "refit", None), Log(args.output / "log.csv"), {}
     for stream in streams:
-        best = refit.chosen(args, stream.name) if again else log.best(stream.name)
+        best = refit.chosen(args, stream.name) if reference else log.best(stream.name)
         metrics[stream.name] = {key: float(best[key]) for key in ("epoch", "val_loss", "val_accuracy")}
     counts = {split: sum(labels.values()) for split, labels in data.count().items()}
     about = {"flags": flags, "data": {"folder": data.folder.name, "clips": counts}, "training": metrics}
-    if again:
-        about["refit"] = {"of": again, "splits": refit.SPLITS}
+    if reference:
+        about["refit"] = {"of": reference, "splits": refit.SPLITS}
     return Bundle(args.output, spec, data.classes, streams, "mean", {**about, **provenance()})

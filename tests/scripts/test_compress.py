@@ -155,7 +155,7 @@ def test_each_step_is_a_bundle_and_the_books_are_right(demo, student, stopwatch,
         assert row["low"] <= row["accuracy"] <= row["high"] and row["ms"] == 1.25
     # Held while the rest was trained.
     assert zeros(output / "sparsity-0.8") == pytest.approx(0.8, abs=1e-3)
-    log = Log(output / "sparsity-0.8" / "log.csv").of("rgb")
+    log = Log(output / "sparsity-0.8" / "log.csv").rows_of("rgb")
     assert [row["epoch"] for row in log] == ["0", "1"] and log[1]["learning_rate"] == "0.001"
     # The output itself is the most accurate of them, of equal ones the smallest.
     best = max(made.values(), key=lambda row: (row["accuracy"], -row["bytes"]))
@@ -217,7 +217,7 @@ def test_what_fine_tuning_leaves(demo, flow, tmp_path):
                 flags, batches, stream, source.weights(stream), tmp_path / name, sparsity=0.9
             )
         kept[name] = np.concatenate([np.asarray(one).ravel() for one in pruning.kernels(model).values()])
-        losses = [float(row["val_loss"]) for row in Log(tmp_path / name / "log.csv").of("flow")]
+        losses = [float(row["val_loss"]) for row in Log(tmp_path / name / "log.csv").rows_of("flow")]
         assert (min(losses[1:]) < losses[0]) == (name == "better"), losses
     pruned = compression.prune_stream(flags, None, stream, source.weights(stream), tmp_path / "none", sparsity=0.9)
     expected = np.concatenate([np.asarray(one).ravel() for one in pruning.kernels(pruned).values()])

@@ -125,8 +125,8 @@ def test_a_stream_that_ended_earlier_goes_on_with_its_best(run, monkeypatch):
     paper_figures.write_figure3(log, ["rgb", "flow"], mean, run / "figure3.png")
     axes = figures[0].axes[0]
     lines = {line.get_label(): np.array(line.get_ydata(), float) for line in axes.lines}
-    assert lines["RGB"] == pytest.approx([100 * float(row["val_accuracy"]) for row in log.of("rgb")])
-    assert lines["optical flow"] == pytest.approx([100 * float(row["val_accuracy"]) for row in log.of("flow")])
+    assert lines["RGB"] == pytest.approx([100 * float(row["val_accuracy"]) for row in log.rows_of("rgb")])
+    assert lines["optical flow"] == pytest.approx([100 * float(row["val_accuracy"]) for row in log.rows_of("flow")])
     assert lines["RGB + flow, mean of both"] == pytest.approx(100 * np.array(mean[:2]))
     dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
     assert [list(line.get_ydata()) for line in dashed] == [pytest.approx(100 * np.array(mean[1:]))]

@@ -47,7 +47,7 @@ def test_the_bundle_has_both_streams_each_trained_by_itself(i3d):
     ]
     log = Log(i3d / "log.csv")
     for stream in ("rgb", "flow"):
-        assert [(row["phase"], row["epoch"], row["learning_rate"]) for row in log.of(stream)] == [
+        assert [(row["phase"], row["epoch"], row["learning_rate"]) for row in log.rows_of(stream)] == [
             ("all", str(epoch), "0.001") for epoch in (1, 2, 3)
         ]
         assert list((i3d / "events" / stream).rglob("events.out.tfevents.*"))

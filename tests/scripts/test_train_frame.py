@@ -88,7 +88,7 @@ def test_two_bundles_of_both_streams(trained):
         assert made.fusion == "mean" and made.spec.stored.flow and len(made.classes) == 8
     assert (made.spec.input.sampling, made.spec.input.views) == ("run", 3)
     assert made.about["flags"]["image_network"]["rgb"] == "small, weights fine-tuned from none"
-    assert [len(Log(model / "frame" / "log.csv").of(stream)) for stream in ("rgb", "flow")] == [2, 2]
+    assert [len(Log(model / "frame" / "log.csv").rows_of(stream)) for stream in ("rgb", "flow")] == [2, 2]
 
 
 def test_the_image_network_inside_is_the_fine_tuned_one(trained):

@@ -93,7 +93,7 @@ def test_the_weights_are_those_of_the_best_epoch(unbroken):
 def validated(folder) -> list[Validated]:
     """Of every epoch of the log, each checked against the log's numbers."""
     found = []
-    for row in Log(folder / "log.csv").of("rgb"):
+    for row in Log(folder / "log.csv").rows_of("rgb"):
         one = Validated.read(folder, "rgb", int(row["epoch"]))
         right = one.probabilities[np.arange(32), one.targets].astype(float)
         assert -np.log(right).mean() == pytest.approx(float(row["val_loss"]), rel=1e-4)
@@ -112,7 +112,7 @@ def kept_probabilities(folder) -> np.ndarray:
 
 
 def best_of(folder) -> int:
-    return int(np.argmin([float(row["val_loss"]) for row in Log(folder / "log.csv").of("rgb")]))
+    return int(np.argmin([float(row["val_loss"]) for row in Log(folder / "log.csv").rows_of("rgb")]))
 
 
 def test_each_epochs_probabilities_are_kept(unbroken):
@@ -223,9 +223,9 @@ def test_a_row_without_its_checkpoint_is_written_again(unbroken, tmp_path):
     (tmp_path / "valid" / "flow-0003.npz").unlink()
     assert len(validated(tmp_path)) == 6
     log = Log(tmp_path / "log.csv")
-    assert [int(row["epoch"]) for row in log.of("rgb")] == [1, 2, 3, 4, 5, 6]
-    assert len(log.of("flow")) == 1
-    assert [row["loss"] for row in log.of("rgb")] == [row["loss"] for row in Log(unbroken[0] / "log.csv").rows]
+    assert [int(row["epoch"]) for row in log.rows_of("rgb")] == [1, 2, 3, 4, 5, 6]
+    assert len(log.rows_of("flow")) == 1
+    assert [row["loss"] for row in log.rows_of("rgb")] == [row["loss"] for row in Log(unbroken[0] / "log.csv").rows]
 
 
 def test_a_network_without_dropout(tmp_path):
@@ -356,7 +356,7 @@ def test_two_streams_may_write_to_one_log_at_once(tmp_path):
     for thread in threads:
         thread.join()
     for stream in ("rgb", "flow"):
-        epochs = [int(row["epoch"]) for row in Log(tmp_path / "log.csv").of(stream)]
+        epochs = [int(row["epoch"]) for row in Log(tmp_path / "log.csv").rows_of(stream)]
         assert epochs == list(range(1, 16))
 
 

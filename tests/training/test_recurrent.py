@@ -211,7 +211,7 @@ def test_the_sweep_leaves_every_choice_and_a_comparison(features, models, tmp_pa
         rows = list(csv.DictReader(file))
     assert [row["start"].lower().replace(" ", "-") for row in rows] == names
     for row, name in zip(rows, names, strict=True):
-        log = Log(tmp_path / "sweep" / name / "log.csv").of("rgb")
+        log = Log(tmp_path / "sweep" / name / "log.csv").rows_of("rgb")
         assert float(row["most_val_accuracy"]) == max(float(one["val_accuracy"]) for one in log)
         assert float(row["least_val_loss"]) == min(float(one["val_loss"]) for one in log)
         assert load_bundle(tmp_path / "sweep" / name).about["flags"]["sweep"] is False, "it may go on by itself"
