@@ -55,7 +55,7 @@ from signs.training.flags import (
 )
 
 NETWORKS = ("conv3d-lstm", "conv2d-lstm", "conv3d")
-SIZES = ("joined", "medium", "small")  # of model_conv3d_lstm, whose import waits for Keras
+SIZES = ("joined", "medium", "small")  # of conv3d_lstm, whose import waits for Keras
 SIZE, STUDENT_SIZE = "joined", "small"  # where none is named: without a teacher, with one
 
 

@@ -1,4 +1,4 @@
-"""How far the answers of an exported form are from Keras's, how long it takes, and whether it may be used for that.
+"""How far the answers of an exported form are from Keras's, how long they take, and whether the form may be used.
 
 sample = read_sample(recogniser, data, "valid", 200)
 row = measure(bundle, runtime.FORMS["openvino"], sample, recogniser.calibration)        a row of export.json
@@ -47,9 +47,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Measured:
-    """What export.json says of a form: the largest differences of a logit and of a fused probability, the share of
-    equal answers, accuracy (None without labels), sure answers that changed, ms of a clip through all streams, and
-    after_ms, the part of it that is left after the clip's last frame."""
+    """What export.json says of a form.
+
+    difference, probability: the largest of a logit and of a fused probability; equal: share of equal answers; accuracy:
+    None without labels; changed: sure answers that changed; ms: of a clip through all streams; after_ms: the part of it
+    after the clip's last frame; together: whether the streams run side by side; use, why: whether it may be used, and
+    why not; sha256: of each of its files.
+    """
 
     difference: float
     probability: float

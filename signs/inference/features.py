@@ -11,8 +11,8 @@ another batch gives work to those that wait.
 import contextlib
 import hashlib
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from signs.clips.spec import ClipSpec, StoredSpec
 from signs.command import Outcome, Problem
 from signs.inference import feature_file, timing
 from signs.inference.bundle import Bundle
-from signs.inference.feature_file import About, Entry, FeatureFile
+from signs.inference.feature_file import About, Entry
 from signs.inference.runtime import KerasNetwork
 from signs.models import cnn_lstm
 
@@ -51,59 +51,6 @@ class Extractor:
         """May be called from several threads at once."""
         outputs = self.network.predict_on_batch(frames)
         return [np.asarray(rows) for rows in (outputs if isinstance(outputs, list | tuple) else [outputs])]
-
-
-class Queue:
-    """Frames that wait for the network, batches that are in it, and clips that wait for their rows."""
-
-    def __init__(self, extractor: Extractor, file: FeatureFile, outcome: Outcome, pool: ThreadPoolExecutor):
-        self.extractor, self.file, self.outcome, self.pool = extractor, file, outcome, pool
-        self.frames = 0
-        self._waiting: deque[np.ndarray] = deque()
-        self._running: deque[Future] = deque()
-        self._clips: deque[tuple[str, int]] = deque()
-        self._rows: list[list[np.ndarray]] = []
-
-    def push(self, name: str, images: np.ndarray) -> None:
-        self._waiting.append(images)
-        self._clips.append((name, len(images)))
-        self.frames += len(images)
-
-    def run(self, count: int) -> None:
-        """Start the first `count` frames through the network; write what is done."""
-        parts, left = [], count
-        while left:
-            images = self._waiting.popleft()
-            parts.append(images[:left])  # a view: where a batch is from one clip nothing is copied
-            if len(images) > left:
-                self._waiting.appendleft(images[left:])
-            left -= len(parts[-1])
-        batch = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        self._running.append(self.pool.submit(self.extractor, batch))
-        self.frames -= count
-        # One more waits than run, so that no core waits while clips are written.
-        while self._running and (len(self._running) > AT_ONCE + 1 or self._running[0].done()):
-            self._collect()
-
-    def finish(self) -> None:
-        """Wait for all that was started and write it."""
-        while self._running:
-            self._collect()
-
-    def _collect(self) -> None:
-        """The oldest batch's rows; the clips that are whole with them are written."""
-        self._rows.append(self._running.popleft().result())
-        ready = sum(len(batch[0]) for batch in self._rows)
-        if not self._clips or self._clips[0][1] > ready:
-            return
-        arrays = [np.concatenate(batches) for batches in zip(*self._rows, strict=True)]
-        start = 0
-        while self._clips and start + self._clips[0][1] <= ready:
-            name, length = self._clips.popleft()
-            self.file.write(self.file.position[name], *(array[start : start + length] for array in arrays))
-            self.outcome.done.append(name)
-            start += length
-        self._rows = [[array[start:] for array in arrays]]
 
 
 def digest(model: keras.Model) -> str:
@@ -181,26 +128,47 @@ def read_clip(data: Dataset, about: About, item: Clip) -> np.ndarray:
     return preprocess.network_input(images, about.spec.input, bound, magnified=magnified)
 
 
-def read_ahead(data: Dataset, about: About, clips: list, lengths: dict, workers: int, frames: int) -> Iterator:
-    """(clip, what `read_clip` gives or the Problem it raised), in order; so many frames and a clip lie ready at most.
+def in_flight(pool: ThreadPoolExecutor, function: Callable, items: Iterable, most: int) -> Iterator:
+    """function(item) of each item, in order, while at most `most` others run or wait to be asked for."""
+    running = deque()
+    for item in items:
+        running.append(pool.submit(function, item))
+        if len(running) > most:
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()
 
-    Args:
-        lengths: {clip name: its frames}.
-    """
-    waiting, ready, todo = deque(), 0, iter(clips)
-    with ThreadPoolExecutor(workers, initializer=timing.step_back) as pool:
-        while True:
-            while ready < frames and (item := next(todo, None)) is not None:
-                waiting.append((item, pool.submit(read_clip, data, about, item)))
-                ready += lengths[item.clip]
-            if not waiting:
-                return
-            item, read = waiting.popleft()
-            ready -= lengths[item.clip]
-            try:
-                yield item, read.result()
-            except Problem as problem:
-                yield item, problem
+
+def cut_batches(clips: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """(T, H, W, C) frames of each clip -> batches of `size` frames across clips; the last one may be smaller."""
+    waiting, count = [], 0
+    for frames in clips:
+        waiting.append(frames)
+        count += len(frames)
+        while count >= size:
+            joined = waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+            yield joined[:size]
+            waiting, count = [joined[size:]], count - size
+    if count:
+        yield np.concatenate(waiting)
+
+
+def rows_of_clips(extractor: Extractor, pool: ThreadPoolExecutor, clips: Iterable, batch: int) -> Iterator:
+    """(name, frames) of each clip -> (name, its rows): [(T, D)], and (T, classes) where the network names frames."""
+    lengths, rows = deque(), []
+
+    def frames_of_clips() -> Iterator[np.ndarray]:
+        for name, frames in clips:
+            lengths.append((name, len(frames)))
+            yield frames
+
+    # One batch more waits than runs, so that no core waits while clips are written.
+    for outputs in in_flight(pool, extractor, cut_batches(frames_of_clips(), batch), AT_ONCE + 1):
+        rows = [np.concatenate(parts) for parts in zip(rows, outputs, strict=True)] if rows else outputs
+        while lengths and lengths[0][1] <= len(rows[0]):
+            name, length = lengths.popleft()
+            yield name, [part[:length] for part in rows]
+            rows = [part[length:] for part in rows]
 
 
 def extract_features(
@@ -208,8 +176,8 @@ def extract_features(
 ) -> None:
     """Write the rows of every clip of a feature file that has none yet; what cannot be read goes to `outcome`."""
     with feature_file.opened(path) as file:
-        missing = {entry.clip for entry, done in zip(file.entries, file.done, strict=True) if not done}
-        there, title = len(file.entries) - len(missing), f"{path.parent.name} {split}"
+        missing = {entry.clip: entry.length for entry, done in zip(file.entries, file.done, strict=True) if not done}
+        there = len(file.entries) - len(missing)
     if there:
         print(f"{split}: {there} of {there + len(missing)} clips are there already")
     if not missing:  # not opened for writing: a training may be reading it
@@ -217,21 +185,28 @@ def extract_features(
     todo = [item for item in data.split(split) if item.clip in missing]
     with contextlib.ExitStack() as held:
         file, bar = held.enter_context(feature_file.opened(path, write=True)), held.enter_context(command.progress())
-        pool = ThreadPoolExecutor(AT_ONCE)
-        held.callback(pool.shutdown, cancel_futures=True)  # stopped in the middle, nothing more is begun
-        queue, lengths = Queue(extractor, file, outcome, pool), {entry.clip: entry.length for entry in file.entries}
-        task = bar.add_task(title, total=there + len(todo), completed=there)
-        for item, images in read_ahead(data, extractor.about, todo, lengths, workers, AHEAD * batch):
-            if isinstance(images, Problem):
-                outcome.failed.append((item.clip, str(images)))
-            else:
-                queue.push(item.clip, images)
-            while queue.frames >= batch:
-                queue.run(batch)
-            bar.advance(task)
-        if queue.frames:
-            queue.run(queue.frames)
-        queue.finish()
+        task = bar.add_task(f"{path.parent.name} {split}", total=there + len(todo), completed=there)
+        readers, pool = ThreadPoolExecutor(workers, initializer=timing.step_back), ThreadPoolExecutor(AT_ONCE)
+        for threads in (readers, pool):
+            held.callback(threads.shutdown, cancel_futures=True)  # after a stop nothing more is begun
+
+        def read(item: Clip) -> tuple[str, np.ndarray | Problem]:
+            try:
+                return item.clip, read_clip(data, extractor.about, item)
+            except Problem as problem:
+                return item.clip, problem
+
+        def whole_clips() -> Iterator[tuple[str, np.ndarray]]:
+            for name, frames in in_flight(readers, read, todo, max(workers, AHEAD * batch // max(missing.values()))):
+                if isinstance(frames, Problem):
+                    outcome.failed.append((name, str(frames)))
+                else:
+                    yield name, frames
+                bar.advance(task)
+
+        for name, rows in rows_of_clips(extractor, pool, whole_clips(), batch):
+            file.write(file.position[name], *rows)
+            outcome.done.append(name)
 
 
 def folder_of(data: Dataset, name: str, about: About) -> Path:

@@ -38,7 +38,7 @@ class Recogniser:
     """
 
     def __init__(self, bundle: Bundle, networks: dict, form: Form | None = None, together: bool = False):
-        self.bundle, self.networks, self.form, self.together = bundle, networks, form, together
+        self.bundle, self.networks, self.form = bundle, networks, form
         self.calibration = load_calibration(bundle.folder, bundle.hashes)
         self.classes = bundle.classes
         self.labels = [row.label for row in bundle.classes]
