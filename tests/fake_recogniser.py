@@ -1,7 +1,9 @@
-"""Stands in for recogniser.py where a test needs a session and an answer but no network."""
+"""Stands in for recogniser.py where a test needs a session and an answer but no network; a live demo with it."""
 
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 from signs.clips.dataset import Label
@@ -9,8 +11,11 @@ from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.command import Problem
 from signs.inference.confidence import Calibration
 from signs.inference.timing import Timings
+from signs.live.demo import Demo, build_modes
 
 import numpy as np
+
+import tiny
 
 CLASSES = [Label("001", "wave"), Label("002", "push down"), Label("003", "none", "none")]
 
@@ -94,3 +99,17 @@ class Recogniser:
 
 def check_camera(bundle) -> None:
     """Its networks see colour, which every camera has."""
+
+
+def write_video(path: Path) -> Path:
+    """A bright left half that flickers; 2 s at 10 frames/s."""
+    images = np.zeros((20, 120, 160, 3), np.uint8)
+    images[:, :, :80] = 100 + 7 * np.arange(20)[:, None, None, None]
+    return tiny.write_video(path, images)
+
+
+def demo_of(recogniser, source, worker, countdown: float = 0.0, seconds: float = 60.0) -> Demo:
+    """A demo whose recogniser has been loaded."""
+    loading = Future()
+    loading.set_result(recogniser)
+    return Demo(source, loading, lambda loaded: build_modes(loaded, worker, countdown, seconds, 2.0))

@@ -4,15 +4,12 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from signs import command
 from signs.clips.video import read_video
 from signs.command import Problem
-from signs.live import window
-from signs.live.demo import Demo, build_modes
-from signs.live.window import Record, Screen
 
 import cv2
 import numpy as np
@@ -22,7 +19,7 @@ import fake_recogniser
 import livedemo
 import tiny
 import videocapture
-from videocapture import FoundCamera, VideoSource
+from videocapture import FoundCamera
 
 # The script as it is, with the stand-in for the networks.
 RUN = f"""import sys
@@ -34,38 +31,18 @@ sys.modules["signs.inference.recogniser"] = fake_recogniser
 import livedemo; from signs import command
 sys.exit(command.run(livedemo.main))
 """
-ROOT = tiny.REPOSITORY
 
 
 @pytest.fixture
 def video(tmp_path) -> Path:
-    """A bright left half that flickers; 2 s at 10 frames/s."""
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 120))
-    for number in range(20):
-        image = np.zeros((120, 160, 3), np.uint8)
-        image[:, :80] = 100 + 7 * number
-        writer.write(image)
-    writer.release()
-    return path
-
-
-def loaded(recogniser) -> Future:
-    """A recogniser that has been loaded, as the demo gets it."""
-    future = Future()
-    future.set_result(recogniser)
-    return future
-
-
-def demo_of(recogniser, source, worker, countdown: float = 0.0, seconds: float = 60.0) -> Demo:
-    return Demo(source, loaded(recogniser), lambda loaded: build_modes(loaded, worker, countdown, seconds, 2.0))
+    return fake_recogniser.write_video(tmp_path / "clip.avi")
 
 
 def test_the_session_gets_the_files_frames_as_they_are(video):
     frames, times = read_video(video)
     recogniser = fake_recogniser.Recogniser()
     with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video) as source:
-        livedemo.record_once(demo_of(recogniser, source, worker, seconds=1.05))
+        livedemo.record_once(fake_recogniser.demo_of(recogniser, source, worker, seconds=1.05))
     (session,) = recogniser.sessions
     assert session.length == 1.05
     np.testing.assert_allclose(np.array(session.times) - session.times[0], times[:11], atol=1e-9, err_msg="1.05 s")
@@ -75,7 +52,7 @@ def test_the_session_gets_the_files_frames_as_they_are(video):
 def test_a_recording_ends_with_the_file_and_can_be_repeated(video):
     recogniser = fake_recogniser.Recogniser()
     with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
-        demo = demo_of(recogniser, source, worker, countdown=0.1)
+        demo = fake_recogniser.demo_of(recogniser, source, worker, countdown=0.1)
         demo.step()
         for _ in range(2):
             demo.mode.start()
@@ -93,7 +70,7 @@ def test_a_failed_translation_is_a_problem_without_window(video, monkeypatch):
     monkeypatch.setattr(fake_recogniser.Session, "failure", "the model has no streams")
     with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video) as source:
         with pytest.raises(Problem, match="no streams"):
-            livedemo.record_once(demo_of(fake_recogniser.Recogniser(), source, worker))
+            livedemo.record_once(fake_recogniser.demo_of(fake_recogniser.Recogniser(), source, worker))
 
 
 def test_no_window_prints_the_ranked_answer(video, tmp_path, monkeypatch, capsys):
@@ -164,8 +141,8 @@ def test_a_missing_model_and_a_bad_flag_are_one_line(video, tmp_path):
 
 def test_help_waits_for_no_network():
     code = "import sys, livedemo; sys.exit(bool({'keras', 'tensorflow', 'jax', 'openvino'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
-    done = subprocess.run([sys.executable, ROOT / "livedemo.py", "--help"], capture_output=True, text=True)
+    assert subprocess.run([sys.executable, "-c", code], cwd=tiny.REPOSITORY).returncode == 0
+    done = subprocess.run([sys.executable, tiny.REPOSITORY / "livedemo.py", "--help"], capture_output=True, text=True)
     assert done.returncode == 0 and "--countdown" in done.stdout
 
 
@@ -189,74 +166,6 @@ def test_ctrl_c_in_a_real_window(display, video, tmp_path):
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60)[1] == "livedemo.py: stopped\n"
         assert process.returncode == command.STOPPED
-
-
-class FakeWindow:
-    """Presses `keys` one after the other, then is closed by its user."""
-
-    keys = []
-
-    def __init__(self, size):
-        self.size, self.shown, self.waiting, self.closed, self.full_screen = (320, 240), [], list(self.keys), False, 0
-        FakeWindow.last = self
-
-    def show(self, canvas):
-        self.shown.append(canvas)
-
-    def key(self, seconds):
-        time.sleep(seconds)
-        if self.waiting and self.shown:
-            return self.waiting.pop(0)
-        self.closed = not self.waiting
-        return ""
-
-    def toggle_full_screen(self):
-        self.full_screen += 1
-
-    def close(self):
-        self.was_closed = True
-
-
-@pytest.mark.parametrize(
-    ("keys", "state"), [([], "idle"), (["m", "f", " "], "countdown"), (["q"], "idle"), (["x", "", "q"], "idle")]
-)
-def test_closing_the_window_or_a_key_ends_it(video, monkeypatch, keys, state):
-    monkeypatch.setattr(window, "Window", FakeWindow)
-    monkeypatch.setattr(FakeWindow, "keys", keys)
-    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
-        demo = demo_of(fake_recogniser.Recogniser(), source, worker, countdown=3)
-        assert window.run_window(demo) == 0
-    assert demo.mode.state == state and FakeWindow.last.was_closed and FakeWindow.last.full_screen == keys.count("f")
-    assert FakeWindow.last.shown[0][100, 250].max() > 60 > FakeWindow.last.shown[0][100, 60].max(), "starts mirrored"
-
-
-def test_hands_free_and_continuous_in_the_window(video, monkeypatch, capsys):
-    """h and c change the way, space learns the rest pose anew, and both paint what they are at."""
-
-    class Patient(FakeWindow):
-        def key(self, seconds):
-            time.sleep(seconds)
-            if time.monotonic() < self.__dict__.setdefault("next", time.monotonic() + 0.2):
-                return ""
-            self.next = time.monotonic() + 0.5
-            self.states = [*self.__dict__.get("states", []), (demo.mode.name, demo.mode.state)]
-            return self.waiting.pop(0) if self.waiting else "q"
-
-    monkeypatch.setattr(window, "Window", Patient)
-    monkeypatch.setattr(Patient, "keys", ["h", " ", "c", "c", "q"])
-    with ThreadPoolExecutor(1) as worker, videocapture.open_source(video=video, paced=True) as source:
-        demo = demo_of(fake_recogniser.Recogniser(), source, worker)
-        assert window.run_window(demo) == 0
-        demo.close()
-    rest = "learning"
-    assert FakeWindow.last.states == [
-        ("countdown", "idle"),
-        ("hands-free", rest),
-        ("hands-free", rest),
-        ("continuous", rest),
-        ("countdown", "idle"),
-    ]
-    assert "sees 8 frames of a sign, however long it is" in capsys.readouterr().out
 
 
 def test_no_model_and_that_of_the_demo(tmp_path, monkeypatch):
@@ -287,21 +196,6 @@ def test_the_cameras_are_listed_with_a_picture(tmp_path, monkeypatch, capsys):
         livedemo.main(["--camera", "list"])
 
 
-def test_the_window_is_saved_as_a_video(tmp_path):
-    for name in ("session.mp4", "session.avi"):
-        video = Record(tmp_path / name, (320, 240))
-        until = time.monotonic() + 0.6
-        while time.monotonic() < until:
-            video.add(np.full((480, 640, 3), (250, 20, 20), np.uint8))
-            time.sleep(0.02)
-        video.close()
-        frames, times = read_video(tmp_path / name)
-        assert 10 <= len(frames) <= 16 and frames.shape[1:] == (240, 320, 3)
-        assert frames[3].mean(axis=(0, 1)) == pytest.approx([250, 20, 20], abs=12)
-    with pytest.raises(Problem, match="no video can be written there"):
-        Record(tmp_path / "none" / "session.mp4", (320, 240))
-
-
 def test_a_file_that_differs_from_the_cameras_path_is_said(video, tmp_path, monkeypatch, capsys):
     """--check in earnest is in test_export.py; here the two paths disagree."""
 
@@ -317,53 +211,3 @@ def test_a_file_that_differs_from_the_cameras_path_is_said(video, tmp_path, monk
     monkeypatch.setattr(livedemo, "Recogniser", fake_recogniser.Recogniser)
     assert livedemo.main(["--model", str(tmp_path), "--video", str(video), "--check"]) == 2
     assert "camera and file differ (keras; 0.5, at most 0.001)" in capsys.readouterr().out
-
-
-def test_a_camera_that_stops_closes_the_window(monkeypatch):
-    class Silent(VideoSource):
-        drops, silence = True, 0.3
-
-        def _read(self, stop):
-            yield np.zeros((48, 64, 3), np.uint8), 1.0
-            stop.wait()
-
-    monkeypatch.setattr(window, "Window", FakeWindow)
-    monkeypatch.setattr(FakeWindow, "keys", ["x"] * 1000)
-    with ThreadPoolExecutor(1) as worker, pytest.raises(Problem, match="no picture"), Silent("camera 0") as source:
-        window.run_window(demo_of(fake_recogniser.Recogniser(), source, worker))
-    assert FakeWindow.last.was_closed
-
-
-@pytest.mark.parametrize(("slow", "keys"), [([5, 12], 150), (range(99), 4)])
-def test_a_picture_that_became_old_while_it_was_drawn_is_not_shown(monkeypatch, slow, keys):
-    """And where every picture does, each second one is: the screen never stands still."""
-
-    class Lively(VideoSource):
-        drops = True
-
-        def _read(self, stop):
-            while not stop.wait(0.02):
-                yield np.zeros((48, 64, 3), np.uint8), time.perf_counter()
-
-    class Aged(FakeWindow):
-        def show(self, canvas):
-            super().show(canvas)
-            ages.append(time.perf_counter() - demo.moment)
-
-    def draw(self, size, real=Screen.draw):
-        drawn.append(size)
-        time.sleep(0.2 * (len(drawn) in slow))
-        return real(self, size)
-
-    ages, drawn = [], []
-    monkeypatch.setattr(window, "Window", Aged)
-    monkeypatch.setattr(Screen, "draw", draw)
-    monkeypatch.setattr(FakeWindow, "keys", ["x"] * keys + ["q"])
-    with ThreadPoolExecutor(1) as worker, Lively("camera 0") as source:
-        demo = demo_of(fake_recogniser.Recogniser(), source, worker)
-        window.run_window(demo)
-    late = [age > 0.15 for age in ages]
-    if keys == 4:
-        assert all(late) and len(drawn) == pytest.approx(2 * len(ages), abs=1)
-    else:
-        assert not any(late) and len(drawn) >= len(ages) + 2
