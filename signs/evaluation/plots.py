@@ -79,7 +79,9 @@ def draw_confusion(axes, counts: np.ndarray, names: list[str], size: float | Non
     axes.set_yticks(range(len(names)), names, fontsize=size)
     for row, column in zip(*np.nonzero(counts), strict=True):
         colour = "white" if shares[row, column] > 0.4 else "black"
-        axes.text(column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=size)
+        axes.text(
+            column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=size, in_layout=False
+        )
 
 
 def write_confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> None:
