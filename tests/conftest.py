@@ -149,6 +149,13 @@ def without_graphs(eager: bool = True):
         tf.config.run_functions_eagerly(False)
 
 
+@pytest.fixture(scope="module")
+def eager():
+    """Trainings of a file are a few steps each, sooner done than traced; those in processes of their own are traced."""
+    with without_graphs():
+        yield
+
+
 @pytest.fixture
 def copied(model, tmp_path) -> Path:
     """A bundle of one's own; its files are to be replaced, not written into (they are hard links)."""

@@ -1,7 +1,7 @@
 """A script of the repository with a network in I3D's place that compiles in a second, on two CPU devices; STOP_AT is an
 epoch in which the machine goes off.
 
-    KERAS_BACKEND=jax python tests/small_network.py train_i3d --data ... --output ... --devices 2
+    KERAS_BACKEND=jax python tests/small_network.py train_i3d --data ... --output ... --devices 2 [then evaluate ...]
 """
 
 import importlib
@@ -59,7 +59,11 @@ def main() -> int:
         return batch(generator, number)
 
     ClipGenerator.__getitem__ = until_the_machine_goes_off
-    code = importlib.import_module(sys.argv.pop(1)).main()
+    code, words = 0, sys.argv[1:]
+    while words and code == 0:
+        end = words.index("then") if "then" in words else len(words)
+        code = importlib.import_module(words[0]).main(words[1:end])
+        words = words[end + 1 :]
     return 100 if os.environ.get("KERAS_BACKEND") == "jax" and "tensorflow" in sys.modules else code
 
 

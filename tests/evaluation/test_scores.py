@@ -139,11 +139,11 @@ def test_rare_classes_widen_the_mean_per_class():
     truth = np.array([0] * 1000 + [1])
     found = scores.mean_per_class(np.ones(1001, bool), truth, scores.draw_bootstrap([""] * 1001))
     assert found.value == 1 and found.low < 0.6
-    rng, held = np.random.default_rng(5), 0
+    rng, held, truth = np.random.default_rng(5), 0, np.repeat([0, 1, 2], [300, 4, 4])
+    drawn = scores.draw_bootstrap([""] * 308)  # always the same draws
     for _ in range(200):
-        truth = np.repeat([0, 1, 2], [300, 4, 4])
         right = rng.random(308) < np.array([0.95, 0.8, 0.8])[truth]
-        found = scores.mean_per_class(right, truth, scores.draw_bootstrap([""] * 308))
+        found = scores.mean_per_class(right, truth, drawn)
         held += found.low <= 0.85 <= found.high
     assert held / 200 > 0.9
 

@@ -277,16 +277,14 @@ def test_weights_of_another_network_come_to_their_place_and_a_new_head_stays(sma
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN is the kernels of x86 processors")
+@pytest.mark.skipif(os.environ["TF_ENABLE_ONEDNN_OPTS"] != "1", reason="TF_ENABLE_ONEDNN_OPTS is set otherwise here")
 def test_onednn_is_on_whatever_the_processor():
     """Without it a training step takes eighty times as long on processors without VNNI, where it is off by default."""
-    code = "import model_i3d, tensorflow\nfrom tensorflow.python.util import _pywrap_util_port\n"
+    from tensorflow.python.util import _pywrap_util_port
+
+    code = "import os, sys, signs; print(os.environ['TF_ENABLE_ONEDNN_OPTS'], 'tensorflow' in sys.modules)"
     environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
-    done = subprocess.run(
-        [sys.executable, "-c", code + "print(_pywrap_util_port.IsMklEnabled())"],
-        text=True,
-        capture_output=True,
-        env=environment,
-        cwd=tiny.REPOSITORY,
-        timeout=120,
-    )
-    assert done.stdout == "True\n", done.stderr
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, text=True, capture_output=True, env=environment, cwd=tiny.REPOSITORY, timeout=120)
+    assert done.stdout == "1 False\n", done.stderr
+    assert _pywrap_util_port.IsMklEnabled()

@@ -18,18 +18,6 @@ import pytest
 import frame
 import tiny
 
-HELP = """
-import runpy, sys
-sys.path.insert(0, sys.argv[1].rpartition("/")[0])
-sys.argv = [sys.argv[1], "--help"]
-try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
-except SystemExit as stopped:
-    heavy = sorted({name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "torch", "jax", "matplotlib"})
-    sys.exit(f"imported {heavy}" if heavy else stopped.code)
-sys.exit("did not exit")
-"""
-
 FLAGS = ["--frames", "6", "--short-side", "32", "--workers", "1"]
 STORE = "frame-6x32"
 
@@ -298,27 +286,6 @@ def test_what_is_wrong_is_one_line(data, capsys, flags, said):
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1
     assert sorted(path.name for path in data.iterdir()) == ["class.csv", "clips.csv", "video"]
-
-
-SCRIPTS = sorted(
-    path.name
-    for path in tiny.REPOSITORY.glob("*.py")
-    if path.name.startswith("prepare_")
-    or path.name in ("frame.py", "opticalflow.py", "train_i3d.py", "evaluate.py", "predict.py", "livedemo.py")
-)
-
-
-def test_the_scripts_are_these():
-    assert len(SCRIPTS) >= 9 and "prepare_chalearn.py" in SCRIPTS
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_help_without_tensorflow(name):
-    path = tiny.REPOSITORY / name
-    done = tiny.python("-c", HELP, path)
-    assert done.returncode == 0, done.stderr
-    doc = next(line for line in path.read_text().splitlines() if line.strip())
-    assert doc.strip('"') in done.stdout and done.stdout.startswith(f"usage: {name}") and done.stderr == ""
 
 
 def test_importing_video_modules_brings_no_network():

@@ -139,13 +139,6 @@ def test_a_missing_model_and_a_bad_flag_are_one_line(video, tmp_path):
     assert done.returncode == 2 and "--seconds" in done.stderr and "0: above 0" in done.stderr
 
 
-def test_help_waits_for_no_network():
-    code = "import sys, livedemo; sys.exit(bool({'keras', 'tensorflow', 'jax', 'openvino'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=tiny.REPOSITORY).returncode == 0
-    done = subprocess.run([sys.executable, tiny.REPOSITORY / "livedemo.py", "--help"], capture_output=True, text=True)
-    assert done.returncode == 0 and "--countdown" in done.stdout
-
-
 def test_a_sign_in_a_real_window(display, video, tmp_path):
     flags = ["--model", str(tmp_path), "--video", str(video), "--countdown", "0.2", "--seconds", "1"]
     with tiny.window(display, "-c", RUN, *flags) as (process, tell):

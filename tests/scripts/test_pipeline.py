@@ -12,6 +12,7 @@ from pathlib import Path
 from signs import command
 from signs.command import Problem
 from signs.inference.bundle import BUNDLE_FILE, load_bundle
+from signs.models import i3d as i3d_module
 from signs.training import loop
 from signs.training.log import Log, Validated
 
@@ -53,23 +54,13 @@ def test_the_bundle_has_both_streams_each_trained_by_itself(i3d):
         assert list((i3d / "events" / stream).rglob("events.out.tfevents.*"))
 
 
-def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, tmp_path):
+def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, tmp_path, monkeypatch, capsys):
     """With a network in I3D's place that compiles in a second; all else is the real thing."""
-    script = [
-        sys.executable,
-        str(ROOT / "tests" / "small_network.py"),
-        "train_i3d",
-        "--data",
-        str(demo),
-        "--stream",
-        "rgb",
-        *conftest.TRAINING,
-        "--epochs",
-        "5",
-    ]
+    script = [sys.executable, str(ROOT / "tests" / "small_network.py"), "train_i3d"]
+    flags = ["--stream", "rgb", *conftest.TRAINING, "--epochs", "5"]
     whole, output = tmp_path / "whole", tmp_path / "killed"
     running = subprocess.Popen(
-        [*script, "--output", str(output)],
+        [*script, "--data", str(demo), "--output", str(output), *flags],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=tmp_path,
@@ -86,11 +77,10 @@ def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, tmp_path):
     done = state_of(output, "rgb")["epoch"]
     assert 1 <= done < 5 and not (output / "bundle.json").exists()
 
-    said = [
-        subprocess.run([*script, "--output", str(folder)], capture_output=True, text=True, cwd=tmp_path, check=True)
-        for folder in (output, whole)
-    ]
-    assert f"rgb: going on after epoch {done}\n" in said[0].stdout and "going on" not in said[1].stdout
+    monkeypatch.setattr(i3d_module, "build_i3d", small_network.build)
+    assert train(demo, output, *flags) == train(demo, whole, *flags) == command.DONE
+    said = capsys.readouterr().out
+    assert f"rgb: going on after epoch {done}\n" in said and said.count("going on") == 1
     assert [row["epoch"] for row in Log(output / "log.csv").rows] == ["1", "2", "3", "4", "5"]
     assert not list(output.rglob(".*.part*"))
     kept = sorted(path.name for path in (output / "valid").iterdir())
@@ -164,7 +154,7 @@ def test_from_published_weights_first_the_top_and_then_everything(demo, publishe
         compile_and_look.model = model
 
     monkeypatch.setattr(loop, "compile_model", compile_and_look)
-    flags = ["--stream", "rgb", *SEES, "--recipe", "top-epochs=1", "--epochs", "1", "--batch", "8"]
+    flags = ["--stream", "rgb", *SEES, "--recipe", "top-epochs=1", "--epochs", "1", "--batch", "16"]
     with conftest.without_graphs():
         assert train(demo, tmp_path / "model", "--weights", str(folder), *flags) == 0
     rows = Log(tmp_path / "model" / "log.csv").rows
@@ -216,8 +206,6 @@ def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys, monke
 
     A small network stands in I3D's place: a processor without bfloat16 takes minutes for I3D's steps in it.
     """
-    from signs.models import i3d as i3d_module
-
     import keras
 
     import evaluate

@@ -466,10 +466,3 @@ def test_exit_codes_of_the_command(download):
         assert len(list(csv.DictReader(file))) == 11
     wrong = subprocess.run([sys.executable, SCRIPT, "--download", download], capture_output=True, text=True)
     assert wrong.returncode == 2 and "--output" in wrong.stderr
-
-
-def test_help_needs_no_heavy_library():
-    code = "import sys, prepare_chalearn, prepare_videos\n"
-    code += "print({'pandas', 'joblib', 'numba', 'keras', 'matplotlib'} & set(sys.modules))"
-    shown = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert shown.stdout.strip() == "set()"

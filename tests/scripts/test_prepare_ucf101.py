@@ -403,13 +403,6 @@ def test_interrupted_by_the_user(download):
     assert prepare(download) == command.DONE
 
 
-def test_help_needs_no_heavy_library():
-    code = "import sys, prepare_ucf101; print({'pandas', 'joblib', 'numba', 'keras', 'matplotlib'} & set(sys.modules))"
-    shown = tiny.python("-c", code, PYTHONPATH=str(tiny.REPOSITORY))
-    assert shown.stdout.strip() == "set()", shown.stderr
-    assert tiny.script("prepare_ucf101.py", "--help").returncode == command.DONE
-
-
 def test_real_class_table():
     classes = dataset.read_classes(tiny.REPOSITORY / "data_set/ucf101/class.csv")
     assert [row.label for row in classes] == [f"{number:03d}" for number in range(1, 102)]

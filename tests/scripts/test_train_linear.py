@@ -183,6 +183,8 @@ def test_it_is_refitted_and_trained_further(inflated, demo, tmp_path):
                     "top-epochs=0",
                     "--epochs",
                     "1",
+                    "--batch",
+                    "16",
                 ]
             )
             == command.DONE

@@ -44,6 +44,7 @@ FLAGS = [
     "1",
 ]
 PLAIN = ["--recipe", "dropout=0", "--augment", "shift=0", "brightness=0"]
+EVALUATED = ["--split", "valid", "--gallery", "0"]
 # Of jax, one program whatever the devices: dropout, augmentation and added-up gradients are the same there too.
 JAX = {"KERAS_BACKEND": "jax", "CPUS": "1", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 
@@ -103,17 +104,19 @@ def assert_same(one: Path, other: Path, tolerance: float) -> None:
             assert float(again[name]) == pytest.approx(float(row[name]), rel=1e-4), name
 
 
-def test_tensorflow_on_two_devices(data, tmp_path):
-    with ThreadPoolExecutor() as pool:
-        one = pool.submit(train, data, tmp_path / "one", *PLAIN)
-        two = pool.submit(train, data, tmp_path / "two", *PLAIN, "--devices", "2")
-    assert_same(one.result(), two.result(), 1e-4)
+def test_tensorflow_on_two_devices(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(i3d, "build_i3d", small_network.build)
+    flags = ["--data", str(data), "--output", str(tmp_path / "one"), *FLAGS, *PLAIN]
+    assert train_i3d.main(flags) == 0
+    assert_same(tmp_path / "one", train(data, tmp_path / "two", *PLAIN, "--devices", "2"), 1e-4)
 
 
 @pytest.fixture(scope="module")
 def unbroken(data, tmp_path_factory) -> Path:
-    """Trained with JAX on one device."""
-    return train(data, tmp_path_factory.mktemp("jax") / "one", "--recipe", "accumulate=2", **JAX)
+    """Trained with JAX on one device, and evaluated."""
+    output = tmp_path_factory.mktemp("jax") / "one"
+    then = ["then", "evaluate", "--data", data, "--model", output, *EVALUATED]
+    return train(data, output, "--recipe", "accumulate=2", *then, **JAX)
 
 
 def test_jax_on_two_devices(data, unbroken, tmp_path):
@@ -135,12 +138,9 @@ def test_jax_stopped_and_gone_on_with(data, unbroken, tmp_path):
 
 
 def test_both_backends_predict_the_same(data, unbroken, monkeypatch):
-    flags = ["--data", str(data), "--model", str(unbroken), "--split", "valid", "--gallery", "0"]
-    done = run("evaluate", *flags, **JAX)
-    assert done.returncode == 0, done.stderr
     on_jax = probabilities(unbroken)
     monkeypatch.setattr(i3d, "build_i3d", small_network.build)
-    assert evaluate.main(flags) == 0
+    assert evaluate.main(["--data", str(data), "--model", str(unbroken), *EVALUATED]) == 0
     assert on_jax.shape == (7, 8)
     np.testing.assert_allclose(on_jax, probabilities(unbroken), atol=1e-5)
 

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.usefixtures("eager")
 PHASES = [Phase("top", 1, 1e-2, top_only=True), Phase("all", 5, 1e-3)]
 
 

@@ -466,19 +466,3 @@ def test_what_each_step_counts():
         np.testing.assert_allclose(made.readout(steps), answer, rtol=1e-4, atol=1e-6)
         hits = keras.ops.convert_to_numpy(made.accuracy(*tensors))
         assert hits.tolist() == (answer.argmax(axis=1) == [0, 2]).tolist()
-
-
-HELP = """
-import runpy, sys
-sys.argv = [sys.argv[1], "--help"]
-try:
-    runpy.run_path(sys.argv[0], run_name="__main__")
-except SystemExit:
-    sys.exit(3 if {"keras", "tensorflow", "matplotlib"} & set(sys.modules) else 0)
-"""
-
-
-def test_help_does_not_wait_for_keras():
-    for name in ("feature.py", "train_lstm.py", "train_frame.py"):
-        done = tiny.python("-c", HELP, tiny.REPOSITORY / name, PYTHONPATH=str(tiny.REPOSITORY))
-        assert done.returncode == 0 and "usage: " in done.stdout, done.stderr
