@@ -125,8 +125,8 @@ def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     }
 
 
-def name_frames(args, data: Dataset, spec: ClipSpec) -> None:
-    """The bundle of single frames."""
+def train_image_networks(args, data: Dataset, spec: ClipSpec) -> None:
+    """Train every stream's image network and write the bundle that names a clip by the mean of its frames."""
     with contextlib.ExitStack() as held:
         flags = run_folder.claim(args, data, spec, held)
         trained = [train_frames(args, data, spec, stream) for stream in run_folder.streams_of(args)]
@@ -134,7 +134,7 @@ def name_frames(args, data: Dataset, spec: ClipSpec) -> None:
 
 
 def check_features(args, data: Dataset, spec: ClipSpec) -> None:
-    """Raise Problem where features of that name are there and this run has not begun: better now than after hours."""
+    """Raise Problem where another run left features of that name: better now than after hours."""
     name = dataset.check_name(args.output.resolve().name, "--output")
     for stream in run_folder.streams_of(args):
         folder = data.folder / feature_file.store_name(name, spec.stored, stream)
@@ -144,8 +144,11 @@ def check_features(args, data: Dataset, spec: ClipSpec) -> None:
 
 
 def extract_frames(args, data: Dataset, spec: ClipSpec, outcome: Outcome) -> dict[str, Path]:
-    """Features and predictions of every stored frame, and what the predictions of single frames are worth; the folder
-    of each stream's features."""
+    """Write features and predictions of every stored frame, and how good the predictions of single frames are.
+
+    Returns:
+        {stream: folder of its features}.
+    """
     from signs.evaluation import plots
     from signs.inference import feature_answers, features
 
@@ -187,7 +190,7 @@ def main(argv=None) -> int:
         )
     check_features(args, data, spec)
     outcome = Outcome()
-    name_frames(frames, data, spec)
+    train_image_networks(frames, data, spec)
     folders = extract_frames(args, data, spec, outcome)
     try:
         recurrent.train(recurrent_flags(args), data, folders)

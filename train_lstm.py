@@ -62,12 +62,12 @@ def variants(args) -> dict[str, argparse.Namespace]:
         choices |= {"freeze LSTM 1": (args.start, "1")}
     if len(args.lstm) > 1:
         choices |= {"freeze LSTM 2": (args.start, "2"), "freeze both": (args.start, "both")}
-    found = {}
+    runs = {}
     for name, (start, freeze) in choices.items():
-        found[name] = copy.copy(args)
-        found[name].start, found[name].freeze, found[name].sweep = start, freeze, False
-        found[name].output = args.output / name.lower().replace(" ", "-")
-    return found
+        runs[name] = flags = copy.copy(args)
+        flags.start, flags.freeze, flags.sweep = start, freeze, False
+        flags.output = args.output / name.lower().replace(" ", "-")
+    return runs
 
 
 def sweep(args, data: Dataset, folders: dict[str, Path]) -> None:
@@ -96,7 +96,7 @@ def sweep(args, data: Dataset, folders: dict[str, Path]) -> None:
 
 
 def extremes(logs: dict[str, list[dict]]) -> list[dict]:
-    """Of each run the highest validation accuracy and the lowest loss, and the epochs they came at."""
+    """A row a run: its highest validation accuracy, its lowest validation loss, and the epochs of both."""
     rows = []
     for name, log in logs.items():
         most = max(log, key=lambda row: float(row["val_accuracy"]))

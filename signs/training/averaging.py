@@ -1,4 +1,4 @@
-"""Weight averaging: a running mean of the weights is validated and kept, while the training goes on with its own.
+"""Weight averaging: a running mean of the weights is validated and kept; training goes on with the weights themselves.
 
     Polyak, Juditsky: Acceleration of stochastic approximation by averaging. SIAM J. Control Optim. 1992.
 
@@ -15,17 +15,18 @@ import numpy as np
 
 def save_weights(model: keras.Model, path: Path) -> None:
     """Write the model's weights without its optimiser, whole or not at all."""
-    bare = keras.Model(model.inputs, model.outputs)  # shares the layers, was never compiled
+    bare = keras.Model(model.inputs, model.outputs)  # the same layers, not compiled
     with command.atomic(path) as temporary:
         bare.save_weights(temporary)
 
 
 def towards(values: list, current: list, share) -> list:
+    """Each value moved by that share of its distance to the current one."""
     return [value + (now - value) * share for value, now in zip(values, current, strict=True)]
 
 
 def compiled(function):
-    """One call of the backend instead of some hundred, between which a GPU would wait."""
+    """The function as one call of the backend; between some hundred calls a GPU would wait."""
     if keras.backend.backend() == "jax":
         import jax
 
@@ -90,17 +91,17 @@ class Average(keras.callbacks.Callback):
 
 
 def beside(weights: Path) -> Path:
-    """Where the average lies that belongs to a checkpoint's weights."""
+    """The file of the average that belongs to a checkpoint's weights."""
     return weights.with_name(weights.name.replace(".weights.h5", ".average.weights.h5"))
 
 
 def start(model: keras.Model, ema: float, saved: Path | None) -> Average | None:
-    """Weight averaging with that decay, from the model's weights or from where an earlier run left it."""
+    """Weight averaging with decay `ema` (0: none), from the model's weights or from the average beside `saved`."""
     if not ema:
         return None
     average = Average(ema, model)
     average.set_model(model)
     if saved:
         average.load(beside(saved))
-        average.steps = average.count()  # else the first batch after a resume, one that is only added up, would move it
+        average.steps = average.count()  # else a first batch that is only added up would move the average
     return average

@@ -5,8 +5,8 @@
 
 Each device sees its share of every batch; gradients and the statistics of batch normalisation are those of the whole
 batch. TensorFlow: `tf.distribute.MirroredStrategy`. JAX: `keras.distribution.DataParallel`, the machines joined by
-JAX's own coordinator. Only the first host writes: the others work in a temporary folder that begins with what the first
-has of the run, sent to them, so they need the data set and nothing else.
+JAX's own coordinator. Only the first host writes. The others work in a temporary folder that begins with a copy of what
+the first has of the run, so they need the data set and nothing else.
 """
 
 import contextlib
@@ -29,8 +29,8 @@ KEPT = ("log.csv", "*.weights.h5", "checkpoint/*")  # what a training goes on fr
 
 @dataclass(frozen=True)
 class Devices:
-    """What a training runs on: `count` devices in all, of `hosts` machines of which this is number `host`; a network is
-    built and trained within `scope()`."""
+    """What a training runs on: `count` devices on `hosts` machines together; this machine is number `host`. A network
+    is built and trained within `scope()`."""
 
     count: int = 1
     hosts: int = 1
@@ -100,29 +100,29 @@ def start(args, stamp: str) -> Devices:
         jax.distributed.initialize(
             args.coordinator, args.hosts, args.host, coordinator_bind_address=None if args.host else args.coordinator
         )
-    of_host = [[device for device in jax.devices() if device.process_index == host] for host in range(args.hosts)]
-    number = _number(args, min(map(len, of_host)), of_host[0][0].platform != "cpu")
+    by_host = [[device for device in jax.devices() if device.process_index == host] for host in range(args.hosts)]
+    number = _number(args, min(map(len, by_host)), by_host[0][0].platform != "cpu")
     if number * args.hosts == 1:
         return ONE
-    devices = [device for found in of_host for device in found[:number]]
+    devices = [device for of_host in by_host for device in of_host[:number]]
     parallel = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
     return Devices(len(devices), args.hosts, args.host, parallel.scope)
 
 
-def _number(args, found: int, gpus: bool) -> int:
-    """Devices of each host to use, of those found there."""
+def _number(args, present: int, gpus: bool) -> int:
+    """How many of each host's `present` devices are used."""
     if args.devices is None:
-        number = found if gpus else 1
+        number = present if gpus else 1
         while args.batch % (number * args.hosts) and number > 1:
             number -= 1
-        if gpus and number < found:
-            print(f"{number} of {found} GPUs: --batch {args.batch} can be shared by no more; a multiple is better")
+        if gpus and number < present:
+            print(f"{number} of {present} GPUs: --batch {args.batch} can be shared by no more; a multiple is better")
     else:
-        number = found if args.devices == "all" else int(args.devices)
-    if number > found:
+        number = present if args.devices == "all" else int(args.devices)
+    if number > present:
         raise Problem(
-            f"--devices {number}: there {'is' if found == 1 else 'are'} {found} {'GPU' if gpus else 'CPU'}"
-            f"{'' if found == 1 else 's'}; leave it out for what is there"
+            f"--devices {number}: there {'is' if present == 1 else 'are'} {present} {'GPU' if gpus else 'CPU'}"
+            f"{'' if present == 1 else 's'}; leave it out for what is there"
         )
     if args.batch % (number * args.hosts):
         raise Problem(f"--batch {args.batch}: not a multiple of the {number * args.hosts} devices that share it")
@@ -141,7 +141,7 @@ def replicas() -> int:
 
 
 def whole(model):
-    """The same network, whose logits of a batch are whole on every host of JAX's; each has only its share otherwise."""
+    """The same network. With JAX on several hosts its logits of a batch are whole on each, not each host's share."""
     import keras
 
     if keras.backend.backend() != "jax":
@@ -162,7 +162,7 @@ def whole(model):
 
 @contextlib.contextmanager
 def output(devices: Devices, folder: Path) -> Iterator[Path]:
-    """Where this host writes: the first into `folder`, the others, silently, into a copy of it that does not last."""
+    """Where this host writes: the first into `folder`, the others, silently, into a temporary copy of it."""
     with contextlib.ExitStack() as held:
         if devices.host:
             folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
@@ -173,7 +173,7 @@ def output(devices: Devices, folder: Path) -> Iterator[Path]:
 
 
 def _hand_out(devices: Devices, folder: Path) -> None:
-    """Give the other hosts' folders what a training goes on from."""
+    """Copy what a training goes on from to the other hosts' folders."""
     import numpy as np
     from jax.experimental import multihost_utils
 

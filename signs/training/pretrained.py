@@ -1,6 +1,8 @@
 """Where an I3D starts: the published weights, or another model's.
 
-start.check("kinetics", "rgb"); start.fetch("kinetics", ["rgb", "flow"]); start.load(model, "kinetics", "rgb")
+check_pretrained("kinetics", "rgb")
+fetch_pretrained("kinetics", ["rgb", "flow"])
+load_pretrained(model, "kinetics", "rgb")
 """
 
 from pathlib import Path
@@ -11,19 +13,19 @@ from signs.models import kinetics
 
 
 def check_pretrained(weights: str, stream: str) -> Stream | None:
-    """The stream of a bundle to start from, or None for published weights; raises Problem where there is none such."""
+    """The stream of a bundle to start from, or None for published weights; raises Problem where it has none."""
     if not is_bundle(weights):
         kinetics.check_weights(weights, stream)
         return None
     streams = load_bundle(Path(weights)).streams
-    for one in streams:
-        if one.modality == stream and one.network == "i3d":
-            return one
-    raise Problem(f"{weights}: no I3D on {stream} in it, only {', '.join(one.name for one in streams)}")
+    for row in streams:
+        if row.modality == stream and row.network == "i3d":
+            return row
+    raise Problem(f"{weights}: no I3D on {stream} in it, only {', '.join(row.name for row in streams)}")
 
 
 def fetch_pretrained(weights: str, streams: list[str]) -> None:
-    """Bring the published weights of all streams, where they are what is named and are not there yet."""
+    """Fetch the published weights of all streams, unless they are here already or `weights` is a bundle."""
     if not is_bundle(weights):
         for stream in streams:
             kinetics.checkpoint(weights, stream)
