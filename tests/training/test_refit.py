@@ -2,13 +2,16 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import Dataset, load_dataset, save_dataset
 from signs.command import Problem
-from signs.inference.bundle import load_bundle
+from signs.inference.bundle import Bundle, Stream, load_bundle
 from signs.inference.recogniser import Recogniser
+from signs.training import refit
 
 import cv2
 import numpy as np
@@ -150,6 +153,38 @@ def test_what_cannot_be_refitted(runs, demo, tmp_path, flags, said):
     with pytest.raises(Problem, match=said):
         call(train_linear, demo, tmp_path / "out", *flags)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("length", [None, "any"])
+def test_a_run_of_an_earlier_version(runs, tmp_path, length):
+    """Its bundle has `length` in place of `sampling`, and no script's name."""
+    folder = shutil.copytree(runs["small"], tmp_path / "earlier")
+    content = json.loads((folder / "bundle.json").read_text())
+    for name in ("script", "sampling", "recipe"):
+        del content["flags"][name]
+    content["flags"]["length"] = length
+    (folder / "bundle.json").write_text(json.dumps(content))
+    where = ["--data", "data", "--output", "model", "--refit"]
+    args, known = (vars(train_conv3d_lstm.parse([*where, str(run)])) for run in (folder, runs["small"]))
+    assert args == {**known, "refit": str(folder), "sampling": "whole" if length else "even"}
+    with pytest.raises(Problem, match=r"made by another script \(train_conv3d_lstm.py\)"):
+        train_linear.parse([*where, str(folder)])
+
+
+@pytest.mark.parametrize(
+    ("flags", "networks", "script"),
+    [
+        ({"penalty": [1.0], "network": "i3d"}, ["i3d"], "train_linear.py"),
+        ({"epochs": 3}, ["i3d", "i3d"], "train_i3d.py"),
+        ({"epochs": 3, "length": None}, ["conv3d-lstm"], "train_conv3d_lstm.py"),
+        ({"features": "mobilenet"}, ["cnn-lstm"], "train_frame.py or train_lstm.py"),
+        ({"model": ["one", "other"]}, ["i3d", "histogram"], "ensemble.py or compress.py"),
+        ({"script": "train_i3d.py", "epochs": 3}, ["i3d"], "train_i3d.py"),
+    ],
+)
+def test_the_script_that_trained_a_model(flags, networks, script):
+    streams = [Stream(str(number), "rgb", network, {}, {}) for number, network in enumerate(networks)]
+    assert refit.script_of(Bundle(Path("model"), None, [], streams, "mean", {"flags": flags, "training": {}})) == script
 
 
 def test_other_classes_are_other_data(runs, demo, tmp_path):
