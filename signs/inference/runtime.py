@@ -131,7 +131,7 @@ def build_network(stream: Stream):
 
 def load_weights(model, path: Path) -> None:
     """Give a network the weights of a file, Keras's own or one of sparse_weights.py, as its suffix says."""
-    if path.name.endswith(sparse_weights.SUFFIX):
+    if path.name.endswith((sparse_weights.SUFFIX, sparse_weights.OLD_SUFFIX)):
         sparse_weights.load(model, path)
     else:
         model.load_weights(path)

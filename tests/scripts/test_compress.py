@@ -105,7 +105,7 @@ def books(output) -> dict[str, dict]:
 
 
 def bytes_of(folder) -> int:
-    names = ["bundle.json", "calibration.json", *(path.name for path in folder.glob("*.weights.sparse"))]
+    names = ["bundle.json", "calibration.json", *(path.name for path in folder.glob("*.sparse.h5"))]
     return sum((folder / name).stat().st_size for name in names)
 
 
@@ -138,7 +138,7 @@ def test_each_step_is_a_bundle_and_the_books_are_right(demo, student, stopwatch,
     with pytest.raises(RuntimeError, match="power cut"):
         call(demo, student, output, *flags)
     monkeypatch.setattr(compression_table, "measure", real)
-    done = {path: path.stat().st_mtime_ns for path in output.glob("dense*/*.weights.sparse")}
+    done = {path: path.stat().st_mtime_ns for path in output.glob("dense*/*.sparse.h5")}
     assert len(done) == 4 and len(stopwatch) == 3
     assert call(demo, student, output, *flags) == command.DONE
     assert {path: path.stat().st_mtime_ns for path in done} == done, "a step that was done was done again"
@@ -206,7 +206,7 @@ def test_what_fine_tuning_leaves(demo, flow, tmp_path):
         4,
     )
     assert flags.mixup == 0 and flags.patience == 5 and not hasattr(flags, "network")
-    batches = compression.bundle_generators(flags, data, source, stream)
+    batches = compress.bundle_generators(flags, data, source, stream)
     labels = [row.label for row in data.classes]
     batches["valid"] = ClipGenerator(data, data.split("train"), source.spec, "flow", labels, batch=8)
     kept = {}
@@ -249,7 +249,7 @@ def test_a_budget_is_searched_for_and_kept(demo, flow, stopwatch, tmp_path, caps
 def test_damaged_steps_are_made_again_and_others_refused(demo, flow, stopwatch, tmp_path):
     output, flags = tmp_path / "small", ["--epochs", 0, "--sparsity", "--threshold", 0]
     assert call(demo, flow, output, *flags) == command.DONE
-    path = output / "dense-float16" / "flow.weights.sparse"
+    path = output / "dense-float16" / "flow.sparse.h5"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     (output / "dense-int8" / "measured.json").write_text("{")
@@ -260,10 +260,10 @@ def test_damaged_steps_are_made_again_and_others_refused(demo, flow, stopwatch, 
     # A sparse file that was cut short, as the model to begin with.
     cut = tmp_path / "cut"
     shutil.copytree(output, cut)
-    (cut / "flow.weights.sparse").write_bytes(whole[:1000])
+    (cut / "flow.sparse.h5").write_bytes(whole[:1000])
     done = tiny.script("compress.py", "--data", demo, "--model", cut, "--output", tmp_path / "of_cut")
     assert done.returncode == command.NOTHING and len(done.stderr.splitlines()) == 1, done.stderr
-    assert "flow.weights.sparse: not the file that bundle.json was written with" in done.stderr
+    assert "flow.sparse.h5: not the file that bundle.json was written with" in done.stderr
 
 
 def test_no_weight_below_the_threshold_and_zeros_enough(demo, flow, stopwatch, tmp_path, capsys):
