@@ -57,16 +57,12 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--model", type=Path, required=True, help="model folder to make small")
     flags.add_argument("--output", type=Path, required=True, help="folder for the steps and the small model")
     flags.add_argument("--teacher", type=Path, metavar="MODEL", help="to compare with; without it the model itself")
-    flags.add_argument(
-        "--budget",
-        type=size_in_bytes,
-        metavar="SIZE",
-        help="of every file that prediction needs: 1MB is 1,000,000 bytes (default: any)",
-    )
+    most = "of every file that prediction needs: 1MB is 1,000,000 bytes (default: any)"
+    flags.add_argument("--budget", type=size_in_bytes, metavar="SIZE", help=most)
     group = flags.add_argument_group("steps")
     group.add_argument(
         "--threshold",
-        type=float,
+        type=command.number(least=0),
         nargs="?",
         const=TINY,
         default=TINY,
@@ -75,31 +71,21 @@ def parse(argv=None) -> argparse.Namespace:
     )
     group.add_argument(
         "--sparsity",
-        type=float,
+        type=command.number(above=0, below=1),
         nargs="*",
         default=[0.5, 0.8, 0.9],
         metavar="SHARE",
         help="of all kernels' weights that is taken away, a step each",
     )
-    group.add_argument(
-        "--precision",
-        nargs="+",
-        choices=tuple(sparse_weights.PRECISIONS),
-        default=tuple(sparse_weights.PRECISIONS),
-        help="that each step is stored in; always in float32, which the next begins with",
-    )
+    stored, precisions = "of each step; float32 always, which the next begins with", tuple(sparse_weights.PRECISIONS)
+    group.add_argument("--precision", nargs="+", choices=precisions, default=precisions, help=stored)
     group = flags.add_argument_group("fine-tuning", "All else is as the model was trained: batch, augmentation ...")
-    group.add_argument("--epochs", type=int, default=10, metavar="N", help="most epochs of each step; 0: none")
-    group.add_argument("--learning-rate", type=float, help="(default: a tenth of the model's own)")
-    flags.add_argument("--batch", type=int, default=4, metavar="N", help="clips at once in prediction")
+    epochs, batch, rate = command.number(int, least=0), command.number(int, least=1), command.number(above=0)
+    group.add_argument("--epochs", type=epochs, default=10, metavar="N", help="most epochs of each step; 0: none")
+    group.add_argument("--learning-rate", type=rate, metavar="RATE", help="(default: a tenth of the model's own)")
+    flags.add_argument("--batch", type=batch, default=4, metavar="N", help="clips at once in prediction")
     command.add_threads(flags)
     args = flags.parse_args(argv)
-    wrong = [share for share in args.sparsity if not 0 < share < 1]
-    if wrong or args.threshold < 0 or args.epochs < 0 or args.batch < 1 or (args.learning_rate or 1) <= 0:
-        raise Problem(
-            "--sparsity between 0 and 1, --threshold and --epochs at least 0, --batch at least 1, "
-            "--learning-rate above 0"
-        )
     if args.output.resolve() == args.model.resolve():
         raise Problem(f"--output {args.output}: is the model itself; choose another folder")
     return args

@@ -81,12 +81,8 @@ def parse(argv=None) -> argparse.Namespace:
     refit.add_flag(flags)
     add_store(more)
     add_input(flags, more, **NETWORKS[network_of(argv)])
-    flags.add_argument(
-        "--copies",
-        type=command.number(int, least=0),
-        metavar="N",
-        help="of each training clip, augmented (6, with I3D 0)",
-    )
+    copies = "of each training clip, augmented (6, with I3D 0)"
+    flags.add_argument("--copies", type=command.number(int, least=0), metavar="N", help=copies)
     more.add_argument(
         "--penalty",
         type=command.number(above=0),

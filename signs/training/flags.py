@@ -22,14 +22,14 @@ from signs.training.recipe import RECIPES, Phase, Recipe
 # The moving averages forget their random start after some ten steps instead of some hundred.
 SCRATCH_MOMENTUM = 0.9
 PICTURE = ("shift", "brightness", "colour", "zoom", "rotation")  # of Augmentation, what only pictures have
-FRAMES = {  # forms of --frames
-    "N": "frames spread evenly over the clip",
-    "NxV": "V such looks at it, at frames in between, are averaged in prediction",
-    "run:N": "frames one after the other, from anywhere in training and from the middle in prediction; a shorter clip "
-    "is played back and forth",
-    "run:NxV": "V such runs are averaged in prediction",
-    "run:N/whole": "all of the clip is seen in prediction",
-    "whole": "every stored frame, however many",
+RUN = "frames one after the other, from anywhere in training and the middle in prediction, a short clip back and forth"
+FRAMES = {  # form of --frames: sampling in training and, behind a stroke, in prediction; meaning
+    "N": ("even", "frames spread evenly over the clip"),
+    "NxV": ("even", "V such looks at it, at frames in between, are averaged in prediction"),
+    "run:N": ("run", RUN),
+    "run:NxV": ("run", "V such runs are averaged in prediction"),
+    "run:N/whole": ("run/whole", "all of the clip is seen in prediction"),
+    "whole": ("whole", "every stored frame, however many"),
 }
 NORMALISE = {  # word: name in the namespace, without and with it, meaning
     "mean": ("still", "keep", "subtract", "less the clip's average picture (not of flow)"),
@@ -70,12 +70,10 @@ def add_frames(group, forms: tuple[str, ...], usual: str | None) -> None:
         if form not in forms:
             raise ArgumentTypeError(f"{text}: expected {' or '.join(forms)}, N and V at least 1")
         numbers = [int(digits) for digits in re.findall(r"\d+", text)]
-        values = {"frames": None} | dict(zip(("frames", "views"), numbers, strict=False))
-        if form == "whole" or ":" not in form:
-            return values | ({"sampling": "whole", "views": 1} if form == "whole" else {"sampling": "even"})
-        return values | {"sampling": re.sub(r":N(xV)?", "", form)}
+        values = {"frames": None, "sampling": FRAMES[form][0]} | ({"views": 1} if "whole" in form else {})
+        return values | dict(zip(("frames", "views"), numbers, strict=False))
 
-    meaning = "; ".join(f"{form}: {FRAMES[form]}" for form in forms)
+    meaning = "; ".join(f"{form}: {FRAMES[form][1]}" for form in forms)
     options.add_spread(
         group,
         "--frames",
@@ -156,16 +154,18 @@ def add_training(flags, more, *trained: tuple[int, int, float], of: str = "") ->
         trained: most epochs, batch and learning rate of what is trained, one after the other; names in the namespace of
             the second begin with `recurrent_`. of: says which is which.
     """
-    names = ("epochs", "batch", "learning_rate")
-    meanings = ("most epochs", "clips a step, of all devices together", "at the start")
-    kinds = (command.number(int, least=1), command.number(int, least=1), command.number(above=0))
-    for number, (name, meaning, kind) in enumerate(zip(names, meanings, kinds, strict=True)):
-        flag, usual = f"--{name.replace('_', '-')}", [row[number] for row in trained]
-        group, letter = (more, "RATE") if name == "learning_rate" else (flags, "N")
+    count = command.number(int, least=1)
+    rows = (
+        (flags, "epochs", count, "N", "most epochs"),
+        (flags, "batch", count, "N", "clips a step, of all devices together"),
+        (more, "learning_rate", command.number(above=0), "RATE", "at the start"),
+    )
+    for (group, name, kind, metavar, meaning), *usual in zip(rows, *trained, strict=True):
+        flag, how = f"--{name.replace('_', '-')}", {"type": kind, "metavar": metavar, "help": meaning + of}
         if len(usual) == 1:
-            group.add_argument(flag, type=kind, default=usual[0], metavar=letter, help=meaning)
+            group.add_argument(flag, default=usual[0], **how)
         else:
-            add_pair(group, flag, (name, f"recurrent_{name}"), usual, type=kind, metavar=letter, help=meaning + of)
+            add_pair(group, flag, (name, f"recurrent_{name}"), usual, **how)
 
 
 def add_pair(group, flag: str, names: tuple[str, str], usual: list, **how) -> None:
@@ -180,9 +180,9 @@ def add_pair(group, flag: str, names: tuple[str, str], usual: list, **how) -> No
     options.add_spread(group, flag, read, defaults=dict(zip(names, usual, strict=True)), nargs="+", **how)
 
 
-def _recipes(first: str) -> dict[str, dict]:
-    """RECIPES with the script's own in front."""
-    return {first: RECIPES[first], **RECIPES}
+def _recipes(first: str, named: bool) -> dict[str, dict]:
+    """The script's own recipe and, where others may be named, these."""
+    return {first: RECIPES[first], **(RECIPES if named else {})}
 
 
 def add_recipe(flags, recipe: str, without: tuple[str, ...] = (), named: bool = True) -> None:
@@ -196,10 +196,8 @@ def add_recipe(flags, recipe: str, without: tuple[str, ...] = (), named: bool = 
         flags,
         "--recipe",
         [row for row in fields if row.name not in without],
-        _recipes(recipe) if named else {recipe: RECIPES[recipe]},
-        "how it is trained: "
-        + "a recipe, its parts one by one, or both" * named
-        + "its parts one by one" * (not named),
+        _recipes(recipe, named),
+        "how it is trained: " + ("a recipe, its parts one by one, or both" if named else "its parts one by one"),
         named,
     )
 
@@ -215,7 +213,7 @@ def add_augmentation(flags, recipe: str, named: bool = True, pictures: bool = Tr
         flags,
         "--augment",
         [row for row in options.options(Augmentation) if row.name not in left_out],
-        _recipes(recipe) if named else {recipe: RECIPES[recipe]},
+        _recipes(recipe, named),
         "what is drawn at random for each clip and epoch",
     )
 

@@ -311,7 +311,7 @@ def test_bad_input_is_one_line(demo, flow, tmp_path):
         ([demo, flow, output, "--teacher", other], "other classes than .*2 are in one of them alone"),
         ([demo, other, output], f"label {data.classes[0].label} is not among the classes"),
         ([demo, flow, flow], "is the model itself"),
-        ([demo, flow, output, "--sparsity", 1.5], "--sparsity between 0 and 1"),
+        ([demo, flow, output, "--sparsity", 1.5], "--sparsity 1.5: above 0, below 1"),
         ([demo, tmp_path / "nowhere", output], "no such folder"),
     ):
         with pytest.raises(Problem, match=reason):
