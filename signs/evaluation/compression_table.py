@@ -1,19 +1,17 @@
 """What each step of a compression costs and saves: a row a model, as in Table 3 of Mullick & Namboodiri (ICIP 2017).
 
-    found = measure(model, folder, source, failed)   predictions, counts, time; what was measured before is read again
-    rows.append(row("threshold", "float16", found, teacher))
-    write(rows, output, about)                       ledger.csv and ledger.md
+    measured = measure(model, folder, source, failed)     predictions, counts, time; what is measured already is read
+    rows.append(row("threshold", "float16", measured, teacher))
+    write(rows, output, about)                            ledger.csv and ledger.md
 
-How long the networks of a bundle take for a clip on one core, measured in a process that has no more.
-
-    with onecore.stopwatch() as measure:
+    with stopwatch() as measure:                          milliseconds a clip on one core
         milliseconds, runtime = measure("model/small/dense")
 
-Threads of a backend are made once and then stay, so the process is a new one. It serves any number of bundles: starting
-TensorFlow takes longer than timing. What is timed is Keras on what each stream sees of a clip, views included: from a
-network's input to its logits, one clip at a time, after some calls that are not counted. It is processor time, which on
-one core is the time that passes if nothing else runs there. Zeros among the weights save none, nor does a file in half
-precision: both are float32 numbers like any other once they are loaded.
+Threads of a backend are made once and then stay, so what is timed is timed in a new process that has one core. It
+serves any number of bundles: starting TensorFlow takes longer than timing. Keras is timed on what each stream sees of
+a clip, views included: from a network's input to its logits, one clip at a time, after some calls that are not
+counted. It is processor time, which on one core is the time that passes if nothing else runs there. Zeros among the
+weights save none, nor does a file in half precision: both are float32 numbers like any other once they are loaded.
 """
 
 import contextlib
@@ -100,7 +98,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Source:
-    """What models are measured on: validation clips of a data set, and onecore's stopwatch."""
+    """What models are measured on: validation clips of a data set, and a `stopwatch`."""
 
     data: Dataset
     clips: list[Clip]
@@ -218,14 +216,9 @@ def write(rows: list[Row], folder: Path, about: str, chosen: Row | None = None) 
 
 
 def show(rows: list[Row], about: str, chosen: Row | None = None) -> None:
-    from rich import box, console, table
-
-    shown = table.Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=about, caption_justify="left")
-    for number, head in enumerate(HEADS):
-        shown.add_column(head, justify="right" if number else "left", no_wrap=True)
-    for one in rows:
-        shown.add_row(*_cells(one), style="bold" if one is chosen else None)
-    console.Console().print(shown)
+    """The table on the console, the chosen row in bold; `about` says what the numbers are."""
+    bold = [number for number, one in enumerate(rows) if one is chosen]
+    command.print_table(HEADS, [_cells(one) for one in rows], about, bold=bold)
 
 
 def _one_core() -> None:

@@ -6,13 +6,9 @@ B. The UCF-101 course's: an image network that was fine-tuned on single frames, 
 
 The image network is any of keras.applications, without its top and averaged over places; it may be trained on, and
 used alone: `build_frames` names a clip by the mean of its frames. A network over a whole clip takes (B, T, H, W, C) in
-[-1, 1] as all networks here do; the LSTM alone is trained from features on disc (feature_file.py).
-
-How the logits of each step of a sequence become those of the clip, and how much each step's loss counts.
-
-    last     the last step alone (Sprint 3's system)
-    mean     every step alike
-    linear   step t of T counts t: what comes later has seen more of the clip (the UCF-101 course)
+[-1, 1] as all networks here do; the LSTM alone is trained from features on disc (feature_file.py). The logits of the
+steps become those of the clip by one of READOUTS, which also weights each step's loss: the `last` alone (Sprint 3), the
+`mean`, or `linear`, where step t of T counts t, for what comes later has seen more of the clip (the course).
 """
 
 import inspect
@@ -105,8 +101,26 @@ class ClipsOf(layers.Layer):
         return (*clips_shape[:2], *frames_shape[1:])
 
 
+def step_weights(kind: str, steps: int) -> np.ndarray:
+    """(steps,) float32, their sum 1."""
+    if kind == "last":
+        return np.eye(1, steps, steps - 1, dtype=np.float32)[0]
+    counts = np.arange(1, steps + 1) if kind == "linear" else np.ones(steps)
+    return np.float32(counts / counts.sum())
+
+
+def read_out(steps, kind: str, ops=np):
+    """(B, T, classes) -> (B, classes); `ops` is what computes, NumPy or keras.ops, for which T may be unknown."""
+    if kind == "last":
+        return steps[:, -1]
+    if kind == "mean":
+        return ops.mean(steps, axis=1)
+    counts = ops.cumsum(ops.ones_like(steps[:1, :, :1]), axis=1)
+    return ops.sum(steps * counts, axis=1) / ops.sum(counts, axis=1)
+
+
 class Readout(layers.Layer):
-    """(B, T, classes) logits of each step -> (B, classes), weighted as readout.weights has it."""
+    """(B, T, classes) logits of each step -> (B, classes), weighted as READOUTS say."""
 
     def __init__(self, kind: str, **others):
         super().__init__(**others)
@@ -142,8 +156,7 @@ def build_cnn(
     if weights not in (None, "imagenet") and not Path(weights).is_file():
         raise Problem(f"--weights {weights}: no such file; imagenet, none, or a file of weights without a top")
     builder = applications()[_plain(network)]
-    picture = keras.Input(input_shape, name="picture")
-    x = picture
+    x = picture = keras.Input(input_shape, name="picture")
     if input_shape[-1] == 2:
         length = ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True) + 1e-12)
         x = ops.concatenate([x, length], axis=-1)
@@ -214,8 +227,7 @@ def _recur(x, units, batch_norm: bool, truncate: int):
     norms = [
         layers.BatchNormalization(name=f"norm_{number}") if batch_norm else None for number in range(1, len(units) + 1)
     ]
-    length = x.shape[1]
-    parts = [x[:, start : start + truncate] for start in range(0, length, truncate)] if truncate else [x]
+    parts = [x[:, start : start + truncate] for start in range(0, x.shape[1], truncate)] if truncate else [x]
     states, found = [None] * len(units), []
     for part in parts:
         for number, (lstm, norm) in enumerate(zip(recurrent, norms, strict=True)):
@@ -273,7 +285,7 @@ def build_cnn_lstm(
     """The whole system: (B, T, H, W, 3 or 2) float32 in [-1, 1] -> (B, classes) logits.
 
     Args:
-        network: as for `build_cnn`; read: how the steps are weighted, readout.KINDS; head: as for `build_head`.
+        network: as for `build_cnn`; read: how the steps are weighted, READOUTS; head: as for `build_head`.
     """
     clips = keras.Input(input_shape, name="clip")
     x = _frame_features(clips, build_cnn(network, tuple(input_shape[1:])))
@@ -305,21 +317,3 @@ def build_frames(
     x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(classes, dtype="float32", name=HEAD)(x)
     return keras.Model(clips, logits if steps else Readout("mean", name="readout")(logits), name="frames")
-
-
-def step_weights(kind: str, steps: int) -> np.ndarray:
-    """(steps,) float32, their sum 1."""
-    if kind == "last":
-        return np.eye(1, steps, steps - 1, dtype=np.float32)[0]
-    counts = np.arange(1, steps + 1) if kind == "linear" else np.ones(steps)
-    return np.float32(counts / counts.sum())
-
-
-def read_out(steps, kind: str, ops=np):
-    """(B, T, classes) -> (B, classes); `ops` is what computes, NumPy or keras.ops, for which T may be unknown."""
-    if kind == "last":
-        return steps[:, -1]
-    if kind == "mean":
-        return ops.mean(steps, axis=1)
-    counts = ops.cumsum(ops.ones_like(steps[:1, :, :1]), axis=1)
-    return ops.sum(steps * counts, axis=1) / ops.sum(counts, axis=1)

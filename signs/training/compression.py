@@ -3,13 +3,9 @@
     steps = Steps(output, source, flags, generators, precisions)
     for precision, bundle in steps.make("sparsity-0.8", sparsity=0.8): ...
 
-Prune a trained network and train what is left, with what the bundle says of its own training.
-
-    flags = flags_of(bundle, args)
-    model = prune(flags, generators, stream, start, folder, sparsity=0.8)
-
-The network as it was pruned counts as epoch 0, so fine-tuning replaces it only by one of a lower validation loss.
-Stopped at any moment, the same call goes on after the last whole epoch.
+A step prunes the network and trains what is left, with what the bundle says of its own training (`flags_of`). The
+network as it was pruned counts as epoch 0, so fine-tuning replaces it only by one of a lower validation loss. Stopped
+at any moment, the same call goes on after the last whole epoch.
 """
 
 import bisect
