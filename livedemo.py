@@ -63,6 +63,7 @@ def parse_arguments(argv) -> argparse.Namespace:
         metavar="S",
         help="seconds before a recording begins",
     )
+    flags.add_argument("--full-screen", action="store_true", help="open the window over the whole screen")
     flags.add_argument("--no-window", action="store_true", help="record once and print the answer")
     flags.add_argument(
         "--check",
@@ -145,7 +146,7 @@ def demonstrate(args) -> int:
         )
         stack.callback(demo.close)
         if not args.no_window:
-            code = window.run_window(demo, args.record)
+            code = window.run_window(demo, args.full_screen, args.record)
         else:
             code = compare_with_file(demo, args.video) if args.check else print_sign(demo)
         if args.timings and demo.mode:

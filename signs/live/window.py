@@ -1,7 +1,7 @@
 """The live demo's window and its keys; OpenCV's highgui is used here and nowhere else.
 
     window.check_display()
-    window.run_window(demo)             until the window is closed or a key quits
+    window.run_window(demo, full_screen=False)      until the window is closed or a key quits
 
 overlay.py paints at the window's own size, so that text is never scaled. highgui wants BGR; the conversion is here and
 nowhere else.
@@ -61,13 +61,15 @@ def check_display() -> None:
 class Window:
     """A window that shows RGB images of its own size and hands out the keys."""
 
-    def __init__(self, size: tuple[int, int]):
+    def __init__(self, full_screen: bool, size: tuple[int, int]):
         if FONTS.is_dir():  # OpenCV names a folder that its wheel lacks, and Qt would complain about it
             os.environ["QT_QPA_FONTDIR"] = str(FONTS)
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.moveWindow(TITLE, 80, 40)  # a window that grows where it was put may end beyond the screen
         cv2.resizeWindow(TITLE, *size)
         self.full_screen, self._size = False, size
+        if full_screen:
+            self.toggle_full_screen()
 
     def toggle_full_screen(self) -> None:
         self.full_screen = not self.full_screen
@@ -210,10 +212,10 @@ class Record:
         self._video.release()
 
 
-def run_window(demo, record: Path | None = None) -> int:
+def run_window(demo, full_screen: bool = False, record: Path | None = None) -> int:
     """Run the demo in a window until it is closed; returns the exit code. `record` gets what the window shows."""
     demo.step(wait=1.0)
-    window, screen, video = Window(opening_size(demo.picture)), Screen(demo), None
+    window, screen, video = Window(full_screen, opening_size(demo.picture)), Screen(demo), None
     try:
         video = Record(record, window.size) if record else None
         late = False

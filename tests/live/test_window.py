@@ -27,7 +27,7 @@ class FakeWindow:
 
     keys = []
 
-    def __init__(self, size):
+    def __init__(self, full_screen, size):
         self.size, self.shown, self.waiting, self.closed, self.full_screen = (320, 240), [], list(self.keys), False, 0
         FakeWindow.last = self
 
