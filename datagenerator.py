@@ -39,9 +39,9 @@ class ClipGenerator(Batches):
         **settings,
     ):
         """memory: bytes of pictures that are kept, 0 where each clip is asked for once; settings: of Batches."""
-        seen = spec.input
-        self._modality, self._padded = TABLE[modality], seen.sampling == "whole"
-        shape = (None if self._padded else seen.frames, seen.crop, seen.crop, self._modality.channels)
+        self._modality, self._padded = TABLE[modality], spec.input.sampling == "whole"
+        frames, crop = None if self._padded else spec.input.frames, spec.input.crop
+        shape = (frames, crop, crop, self._modality.channels)
         super().__init__(clips, labels, shape, **settings)
         self.data, self.spec, self.modality = data, spec, modality
         self.bound = self._modality.bound(spec.stored)

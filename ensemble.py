@@ -48,19 +48,19 @@ def common_spec(models: list[Bundle]) -> ClipSpec:
     """The first model's spec, with flow where any of them has it; raises Problem where their clips were stored in
     different ways, or their classes differ."""
     first, spec = models[0], models[0].spec
-    for other in models[1:]:
-        stored, common = asdict(other.spec.stored), asdict(spec.stored)
+    for model in models[1:]:
+        stored, common = asdict(model.spec.stored), asdict(spec.stored)
         if not (stored["flow"] and common["flow"]):  # colour alone: any flow will do
             stored["flow"] = common["flow"] = None
         if changed := sorted(name for name, value in common.items() if stored[name] != value):
             raise Problem(
-                f"{other.folder}: of clips that were stored in another way than for {first.folder} "
+                f"{model.folder}: of clips that were stored in another way than for {first.folder} "
                 f"({', '.join(changed)}); train both on one --store"
             )
-        if [row.label for row in other.classes] != [row.label for row in first.classes]:
-            raise Problem(f"{other.folder}: has other classes than {first.folder}, or in another order")
-        if other.spec.stored.flow:
-            spec = replace(spec, stored=other.spec.stored)
+        if [row.label for row in model.classes] != [row.label for row in first.classes]:
+            raise Problem(f"{model.folder}: has other classes than {first.folder}, or in another order")
+        if model.spec.stored.flow:
+            spec = replace(spec, stored=model.spec.stored)
     return spec
 
 
@@ -101,9 +101,9 @@ def write_ensemble(models: list[Bundle], output: Path) -> Bundle:
         weights = f"{name}{''.join(Path(stream.files['weights']).suffixes)}"
         with command.atomic(output / weights) as temporary:
             shutil.copyfile(model.weights(stream), temporary)
-        seen = model.spec_of(stream).input
+        sees = model.spec_of(stream).input
         streams[name] = replace(
-            stream, name=name, files={"weights": weights}, input=seen if seen != spec.input else None
+            stream, name=name, files={"weights": weights}, input=sees if sees != spec.input else None
         )
         training[name] = model.about.get("training", {}).get(stream.name, {})
     about = {

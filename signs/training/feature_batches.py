@@ -18,11 +18,11 @@ class FeatureGenerator(Batches):
     does not grow with the data set.
     """
 
-    def __init__(self, file: FeatureFile, clips: list[Clip], seen: InputSpec, labels: list[str], **settings):
+    def __init__(self, file: FeatureFile, clips: list[Clip], spec: InputSpec, labels: list[str], **settings):
         """settings: of Batches."""
-        super().__init__(clips, labels, (seen.frames, file.about.dimension), **settings)
+        super().__init__(clips, labels, (spec.frames, file.about.dimension), **settings)
         self.max_queue_size = 2  # rows are read in a fiftieth of a step's time; batches that wait cost memory alone
-        self.file, self.seen = file, seen
+        self.file, self.spec = file, spec
         self.check()
         self._places = [file.position[item.clip] for item in clips]
 
@@ -50,14 +50,14 @@ class FeatureGenerator(Batches):
     def _pick(self, position: int, count: int) -> np.ndarray:
         """In training a run begins anywhere, and even frames are those of a part of the clip."""
         if self.augmentation is None:
-            return self.seen.pick(count)
-        if self.seen.sampling == "run":
+            return self.spec.pick(count)
+        if self.spec.sampling == "run":
             rng = np.random.default_rng([self.seed, self.epoch, position])
-            return self.seen.run(count, int(rng.integers(max(count - self.seen.frames, 0) + 1)))
-        return self.seen.pick(count, *self._draw(position).part)
+            return self.spec.run(count, int(rng.integers(max(count - self.spec.frames, 0) + 1)))
+        return self.spec.pick(count, *self._draw(position).part)
 
 
-def feature_generators(args, data: Dataset, files: dict[str, FeatureFile], seen: InputSpec) -> dict:
+def feature_generators(args, data: Dataset, files: dict[str, FeatureFile], spec: InputSpec) -> dict:
     """{split: its batches} of the files' splits; `train` is augmented, as far as features can be."""
     clips = {split: run_folder.split_of(data, split) for split in files}
     for split, file in files.items():
@@ -68,7 +68,7 @@ def feature_generators(args, data: Dataset, files: dict[str, FeatureFile], seen:
         split: FeatureGenerator(
             file,
             clips[split],
-            seen,
+            spec,
             labels,
             batch=args.batch,
             augmentation=augmentation if split == "train" else None,

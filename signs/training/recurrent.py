@@ -49,13 +49,13 @@ def add_flags(flags, more, lstm: list[int], frames: str, read: str) -> None:
 def input_spec(args, made: ClipSpec) -> InputSpec:
     """What the networks see when they predict; `made` is what the features were made of."""
     sampling = args.sampling.split("/")[-1]
-    seen = replace(made.input, frames=args.frames, sampling=sampling, views=args.views)
-    if seen.still == "subtract" and not ClipSpec(made.stored, seen).sees_all:
+    spec = replace(made.input, frames=args.frames, sampling=sampling, views=args.views)
+    if spec.still == "subtract" and not ClipSpec(made.stored, spec).sees_all:
         raise Problem(
             f"--normalise mean: features are made of clips less the average of all {made.stored.frames} "
             "pictures, so all have to be seen: --frames N of a store of N, or --frames run:N/whole"
         )
-    return seen
+    return spec
 
 
 def training_spec(args, made: ClipSpec) -> InputSpec:
@@ -166,17 +166,17 @@ def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path
     from signs.training.feature_batches import feature_generators
     from signs.training.loop import Training
 
-    stream, seen = about.modality, training_spec(args, about.spec)
+    stream, sequence = about.modality, training_spec(args, about.spec)
     check_begun(args.output, stream, about)
     with contextlib.ExitStack() as held:
         files = {
             split: held.enter_context(feature_file.opened(feature_file.path_of(folder, split)))
             for split in ("train", "valid")
         }
-        generators = feature_generators(args, data, files, seen)
+        generators = feature_generators(args, data, files, sequence)
         run_folder.seed(args.seed)
         head = cnn_lstm.build_head(
-            (seen.frames, about.dimension), len(data.classes), truncate=args.truncate, **head_arguments(args)
+            (sequence.frames, about.dimension), len(data.classes), truncate=args.truncate, **head_arguments(args)
         )
         head.get_layer("standardise").learn(*files["train"].statistics)
         if args.start:
@@ -192,10 +192,10 @@ def write_whole_network(args, classes: int, spec: ClipSpec, about: About, folder
     from signs.inference import features
     from signs.models import cnn_lstm
 
-    stream, seen = about.modality, spec.input
-    frames = None if seen.sampling == "whole" else seen.frames
+    stream, sees = about.modality, spec.input
+    frames = None if sees.sampling == "whole" else sees.frames
     arguments = {
-        "input_shape": [frames, seen.crop, seen.crop, modality.TABLE[stream].channels],
+        "input_shape": [frames, sees.crop, sees.crop, modality.TABLE[stream].channels],
         "classes": classes,
         "network": about.network,
         "read": args.read,

@@ -285,7 +285,7 @@ def test_features_are_those_that_prediction_picks(data, file, sampling, frames):
     assert found.shape == (16, frames, 2) and found.dtype == np.float32
     for place, rows in enumerate(found):
         assert rows[:, 0].tolist() == [place] * frames
-        assert rows[:, 1].tolist() == some.seen.pick(20 + place % 4).tolist()
+        assert rows[:, 1].tolist() == some.spec.pick(20 + place % 4).tolist()
     assert [LABELS[index] for index in targets.argmax(axis=1)] == [item.label for item in data.split("train")]
 
 
