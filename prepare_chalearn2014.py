@@ -163,10 +163,10 @@ def prepare(flags: argparse.Namespace) -> int:
             outcome = command.parallel(job, download.recordings.items(), flags.workers, "recordings")
         finally:  # and what a killed run left there
             shutil.rmtree(flags.output / WORK, ignore_errors=True)
-        return finish(flags, download, outcome, earlier)
+        return collect(flags, download, outcome, earlier)
 
 
-def finish(flags: argparse.Namespace, download: Download, outcome: Outcome, earlier: dict[str, Clip]) -> int:
+def collect(flags: argparse.Namespace, download: Download, outcome: Outcome, earlier: dict[str, Clip]) -> int:
     """Write the tables, print the counts; the exit code."""
     made: list[Made] = outcome.done
     read = {result.recording.name for result in made if result.labelled}
@@ -184,7 +184,7 @@ def finish(flags: argparse.Namespace, download: Download, outcome: Outcome, earl
         remarks.append(f"{download.signers}: names no recording that was cut, so no signer is known")
     if not data.clips and not failed:
         raise Problem(f"{flags.download}: {'; '.join(remarks)}; put the _labels.csv files beside the archives")
-    return summary.finish(data, Outcome(failed=failed), expected, fresh, remarks)
+    return summary.save_and_report(data, Outcome(failed=failed), expected, fresh, remarks)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -78,7 +78,7 @@ def read_list_files(download: Download) -> tuple[dict[str, ListFile], list[Probl
 
 
 def _in_zip(path: Path) -> list[ListFile]:
-    members = archive.listing(path) if archive.kind(path) == "zip" else []
+    members = archive.list_members(path) if archive.detect_kind(path) == "zip" else []
     lists = [member for member in members if member.parts and is_list(member.parts[-1].lower())]
     return [_list_file(path.joinpath(*member.parts), _content(member)) for member in lists]
 
@@ -86,7 +86,7 @@ def _in_zip(path: Path) -> list[ListFile]:
 def _content(member: Member) -> bytes:
     if member.size > LARGEST_LIST:
         raise Problem(f"{member.archive}: {member.name} has {member.size:,} bytes, which no list of UCF-101 has")
-    return b"".join(archive.read(member))
+    return b"".join(archive.read_member(member))
 
 
 def _list_file(path: Path, content: bytes) -> ListFile:

@@ -26,7 +26,7 @@ from signs.clips.video import VIDEO_SUFFIXES
 from signs.command import Outcome, Problem
 from signs.prepare import summary, video_table
 from signs.prepare.splits import by_label, by_signer, split_shares
-from signs.prepare.transfer import TRANSFERS, check_is_video, check_room, earlier_clips, move_changed, put
+from signs.prepare.transfer import TRANSFERS, bring_video, check_is_video, check_room, earlier_clips, move_changed
 from signs.prepare.video_table import Video
 
 
@@ -146,7 +146,7 @@ def count_by_signer(videos: list[Video]) -> dict[str, Counter]:
 def bring(job: tuple[Clip, Path, Path], transfer: str) -> tuple[str, bool]:
     """Put a video in its place; (clip name, whether anything had to be done)."""
     clip, source, target = job
-    return clip.clip, put(source, target, transfer, clip.sha256)[1]
+    return clip.clip, bring_video(source, target, transfer, clip.sha256)[1]
 
 
 def prepare(flags: argparse.Namespace) -> int:
@@ -177,7 +177,7 @@ def prepare(flags: argparse.Namespace) -> int:
         written = dict(outcome.done)
         data = Dataset(flags.output, [clip for clip in clips if clip.clip in written], classes)
         fresh, expected = sum(written.values()), Counter(clip.split for clip in clips)
-        return summary.finish(data, outcome, expected, fresh, remarks + how)
+        return summary.save_and_report(data, outcome, expected, fresh, remarks + how)
 
 
 def as_clip(video: Video, top: Path) -> Clip:

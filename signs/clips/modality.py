@@ -72,7 +72,7 @@ TABLE = {
 BOTH = ("rgb", "flow")  # what `--stream both` names
 
 
-def named(streams: str | list[str]) -> list[str]:
+def expand_streams(streams: str | list[str]) -> list[str]:
     """The modalities that `--stream` names, each once."""
     streams = [streams] if isinstance(streams, str) else streams
     return list(dict.fromkeys(stream for name in streams for stream in (BOTH if name == "both" else (name,))))

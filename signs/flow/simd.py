@@ -78,33 +78,33 @@ class Vector:
     def _lift(self, other):
         return (other if isinstance(other, Vector) else self.constant(other)).value
 
-    def _make(self, operation: str, one, other) -> "Vector":
-        return Vector(self.builder, getattr(self.builder, operation)(one, other, flags=FAST))
+    def _arithmetic(self, operation: str, left, right) -> "Vector":
+        return Vector(self.builder, getattr(self.builder, operation)(left, right, flags=FAST))
 
     def __add__(self, other):
-        return self._make("fadd", self.value, self._lift(other))
+        return self._arithmetic("fadd", self.value, self._lift(other))
 
     def __sub__(self, other):
-        return self._make("fsub", self.value, self._lift(other))
+        return self._arithmetic("fsub", self.value, self._lift(other))
 
     def __rsub__(self, other):
-        return self._make("fsub", self._lift(other), self.value)
+        return self._arithmetic("fsub", self._lift(other), self.value)
 
     def __mul__(self, other):
-        return self._make("fmul", self.value, self._lift(other))
+        return self._arithmetic("fmul", self.value, self._lift(other))
 
     def __truediv__(self, other):
-        return self._make("fdiv", self.value, self._lift(other))
+        return self._arithmetic("fdiv", self.value, self._lift(other))
 
     def __rtruediv__(self, other):
-        return self._make("fdiv", self._lift(other), self.value)
+        return self._arithmetic("fdiv", self._lift(other), self.value)
 
     __radd__, __rmul__ = __add__, __mul__
 
     def __gt__(self, other):
         return self.builder.fcmp_ordered(">", self.value, self._lift(other))
 
-    def call(self, name: str, *others) -> "Vector":
+    def elementwise(self, name: str, *others) -> "Vector":
         """LLVM's intrinsic function of that name, element by element."""
         kind = self.value.type
         function = cgutils.get_or_insert_function(
@@ -136,19 +136,19 @@ class Vector:
 
 
 def sqrt(value: Vector) -> Vector:
-    return value.call("sqrt")
+    return value.elementwise("sqrt")
 
 
 def floor(value: Vector) -> Vector:
-    return value.call("floor")
+    return value.elementwise("floor")
 
 
 def minimum(one: Vector, other) -> Vector:
-    return one.call("minnum", other)
+    return one.elementwise("minnum", other)
 
 
 def maximum(one: Vector, other) -> Vector:
-    return one.call("maxnum", other)
+    return one.elementwise("maxnum", other)
 
 
 def where(condition, one: Vector, other) -> Vector:

@@ -1,8 +1,8 @@
 """Members of zip and tar archives, streamed one at a time: nothing is ever unpacked as a whole or under its own name.
 
-    for member in archive.listing(path):             a zip or a plain tar: any member can be read at any time
-        chunks = archive.read(member, password)
-    for member, chunks in archive.stream(path):      a compressed tar: once, from front to back
+    for member in archive.list_members(path):               a zip or a plain tar: any member can be read at any time
+        chunks = archive.read_member(member, password)
+    for member, chunks in archive.stream_members(path):     a compressed tar: once, from front to back
 
 What is wrong with an archive is raised as Problem: empty, cut short, encrypted, of a kind that is not read here, or
 unpacking to more than it says. Where a member goes is the caller's choice; `unsafe` tells what speaks against one.
@@ -79,7 +79,7 @@ def files_below(folder: Path, leave_out: Iterable[Path]) -> Iterator[Path]:
         yield from (path for path in paths if path.resolve() not in left_out)
 
 
-def kind(path: Path) -> str:
+def detect_kind(path: Path) -> str:
     """`zip`, `tar` or `compressed tar`, by content; raises Foreign for RAR and 7z, Problem where it is none of them."""
     try:
         with open(path, "rb") as file:
@@ -109,11 +109,11 @@ def _damaged(path: Path, error: BaseException) -> Problem:
     return Problem(f"{path}: cut short or damaged ({reason}); download it again")
 
 
-def listing(path: Path) -> list[Member]:
+def list_members(path: Path) -> list[Member]:
     """The files of a zip or of a plain tar, from its table of contents."""
     path = Path(path)
     try:
-        if kind(path) == "zip":
+        if detect_kind(path) == "zip":
             return [_zip_member(path, info) for info in _zip(path).infolist() if not info.is_dir()]
         with tarfile.open(path, "r:") as tar:
             members = [_tar_member(path, info) for info in tar if not info.isdir()]
@@ -147,7 +147,7 @@ def _tar_member(path: Path, info: tarfile.TarInfo) -> Member:
     return Member(path, info.name, info.size, info.size, offset=info.offset_data, link=link)
 
 
-def read(member: Member, password: str = "") -> Iterator[bytes]:
+def read_member(member: Member, password: str = "") -> Iterator[bytes]:
     """The content of a member of a zip or plain tar, in chunks; never more bytes than its header declares."""
     try:
         if member.crc is None:
@@ -171,7 +171,7 @@ def _read_zip(archive: zipfile.ZipFile, member: Member, password: str) -> Iterat
     if member.encrypted and password:
         from signs.prepare import zipcrypto  # it brings Numba, which nobody else here needs
 
-        yield from zipcrypto.read(archive, archive.getinfo(member.name), password.encode())
+        yield from zipcrypto.decrypt_member(archive, archive.getinfo(member.name), password.encode())
         return
     with archive.open(member.name) as file:
         while chunk := file.read(CHUNK):
@@ -197,11 +197,11 @@ def check_password(members: list[Member], password: str) -> None:
     for archive in {member.archive for member in encrypted}:
         # One byte in 256 wrong passwords passes the check at the front, so a whole member is read, the smallest.
         smallest = min((member for member in encrypted if member.archive == archive), key=lambda member: member.size)
-        for _ in read(smallest, password):
+        for _ in read_member(smallest, password):
             pass
 
 
-def stream(path: Path) -> Iterator[tuple[Member, Iterator[bytes]]]:
+def stream_members(path: Path) -> Iterator[tuple[Member, Iterator[bytes]]]:
     """(member, its chunks) of a compressed tar, in the order they lie; chunks must be read before the next member."""
     path = Path(path)
     packed = path.stat().st_size

@@ -232,4 +232,4 @@ def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
         fresh = sum(written for _, _, written in outcome.done)
         expected = Counter(row.split for row in plan.rows)
         data = Dataset(flags.output, done, plan.classes)
-        return summary.finish(data, outcome, expected, fresh, plan.remarks)
+        return summary.save_and_report(data, outcome, expected, fresh, plan.remarks)

@@ -67,9 +67,9 @@ class Download:
     def look_in(self, path: Path, where: tuple[str, ...]) -> None:
         """Note what an archive holds; one that cannot be read is named as failed."""
         try:
-            if archive.kind(path) == "compressed tar":
+            if archive.detect_kind(path) == "compressed tar":
                 raise Problem(f"{path}: a compressed tar is not read here; unpack it beside itself, run this again")
-            for member in archive.listing(path):
+            for member in archive.list_members(path):
                 reason = archive.unsafe(member)
                 if reason:
                     self.failed.append((path.name, f"member {member.name!r} {reason}; left out"))
@@ -127,11 +127,11 @@ class Files:
         target = self.work / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "wb") as file:
-            file.writelines(archive.read(source, self.password))
+            file.writelines(archive.read_member(source, self.password))
         return target
 
     def _look_in(self, path: Path) -> None:
-        for member in archive.listing(path):
+        for member in archive.list_members(path):
             match = FILE.fullmatch(member.parts[-1]) if member.parts else None
             kind = (match[2] or match[3] or "").lower() if match else ""
             if kind and match[1].capitalize() == self.name:
@@ -149,7 +149,9 @@ class Files:
 
     def text(self, kind: str) -> str:
         source = self._source(kind)
-        content = source.read_bytes() if isinstance(source, Path) else b"".join(archive.read(source, self.password))
+        content = (
+            source.read_bytes() if isinstance(source, Path) else b"".join(archive.read_member(source, self.password))
+        )
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError:

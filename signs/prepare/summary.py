@@ -71,7 +71,7 @@ def listed(names: Sequence[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def finish(data: Dataset, outcome: Outcome, expected: Counter, fresh: int, remarks: list[str]) -> int:
+def save_and_report(data: Dataset, outcome: Outcome, expected: Counter, fresh: int, remarks: list[str]) -> int:
     """Write the tables of the data set, print what became of it, and return the exit code.
 
     Args:

@@ -36,7 +36,7 @@ def fingerprint(path: Path) -> tuple[int, str]:
     return crc, digest.hexdigest()
 
 
-def write(target: Path, chunks: Iterable[bytes], size: int) -> str:
+def write_chunks(target: Path, chunks: Iterable[bytes], size: int) -> str:
     """Write a video of exactly `size` bytes whole or not at all; its SHA-256. Raises Problem where it is no video."""
     digest, written = hashlib.sha256(), 0
     with command.atomic(target) as temporary:
@@ -60,7 +60,7 @@ def check_is_video(path: Path) -> None:
         raise Problem(problem)
 
 
-def put(source: Path, target: Path, transfer: str, digest: str = "") -> tuple[str, bool]:
+def bring_video(source: Path, target: Path, transfer: str, digest: str = "") -> tuple[str, bool]:
     """Bring a video file to its place by `transfer`; (its SHA-256, whether anything had to be done)."""
     check_is_video(source)
     digest = digest or command.sha256(source)

@@ -46,10 +46,10 @@ class Videos:
     def look_in(self, path: Path) -> None:
         """Note what an archive holds; a damaged one is named as failed, one not read here if videos are missing."""
         try:
-            if archive.kind(path) == "compressed tar":
+            if archive.detect_kind(path) == "compressed tar":
                 self.streams.append(path)
                 return
-            for member in archive.listing(path):
+            for member in archive.list_members(path):
                 if wanted := self.take(member):
                     self.found.setdefault(wanted, member)
         except Foreign as problem:
@@ -108,7 +108,7 @@ class Videos:
         with command.progress() as bar:
             task = bar.add_task(f"reading {path.name}", total=len(self.missing()))
             try:
-                for member, chunks in archive.stream(path):
+                for member, chunks in archive.stream_members(path):
                     wanted = self.take(member)
                     if wanted and wanted not in self.found:
                         self.found[wanted] = member
@@ -130,11 +130,11 @@ class Videos:
 def _bring(job: tuple[PurePosixPath, Path, Member | Path], password: str) -> tuple[PurePosixPath, str, bool]:
     path, target, source = job
     if isinstance(source, Member):
-        return path, *write_member(target, source, archive.read(source, password))
+        return path, *write_member(target, source, archive.read_member(source, password))
     try:
-        return path, *transfer.put(source, target, "hardlink")
+        return path, *transfer.bring_video(source, target, "hardlink")
     except NoHardLink:
-        return path, *transfer.put(source, target, "copy")
+        return path, *transfer.bring_video(source, target, "copy")
 
 
 def write_member(target: Path, member: Member, chunks: Iterable[bytes]) -> tuple[str, bool]:
@@ -148,4 +148,4 @@ def write_member(target: Path, member: Member, chunks: Iterable[bytes]) -> tuple
             if zlib.crc32(content) == crc:
                 return digest, False
             chunks = [content]
-    return transfer.write(target, chunks, member.size), True
+    return transfer.write_chunks(target, chunks, member.size), True

@@ -62,7 +62,7 @@ def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield inflate.flush()
 
 
-def read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, password: bytes) -> Iterator[bytes]:
+def decrypt_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, password: bytes) -> Iterator[bytes]:
     """The content of an encrypted member, in chunks; raises as `ZipFile.open` does, and never yields over its size."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise NotImplementedError(f"method {info.compress_type}")

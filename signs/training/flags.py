@@ -249,7 +249,7 @@ def swaps_of(args) -> tuple[tuple[str, str], ...]:
 
 def clip_spec(args, data: Dataset) -> ClipSpec:
     """What is stored, read from the data set's archives, and what the networks will see of it."""
-    streams = modality.named(args.stream)
+    streams = modality.expand_streams(args.stream)
     first = modality.TABLE[streams[0]].parts[0]
     if "flow" in streams or (first == "video" and data.stores("flow")):
         stored = storage.find_stored(data, "flow", args.store)

@@ -51,7 +51,7 @@ def parse(flags: argparse.ArgumentParser, argv) -> argparse.Namespace:
         raise Problem(f"--refit {args.refit}: it had another {what}; leave that out, all flags are as they were there")
     if "epochs" in args:
         args.epochs = max(args.epochs, *(int(row["epoch"]) for row in reference.about["training"].values()))
-    for stream in modality.named(args.stream):
+    for stream in modality.expand_streams(args.stream):
         chosen(args, stream)
     return args
 

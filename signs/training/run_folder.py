@@ -26,7 +26,7 @@ NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "recurrent_epochs", "
 
 def streams_of(args) -> list[str]:
     """The streams that `--stream` names."""
-    return modality.named(args.stream)
+    return modality.expand_streams(args.stream)
 
 
 def settle_flags(args, data: Dataset, spec: ClipSpec) -> dict:

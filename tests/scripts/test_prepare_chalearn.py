@@ -268,7 +268,7 @@ def test_encrypted(download, capsys):
     assert not (download.parent / "made" / "clips.csv").exists()
     for guess in range(300):  # one in 256 passes the check at the front
         with pytest.raises(Problem, match="password"):
-            archive.check_password(archive.listing(download / "IsoGD_phase_2.zip"), f"wrong{guess}")
+            archive.check_password(archive.list_members(download / "IsoGD_phase_2.zip"), f"wrong{guess}")
     assert "wrong password" in failing(download, capsys, command.NOTHING, "--password", "wrong")
     assert prepare(download, "--password", "secret") == command.DONE
     data = made(download)
@@ -442,9 +442,9 @@ def test_killed_in_the_middle(download):
     argv = [sys.executable, SCRIPT, "--download", download, "--workers", "1", "--output"]
     subprocess.run([*argv, download.parent / "whole"], check=True, capture_output=True)
     slow = "import sys, time, prepare_chalearn\nfrom signs import command\nfrom signs.prepare import transfer\n"
-    slow += "write = transfer.write\n"
+    slow += "write = transfer.write_chunks\n"
     slow += "def slowly(target, chunks, size):\n    time.sleep(0.1)\n    return write(target, chunks, size)\n"
-    slow += "transfer.write = slowly; sys.exit(command.run(prepare_chalearn.main))"
+    slow += "transfer.write_chunks = slowly; sys.exit(command.run(prepare_chalearn.main))"
     run = subprocess.Popen([sys.executable, "-c", slow, *argv[2:], download.parent / "made"], cwd=REPOSITORY)
     while not list((download.parent / "made").rglob("*.avi")) and run.poll() is None:
         time.sleep(0.01)

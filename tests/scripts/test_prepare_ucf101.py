@@ -395,7 +395,7 @@ def test_interrupted_by_the_user(download):
     code = (
         "import os, signal, sys, prepare_ucf101 as p\nfrom signs import command\nfrom signs.prepare import transfer\n"
     )
-    code += "transfer.put = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+    code += "transfer.bring_video = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
     code += "signal.signal(signal.SIGINT, signal.default_int_handler)\nsys.exit(command.run(p.main))"
     argv = ["--download", download, "--output", download.parent / "made", "--workers", "1"]
     done = subprocess.run([sys.executable, "-c", code, *argv], cwd=tiny.REPOSITORY, capture_output=True, text=True)
@@ -413,4 +413,4 @@ def test_real_class_table():
 def test_other_archives_not_read_here(tmp_path):
     (tmp_path / "two words.7z").write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(99))
     with pytest.raises(Foreign, match="7z x 'two words.7z' or unar"):
-        archive.listing(tmp_path / "two words.7z")
+        archive.list_members(tmp_path / "two words.7z")
