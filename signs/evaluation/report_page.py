@@ -27,14 +27,6 @@ def readable_names(classes) -> dict[str, str]:
     }
 
 
-def flag_text(name: str, value) -> str:
-    """A flag as it is typed."""
-    name = name.replace("_", "-")
-    if isinstance(value, bool):
-        return f"--{name}" if value else f"--no-{name}"
-    return f"--{name} {value}"
-
-
 def input_text(spec: InputSpec) -> str:
     """What a network sees of a clip, in words."""
     return (
@@ -48,7 +40,7 @@ def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
     stored, about, inputs = bundle.spec.stored, bundle.about, {}
     for stream in bundle.streams:
         inputs.setdefault(input_text(bundle.spec_of(stream).input), []).append(stream.name)
-    flags = [flag_text(name, value) for name, value in about.get("flags", {}).items() if value is not None]
+    flags = [f"{name.replace('_', ' ')} {value}" for name, value in about.get("flags", {}).items() if value is not None]
     alike = len(inputs) == 1
     return [
         ("model", str(bundle.folder)),
@@ -56,7 +48,7 @@ def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
         ("stored", " and ".join([stored.frame_store] + ([stored.flow_store] if stored.flow else []))),
         ("seen", "; ".join(text if alike else f"{', '.join(names)}: {text}" for text, names in inputs.items())),
         ("networks", ", ".join(f"{stream.name}: {stream.network}" for stream in bundle.streams)),
-        ("training", " ".join(flags)),
+        ("training", ", ".join(flags)),
         ("commit", about.get("commit") or "unknown"),
         ("versions", ", ".join(f"{name} {version}" for name, version in about.get("versions", {}).items())),
     ]

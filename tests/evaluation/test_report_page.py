@@ -109,7 +109,7 @@ def test_overridden_checks_and_missing_parts_are_said(tmp_path):
     found.splits["test"] = measured(Model(tmp_path, 5), one, [["c", "cut short"]])
     report_page.write_page(Model(tmp_path, 5).bundle, "drawn", "test", found, one)
     text = (tmp_path / "report" / "index.html").read_text()
-    assert "All clips are of one person, Ann" in text and "1 clips could not be read" in text and "--seed 0" in text
+    assert "All clips are of one person, Ann" in text and "1 clips could not be read" in text and "seed 0" in text
 
 
 def test_confused_classes_stand_side_by_side():
