@@ -1,5 +1,6 @@
 # make demo      install, then the whole sequence on synthetic signers: archives -> frames -> flow -> training -> answers
 # make test      install, then ruff and the tests
+# make quick     the same without networks, exports, browser and screen: a minute or so
 # make install   what the demo needs, alone
 # Nothing but python3 (3.11 to 3.13) and make has to be there before; docs/install.md has the same without make.
 
@@ -12,7 +13,7 @@ sum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
 READY := .venv/ready-$(call sum,requirements.txt)
 TEST_READY := .venv/ready-test-$(call sum,requirements.txt requirements-test.txt)
 
-.PHONY: install demo demo-data demo-model test
+.PHONY: install demo demo-data demo-model lint quick test
 
 install: $(READY)
 
@@ -58,7 +59,13 @@ demo-data: install
 	$(RUN) frame.py --data $(DATA) --short-side 96
 	$(RUN) opticalflow.py --data $(DATA)
 
-test: $(TEST_READY)
+test: lint
+	$(RUN) -m pytest
+
+# tests/conftest.py says which tests are left out.
+quick: lint
+	$(RUN) -m pytest --quick
+
+lint: $(TEST_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(RUN) -m pytest

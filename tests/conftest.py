@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 
 import signs  # noqa: F401  before any test file imports Keras
@@ -22,6 +23,31 @@ TRAINING = [*SEES, "--weights", "none", "--epochs", "3", "--batch", "16"]
 # A machine with other work on it is no failure.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+
+# `make quick` leaves out files that build, train or export networks, and tests that ask for a network or a screen. A new
+# test is part of it unless its file matches here or it uses one of these fixtures.
+SLOW = (
+    *("models/*", "training/*", "benchmarks/*", "evaluation/test_gradcam.py", "evaluation/test_report_page.py"),
+    *("inference/test_convert.py", "inference/test_streaming.py", "scripts/test_compress.py", "scripts/test_train_*"),
+    *("scripts/test_datagenerator.py", "scripts/test_ensemble.py", "scripts/test_evaluate.py", "scripts/test_export*"),
+    *("scripts/test_feature.py", "scripts/test_paper_report.py", "scripts/test_pipeline.py"),
+)
+SLOW_FIXTURES = {"model", "i3d", "features", "recogniser", "display"}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="without networks, exports, browser and screen: `make quick`")
+
+
+def pytest_ignore_collect(collection_path, config):
+    name = collection_path.relative_to(Path(__file__).parent).as_posix()
+    return True if config.getoption("quick") and any(fnmatch(name, slow) for slow in SLOW) else None
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("quick"):
+        items[:] = [item for item in items if not SLOW_FIXTURES & set(getattr(item, "fixturenames", ()))]
 
 
 def once(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
