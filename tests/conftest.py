@@ -25,8 +25,8 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
-# `make quick` leaves out files that build, train or export networks, and tests that ask for a network or a screen. A new
-# test is part of it unless its file matches here or it uses one of these fixtures.
+# `make quick` leaves out files that build, train or export networks, and tests that ask for a network or a screen.
+# A new test is part of it unless its file matches here or it uses one of these fixtures.
 SLOW = (
     *("models/*", "training/*", "benchmarks/*", "evaluation/test_gradcam.py", "evaluation/test_report_page.py"),
     *("inference/test_convert.py", "inference/test_streaming.py", "scripts/test_compress.py", "scripts/test_train_*"),
