@@ -183,7 +183,7 @@ def record_once(demo: Demo) -> None:
     while mode.state != "result":
         demo.step(wait=0.02)
         line = f"{mode.left + 0.999:.0f}" if mode.state == "countdown" else mode.state
-        if mode.machine.countdown > 0 and line != printed and mode.state != "result":
+        if mode.countdown > 0 and line != printed and mode.state != "result":
             print(line, flush=True)
             printed = line
         if mode.state == "translating":
@@ -205,7 +205,7 @@ def print_sign(demo: Demo) -> int:
         print(f"not sure: calibrated {answer.confidence:.0%}, an answer needs {needed:.0%}")
     print("   ".join(f"{key}: {recogniser.name(row[0][0])} {row[0][1]:.1%}" for key, row in answer.streams.items()))
     steps = ", ".join(f"{key} {seconds:.2f} s" for key, seconds in answer.seconds.items())
-    recorded = f"{mode.machine.frames} frames in {mode.machine.last - mode.machine.first:.1f} s"
+    recorded = f"{mode.frames} frames in {mode.last - mode.first:.1f} s"
     print(f"{recorded}; answer {mode.latency:.2f} s after the last (in all {steps})")
     return command.DONE
 

@@ -12,15 +12,14 @@ A mode knows neither window nor source. What takes long runs in `worker`, so tha
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from signs.command import Problem
 from signs.inference.timing import Timings
 from signs.live.motion import Detector
 
 
-@dataclass(frozen=True)
-class HistoryLine:
+class HistoryLine(NamedTuple):
     """A sign of this session: its name, and whether it was sure enough for an answer."""
 
     name: str
@@ -31,15 +30,15 @@ class Mode:
     """What the three share. `answer` is the last one, `latency` the seconds from its last frame to it."""
 
     name = ""
+    left = progress = level = rate = 0.0
 
     def __init__(self, recogniser, worker: ThreadPoolExecutor, clock: Callable[[], float] = time.monotonic):
         self.recogniser, self.worker, self.clock = recogniser, worker, clock
         self.state, self.since, self.message = "", clock(), ""
         self.session = None
-        self.answer, self.latency, self.rate = None, 0.0, 0.0
+        self.answer, self.latency = None, 0.0
         self.history: list[HistoryLine] = []
         self.timings = Timings()
-        self.left = self.progress = self.level = 0.0
         self.detector: Detector | None = None
         self._pending: Future | None = None
         self._last = 0.0  # when the last frame of the sign arrived
