@@ -59,6 +59,9 @@ class Clip:
         return data / store / self.folder / f"{self.clip}.zip"
 
 
+CLIP_COLUMNS = [column.name for column in fields(Clip)]
+
+
 @dataclass(frozen=True)
 class Label:
     """One row of class.csv; what else the table has of a class is in `extra`."""
@@ -96,9 +99,8 @@ def spread(clips: list[Clip], most: int, seed: int = 0) -> list[Clip]:
     """At most so many of the clips, in their order: each class as often as the others as far as it goes."""
     taken, turns = Counter(), {}
     for index in np.random.default_rng(seed).permutation(len(clips)).tolist():
-        label = clips[index].label
-        turns[index] = taken[label]
-        taken[label] += 1
+        taken[clips[index].label] += 1
+        turns[index] = taken[clips[index].label]
     return [clips[index] for index in sorted(sorted(turns, key=turns.get)[:most])]
 
 
@@ -166,10 +168,9 @@ def write_classes(path: Path, classes: list[Label]) -> None:
 
 def read_clips(path: Path) -> list[Clip]:
     """clips.csv -> its rows, checked: plain unique names, known splits."""
-    header = [column.name for column in fields(Clip)]
     clips, names = [], set()
-    for row in read_table(path, header):
-        clip = Clip(**{name: row[name] for name in header})
+    for row in read_table(path, CLIP_COLUMNS):
+        clip = Clip(**{name: row[name] for name in CLIP_COLUMNS})
         check_name(clip.clip, f"{path}: clip")
         if clip.label:
             check_name(clip.label, f"{path}: label")
@@ -182,23 +183,16 @@ def read_clips(path: Path) -> list[Clip]:
     return clips
 
 
-def write_clips(path: Path, clips: Iterable[Clip]) -> None:
-    """Write clips.csv: a row per clip, in their order."""
-    write_table(path, (asdict(clip) for clip in clips), [column.name for column in fields(Clip)])
-
-
 def load_dataset(folder: Path) -> Dataset:
     """The data set in `folder`; raises Problem where it is missing, empty or contradicts itself."""
     folder = Path(folder)
-    if not folder.is_dir():
-        raise Problem(f"{folder}: no such folder; make a data set with prepare_chalearn.py or prepare_videos.py")
     if not (folder / "clips.csv").exists():
-        raise Problem(f"{folder}: no clips.csv in it; make a data set with prepare_chalearn.py or prepare_videos.py")
+        lacking = "no clips.csv in it" if folder.is_dir() else "no such folder"
+        raise Problem(f"{folder}: {lacking}; make a data set with prepare_chalearn.py or prepare_videos.py")
     clips, classes = read_clips(folder / "clips.csv"), read_classes(folder / "class.csv")
     if not clips:
         raise Problem(f"{folder}/clips.csv: no clip in it")
-    unknown = sorted({clip.label for clip in clips if clip.label} - {row.label for row in classes})
-    if unknown:
+    if unknown := sorted({clip.label for clip in clips} - {row.label for row in classes} - {""}):
         raise Problem(f"{folder}/clips.csv: label {unknown[0]} is not in class.csv")
     return Dataset(folder, clips, classes)
 
@@ -206,4 +200,4 @@ def load_dataset(folder: Path) -> Dataset:
 def save_dataset(data: Dataset) -> None:
     """Write class.csv, then clips.csv: a folder with clips.csv is a whole data set."""
     write_classes(data.folder / "class.csv", data.classes)
-    write_clips(data.folder / "clips.csv", data.clips)
+    write_table(data.folder / "clips.csv", map(asdict, data.clips), CLIP_COLUMNS)

@@ -27,9 +27,10 @@ def in_two_splits(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]
     counts: dict[str, Counter] = defaultdict(Counter)
     for value, split in pairs:
         counts[value][split] += 1
-    shared = {value: splits for value, splits in counts.items() if value and len(splits) > 1}
     return {
-        value: {split: splits[split] for split in dataset.SPLITS if split in splits} for value, splits in shared.items()
+        value: {split: splits[split] for split in dataset.SPLITS if split in splits}
+        for value, splits in counts.items()
+        if value and len(splits) > 1
     }
 
 
@@ -45,9 +46,9 @@ def shared_values(data: Dataset, column: str, what: str) -> list[str]:
     for first, later in itertools.combinations(dataset.SPLITS, 2):
         values = sorted(value for value, splits in counts.items() if first in splits and later in splits)
         if values:
-            clips = f"{sum(counts[value][later] for value in values)} of {len(data.split(later))} clips"
-            where = f"{len(values)} {what} are in {first} and in {later}"
-            lines.append(f"{where} ({_examples(values)}): {clips} of {later}")
+            where = f"{len(values)} {what} are in {first} and in {later} ({_examples(values)})"
+            clips = sum(counts[value][later] for value in values)
+            lines.append(f"{where}: {clips} of {len(data.split(later))} clips of {later}")
     return lines
 
 
@@ -89,11 +90,11 @@ def untrained_classes(data: Dataset, splits: list[str]) -> list[str]:
     counts, lines = data.count(), []
     trained = {label for label, clips in counts["train"].items() if label and clips}
     for split in splits if trained else []:
-        missing = sorted({label for label in counts[split] if label} - trained)
-        if missing and split != "train":
+        if missing := sorted(counts[split].keys() - trained - {""}):
             clips = sum(counts[split][label] for label in missing)
-            classes = f"{len(missing)} classes of {split} have no training clip"
-            lines.append(f"{classes} ({_examples(missing)}): {clips} clips")
+            lines.append(
+                f"{len(missing)} classes of {split} have no training clip ({_examples(missing)}): {clips} clips"
+            )
     return lines
 
 

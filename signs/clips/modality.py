@@ -94,9 +94,8 @@ def check_stores(data: Dataset, streams: list[str], stored: StoredSpec) -> None:
 def missing_archives(data: Dataset, clips: list[Clip], stream: str, stored: StoredSpec) -> list:
     """The archives of the clips that are not there."""
     stores = TABLE[stream].stores(stored)
-    return [
-        path for item in clips for path in (item.archive(data.folder, store) for store in stores) if not path.exists()
-    ]
+    paths = (item.archive(data.folder, store) for item in clips for store in stores)
+    return [path for path in paths if not path.exists()]
 
 
 def read_stored(

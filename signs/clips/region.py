@@ -21,6 +21,8 @@ shoulders do not move.
 import itertools
 from collections.abc import Iterable
 
+from signs.clips.spec import resize_short_side
+
 import cv2
 import numpy as np
 
@@ -110,13 +112,8 @@ LENGTH = float(np.sqrt(np.square(TEMPLATE - TEMPLATE.mean()).sum()))
 
 def small_greys(frames: np.ndarray) -> np.ndarray:
     """(T, H, W, 3) uint8 RGB -> (T, h, w) float32, HEAD_SIDE pixels to the short side."""
-    height, width = frames.shape[1:3]
-    scale = HEAD_SIDE / min(height, width)
-    size = (round(width * scale), round(height * scale))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.stack(
-        [cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=how) for frame in frames]
-    ).astype(np.float32)
+    greys = [resize_short_side(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), HEAD_SIDE) for frame in frames]
+    return np.stack(greys).astype(np.float32)
 
 
 def flicker(greys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -93,6 +93,7 @@ def read_archive(path: Path, pick: Callable[[int], np.ndarray] | None = None) ->
 def _archive_of(path: Path, names, read: Callable[[str], bytes], pick) -> Archive:
     pictures = sorted(name for name in names if name.lower().endswith((".jpg", ".jpeg", ".png")))
     flow_x = [name for name in pictures if name.startswith("flow_x_")]
+    again = "delete it and run the step that wrote it again"
     if not pictures:
         raise Problem(f"{path}: no picture in it; expected img_00001.jpg ... or flow_x_00001.jpg ...")
     frames = [(name, name.replace("flow_x_", "flow_y_")) for name in flow_x] or [(name,) for name in pictures]
@@ -103,17 +104,15 @@ def _archive_of(path: Path, names, read: Callable[[str], bytes], pick) -> Archiv
             "opticalflow.py again"
         )
     if len(frames) != len(info.get("times", frames)):
-        there = f"{len(frames)} of {len(info['times'])} pictures"
-        raise Problem(f"{path}: {there}; delete it and run the step that wrote it again")
+        raise Problem(f"{path}: {len(frames)} of {len(info['times'])} pictures; {again}")
     chosen = frames if pick is None else [frames[index] for index in pick(len(frames))]
-    missing = [name for frame in chosen for name in frame if name not in names]
-    if missing:
-        raise Problem(f"{path}: {missing[0]} is missing; delete it and run the step that wrote it again")
+    if missing := [name for frame in chosen for name in frame if name not in names]:
+        raise Problem(f"{path}: {missing[0]} is missing; {again}")
     cache = {name: read(name) for frame in dict.fromkeys(chosen) for name in frame}
     try:
         images = decode([cache[name] for frame in chosen for name in frame], len(chosen[0]))
     except Problem as problem:
-        raise Problem(f"{path}: {problem}; delete it and run the step that wrote it again") from None
+        raise Problem(f"{path}: {problem}; {again}") from None
     return Archive(images, info)
 
 
@@ -133,9 +132,8 @@ def encode(images: np.ndarray, quality: int) -> dict[str, bytes]:
         if image.shape[-1] == 3:
             pictures = {f"img_{number:05d}.jpg": cv2.cvtColor(image, cv2.COLOR_RGB2BGR)}
         else:
-            pictures = {
-                f"flow_{axis}_{number:05d}.jpg": np.ascontiguousarray(image[..., i]) for i, axis in enumerate("xy")
-            }
+            x, y = cv2.split(image)
+            pictures = {f"flow_x_{number:05d}.jpg": x, f"flow_y_{number:05d}.jpg": y}
         for name, picture in pictures.items():
             members[name] = cv2.imencode(".jpg", picture, options)[1].tobytes()
     return members

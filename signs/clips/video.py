@@ -15,21 +15,11 @@ from signs.command import Problem
 import cv2
 import numpy as np
 
+# fmt: off
 VIDEO_SUFFIXES = (
-    ".avi",
-    ".mp4",
-    ".m4v",
-    ".mov",
-    ".mkv",
-    ".webm",
-    ".mpg",
-    ".mpeg",
-    ".ts",
-    ".wmv",
-    ".flv",
-    ".ogv",
-    ".3gp",
+    ".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".ogv", ".3gp",
 )
+# fmt: on
 FALLBACK_RATE = 10.0  # frames/s for a file that does not say; ChaLearn's
 
 

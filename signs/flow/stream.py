@@ -24,7 +24,6 @@ FLOW_METHODS = {
     # Farneback 2003, the settings of OpenCV's own example.
     "farneback": {"pyr_scale": 0.5, "levels": 3, "winsize": 15, "iterations": 3, "poly_n": 5, "poly_sigma": 1.2},
 }
-PRESETS = {"fast": FAST, "quality": QUALITY}
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:
@@ -47,10 +46,9 @@ def tvl1(previous: np.ndarray, current: np.ndarray, preset: str | dict = "fast")
         preset: "fast", "quality", or a dict with every parameter, as in `tvl1.QUALITY`.
     """
     check_pair(previous, current)
-    parameters = PRESETS[preset] if isinstance(preset, str) else preset
-    stream = Solver(parameters)
-    stream.push(previous)
-    return stream.push(current)
+    solver = Solver(FLOW_METHODS[f"tvl1-{preset}"] if isinstance(preset, str) else preset)
+    solver.push(previous)
+    return solver.push(current)
 
 
 class FlowStream:
@@ -61,9 +59,7 @@ class FlowStream:
             raise Problem(f"flow method {method!r}; expected one of {', '.join(FLOW_METHODS)}")
         self.parameters = FLOW_METHODS[method] if parameters is None else parameters
         self._family = method.split("-")[0]
-        self._dis = None
-        if self._family == "dis":
-            self._dis = cv2.DISOpticalFlow.create(self.parameters["preset"])
+        self._dis = cv2.DISOpticalFlow.create(self.parameters["preset"]) if self._family == "dis" else None
         self._solver = Solver(self.parameters) if self._family == "tvl1" else None
         self._previous = None
 

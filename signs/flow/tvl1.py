@@ -196,34 +196,23 @@ class Scale:
     def solve(self, previous: Level, current: Level, parameters: dict) -> None:
         """Improve u in place."""
         height, width = self.size
-        tau, theta = parameters["tau"], parameters["theta"]
+        tau, theta, inner, median = (parameters[name] for name in ("tau", "theta", "inner", "median"))
         weights = np.float32(parameters["lambda_"] * theta), np.float32(theta), np.float32(tau / theta)
         enough = np.float32(parameters["epsilon"] ** 2 * height * width)
         self.planes[NAMES.index("p11") : NAMES.index("p22") + 1] = 0
         self.planes[NAMES.index("previous"), TOP : TOP + height, simd.PAD : simd.PAD + width] = previous.image
-        block = 2
+        scale, block = (self.planes, current.packed, height, width, weights), 2
         for _ in range(parameters["warps"]):
             warp, error = True, math.inf
             for _ in range(parameters["outer"]):
                 if error <= enough:
                     break
-                if parameters["median"] not in (0, 1, 5):
+                if median not in (0, 1, 5):
                     if warp:  # with the flow as it is before the filter
-                        _sweep(self.planes, current.packed, height, width, weights, NO_ITERATION, True, False)
+                        _sweep(*scale, NO_ITERATION, True, False)
                         warp = False
-                    self._filter(parameters["median"])
-                done, error = _iterate(
-                    self.planes,
-                    current.packed,
-                    height,
-                    width,
-                    weights,
-                    parameters["inner"],
-                    enough,
-                    block,
-                    warp,
-                    parameters["median"] == 5,
-                )
+                    self._filter(median)
+                done, error = _iterate(*scale, inner, enough, block, warp, median == 5)
                 warp = False
             block = 2 if done > 3 else 1  # the next warp has less left to do, perhaps one iteration
 
@@ -251,8 +240,7 @@ class Solver:
     def __init__(self, parameters: dict):
         self.parameters = parameters
         self._scales: list[Scale] = []
-        self._previous: list[Level] | None = None
-        self._spare: list[Level] | None = None
+        self._previous = self._spare = None  # pyramids: of the picture before, and one to write over
 
     def restart(self) -> None:
         """The next picture is a first one again; its size may be another."""
