@@ -31,7 +31,6 @@ import cv2
 import videocapture
 
 DEMO = Path(__file__).parent / "model" / "demo"  # what `make demo` trains
-SECONDS = 5.0
 CLOSE = 1e-3  # logits by which --check lets camera and file differ
 LIST = "list"  # of --camera
 
@@ -42,7 +41,7 @@ def parse_arguments(argv) -> argparse.Namespace:
     source = flags.add_mutually_exclusive_group()
     source.add_argument(
         "--camera",
-        type=camera_number,
+        type=camera,
         default=0,
         metavar="N",
         help=f"number of the camera; `{LIST}` shows the cameras, with a picture of each, and ends",
@@ -51,17 +50,13 @@ def parse_arguments(argv) -> argparse.Namespace:
     flags.add_argument("--mode", choices=MODES, default=MODES[0], help="how a sign begins and ends")
     flags.add_argument(
         "--seconds",
-        type=command.number(float, above=0),
-        default=SECONDS,
+        type=command.number(above=0),
+        default=5.0,
         metavar="S",
         help="length of a recording, at most the file's; of the window in continuous mode",
     )
     flags.add_argument(
-        "--countdown",
-        type=command.number(float, least=0),
-        default=3.0,
-        metavar="S",
-        help="seconds before a recording begins",
+        "--countdown", type=command.number(least=0), default=3.0, metavar="S", help="seconds before a recording begins"
     )
     flags.add_argument("--full-screen", action="store_true", help="open the window over the whole screen")
     flags.add_argument("--no-window", action="store_true", help="record once and print the answer")
@@ -88,11 +83,9 @@ def check_combination(flags: argparse.ArgumentParser, args: argparse.Namespace) 
         flags.error("--record and --mode want a window")
 
 
-def camera_number(text: str) -> int | str:
+def camera(text: str) -> int | str:
+    """The type of --camera; argparse says this function's name where the text is neither."""
     return text if text == LIST else int(text)
-
-
-camera_number.__name__ = "camera"  # argparse says it where the text is neither
 
 
 def main(argv=None) -> int:

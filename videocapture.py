@@ -8,6 +8,7 @@ on arrival for a camera, the file's own stamps for a file. A thread reads, so th
 never stops a window; whatever goes wrong in it is raised as `Problem` where the frames are taken.
 """
 
+import os
 import sys
 import threading
 import time
@@ -226,12 +227,8 @@ def camera_problem(index: int, devices: Path = Path("/dev"), platform: str = sys
     if index not in numbers:
         return f"camera {index}: no such camera; found {', '.join(map(str, numbers))}: try --camera {numbers[0]}"
     node = devices / f"video{index}"
-    try:
-        node.open("rb").close()
-    except PermissionError:
+    if not os.access(node, os.R_OK):
         return f"camera {index}: {node} may not be read; add yourself to its group: sudo usermod -aG video $USER"
-    except OSError:
-        pass
     others = [f"--camera {number}" for number in numbers if number != index]
     hint = f", or try {' or '.join(others)}" if others else ""
     return f"camera {index} is there but does not open; another program may be using it: close that one{hint}"

@@ -107,13 +107,10 @@ class SlidingWindow:
         """The window's frames as one clip; None until it is full."""
         if len(self._kept) < self.size:
             return None
-        kept = list(self._kept)
-        images, flow = self._images(kept, True), None
-        if self.stored.flow:
-            first = _repeats(kept)
-            flow = np.stack([np.zeros_like(kept[0].field)] * first + [frame.field for frame in kept[first:]])
+        kept = self._begun(list(self._kept))
+        flow = np.stack([frame.field for frame in kept]) if self.stored.flow else None
         squares = region.find_squares(np.stack([frame.small for frame in kept]), self._regions) if self._regions else {}
-        return Recorded(images, flow, squares, list(range(self.count - self.size, self.count)))
+        return Recorded(self._images(kept), flow, squares, list(range(self.count - self.size, self.count)))
 
     def fresh(self, begin: bool = False) -> dict[str, np.ndarray]:
         """{modality: (t, H, W, C) uint8} of the frames kept since the last time; empty where there are none.
@@ -123,21 +120,25 @@ class SlidingWindow:
         """
         new = 1 + round(BEFORE / self.step) if begin else self.count - self._given
         kept, self._given = list(self._kept)[-new:] if new else [], self.count
-        return self._images(kept, begin) if kept else {}
+        if not kept:
+            return {}
+        return self._images(self._begun(kept) if begin else kept)
 
-    def _images(self, kept: list[_Kept], begin: bool) -> dict[str, np.ndarray]:
-        """By modality, as the archives hold them; `begin`: they begin a clip, whose first field is zero."""
+    def _begun(self, kept: list[_Kept]) -> list[_Kept]:
+        """The same as a clip begins: its first frame, and where that is repeated, has a field of zero."""
+        if not self.stored.flow:
+            return kept
+        zero = np.zeros_like(kept[0].field)
+        coded = recording.code_flow(zero, self.stored.flow)
+        first = kept[0].moment
+        return [replace(frame, field=zero, coded=coded) if frame.moment == first else frame for frame in kept]
+
+    def _images(self, kept: list[_Kept]) -> dict[str, np.ndarray]:
+        """By modality, as the archives hold them."""
         images = {"rgb": np.stack([frame.image for frame in kept])}
         if self.stored.flow:
-            first = _repeats(kept) if begin else 0
-            coded = [recording.code_flow(np.zeros_like(kept[0].field), self.stored.flow)] * first
-            images["flow"] = np.stack([*coded, *(frame.coded for frame in kept[first:])])
+            images["flow"] = np.stack([frame.coded for frame in kept])
         return images
-
-
-def _repeats(kept: list[_Kept]) -> int:
-    """How often a clip's first frame, whose field is zero, stands in it."""
-    return sum(frame.moment == kept[0].moment for frame in kept)
 
 
 class Reporter:
@@ -169,17 +170,15 @@ class Reporter:
         self.confidence = float(after[best])
         if self._reported and moment - self._reported[1] > self.gap and after[self._reported[0]] < FADED * self.needed:
             self._reported = None
-        sign = best not in self.none and self.confidence >= self.needed and not self._again(best, moment)
+        # The sign that was just reported, or too soon for another.
+        again = self._reported and (best == self._reported[0] or moment - self._reported[1] <= self.gap)
+        sign = best not in self.none and self.confidence >= self.needed and not again
         if sign and (self._surest is None or self.confidence > self._surest[1]):
             self._surest = best, self.confidence, moment
         if self._surest is None or moment - self._surest[2] < PEAK:
             return None
         self._reported, self._surest = (self._surest[0], moment), None
         return self.labels[self._reported[0]]
-
-    def _again(self, best: int, moment: float) -> bool:
-        """Whether it is the sign that was just reported, or too soon for another."""
-        return self._reported is not None and (best == self._reported[0] or moment - self._reported[1] <= self.gap)
 
 
 class Continuous(Mode):
@@ -226,8 +225,7 @@ class Continuous(Mode):
         super().tick()
         if self.state == "ready" and self._pending is None and self.window.count > self._done:
             self._done, self._last = self.window.count, self.clock()
-            moved = self._moment - self.detector.moved < self.seconds / 2
-            if moved:
+            if self._moment - self.detector.moved < self.seconds / 2:
                 self._pending = self.worker.submit(self._look, self._moment)
             else:
                 self.reporter.reset()
@@ -236,14 +234,13 @@ class Continuous(Mode):
     def _look(self, moment: float):
         """In the worker: (answer of what the window shows now, moment), or None while it fills."""
         timings = Timings()
-        answer = (self._go_on if self.recogniser.endless else self._anew)(timings)
+        if self.recogniser.endless:
+            answer = self._go_on(timings)
+        else:
+            clip = self._keeper.submit(self.window.clip).result()
+            answer = self.recogniser.recognise(clip, timings) if clip else None
         self.timings.update(timings)
         return (answer, moment) if answer else None
-
-    def _anew(self, timings: Timings):
-        """The answer of the whole window."""
-        clip = self._keeper.submit(self.window.clip).result()
-        return self.recogniser.recognise(clip, timings) if clip else None
 
     def _go_on(self, timings: Timings):
         """The answer after what came since the last time; after a rest the next sign begins as a clip does."""

@@ -69,9 +69,8 @@ def panel(canvas: Image, box: Box, radius: float, colour=NIGHT, alpha: float = 0
 
 def inset(canvas: Image, picture: Image, box: Box, radius: float) -> None:
     """`picture` stretched to `box`, with rounded corners."""
-    _blend(
-        canvas, box, radius, 1.0, lambda behind: cv2.resize(picture, behind.shape[1::-1], interpolation=cv2.INTER_AREA)
-    )
+    way = cv2.INTER_AREA
+    _blend(canvas, box, radius, 1.0, lambda behind: cv2.resize(picture, behind.shape[1::-1], interpolation=way))
 
 
 def _blend(canvas: Image, box: Box, radius: float, alpha: float, front: Callable[[Image], Image]) -> None:
@@ -85,9 +84,9 @@ def _blend(canvas: Image, box: Box, radius: float, alpha: float, front: Callable
     canvas[top : top + height, left : left + width] = cv2.blendLinear(front(behind), behind, *weights)
 
 
-@functools.lru_cache(maxsize=2)
-def _face(name: str = "sans") -> "cv2.FontFace":
-    return cv2.FontFace(name)
+@functools.cache
+def _face() -> "cv2.FontFace":
+    return cv2.FontFace("sans")
 
 
 @functools.lru_cache(maxsize=512)
@@ -125,10 +124,8 @@ def arc(canvas: Image, centre: tuple[float, float], radius: float, width: float,
     for angle in (first, last) if part < 1 else ():
         x = centre[0] + radius * math.cos(math.radians(angle))
         y = centre[1] + radius * math.sin(math.radians(angle))
-        shift = 4  # sub-pixel: the ends would jump from pixel to pixel
-        cv2.circle(
-            canvas, (round(x * 16), round(y * 16)), round((thickness - 1) * 8), colour, -1, cv2.LINE_AA, shift=shift
-        )
+        end = (round(x * 16), round(y * 16))  # in sixteenths: the ends would jump from pixel to pixel
+        cv2.circle(canvas, end, round((thickness - 1) * 8), colour, -1, cv2.LINE_AA, shift=4)
 
 
 def bar(canvas: Image, box: Box, part: float, colour) -> None:

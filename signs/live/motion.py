@@ -42,10 +42,6 @@ class Detector:
         self._since: float | None = None  # when learning began, or the first movement of what may become a sign
         self.moved, self.progress = 0.0, 0.0  # seconds of the last movement; how much has been learnt
 
-    @property
-    def learnt(self) -> bool:
-        return self.state != "learning"
-
     def push(self, frame: np.ndarray, seconds: float) -> str | None:
         """frame (H, W, 3) uint8 RGB; seconds on a clock that only goes forward -> the event of this frame, or None."""
         picture = small_grey(frame, SIDE).astype(np.float32)

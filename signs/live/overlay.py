@@ -6,7 +6,8 @@ in:   picture (H, W, 3) uint8 RGB as the camera sees it, a `View`, the canvas si
 out:  (height, width, 3) uint8 RGB; nothing that came in is altered
 
 The picture is mirrored here and nowhere else: only people see it so. Lengths in the code are for a window of 640x480;
-`unit` is how many pixels of the canvas one of them is. One function paints one state; `PAINTERS` lists them.
+`unit` is how many pixels of the canvas one of them is. `PAINTERS` has the function that paints each state; the result,
+which is the whole window, is painted by result.py.
 """
 
 import math
@@ -17,30 +18,11 @@ from signs.live.result import Result
 
 import cv2
 
-KEYS = (
-    ("space", "start"),
-    ("h", "hands-free"),
-    ("c", "continuous"),
-    ("q", "quit"),
-    ("m", "mirror"),
-    ("f", "full screen"),
-)
+KEYS = {"space": "start", "h": "hands-free", "c": "continuous", "q": "quit", "m": "mirror", "f": "full screen"}
 SHOWN = 6  # signs of the history
-
-
-@dataclass(frozen=True)
-class Ring:
-    """Lengths of a ring with a number in it, in units: radius, thickness, the panel's rim, height of the number."""
-
-    radius: float
-    thick: float
-    rim: float
-    number: float
-    alpha: float  # of the panel
-
-
-COUNTDOWN_RING = Ring(62, 8, 20, 64, alpha=0.5)
-RECORDING_RING = Ring(24, 6, 11, 22, alpha=0.66)
+# Lengths of a ring with a number in it: radius, thickness, the panel's rim, height of the number; the panel's alpha.
+COUNTDOWN_RING = (62, 8, 20, 64, 0.5)
+RECORDING_RING = (24, 6, 11, 22, 0.66)
 
 
 @dataclass(frozen=True)
@@ -63,11 +45,14 @@ class View:
 def draw_window(picture: drawing.Image, view: View, size: tuple[int, int]) -> drawing.Image:
     """The whole window for one moment."""
     picture = picture[:, ::-1] if view.mirror else picture
-    canvas = drawing.blurred(picture, size) if view.state == "result" else drawing.contain(picture, size)
     unit = min(size[0] / 640, size[1] / 480)
-    if view.state != "result":
+    if view.state == "result":
+        canvas = drawing.blurred(picture, size)
+        result.draw_result(canvas, view.result, unit, view.elapsed, view.mirror)
+    else:
+        canvas = drawing.contain(picture, size)
         draw_side(canvas, view, unit)
-    PAINTERS[view.state](canvas, view, unit)
+        PAINTERS[view.state](canvas, view, unit)
     if view.state in ("ready", "recording") and view.mode != "countdown":
         draw_strip(canvas, view, unit)
     draw_keys(canvas, unit)
@@ -81,7 +66,7 @@ def draw_keys(canvas: drawing.Image, unit: float) -> None:
     drawing.panel(canvas, (0, height - high, width, high), 0)
     x, middle = 14 * unit, height - high / 2
     line = middle + size * 0.35
-    for key, meaning in KEYS:
+    for key, meaning in KEYS.items():
         cap = drawing.text_width(key, size, drawing.BOLD) + 14 * unit
         needed = cap + 7 * unit + drawing.text_width(meaning, size)
         if x + needed > width - 10 * unit:
@@ -140,13 +125,14 @@ def draw_status(canvas: drawing.Image, unit: float, line: str, colour) -> None:
     drawing.pill(canvas, 14 * unit, 14 * unit, unit, line, colour)
 
 
-def draw_ring(canvas: drawing.Image, centre, unit: float, ring: Ring, part: float, seconds: int, colour) -> None:
+def draw_ring(canvas: drawing.Image, centre, unit: float, ring, part: float, seconds: int, colour) -> None:
     """Seconds in a ring that is filled to `part` (0..1)."""
-    radius, size = ring.radius * unit, ring.number * unit
-    outer = radius + ring.rim * unit
-    drawing.panel(canvas, (centre[0] - outer, centre[1] - outer, 2 * outer, 2 * outer), outer, alpha=ring.alpha)
-    drawing.arc(canvas, centre, radius, ring.thick * unit, 0, 1, drawing.TRACK)
-    drawing.arc(canvas, centre, radius, ring.thick * unit, 0, part, colour)
+    *lengths, alpha = ring
+    radius, thick, rim, size = (length * unit for length in lengths)
+    outer = radius + rim
+    drawing.panel(canvas, (centre[0] - outer, centre[1] - outer, 2 * outer, 2 * outer), outer, alpha=alpha)
+    drawing.arc(canvas, centre, radius, thick, 0, 1, drawing.TRACK)
+    drawing.arc(canvas, centre, radius, thick, 0, part, colour)
     line = centre[1] + size * 0.35
     drawing.text(canvas, str(seconds), centre[0], line, size, drawing.INK, drawing.BOLD, "centre")
 
@@ -207,10 +193,6 @@ def draw_translating(canvas: drawing.Image, view: View, unit: float) -> None:
     drawing.text(canvas, f"{view.elapsed:.1f} s", left + 76 * unit, middle + 22 * unit, 14 * unit, drawing.DIM)
 
 
-def draw_answer(canvas: drawing.Image, view: View, unit: float) -> None:
-    result.draw_result(canvas, view.result, unit, view.elapsed, view.mirror)
-
-
 PAINTERS = {
     "loading": draw_loading,
     "learning": draw_learning,
@@ -219,5 +201,4 @@ PAINTERS = {
     "countdown": draw_countdown,
     "recording": draw_recording,
     "translating": draw_translating,
-    "result": draw_answer,
 }

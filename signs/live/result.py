@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from signs.live import drawing
 
-STREAM_NAMES = {"rgb": "colour", "flow": "movement"}  # what people call them; the others keep their names
+TITLES = {"rgb": "colour", "flow": "movement"}  # what people call them; the others keep their names
 FEW = 8.0  # frames a second; a camera below that (in poor light, say) misses much of a sign
 LOOP_RATE = 12.0  # kept frames a second in the result's loop: a little slower than life shows the movement better
 
@@ -96,15 +96,12 @@ def draw_answer(canvas: drawing.Image, result: Result, unit: float, box) -> None
 def draw_steps(canvas: drawing.Image, result: Result, unit: float, place) -> None:
     """Two lines at (left, y) in `width` pixels: each stream's answer; the seconds of the steps and the frame rate."""
     (left, y, width), size = place, 13 * unit
-    streams = [
-        f"{STREAM_NAMES.get(key, key)}: {name} {part * 100:.0f} %" for key, (name, part) in result.streams.items()
-    ]
+    streams = [f"{TITLES.get(key, key)}: {name} {part * 100:.0f} %" for key, (name, part) in result.streams.items()]
     drawing.text(canvas, "   ".join(streams), left, y, size, room=width)
     y += 20 * unit
     steps = ",  ".join(f"{key} {seconds:.2f}" for key, seconds in result.seconds.items())
     line = f"answer after {result.latency:.2f} s" + (f"   ({steps})" if steps else "")
     rate = f"{result.rate:.0f} frames/s" if result.rate else ""
-    drawing.text(
-        canvas, rate, left + width, y, size, drawing.AMBER if result.rate < FEW else drawing.DIM, align="right"
-    )
+    ink = drawing.AMBER if result.rate < FEW else drawing.DIM
+    drawing.text(canvas, rate, left + width, y, size, ink, align="right")
     drawing.text(canvas, line, left, y, size, drawing.DIM, room=width - 90 * unit)

@@ -7,6 +7,8 @@ overlay.py paints at the window's own size, so that text is never scaled. highgu
 nowhere else.
 """
 
+import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -29,16 +31,8 @@ SMALLEST, LARGEST = (320, 240), (1920, 1200)  # width, height painted; beyond, d
 OPENING = 960  # width of a new window
 SOONEST = 1 / 60  # seconds between drawings of a quick camera
 # Seconds after which the window is drawn again without a new picture; while translating, the cores are the networks'.
-DRAW_EVERY = {
-    "loading": 1 / 15,
-    "idle": 1 / 30,
-    "countdown": 1 / 30,
-    "learning": 1 / 30,
-    "ready": 1 / 30,
-    "recording": 1 / 30,
-    "translating": 1 / 12,
-    "result": 1 / 20,
-}
+DRAW_EVERY = {"loading": 1 / 15, "translating": 1 / 12, "result": 1 / 20}
+ELSE_EVERY = 1 / 30
 LATE = 0.08  # seconds after which a camera's picture is not worth painting, which takes another hundredth
 FULL_COLOUR = 6.0  # pixels of movement shown in full colour
 RECORD_RATE = 20.0  # frames a second of --record
@@ -113,17 +107,15 @@ class Coloured(Sequence):
     """
 
     def __init__(self, fields: Sequence[np.ndarray]):
-        self.fields, self._made = fields, {}
         # Every seventh value says as much about the 99th percentile as all of them.
-        self.longest = max([1.0, *(float(np.percentile(np.abs(field.ravel()[::7]), 99)) for field in fields)])
+        longest = max([1.0, *(float(np.percentile(np.abs(field.ravel()[::7]), 99)) for field in fields)])
+        self._pictures = [functools.cache(functools.partial(flow_to_colour, field, longest)) for field in fields]
 
     def __len__(self) -> int:
-        return len(self.fields)
+        return len(self._pictures)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        if index not in self._made:
-            self._made[index] = flow_to_colour(self.fields[index], self.longest)
-        return self._made[index]
+        return self._pictures[index]()
 
 
 def result_of(mode, pictures: bool) -> Result:
@@ -154,7 +146,7 @@ class Screen:
         """Whether it is time to draw again."""
         state, since = self.demo.mode.state if self.demo.mode else "loading", time.monotonic() - self._drawn
         new = self.demo.moment != self._moment and since > SOONEST and state not in ("translating", "result")
-        return new or state != self.painted or since > DRAW_EVERY[state]
+        return new or state != self.painted or since > DRAW_EVERY.get(state, ELSE_EVERY)
 
     def draw(self, size: tuple[int, int]) -> np.ndarray:
         """The canvas of this moment, (height, width, 3) uint8 RGB."""
@@ -164,29 +156,25 @@ class Screen:
 
     def _view(self, mode) -> View:
         if mode.answer is not self._answer:
-            self._answer, self._result = mode.answer, None
-        if self._answer is not None and self._result is None:
-            self._result = result_of(mode, pictures=mode.state == "result")
-        flow = self._coloured(mode.field) if self._moving(mode) else None
+            self._answer = mode.answer
+            self._result = result_of(mode, pictures=mode.state == "result") if mode.answer else None
         shared = ("state", "left", "progress", "elapsed", "message", "level")
         return View(
             **{name: getattr(mode, name) for name in shared},
             mode=mode.name,
             mirror=self.mirror,
             result=self._result,
-            history=[(line.name, line.known) for line in mode.history],
-            flow=flow,
+            history=mode.history,
+            flow=self._flow(mode),
         )
 
-    def _coloured(self, field: np.ndarray) -> np.ndarray:
-        """A flow field in colour, made once a field."""
+    def _flow(self, mode) -> np.ndarray | None:
+        """The newest flow field in colour, made once a field, where something may move."""
+        field = mode.field if mode.state == "recording" or mode.name == "continuous" else None
         if field is not self._field:
-            self._field, self._colour = field, flow_to_colour(field, FULL_COLOUR)
+            self._field = field
+            self._colour = None if field is None else flow_to_colour(field, FULL_COLOUR)
         return self._colour
-
-    @staticmethod
-    def _moving(mode) -> bool:
-        return mode.field is not None and (mode.state == "recording" or mode.name == "continuous")
 
 
 class Record:
@@ -215,10 +203,10 @@ class Record:
 def run_window(demo, full_screen: bool = False, record: Path | None = None) -> int:
     """Run the demo in a window until it is closed; returns the exit code. `record` gets what the window shows."""
     demo.step(wait=1.0)
-    window, screen, video = Window(full_screen, opening_size(demo.picture)), Screen(demo), None
-    try:
-        video = Record(record, window.size) if record else None
-        late = False
+    screen, late = Screen(demo), False
+    with contextlib.ExitStack() as stack:
+        window = stack.enter_context(contextlib.closing(Window(full_screen, opening_size(demo.picture))))
+        video = stack.enter_context(contextlib.closing(Record(record, window.size))) if record else None
         while True:
             demo.step()
             drawn = screen.due
@@ -238,10 +226,6 @@ def run_window(demo, full_screen: bool = False, record: Path | None = None) -> i
             if key == "q" or window.closed:
                 return command.DONE
             press_key(key, demo, screen, window)
-    finally:
-        if video:
-            video.close()
-        window.close()
 
 
 def press_key(key: str, demo, screen: Screen, window: Window) -> None:
