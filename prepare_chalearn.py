@@ -15,7 +15,6 @@ Each split numbers its videos from 1, so a clip is named after its whole path: `
 import argparse
 import re
 import sys
-from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from signs import command
@@ -23,7 +22,7 @@ from signs.clips import dataset
 from signs.clips.dataset import Clip
 from signs.clips.video import VIDEO_SUFFIXES
 from signs.command import Problem
-from signs.prepare import file_list, summary
+from signs.prepare import file_list
 from signs.prepare.file_list import Download, Plan, Row
 
 LIST_ROW = "train/001/M_00001.avi train/001/K_00001.avi 26"
@@ -89,12 +88,11 @@ def read_lists(download: Download) -> tuple[list[Row], list[tuple[str, str]], li
         split_rows, split_failed = choose_list(download.lists[split], split)
         rows += split_rows
         failed += split_failed
-        bare = [row for row in split_rows if not row.label]
+        bare = [row.where for row in split_rows if not row.label]
         if len(bare) == len(split_rows):
             remarks.append(f"{split}: its list has no labels; its clips can be predicted, not scored")
         elif bare:
-            where = summary.listed([row.where for row in bare])
-            remarks.append(f"{split}: {len(bare)} rows without a label, kept as unlabelled: {where}")
+            remarks.append(f"{split}: {len(bare)} rows without a label, kept as unlabelled: {command.listed(bare)}")
     return rows, failed, remarks
 
 
@@ -110,10 +108,7 @@ def make_plan(flags: argparse.Namespace) -> Plan:
     classes = file_list.read_class_table(table)
     rows, failed, remarks = read_lists(download)
     rows, outside = file_list.check_rows(rows, classes, table)
-    counts = Counter(row.label for row in rows if row.split == "train" and row.label)
-    classes = file_list.choose_classes(flags.classes, classes, counts)
-    chosen = {row.label for row in classes} | {""}
-    rows = [row for row in rows if row.label in chosen]
+    classes, rows = file_list.choose_classes(flags.classes, classes, rows)
     signers = file_list.read_signers(download.tables.get("signers.csv"), "video")
     clips = {row.path: as_clip(row, signers.get(str(row.path), "")) for row in rows}
     if signers and not any(clip.signer for clip in clips.values()):

@@ -20,7 +20,7 @@ from signs import command
 from signs.clips import dataset, leakage
 from signs.clips.dataset import Clip, Label
 from signs.command import Problem
-from signs.prepare import archive, file_list, splits, summary
+from signs.prepare import archive, file_list, splits
 from signs.prepare.archive import Member
 from signs.prepare.file_list import Download, Plan, Row
 
@@ -57,24 +57,23 @@ def group_of(path: PurePosixPath) -> str:
     return f"{path.parent.name}_{path.stem.split('_')[-2]}"
 
 
-def read_list_files(download: Download) -> tuple[dict[str, ListFile], list[Problem]]:
-    """{name in lower case: list} of a download folder and of the zip archives in it, and what is wrong with archives.
+def read_list_files(download: Download) -> tuple[dict[str, ListFile], str]:
+    """{name in lower case: list} of a download folder and of the zip archives in it, and what is wrong with the first
+    archive that cannot be read.
 
     Raises Problem where two lists of one name differ, or one is no text.
     """
     files = [_list_file(path, path.read_bytes()) for paths in download.lists.values() for path in paths]
-    unread = []
+    unread: list[tuple[str, str]] = []
     for path in download.archives:
-        try:
+        with command.noting(unread, path.name):
             files += _in_zip(path)
-        except Problem as problem:
-            unread.append(problem)
     lists: dict[str, ListFile] = {}
     for file in files:
         first = lists.setdefault(file.path.name.lower(), file)
         if first.text.split() != file.text.split():
             raise Problem(f"{first.path} and {file.path} differ; leave one of the two in the download folder")
-    return lists, unread
+    return lists, unread[0][1] if unread else ""
 
 
 def _in_zip(path: Path) -> list[ListFile]:
@@ -149,7 +148,7 @@ def check_groups(rows: list[Row], names: dict[str, str]) -> None:
     """Raise Problem where a group is in the training list and in the test list, whose `names` are by split."""
     if shared := sorted(leakage.in_two_splits((group_of(row.path), row.split) for row in rows)):
         raise Problem(
-            f"{len(shared)} groups stand in {names['train']} and in {names['test']} ({summary.listed(shared)}); a "
+            f"{len(shared)} groups stand in {names['train']} and in {names['test']} ({command.listed(shared)}); a "
             "group is one scene and has to be whole in one of them: take both lists from the same official split"
         )
 
@@ -175,8 +174,7 @@ def make_plan(flags: argparse.Namespace) -> Plan:
     classes, table = find_classes(lists)
     names = {part: f"{part}list{flags.official_split:02d}.txt" for part in ("train", "test")}
     if missing := [name for name in names.values() if name not in lists]:
-        lacking = f"{flags.download}: no {missing[0]} in it; put {ZIP} beside the videos"
-        raise unread[0] if unread else Problem(lacking)
+        raise Problem(unread or f"{flags.download}: no {missing[0]} in it; put {ZIP} beside the videos")
     rows, failed = [], []
     for part, name in names.items():
         list_rows, list_failed = read_list(lists[name], part, classes)
@@ -184,11 +182,8 @@ def make_plan(flags: argparse.Namespace) -> Plan:
         failed += list_failed
     check_groups(rows, names)
     rows, outside = file_list.check_rows(rows, classes, table)
-    classes = file_list.choose_classes(
-        flags.classes, classes, Counter(row.label for row in rows if row.split == "train")
-    )
-    chosen = {row.label for row in classes}
-    rows = draw_valid([row for row in rows if row.label in chosen], flags.valid_groups, flags.seed)
+    classes, rows = file_list.choose_classes(flags.classes, classes, rows)
+    rows = draw_valid(rows, flags.valid_groups, flags.seed)
     clips = {row.path: as_clip(row) for row in sorted(rows, key=lambda row: dataset.SPLITS.index(row.split))}
     return Plan(download, rows, classes, clips, failed + outside, [], OWN_FOLDER)
 
@@ -198,13 +193,8 @@ def main(argv: list[str] | None = None) -> int:
     file_list.add_list_flags(flags)
     group = flags.add_argument_group("splits")
     group.add_argument("--official-split", type=int, choices=(1, 2, 3), default=1, help="which pair of lists to follow")
-    group.add_argument(
-        "--valid-groups",
-        type=int,
-        default=3,
-        metavar="N",
-        help="groups of each action's training clips (18 in every official split) that go to valid",
-    )
+    drawn = "groups of each action's training clips (18 in every official split) that go to valid"
+    group.add_argument("--valid-groups", type=int, default=3, metavar="N", help=drawn)
     group.add_argument("--seed", type=int, default=0, help="of the draw")
     args = flags.parse_args(argv)
     return file_list.carry_out(make_plan(args), args)

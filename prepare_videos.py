@@ -51,7 +51,7 @@ def known_classes(
         classes = [Label(label, label) for label in sorted({video.label for video in videos} - {""})]
     known = {row.label for row in classes}
     if unknown := sorted(none_labels - known):
-        raise Problem(f"--none-labels {unknown[0]}: no such label; there are {summary.listed(sorted(known))}")
+        raise Problem(f"--none-labels {unknown[0]}: no such label; there are {command.listed(sorted(known))}")
     outside = [
         (video.where, f"label {video.label} is not in {table}; left out")
         for video in videos
@@ -80,7 +80,7 @@ def choose_classes(
     if dropped := [label for label in by_count if label in left_out]:
         lost, labels = sum(counts[label] for label in dropped), [f"{label} ({counts[label]})" for label in dropped]
         some = f"{len(dropped):,} of {len(classes):,} classes, {lost:,} of {len(videos):,} videos"
-        remarks.append(f"left out: {some}: {summary.listed(labels)}")
+        remarks.append(f"left out: {some}: {command.listed(labels)}")
     return kept, remarks
 
 
@@ -131,7 +131,7 @@ def check_signer_flags(videos: list[Video], named: dict[str, str]) -> None:
     if named and any(video.split for video in videos):
         raise Problem("the table has a split column, which wins; leave it out or leave out the --*-signers flags")
     if unknown := sorted(set(named) - known):
-        there = summary.listed(sorted(known)) or "none, for there is no signer column"
+        there = command.listed(sorted(known)) or "none, for there is no signer column"
         raise Problem(f"signer {unknown[0]} is not in the table; signers there: {there}")
 
 

@@ -133,6 +133,12 @@ def run(main: Callable[[], int | None]) -> int:
     return NOTHING
 
 
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """`a, b, c and 5 more`"""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def describe(error: BaseException) -> str:
     """One line for an exception: what happened and, where that helps, what to do."""
     if isinstance(error, OSError) and error.errno in DISC_FULL:
@@ -202,6 +208,15 @@ class Outcome:
             return DONE
         print(f"{len(self.failed)} not done (named above), {len(self.done)} done", file=sys.stderr)
         return PARTLY if self.done else NOTHING
+
+
+@contextlib.contextmanager
+def noting(failed: list[tuple[str, str]], name: str) -> Iterator[None]:
+    """Where the block raises a Problem, note it in `failed` as (name, its line) and go on behind the block."""
+    try:
+        yield
+    except Problem as problem:
+        failed.append((name, str(problem)))
 
 
 def _guarded(function: Callable, name: str, item) -> tuple[str, object, str | None]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Dataset
+from signs.command import listed
 
 EXAMPLES = 3  # named in a line
 
@@ -46,7 +47,7 @@ def shared_values(data: Dataset, column: str, what: str) -> list[str]:
     for first, later in itertools.combinations(dataset.SPLITS, 2):
         values = sorted(value for value, splits in counts.items() if first in splits and later in splits)
         if values:
-            where = f"{len(values)} {what} are in {first} and in {later} ({_examples(values)})"
+            where = f"{len(values)} {what} are in {first} and in {later} ({listed(values, EXAMPLES)})"
             clips = sum(counts[value][later] for value in values)
             lines.append(f"{where}: {clips} of {len(data.split(later))} clips of {later}")
     return lines
@@ -69,9 +70,9 @@ def same_clips(data: Dataset, store: str | None) -> list[str]:
         label = f", labelled {first.label or 'not'} and {later.label or 'not'}" * (first.label != later.label)
         names[first.split, later.split].append(f"{first.clip} = {later.clip}{label}")
     return [
-        f"{len(alike)} clips are the same in {first} and in {later} ({_examples(alike)})"
+        f"{len(alike)} clips are the same in {first} and in {later} ({listed(alike, EXAMPLES)})"
         if first != later
-        else f"{len(alike)} clips are twice in {first} ({_examples(alike)})"
+        else f"{len(alike)} clips are twice in {first} ({listed(alike, EXAMPLES)})"
         for (first, later), alike in names.items()
     ]
 
@@ -93,7 +94,7 @@ def untrained_classes(data: Dataset, splits: list[str]) -> list[str]:
         if missing := sorted(counts[split].keys() - trained - {""}):
             clips = sum(counts[split][label] for label in missing)
             lines.append(
-                f"{len(missing)} classes of {split} have no training clip ({_examples(missing)}): {clips} clips"
+                f"{len(missing)} classes of {split} have no training clip ({listed(missing, EXAMPLES)}): {clips} clips"
             )
     return lines
 
@@ -105,8 +106,3 @@ def copies_in_two_splits(clips: list[Clip]) -> list[str]:
         if clip.sha256 in copies:
             copies[clip.sha256].append(f"{clip.clip} ({clip.split})")
     return [" = ".join(names) for names in copies.values()]
-
-
-def _examples(names: list[str]) -> str:
-    more = len(names) - EXAMPLES
-    return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")

@@ -3,7 +3,7 @@
     download = find_download(folder, output, is_list)    the archives, lists, videos and tables below a folder
     rows, failed = read_rows(text, ...)                  the rows of a list
     rows, failed = check_rows(rows, classes, table)      the rows that stand once and have a known label
-    classes = choose_classes("20", classes, counts)      the 20 classes with most clips, or those of a table
+    classes, rows = choose_classes("20", classes, rows)  the 20 classes with most clips, or those of a table
     code = carry_out(plan, flags)                        every video straight to its place, then clips.csv, class.csv
 
 A label is the number of a class in the lists, written with three digits.
@@ -28,17 +28,12 @@ FULL_TABLE = "class-full.csv"
 
 def add_list_flags(flags: argparse.ArgumentParser) -> None:
     """The flags that every such data set has."""
-    flags.add_argument(
-        "--download", type=Path, required=True, metavar="FOLDER", help="archives and lists, at any depth"
-    )
-    flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the data set, data_set/<name>")
-    flags.add_argument(
-        "--classes",
-        default="",
-        metavar="N|TABLE",
-        help="keep only the N classes with most training rows"
-        " (ties by number), or those of a class table; unlabelled clips are kept (default: all)",
-    )
+    folder = {"type": Path, "required": True, "metavar": "FOLDER"}
+    flags.add_argument("--download", **folder, help="archives and lists, at any depth")
+    flags.add_argument("--output", **folder, help="the data set, data_set/<name>")
+    kept = "keep only the N classes with most training rows (ties by number), or those of a class table"
+    kept += "; unlabelled clips are kept (default: all)"
+    flags.add_argument("--classes", default="", metavar="N|TABLE", help=kept)
     command.add_workers(flags)
 
 
@@ -89,11 +84,9 @@ def read_rows(
     """The rows of a list, and (split, reason) of those that are none; `read_row(line, split, where)` reads one."""
     rows, failed = [], []
     for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            try:
+        with command.noting(failed, split):
+            if line.strip():
                 rows.append(read_row(line, split, f"{source.name} line {number}"))
-            except Problem as problem:
-                failed.append((split, str(problem)))
     if not rows:
         raise Problem(f"{source}: no row of a list in it; expected rows {example!r}")
     return rows, failed
@@ -120,20 +113,18 @@ def check_rows(rows: list[Row], classes: list[Label], table: Path) -> tuple[list
 
 def name_missing(rows: list[Row], there: set[PurePosixPath], download: Path) -> list[tuple[str, str]]:
     """(name, reason) for the rows whose video is missing; a split or a folder that is missing whole has one line."""
-    wanted = Counter(level for row in rows for level in (row.split, (row.split, row.path.parent)))
     missing = [row for row in rows if row.path not in there]
-    absent = Counter(level for row in missing for level in (row.split, (row.split, row.path.parent)))
-    failed = {}
+    wanted, absent = (
+        Counter(level for row in part for level in (row.split, (row.split, row.path.parent)))
+        for part in (rows, missing)
+    )
+    failed, where = {}, f"is in an archive or folder of {download}"
     for row in missing:
         folder = (row.split, row.path.parent)
-        if absent[row.split] == wanted[row.split] > 1:
-            reason = (
-                f"none of its {wanted[row.split]:,} videos ({row.path}, ...) is in an archive or folder of {download}"
-            )
-            failed.setdefault(row.split, (row.split, reason))
-        elif absent[folder] == wanted[folder] > 1:
-            reason = f"none of its {wanted[folder]:,} videos is in an archive or folder of {download}"
-            failed.setdefault(folder, (str(row.path.parent), reason))
+        if (count := wanted[row.split]) == absent[row.split] > 1:
+            failed.setdefault(row.split, (row.split, f"none of its {count:,} videos ({row.path}, ...) {where}"))
+        elif (count := wanted[folder]) == absent[folder] > 1:
+            failed.setdefault(folder, (str(row.path.parent), f"none of its {count:,} videos {where}"))
         else:
             failed[row] = (str(row.path), f"video not found in any archive or folder ({row.where})")
     return list(failed.values())
@@ -168,22 +159,24 @@ def keep_class_table(folder: Path, output: Path, classes: list[Label]) -> None:
             dataset.write_classes(full, whole)
 
 
-def choose_classes(wanted: str, classes: list[Label], counts: Counter) -> list[Label]:
-    """The classes that `--classes` asks for: the N with most training clips (ties by number), or those of a table.
+def choose_classes(wanted: str, classes: list[Label], rows: list[Row]) -> tuple[list[Label], list[Row]]:
+    """The classes that `--classes` asks for, and the rows of these or without a label.
 
-    `wanted` is a number, a path or empty for all; `counts` is Counter(label -> clips of the training list).
+    `wanted`: N for those with most training rows (ties by number), a path for those of a table, empty for all.
     """
-    if not wanted:
-        return classes
-    if not wanted.isdigit():
+    if wanted.isdigit():
+        counts = Counter(row.label for row in rows if row.split == "train" and row.label)
+        if not 1 <= int(wanted) <= len(counts):
+            raise Problem(f"--classes {wanted}: the training list has {len(counts)} labels; ask for 1 to {len(counts)}")
+        best = sorted(counts, key=lambda label: (-counts[label], label))[: int(wanted)]
+        classes = [row for row in classes if row.label in best]
+    elif wanted:
         chosen, known = read_class_table(Path(wanted)), {row.label for row in classes}
         if unknown := [row.label for row in chosen if row.label not in known]:
             raise Problem(f"{wanted}: label {unknown[0]} is not in the class table of the data set")
-        return chosen
-    if not 1 <= int(wanted) <= len(counts):
-        raise Problem(f"--classes {wanted}: the training list has {len(counts)} labels; ask for 1 to {len(counts)}")
-    best = sorted(counts, key=lambda label: (-counts[label], label))[: int(wanted)]
-    return [row for row in classes if row.label in best]
+        classes = chosen
+    kept = {row.label for row in classes} | {""}
+    return classes, [row for row in rows if row.label in kept]
 
 
 def read_signers(path: Path | None, column: str) -> dict[str, str]:

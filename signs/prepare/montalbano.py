@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from signs import command
 from signs.command import Problem
 from signs.prepare import archive
 from signs.prepare.archive import Member
@@ -66,17 +67,14 @@ class Download:
 
     def look_in(self, path: Path, where: tuple[str, ...]) -> None:
         """Note what an archive holds; one that cannot be read is named as failed."""
-        try:
+        with command.noting(self.failed, "archive"):
             if archive.detect_kind(path) == "compressed tar":
                 raise Problem(f"{path}: a compressed tar is not read here; unpack it beside itself, run this again")
             for member in archive.list_members(path):
-                reason = archive.unsafe(member)
-                if reason:
+                if reason := archive.unsafe(member):
                     self.failed.append((path.name, f"member {member.name!r} {reason}; left out"))
                 elif member.parts:
                     self.take((*where, *member.parts), member)
-        except Problem as problem:
-            self.failed.append(("archive", str(problem)))
 
     def members(self) -> list[Member]:
         """Everything that lies in an archive."""
@@ -191,13 +189,11 @@ def read_labels(text: str, frames: int, name: str) -> tuple[list[Interval], list
     for number, row in enumerate(csv.reader(text.splitlines()), 1):
         if not row:
             continue
-        try:
+        with command.noting(failed, f"{name} line {number}"):
             interval = read_row(row, frames)
             if any((interval.first, interval.last) == (each.first, each.last) for each in intervals):
                 raise Problem("the same frames stand there already; left out")
             intervals.append(interval)
-        except Problem as problem:
-            failed.append((f"{name} line {number}", str(problem)))
     return intervals, failed
 
 

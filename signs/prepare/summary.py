@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from signs import command
 from signs.clips import dataset, leakage
@@ -49,26 +49,18 @@ def notes(data: Dataset) -> Iterator[str]:
     counts = data.count()
     for split in dataset.SPLITS:
         empty = [row.label for row in data.classes if not counts[split][row.label]]
-        if empty and any(label for label in counts[split]):
-            yield f"{split}: no clip of {len(empty)} of {len(data.classes)} classes: {listed(empty)}"
+        if empty and counts[split].keys() - {""}:
+            yield f"{split}: no clip of {len(empty)} of {len(data.classes)} classes: {command.listed(empty)}"
     signers = leakage.in_two_splits((clip.signer, clip.split) for clip in data.clips)
-    shared = [f"{signer} ({', '.join(splits)})" for signer, splits in signers.items()]
-    if shared:
-        yield f"signers in two splits, so that measures there say little about new people: {listed(shared)}"
+    if shared := [f"{signer} ({', '.join(splits)})" for signer, splits in signers.items()]:
+        yield f"signers in two splits, so that measures there say little about new people: {command.listed(shared)}"
     copies = leakage.copies_in_two_splits(data.clips)
     for line in copies[:MOST_LINES]:
         yield f"identical files in two splits: {line}"
     if len(copies) > MOST_LINES:
         yield f"and {len(copies) - MOST_LINES:,} more identical files in two splits; clips.csv has their sha256"
-    unused = left_over(data)
-    if unused:
+    if unused := left_over(data):
         yield f"{unused:,} videos below {data.folder / 'video'} are in no row of clips.csv; delete them if not wanted"
-
-
-def listed(names: Sequence[str], most: int = 12) -> str:
-    """`a, b, c and 5 more`"""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def save_and_report(data: Dataset, outcome: Outcome, expected: Counter, fresh: int, remarks: list[str]) -> int:

@@ -8,7 +8,6 @@ a second run does nothing.
 import hashlib
 import os
 import shutil
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,21 +18,10 @@ from signs.clips.video import video_problem
 from signs.command import Problem
 
 TRANSFERS = ("copy", "hardlink", "link")
-CHUNK = 1 << 20  # bytes
 
 
 class NoHardLink(Problem):
     """No hard link can be made, as where the source is on another disc; a copy may be made instead."""
-
-
-def fingerprint(path: Path) -> tuple[int, str]:
-    """(CRC-32, SHA-256) of a file, read once."""
-    crc, digest = 0, hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
-            crc = zlib.crc32(chunk, crc)
-            digest.update(chunk)
-    return crc, digest.hexdigest()
 
 
 def write_chunks(target: Path, chunks: Iterable[bytes], size: int) -> str:
@@ -55,8 +43,7 @@ def write_chunks(target: Path, chunks: Iterable[bytes], size: int) -> str:
 
 def check_is_video(path: Path) -> None:
     """Raise Problem where the file is no video."""
-    problem = video_problem(path)
-    if problem:
+    if problem := video_problem(path):
         raise Problem(problem)
 
 
@@ -119,9 +106,8 @@ def earlier_clips(folder: Path) -> dict[str, Clip]:
     return {clip.clip: clip for clip in dataset.read_clips(folder / "clips.csv")}
 
 
-def move_changed(folder: Path, earlier: dict[str, Clip], clips: Iterable[Clip]) -> int:
+def move_changed(folder: Path, earlier: dict[str, Clip], clips: Iterable[Clip]) -> None:
     """Rename videos whose split or label is another than in the last run, so that they are not made again."""
-    moved = 0
     for clip in clips:
         before = earlier.get(clip.clip)
         if before and before.folder != clip.folder:
@@ -129,5 +115,3 @@ def move_changed(folder: Path, earlier: dict[str, Clip], clips: Iterable[Clip]) 
             if old.is_file() and not new.exists():
                 new.parent.mkdir(parents=True, exist_ok=True)
                 old.rename(new)
-                moved += 1
-    return moved

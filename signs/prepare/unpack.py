@@ -9,6 +9,7 @@ Nothing else of an archive is unpacked, nothing is unpacked twice, and a member'
 """
 
 import functools
+import hashlib
 import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -76,12 +77,11 @@ class Videos:
         """What unpacking will take of the disc; of a compressed tar only its own size is known beforehand."""
         need = 0
         for path, source in self.found.items():
-            target = targets[path]
-            there = target.stat().st_size if target.is_file() else -1
-            if isinstance(source, Member):
-                need += 0 if there == source.size else source.size
-            elif source.stat().st_dev != transfer.existing_parent(target).stat().st_dev:
-                need += 0 if there == source.stat().st_size else source.stat().st_size
+            target, packed = targets[path], isinstance(source, Member)
+            size = source.size if packed else source.stat().st_size
+            linked = not packed and source.stat().st_dev == transfer.existing_parent(target).stat().st_dev
+            if not linked and not (target.is_file() and target.stat().st_size == size):
+                need += size
         # Half of a tar is depth, as a rule; every member is held against the free space again when its turn comes.
         return need + sum(path.stat().st_size // 2 for path in self.streams if self.missing())
 
@@ -95,9 +95,7 @@ class Videos:
         members = [source for source in self.found.values() if isinstance(source, Member)]
         archive.check_password(members, password)
         jobs = [(str(path), (path, targets[path], source)) for path, source in self.found.items()]
-        outcome = Outcome()
-        if jobs:
-            outcome = command.parallel(functools.partial(_bring, password=password), jobs, workers, "unpacking")
+        outcome = command.parallel(functools.partial(_bring, password=password), jobs, workers, "unpacking")
         for path in self.streams:
             if self.missing():
                 self._unpack_stream(path, targets, outcome)
@@ -105,26 +103,18 @@ class Videos:
         return outcome
 
     def _unpack_stream(self, path: Path, targets: dict[PurePosixPath, Path], outcome: Outcome) -> None:
-        with command.progress() as bar:
+        with command.progress() as bar, command.noting(self.failed, "archive"):
             task = bar.add_task(f"reading {path.name}", total=len(self.missing()))
-            try:
-                for member, chunks in archive.stream_members(path):
-                    wanted = self.take(member)
-                    if wanted and wanted not in self.found:
-                        self.found[wanted] = member
-                        self._write_streamed(wanted, targets[wanted], member, chunks, outcome)
-                        bar.advance(task)
-                        if not self.missing():
-                            break
-            except Problem as problem:
-                self.failed.append(("archive", str(problem)))
-
-    def _write_streamed(self, path, target, member, chunks, outcome: Outcome) -> None:
-        transfer.check_room(target.parent, member.size)
-        try:
-            outcome.done.append((path, *write_member(target, member, chunks)))
-        except Problem as problem:
-            outcome.failed.append((str(path), str(problem)))
+            for member, chunks in archive.stream_members(path):
+                wanted = self.take(member)
+                if wanted and wanted not in self.found:
+                    self.found[wanted], target = member, targets[wanted]
+                    transfer.check_room(target.parent, member.size)
+                    with command.noting(outcome.failed, str(wanted)):
+                        outcome.done.append((wanted, *write_member(target, member, chunks)))
+                    bar.advance(task)
+                    if not self.missing():
+                        break
 
 
 def _bring(job: tuple[PurePosixPath, Path, Member | Path], password: str) -> tuple[PurePosixPath, str, bool]:
@@ -140,12 +130,11 @@ def _bring(job: tuple[PurePosixPath, Path, Member | Path], password: str) -> tup
 def write_member(target: Path, member: Member, chunks: Iterable[bytes]) -> tuple[str, bool]:
     """Write a member to its target, unless the same content is there; (its SHA-256, whether it was written)."""
     if target.is_file() and target.stat().st_size == member.size:
-        crc, digest = transfer.fingerprint(target)
-        if crc == member.crc:
-            return digest, False
-        if member.crc is None:  # a tar keeps no checksum: compare with what it holds
-            content = b"".join(chunks)
-            if zlib.crc32(content) == crc:
-                return digest, False
-            chunks = [content]
+        crc = member.crc
+        if crc is None:  # a tar keeps no checksum: compare with what it holds
+            chunks = [b"".join(chunks)]
+            crc = zlib.crc32(chunks[0])
+        content = target.read_bytes()
+        if zlib.crc32(content) == crc:
+            return hashlib.sha256(content).hexdigest(), False
     return transfer.write_chunks(target, chunks, member.size), True

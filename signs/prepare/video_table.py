@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
+from signs import command
 from signs.clips import dataset
 from signs.clips.video import VIDEO_SUFFIXES
 from signs.command import Problem
@@ -38,15 +39,12 @@ def read_table(table: Path) -> tuple[list[Video], list[tuple[str, str]]]:
     videos, failed, lines = [], [], {}
     for number, row in enumerate(dataset.read_table(table, ("video", "label")), 2):
         where = f"{table.name} line {number}"
-        try:
+        with command.noting(failed, where):
             video = read_row(row, table.parent, where)
-            key = os.path.abspath(video.path)
-            if key in lines:
-                raise Problem(f"{row['video']} stands in {lines[key]} already; left out")
-            lines[key] = where
+            first = lines.setdefault(os.path.abspath(video.path), where)
+            if first != where:
+                raise Problem(f"{row['video']} stands in {first} already; left out")
             videos.append(video)
-        except Problem as problem:
-            failed.append((where, str(problem)))
     if not videos and not failed:
         raise Problem(f"{table}: no row in it; expected a row per video: video,label[,signer][,split]")
     return videos, failed
@@ -73,13 +71,11 @@ def read_folder(folder: Path) -> tuple[list[Video], list[tuple[str, str]]]:
         if not path.is_dir() or path.name.startswith("."):
             continue
         files = sorted(each for each in path.rglob("*") if each.suffix.lower() in VIDEO_SUFFIXES)
-        try:
+        with command.noting(failed, str(path)):
             label = dataset.check_name(path.name, "label")
             if not files:
                 raise Problem("no video in this folder")
             videos += [Video(file, label, str(file.relative_to(folder))) for file in files]
-        except Problem as problem:
-            failed.append((str(path), str(problem)))
     if not videos:
         raise Problem(f"{folder}: no video in it; expected a folder per label with videos, or give a table")
     return videos, failed
@@ -92,10 +88,8 @@ def name_clips(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]
     top = os.path.commonpath([path.parent for path in paths]) if paths else ""
     names = unique_names([PurePath(os.path.relpath(path, top)) for path in paths])
     for video, name in zip(videos, names, strict=True):
-        try:
+        with command.noting(failed, video.where):
             named.append(replace(video, clip=dataset.check_name(name, "clip name")))
-        except Problem as problem:
-            failed.append((video.where, str(problem)))
     return named, failed
 
 
