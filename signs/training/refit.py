@@ -70,11 +70,23 @@ def script_of(model: Bundle) -> str:
     return "train_i3d.py" if networks == {"i3d"} else "train_conv3d_lstm.py"
 
 
+def in_todays_words(flags: dict) -> dict:
+    """The flags of a run; an earlier version's are renamed."""
+    flags = {**flags}
+    length = flags.pop("length", None)
+    if length == "any":
+        flags["sampling"] = "whole"
+    elif length:
+        flags["frames"] = length  # that an LSTM reads
+    if "loss_weights" in flags and flags["loss_weights"] == flags["output_weights"]:
+        flags["read"] = flags["loss_weights"]
+    return flags
+
+
 def flags_of(model: Bundle) -> dict:
-    """The flags of a model's run, an earlier version's in today's words."""
-    flags = {**model.about["flags"]}
-    if "length" in flags:
-        flags["sampling"] = "whole" if flags.pop("length") == "any" else "even"
+    """The flags of a model's run, in today's words."""
+    flags = in_todays_words(model.about["flags"])
+    flags.setdefault("sampling", "even")
     if "penalty" in flags:
         flags.setdefault("network", model.streams[0].network)
     return flags

@@ -22,6 +22,8 @@ from signs.training.log import Log
 
 # Flags that may change when a run goes on.
 NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "recurrent_epochs", "workers", *distribute.FLAGS)
+# Flags that a run of an earlier version may lack. Its `input` says what the last two did.
+NEW_FLAGS = ("script", "recipe", "sampling", "views")
 
 
 def streams_of(args) -> list[str]:
@@ -43,20 +45,28 @@ def settle_flags(args, data: Dataset, spec: ClipSpec) -> dict:
         "classes": [row.label for row in data.classes],
     }
     settings = json.loads(json.dumps(settings, default=str))
-    if path.exists() and any((*path.parent.glob("*.weights.h5"), *args.output.glob("*.weights.h5"))):
-        before = json.loads(path.read_text())
-        if before != settings:
-            changed = [name for name, value in settings["flags"].items() if before["flags"].get(name) != value]
-            if before.get("classes") != settings["classes"]:
-                changed.append("the classes of class.csv")
+    if any((*path.parent.glob("*.weights.h5"), *args.output.glob("*.weights.h5"))) and path.exists():
+        if changed := changed_settings(json.loads(path.read_text()), settings):
             raise Problem(
-                f"{args.output}: holds a run with other settings ({', '.join(changed) or 'stored frames'}); "
+                f"{args.output}: holds a run with other settings ({', '.join(changed)}); "
                 "choose another --output, or delete it"
             )
     else:
         with command.atomic(path) as temporary:
             temporary.write_text(json.dumps(settings, indent=1) + "\n")
     return settings["flags"]
+
+
+def changed_settings(before: dict, settings: dict) -> list[str]:
+    """What is not as it was when the run began, perhaps with an earlier version, in words for people."""
+    flags = refit.in_todays_words(before["flags"])
+    flags = {name: settings["flags"].get(name) for name in NEW_FLAGS} | flags
+    changed = [name for name, value in settings["flags"].items() if flags.get(name) != value]
+    if before.get("classes") != settings["classes"]:
+        changed.append("the classes of class.csv")
+    if not changed and any(before[name] != settings[name] for name in ("input", "store")):
+        changed.append("stored frames")
+    return changed
 
 
 def claim(args, data: Dataset, spec: ClipSpec, held: contextlib.ExitStack) -> dict:
