@@ -26,6 +26,7 @@ import json
 import math
 import struct
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from signs import command
@@ -43,6 +44,7 @@ PRECISIONS = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2"), "int8": np
 LARGEST = 65504  # that float16 can hold
 # 9 saves 0.3 % more and takes nine times as long.
 FILTERS = {"compression": "gzip", "compression_opts": 6, "shuffle": True, "fletcher32": True}
+FILTER_CODES = [h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32]
 # Raised by what is no such file, or only a part of one.
 UNREADABLE = (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, MemoryError)
 UNREADABLE += (struct.error, zlib.error)
@@ -56,7 +58,7 @@ def save(model, path: Path, precision: str = "float32") -> None:
 
 
 def pack(model, precision: str) -> bytes:
-    """The file with the weights of a Keras model.
+    """The file with the weights of a Keras model; equal weights give equal bytes.
 
     Args:
         precision: of all but vectors, "float32", "float16" or "int8", the last with a scale an output channel.
@@ -64,38 +66,38 @@ def pack(model, precision: str) -> bytes:
         Problem: a weight beyond float16's range, or no number; float32 holds it.
     """
     none = np.zeros(0, np.float32)
-    shapes, kernels, scales, vectors = _shapes(model), [none.astype(PRECISIONS[precision])], [none], [none]
+    kernels, scales, vectors = [none.astype(PRECISIONS[precision])], [none], [none]
     for variable in model.weights:
         array = np.asarray(variable, np.float32)
         if array.ndim < 2:
             vectors.append(array.ravel())
             continue
         if precision != "float32" and not np.abs(array).max(initial=0) <= LARGEST:
-            raise Problem(
-                f"{variable.path}: a weight beyond {LARGEST}, or none at all; {precision} cannot hold it, float32 can"
-            )
+            reason = f"a weight beyond {LARGEST}, or none at all; {precision} cannot hold it, float32 can"
+            raise Problem(f"{variable.path}: {reason}")
         if precision == "int8":
             scales.append(np.float32(np.abs(array).max(axis=tuple(range(array.ndim - 1))) / 127))
             array = np.rint(array / np.where(scales[-1] > 0, scales[-1], 1))
         kernels.append(array.astype(PRECISIONS[precision]).ravel())
     weights = np.concatenate(kernels)
-    parts = {"places": np.packbits(weights != 0), "values": weights[weights != 0]}
-    parts |= {"scales": np.concatenate(scales), "vectors": np.concatenate(vectors)}
-    return _packed({"variables": json.dumps(shapes), **parts})
-
-
-def _packed(parts: dict) -> bytes:
-    """An HDF5 file of these parts, of the newest form, the smallest; without times: equal parts give equal bytes."""
-    created, access, buffer = h5py.h5p.create(h5py.h5p.FILE_CREATE), h5py.h5p.create(h5py.h5p.FILE_ACCESS), io.BytesIO()
-    created.set_obj_track_times(False)
-    access.set_libver_bounds(h5py.h5f.LIBVER_LATEST, h5py.h5f.LIBVER_LATEST)
-    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, buffer)
-    with h5py.File(h5py.h5f.create(b"in memory", h5py.h5f.ACC_TRUNC, created, access)) as file:
+    parts = {"variables": json.dumps(_shapes(model)), "places": np.packbits(weights != 0)}
+    parts |= {"values": weights[weights != 0], "scales": np.concatenate(scales), "vectors": np.concatenate(vectors)}
+    buffer = io.BytesIO()
+    with _new_file(buffer) as file:
         file.attrs["format"] = FORMAT
         for name, part in parts.items():
             filters = {**FILTERS, "chunks": part.shape} if np.size(part) and np.ndim(part) else {}
             file.create_dataset(name, data=part, **filters)
     return buffer.getvalue()
+
+
+def _new_file(buffer: io.BytesIO) -> h5py.File:
+    """An empty HDF5 file of the newest form, the smallest, without times."""
+    created, access = h5py.h5p.create(h5py.h5p.FILE_CREATE), h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    created.set_obj_track_times(False)
+    access.set_libver_bounds(h5py.h5f.LIBVER_LATEST, h5py.h5f.LIBVER_LATEST)
+    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, buffer)
+    return h5py.File(h5py.h5f.create(b"in memory", h5py.h5f.ACC_TRUNC, created, access))
 
 
 def load(model, path: Path) -> None:
@@ -124,42 +126,69 @@ def _shapes(model) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _check(version: int, known: int, shapes: dict, expected: dict) -> None:
-    """Raise Problem where a file is of another version, or its variables are not the network's."""
-    wrong = [name for name in shapes | expected if shapes.get(name) != expected.get(name)]
+def _check_format(version: int, known: int) -> None:
     if version != known:
         raise Problem(f"weight format {version}; this version reads format {known}")
+
+
+def _check_shapes(shapes: dict, expected: dict) -> None:
+    """Raise Problem where a file's variables are not the network's."""
+    wrong = [name for name in shapes | expected if shapes.get(name) != expected.get(name)]
     if wrong:
         there, wanted = (part.get(wrong[0], "none") for part in (shapes, expected))
-        raise Problem(
-            f"another network's weights; {len(wrong)} variables differ, first {wrong[0]}: {there}, not {wanted}"
-        )
+        differ = f"{len(wrong)} variables differ, first {wrong[0]}: {there}, not {wanted}"
+        raise Problem(f"another network's weights; {differ}")
 
 
 def _read(content: bytes, expected: dict) -> dict[str, np.ndarray]:
     """{path of a variable: float32 array}; nothing is unpacked before the shapes are those of the network."""
     with h5py.File(io.BytesIO(content)) as file:
-        shapes = {name: tuple(shape) for name, shape in json.loads(file["variables"][()]).items()}
-        _check(file.attrs["format"], FORMAT, shapes, expected)
+        _check_format(file.attrs["format"], FORMAT)
+        shapes = {
+            name: tuple(shape) for name, shape in json.loads(_dataset(file, "variables", (), [object])[()]).items()
+        }
+        _check_shapes(shapes, expected)
         kernels = {name: shape for name, shape in shapes.items() if len(shape) > 1}
         vectors = {name: shape for name, shape in shapes.items() if len(shape) < 2}
         size = sum(map(math.prod, kernels.values()))
         there = np.unpackbits(_part(file, "places", -(-size // 8), [np.dtype("u1")]), count=size).astype(bool)
+        values = _part(file, "values", np.count_nonzero(there), PRECISIONS.values())
         weights = np.zeros(size, np.float32)
-        weights[there] = _part(file, "values", np.count_nonzero(there), PRECISIONS.values())
+        weights[there] = values
         arrays = _split(weights, kernels)
-        if file["values"].dtype == PRECISIONS["int8"]:
+        if values.dtype == PRECISIONS["int8"]:
             channels = {name: shape[-1:] for name, shape in kernels.items()}
             scales = _split(_part(file, "scales", sum(map(math.prod, channels.values()))), channels)
             arrays = {name: array * scales[name] for name, array in arrays.items()}
         return arrays | _split(_part(file, "vectors", sum(map(math.prod, vectors.values()))), vectors)
 
 
-def _part(file: h5py.File, name: str, size: int, kinds=(PRECISIONS["float32"],)) -> np.ndarray:
-    """(size,) numbers of a part; ValueError, before it is read, where it is of another size or kind."""
+def _dataset(file: h5py.File, name: str, shape: tuple[int, ...], kinds: Iterable) -> h5py.Dataset:
+    """A dataset of that shape and of one of these kinds; ValueError where it is another or lies outside the file."""
+    linked = not isinstance(file.get(name, getlink=True), h5py.HardLink)
+    if linked or file[name].external or file[name].is_virtual:
+        raise ValueError(f"{name} lies elsewhere")
     part = file[name]
-    if part.shape != (size,) or part.chunks not in (None, part.shape) or part.dtype not in kinds:
-        raise ValueError(f"{name} is {part.dtype} of {part.shape}, expected {size} numbers")
+    if part.shape != shape or part.dtype not in kinds:
+        raise ValueError(f"{name} is {part.dtype} of {part.shape}, expected {shape}")
+    return part
+
+
+def _part(file: h5py.File, name: str, size: int, kinds=(PRECISIONS["float32"],)) -> np.ndarray:
+    """(size,) numbers; ValueError, before they are unpacked, where `pack` would not have made them so.
+
+    HDF5 unpacks as much as a filter gives, gigabytes too, so the length is counted before.
+    """
+    part = _dataset(file, name, (size,), kinds)
+    if not size:
+        return np.zeros(0, part.dtype)
+    made = part.id.get_create_plist()
+    filters = [made.get_filter(number)[0] for number in range(made.get_nfilters())]
+    if part.chunks != (size,) or filters != FILTER_CODES:
+        raise ValueError(f"{name} is packed in another way")
+    skipped, packed = part.id.read_direct_chunk((0,))
+    if skipped or len(_inflated(packed[:-4], part.nbytes)) < part.nbytes:
+        raise ValueError(f"{name} is shorter than it says")
     return part[()]
 
 
@@ -171,22 +200,21 @@ def _split(numbers: np.ndarray, shapes: dict) -> dict[str, np.ndarray]:
 
 def _read_old(content: bytes, expected: dict) -> dict[str, np.ndarray]:
     """As `_read`."""
-    _, version, length = HEADER.unpack_from(content)
-    start, end, arrays = HEADER.size + length, len(content) - 32, {}
-    if version == OLD_FORMAT and hashlib.sha256(content[:end]).digest() != content[end:]:
+    body, checksum = content[:-32], content[-32:]
+    file = io.BytesIO(body)
+    _, version, length = HEADER.unpack(file.read(HEADER.size))
+    _check_format(version, OLD_FORMAT)
+    if hashlib.sha256(body).digest() != checksum:
         raise ValueError("another checksum")
-    lines = json.loads(content[HEADER.size : start])["variables"] if version == OLD_FORMAT else []
+    lines, arrays = json.loads(file.read(length))["variables"], {}
     shapes = {line["path"]: tuple(line["shape"]) for line in lines}
     if len(shapes) < len(lines):
         raise ValueError("a variable stands there twice")
-    _check(version, OLD_FORMAT, shapes, expected)
+    _check_shapes(shapes, expected)
     for line in lines:
-        parts = []
-        for size in line["bytes"]:
-            parts.append(content[start : start + size])
-            start += size
+        parts = [file.read(size) for size in line["bytes"]]
         arrays[line["path"]] = _old_array(line, *parts, expected[line["path"]])
-    if start != end:
+    if file.read(1):
         raise ValueError("more bytes than it says")
     return arrays
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+import zlib
 
 from signs.command import Problem
 from signs.inference import runtime
@@ -193,6 +194,59 @@ def test_parts_that_lie_are_refused(written, name, odd):
             kind = np.float64 if odd == "float64" else kind
             file.create_dataset(name, (size,), kind, chunks=(chunk,), maxshape=(None,), compression="gzip")
     assert "whole copy" in told(written, small_dense(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [(name, odd) for name in ("places", "values", "vectors") for odd in ("soft", "external", "storage", "virtual")]
+    + [("variables", odd) for odd in ("soft", "external", "virtual")],
+)
+def test_nothing_is_read_from_elsewhere(written, name, odd):
+    """Links, and numbers of other files; what lies there would be right."""
+    other = written.with_name("other.h5")
+    other.write_bytes(written.read_bytes())
+    with h5py.File(written, "a") as file:
+        shape, kind = file[name].shape, file[name].dtype
+        file.move(name, "moved")
+        if odd == "soft":
+            file[name] = h5py.SoftLink("/moved")
+        elif odd == "external":
+            file[name] = h5py.ExternalLink(other, name)
+        elif odd == "storage":
+            file.create_dataset(name, shape, kind, external=[(other, 0, h5py.h5f.UNLIMITED)])
+        else:
+            layout = h5py.VirtualLayout(shape, kind)
+            layout[...] = h5py.VirtualSource(other, name, shape, kind)
+            file.create_virtual_dataset(name, layout)
+    assert f"{name} lies elsewhere" in told(written, small_dense(1))
+
+
+@pytest.mark.parametrize("name", ["places", "values", "vectors"])
+@pytest.mark.parametrize(
+    ("filters", "reason"),
+    [
+        ({}, "packed in another way"),
+        ({"compression": "lzf"}, "packed in another way"),
+        ({"compression": "gzip"}, "packed in another way"),
+        (sparse_weights.FILTERS, "not as long as it says"),
+    ],
+)
+def test_deflated_zeros_by_the_gigabyte_are_not_unpacked(written, name, filters, reason):
+    """HDF5 itself would unpack the last, and the filters of the others are not those of compress.py."""
+    with h5py.File(written, "a") as file:
+        shape, kind = file[name].shape, file[name].dtype
+        del file[name]
+        part = file.create_dataset(name, shape, kind, chunks=shape, **filters)
+        part.id.write_direct_chunk((0,), zlib.compress(bytes(10**7)) + bytes(4))
+    assert reason in told(written, small_dense(1))
+
+
+def test_variables_of_any_length_are_not_read(written):
+    """A text of a fixed length is as many blanks as it says, in a file of some bytes."""
+    with h5py.File(written, "a") as file:
+        del file["variables"]
+        file.create_dataset("variables", (), "S1000000000")
+    assert "variables is |S1000000000" in told(written, small_dense(1))
 
 
 LIES = [{"x": 3}, {"x": [3]}, {"x": [10**12, -5]}]
