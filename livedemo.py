@@ -125,17 +125,14 @@ def demonstrate(args) -> int:
         # In this order: whoever waits at the end for a translation should not hold the camera meanwhile.
         worker = stack.enter_context(ThreadPoolExecutor(1))
         # Without a window nobody has to get ready, and a file need not take its time.
-        source = stack.enter_context(
-            videocapture.open_source(args.camera, args.video, paced=not args.no_window or args.check)
-        )
+        paced = not args.no_window or args.check
+        source = stack.enter_context(videocapture.open_source(args.camera, args.video, paced))
         # A file is not recorded beyond its end, and compared as a whole.
         seconds = source.span(float("inf") if args.check else args.seconds) or args.seconds
         countdown = 0.0 if args.no_window and args.video else args.countdown
+        loading = worker.submit(load_recogniser, model, args.runtime)
         demo = Demo(
-            source,
-            worker.submit(load_recogniser, model, args.runtime),
-            lambda recogniser: build_modes(recogniser, worker, countdown, seconds, args.seconds),
-            args.mode,
+            source, loading, lambda loaded: build_modes(loaded, worker, countdown, seconds, args.seconds), args.mode
         )
         stack.callback(demo.close)
         if not args.no_window:

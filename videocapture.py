@@ -35,7 +35,7 @@ class _Pass:
     """One run through a source: what its thread has read, and how it ended. A restart begins another."""
 
     def __init__(self):
-        self.waiting: deque[Stamped] = deque()
+        self.waiting: deque[Stamped] = deque(maxlen=WAITING)  # the oldest is lost where one too many comes
         self.ended, self.stop, self.problem = False, threading.Event(), None
         self.arrival = time.monotonic()
         self.changed = threading.Condition()
@@ -50,8 +50,6 @@ class VideoSource:
 
     def __init__(self, name: str):
         self.name = name
-        self._pass = _Pass()
-        self._thread: threading.Thread | None = None
 
     def _read(self, stop: threading.Event) -> Iterator[Stamped]:
         raise NotImplementedError
@@ -77,8 +75,7 @@ class VideoSource:
     def close(self) -> None:
         """Stop reading. The thread releases the device: nobody else may while it reads."""
         self._pass.stop.set()
-        if self._thread:
-            self._thread.join(timeout=2)
+        self._thread.join(timeout=2)
 
     def restart(self) -> None:
         """A file begins again; a camera goes on."""
@@ -94,8 +91,6 @@ class VideoSource:
                 with run.changed:
                     while not self.drops and len(run.waiting) >= WAITING and not run.stop.is_set():
                         run.changed.wait(0.1)
-                    if len(run.waiting) >= WAITING:
-                        run.waiting.popleft()
                     run.waiting.append(stamped)
                     run.arrival = time.monotonic()
                     run.changed.notify_all()

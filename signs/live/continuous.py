@@ -258,11 +258,7 @@ class Continuous(Mode):
         self.latency = self.clock() - self._last
         self.timings.add("last frame to answer", self.latency)
         new = reporter.push(np.array([fused[label] for label in recogniser.labels]), moment)
-        self.answer = replace(
-            answer,
-            ranked=recogniser.rank(reporter.probabilities),
-            confidence=reporter.confidence,
-            known=reporter.confidence >= reporter.needed,
-        )
+        ranked, known = recogniser.rank(reporter.probabilities), reporter.confidence >= reporter.needed
+        self.answer = replace(answer, ranked=ranked, confidence=reporter.confidence, known=known)
         if new is not None:
             self.remember(new, True)

@@ -1,9 +1,6 @@
 """What runs after space is pressed: a countdown, a recording of fixed length, the answer.
 
-mode = Countdown(recogniser, worker, countdown=3.0, seconds=5.0)
-mode.start()                        the space bar
-mode.frame(frame, seconds)          each frame of the source; those of the recording go to the recogniser
-mode.tick()                         often: time passes
+`Countdown(recogniser, worker, countdown=3.0, seconds=5.0)` is fed as modes.py says; `start` is the space bar.
 """
 
 import time

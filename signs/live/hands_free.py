@@ -1,8 +1,7 @@
 """Hands-free signing: the rest pose is learnt for 3 s (motion.py), then movement begins and ends a sign.
 
-mode = HandsFree(recogniser, worker)
-mode.frame(frame, seconds)          learning -> ready -> recording -> translating -> ready
-mode.restart()                      learn the rest pose anew; so does the space bar
+`HandsFree(recogniser, worker)` goes learning -> ready -> recording -> translating -> ready while frames come. `restart`
+learns the rest pose anew; so does the space bar.
 """
 
 import time

@@ -92,9 +92,7 @@ class Detector:
         spread = 1.4826 * np.median(np.abs(pictures - self._rest), axis=0) * np.sqrt(2)
         self._noise = np.maximum(NOISE * spread, QUIETEST).astype(np.float32)
         steps = max(1, round(STEP * (len(pictures) - 1) / seconds))
-        moved = [
-            self._share(unlit(later - earlier)) for earlier, later in zip(pictures, pictures[steps:], strict=False)
-        ]
+        moved = [self._share(unlit(change)) for change in pictures[steps:] - pictures[:-steps]]
         self.needed = max(MOVED, ABOVE * float(np.percentile(moved, 98))) if moved else MOVED
 
     def _still(self, picture, moving: bool, seconds: float) -> str | None:

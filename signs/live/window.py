@@ -20,8 +20,7 @@ from signs import command
 from signs.command import Problem
 from signs.flow.stream import flow_to_colour
 from signs.live import overlay
-from signs.live.overlay import View
-from signs.live.result import Result
+from signs.live.overlay import Result, View
 
 import cv2
 import numpy as np
@@ -121,16 +120,11 @@ class Coloured(Sequence):
 def result_of(mode, pictures: bool) -> Result:
     """The mode's answer in names; with the kept frames and their flow where the window has room for `pictures`."""
     answer, name = mode.answer, mode.recogniser.name
-    return Result(
-        ranked=[(name(label), probability) for label, probability in answer.ranked[:3]],
-        streams={key: (name(ranked[0][0]), ranked[0][1]) for key, ranked in answer.streams.items()},
-        latency=mode.latency,
-        seconds=dict(answer.seconds),
-        rate=mode.rate,
-        frames=list(answer.frames) if pictures else [],
-        flow=Coloured(answer.flow) if pictures and answer.flow is not None else [],
-        known=answer.known,
-    )
+    best = [(name(label), probability) for label, probability in answer.ranked[:3]]
+    streams = {key: (name(ranked[0][0]), ranked[0][1]) for key, ranked in answer.streams.items()}
+    frames = list(answer.frames) if pictures else []
+    flow = Coloured(answer.flow) if pictures and answer.flow is not None else []
+    return Result(best, streams, mode.latency, dict(answer.seconds), mode.rate, frames, flow, answer.known)
 
 
 class Screen:
@@ -158,15 +152,9 @@ class Screen:
         if mode.answer is not self._answer:
             self._answer = mode.answer
             self._result = result_of(mode, pictures=mode.state == "result") if mode.answer else None
-        shared = ("state", "left", "progress", "elapsed", "message", "level")
-        return View(
-            **{name: getattr(mode, name) for name in shared},
-            mode=mode.name,
-            mirror=self.mirror,
-            result=self._result,
-            history=mode.history,
-            flow=self._flow(mode),
-        )
+        shared = {name: getattr(mode, name) for name in ("state", "left", "progress", "elapsed", "message", "level")}
+        flow = self._flow(mode)
+        return View(**shared, mode=mode.name, mirror=self.mirror, result=self._result, history=mode.history, flow=flow)
 
     def _flow(self, mode) -> np.ndarray | None:
         """The newest flow field in colour, made once a field, where something may move."""

@@ -1,8 +1,7 @@
 """What is painted over the picture: in every state and size a new image, mirrored for the eyes alone."""
 
 from signs.live import overlay
-from signs.live.overlay import View
-from signs.live.result import Result
+from signs.live.overlay import Result, View
 
 import numpy as np
 import pytest
