@@ -24,25 +24,10 @@ from keras import layers, ops
 CNN, HEAD = "cnn", "Logits"  # names of layers
 FEATURES = "maps"  # what is known of a clip before it gets a name: (B, T, h, w, D)
 MAPS = ("maps",)  # where gradcam.py may look
-SIZES = {
-    "inceptionv3": 299,
-    "inceptionresnetv2": 299,
-    "xception": 299,
-    "nasnetlarge": 331,
-    "efficientnetb1": 240,
-    "efficientnetb2": 260,
-    "efficientnetb3": 300,
-    "efficientnetb4": 380,
-    "efficientnetb5": 456,
-    "efficientnetb6": 528,
-    "efficientnetb7": 600,
-    "efficientnetv2b1": 240,
-    "efficientnetv2b2": 260,
-    "efficientnetv2b3": 300,
-    "efficientnetv2s": 384,
-    "efficientnetv2m": 480,
-    "efficientnetv2l": 480,
-}
+SIZES = {"inceptionv3": 299, "inceptionresnetv2": 299, "xception": 299, "nasnetlarge": 331}
+SIZES |= {f"efficientnetb{number}": size for number, size in enumerate((240, 260, 300, 380, 456, 528, 600), 1)}
+SIZES |= {"efficientnetv2b1": 240, "efficientnetv2b2": 260, "efficientnetv2b3": 300}
+SIZES |= {"efficientnetv2s": 384, "efficientnetv2m": 480, "efficientnetv2l": 480}
 USUAL_SIZE = 224  # of all others
 DEVIATION = np.float32([0.229, 0.224, 0.225])  # of ImageNet's red, green and blue, 0..1
 READOUTS = ("last", "mean", "linear")
@@ -206,13 +191,11 @@ def averaged(cnn: keras.Model, head: layers.Layer | None = None) -> keras.Model:
 
 
 def _reason(error: Exception, weights: str | None) -> str:
-    said = " ".join(str(error).split())
+    message = " ".join(str(error).split())
     if weights == "imagenet":
-        return (
-            f"its ImageNet weights cannot be fetched ({said[:200]}); put that file into ~/.keras/models, name a "
-            "copy with --weights FILE, or start from --weights none"
-        )
-    return f"{weights}: not its weights without a top ({said[:200]})" if weights else said[:300]
+        advice = "put that file into ~/.keras/models, name a copy with --weights FILE, or start from --weights none"
+        return f"its ImageNet weights cannot be fetched ({message[:200]}); {advice}"
+    return f"{weights}: not its weights without a top ({message[:200]})" if weights else message[:300]
 
 
 def _recur(x, units, batch_norm: bool, truncate: int):
@@ -220,22 +203,17 @@ def _recur(x, units, batch_norm: bool, truncate: int):
 
     Truncated back-propagation: the state goes on from part to part, what is learnt of it does not.
     """
-    recurrent = [
-        layers.LSTM(size, return_sequences=True, return_state=True, name=f"lstm_{number}")
-        for number, size in enumerate(units, 1)
-    ]
-    norms = [
-        layers.BatchNormalization(name=f"norm_{number}") if batch_norm else None for number in range(1, len(units) + 1)
-    ]
     parts = [x[:, start : start + truncate] for start in range(0, x.shape[1], truncate)] if truncate else [x]
-    states, found = [None] * len(units), []
-    for part in parts:
-        for number, (lstm, norm) in enumerate(zip(recurrent, norms, strict=True)):
-            part, *state = lstm(part, initial_state=states[number])
-            states[number] = [ops.stop_gradient(value) for value in state]
-            part = norm(part) if norm else part
-        found.append(part)
-    return ops.concatenate(found, axis=1) if len(found) > 1 else found[0]
+    for number, size in enumerate(units, 1):
+        lstm = layers.LSTM(size, return_sequences=True, return_state=True, name=f"lstm_{number}")
+        norm = layers.BatchNormalization(name=f"norm_{number}") if batch_norm else None
+        state, outputs = None, []
+        for part in parts:
+            part, *state = lstm(part, initial_state=state)
+            state = [ops.stop_gradient(value) for value in state]
+            outputs.append(norm(part) if norm else part)
+        parts = outputs
+    return ops.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
 
 def build_head(

@@ -8,12 +8,12 @@ and the id that git gives a file (SHA-1 over `blob <size>`, a zero byte and the 
 """
 
 import errno
+import functools
 import hashlib
 import http.client
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
 from signs import command
@@ -33,31 +33,15 @@ STARTS = {
 }
 
 
-@dataclass(frozen=True)
-class Published:
-    """size: bytes of the data file; data, index: what git calls the two files."""
-
-    size: int
-    data: str
-    index: str
-
-
-CHECKPOINTS = {
-    "rgb_imagenet": Published(
-        50_818_176, "2958652e0c9c48a65010c0ebda5c9cfd4edc7c18", "5ab1058b8f4f89a896c01f67c0a4c96a31548af7"
-    ),
-    "flow_imagenet": Published(
-        50_730_368, "bf56831f663abc3de0d35f193030b73a3df7fb61", "8217f9450d851d24782aaf1af01c5c3b35b81a35"
-    ),
-    "rgb_scratch": Published(
-        50_818_176, "fa7df95674dbf3579e7fccd954e51e706b4734c1", "84dd4518e982d9ca6ce1ff02e95fca2e8cbb1f73"
-    ),
-    "flow_scratch": Published(
-        50_730_368, "1d6a0b68f32544af11111342857e47e30d13afa9", "193bc425100f3978c793da66bd9eb54baea8dc6a"
-    ),
-    "rgb_scratch_kin600": Published(
-        103_218_112, "6392a74c3180e706cabada39d8f40a50a48642e5", "d378d8f01215fe92a29cd170f040c284070e9cd5"
-    ),
+# Bytes of the data file of each checkpoint, and what git calls this file and the index.
+DATA_BYTES = {"rgb_imagenet": 50_818_176, "rgb_scratch": 50_818_176, "rgb_scratch_kin600": 103_218_112}
+DATA_BYTES |= {"flow_imagenet": 50_730_368, "flow_scratch": 50_730_368}
+BLOBS = {
+    "rgb_imagenet": ("2958652e0c9c48a65010c0ebda5c9cfd4edc7c18", "5ab1058b8f4f89a896c01f67c0a4c96a31548af7"),
+    "flow_imagenet": ("bf56831f663abc3de0d35f193030b73a3df7fb61", "8217f9450d851d24782aaf1af01c5c3b35b81a35"),
+    "rgb_scratch": ("fa7df95674dbf3579e7fccd954e51e706b4734c1", "84dd4518e982d9ca6ce1ff02e95fca2e8cbb1f73"),
+    "flow_scratch": ("1d6a0b68f32544af11111342857e47e30d13afa9", "193bc425100f3978c793da66bd9eb54baea8dc6a"),
+    "rgb_scratch_kin600": ("6392a74c3180e706cabada39d8f40a50a48642e5", "d378d8f01215fe92a29cd170f040c284070e9cd5"),
 }
 CHUNK = 1 << 18  # bytes
 ATTEMPTS = 5  # of a connection that breaks off without bringing anything
@@ -79,13 +63,13 @@ def checkpoint(weights: str, stream: str, address: str = ADDRESS) -> Path:
     if weights not in STARTS:
         return _on_disc(Path(weights), stream)
     name = STARTS[weights][stream]
-    if name not in CHECKPOINTS:
+    if name not in BLOBS:
         return hub.find()
-    published, folder = CHECKPOINTS[name], CACHE / name
+    folder, (data, index) = CACHE / name, BLOBS[name]
     with command.lock(folder, wait=True):
         try:
-            fetch(f"{address}/{name}/{INDEX}", folder / INDEX, None, published.index)
-            fetch(f"{address}/{name}/{DATA}", folder / DATA, published.size, published.data)
+            fetch(f"{address}/{name}/{INDEX}", folder / INDEX, None, index)
+            fetch(f"{address}/{name}/{DATA}", folder / DATA, DATA_BYTES[name], data)
         except Problem as problem:
             raise Problem(
                 f"{problem}; without a network, copy {INDEX} and {DATA} from data/checkpoints/{name} of the git "
@@ -101,7 +85,7 @@ def check_weights(weights: str, stream: str) -> None:
         _on_disc(Path(weights), stream)
     elif stream not in STARTS[weights]:
         raise Problem(f"--weights {weights} has no weights for {stream}; use --stream {' or '.join(STARTS[weights])}")
-    elif STARTS[weights][stream] not in CHECKPOINTS:
+    elif STARTS[weights][stream] not in BLOBS:
         hub.find()
 
 
@@ -120,11 +104,9 @@ def _on_disc(folder: Path, stream: str) -> Path:
 
 def blob_id(path: Path) -> str:
     """What git calls the content of a file."""
-    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    header = b"blob %d\0" % path.stat().st_size
     with open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.sha1(header, usedforsecurity=False)).hexdigest()
 
 
 def fetch(url: str, path: Path, size: int | None, blob: str) -> None:
@@ -138,31 +120,31 @@ def fetch(url: str, path: Path, size: int | None, blob: str) -> None:
     """
     if path.is_file() and blob_id(path) == blob:
         return
-    part = path.with_name(f"{path.name}.incomplete")
+    part, failures = path.with_name(f"{path.name}.incomplete"), 0
     part.parent.mkdir(parents=True, exist_ok=True)
     with command.progress(unit="bytes") as bar:
-        task = bar.add_task(path.parent.name, total=size)
-        failures = 0
-        while True:
-            before = part.stat().st_size if part.exists() else 0
-            reason = _transfer(url, part, size, lambda done, total: bar.update(task, completed=done, total=total))
-            if reason is None:
-                break
-            failures = 0 if part.exists() and part.stat().st_size > before else failures + 1
+        report = functools.partial(bar.update, bar.add_task(path.parent.name, total=size))
+        before = _length(part)
+        while reason := _transfer(url, part, size, report):
+            failures, before = (0 if _length(part) > before else failures + 1), _length(part)
             if failures >= ATTEMPTS:
                 raise Problem(f"{url}: {reason}")
             time.sleep(PAUSE * 2**failures)
-    found = part.stat().st_size
     if blob_id(part) != blob:
+        bytes_, wanted = part.stat().st_size, f"{size} bytes" if size else "another content"
         part.unlink()
-        wanted = f"{size} bytes" if size else "another content"
-        raise Problem(f"{url}: not the published file ({found} bytes; expected {wanted}, git blob {blob})")
+        raise Problem(f"{url}: not the published file ({bytes_} bytes; expected {wanted}, git blob {blob})")
     part.replace(path)
+
+
+def _length(path: Path) -> int:
+    """Bytes of a file; 0 where it is not there."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def _transfer(url: str, part: Path, size: int | None, report) -> str | None:
     """One connection; why it broke off before the end, or None. Raises Problem where another attempt would not help."""
-    offset = part.stat().st_size if part.exists() else 0
+    offset = _length(part)
     if size is not None and offset >= size:
         return None
     request = urllib.request.Request(url, headers={"Range": f"bytes={offset}-"} if offset else {})
@@ -175,7 +157,7 @@ def _transfer(url: str, part: Path, size: int | None, report) -> str | None:
                 while chunk := answer.read(CHUNK):
                     file.write(chunk)
                     offset += len(chunk)
-                    report(offset, size or total)
+                    report(completed=offset, total=size or total)
         return None if offset >= total else f"broke off after {offset} of {total} bytes"
     except urllib.error.HTTPError as error:
         if error.code == 416:  # what is there is as long as the file, or longer: let the check decide

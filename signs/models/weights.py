@@ -19,14 +19,7 @@ def inflate(kernel: np.ndarray, frames: int) -> np.ndarray:
 
 def checkpoint_names(model: keras.Model) -> dict[str, keras.Variable]:
     """{published variable name, without the prefix: the model's variable}, e.g. `Mixed_3b/Branch_0/.../conv_3d/w`."""
-    endings = {
-        "kernel": "w",
-        "bias": "b",
-        "beta": "beta",
-        "moving_mean": "moving_mean",
-        "moving_variance": "moving_variance",
-    }
-    names = {}
+    names, short = {}, {"kernel": "w", "bias": "b"}
     for layer in model.layers:
         for kind in ("conv_3d", "batch_norm"):
             if layer.name.endswith(f"_{kind}"):
@@ -35,7 +28,8 @@ def checkpoint_names(model: keras.Model) -> dict[str, keras.Variable]:
                     path = path.replace(f"{block}_", f"{block}/", 1)
                 for branch in "0123":
                     path = path.replace(f"Branch_{branch}_", f"Branch_{branch}/", 1)
-                names.update({f"{path}/{kind}/{endings[variable.name]}": variable for variable in layer.weights})
+                for variable in layer.weights:
+                    names[f"{path}/{kind}/{short.get(variable.name, variable.name)}"] = variable
     return names
 
 
@@ -77,10 +71,8 @@ def load_kinetics_checkpoint(model: keras.Model, path: Path) -> None:
             wanted.pop(name)
     missing, extra = sorted(wanted.keys() - arrays.keys()), sorted(arrays.keys() - wanted.keys() - {"global_step"})
     if missing or extra:
-        raise Problem(
-            f"{path}: not an I3D checkpoint; {len(missing)} variables missing, {len(extra)} unknown"
-            f", first {(missing or extra)[0]}"
-        )
+        counts = f"{len(missing)} variables missing, {len(extra)} unknown, first {(missing or extra)[0]}"
+        raise Problem(f"{path}: not an I3D checkpoint; {counts}")
     for name, variable in wanted.items():
         # Sonnet keeps batch normalisation's averages as (1, 1, 1, 1, C); the values are the same.
         value = arrays[name]

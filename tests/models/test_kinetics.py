@@ -6,7 +6,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from signs.command import Problem
 from signs.models import i3d, kinetics
-from signs.models.kinetics import Published
 from signs.models.weights import checkpoint_names, load_kinetics_checkpoint
 
 import numpy as np
@@ -133,8 +132,8 @@ def test_weights_that_a_stream_does_not_have():
 
 def test_every_start_is_a_known_checkpoint():
     names = {name for names in kinetics.STARTS.values() for name in names.values()}
-    assert names - {"hub"} == kinetics.CHECKPOINTS.keys()
-    assert all(len(row.data) == len(row.index) == 40 for row in kinetics.CHECKPOINTS.values())
+    assert names - {"hub"} == kinetics.BLOBS.keys() == kinetics.DATA_BYTES.keys()
+    assert all(len(data) == len(index) == 40 for data, index in kinetics.BLOBS.values())
 
 
 @pytest.mark.parametrize("inside", ["", "rgb_imagenet", "rgb_scratch_kin600"])
@@ -160,7 +159,8 @@ def test_the_whole_way_from_a_server_that_breaks_off_into_the_network(tmp_path, 
     name = kinetics.STARTS[weights]["rgb"]
     files = {f"{name}/{file}": (made.parent / file).read_bytes() for file in (kinetics.INDEX, kinetics.DATA)}
     index, data = files.values()
-    monkeypatch.setitem(kinetics.CHECKPOINTS, name, Published(len(data), blob(data), blob(index)))
+    monkeypatch.setitem(kinetics.DATA_BYTES, name, len(data))
+    monkeypatch.setitem(kinetics.BLOBS, name, (blob(data), blob(index)))
     monkeypatch.setattr(kinetics, "CACHE", tmp_path / "cache")
     with Server(files, breaks=2) as server:
         path = kinetics.checkpoint(weights, "rgb", server.address)
