@@ -11,7 +11,6 @@ A clip whose archive already holds what would be written now is skipped, so the 
 bad video does not stop the others: it is named at the end. Sarhan & Frintrop (2020) keep 40 frames, evenly.
 """
 
-import functools
 import sys
 import time
 from pathlib import Path
@@ -41,8 +40,8 @@ def extract(item: Clip, folder: Path, stored: StoredSpec) -> int:
 
 def extract_all(data: Dataset, stored: StoredSpec, splits: list[str], workers: int) -> Outcome:
     """Extract what is missing and print what was done."""
-    started, make_archive = time.perf_counter(), functools.partial(extract, folder=data.folder, stored=stored)
-    outcome = storage.fill_store(data, stored.frame_store, stored, splits, make_archive, workers, "frames")
+    started = time.perf_counter()
+    outcome = storage.fill_store(data, stored, splits, extract, workers, "frames")
     seconds, store = time.perf_counter() - started, data.folder / stored.frame_store
     print(f"{len(outcome.done)} clips, {sum(outcome.done)} frames in {seconds:.1f} s -> {store}")
     return outcome

@@ -11,7 +11,6 @@ zero, and a repeated frame repeats the field before it. It is stored in 8 bits, 
 `dis` and `farneback` (OpenCV's, coarser and no quicker). A clip that is done is skipped: the same command goes on.
 """
 
-import functools
 import sys
 import time
 from dataclasses import replace
@@ -80,8 +79,8 @@ def compute_all(data: Dataset, stored: StoredSpec, splits: list[str], workers: i
     """Compute what is missing and print what was done."""
     if stored.flow.method.startswith("tvl1"):
         compile_solver()
-    started, make_archive = time.perf_counter(), functools.partial(compute, folder=data.folder, stored=stored)
-    outcome = storage.fill_store(data, stored.flow_store, stored, splits, make_archive, workers, "flow")
+    started = time.perf_counter()
+    outcome = storage.fill_store(data, stored, splits, compute, workers, "flow")
     seconds, store = time.perf_counter() - started, data.folder / stored.flow_store
     rate = f", {len(outcome.done) / seconds:.1f} clips/s" if outcome.done else ""
     print(f"{len(outcome.done)} clips, {sum(outcome.done)} fields in {seconds:.1f} s{rate} -> {store}")
@@ -95,12 +94,8 @@ def main(argv=None) -> int:
     flags.add_argument("--store", help="which frames, where there are several: 40x240 for frame-40x240")
     pixels = command.number(float, above=0)
     flags.add_argument("--bound", type=pixels, default=20.0, metavar="PX", help="motion that 0 and 255 stand for")
-    flags.add_argument(
-        "--flow-from",
-        choices=("frames", "video"),
-        default="frames",
-        help="from each kept frame to the next, or at the video's own rate, as Sarhan & Frintrop (2020)",
-    )
+    pair = "from each kept frame to the next, or at the video's own rate, as Sarhan & Frintrop (2020)"
+    flags.add_argument("--flow-from", choices=("frames", "video"), default="frames", help=pair)
     quality = command.number(int, least=1, most=100)
     flags.add_argument("--quality", type=quality, default=95, metavar="N", help="JPEG quality, 1 to 100")
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")

@@ -41,12 +41,11 @@ LISTS = {"train": "train_list.txt", "valid": "valid_list.txt", "test": "test_lis
 ARCHIVES = {"train": "IsoGD_phase_1", "valid": "IsoGD_phase_2", "test": "IsoGD_phase_3"}
 NAMES = [*(f"{name}.zip" for name in ARCHIVES.values()), *LISTS.values(), "signers.csv", "class.csv"]
 MARK, DRAWING = "demo.json", ".drawing"
-# Name, the line (x, y) that both hands swing along, and how the left hand goes with the right one (`swings_at`).
-SIGNS = tuple(
-    (f"{line}-{relation}", axis, relation)
+SIGNS = {
+    f"{line}-{relation}": Movement(axis, relation)
     for line, axis in (("across", (1, 0)), ("upright", (0, -1)))
     for relation in ("together", "against", "following", "changing")
-)
+}
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,8 @@ def main(argv=None) -> int:
     flags.add_argument("--signs", type=command.number(int, least=2, most=300), metavar="N", help=another)
     people = "signers in train; valid gets a fifth, test a quarter"
     flags.add_argument("--signers", type=command.number(int, least=1, most=9999), default=40, metavar="N", help=people)
-    takes = "clips of each sign by each signer"
-    flags.add_argument("--clips", type=command.number(int, least=1, most=99), default=1, metavar="N", help=takes)
+    takes = command.number(int, least=1, most=99)
+    flags.add_argument("--clips", type=takes, default=1, metavar="N", help="clips of each sign by each signer")
     seed = command.number(int, least=0, most=1 << 63)
     flags.add_argument("--seed", type=seed, default=0, metavar="N", help="another seed draws other people")
     command.add_workers(flags)
@@ -125,16 +124,14 @@ def is_there(output: Path, wanted: dict) -> bool:
     return False
 
 
-def movements(signs: int | None) -> list[tuple]:
-    """(name, movement) of each sign: the eight, or so many of synthetic_signs.py."""
-    if signs is None:
-        return [(name, Movement(axis, relation)) for name, axis, relation in SIGNS]
-    return [(sign.name, sign) for sign in synthetic_signs.draw_signs(signs)]
+def movements(signs: int | None) -> dict[str, Movement | Sign]:
+    """{name: movement} of each sign: the eight, or so many of synthetic_signs.py."""
+    return SIGNS if signs is None else {sign.name: sign for sign in synthetic_signs.draw_signs(signs)}
 
 
 def plan_clips(signers: int, clips: int, seed: int, signs: int | None) -> list[Job]:
     """Every clip of the data set, in the order of the lists: shuffled within a split, signers counted over all."""
-    moves = [movement for _, movement in movements(signs)]
+    moves = list(movements(signs).values())
     jobs, first, labels = [], 1, range(1, len(moves) + 1)
     for split, people in (("train", signers), ("valid", max(1, signers // 5)), ("test", max(1, signers // 4))):
         rows = [(s, label, take) for s in range(first, first + people) for label in labels for take in range(clips)]
@@ -186,7 +183,7 @@ def pack(folder: Path, jobs: list[Job], signs: int | None) -> None:
         (folder / LISTS[split]).write_text("".join(rows), encoding="utf-8", newline="\n")
     people = [{"video": job.colour, "signer": f"signer{job.signer:03d}"} for job in jobs]
     dataset.write_table(folder / "signers.csv", people, ("video", "signer"))
-    classes = [Label(f"{number:03d}", name) for number, (name, _) in enumerate(movements(signs), 1)]
+    classes = [Label(f"{number:03d}", name) for number, name in enumerate(movements(signs), 1)]
     dataset.write_classes(folder / "class.csv", classes)
 
 

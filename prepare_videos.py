@@ -15,7 +15,7 @@ import functools
 import os
 import re
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -96,8 +96,7 @@ def share_out(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Vide
     The table's split column and the flags that name signers come first: all videos of a signer go where one is put.
     The rest is shared out by signer; where no signer is known, or one may be in two splits, within each label.
     """
-    named = signers_of_flags(flags)
-    check_signer_flags(videos, named)
+    named = signers_of_flags(flags, videos)
     of_signer = named or {video.signer: video.split for video in videos if video.signer and video.split}
     videos = [replace(video, split=video.split or of_signer.get(video.signer, "")) for video in videos]
     free = [video for video in videos if not video.split]
@@ -105,7 +104,10 @@ def share_out(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Vide
         return videos, []
     known = [video for video in free if video.signer]
     if named or (known and not flags.allow_shared_signers):
-        drawn = {} if named else by_signer(count_by_signer(known), split_shares(*flags.shares), flags.seed)
+        counts = defaultdict(Counter)
+        for video in known:
+            counts[video.signer][video.label] += 1
+        drawn = {} if named else by_signer(counts, split_shares(*flags.shares), flags.seed)
         unknown = len(free) - len(known)
         remarks = [f"{unknown} videos of unknown signers went to train"] if unknown else []
         return [replace(video, split=video.split or drawn.get(video.signer, "train")) for video in videos], remarks
@@ -114,33 +116,24 @@ def share_out(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Vide
     return [replace(video, split=video.split or of_file[video.sha256]) for video in videos], [remark]
 
 
-def signers_of_flags(flags: argparse.Namespace) -> dict[str, str]:
-    """{signer: split} as `--train-signers` and the others name them; raises Problem where one is named twice."""
+def signers_of_flags(flags: argparse.Namespace, videos: list[Video]) -> dict[str, str]:
+    """{signer: split} as `--train-signers` and the others name them.
+
+    Raises Problem where a signer is named twice or is unknown, or the table has its own splits.
+    """
     named: dict[str, str] = {}
     for part in dataset.SPLITS:
         for signer in sorted(getattr(flags, f"{part}_signers")):
             if signer in named:
                 raise Problem(f"signer {signer} is named for {named[signer]} and {part}; a signer has one split")
             named[signer] = part
-    return named
-
-
-def check_signer_flags(videos: list[Video], named: dict[str, str]) -> None:
-    """Raise Problem where the signers that flags name are unknown or the table has its own splits."""
     known = {video.signer for video in videos if video.signer}
     if named and any(video.split for video in videos):
         raise Problem("the table has a split column, which wins; leave it out or leave out the --*-signers flags")
-    if unknown := sorted(set(named) - known):
+    if unknown := sorted(named.keys() - known):
         there = command.listed(sorted(known)) or "none, for there is no signer column"
         raise Problem(f"signer {unknown[0]} is not in the table; signers there: {there}")
-
-
-def count_by_signer(videos: list[Video]) -> dict[str, Counter]:
-    """{signer: Counter(label -> videos)}"""
-    counts: dict[str, Counter] = {}
-    for video in videos:
-        counts.setdefault(video.signer, Counter())[video.label] += 1
-    return counts
+    return named
 
 
 def bring(job: tuple[Clip, Path, Path], transfer: str) -> tuple[str, bool]:
@@ -168,9 +161,8 @@ def prepare(flags: argparse.Namespace) -> int:
     clips = [as_clip(video, top) for video in videos]
     if not flags.allow_shared_signers:
         for signer, splits in leakage.in_two_splits((clip.signer, clip.split) for clip in clips).items():
-            raise Problem(
-                f"signer {signer} is in {' and '.join(splits)}; mend the split column or --allow-shared-signers"
-            )
+            both = " and ".join(splits)
+            raise Problem(f"signer {signer} is in {both}; mend the split column or --allow-shared-signers")
     with command.lock(flags.output):
         outcome = transfer_all(flags, clips, [video.path for video in videos])
         outcome.failed = failed + unnamed + outside + read.failed + outcome.failed
@@ -204,9 +196,8 @@ def names(text: str) -> set[str]:
 
 def main(argv: list[str] | None = None) -> int:
     flags = command.parser(__doc__)
-    flags.add_argument(
-        "--videos", type=Path, required=True, metavar="TABLE|FOLDER", help="a CSV, or a folder per label"
-    )
+    given = "a CSV, or a folder per label"
+    flags.add_argument("--videos", type=Path, required=True, metavar="TABLE|FOLDER", help=given)
     flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the data set, data_set/<name>")
     transfer = "copy the videos, or hard-link or link them: no room taken, but they change when the sources do"
     flags.add_argument("--transfer", choices=TRANSFERS, default="copy", help=transfer)

@@ -10,6 +10,7 @@ A clip is done when its archive is whole and its `clip.json` holds what would be
 """
 
 import errno
+import functools
 import io
 import json
 import zipfile
@@ -199,14 +200,15 @@ def is_done(archive: Path, expected: dict) -> bool:
 
 
 def fill_store(
-    data: Dataset, store: str, stored: StoredSpec, splits: list[str], make_archive: Callable, workers: int, title: str
+    data: Dataset, stored: StoredSpec, splits: list[str], make_archive: Callable, workers: int, title: str
 ) -> Outcome:
-    """Make every archive of a store that is not there or not what would be written now.
+    """Make every archive, of the flow if `stored` has one, that is not there or not what would be written now.
 
     Args:
         splits: only these; all where there is none.
-        make_archive: Clip -> its number of pictures; writes the archive.
+        make_archive: (Clip, folder of the data set, stored) -> its number of pictures; writes the archive.
     """
+    store = stored.flow_store if stored.flow else stored.frame_store
     clips, folder = data.split(*splits), data.folder / store
     with command.lock(folder):
         command.remove_leftovers(folder)
@@ -217,7 +219,8 @@ def fill_store(
         ]
         if len(jobs) < len(clips):
             print(f"{len(clips) - len(jobs)} of {len(clips)} clips are there already")
-        return command.parallel(make_archive, jobs, workers, title)
+        make = functools.partial(make_archive, folder=data.folder, stored=stored)
+        return command.parallel(make, jobs, workers, title)
 
 
 def check_video(item: Clip, folder: Path, part: str) -> Path:

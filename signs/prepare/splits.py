@@ -8,6 +8,7 @@ Nobody may be in two splits, or the test would ask whether a person is recognise
 an equal answer, whatever the order of the input.
 """
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterable
@@ -31,24 +32,21 @@ def by_signer(counts: dict[str, Counter], wanted: dict[str, float], seed: int) -
 
     `counts` is {signer: Counter(label -> clips)}. Raises Problem where there are fewer signers than splits.
     """
-    signers, splits = sorted(counts), list(wanted)
-    if len(signers) < len(splits):
+    signers = sorted(counts)
+    if len(signers) < len(wanted):
         raise Problem(
-            f"{len(signers)} signers are too few for {' and '.join(splits)} without sharing one; ask for fewer splits "
+            f"{len(signers)} signers are too few for {' and '.join(wanted)} without sharing one; ask for fewer splits "
             "(--shares 0 0.15), or allow --allow-shared-signers"
         )
     draw, best, best_cost = random.Random(seed), {}, float("inf")
     for _ in range(STARTS):
-        shared = _improved(_start(signers, splits, draw), counts, wanted, draw)
+        order = draw.sample(signers, len(signers))
+        start = dict(itertools.zip_longest(order, wanted, fillvalue="train"))  # one in each split, the rest in train
+        shared = _improved(start, counts, wanted, draw)
         cost = _cost(shared, counts, wanted)
         if cost < best_cost - 1e-9:
             best, best_cost = shared, cost
     return best
-
-
-def _start(signers: list[str], splits: list[str], draw: random.Random) -> dict[str, str]:
-    order = draw.sample(signers, len(signers))
-    return {signer: splits[index] if index < len(splits) else "train" for index, signer in enumerate(order)}
 
 
 def _improved(split_of: dict[str, str], counts: dict[str, Counter], wanted: dict[str, float], draw) -> dict[str, str]:
@@ -98,13 +96,11 @@ def by_label(units: Iterable[tuple[str, str]], wanted: dict[str, float], seed: i
             of_label.setdefault(label, []).append(unit)
     for label, members in of_label.items():
         random.Random(f"{seed}/{label}").shuffle(members)
+        fewest, left = len(members) >= len(wanted), iter(members)
         for split in ("test", "valid"):
-            number = round(wanted.get(split, 0) * len(of_label[label]))
-            if split in wanted and len(of_label[label]) >= len(wanted):
-                number = max(1, number)
-            for unit in members[:number]:
-                split_of[unit] = split
-            members = members[number:]
+            if split in wanted:
+                number = max(fewest, round(wanted[split] * len(members)))
+                split_of |= dict.fromkeys(itertools.islice(left, number), split)
     return split_of
 
 

@@ -9,7 +9,7 @@ in the unit of synthetic_movement.py.
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from signs.prepare.synthetic_movement import SHOULDER, elbow, smooth
 
@@ -29,98 +29,6 @@ HANDS = (
     ((40, 5), (18, 12), (-6, 13), (-10, 5), (-18, 4)),  # two fingers
     ((35, 6), (12, 6), (2, 6), (-8, 6), (-18, 5)),  # fist
 )
-
-
-@dataclass(frozen=True)
-class Signer:
-    """What stays the same from clip to clip of one person; colours are RGB, `scene` has MARGIN more on every side."""
-
-    scene: np.ndarray
-    depth: np.ndarray
-    origin: tuple[float, float]
-    scale: float
-    amplitude: float
-    tempo: float
-    light: float
-    noise: float
-    skin: tuple[int, int, int]
-    cloth: tuple[int, int, int]
-    stripe: tuple[int, int, int]
-    sleeve: float
-    hand: int
-
-
-@functools.lru_cache(maxsize=64)
-def signer_of(seed: int, number: int) -> Signer:
-    """Person `number` of a data set's seed; drawn once in a process."""
-    return draw_signer(np.random.default_rng([seed, number]))
-
-
-def draw_signer(rng: np.random.Generator) -> Signer:
-    """A person with a place to stand: looks, size and habits drawn at random."""
-    skin = _shade(SKINS[rng.integers(len(SKINS))], rng.uniform(0.94, 1.05))
-    # As in the corpora of sign languages: plain clothes, darker than skin, before a plain wall.
-    cloth = tuple(int(c) for c in rng.integers(15, 60, 3))
-    stripe = _shade(cloth, rng.uniform(1.2, 1.6))
-    origin = (WIDTH / 2 + rng.uniform(-12, 12), 102 + rng.uniform(-8, 8))
-    scale = rng.uniform(0.95, 1.2)
-    scene = _background(rng)
-    depth = np.full(scene.shape[:2], int(rng.integers(190, 230)), np.uint8)
-    cv2.rectangle(depth, (0, 200), (depth.shape[1], depth.shape[0]), 180, -1)
-    place = _Place(origin, scale)
-    _draw_torso(scene, place, _fabric(rng, scene.shape, cloth, stripe))
-    _draw_torso(depth, place, np.full_like(depth, 110))
-    _draw_head(scene, place, skin, HAIRS[rng.integers(len(HAIRS))], rng)
-    cv2.ellipse(depth, place.box((0, -44), (21, 27)), 105, -1, cv2.LINE_AA)
-    return Signer(
-        scene=scene,
-        depth=depth,
-        origin=origin,
-        scale=scale,
-        amplitude=rng.uniform(0.85, 1.15),
-        tempo=rng.uniform(0.84, 1.16),
-        light=rng.uniform(0.88, 1.1),
-        noise=rng.uniform(1.5, 4.0),
-        skin=skin,
-        cloth=cloth,
-        stripe=stripe,
-        sleeve=float(rng.choice([0.0, 0.2, 0.45])),
-        hand=int(rng.integers(len(HANDS))),
-    )
-
-
-def draw_clip(signer: Signer, movement, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One clip of one sign -> (T, H, W, 3) uint8 RGB and (T, H, W) uint8 depth, where nearer is darker.
-
-    Args:
-        movement: a synthetic_movement.Movement or a synthetic_signs.Sign.
-    """
-    right, left = movement.wrists(signer.amplitude, signer.tempo, rng)
-    if movement.hand is not None:
-        hand = HANDS[movement.hand]
-    else:
-        hand = HANDS[signer.hand if rng.random() < 0.5 else rng.integers(len(HANDS))]
-    light = signer.light * rng.uniform(0.95, 1.05)
-    shake = smooth(rng, len(right), 0.35)
-    grain = np.clip(rng.normal(128, signer.noise, (HEIGHT + 64, WIDTH + 64, 3)), 0, 255).astype(np.uint8)
-    corners = rng.integers(0, 64, (len(right), 2))
-    colour = np.empty((len(right), HEIGHT, WIDTH, 3), np.uint8)
-    depth = np.empty((len(right), HEIGHT, WIDTH), np.uint8)
-    look = _Look(signer.skin, signer.cloth, signer.stripe, signer.sleeve, hand)
-    flat = _Look((60,), (85,), (85,), signer.sleeve, hand)
-    for t, (x, y) in enumerate(corners):
-        place = _Place((signer.origin[0] + shake[t, 0], signer.origin[1] + shake[t, 1]), signer.scale)
-        for canvas, layer, paint in ((colour[t], signer.scene, look), (depth[t], signer.depth, flat)):
-            move = np.float32([[1, 0, shake[t, 0] - MARGIN], [0, 1, shake[t, 1] - MARGIN]])
-            cv2.warpAffine(layer, move, (WIDTH, HEIGHT), dst=canvas, flags=cv2.INTER_LINEAR)
-            _draw_arm(canvas, place, -1, right[t], paint)
-            _draw_arm(canvas, place, 1, left[t], paint)
-        cv2.addWeighted(colour[t], light, grain[y : y + HEIGHT, x : x + WIDTH], 1.0, -128, dst=colour[t])
-    return colour, depth
-
-
-def _shade(colour, factor: float) -> tuple[int, int, int]:
-    return tuple(int(min(255, c * factor)) for c in colour)
 
 
 @dataclass(frozen=True)
@@ -145,13 +53,93 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Look:
-    """How arms are painted."""
+    """How arms are painted; colours are RGB, or a single grey."""
 
-    skin: tuple
-    cloth: tuple
-    stripe: tuple
+    skin: tuple[int, ...]
+    cloth: tuple[int, ...]
+    stripe: tuple[int, ...]
     sleeve: float
     fingers: tuple
+
+
+@dataclass(frozen=True)
+class Signer:
+    """What stays the same from clip to clip of one person; `scene` and `depth` have MARGIN more on every side."""
+
+    scene: np.ndarray
+    depth: np.ndarray
+    place: _Place
+    look: _Look
+    amplitude: float
+    tempo: float
+    light: float
+    noise: float
+
+
+@functools.lru_cache(maxsize=64)
+def signer_of(seed: int, number: int) -> Signer:
+    """Person `number` of a data set's seed; drawn once in a process."""
+    return draw_signer(np.random.default_rng([seed, number]))
+
+
+def draw_signer(rng: np.random.Generator) -> Signer:
+    """A person with a place to stand: looks, size and habits drawn at random."""
+    skin = _shade(SKINS[rng.integers(len(SKINS))], rng.uniform(0.94, 1.05))
+    # As in the corpora of sign languages: plain clothes, darker than skin, before a plain wall.
+    cloth = tuple(int(c) for c in rng.integers(15, 60, 3))
+    stripe = _shade(cloth, rng.uniform(1.2, 1.6))
+    place = _Place((WIDTH / 2 + rng.uniform(-12, 12), 102 + rng.uniform(-8, 8)), rng.uniform(0.95, 1.2))
+    scene = _background(rng)
+    depth = np.full(scene.shape[:2], int(rng.integers(190, 230)), np.uint8)
+    cv2.rectangle(depth, (0, 200), (depth.shape[1], depth.shape[0]), 180, -1)
+    _draw_torso(scene, place, _fabric(rng, scene.shape, cloth, stripe))
+    _draw_torso(depth, place, np.full_like(depth, 110))
+    _draw_head(scene, place, skin, HAIRS[rng.integers(len(HAIRS))], rng)
+    cv2.ellipse(depth, place.box((0, -44), (21, 27)), 105, -1, cv2.LINE_AA)
+    return Signer(
+        scene=scene,
+        depth=depth,
+        place=place,
+        amplitude=rng.uniform(0.85, 1.15),
+        tempo=rng.uniform(0.84, 1.16),
+        light=rng.uniform(0.88, 1.1),
+        noise=rng.uniform(1.5, 4.0),
+        look=_Look(skin, cloth, stripe, float(rng.choice([0.0, 0.2, 0.45])), HANDS[rng.integers(len(HANDS))]),
+    )
+
+
+def draw_clip(signer: Signer, movement, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """One clip of one sign -> (T, H, W, 3) uint8 RGB and (T, H, W) uint8 depth, where nearer is darker.
+
+    Args:
+        movement: a synthetic_movement.Movement or a synthetic_signs.Sign.
+    """
+    right, left = movement.wrists(signer.amplitude, signer.tempo, rng)
+    if movement.hand is not None:
+        fingers = HANDS[movement.hand]
+    else:
+        fingers = signer.look.fingers if rng.random() < 0.5 else HANDS[rng.integers(len(HANDS))]
+    light = signer.light * rng.uniform(0.95, 1.05)
+    shake = smooth(rng, len(right), 0.35)
+    grain = np.clip(rng.normal(128, signer.noise, (HEIGHT + 64, WIDTH + 64, 3)), 0, 255).astype(np.uint8)
+    corners = rng.integers(0, 64, (len(right), 2))
+    colour = np.empty((len(right), HEIGHT, WIDTH, 3), np.uint8)
+    depth = np.empty((len(right), HEIGHT, WIDTH), np.uint8)
+    look = replace(signer.look, fingers=fingers)
+    flat = replace(look, skin=(60,), cloth=(85,), stripe=(85,))
+    for t, (x, y) in enumerate(corners):
+        place = replace(signer.place, origin=tuple(signer.place.origin + shake[t]))
+        for canvas, layer, paint in ((colour[t], signer.scene, look), (depth[t], signer.depth, flat)):
+            move = np.float32([[1, 0, shake[t, 0] - MARGIN], [0, 1, shake[t, 1] - MARGIN]])
+            cv2.warpAffine(layer, move, (WIDTH, HEIGHT), dst=canvas, flags=cv2.INTER_LINEAR)
+            _draw_arm(canvas, place, -1, right[t], paint)
+            _draw_arm(canvas, place, 1, left[t], paint)
+        cv2.addWeighted(colour[t], light, grain[y : y + HEIGHT, x : x + WIDTH], 1.0, -128, dst=colour[t])
+    return colour, depth
+
+
+def _shade(colour, factor: float) -> tuple[int, int, int]:
+    return tuple(int(min(255, c * factor)) for c in colour)
 
 
 def _texture(rng: np.random.Generator, shape, cell: int, size: float) -> np.ndarray:

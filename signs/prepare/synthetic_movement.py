@@ -27,31 +27,27 @@ class Movement:
     relation: str
     hand: None = None  # the signer's own shape, or any
 
-    def wrists(self, amplitude: float, tempo: float, rng: np.random.Generator):
-        return wrist_paths(self, amplitude, tempo, rng)
+    def wrists(self, amplitude: float, tempo: float, rng: np.random.Generator) -> list[np.ndarray]:
+        """Both wrists over time, two (T, 2) arrays of pixels: rest, raise, swing, lower, rest.
 
-
-def wrist_paths(movement: Movement, amplitude: float, tempo: float, rng: np.random.Generator):
-    """Both wrists over time, two (T, 2) arrays of pixels: rest, raise, swing, lower, rest.
-
-    Whatever the relation, each hand swings as often and as far along the same line: neither the average picture of a
-    clip nor the average change in it tells one relation from another.
-    """
-    speed = tempo * rng.uniform(0.93, 1.07)
-    raising, signing, lowering = (round(frames / speed) for frames in (4, SWINGS * PERIOD, 4))
-    before, after = rng.integers(1, 5, 2)
-    frames = np.arange(before + raising + signing + lowering + after, dtype=float)
-    raised = ease((frames - before) / raising) * ease((frames[-1] - after + 1 - frames) / lowering)
-    phase = 2 * math.pi * (SWINGS * np.clip((frames - before - raising) / signing, 0, 1) + rng.uniform(-0.15, 0.15))
-    swings = swings_at(phase, movement.relation)
-    size = REACH * amplitude * rng.uniform(0.94, 1.06) * raised
-    paths = []
-    for side, swing in zip((-1, 1), swings, strict=True):
-        rest, centre = np.array([side * REST[0], REST[1]]), np.array([side * CENTRE[0], CENTRE[1]])
-        wobble = smooth(rng, len(frames), 1.2) + rng.normal(0, 1.5, 2) * raised[:, None]
-        stroke = (size * swing)[:, None] * np.array(movement.axis)
-        paths.append(rest + (centre - rest) * raised[:, None] + stroke + wobble)
-    return paths
+        Whatever the relation, each hand swings as often and as far along the same line: neither the average picture of
+        a clip nor the average change in it tells one relation from another.
+        """
+        speed = tempo * rng.uniform(0.93, 1.07)
+        raising, signing, lowering = (round(frames / speed) for frames in (4, SWINGS * PERIOD, 4))
+        before, after = rng.integers(1, 5, 2)
+        frames = np.arange(before + raising + signing + lowering + after, dtype=float)
+        raised = ease((frames - before) / raising) * ease((frames[-1] - after + 1 - frames) / lowering)
+        swung = SWINGS * np.clip((frames - before - raising) / signing, 0, 1)
+        swings = swings_at(2 * math.pi * (swung + rng.uniform(-0.15, 0.15)), self.relation)
+        size = REACH * amplitude * rng.uniform(0.94, 1.06) * raised
+        paths = []
+        for side, swing in zip((-1, 1), swings, strict=True):
+            rest, centre = np.array([side * REST[0], REST[1]]), np.array([side * CENTRE[0], CENTRE[1]])
+            wobble = smooth(rng, len(frames), 1.2) + rng.normal(0, 1.5, 2) * raised[:, None]
+            stroke = (size * swing)[:, None] * np.array(self.axis)
+            paths.append(rest + (centre - rest) * raised[:, None] + stroke + wobble)
+        return paths
 
 
 def swings_at(phase: np.ndarray, relation: str) -> tuple[np.ndarray, np.ndarray]:

@@ -11,8 +11,8 @@ drawn once, so sign 12 is the same in every data set; how fast, how large and wh
 import math
 from dataclasses import dataclass
 
-from signs.prepare import synthetic_movement
 from signs.prepare.synthetic import HANDS as HAND_SHAPES
+from signs.prepare.synthetic_movement import FOREARM, REST, SHOULDER, UPPER_ARM, ease, smooth
 
 import numpy as np
 
@@ -28,9 +28,7 @@ PLACES = {
 }
 PATHS = ("line", "circle", "arc", "zigzag", "hold")
 HANDS = ("right", "right", "left", "mirrored", "parallel", "alternating")
-LONGEST = (
-    synthetic_movement.UPPER_ARM + synthetic_movement.FOREARM - 4
-)  # pixels from the shoulder that a wrist may be away
+LONGEST = UPPER_ARM + FOREARM - 4  # pixels from the shoulder that a wrist may be away
 
 
 @dataclass(frozen=True)
@@ -57,9 +55,9 @@ class Sign:
         signing = max(6, round(12 * self.swings / speed))
         before, raising, lowering, after = rng.integers([1, 3, 3, 0], [9, 7, 7, 8])
         frames = np.arange(before + raising + signing + lowering + after, dtype=float)
-        raised = synthetic_movement.ease((frames - before) / raising)
+        raised = ease((frames - before) / raising)
         if rng.random() < 0.7:  # in the others the recording ends with the hand still up
-            raised *= synthetic_movement.ease((before + raising + signing + lowering - frames) / lowering)
+            raised *= ease((before + raising + signing + lowering - frames) / lowering)
         time = np.clip((frames - before - raising) / signing, 0, 1)
         size = self.reach * amplitude * rng.uniform(0.85, 1.15)
         turn = self.turn + rng.normal(0, 0.12)
@@ -72,20 +70,22 @@ class Sign:
 
     def _arm(self, side: int, place, stroke, raised, rng) -> np.ndarray:
         """(T, 2): one wrist from its rest along the stroke and back; `side` is -1 for the right arm."""
-        rest = np.array([side * synthetic_movement.REST[0], synthetic_movement.REST[1]])
-        wobble = synthetic_movement.smooth(rng, len(raised), 1.2)
+        rest = np.array([side * REST[0], REST[1]])
+        wobble = smooth(rng, len(raised), 1.2)
         if self.hands in ("right", "left") and (self.hands == "right") != (side == -1):
             return rest + wobble
         # A right hand's path is given as the signer sees it: x to the outside.
         middle = np.array([side * place[0], place[1]])
         moved = rest + (middle - rest) * raised[:, None] + stroke * (-1, 1) * raised[:, None] + wobble
-        shoulder = np.array([side * synthetic_movement.SHOULDER[0], synthetic_movement.SHOULDER[1]])
+        shoulder = np.array([side * SHOULDER[0], SHOULDER[1]])
         arm = moved - shoulder
         length = np.linalg.norm(arm, axis=1, keepdims=True)
         return shoulder + arm * np.minimum(1, LONGEST / np.maximum(length, 1e-6))
 
     def stroke(self, time: np.ndarray, turn: float, size: float, later: float = 0.0) -> np.ndarray:
         """(T,) 0 to 1 -> (T, 2) pixels from the middle of the path; `later`: share of a swing that it lags behind."""
+        if self.path == "hold":
+            return np.zeros((len(time), 2))
         phase = 2 * math.pi * (self.swings * time + later)
         swing = np.sin(phase)
         across = {
@@ -93,10 +93,7 @@ class Sign:
             "circle": np.cos(phase) * (-1 if self.turn else 1),
             "arc": 0.6 * np.cos(2 * phase),
             "zigzag": 0.4 * np.sin(4 * phase),
-            "hold": 0 * swing,
         }[self.path]
-        if self.path == "hold":
-            swing = 0 * swing
         cos, sin = math.cos(turn), math.sin(turn)
         return size * np.stack([swing * cos - across * sin, swing * sin + across * cos], axis=1)
 

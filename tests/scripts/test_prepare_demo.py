@@ -7,7 +7,6 @@ import zipfile
 
 from signs.command import Problem
 from signs.prepare import synthetic_movement
-from signs.prepare.synthetic_movement import Movement
 
 import cv2
 import numpy as np
@@ -136,10 +135,10 @@ def test_mark_says_what_was_drawn(drawn):
 
 def test_signs_of_a_line_move_each_hand_over_it_by_the_same_amount():
     drawn = {}
-    for _, axis, relation in prepare_demo.SIGNS:
-        paths = synthetic_movement.wrist_paths(Movement(axis, relation), 1.0, 1.0, np.random.default_rng(5))
+    for movement in prepare_demo.SIGNS.values():
+        paths = movement.wrists(1.0, 1.0, np.random.default_rng(5))
         assert np.ptp(paths[0], axis=0).max() > 50
-        drawn.setdefault(axis, []).append([(path.mean(0), np.ptp(path, axis=0)) for path in paths])
+        drawn.setdefault(movement.axis, []).append([(path.mean(0), np.ptp(path, axis=0)) for path in paths])
     for group in drawn.values():
         assert len(group) == 4
         # pixels; a quarter of a swing more or less at the ends moves the average by a few
@@ -148,7 +147,8 @@ def test_signs_of_a_line_move_each_hand_over_it_by_the_same_amount():
 
 def test_relations_of_the_hands():
     phase = np.linspace(0, 4 * np.pi, 401)
-    swings = {relation: synthetic_movement.swings_at(phase, relation) for _, _, relation in prepare_demo.SIGNS}
+    relations = {movement.relation for movement in prepare_demo.SIGNS.values()}
+    swings = {relation: synthetic_movement.swings_at(phase, relation) for relation in relations}
     agree = {relation: np.corrcoef(right, left)[0, 1] for relation, (right, left) in swings.items()}
     assert agree["together"] > 0.99
     assert agree["against"] < -0.99
