@@ -26,12 +26,16 @@ from signs import command
 from signs.clips import dataset, leakage
 from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Outcome, Problem
-from signs.inference import confidence
+from signs.evaluation import baseline, calibration, metrics
+from signs.evaluation.metrics import Metrics
+from signs.inference import confidence, runtime
 from signs.inference.bundle import is_bundle, load_bundle, load_keras
 from signs.inference.predictions import Predictions, titles, write_counts
+from signs.inference.recogniser import Recogniser, check_store
 from signs.training import refit
 
 WORST = 5  # signs and people named below it
+Predicted = dict[str, tuple[Predictions, list]]  # {split: (its probabilities, [[clip, why it was not read], ...])}
 
 
 def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -> list[str]:
@@ -60,12 +64,9 @@ def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -
     return leaks
 
 
-def load_recogniser(folder: Path, data: Dataset):
+def load_recogniser(folder: Path, data: Dataset) -> Recogniser:
     """The recogniser of a model, in Keras, checked to fit the data's archives."""
     load_keras()
-    from signs.inference import runtime
-    from signs.inference.recogniser import Recogniser, check_store
-
     recogniser = Recogniser.load(folder, runtime.KERAS)
     check_store(recogniser.bundle, data)
     return recogniser
@@ -73,8 +74,6 @@ def load_recogniser(folder: Path, data: Dataset):
 
 def calibrate(recogniser, predictions: Predictions, rate: float) -> None:
     """Learn calibration.json from the validation clips, and have the recogniser use it."""
-    from signs.evaluation import calibration
-
     bundle = recogniser.bundle
     names, idle = [stream.name for stream in bundle.streams], calibration.idle_labels(bundle.classes)
     learnt = calibration.learn_calibration(predictions, names, idle, rate, bundle.hashes)
@@ -123,21 +122,17 @@ def print_scores(results: dict, folder: Path) -> None:
 
 def print_failures(score: dict, names: dict[str, str]) -> None:
     """Who and what is recognised worst, one line each."""
-    signs = sorted((row for row in score["classes"] if row["right"] < row["clips"]), key=lambda row: row["recall"])
-    people = [row for row in score["signers"] if row["right"] < row["clips"]]
-    if signs:
-        worst = (f"{names[row['label']]} {row['right']}/{row['clips']}" for row in signs[:WORST])
-        print(f"worst signs: {', '.join(worst)}")
-    if people and len(score["signers"]) > 1:
-        worst = (f"{row['signer']} {row['right']}/{row['clips']}" for row in people[:WORST])
-        print(f"worst people: {', '.join(worst)}")
+    classes = sorted((row for row in score["classes"] if row["clips"]), key=lambda row: row["recall"])
+    signs = [(names[row["label"]], row) for row in classes]
+    people = [(row["signer"], row) for row in score["signers"]] if len(score["signers"]) > 1 else []
+    for title, rows in (("signs", signs), ("people", people)):
+        worst = [f"{name} {row['right']}/{row['clips']}" for name, row in rows if row["right"] < row["clips"]]
+        if worst:
+            print(f"worst {title}: {', '.join(worst[:WORST])}")
 
 
-def predict_splits(recogniser, data: Dataset, splits: list[str], args) -> dict[str, tuple[Predictions, list]]:
-    """{split: (probabilities of its clips, [[clip, why it could not be read], ...])}.
-
-    The calibration is learnt on the way, where the validation clips are among them: the fused probabilities follow it.
-    """
+def predict_splits(recogniser, data: Dataset, splits: list[str], args) -> Predicted:
+    """The calibration is learnt on the way, where the validation clips are among them: fused probabilities follow it."""
     from signs.inference import stored_clips
 
     tables, failed = {}, {}
@@ -153,10 +148,8 @@ def predict_splits(recogniser, data: Dataset, splits: list[str], args) -> dict[s
     }
 
 
-def score_splits(recogniser, data: Dataset, predicted: dict[str, tuple[Predictions, list]], checks: list[str]):
-    """Write the probabilities and confusions of every split; returns `metrics.Metrics`, earlier splits included."""
-    from signs.evaluation import metrics
-
+def score_splits(recogniser, data: Dataset, predicted: Predicted, checks: list[str]) -> Metrics:
+    """Write the probabilities and confusions of every split; returns the scores, earlier splits included."""
     folder, learnt = recogniser.bundle.folder, recogniser.calibration
     results = metrics.measure_earlier(recogniser, data, list(predicted))
     for split, (table, failed) in predicted.items():
@@ -166,7 +159,7 @@ def score_splits(recogniser, data: Dataset, predicted: dict[str, tuple[Predictio
             write_confusions(folder, split, table, [row.name for row in recogniser.classes])
         else:
             print(f"{len(table.clips)} clips predicted, none scored: {split} has no labels")
-    return metrics.Metrics(recogniser.bundle.hashes, asdict(learnt) if learnt.about else None, results)
+    return Metrics(recogniser.bundle.hashes, asdict(learnt) if learnt.about else None, results)
 
 
 def evaluate(args) -> int:
@@ -179,46 +172,43 @@ def evaluate(args) -> int:
     checks = check_model(args.model, data, splits, args.ignore_checks)
     recogniser = load_recogniser(args.model, data)
     predicted = predict_splits(recogniser, data, splits, args)
-    metrics = score_splits(recogniser, data, predicted, checks)
+    scores = score_splits(recogniser, data, predicted, checks)
     outcome = Outcome()
     for table, failed in predicted.values():
         outcome.done += table.clips
         outcome.failed += failed
-    scored = [split for split in splits if split in metrics.splits]
+    scored = [split for split in splits if split in scores.splits]
     if scored:
         last = scored[-1]
-        write_report(args, recogniser, data, last, predicted[last][0], metrics, outcome)
+        write_report(args, recogniser, data, last, predicted[last][0], scores, outcome)
     if args.baselines:
-        from signs.evaluation import baseline
-
         for split in scored:
             baseline.print_baselines(data, recogniser.bundle.spec.stored.frame_store, split, args.workers)
     print(f"report/index.html, metrics.json, predictions -> {args.model}" if scored else f"predictions -> {args.model}")
     return outcome.summary()
 
 
-def write_report(args, recogniser, data: Dataset, split: str, predictions: Predictions, metrics, outcome) -> None:
+def write_report(args, recogniser, data: Dataset, split: str, predictions: Predictions, scores, outcome) -> None:
     """metrics.json, then gallery, robustness and the page of one split; prints the tables."""
     from signs.evaluation import gallery, overview, report_page, robustness
 
-    result = metrics.splits[split]
-    print_scores(metrics.splits, args.model)
+    result = scores.splits[split]
+    print_scores(scores.splits, args.model)
     print_failures(result.streams[predictions.fused], report_page.readable_names(recogniser.classes))
-    metrics.write(args.model)
+    scores.write(args.model)
     try:
         if args.robustness:
             clips = dataset.spread(data.split(split, labelled=True), args.robustness)
             result.robustness = robustness.measure_robustness(recogniser, data, clips)
             robustness.print_robustness(result.robustness, split)
         if args.gallery:
-            result.gallery = gallery.write_gallery(
-                recogniser, data, predictions, args.model / "report", args.gallery, args.workers
-            )
+            output = args.model / "report"
+            result.gallery = gallery.write_gallery(recogniser, data, predictions, output, args.gallery, args.workers)
         overview.write_overview(args.model / "report.png", recogniser, data, predictions, split)
     except Problem as problem:
         outcome.failed.append((f"{split}: part of the report", str(problem)))
-    metrics.write(args.model)
-    report_page.write_page(recogniser.bundle, data.folder.resolve().name, split, metrics, predictions)
+    scores.write(args.model)
+    report_page.write_page(recogniser.bundle, data.folder.resolve().name, split, scores, predictions)
 
 
 def compare(folders: list[Path], splits: list[str]) -> int:

@@ -26,7 +26,7 @@ from signs.command import Problem
 from signs.evaluation import paper_table
 from signs.evaluation.paper_table import PAPER_SPLITS, Row
 from signs.inference.bundle import BUNDLE_FILE, Bundle, load_bundle
-from signs.inference.predictions import BOTH, Predictions
+from signs.inference.predictions import BOTH, TITLES, Predictions
 from signs.training import log as log_module
 from signs.training import refit
 from signs.training.log import Log
@@ -63,7 +63,8 @@ class Run:
 def load_run(folder: Path, split: str) -> Run:
     """Raises Problem where a stream, the predictions of `split` or their classes are not those of the bundle."""
     bundle = load_bundle(folder)
-    missing = [stream for stream in STREAMS if stream not in {stream.name for stream in bundle.streams}]
+    streams = [stream.name for stream in bundle.streams]
+    missing = [name for name in STREAMS if name not in streams]
     if missing:
         raise Problem(
             f"{folder}: no stream {' and '.join(missing)} in it, and the report is of both; "
@@ -88,7 +89,7 @@ def load_run(folder: Path, split: str) -> Run:
 
 
 def check_same(run: Run, other: Run) -> None:
-    """Raise Problem where two runs cannot be compared: other classes, or other clips of a split that both have."""
+    """Raise Problem where two runs have other classes, or other clips of a split that both have."""
     if run.bundle.classes != other.bundle.classes:
         raise Problem(
             f"{other.folder}: has other classes than {run.folder} ({len(other.bundle.classes)} and "
@@ -168,7 +169,7 @@ def find_data(run: Run, folder: Path | None) -> Dataset:
 
 
 def table_rows(runs: list[Run]) -> tuple[list[Row], list[str]]:
-    """Table 1's rows and the notes below it; published rows only beside ChaLearn's 249 classes."""
+    """Table 1's rows, by input, and the notes below it; published rows only beside ChaLearn's 249 classes."""
     rows, notes = [], []
     comparable = [row.label for row in runs[0].bundle.classes] == paper_table.LABELS
     if comparable:
@@ -187,7 +188,7 @@ def table_rows(runs: list[Run]) -> tuple[list[Row], list[str]]:
         clips, whole = int(table.scored.sum()), paper_table.CLIPS[split]
         other = f", the published numbers over {whole:,}" if comparable and clips != whole else ""
         notes.append(f"Ours, {PAPER_SPLITS[split]}: over {clips:,} clips{other}.")
-    return rows, notes
+    return sorted(rows, key=lambda row: list(TITLES).index(row.stream)), notes
 
 
 def write_figures(runs: list[Run], mean: list[float], confused: list[dict], split: str, output: Path) -> list[str]:

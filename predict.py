@@ -26,18 +26,17 @@ def as_json(path: Path, answer: Answer, top: int) -> str:
         return [[label, round(probability, 6)] for label, probability in ranked[:top]]
 
     label, probability = answer.ranked[0]
-    return json.dumps(
-        {
-            "clip": str(path),
-            "label": label,
-            "probability": round(probability, 6),
-            "top": rounded(answer.ranked),
-            "streams": {name: rounded(ranked) for name, ranked in answer.streams.items()},
-            "seconds": {step: round(seconds, 4) for step, seconds in answer.seconds.items()},
-            "confidence": round(answer.confidence, 6),
-            "known": answer.known,
-        }
-    )
+    content = {
+        "clip": str(path),
+        "label": label,
+        "probability": round(probability, 6),
+        "top": rounded(answer.ranked),
+        "streams": {name: rounded(ranked) for name, ranked in answer.streams.items()},
+        "seconds": {step: round(seconds, 4) for step, seconds in answer.seconds.items()},
+        "confidence": round(answer.confidence, 6),
+        "known": answer.known,
+    }
+    return json.dumps(content)
 
 
 def as_text(path: Path, answer: Answer, recogniser: Recogniser, top: int) -> str:
@@ -47,9 +46,8 @@ def as_text(path: Path, answer: Answer, recogniser: Recogniser, top: int) -> str
         name = recogniser.name(label)
         lines.append(f"  {probability:6.1%}  {label}" + (f"  {name}" if name != label else ""))
     if not answer.known:
-        lines.append(
-            f"  not sure: calibrated {answer.confidence:.0%}, an answer needs {recogniser.calibration.threshold:.0%}"
-        )
+        least = recogniser.calibration.threshold
+        lines.append(f"  not sure: calibrated {answer.confidence:.0%}, an answer needs {least:.0%}")
     best = {name: ranked[0] for name, ranked in answer.streams.items()}
     alone = ", ".join(f"{name} {recogniser.name(label)} {share:.0%}" for name, (label, share) in best.items())
     return "\n".join([*lines, f"  each stream alone: {alone}; {sum(answer.seconds.values()):.2f} s"])

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import io
+import operator
 import os
 import re
 import sys
@@ -20,18 +21,8 @@ from pathlib import Path
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
 DISC_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What may run the networks: runtime.py has them, but --help does not wait for it.
-RUNTIMES = (
-    "auto",
-    "keras",
-    "openvino-int8",
-    "openvino-bf16",
-    "openvino",
-    "stream-int8",
-    "stream-bf16",
-    "stream",
-    "onnx",
-    "litert",
-)
+OPENVINO = ("openvino-int8", "openvino-bf16", "openvino", "stream-int8", "stream-bf16", "stream")
+RUNTIMES = ("auto", "keras", *OPENVINO, "onnx", "litert")
 
 
 class Problem(Exception):
@@ -63,14 +54,11 @@ def bounds_of(above=None, least=None, below=None, most=None) -> str:
 def number(kind: type = float, above=None, least=None, below=None, most=None) -> Callable[[str], float]:
     """An argparse type: an int or a float within bounds; the error names them, `1.2: at least 0, below 1`."""
 
+    limits = ((operator.gt, above), (operator.ge, least), (operator.lt, below), (operator.le, most))
+
     def read(text: str) -> float:
         value = kind(text)
-        if (
-            (above is None or value > above)
-            and (least is None or value >= least)
-            and (below is None or value < below)
-            and (most is None or value <= most)
-        ):
+        if all(holds(value, limit) for holds, limit in limits if limit is not None):
             return value
         raise argparse.ArgumentTypeError(f"{text}: {bounds_of(above, least, below, most)}")
 
@@ -121,14 +109,12 @@ def run(main: Callable[[], int | None]) -> int:
         code = main() or DONE
         sys.stdout.flush()
         return code
-    except Problem as problem:
-        print(f"{name}: {problem}", file=sys.stderr)
     except KeyboardInterrupt:
         print(f"{name}: stopped; the same command goes on from here", file=sys.stderr)
         return STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
+    except (Problem, OSError) as error:
         print(f"{name}: {describe(error)}", file=sys.stderr)
     return NOTHING
 
@@ -150,22 +136,16 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
 
 
-@contextlib.contextmanager
-def lock(folder: Path, part: str = "", wait: bool = False) -> Iterator[None]:
-    """Hold `folder` (made if missing), or a named part of it, for this run alone; where another run has it, raise
-    Problem, or wait for it."""
+def lock(folder: Path, part: str = "", wait: bool = False) -> contextlib.AbstractContextManager:
+    """Hold `folder` (made if missing), or a named part of it, for this run alone, until the `with` block ends; where
+    another run has it, raise Problem, or wait for it."""
     import filelock
 
     folder.mkdir(parents=True, exist_ok=True)
-    held = filelock.FileLock(folder / (f".lock-{part}" if part else ".lock"))
     try:
-        held.acquire(timeout=-1 if wait else 0)
+        return filelock.FileLock(folder / (f".lock-{part}" if part else ".lock")).acquire(timeout=-1 if wait else 0)
     except filelock.Timeout:
         raise Problem(f"{folder}: another run is writing there; wait for it or choose another output") from None
-    try:
-        yield
-    finally:
-        held.release()
 
 
 @contextlib.contextmanager
@@ -283,13 +263,12 @@ def print_table(
 
 def progress(unit: str = "items"):
     """One rich progress bar with time left, of items or of bytes; on a dumb terminal it prints only its last state."""
-    from rich import progress as rich_progress
+    from rich import progress as parts
 
-    return rich_progress.Progress(
-        rich_progress.TextColumn("{task.description}"),
-        rich_progress.BarColumn(),
-        rich_progress.DownloadColumn() if unit == "bytes" else rich_progress.MofNCompleteColumn(),
-        rich_progress.TimeElapsedColumn(),
-        rich_progress.TextColumn("left"),
-        rich_progress.TimeRemainingColumn(),
+    count = parts.DownloadColumn() if unit == "bytes" else parts.MofNCompleteColumn()
+    title, elapsed, left = (
+        parts.TextColumn("{task.description}"),
+        parts.TimeElapsedColumn(),
+        parts.TimeRemainingColumn(),
     )
+    return parts.Progress(title, parts.BarColumn(), count, elapsed, "left", left)

@@ -45,11 +45,7 @@ def nearest_class_mean(
 
 
 def print_baselines(data: Dataset, store: str, split: str, workers: int) -> None:
-    """What nearest class means reach without seeing any movement in order.
-
-    Near chance where the data gives nothing away; far above it where place, clothes or the amount of motion betray the
-    sign.
-    """
+    """What nearest class means reach, beside chance."""
     train, clips = data.split("train", labelled=True), data.split(split, labelled=True)
     if not train or not clips:
         return

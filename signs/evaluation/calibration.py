@@ -119,7 +119,7 @@ def learn_weights(
     gain = scores.difference(in_top(weighted, truth, 1), in_top(fuse(streams), truth, 1), drawn)
     weights = fit_weights(streams, truth)
     kept = bool(gain.low > 0 and gain.mcnemar < 0.05)
-    return weights if kept else {}, {"weights": weights, "gain": gain.to_json(), "kept": kept, "over": drawn.over}
+    return weights if kept else {}, {"weights": weights, "gain": vars(gain), "kept": kept, "over": drawn.over}
 
 
 def count_false_alarms(learnt: Calibration, predictions: Predictions, stream: str, idle: set[str]) -> dict:

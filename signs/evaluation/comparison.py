@@ -60,18 +60,13 @@ def _sorted(predictions: Predictions) -> Predictions:
 def compare_runs(runs: list[Run]) -> dict:
     """{"runs": [{model, stream, clips, top1, ...}], "pairs": [{a, b, value, low, high, only_a, only_b, mcnemar}]}."""
     bootstrap = scores.draw_bootstrap(runs[0].predictions.signers)
-    rows = [
-        {
-            "model": str(run.folder),
-            "stream": run.predictions.fused,
-            "clips": len(run.right),
-            "checks": run.checks,
-            **scores.score_stream(run.predictions, run.predictions.fused),
-        }
-        for run in runs
-    ]
+    rows = []
+    for run in runs:
+        stream = run.predictions.fused
+        about = {"model": str(run.folder), "stream": stream, "clips": len(run.right), "checks": run.checks}
+        rows.append(about | scores.score_stream(run.predictions, stream))
     pairs = [
-        {"a": str(a.folder), "b": str(b.folder), **scores.difference(a.right, b.right, bootstrap).to_json()}
+        {"a": str(a.folder), "b": str(b.folder), **vars(scores.difference(a.right, b.right, bootstrap))}
         for a, b in itertools.combinations(runs, 2)
     ]
     return {"runs": rows, "pairs": pairs}
@@ -103,33 +98,25 @@ def write_gains(first: Run, last: Run, names: dict[str, str], path: Path) -> Non
     gains = class_gains(first, last, names)
     with command.atomic(path.with_suffix(".csv")) as temporary:
         gains.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    gains["counts"] = [f"{row.first} to {row.last} of {row.clips}" for row in gains.itertuples()]
     gained, lost = extremes(gains)
-    bars = [
-        (row.name, row.gain, f"{row.first} to {row.last} of {row.clips}")
-        for row in pd.concat([gained, lost[::-1]]).itertuples(index=False)
-    ]
+    bars = pd.concat([gained, lost[::-1]])[["name", "gain", "counts"]].to_numpy()
     matrices = []
     for run in (first, last):
         order = [run.predictions.labels.index(label) for label in labels]
         matrices.append((str(run.folder), run.predictions.confusion(run.predictions.fused)[np.ix_(order, order)]))
     plots.write_gains(bars, matrices, [names[label] for label in labels], path)
     for word, rows in (("gained", gained), ("lost", lost)):
-        classes = ", ".join(
-            f"{row.name} {100 * row.gain:+.0f} ({row.first} to {row.last} of {row.clips})"
-            for row in rows.itertuples(index=False)
-        )
+        classes = ", ".join(f"{row.name} {100 * row.gain:+.0f} ({row.counts})" for row in rows.itertuples())
         print(f"{word} most from {first.folder} to {last.folder}: {classes or 'none'}")
     print(f"{path.name} -> {path.parent}")
 
 
 def print_comparison(compared: dict, split: str) -> None:
     """The two tables of `compare_runs`, and the checks that were overridden."""
-    first = compared["runs"][0]
-    rows = []
+    first, rows, names = compared["runs"][0], [], ("top1", "top5", "mean_per_class")
     for run in compared["runs"]:
-        shares = [
-            scores.with_interval(run[name], run["intervals"][name]) for name in ("top1", "top5", "mean_per_class")
-        ]
+        shares = [scores.with_interval(run[name], run["intervals"][name]) for name in names]
         worst = "-" if run["worst_signer"] is None else f"{100 * run['worst_signer']:.1f}"
         rows.append([run["model"], run["stream"], *shares, worst])
     title = f"{split}, {first['clips']} clips, percent; 95 % intervals over {first['groups']} {first['over']}"

@@ -8,6 +8,9 @@ from signs.training.log import Log
 
 import matplotlib.pyplot as plt
 
+# What is drawn of a training: column of the log, which of its values is best, in a word, and how it is written.
+KINDS = (("accuracy", max, "highest", "{:.1f} %"), ("loss", min, "lowest", "{:.3f}"))
+
 
 def values(rows: list[dict], column: str) -> list[float]:
     """A column of the log; accuracies in percent."""
@@ -57,25 +60,18 @@ def write_accuracy(log: Log, streams: list[str], path: Path) -> None:
 
 
 def write_side_by_side(logs: dict[str, list[dict]], path: Path) -> None:
-    """Several trainings of one network: a column each, accuracy above loss, the best of both in words below.
-
-    Args:
-        logs: {name: rows of its log.csv}.
-    """
-    figure, grid = plt.subplots(
-        2, len(logs), figsize=(3.6 * len(logs), 6.4), sharex="col", sharey="row", squeeze=False, layout="constrained"
-    )
+    """Several trainings of one network, {name: rows of its log.csv}: a column each, accuracy above loss, the best of
+    both in words below."""
+    shared = {"sharex": "col", "sharey": "row", "squeeze": False, "layout": "constrained"}
+    figure, grid = plt.subplots(2, len(logs), figsize=(3.6 * len(logs), 6.4), **shared)
     for column, (name, rows) in enumerate(logs.items()):
         epochs = [int(row["epoch"]) for row in rows]
-        for axes, kind, best, form in zip(
-            grid[:, column], ("accuracy", "loss"), (max, min), ("{:.1f} %", "{:.3f}"), strict=True
-        ):
+        for axes, (kind, best, word, form) in zip(grid[:, column], KINDS, strict=True):
             valid = values(rows, f"val_{kind}")
             place = valid.index(best(valid))
             axes.plot(epochs, values(rows, kind), "--", color="grey", label="training")
             axes.plot(epochs, valid, color=plots.COLOURS["rgb"], label="validation")
             axes.plot(epochs[place], valid[place], "o", color=plots.COLOURS["rgb"])
-            word = "highest" if best is max else "lowest"
             axes.set_xlabel(f"{word} validation {kind}\n{form.format(valid[place])} in epoch {epochs[place]}")
             axes.tick_params(labelbottom=True)
             finish(axes)

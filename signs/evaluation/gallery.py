@@ -31,18 +31,6 @@ NEAREST_PICTURES = 16  # of the nearest clip's loop
 WARMTH = 0.55  # of the heat over a picture, at most
 
 
-def write_loop(path: Path, pictures: list[np.ndarray]) -> None:
-    """(H, W, 3) uint8 RGB each -> an animated WebP that goes round."""
-    animation = cv2.Animation()
-    animation.frames = [cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) for picture in pictures]
-    animation.durations = np.full(len(pictures), max(20, DURATION // len(pictures)), np.int32)
-    done, coded = cv2.imencodeanimation(".webp", animation, [cv2.IMWRITE_WEBP_QUALITY, 70])
-    if not done:
-        raise Problem(f"{path}: this OpenCV writes no animated WebP; install what requirements.txt says")
-    with command.atomic(path) as temporary:
-        temporary.write_bytes(coded.tobytes())
-
-
 def enlarged(picture: np.ndarray) -> np.ndarray:
     """The picture with SIDE rows, its shape kept; smaller where it has more."""
     width = round(picture.shape[1] * SIDE / picture.shape[0])
@@ -104,14 +92,22 @@ class Gallery:
         return self._write(name, [enlarged(images[index]) for index in shown])
 
     def _write(self, name: str, pictures: list[np.ndarray]) -> str:
-        write_loop(self.folder / name, pictures)
+        """(H, W, 3) uint8 RGB each -> an animated WebP that goes round."""
+        path, animation = self.folder / name, cv2.Animation()
+        animation.frames = [cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) for picture in pictures]
+        animation.durations = np.full(len(pictures), max(20, DURATION // len(pictures)), np.int32)
+        done, coded = cv2.imencodeanimation(".webp", animation, [cv2.IMWRITE_WEBP_QUALITY, 70])
+        if not done:
+            raise Problem(f"{path}: this OpenCV writes no animated WebP; install what requirements.txt says")
+        with command.atomic(path) as temporary:
+            temporary.write_bytes(coded.tobytes())
         return f"{self.folder.name}/{name}"
 
     def write_clip(self, predictions: Predictions, index: int, nearest: dict[str, tuple]) -> dict:
         """Everything that the page says of one clip, its loops written."""
         item, labels = predictions.clips[index], predictions.labels
         answers = {name: rows[index] for name, rows in predictions.streams.items()}
-        fused = answers[predictions.fused]
+        fused, streams = answers[predictions.fused], self.recogniser.bundle.streams
         taken = int(fused.argmax())
         row = {
             "clip": item.clip,
@@ -124,9 +120,7 @@ class Gallery:
                 name: [(labels[i], float(values[i])) for i in np.argsort(-values, kind="stable")[:BEST]]
                 for name, values in answers.items()
             },
-            "loops": {
-                stream.name: self.write_stream_loop(stream, item, taken) for stream in self.recogniser.bundle.streams
-            },
+            "loops": {stream.name: self.write_stream_loop(stream, item, taken) for stream in streams},
         }
         if item.clip in nearest:
             other, alike = nearest[item.clip]
@@ -151,8 +145,8 @@ def pick_clips(predictions: Predictions, stream: str, wrong: int, right: int) ->
 
 def find_nearest(recogniser: Recogniser, data: Dataset, items: list[Clip], most: int, workers: int) -> dict[str, tuple]:
     """{clip: (the training clip most alike, mean cosine of the streams' features)}; out of at most `most`."""
-    named = [item for item in data.split("train", labelled=True) if item.label in recogniser.labels]
-    known = dataset.spread(named, most)
+    train = [item for item in data.split("train", labelled=True) if item.label in recogniser.labels]
+    known = dataset.spread(train, most)
     if not known or not items:
         return {}
     kept, rows = stored_clips.features(recogniser, data, [*items, *known], stored_clips.BATCH, workers)
@@ -161,10 +155,8 @@ def find_nearest(recogniser: Recogniser, data: Dataset, items: list[Clip], most:
     if not training:
         return {}
     alike = rows[shown] @ rows[training].T / len(recogniser.bundle.streams)
-    return {
-        kept[index].clip: (kept[training[row.argmax()]], float(row.max()))
-        for index, row in zip(shown, alike, strict=True)
-    }
+    best = zip(shown, alike.argmax(axis=1), alike.max(axis=1), strict=True)
+    return {kept[index].clip: (kept[training[nearest]], float(cosine)) for index, nearest, cosine in best}
 
 
 def write_gallery(

@@ -60,13 +60,5 @@ def _enlarge(heat: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """(t, h, w) -> (T, H, W), linear in all three, the largest value 1."""
     frames, height, width = shape
     wide = np.stack([cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR) for each in np.float32(heat)])
-    longer = _stretch(wide, frames)
-    return longer / max(float(longer.max()), 1e-12)
-
-
-def _stretch(wide: np.ndarray, frames: int) -> np.ndarray:
-    """(t, H, W) -> (frames, H, W), linear between the centres of what each covers."""
-    place = np.clip((np.arange(frames) + 0.5) * len(wide) / frames - 0.5, 0, len(wide) - 1)
-    low = np.floor(place).astype(int)
-    part = np.float32(place - low)[:, None, None]
-    return wide[low] * (1 - part) + wide[np.minimum(low + 1, len(wide) - 1)] * part
+    longer = cv2.resize(wide.reshape(len(wide), -1), (height * width, frames), interpolation=cv2.INTER_LINEAR)
+    return longer.reshape(shape) / max(float(longer.max()), 1e-12)

@@ -26,7 +26,7 @@ class SplitResult:
     failed: [clip, reason] of clips that could not be read; clips, unlabelled: how many were scored, how many have no
     label; classes: how many the model knows; rejection: see `calibration.count_false_alarms`.
     streams: {stream: `scores.score_stream`, and as `calibration` `calibration.measure_calibration`}.
-    gains: {stream: what both streams together have over it}, None of a single stream.
+    gains: {stream: `scores.Difference` of both together and it, as a dict}, None of a single stream.
     robustness, gallery: None where they were not asked for.
     """
 
@@ -89,8 +89,11 @@ def identity(data: Dataset) -> dict[str, str]:
 
 def measure_split(recogniser, predictions: Predictions, data: dict, checks: list[str], failed: list) -> SplitResult:
     """Every number of one split's probabilities, with the calibration that `recogniser` has now."""
-    fused, streams = predictions.fused, {}
+    fused, streams, gains = predictions.fused, {}, {}
+    bootstrap, hits = scores.draw_bootstrap(predictions.signers), predictions.hits(predictions.fused)
     for stream in predictions.streams:
+        if stream != fused:
+            gains[stream] = vars(scores.difference(hits, predictions.hits(stream), bootstrap))
         # The temperature is that of the fused answers.
         learnt = recogniser.calibration if stream == fused else Calibration()
         measured = calibration.measure_calibration(learnt, predictions, stream)
@@ -105,19 +108,8 @@ def measure_split(recogniser, predictions: Predictions, data: dict, checks: list
         unlabelled=int((~predictions.scored).sum()),
         rejection=calibration.count_false_alarms(recogniser.calibration, predictions, fused, idle),
         streams=streams,
-        gains=fusion_gains(predictions) if fused == BOTH else None,
+        gains=gains if fused == BOTH else None,
     )
-
-
-def fusion_gains(predictions: Predictions) -> dict[str, dict]:
-    """{stream: `scores.Difference` as a dict}: what both streams together have over each alone."""
-    bootstrap = scores.draw_bootstrap(predictions.signers)
-    both = predictions.hits(BOTH)
-    return {
-        stream: scores.difference(both, predictions.hits(stream), bootstrap).to_json()
-        for stream in predictions.streams
-        if stream != BOTH
-    }
 
 
 def measure_earlier(recogniser, data: Dataset, splits: list[str]) -> dict[str, SplitResult]:

@@ -61,14 +61,11 @@ def draw_answers(axes, predictions: Predictions, position: int, names: dict[str,
     item, row = predictions.clips[position], predictions.streams[predictions.fused][position]
     best = np.argsort(-row, kind="stable")[:ANSWERS][::-1]
     labels = [predictions.labels[index] for index in best]
-    answer = labels[-1]
-    wrong = {answer: plots.WRONG}
-    colours = [plots.RIGHT if label == item.label else wrong.get(label, plots.OTHER) for label in labels]
-    axes.barh(range(len(best)), row[best], color=colours)
+    colours = {labels[-1]: plots.WRONG, item.label: plots.RIGHT}
+    axes.barh(range(len(best)), row[best], color=[colours.get(label, plots.OTHER) for label in labels])
     axes.set_yticks(range(len(best)), [names[label] for label in labels], fontsize=9)
     axes.set(xlim=(0, 1))
-    colour = plots.RIGHT if answer == item.label else plots.WRONG
-    axes.set_title(f"true: {names[item.label]}", fontsize=10, color=colour)
+    axes.set_title(f"true: {names[item.label]}", fontsize=10, color=colours[labels[-1]])
     plots.open_frame(axes)
 
 

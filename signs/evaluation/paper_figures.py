@@ -13,11 +13,7 @@ FRAMES = 5  # of a clip in figure 4
 
 
 def write_figure3(log: Log, streams: list[str], mean: list[float], path: Path) -> None:
-    """Validation accuracy by epoch of two streams, and of their mean.
-
-    Args:
-        mean: accuracy of the streams' averaged probabilities after each epoch, as a share.
-    """
+    """Validation accuracy by epoch of two streams, and `mean`: that of their averaged probabilities, as shares."""
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     ends = {stream: len(log.rows_of(stream)) for stream in streams}
     epochs, percent, shared = np.arange(1, len(mean) + 1), 100 * np.array(mean), min(ends.values())
@@ -31,9 +27,8 @@ def write_figure3(log: Log, streams: list[str], mean: list[float], path: Path) -
         for stream in streams
         if ends[stream] < len(mean)
     ]
-    highest = max(
-        *percent, *(value for stream in streams for value in curves.values(log.rows_of(stream), "val_accuracy"))
-    )
+    alone = [value for stream in streams for value in curves.values(log.rows_of(stream), "val_accuracy")]
+    highest = max(*percent, *alone)
     axes.set(xlabel="\n".join(["epoch", *notes]), ylabel="validation accuracy in %", ylim=(0, min(1.18 * highest, 104)))
     plots.save(figure, path)
 
@@ -62,11 +57,7 @@ def write_figure4(rows: list[dict], title: str, path: Path) -> None:
 
 
 def write_figure5(names: list[str], scores: list[dict[str, float]], subtitle: str, path: Path) -> None:
-    """Accuracies of several runs, as grouped bars.
-
-    Args:
-        names: of the runs; scores: {stream: accuracy as a share} of each.
-    """
+    """Accuracies of several runs as grouped bars; of each its name and {stream: accuracy as a share}."""
     figure, axes = plt.subplots(figsize=(max(6, 1.5 + 2.2 * len(names)), 5), layout="constrained")
     width = 0.27
     for position, stream in enumerate(scores[0]):

@@ -4,6 +4,7 @@ All numbers are top-1 accuracies in percent on the whole split (5,784 clips of v
 weights score 4 to 5 points more on test than on validation, so each split has its column and a gap stays a gap.
 """
 
+import itertools
 from dataclasses import dataclass
 
 from signs import command
@@ -25,6 +26,10 @@ class Row:
     test: str = "-"
     ours: bool = False
 
+    @property
+    def cells(self) -> list[str]:
+        return [self.method, TITLES[self.stream], self.valid, self.test]
+
 
 PUBLISHED = [
     # As Table 1 of Sarhan & Frintrop has them, ICIP 2020.
@@ -45,32 +50,23 @@ PUBLISHED = [
 ]
 
 
-def in_order(rows: list[Row]) -> list[Row]:
-    """By input as the paper has them; within one as they come."""
-    return sorted(rows, key=lambda row: list(TITLES).index(row.stream))
-
-
-def cells(row: Row) -> list[str]:
-    return [row.method, TITLES[row.stream], row.valid, row.test]
-
-
 def markdown_table(rows: list[Row], notes: list[str]) -> str:
     """A Markdown table, our rows in bold, and a line for each note."""
     lines = ["# Top-1 accuracy in percent", "", f"| {' | '.join(COLUMNS)} |", "|---|---|---:|---:|"]
-    for row in in_order(rows):
-        shown = [f"**{cell}**" if row.ours and cell != "-" else cell for cell in cells(row)]
+    for row in rows:
+        shown = [f"**{cell}**" if row.ours and cell != "-" else cell for cell in row.cells]
         lines.append(f"| {' | '.join(shown)} |")
     return "\n".join([*lines, "", *(f"* {note}" for note in notes)]) + "\n"
 
 
 def print_table(rows: list[Row], notes: list[str]) -> None:
     """The same on the terminal, a blank line between two inputs."""
-    ordered, lines, bold = in_order(rows), [], []
-    for position, row in enumerate(ordered):
-        if position and row.stream != ordered[position - 1].stream:
+    lines, bold = [], []
+    for before, row in itertools.pairwise([rows[0], *rows]):
+        if row.stream != before.stream:
             lines.append([])
         bold += [len(lines)] * row.ours
-        lines.append(cells(row))
+        lines.append(row.cells)
     command.print_table(COLUMNS, lines, "top-1 accuracy in percent", left=("input",), bold=bold)
     for note in notes:
         print(f"* {note}")

@@ -77,11 +77,9 @@ def draw_confusion(axes, counts: np.ndarray, names: list[str], size: float | Non
         return
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
     axes.set_yticks(range(len(names)), names, fontsize=size)
+    looks = {"ha": "center", "va": "center", "fontsize": size, "in_layout": False}
     for row, column in zip(*np.nonzero(counts), strict=True):
-        colour = "white" if shares[row, column] > 0.4 else "black"
-        axes.text(
-            column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=size, in_layout=False
-        )
+        axes.text(column, row, counts[row, column], color="white" if shares[row, column] > 0.4 else "black", **looks)
 
 
 def write_confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> None:
@@ -140,25 +138,15 @@ def write_calibration(measured: dict, rejection: dict, path: Path) -> None:
         x, y = [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
         left.plot(x, y, "-", color=colour, lw=1)
         left.scatter(x, y, 12 + 160 * sizes / max(sizes), color=colour, label=label, alpha=0.85)
-    left.set(
-        xlabel="confidence",
-        ylabel="share that is right",
-        xlim=(0, 1.02),
-        ylim=(-0.03, 1.05),
-        title="reliability; dots grow with their clips",
-    )
+    left.set(xlabel="confidence", ylabel="share that is right", title="reliability; dots grow with their clips")
+    left.set(xlim=(0, 1.02), ylim=(-0.03, 1.05))
     left.legend(loc="upper left", fontsize=9, markerscale=0.6)
     rows = measured["risk_coverage"]
     right.plot([row["coverage"] for row in rows], [row["risk"] for row in rows], color=COLOURS[BOTH])
     right.plot(rejection["coverage"], rejection["risk"], "o", color=RIGHT, ms=9, label="with the rejection threshold")
     right.legend(loc="upper left", fontsize=9)
-    right.set(
-        xlabel="coverage: share of clips answered, surest first",
-        ylabel="risk: share of answers that is wrong",
-        xlim=(0, 1.02),
-        ylim=(0, None),
-        title="risk and coverage",
-    )
+    right.set(xlabel="coverage: share of clips answered, surest first", ylabel="risk: share of answers that is wrong")
+    right.set(xlim=(0, 1.02), ylim=(0, None), title="risk and coverage")
     for axes in (left, right):
         axes.grid(alpha=0.3)
         open_frame(axes)

@@ -6,7 +6,6 @@ Everything on it comes from metrics.json and bundle.json; report_page.html is it
 from pathlib import Path
 
 from signs import command
-from signs.clips.spec import InputSpec
 from signs.evaluation import curves, plots, scores
 from signs.evaluation.metrics import Metrics
 from signs.inference.bundle import Bundle
@@ -27,19 +26,13 @@ def readable_names(classes) -> dict[str, str]:
     }
 
 
-def input_text(spec: InputSpec) -> str:
-    """What a network sees of a clip, in words."""
-    return (
-        f"{spec.frames} frames, {spec.crop} pixels, {spec.views} view(s), region {spec.region}, "
-        f"scale {spec.scale}, still {spec.still}"
-    )
-
-
 def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
     """What a reader needs to make the model again: (what, text) each."""
     stored, about, inputs = bundle.spec.stored, bundle.about, {}
     for stream in bundle.streams:
-        inputs.setdefault(input_text(bundle.spec_of(stream).input), []).append(stream.name)
+        seen = bundle.spec_of(stream).input
+        size = f"{seen.frames} frames, {seen.crop} pixels, {seen.views} view(s), region {seen.region}"
+        inputs.setdefault(f"{size}, scale {seen.scale}, still {seen.still}", []).append(stream.name)
     flags = [f"{name.replace('_', ' ')} {value}" for name, value in about.get("flags", {}).items() if value is not None]
     alike = len(inputs) == 1
     return [
@@ -55,11 +48,8 @@ def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
 
 
 def write_page(bundle: Bundle, data: str, split: str, metrics: Metrics, predictions: Predictions) -> Path:
-    """Draw the page's pictures and write it; returns its path.
-
-    Args:
-        data: name of the data set; predictions: of `split`, the fused ones included.
-    """
+    """Draw the page's pictures and write it; returns its path. `data` is the data set's name; `predictions` are of
+    `split`, the fused ones included."""
     result, stream, log = metrics.splits[split], predictions.fused, Log(bundle.folder / "log.csv")
     names, called = readable_names(bundle.classes), titles(result.streams)
     folder, title = bundle.folder / "report", f"{called[stream]}, {result.clips} {WORDS[split]} clips"

@@ -4,7 +4,8 @@ Every change is made to the video's frames, at the size that is stored. Everythi
 recogniser always does.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterator
 
 from signs import command
 from signs.clips import storage
@@ -17,50 +18,26 @@ from signs.inference.recogniser import Recogniser, check_camera
 import cv2
 import numpy as np
 
-# (T, H, W, 3) uint8 RGB and (T,) seconds -> the same, changed.
-Change = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+AS_IT_IS = ""
 DARKER = 0.4  # of each value
 BLUR = 0.015  # of the short side: standard deviation
 SHIFT = 0.1  # of width and height
 QUALITY = 10  # of JPEG
 
 
-def _darker(frames, times):
-    return np.uint8(frames * DARKER), times
-
-
-def _blurred(frames, times):
-    sigma = BLUR * min(frames.shape[1:3])
-    return np.stack([cv2.GaussianBlur(image, (0, 0), sigma) for image in frames]), times
-
-
-def _shifted(frames, times):
+def changes(frames: np.ndarray, times: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """(T, H, W, 3) uint8 RGB, (T,) seconds -> each change as (name, frames, times); the first, AS_IT_IS, is none."""
     height, width = frames.shape[1:3]
-    move = np.float32([[1, 0, SHIFT * width], [0, 1, SHIFT * height]])
-    edge = cv2.BORDER_REPLICATE
-    return np.stack([cv2.warpAffine(image, move, (width, height), borderMode=edge) for image in frames]), times
-
-
-def _half_rate(frames, times):
-    return frames[::2], times[::2]
-
-
-def _recompressed(frames, times):
-    return storage.as_stored(frames, QUALITY), times
-
-
-def _mirrored(frames, times):
-    return np.ascontiguousarray(frames[:, :, ::-1]), times
-
-
-CHANGES: dict[str, Change] = {
-    f"darker, {DARKER:.0%} of the light": _darker,
-    f"blurred, {BLUR:.1%} of the short side": _blurred,
-    f"shifted, {SHIFT:.0%} right and down": _shifted,
-    "half the frame rate": _half_rate,
-    f"recompressed, JPEG quality {QUALITY}": _recompressed,
-    "mirrored": _mirrored,
-}
+    sigma, move = BLUR * min(height, width), np.float32([[1, 0, SHIFT * width], [0, 1, SHIFT * height]])
+    yield AS_IT_IS, frames, times
+    yield f"darker, {DARKER:.0%} of the light", np.uint8(frames * DARKER), times
+    blurred = [cv2.GaussianBlur(image, (0, 0), sigma) for image in frames]
+    yield f"blurred, {BLUR:.1%} of the short side", np.stack(blurred), times
+    shifted = [cv2.warpAffine(image, move, (width, height), borderMode=cv2.BORDER_REPLICATE) for image in frames]
+    yield f"shifted, {SHIFT:.0%} right and down", np.stack(shifted), times
+    yield "half the frame rate", frames[::2], times[::2]
+    yield f"recompressed, JPEG quality {QUALITY}", storage.as_stored(frames, QUALITY), times
+    yield "mirrored", np.ascontiguousarray(frames[:, :, ::-1]), times
 
 
 def measure_robustness(recogniser: Recogniser, data: Dataset, clips: list[Clip]) -> dict:
@@ -72,7 +49,7 @@ def measure_robustness(recogniser: Recogniser, data: Dataset, clips: list[Clip])
         Problem: no video of the clips could be read, or the networks see more than it has.
     """
     check_camera(recogniser.bundle)
-    hits, signers, failed = {name: [] for name in ("", *CHANGES)}, [], []
+    hits, signers, failed = defaultdict(list), [], []
     with command.progress() as bar:
         for item in bar.track(clips, description="robustness"):
             try:
@@ -81,19 +58,16 @@ def measure_robustness(recogniser: Recogniser, data: Dataset, clips: list[Clip])
                 failed.append([item.clip, str(problem)])
                 continue
             signers.append(item.signer)
-            for name in hits:
-                changed = CHANGES[name](frames, times) if name else (frames, times)
+            for name, *changed in changes(frames, times):
                 hits[name].append(recogniser.predict(*changed)[0][0] == item.label)
     if not signers:
         raise Problem(f"no video of the clips could be read, and robustness needs them; the first: {failed[0][1]}")
-    bootstrap, hits = scores.draw_bootstrap(signers), {name: np.array(rows) for name, rows in hits.items()}
-    plain = hits.pop("")
-    changes = {
-        name: {"top1": float(np.mean(rows)), "difference": scores.difference(rows, plain, bootstrap).to_json()}
-        for name, rows in hits.items()
-    }
+    bootstrap, plain, rows = scores.draw_bootstrap(signers), np.array(hits.pop(AS_IT_IS)), {}
+    for name, right in hits.items():
+        change = scores.difference(np.array(right), plain, bootstrap)
+        rows[name] = {"top1": float(np.mean(right)), "difference": vars(change)}
     about = {"clips": len(signers), "over": bootstrap.over, "top1": float(plain.mean())}
-    return {**about, "changes": changes, "failed": failed}
+    return {**about, "changes": rows, "failed": failed}
 
 
 def print_robustness(measured: dict, split: str) -> None:

@@ -8,7 +8,7 @@ independent clips: people who happen to agree prove nothing. Where signers are u
 drawn. The interval then says nothing about other people; `Bootstrap.over` tells which it is.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from signs.inference.predictions import Predictions
 
@@ -133,14 +133,6 @@ def per_class(predictions: Predictions, stream: str, drawn: Bootstrap) -> list[d
     return rows
 
 
-def confused_pairs(predictions: Predictions, stream: str) -> list[dict]:
-    """The PAIRS pairs of classes mistaken for each other most often, by label."""
-    return [
-        {**asdict(pair), "true": predictions.labels[pair.true], "taken": predictions.labels[pair.taken]}
-        for pair in predictions.confused(stream, PAIRS)
-    ]
-
-
 def per_signer(right: np.ndarray, signers: list[str]) -> list[dict]:
     """A row per signer, worst first: clips, top-1 with Wilson's interval."""
     rows = []
@@ -148,8 +140,8 @@ def per_signer(right: np.ndarray, signers: list[str]) -> list[dict]:
         hits = right[np.array(signers) == name]
         top1 = float(hits.mean())
         low, high = wilson(top1, len(hits))
-        row = {"signer": name, "clips": len(hits), "right": int(hits.sum()), "top1": top1, "low": low, "high": high}
-        rows.append(row)
+        about = {"signer": name, "clips": len(hits), "right": int(hits.sum())}
+        rows.append({**about, "top1": top1, "low": low, "high": high})
     return sorted(rows, key=lambda row: row["top1"])
 
 
@@ -158,7 +150,8 @@ def score_stream(predictions: Predictions, stream: str) -> dict:
     drawn, first = draw_bootstrap(predictions.signers), predictions.hits(stream)
     shares = {f"top{k}": share(predictions.hits(stream, k), drawn) for k in TOP}
     shares["mean_per_class"] = mean_per_class(first, predictions.truth, drawn)
-    people = per_signer(first, predictions.signers)
+    people, labels = per_signer(first, predictions.signers), predictions.labels
+    confused = predictions.confused(stream, PAIRS)
     return {
         **{name: value.value for name, value in shares.items()},
         "intervals": {name: [value.low, value.high] for name, value in shares.items()},
@@ -168,7 +161,7 @@ def score_stream(predictions: Predictions, stream: str) -> dict:
         "signers": people,
         "unknown_signers": predictions.signers.count(""),
         "classes": per_class(predictions, stream, drawn),
-        "confused": confused_pairs(predictions, stream),
+        "confused": [{**vars(pair), "true": labels[pair.true], "taken": labels[pair.taken]} for pair in confused],
     }
 
 
@@ -187,9 +180,6 @@ class Difference:
     only_a: int
     only_b: int
     mcnemar: float
-
-    def to_json(self) -> dict:
-        return asdict(self)
 
 
 def difference(a: np.ndarray, b: np.ndarray, drawn: Bootstrap) -> Difference:

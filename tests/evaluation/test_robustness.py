@@ -11,8 +11,8 @@ import tiny
 
 
 def changed(name: str, frames, times):
-    (change,) = [change for title, change in robustness.CHANGES.items() if title.startswith(name)]
-    return change(frames, times)
+    (change,) = [change for title, *change in robustness.changes(frames, times) if title.startswith(name)]
+    return change
 
 
 @pytest.fixture
@@ -33,8 +33,7 @@ def test_changes(frames):
     assert np.array_equal(half, images[::2]) and np.array_equal(slow, times[::2])
     assert np.array_equal(changed("mirrored", images, times)[0][:, :, ::-1], images)
     assert np.array_equal(images, kept), "the next change starts from the same frames"
-    for name in robustness.CHANGES:
-        seen, when = robustness.CHANGES[name](images, times)
+    for _, seen, when in robustness.changes(images, times):
         assert seen.dtype == np.uint8 and len(seen) == len(when) and seen.shape[1:] == images.shape[1:]
 
 
