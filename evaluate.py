@@ -132,7 +132,7 @@ def print_failures(score: dict, names: dict[str, str]) -> None:
 
 
 def predict_splits(recogniser, data: Dataset, splits: list[str], args) -> Predicted:
-    """The calibration is learnt on the way, where the validation clips are among them: fused probabilities follow it."""
+    """Learns the calibration on the way, where validation clips are among them: the fused probabilities follow it."""
     from signs.inference import stored_clips
 
     tables, failed = {}, {}
