@@ -75,8 +75,8 @@ def load_recogniser(folder: Path, data: Dataset) -> Recogniser:
 def calibrate(recogniser, predictions: Predictions, rate: float) -> None:
     """Learn calibration.json from the validation clips, and have the recogniser use it."""
     bundle = recogniser.bundle
-    names, idle = [stream.name for stream in bundle.streams], calibration.idle_labels(bundle.classes)
-    learnt = calibration.learn_calibration(predictions, names, idle, rate, bundle.hashes)
+    idle = calibration.idle_labels(bundle.classes)
+    learnt = calibration.learn_calibration(predictions, idle, rate, bundle.hashes)
     learnt.write(bundle.folder)
     recogniser.calibration = learnt
     limit = "none" if learnt.threshold is None else f"{learnt.threshold:.1%}"

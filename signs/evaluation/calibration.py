@@ -8,7 +8,7 @@ are better by more than the interval of the gain, on people that they were not l
 from signs.clips.dataset import Label
 from signs.evaluation import scores
 from signs.inference.confidence import Calibration, tempered
-from signs.inference.predictions import Predictions, fuse, in_top
+from signs.inference.predictions import BOTH, Predictions, fuse, in_top
 
 import numpy as np
 from scipy import optimize
@@ -165,18 +165,16 @@ def _false_answers(predictions: Predictions, answer: np.ndarray, idle: set[str])
     return np.ones(len(truth), bool), ~is_idle[answer] & (answer != truth)
 
 
-def learn_calibration(
-    predictions: Predictions, names: list[str], idle: set[str], rate: float, model: dict[str, str]
-) -> Calibration:
+def learn_calibration(predictions: Predictions, idle: set[str], rate: float, model: dict[str, str]) -> Calibration:
     """Learn it all from the scored validation clips.
 
     Args:
-        names: the streams; idle: labels of classes that are no gesture; rate: false alarms that are allowed, a share of
-            the clips of those classes, or, where there are none, of all clips (then a wrong answer is a false alarm);
-            model: hash of each weight file.
+        idle: labels of classes that are no gesture; rate: false alarms that are allowed, a share of the clips of those
+            classes, or, where there are none, of all clips (then a wrong answer is a false alarm); model: hash of each
+            weight file.
     """
     scored, truth = predictions.scored, predictions.truth
-    streams = {name: predictions.streams[name][scored] for name in names}
+    streams = {name: rows[scored] for name, rows in predictions.streams.items() if name != BOTH}
     weights, fusion = learn_weights(streams, truth, predictions.signers)
     fused = fuse(streams, weights)
     temperature = fit_temperature(fused, truth)

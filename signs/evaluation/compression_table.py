@@ -29,11 +29,13 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Dataset
 from signs.command import Problem
-from signs.evaluation import scores
+from signs.evaluation import calibration, scores
 from signs.evaluation.scores import Difference
 from signs.inference import confidence
-from signs.inference.bundle import bundle_size, load_bundle
+from signs.inference.bundle import bundle_size, load_bundle, load_keras
 from signs.inference.predictions import Predictions
+from signs.inference.recogniser import Recogniser
+from signs.inference.runtime import KERAS
 
 import numpy as np
 
@@ -82,12 +84,9 @@ class Measured:
     @property
     def answers(self) -> dict[str, str]:
         """{clip: label} of the labelled clips."""
-        rows = self.predictions.streams[self.predictions.fused].argmax(axis=1)
-        return {
-            item.clip: self.predictions.labels[row]
-            for item, row in zip(self.predictions.clips, rows, strict=True)
-            if item.label
-        }
+        best = self.predictions.streams[self.predictions.fused].argmax(axis=1)
+        answers = zip(self.predictions.clips, best, strict=True)
+        return {item.clip: self.predictions.labels[index] for item, index in answers if item.label}
 
     @property
     def over(self) -> str:
@@ -119,29 +118,21 @@ def measure(model: Path, folder: Path, source: Source, failed: dict[str, str]) -
             return Measured(Predictions.read(path, SPLIT), bundle_size(bundle), **content)
     except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError, Problem):
         pass  # not there, or not whole: once more
-    from signs.evaluation import calibration
     from signs.inference import stored_clips
-    from signs.inference.recogniser import Recogniser
-    from signs.inference.runtime import KERAS
 
     recogniser = Recogniser.load(model, KERAS)
     predictions, unread = stored_clips.predict(recogniser, source.data, source.clips, source.batch, source.workers)
     failed.update(unread)
     if model == folder:
         idle = calibration.idle_labels(bundle.classes)
-        names = [stream.name for stream in bundle.streams]
-        learnt = calibration.learn_calibration(predictions, names, idle, confidence.FALSE_ALARMS, bundle.hashes)
+        learnt = calibration.learn_calibration(predictions, idle, confidence.FALSE_ALARMS, bundle.hashes)
         learnt.write(folder)
         predictions = stored_clips.with_both(predictions, learnt.weights)
     predictions.write(path)
-    weights = [np.asarray(one) for network in recogniser.models.values() for one in network.weights]
+    weights = [np.asarray(array) for network in recogniser.models.values() for array in network.weights]
+    parameters, nonzero = (sum(int(count(array)) for array in weights) for count in (np.size, np.count_nonzero))
     ms, runtime = source.stopwatch(model)
-    content = {
-        "parameters": sum(one.size for one in weights),
-        "ms": round(ms, 2),
-        "runtime": runtime,
-        "nonzero": sum(int(np.count_nonzero(one)) for one in weights),
-    }
+    content = {"parameters": parameters, "ms": round(ms, 2), "runtime": runtime, "nonzero": nonzero}
     with command.atomic(folder / FILE) as temporary:
         temporary.write_text(json.dumps({"model": bundle.hashes, **content}) + "\n")
     return Measured(predictions, bundle_size(bundle), **content)
@@ -164,18 +155,8 @@ def difference(one: Measured, other: Measured) -> Difference:
 def row(step: str, precision: str, found: Measured, teacher: Measured) -> Row:
     hits = found.predictions.hits(found.predictions.fused)
     value = scores.share(hits, scores.draw_bootstrap(found.predictions.signers))
-    return Row(
-        step,
-        precision,
-        found.parameters,
-        found.nonzero,
-        found.bytes,
-        value.value,
-        value.low,
-        value.high,
-        found.ms,
-        agreement(found, teacher),
-    )
+    sizes = found.parameters, found.nonzero, found.bytes
+    return Row(step, precision, *sizes, value.value, value.low, value.high, found.ms, agreement(found, teacher))
 
 
 def choose(rows: list[Row], budget: int | None) -> Row:
@@ -192,15 +173,9 @@ def choose(rows: list[Row], budget: int | None) -> Row:
 
 
 def _cells(one: Row) -> list[str]:
-    return [
-        one.name,
-        f"{one.parameters / 1e6:.3f}",
-        f"{one.nonzero / 1e6:.3f}",
-        f"{one.bytes / 1e6:.3f}",
-        f"{100 * one.accuracy:.1f} {100 * one.low:.0f}-{100 * one.high:.0f}",
-        f"{one.ms:.1f}",
-        f"{one.agreement:.1%}",
-    ]
+    millions = [f"{count / 1e6:.3f}" for count in (one.parameters, one.nonzero, one.bytes)]
+    accuracy = f"{100 * one.accuracy:.1f} {100 * one.low:.0f}-{100 * one.high:.0f}"
+    return [one.name, *millions, accuracy, f"{one.ms:.1f}", f"{one.agreement:.1%}"]
 
 
 def write(rows: list[Row], folder: Path, about: str, chosen: Row | None = None) -> None:
@@ -228,14 +203,8 @@ def _one_core() -> None:
 
 
 def _measure(folder: Path) -> tuple[float, str]:
-    from signs.inference.bundle import load_keras
-
     load_keras()
-    from signs.inference.recogniser import Recogniser
-    from signs.inference.runtime import KERAS
-
     import keras
-    import numpy as np
 
     keras.backend.clear_session()
     recogniser, inputs, rng = Recogniser.load(folder, KERAS), {}, np.random.default_rng(0)
