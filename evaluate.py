@@ -35,7 +35,7 @@ from signs.inference.recogniser import Recogniser, check_store
 from signs.training import refit
 
 WORST = 5  # signs and people named below it
-Predicted = dict[str, tuple[Predictions, list]]  # {split: (its probabilities, [[clip, why it was not read], ...])}
+Predicted = dict[str, tuple[Predictions, list]]  # {split: (its probabilities, [(clip, why it was not read), ...])}
 
 
 def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -> list[str]:
@@ -62,14 +62,6 @@ def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -
     for line in leaks:
         print(f"CHECK OVERRIDDEN: {line}")
     return leaks
-
-
-def load_recogniser(folder: Path, data: Dataset) -> Recogniser:
-    """The recogniser of a model, in Keras, checked to fit the data's archives."""
-    load_keras()
-    recogniser = Recogniser.load(folder, runtime.KERAS)
-    check_store(recogniser.bundle, data)
-    return recogniser
 
 
 def calibrate(recogniser, predictions: Predictions, rate: float) -> None:
@@ -107,17 +99,16 @@ def score_cells(score: dict | None) -> list[str]:
 
 def print_scores(results: dict, folder: Path) -> None:
     """Table 1's shape: inputs by row, splits by column; percent."""
-    heads, rows = ["input"], {}
+    heads, rows = ["input"], []
     splits = [split for split in dataset.SPLITS if split in results]
     for split in splits:
         first = next(iter(results[split].streams.values()))
         heads += [f"{split} top-1\n{first['groups']} {first['over']}", f"{split} top-5"]
     for stream, title in titles({name for split in splits for name in results[split].streams}).items():
-        rows[title] = []
+        rows.append([title])
         for split in splits:
-            rows[title] += score_cells(results[split].streams.get(stream))
-    title = f"{folder}: accuracy in percent, 95 % intervals"
-    command.print_table(heads, [[name, *cells] for name, cells in rows.items()], title)
+            rows[-1] += score_cells(results[split].streams.get(stream))
+    command.print_table(heads, rows, f"{folder}: accuracy in percent, 95 % intervals")
 
 
 def print_failures(score: dict, names: dict[str, str]) -> None:
@@ -142,10 +133,7 @@ def predict_splits(recogniser, data: Dataset, splits: list[str], args) -> Predic
     if "valid" in tables and tables["valid"].scored.any():
         calibrate(recogniser, tables["valid"], args.false_alarms)
     weights = recogniser.calibration.weights
-    return {
-        split: (stored_clips.with_both(table, weights), [list(pair) for pair in failed[split]])
-        for split, table in tables.items()
-    }
+    return {split: (stored_clips.with_both(table, weights), failed[split]) for split, table in tables.items()}
 
 
 def score_splits(recogniser, data: Dataset, predicted: Predicted, checks: list[str]) -> Metrics:
@@ -170,7 +158,9 @@ def evaluate(args) -> int:
         if not data.split(split):
             raise Problem(f"{data.folder}/clips.csv: no clip in the split {split}")
     checks = check_model(args.model, data, splits, args.ignore_checks)
-    recogniser = load_recogniser(args.model, data)
+    load_keras()
+    recogniser = Recogniser.load(args.model, runtime.KERAS)
+    check_store(recogniser.bundle, data)
     predicted = predict_splits(recogniser, data, splits, args)
     scores = score_splits(recogniser, data, predicted, checks)
     outcome = Outcome()

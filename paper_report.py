@@ -27,9 +27,8 @@ from signs.evaluation import paper_table
 from signs.evaluation.paper_table import PAPER_SPLITS, Row
 from signs.inference.bundle import BUNDLE_FILE, Bundle, load_bundle
 from signs.inference.predictions import BOTH, TITLES, Predictions
-from signs.training import log as log_module
 from signs.training import refit
-from signs.training.log import Log
+from signs.training.log import Log, mean_by_epoch
 
 STREAMS = ["rgb", "flow"]
 PAIRS = 6  # of signs in figure 4
@@ -130,7 +129,7 @@ def mean_accuracy_by_epoch(run: Run) -> list[float]:
             f"{run.folder}: has learnt from the validation clips (--refit), of which figure 3 is; report on "
             "the model that it was made of"
         )
-    return log_module.mean_by_epoch(run.folder, STREAMS)
+    return mean_by_epoch(run.folder, STREAMS)
 
 
 def readable_name(row: Label) -> str:
@@ -151,12 +150,10 @@ def confused_rows(run: Run, data: Dataset, split: str) -> list[dict]:
             (item for item in data.split(split, "train") if item.label == label), None
         )
         items = predictions.example(BOTH, pair.true, pair.taken), other
-        counts = [
-            f"taken for the right one: {pair.count} of {pair.clips}",
-            f"taken for the left one: {pair.back} of {pair.back_clips}",
-        ]
+        there = f"taken for the right one: {pair.count} of {pair.clips}"
+        back = f"taken for the left one: {pair.back} of {pair.back_clips}"
         frames = [item and storage.read_archive(item.archive(data.folder, store)).images for item in items]
-        rows.append({"names": [names[pair.true], names[pair.taken]], "counts": counts, "frames": frames})
+        rows.append({"names": [names[pair.true], names[pair.taken]], "counts": [there, back], "frames": frames})
     return rows
 
 

@@ -101,7 +101,7 @@ def fit_weights(streams: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, 
 
 
 def learn_weights(
-    streams: dict[str, np.ndarray], truth: np.ndarray, signers: list[str]
+    streams: dict[str, np.ndarray], truth: np.ndarray, people: list[str]
 ) -> tuple[dict[str, float], dict]:
     """The weights to use (none: alike) and how they were found.
 
@@ -109,7 +109,7 @@ def learn_weights(
     """
     if len(streams) < 2 or len(truth) < 2:
         return {}, {}
-    drawn = scores.draw_bootstrap(signers)
+    drawn = scores.draw_bootstrap(people)
     fold = drawn.owner if drawn.over == "signers" else np.arange(len(truth)) % FOLDS
     weighted = fuse(streams)
     for number in np.unique(fold):

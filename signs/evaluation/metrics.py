@@ -23,7 +23,7 @@ class SplitResult:
     """One split of a data set.
 
     data: name of the data set and SHA-256 of its clips.csv; checks: what is wrong with the splits and was overridden;
-    failed: [clip, reason] of clips that could not be read; clips, unlabelled: how many were scored, how many have no
+    failed: (clip, reason) of clips that could not be read; clips, unlabelled: how many were scored, how many have no
     label; classes: how many the model knows; rejection: see `calibration.count_false_alarms`.
     streams: {stream: `scores.score_stream`, and as `calibration` `calibration.measure_calibration`}.
     gains: {stream: `scores.Difference` of both together and it, as a dict}, None of a single stream.
@@ -32,7 +32,7 @@ class SplitResult:
 
     data: dict[str, str]
     checks: list[str]
-    failed: list[list[str]]
+    failed: list
     clips: int
     classes: int
     unlabelled: int

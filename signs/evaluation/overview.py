@@ -31,9 +31,9 @@ def write_overview(path: Path, recogniser, data: Dataset, predictions: Predictio
         axes.axis("off")
         draw_answers(figure.add_subplot(grid[line, 1]), predictions, position, names)
     log, axes = Log(bundle.folder / "log.csv"), figure.add_subplot(grid[-1, 0])
-    streams = [stream.name for stream in bundle.streams]
-    if any(log.rows_of(stream) for stream in streams):
-        curves.draw_accuracy(axes, log, [stream for stream in streams if log.rows_of(stream)])
+    logged = [stream.name for stream in bundle.streams if log.rows_of(stream.name)]
+    if logged:
+        curves.draw_accuracy(axes, log, logged)
         axes.set_title("training")
     else:
         axes.text(0.5, 0.5, "joined of other models, whose own reports show their training", ha="center", va="center")

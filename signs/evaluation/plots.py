@@ -129,11 +129,8 @@ def write_calibration(measured: dict, rejection: dict, path: Path) -> None:
     """Reliability and risk-coverage curves, of what `calibration.measure_calibration` and `count_false_alarms` say."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
     left.plot([0, 1], [0, 1], ":", color="grey")
-    for name, colour, label in (
-        ("reliability_raw", "#b8bcc2", f"as the networks say, error {measured['ece_raw']:.3f}"),
-        ("reliability", COLOURS[BOTH], f"after temperature, error {measured['ece']:.3f}"),
-    ):
-        rows = measured[name]
+    for ending, colour, title in (("_raw", OTHER, "as the networks say"), ("", COLOURS[BOTH], "after temperature")):
+        rows, label = measured[f"reliability{ending}"], f"{title}, error {measured[f'ece{ending}']:.3f}"
         sizes = np.sqrt([row["clips"] for row in rows])
         x, y = [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
         left.plot(x, y, "-", color=colour, lw=1)

@@ -56,7 +56,7 @@ def write_page(bundle: Bundle, data: str, split: str, metrics: Metrics, predicti
     signs = [names[label] for label in predictions.labels]
     plots.write_confusion(predictions.confusion(stream), signs, title, folder / "confusion.png")
     plots.write_calibration(result.streams[stream]["calibration"], result.rejection, folder / "calibration.png")
-    logged = [one.name for one in bundle.streams if log.rows_of(one.name)]
+    logged = [each.name for each in bundle.streams if log.rows_of(each.name)]
     if logged:
         curves.write_accuracy(log, logged, folder / "training.png")
     words = {
