@@ -186,7 +186,7 @@ def write_report(args, recogniser, data: Dataset, split: str, predictions: Predi
     print_scores(scores.splits, args.model)
     print_failures(result.streams[predictions.fused], report_page.readable_names(recogniser.classes))
     scores.write(args.model)
-    try:
+    with command.noting(outcome.failed, f"{split}: part of the report"):
         if args.robustness:
             clips = dataset.spread(data.split(split, labelled=True), args.robustness)
             result.robustness = robustness.measure_robustness(recogniser, data, clips)
@@ -195,8 +195,6 @@ def write_report(args, recogniser, data: Dataset, split: str, predictions: Predi
             output = args.model / "report"
             result.gallery = gallery.write_gallery(recogniser, data, predictions, output, args.gallery, args.workers)
         overview.write_overview(args.model / "report.png", recogniser, data, predictions, split)
-    except Problem as problem:
-        outcome.failed.append((f"{split}: part of the report", str(problem)))
     scores.write(args.model)
     report_page.write_page(recogniser.bundle, data.folder.resolve().name, split, scores, predictions)
 

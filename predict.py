@@ -14,7 +14,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.video import read_video
-from signs.command import Outcome, Problem
+from signs.command import Outcome
 from signs.inference.recogniser import Recogniser, check_camera
 from signs.inference.session import Answer
 
@@ -57,14 +57,11 @@ def predict(recogniser: Recogniser, paths: list[Path], top: int, json_lines: boo
     """Print one answer a file; a file that is no video is named and the rest is done."""
     outcome = Outcome()
     for path in paths:
-        try:
+        with command.noting(outcome.failed, str(path)):
             frames, times = read_video(path, recogniser.bundle.spec.stored.short_side)
             answer = recogniser.answer(frames, times)
-        except Problem as problem:
-            outcome.failed.append((str(path), str(problem)))
-            continue
-        print(as_json(path, answer, top) if json_lines else as_text(path, answer, recogniser, top), flush=True)
-        outcome.done.append(path)
+            print(as_json(path, answer, top) if json_lines else as_text(path, answer, recogniser, top), flush=True)
+            outcome.done.append(path)
     return outcome
 
 
