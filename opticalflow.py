@@ -65,12 +65,8 @@ def compute(item: Clip, folder: Path, stored: StoredSpec) -> int:
         images, seconds = read_video(storage.check_video(item, folder, stored.part), stored.short_side)
         flow = video_flow(images, seconds, stored)
     coded = preprocess.quantise_flow(flow, stored.flow.bound)
-    info = {
-        **storage.expected_info(item, stored),
-        "times": times,
-        "squares": frames.squares,
-        "statistics": statistics(flow, coded),
-    }
+    info = {**storage.expected_info(item, stored), "times": times, "squares": frames.squares}
+    info["statistics"] = statistics(flow, coded)
     storage.write_archive(item.archive(folder, stored.flow_store), coded, info)
     return len(flow)
 

@@ -118,8 +118,8 @@ class Cut:
                 joints = crops.read_skeleton(files.text("skeleton"), f"{files.name}_skeleton.csv")
             except Problem as problem:
                 joints = problem
-        for interval, pictures in crops.in_step(videos, list(lacking)):
-            yield Pictures(interval, videos, pictures, joints, farthest)
+        for interval, rows in crops.in_step(videos, list(lacking)):
+            yield Pictures(interval, videos, rows, joints, farthest)
 
 
 def without(lost: list[tuple[Clip, str]], reason: str) -> str:
@@ -189,13 +189,11 @@ def collect(flags: argparse.Namespace, download: Download, outcome: Outcome, ear
 
 def main(argv: list[str] | None = None) -> int:
     flags = command.parser(__doc__)
-    flags.add_argument(
-        "--download", type=Path, required=True, metavar="FOLDER", help="recordings or archives of them, at any depth"
-    )
-    flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the data set, data_set/<name>")
-    flags.add_argument(
-        "--crops", action="store_true", help="cut out upper body and higher hand too, in colour and depth"
-    )
+    folder = {"type": Path, "required": True, "metavar": "FOLDER"}
+    flags.add_argument("--download", **folder, help="recordings or archives of them, at any depth")
+    flags.add_argument("--output", **folder, help="the data set, data_set/<name>")
+    cropped = "cut out upper body and higher hand too, in colour and depth"
+    flags.add_argument("--crops", action="store_true", help=cropped)
     flags.add_argument("--password", default="", help="of encrypted zip archives")
     command.add_workers(flags)
     return prepare(flags.parse_args(argv))

@@ -3,9 +3,10 @@
     python prepare_ucf101.py --download data_set/ucf101/_download --output data_set/ucf101 --official-split 1
 
 In: a folder with the unpacked videos (`UCF-101/<Action>/v_<Action>_g08_c01.avi`, or in a zip or tar) and the lists
-(`classInd.txt`, `trainlist01.txt`, `testlist01.txt`, ..., or the zip they come in), at any depth.
+(or the zip they come in), at any depth: `classInd.txt` with rows `1 ApplyEyeMakeup`, `trainlist01.txt` with rows
+`ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1`, `testlist01.txt` with the same without the number, ...
 Out: `video/<split>/<label>/<clip>.avi`, clips.csv and class.csv. The official test list is `test`; of the training list
-some groups of each action are drawn for `valid`. A group (clips of one scene) is never in two splits.
+some groups of each action are drawn for `valid`. A group (`g08`: clips of one scene) is never in two splits.
 Soomro, Zamir & Shah, UCF101: a dataset of 101 human actions classes from videos in the wild, CRCV-TR-12-01, 2012.
 """
 
@@ -13,7 +14,7 @@ import argparse
 import re
 import sys
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from signs import command
@@ -32,21 +33,6 @@ LARGEST_LIST = 16 << 20  # bytes; the largest official one has half a megabyte
 OWN_FOLDER = Path(__file__).resolve().parent / "data_set" / "ucf101"
 
 
-# The lists of UCF-101: its actions, and which videos the three official splits train and test on.
-#
-# `classInd.txt` has rows `1 ApplyEyeMakeup`, `trainlist01.txt` rows `ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1`,
-# `testlist01.txt` the same without the number; they come unpacked or in a zip. `g08` is the group: its clips show one
-# scene. A video's name may spell its action with other capitals than the folder does.
-
-
-@dataclass(frozen=True)
-class ListFile:
-    """A list: where it was found, in an archive too, and its text."""
-
-    path: Path
-    text: str
-
-
 def is_list(name: str) -> str | None:
     """`name`, of a file in lower case, if it is a list's."""
     return name if LIST_NAME.fullmatch(name) else None
@@ -57,9 +43,9 @@ def group_of(path: PurePosixPath) -> str:
     return f"{path.parent.name}_{path.stem.split('_')[-2]}"
 
 
-def read_list_files(download: Download) -> tuple[dict[str, ListFile], str]:
-    """{name in lower case: list} of a download folder and of the zip archives in it, and what is wrong with the first
-    archive that cannot be read.
+def read_list_files(download: Download) -> tuple[dict[str, tuple[Path, str]], str]:
+    """{name in lower case: (path, in an archive too, and text)} of the lists of a download folder and of the zip
+    archives in it, and what is wrong with the first archive that cannot be read.
 
     Raises Problem where two lists of one name differ, or one is no text.
     """
@@ -68,15 +54,15 @@ def read_list_files(download: Download) -> tuple[dict[str, ListFile], str]:
     for path in download.archives:
         with command.noting(unread, path.name):
             files += _in_zip(path)
-    lists: dict[str, ListFile] = {}
-    for file in files:
-        first = lists.setdefault(file.path.name.lower(), file)
-        if first.text.split() != file.text.split():
-            raise Problem(f"{first.path} and {file.path} differ; leave one of the two in the download folder")
+    lists: dict[str, tuple[Path, str]] = {}
+    for path, text in files:
+        first, first_text = lists.setdefault(path.name.lower(), (path, text))
+        if first_text.split() != text.split():
+            raise Problem(f"{first} and {path} differ; leave one of the two in the download folder")
     return lists, unread[0][1] if unread else ""
 
 
-def _in_zip(path: Path) -> list[ListFile]:
+def _in_zip(path: Path) -> list[tuple[Path, str]]:
     members = archive.list_members(path) if archive.detect_kind(path) == "zip" else []
     lists = [member for member in members if member.parts and is_list(member.parts[-1].lower())]
     return [_list_file(path.joinpath(*member.parts), _content(member)) for member in lists]
@@ -88,41 +74,41 @@ def _content(member: Member) -> bytes:
     return b"".join(archive.read_member(member))
 
 
-def _list_file(path: Path, content: bytes) -> ListFile:
+def _list_file(path: Path, content: bytes) -> tuple[Path, str]:
     try:
-        return ListFile(path, content.decode("utf-8-sig"))
+        return path, content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Problem(f"{path}: not a text file; expected a list of UCF-101") from None
 
 
-def read_actions(file: ListFile) -> list[Label]:
+def read_actions(path: Path, text: str) -> list[Label]:
     """The classes of classInd.txt; raises Problem where a row is none."""
     classes = []
-    for number, line in enumerate(file.text.splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words:
             continue
         if len(words) != 2 or not re.fullmatch(r"[0-9]{1,3}", words[0]):
-            raise Problem(f"{file.path} line {number}: {line.strip()[:80]!r}; expected '1 ApplyEyeMakeup'")
-        name = dataset.check_name(words[1], f"{file.path} line {number}: action")
+            raise Problem(f"{path} line {number}: {line.strip()[:80]!r}; expected '1 ApplyEyeMakeup'")
+        name = dataset.check_name(words[1], f"{path} line {number}: action")
         classes.append(Label(file_list.number_label(words[0]), name))
     if not classes:
-        raise Problem(f"{file.path}: no class in it; expected rows '1 ApplyEyeMakeup'")
+        raise Problem(f"{path}: no class in it; expected rows '1 ApplyEyeMakeup'")
     for what in ("label", "name"):
         value, times = Counter(getattr(row, what) for row in classes).most_common(1)[0]
         if times > 1:
-            raise Problem(f"{file.path}: {what} {value!r} stands {times} times; expected each once")
+            raise Problem(f"{path}: {what} {value!r} stands {times} times; expected each once")
     return classes
 
 
-def read_list(file: ListFile, split: str, classes: list[Label]) -> tuple[list[Row], list[tuple[str, str]]]:
+def read_list(path: Path, text: str, split: str, classes: list[Label]) -> tuple[list[Row], list[tuple[str, str]]]:
     """The rows of a list, and (split, reason) of the rows that are none or contradict the classes."""
     labels = {row.name: row.label for row in classes}
 
     def read_row(line: str, split: str, where: str) -> Row:
         words = line.split()
         name, *number = (words[0].replace("\\", "/"), *words[1:])
-        match = VIDEO.fullmatch(name)
+        match = VIDEO.fullmatch(name)  # the video's name may spell its action with other capitals than the folder
         if not match or match[1].casefold() != match[2].casefold() or len(number) > 1:
             raise Problem(f"{where}: {line.strip()[:80]!r} is no row of a list; expected {LIST_ROW!r}")
         for part in name.split("/"):
@@ -133,13 +119,13 @@ def read_list(file: ListFile, split: str, classes: list[Label]) -> tuple[list[Ro
             raise Problem(f"{where}: number {number[0]} for {match[1]}, which is number {int(label)} of the classes")
         return Row(split, PurePosixPath(name), label, where)
 
-    return file_list.read_rows(file.text, split, file.path, read_row, LIST_ROW)
+    return file_list.read_rows(text, split, path, read_row, LIST_ROW)
 
 
-def find_classes(lists: dict[str, ListFile]) -> tuple[list[Label], Path]:
+def find_classes(lists: dict[str, tuple[Path, str]]) -> tuple[list[Label], Path]:
     """The actions as classInd.txt numbers them, else as the repository's own class table does; and the table."""
     if "classind.txt" in lists:
-        return read_actions(lists["classind.txt"]), lists["classind.txt"].path
+        return read_actions(*lists["classind.txt"]), lists["classind.txt"][0]
     table = file_list.own_class_table(OWN_FOLDER)
     return file_list.read_class_table(table), table
 
@@ -177,7 +163,7 @@ def make_plan(flags: argparse.Namespace) -> Plan:
         raise Problem(unread or f"{flags.download}: no {missing[0]} in it; put {ZIP} beside the videos")
     rows, failed = [], []
     for part, name in names.items():
-        list_rows, list_failed = read_list(lists[name], part, classes)
+        list_rows, list_failed = read_list(*lists[name], part, classes)
         rows += list_rows
         failed += list_failed
     check_groups(rows, names)

@@ -52,11 +52,8 @@ def known_classes(
     known = {row.label for row in classes}
     if unknown := sorted(none_labels - known):
         raise Problem(f"--none-labels {unknown[0]}: no such label; there are {command.listed(sorted(known))}")
-    outside = [
-        (video.where, f"label {video.label} is not in {table}; left out")
-        for video in videos
-        if video.label and video.label not in known
-    ]
+    strays = [video for video in videos if video.label and video.label not in known]
+    outside = [(video.where, f"label {video.label} is not in {table}; left out") for video in strays]
     return [replace(row, kind="none") if row.label in none_labels else row for row in classes], outside
 
 

@@ -69,12 +69,11 @@ def same_clips(data: Dataset, store: str | None) -> list[str]:
         first, later = sorted(clips, key=lambda item: dataset.SPLITS.index(item.split))
         label = f", labelled {first.label or 'not'} and {later.label or 'not'}" * (first.label != later.label)
         names[first.split, later.split].append(f"{first.clip} = {later.clip}{label}")
-    return [
-        f"{len(alike)} clips are the same in {first} and in {later} ({listed(alike, EXAMPLES)})"
-        if first != later
-        else f"{len(alike)} clips are twice in {first} ({listed(alike, EXAMPLES)})"
-        for (first, later), alike in names.items()
-    ]
+    lines = []
+    for (first, later), alike in names.items():
+        where = f"twice in {first}" if first == later else f"the same in {first} and in {later}"
+        lines.append(f"{len(alike)} clips are {where} ({listed(alike, EXAMPLES)})")
+    return lines
 
 
 def pictures_of(path: Path) -> tuple | None:

@@ -84,11 +84,9 @@ def check_stores(data: Dataset, streams: list[str], stored: StoredSpec) -> None:
         modality = TABLE[stream]
         for part, store in zip(modality.parts, modality.stores(stored), strict=True):
             if not (data.folder / store).is_dir():
-                step = "opticalflow.py" if modality.kind == "flow" else "frame.py"
-                raise Problem(
-                    f"{data.folder}: no {store}, which {stream} is read from; run {step} --data {data.folder}"
-                    + f" --part {part}" * (part != "video")
-                )
+                script = "opticalflow.py" if modality.kind == "flow" else "frame.py"
+                step = f"{script} --data {data.folder}" + f" --part {part}" * (part != "video")
+                raise Problem(f"{data.folder}: no {store}, which {stream} is read from; run {step}")
 
 
 def missing_archives(data: Dataset, clips: list[Clip], stream: str, stored: StoredSpec) -> list:

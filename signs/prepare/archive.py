@@ -8,6 +8,7 @@ What is wrong with an archive is raised as Problem: empty, cut short, encrypted,
 unpacking to more than it says. Where a member goes is the caller's choice; `unsafe` tells what speaks against one.
 """
 
+import contextlib
 import functools
 import lzma
 import os
@@ -104,21 +105,26 @@ def detect_kind(path: Path) -> str:
     raise Problem(f"{path}: not a zip or tar archive, or damaged; download it again")
 
 
-def _damaged(path: Path, error: BaseException) -> Problem:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return Problem(f"{path}: cut short or damaged ({reason}); download it again")
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (*DAMAGE, OSError) as error:
+        # gzip reports damage as an OSError without a number; one with a number is the disc's.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise Problem(f"{path}: cut short or damaged ({reason}); download it again") from None
 
 
 def list_members(path: Path) -> list[Member]:
     """The files of a zip or of a plain tar, from its table of contents."""
     path = Path(path)
-    try:
+    with _damage_named(path):
         if detect_kind(path) == "zip":
             return [_zip_member(path, info) for info in _zip(path).infolist() if not info.is_dir()]
         with tarfile.open(path, "r:") as tar:
             members = [_tar_member(path, info) for info in tar if not info.isdir()]
-    except DAMAGE as error:
-        raise _damaged(path, error) from None
     last = max(members, key=lambda member: member.offset + member.size, default=None)
     if last and not last.link and last.offset + last.size > path.stat().st_size:
         raise Problem(f"{path}: cut short inside {last.name}; download it again")
@@ -205,27 +211,17 @@ def stream_members(path: Path) -> Iterator[tuple[Member, Iterator[bytes]]]:
     """(member, its chunks) of a compressed tar, in the order they lie; chunks must be read before the next member."""
     path = Path(path)
     packed = path.stat().st_size
-    try:
-        with tarfile.open(path, "r|*", bufsize=CHUNK) as tar:
-            for info in tar:
-                unpacked = info.offset_data + info.size
-                if unpacked > RATIO_FROM and unpacked > MAX_RATIO * packed:
-                    raise Problem(f"{path}: unpacks to over {unpacked:,} bytes from {packed:,}, which no videos do")
-                if not info.isdir():
-                    yield _tar_member(path, info), _chunks(path, info, tar)
-    except (*DAMAGE, OSError) as error:
-        raise _damaged_stream(path, error) from None
+    with _damage_named(path), tarfile.open(path, "r|*", bufsize=CHUNK) as tar:
+        for info in tar:
+            unpacked = info.offset_data + info.size
+            if unpacked > RATIO_FROM and unpacked > MAX_RATIO * packed:
+                raise Problem(f"{path}: unpacks to over {unpacked:,} bytes from {packed:,}, which no videos do")
+            if not info.isdir():
+                yield _tar_member(path, info), _chunks(path, info, tar)
 
 
 def _chunks(path: Path, info: tarfile.TarInfo, tar: tarfile.TarFile) -> Iterator[bytes]:
-    try:
+    with _damage_named(path):
         file = tar.extractfile(info) if info.isreg() else None
         while file and (chunk := file.read(CHUNK)):
             yield chunk
-    except (*DAMAGE, OSError) as error:
-        raise _damaged_stream(path, error) from None
-
-
-def _damaged_stream(path: Path, error: Exception) -> Exception:
-    # gzip reports damage as an OSError without a number; one with a number is the disc's.
-    return error if isinstance(error, OSError) and error.errno is not None else _damaged(path, error)

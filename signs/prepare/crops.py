@@ -2,8 +2,8 @@
 
     joints = crops.read_skeleton(text, "Sample0001_skeleton.csv")       (T, 20, 2) pixels, NaN where untracked
     videos = [crops.Video(files, kind) for kind in ("color", "depth", "user")]
-    for interval, read in crops.in_step(videos, intervals):
-        pictures = crops.Pictures(interval, videos, read, joints, farthest)
+    for interval, rows in crops.in_step(videos, intervals):
+        pictures = crops.Pictures(interval, videos, rows, joints, farthest)
         crops.write_video(path, pictures.part("hand"), rate)
 
 The squares to cut out come from the Kinect's skeleton. Their sides are shares of the distance from hips to head, so a
@@ -66,10 +66,7 @@ CODEC = "FFV1"
 def read_skeleton(text: str, name: str) -> np.ndarray:
     """A skeleton file -> (T, 20, 2) float64 pixels, x then y, NaN where Kinect did not track and wrote zeros.
 
-    Args:
-        name: of the file, for the message.
-    Raises:
-        Problem: a row has not 180 numbers.
+    Raises Problem, with the file's `name`, where a row has not 180 numbers.
     """
     rows, expected = [], f"expected {len(JOINTS)} joints x {VALUES}"
     for number, row in enumerate(csv.reader(text.rstrip().splitlines()), 1):
@@ -148,8 +145,9 @@ class Video:
             self.problem = str(problem).removeprefix(f"{self.files.work}/")
 
 
-def in_step(videos: list[Video], intervals: list[Interval]) -> Iterator[tuple[Interval, dict[str, list]]]:
-    """Read videos in step; yield each interval, once it is over, with the pictures of every video, None where it ended.
+def in_step(videos: list[Video], intervals: list[Interval]) -> Iterator[tuple[Interval, list[tuple]]]:
+    """Read videos in step; yield each interval, once it is over, with a row for each frame: the picture of every video,
+    None where it ended.
 
     An interval that all videos end before has fewer pictures than its length.
     """
@@ -159,28 +157,24 @@ def in_step(videos: list[Video], intervals: list[Interval]) -> Iterator[tuple[In
             if interval.first <= number <= interval.last:
                 held[interval].append(pictures)
             if number == interval.last:
-                yield interval, _by_kind(videos, held.pop(interval))
+                yield interval, held.pop(interval)
         if not held:
             return
-    for interval, rows in held.items():
-        yield interval, _by_kind(videos, rows)
-
-
-def _by_kind(videos: list[Video], rows: list[tuple]) -> dict[str, list]:
-    return {video.kind: [row[index] for row in rows] for index, video in enumerate(videos)}
+    yield from held.items()
 
 
 class Pictures:
     """What the parts of one clip show; raises Problem where a video, the mask or the skeleton falls short."""
 
-    def __init__(self, interval: Interval, videos: list[Video], read: dict[str, list], joints, farthest: float):
-        self.interval, self.read, self.joints = interval, read, joints
+    def __init__(self, interval: Interval, videos: list[Video], rows: list[tuple], joints, farthest: float):
+        self.interval, self.joints = interval, joints
         self.videos = {video.kind: video for video in videos}
+        self.pictures = {video.kind: [row[index] for row in rows] for index, video in enumerate(videos)}
         self.depth_scale = (np.arange(256) * farthest / FARTHEST).clip(0, 255).round().astype(np.uint8)
 
     def whole(self, kind: str) -> np.ndarray:
         """(T, H, W, 3) uint8 RGB or (T, H, W) uint8; depth on the common scale."""
-        pictures = self.read[kind]
+        pictures = self.pictures[kind]
         if len(pictures) < len(self.interval) or pictures[-1] is None:
             raise Problem(self.videos[kind].problem or f"the {kind} video ends before frame {self.interval.last}")
         whole = np.stack(pictures)

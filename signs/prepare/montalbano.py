@@ -147,9 +147,8 @@ class Files:
 
     def text(self, kind: str) -> str:
         source = self._source(kind)
-        content = (
-            source.read_bytes() if isinstance(source, Path) else b"".join(archive.read_member(source, self.password))
-        )
+        packed = isinstance(source, Member)
+        content = b"".join(archive.read_member(source, self.password)) if packed else source.read_bytes()
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError:

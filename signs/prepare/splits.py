@@ -55,9 +55,8 @@ def _improved(split_of: dict[str, str], counts: dict[str, Counter], wanted: dict
     while better:
         better = False
         moves = [{signer: split} for signer in signers for split in wanted if split_of[signer] != split]
-        moves += [
-            {a: split_of[b], b: split_of[a]} for a in signers for b in signers if a < b and split_of[a] != split_of[b]
-        ]
+        pairs = itertools.combinations(signers, 2)
+        moves += [{a: split_of[b], b: split_of[a]} for a, b in pairs if split_of[a] != split_of[b]]
         draw.shuffle(moves)
         # Hundreds of signers have tens of thousands of swaps; a sample of them serves as well.
         for move in moves[:400]:

@@ -30,8 +30,7 @@ def print_counts(data: Dataset, expected: Counter) -> None:
     command.print_table(columns, rows, f"{data.folder}: videos of each split, and how many a class")
     if len(data.classes) <= MOST_CLASSES:
         rows = [
-            (row.label, row.name, row.kind, *(counts[split][row.label] for split in dataset.SPLITS))
-            for row in data.classes
+            (row.label, row.name, row.kind, *(counts[split][row.label] for split in counts)) for row in data.classes
         ]
         command.print_table(("label", "name", "kind", *dataset.SPLITS), rows, left=("name", "kind"))
 

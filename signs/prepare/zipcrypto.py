@@ -17,14 +17,8 @@ HEADER = 12  # encrypted bytes in front of each member; the last one tells a wro
 KEYS = (0x12345678, 0x23456789, 0x34567890)
 
 
-def _crc_table() -> np.ndarray:
-    table = np.arange(256, dtype=np.int64)
-    for _ in range(8):
-        table = np.where(table & 1, (table >> 1) ^ 0xEDB88320, table >> 1)
-    return table
-
-
-CRC_TABLE = _crc_table()
+# zlib inverts all bits before a byte and after it: without that, a byte's CRC-32 is its entry in the table.
+CRC_TABLE = np.array([zlib.crc32(bytes([byte ^ 0xFF])) ^ 0xFF000000 for byte in range(256)], np.int64)
 
 
 @numba.njit(cache=True)
