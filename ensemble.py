@@ -23,7 +23,7 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.spec import ClipSpec
 from signs.command import Problem
-from signs.inference.bundle import Bundle, Stream, load_bundle, provenance, save_bundle
+from signs.inference.bundle import Bundle, Stream, load_bundle, save_bundle
 from signs.inference.confidence import load_calibration
 from signs.training import refit
 
@@ -113,7 +113,7 @@ def write_ensemble(models: list[Bundle], output: Path) -> Bundle:
     }
     if any(map(refit.learnt_from_valid, models)):
         about["refit"] = {"of": [str(model.folder) for model in models], "splits": refit.SPLITS}
-    joined = Bundle(output, spec, models[0].classes, list(streams.values()), "mean", {**about, **provenance()})
+    joined = Bundle(output, spec, models[0].classes, list(streams.values()), "mean", about)
     save_bundle(joined)
     return joined
 

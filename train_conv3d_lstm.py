@@ -26,7 +26,6 @@ every later student, temperature and alpha. Labels are smoothed, the teacher's a
 """
 
 import argparse
-import contextlib
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -157,7 +156,7 @@ def find_start(args, stream: str, arguments: dict) -> tuple[Stream, Path]:
     raise Problem(f"{args.weights}: no {wanted} in it, only {', '.join(have)}")
 
 
-def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: dict, lesson) -> dict:
+def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: dict, lesson) -> Stream:
     """Train one stream to its end and return its row for the bundle."""
     from signs.inference import runtime
     from signs.inference.runtime import KerasNetwork
@@ -165,10 +164,9 @@ def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: d
     from signs.training.loop import Objective, Training
 
     arguments = arguments_of(args, data, spec, stream)
-    row = Stream(stream, stream, args.network, arguments, {"weights": f"{stream}.weights.h5"})
     run_folder.seed(args.seed)
     masked = {"masked": True} if spec.input.sampling == "whole" else {}
-    model = runtime.build_network(replace(row, arguments={**arguments, **masked}))
+    model = runtime.build_network(Stream(stream, stream, args.network, {**arguments, **masked}, {}))
     started = args.weights != "none"
     if started:
         copy_weights(KerasNetwork.load(*find_start(args, stream, arguments)).model, model)
@@ -180,7 +178,7 @@ def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: d
     until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
     training = Training(model, generators, args.output, stream, recipe, objective, until)
     training.fit(phases_of(args, started))
-    return {**vars(row), "files": run_folder.trained(args.output, stream)}
+    return run_folder.trained_stream(args.output, stream, args.network, arguments)
 
 
 def load_teacher(args, data: Dataset) -> Bundle:
@@ -215,8 +213,7 @@ def train_all(args, data: Dataset, teacher: Bundle | None) -> None:
     import datagenerator
 
     generators = {stream: datagenerator.generators(args, data, spec, stream) for stream in streams}
-    with contextlib.ExitStack() as held:
-        flags = run_folder.claim(args, data, spec, held)
+    with run_folder.claimed(args, data, spec) as flags:
         lesson = lesson_of(args, data, teacher) if teacher else None
         trained = [train_stream(args, data, spec, stream, generators[stream], lesson) for stream in streams]
         run_folder.write_bundle(args, data, spec, flags, trained)

@@ -16,7 +16,6 @@ later steps count more. `train_lstm.py --features <run>` tries other recurrent n
 """
 
 import argparse
-import contextlib
 import copy
 import sys
 from pathlib import Path
@@ -27,7 +26,7 @@ from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.spec import ClipSpec
 from signs.command import Outcome, Problem
 from signs.inference import feature_file, predictions
-from signs.inference.bundle import load_bundle, load_keras
+from signs.inference.bundle import Stream, load_bundle, load_keras
 from signs.training import recurrent, run_folder
 from signs.training.flags import (
     SCRATCH_MOMENTUM,
@@ -96,7 +95,7 @@ def recurrent_flags(args) -> argparse.Namespace:
     return flags
 
 
-def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
+def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> Stream:
     """Train one stream's image network to its end and return its row for the bundle."""
     from signs.models import cnn_lstm
     from signs.training.loop import Training
@@ -116,19 +115,12 @@ def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     model = cnn_lstm.build_frames(**arguments, weights=weights, momentum=momentum, steps=True)
     training = Training(model, generators, args.output, stream, recipe_of(args), recurrent.objective("mean"))
     training.fit(phases_of(args, weights is not None))
-    return {
-        "name": stream,
-        "modality": stream,
-        "network": "frames",
-        "arguments": arguments,
-        "files": run_folder.trained(args.output, stream),
-    }
+    return run_folder.trained_stream(args.output, stream, "frames", arguments)
 
 
 def train_image_networks(args, data: Dataset, spec: ClipSpec) -> None:
     """Train every stream's image network and write the bundle that names a clip by the mean of its frames."""
-    with contextlib.ExitStack() as held:
-        flags = run_folder.claim(args, data, spec, held)
+    with run_folder.claimed(args, data, spec) as flags:
         trained = [train_frames(args, data, spec, stream) for stream in run_folder.streams_of(args)]
         run_folder.write_bundle(args, data, spec, flags, trained)
 

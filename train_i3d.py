@@ -20,7 +20,7 @@ from signs import command
 from signs.clips import modality
 from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Problem
-from signs.inference.bundle import is_bundle, load_keras
+from signs.inference.bundle import Stream, is_bundle, load_keras
 from signs.models import kinetics
 from signs.training import distribute, pretrained, refit, run_folder
 from signs.training.flags import (
@@ -74,7 +74,7 @@ def parse(argv=None):
     return args
 
 
-def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devices) -> dict:
+def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devices) -> Stream:
     """Train one stream to its end and return its row for the bundle."""
     from signs.models import i3d
     from signs.training.loop import Training
@@ -99,13 +99,7 @@ def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devic
         until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
         training = Training(model, generators, args.output, stream, recipe_of(args), until=until)
         training.fit(phases_of(args, not scratch))
-    return {
-        "name": stream,
-        "modality": stream,
-        "network": "i3d",
-        "arguments": arguments,
-        "files": run_folder.trained(args.output, stream),
-    }
+    return run_folder.trained_stream(args.output, stream, "i3d", arguments)
 
 
 def main(argv=None) -> int:
@@ -120,7 +114,7 @@ def main(argv=None) -> int:
 
     generators = {stream: datagenerator.generators(args, data, spec, stream) for stream in streams}
     with contextlib.ExitStack() as held:
-        flags = run_folder.claim(args, data, spec, held) if args.host == 0 else {}
+        flags = held.enter_context(run_folder.claimed(args, data, spec)) if args.host == 0 else {}
         if args.weights != "none":
             pretrained.fetch_pretrained(args.weights, streams)  # of all of them before the first trains
         devices = distribute.start(args, run_folder.stamp(args, data, spec))

@@ -16,7 +16,6 @@ once more, with these clips too. To go on from there with all of I3D: `train_i3d
 """
 
 import argparse
-import contextlib
 import math
 import sys
 import time
@@ -186,7 +185,7 @@ class Stream:
         features, targets = training_features(self.network, plain, augmented, self.args.copies, self.args.workers)
         return self.spread(features), targets
 
-    def train(self) -> dict:
+    def train(self) -> bundle.Stream:
         """Fit with each penalty and keep the best, or fit again with the one that was; returns the bundle's row."""
         args, started = self.args, time.perf_counter()
         features, targets = self.learnt_from("train")
@@ -202,7 +201,7 @@ class Stream:
             self.again(ridge, targets)
         else:
             self.choose(ridge, targets.argmax(axis=1))
-        return {**vars(self.row), "files": run_folder.trained(args.output, self.name)}
+        return run_folder.trained_stream(args.output, self.name, args.network, self.row.arguments)
 
     def choose(self, ridge: Ridge, truth: np.ndarray) -> None:
         """Keep the penalty of the lowest loss on the validation clips."""
@@ -291,8 +290,7 @@ def main(argv=None) -> int:
             pretrained.check_pretrained(args.weights, stream)
     load_keras()
     generators = {stream: generators_of(args, data, spec, stream) for stream in streams}
-    with contextlib.ExitStack() as held:
-        flags = run_folder.claim(args, data, spec, held)
+    with run_folder.claimed(args, data, spec) as flags:
         if args.network == "i3d":
             pretrained.fetch_pretrained(args.weights, streams)
         trained = [Stream(args, data, stream, generators[stream]).train() for stream in streams]

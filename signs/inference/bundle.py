@@ -97,6 +97,7 @@ def save_bundle(bundle: Bundle, indent: int | None = 1) -> None:
         "fusion": bundle.fusion,
         "sha256": hashes,
         **bundle.about,
+        **_provenance(),
     }
     with command.atomic(bundle.folder / BUNDLE_FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=indent) + "\n")
@@ -205,7 +206,7 @@ def load_keras() -> None:
         raise
 
 
-def provenance() -> dict:
+def _provenance() -> dict:
     """Library versions and, in a git checkout, its commit."""
     versions = {}
     for name in LIBRARIES:

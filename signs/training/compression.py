@@ -15,7 +15,7 @@ from pathlib import Path
 
 from signs.command import Problem
 from signs.inference import runtime
-from signs.inference.bundle import Bundle, Stream, load_bundle, provenance, save_bundle
+from signs.inference.bundle import Bundle, Stream, load_bundle, save_bundle
 from signs.inference.runtime import KerasNetwork
 from signs.models import sparse_weights
 from signs.training import averaging, options, pruning, run_folder
@@ -148,7 +148,7 @@ class Steps:
             streams.append(replace(stream, files={"weights": name}))
         kept = {name: self.source.about[name] for name in ("flags", "data") if name in self.source.about}
         made = {"model": self.source.folder.name, "sha256": self.source.hashes, "step": step, "precision": precision}
-        about = {**kept, "compressed": made, **provenance()}
+        about = {**kept, "compressed": made}
         save_bundle(replace(self.source, folder=folder, streams=streams, about=about), indent=None)
 
     def share_below(self, magnitude: float) -> float:

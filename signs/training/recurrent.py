@@ -14,7 +14,7 @@ from signs.clips.dataset import Dataset
 from signs.clips.spec import ClipSpec, InputSpec
 from signs.command import Problem
 from signs.inference import feature_file
-from signs.inference.bundle import load_bundle, load_keras
+from signs.inference.bundle import Stream, load_bundle, load_keras
 from signs.inference.feature_file import About
 from signs.training import run_folder
 from signs.training.flags import add_frames, recipe_of
@@ -160,8 +160,8 @@ def check_begun(output: Path, stream: str, about: About) -> None:
         temporary.write_text(about.weights, encoding="utf-8")
 
 
-def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path) -> dict:
-    """Train one stream's LSTM to its end, join it with the image network, and return the stream's row of the bundle."""
+def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path) -> Stream:
+    """Train one stream's LSTM to its end and join it with the image network; the stream, for the bundle."""
     from signs.models import cnn_lstm
     from signs.training.feature_batches import feature_generators
     from signs.training.loop import Training
@@ -183,40 +183,32 @@ def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path
             cnn_lstm.copy_head(trained_lstm(args.start, about, args), head)
         phase = Phase("all", args.epochs, args.learning_rate, frozen=FREEZE[args.freeze] if args.start else ())
         Training(head, generators, args.output, stream, recipe_of(args), objective(args.read)).fit([phase])
-    weights = run_folder.trained(args.output, stream)["weights"]
-    return write_whole_network(args, len(data.classes), spec, about, folder, args.output / weights)
+    return write_whole_network(args, len(data.classes), spec.input, about, folder)
 
 
-def write_whole_network(args, classes: int, spec: ClipSpec, about: About, folder: Path, lstm_weights: Path) -> dict:
-    """Write the image network and the trained LSTM as one; its row of the bundle."""
+def write_whole_network(args, classes: int, sees: InputSpec, about: About, folder: Path) -> Stream:
+    """Write the image network and the trained LSTM as one; the stream, for the bundle."""
     from signs.inference import features
     from signs.models import cnn_lstm
 
-    stream, sees = about.modality, spec.input
-    frames = None if sees.sampling == "whole" else sees.frames
+    frames, name = None if sees.sampling == "whole" else sees.frames, f"{about.modality}-network.weights.h5"
     arguments = {
-        "input_shape": [frames, sees.crop, sees.crop, modality.TABLE[stream].channels],
+        "input_shape": [frames, sees.crop, sees.crop, modality.TABLE[about.modality].channels],
         "classes": classes,
         "network": about.network,
         "read": args.read,
         **head_arguments(args),
     }
+    lstm = run_folder.trained_stream(args.output, about.modality, "cnn-lstm", arguments)
     model = cnn_lstm.build_cnn_lstm(**arguments)
-    cnn, lstm = model.get_layer(cnn_lstm.CNN), model.get_layer("lstm")
+    cnn = model.get_layer(cnn_lstm.CNN)
     cnn.load_weights(folder / feature_file.WEIGHTS)
     if features.digest(cnn) != about.weights:
         raise Problem(f"{folder / feature_file.WEIGHTS}: not the network that made the features; run feature.py again")
-    lstm.load_weights(lstm_weights)
-    name = f"{stream}-network.weights.h5"
+    model.get_layer("lstm").load_weights(args.output / lstm.files["weights"])
     with command.atomic(args.output / name) as temporary:
         model.save_weights(temporary)
-    return {
-        "name": stream,
-        "modality": stream,
-        "network": "cnn-lstm",
-        "arguments": arguments,
-        "files": {"weights": name},
-    }
+    return replace(lstm, files={"weights": name})
 
 
 def train(args, data: Dataset, folders: dict[str, Path]) -> None:
@@ -224,12 +216,9 @@ def train(args, data: Dataset, folders: dict[str, Path]) -> None:
     abouts = {stream: about_of(folder) for stream, folder in folders.items()}
     spec = clip_spec(args, abouts)
     load_keras()  # seconds; so after what can be wrong without it
-    with contextlib.ExitStack() as held:
-        flags = run_folder.claim(args, data, spec, held)
+    with run_folder.claimed(args, data, spec) as flags:
         flags["image_network"] = {name: f"{about.network}, weights {about.trained}" for name, about in abouts.items()}
         for stream, network in flags["image_network"].items():
             print(f"{stream}: features of {network}")
-        trained = [
-            train_stream(args, data, spec, abouts[stream], folders[stream]) for stream in run_folder.streams_of(args)
-        ]
+        trained = [train_stream(args, data, spec, about, folders[stream]) for stream, about in abouts.items()]
         run_folder.write_bundle(args, data, spec, flags, trained)

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from signs.clips import modality
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.spec import ClipSpec
 from signs.command import Problem
-from signs.inference.bundle import BUNDLE_FILE, Bundle, Stream, load_bundle, provenance, save_bundle
+from signs.inference.bundle import Bundle, Stream, is_bundle, load_bundle, save_bundle
 from signs.training import distribute, refit
 from signs.training.log import Log
 
@@ -69,15 +70,17 @@ def changed_settings(before: dict, settings: dict) -> list[str]:
     return changed
 
 
-def claim(args, data: Dataset, spec: ClipSpec, held: contextlib.ExitStack) -> dict:
-    """Lock the output for the streams that will be trained; the flags of the run, which fit what is there."""
+@contextlib.contextmanager
+def claimed(args, data: Dataset, spec: ClipSpec) -> Iterator[dict]:
+    """Hold the output for the streams that are trained; the flags of the run, which fit what is there."""
     if getattr(args, "refit", None):
         refit.check_classes(args, data)
-    for stream in streams_of(args):
-        # One lock a stream: on a CPU two processes that train one stream each are quicker than one after the other.
-        held.enter_context(command.lock(args.output, stream))
-        command.remove_leftovers(args.output, stream)
-    return settle_flags(args, data, spec)
+    with contextlib.ExitStack() as held:
+        for stream in streams_of(args):
+            # One lock a stream: on a CPU two processes that train one each are quicker than one after the other.
+            held.enter_context(command.lock(args.output, stream))
+            command.remove_leftovers(args.output, stream)
+        yield settle_flags(args, data, spec)
 
 
 def stamp(args, data: Dataset, spec: ClipSpec) -> str:
@@ -106,15 +109,15 @@ def split_of(data: Dataset, split: str) -> list[Clip]:
     return clips
 
 
-def trained(output: Path, stream: str) -> dict[str, str]:
-    """The weight file of a stream that was trained; raises Problem where no epoch was worth keeping."""
-    weights = f"{stream}.weights.h5"
-    if not (output / weights).exists():
+def trained_stream(output: Path, name: str, network: str, arguments: dict) -> Stream:
+    """A stream that was trained, for the bundle; raises Problem where no epoch was worth keeping."""
+    stream = Stream(name, name, network, arguments, {"weights": f"{name}.weights.h5"})
+    if not (output / stream.files["weights"]).exists():
         raise Problem(f"{output / 'log.csv'}: the validation loss was never a number; lower --learning-rate")
-    return {"weights": weights}
+    return stream
 
 
-def write_bundle(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[dict]) -> None:
+def write_bundle(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[Stream]) -> None:
     """Join the streams trained now with those of an earlier `--stream` in the same folder."""
     with command.lock(args.output, wait=True):  # the other stream's process may be doing the same
         command.remove_leftovers(args.output, "bundle.")
@@ -130,17 +133,16 @@ def write_bundle(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list
     print(f"model bundle -> {args.output}")
 
 
-def bundle_of_run(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[dict]) -> Bundle:
+def bundle_of_run(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[Stream]) -> Bundle:
     """The bundle of the streams trained now and those that are there already, which is not written yet."""
-    names = {stream["name"] for stream in trained}
-    if (args.output / BUNDLE_FILE).exists():
-        earlier = load_bundle(args.output)
+    if is_bundle(args.output):
+        earlier, names = load_bundle(args.output), {stream.name for stream in trained}
         if earlier.spec.stored.flow and not spec.stored.flow:
             spec = replace(spec, stored=earlier.spec.stored)
-        trained = [vars(stream) for stream in earlier.streams if stream.name not in names] + trained
+        trained = [stream for stream in earlier.streams if stream.name not in names] + trained
         if "image_network" in flags:
             flags["image_network"] = earlier.about["flags"].get("image_network", {}) | flags["image_network"]
-    streams = [Stream(**row) for row in sorted(trained, key=lambda row: row["name"], reverse=True)]
+    streams = sorted(trained, key=lambda stream: stream.name, reverse=True)
     if not any(stream.modality == "flow" for stream in streams):
         spec = replace(spec, stored=spec.stored.without_flow())
     reference, log, metrics = getattr(args, "refit", None), Log(args.output / "log.csv"), {}
@@ -151,4 +153,4 @@ def bundle_of_run(args, data: Dataset, spec: ClipSpec, flags: dict, trained: lis
     about = {"flags": flags, "data": {"folder": data.folder.name, "clips": counts}, "training": metrics}
     if reference:
         about["refit"] = {"of": reference, "splits": refit.SPLITS}
-    return Bundle(args.output, spec, data.classes, streams, "mean", {**about, **provenance()})
+    return Bundle(args.output, spec, data.classes, streams, "mean", about)

@@ -12,7 +12,7 @@ from signs.command import Problem
 from signs.evaluation import compression_table
 from signs.evaluation.compression_table import Measured
 from signs.inference import runtime, stored_clips
-from signs.inference.bundle import Bundle, Stream, load_bundle, provenance, save_bundle
+from signs.inference.bundle import Bundle, Stream, load_bundle, save_bundle
 from signs.inference.predictions import Predictions
 from signs.inference.recogniser import Recogniser
 from signs.inference.runtime import KerasNetwork
@@ -49,7 +49,7 @@ def write_student(data: Dataset, folder, streams=("rgb", "flow"), classes=None, 
             kernel.assign(np.where(tiny_ones, 1e-32, 3 * np.asarray(kernel)))
         averaging.save_weights(model, folder / f"{name}.weights.h5")
     spec = ClipSpec(stored, InputSpec(FRAMES, 36, SIZE))
-    save_bundle(Bundle(folder, spec, classes, rows, "mean", {"flags": FLAGS, **provenance()}))
+    save_bundle(Bundle(folder, spec, classes, rows, "mean", {"flags": FLAGS}))
 
 
 @pytest.fixture(scope="module", autouse=True)
