@@ -33,9 +33,7 @@ __all__ = ["FlowStream", "main", "tvl1"]
 def statistics(flow: np.ndarray, coded: np.ndarray) -> dict[str, float]:
     """What clip.json says of a clip's flow: lengths in pixels, and the share of values that 8 bits cut off.
 
-    Args:
-        flow: (T, H, W, 2) float32 pixels; the first field, always zero, is left out.
-        coded: the same in 8 bits.
+    `flow`: (T, H, W, 2) float32 pixels, whose first field, always zero, is left out; `coded`: the same in 8 bits.
     """
     lengths = [cv2.magnitude(*cv2.split(field)) for field in (flow[1:] if len(flow) > 1 else flow)]
     # Every seventh pixel says as much about the 99th percentile as all of them, and is sorted sooner.

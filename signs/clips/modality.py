@@ -100,12 +100,9 @@ def read_stored(
     stream: str, data: Dataset, item: Clip, stored: StoredSpec, pick: Callable[[int], np.ndarray] | None = None
 ) -> tuple[np.ndarray, dict[str, list[float] | None]]:
     """The stored pictures of a clip as a modality sees them, (T, H, W, channels) uint8, and the squares
-    (`region.find_squares`) of its first part.
+    (`region.find_squares`) of its first part; `pick` as of `storage.read_archive`.
 
-    Args:
-        pick: number of stored pictures -> indices of those to read; all of them without it.
-    Raises:
-        Problem: an archive is missing or damaged, or its parts are not of the same frames.
+    Raises Problem where an archive is missing or damaged, or its parts are not of the same frames.
     """
     paths = [item.archive(data.folder, store) for store in TABLE[stream].stores(stored)]
     archives = [storage.read_archive(path, pick) for path in paths]

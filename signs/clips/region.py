@@ -51,10 +51,7 @@ PAD = (int(0.6 * HEAD), int(2.6 * HEAD), int(0.8 * HEAD), int(0.8 * HEAD))  # a 
 
 def small_grey(frame: np.ndarray, side: int) -> np.ndarray:
     """(H, W, 3) uint8 RGB -> (h, w) uint8 grey, `side` pixels to the short side at most."""
-    height, width = frame.shape[:2]
-    scale = min(1.0, side / min(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    return cv2.cvtColor(resize_short_side(frame, min(side, *frame.shape[:2])), cv2.COLOR_RGB2GRAY)
 
 
 def movement(frames: np.ndarray) -> np.ndarray:

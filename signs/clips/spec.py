@@ -87,8 +87,7 @@ class StoredSpec:
     def keep(self, times: np.ndarray, length: float | None = None) -> np.ndarray:
         """(T,) seconds -> indices of the kept frames, nearest in time to an even grid; a short clip repeats frames.
 
-        Args:
-            length: seconds that the grid spans, where that is not from the first frame to the last.
+        `length`: seconds that the grid spans, where that is not from the first frame to the last.
         """
         if self.frames == "all":
             return np.arange(len(times))
@@ -110,7 +109,7 @@ class InputSpec:
     views: how many times a clip is looked at when it is predicted, at frames in between; the logits are averaged.
     region: "middle", or "signer": the square round what moves (region.signer_square) takes the crop's place, so that a
     far signer is seen as large as a near one; flow grows with it. Or "body": the square round the person
-    (body.body_square), as large for a sign of the fingers as for one of the whole arm.
+    (region.body_square), as large for a sign of the fingers as for one of the whole arm.
     scale: "fixed", or "own": each clip is divided by its own root mean square. How much moves, and how fast, differs
     tenfold between clips; a network from a random start learns little from those with small values then. The published
     weights want "fixed".
@@ -147,8 +146,7 @@ class InputSpec:
     def pick(self, count: int, first: float = 0.0, last: float = 1.0) -> np.ndarray:
         """Indices of the frames that the network sees, out of `count` stored ones; evenly from `first` to `last`.
 
-        Args:
-            first, last: shares of the clip's length (augmentation: a part of the clip, at another speed).
+        These are shares of the clip's length (augmentation: a part of the clip, at another speed).
         """
         if self.sampling == "whole":
             return np.arange(round(first * (count - 1)), round(last * (count - 1)) + 1)

@@ -73,8 +73,7 @@ def write_archive(path: Path, images: np.ndarray, info: dict) -> None:
 def read_archive(path: Path, pick: Callable[[int], np.ndarray] | None = None) -> Archive:
     """Read a clip archive, or a plain folder of pictures; raises Problem where it is missing or damaged.
 
-    Args:
-        pick: number of stored pictures -> indices of those to read; all of them without it.
+    `pick`: number of stored pictures -> indices of those to read; all of them without it.
     """
     path = Path(path)
     if path.is_dir():

@@ -91,7 +91,10 @@ def never_closed(path: Path) -> bool:
 
 
 def iter_video(path: Path) -> Iterator[tuple[np.ndarray, float]]:
-    """Yield ((H, W, 3) uint8 RGB, seconds from the start) for each frame; raises Problem where it stops half-way."""
+    """Yield ((H, W, 3) uint8 RGB, seconds from the start) for each frame.
+
+    Raises Problem where the file is missing, is no video, has no frames or stops half-way.
+    """
     video = open_video(path)
     try:
         rate = video.get(cv2.CAP_PROP_FPS)
@@ -118,14 +121,9 @@ def iter_video(path: Path) -> Iterator[tuple[np.ndarray, float]]:
 
 
 def read_video(path: Path, short_side: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Read a video.
+    """A video's frames (T, H, W, 3) uint8 RGB and times (T,) float64 seconds; raises Problem as `iter_video` does.
 
-    Args:
-        short_side: pixels; frames are resized to it as they come, so that a long video fits into memory.
-    Returns:
-        frames (T, H, W, 3) uint8 RGB and times (T,) float64 seconds.
-    Raises:
-        Problem: the file is missing, is no video, has no frames or stops half-way.
+    `short_side`: pixels that frames are resized to as they come, so that a long video fits into memory.
     """
     frames, times = [], []
     for image, seconds in iter_video(path):

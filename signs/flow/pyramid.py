@@ -51,12 +51,9 @@ def sizes_of(height: int, width: int, parameters: dict) -> list[tuple[int, int]]
 
 
 def build_pyramid(image: np.ndarray, parameters: dict, room: list[Level] | None = None) -> list[Level]:
-    """(H, W) uint8 grey -> levels from fine to coarse.
+    """(H, W) uint8 grey -> levels from fine to coarse, in the `room` of one that is needed no more, or in new room.
 
-    Args:
-        room: a pyramid of the same size that is needed no more and written over; new room without it.
-    Raises:
-        ValueError: the picture is larger than `simd` can gather from.
+    Raises ValueError where the picture is larger than `simd` can gather from.
     """
     if image.size > LARGEST:
         raise ValueError(f"a picture of {image.shape[1]}x{image.shape[0]} pixels; expected at most {LARGEST} in all")

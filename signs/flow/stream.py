@@ -42,8 +42,7 @@ def check_pair(previous: np.ndarray, current: np.ndarray) -> None:
 def tvl1(previous: np.ndarray, current: np.ndarray, preset: str | dict = "fast") -> np.ndarray:
     """TV-L1 flow between two (H, W) uint8 grey images -> (H, W, 2) float32 pixels, x then y.
 
-    Args:
-        preset: "fast", "quality", or a dict with every parameter, as in `tvl1.QUALITY`.
+    `preset`: "fast", "quality", or a dict with every parameter, as in `tvl1.QUALITY`.
     """
     check_pair(previous, current)
     solver = Solver(FLOW_METHODS[f"tvl1-{preset}"] if isinstance(preset, str) else preset)
@@ -112,13 +111,9 @@ class KeptFlow:
 
 
 def clip_flow(images: np.ndarray, times, spec: FlowSpec) -> np.ndarray:
-    """Flow of a clip's kept frames, from each to the next.
+    """A clip's kept frames (T, H, W, 3) uint8 RGB -> flow from each to the next, (T, H, W, 2) float32 pixels, x then y.
 
-    Args:
-        images: (T, H, W, 3) uint8 RGB.
-        times: (T,) seconds; equal times are one frame repeated, and repeat its field.
-    Returns:
-        (T, H, W, 2) float32 pixels, x then y; the first field is zero.
+    The first field is zero. `times`: (T,) seconds; equal times are one frame repeated, and repeat its field.
     """
     kept = KeptFlow(replace(spec, flow_from="frames"))
     numbers = np.concatenate([[0], np.cumsum(np.diff(times) != 0)])
@@ -135,8 +130,7 @@ def video_flow(images: np.ndarray, times: np.ndarray, stored: StoredSpec) -> np.
 def flow_to_colour(flow: np.ndarray, longest: float | None = None) -> np.ndarray:
     """(H, W, 2) float32 pixels -> (H, W, 3) uint8 RGB: direction as hue, length as saturation; no motion is white.
 
-    Args:
-        longest: pixels shown in full colour; the 99th percentile of this field, at least 1 px, without it.
+    `longest`: pixels shown in full colour; the 99th percentile of this field, at least 1 px, without it.
     """
     length, angle = cv2.cartToPolar(flow[..., 0], flow[..., 1])
     longest = longest or max(1.0, float(np.percentile(length, 99)))

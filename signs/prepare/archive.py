@@ -119,7 +119,6 @@ def _damage_named(path: Path) -> Iterator[None]:
 
 def list_members(path: Path) -> list[Member]:
     """The files of a zip or of a plain tar, from its table of contents."""
-    path = Path(path)
     with _damage_named(path):
         if detect_kind(path) == "zip":
             return [_zip_member(path, info) for info in _zip(path).infolist() if not info.is_dir()]
@@ -209,7 +208,6 @@ def check_password(members: list[Member], password: str) -> None:
 
 def stream_members(path: Path) -> Iterator[tuple[Member, Iterator[bytes]]]:
     """(member, its chunks) of a compressed tar, in the order they lie; chunks must be read before the next member."""
-    path = Path(path)
     packed = path.stat().st_size
     with _damage_named(path), tarfile.open(path, "r|*", bufsize=CHUNK) as tar:
         for info in tar:

@@ -65,9 +65,7 @@ def notes(data: Dataset) -> Iterator[str]:
 def save_and_report(data: Dataset, outcome: Outcome, expected: Counter, fresh: int, remarks: list[str]) -> int:
     """Write the tables of the data set, print what became of it, and return the exit code.
 
-    Args:
-        expected: clips that each split should have; fresh: how many videos this run wrote.
-        remarks: what the step itself has to say, before the notes.
+    `expected`: clips that each split should have; `fresh`: how many videos this run wrote; `remarks` precede the notes.
     """
     if data.clips:
         save_dataset(data)

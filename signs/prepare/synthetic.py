@@ -109,11 +109,8 @@ def draw_signer(rng: np.random.Generator) -> Signer:
 
 
 def draw_clip(signer: Signer, movement, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One clip of one sign -> (T, H, W, 3) uint8 RGB and (T, H, W) uint8 depth, where nearer is darker.
-
-    Args:
-        movement: a synthetic_movement.Movement or a synthetic_signs.Sign.
-    """
+    """One clip of one sign -> (T, H, W, 3) uint8 RGB and (T, H, W) uint8 depth, where nearer is darker; `movement` is a
+    synthetic_movement.Movement or a synthetic_signs.Sign."""
     right, left = movement.wrists(signer.amplitude, signer.tempo, rng)
     if movement.hand is not None:
         fingers = HANDS[movement.hand]
@@ -129,8 +126,8 @@ def draw_clip(signer: Signer, movement, rng: np.random.Generator) -> tuple[np.nd
     flat = replace(look, skin=(60,), cloth=(85,), stripe=(85,))
     for t, (x, y) in enumerate(corners):
         place = replace(signer.place, origin=tuple(signer.place.origin + shake[t]))
+        move = np.float32([[1, 0, shake[t, 0] - MARGIN], [0, 1, shake[t, 1] - MARGIN]])
         for canvas, layer, paint in ((colour[t], signer.scene, look), (depth[t], signer.depth, flat)):
-            move = np.float32([[1, 0, shake[t, 0] - MARGIN], [0, 1, shake[t, 1] - MARGIN]])
             cv2.warpAffine(layer, move, (WIDTH, HEIGHT), dst=canvas, flags=cv2.INTER_LINEAR)
             _draw_arm(canvas, place, -1, right[t], paint)
             _draw_arm(canvas, place, 1, left[t], paint)
