@@ -18,7 +18,6 @@ ONNX and LiteRT `".[cpu,export,exchange]"`; the laptop needs `".[live]"`.
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -46,16 +45,17 @@ def possible(recogniser: Recogniser, wanted: list[str]) -> list[str]:
 
 
 def show(measured: dict, sample) -> None:
-    """Print a line a form, Keras first, from {form: agreement.Measured} and the agreement.Sample."""
+    """Print a line a form, Keras first, from {form: its row of export.json} and the agreement.Sample."""
 
     def share(value: float | None) -> str:
         return "" if value is None else f"{value:.1%}"
 
     rows = [(runtime.KERAS, f"{sample.ms:.0f}", f"{sample.ms:.0f}", "", "", "", share(sample.accuracy), "")]
     for name, row in measured.items():
-        times, off = (f"{row.ms:.0f}", f"{row.after_ms:.0f}"), (f"{row.difference:.2g}", f"{row.probability:.2g}")
-        used = "yes" if row.use else f"no: {row.why}"
-        rows.append((name, *times, *off, share(row.equal), share(row.accuracy), used))
+        times = [f"{row[key]:.0f}" for key in ("ms", "after_ms")]
+        off = [f"{row[key]:.2g}" for key in ("difference", "probability")]
+        used = "yes" if row["use"] else f"no: {row['why']}"
+        rows.append((name, *times, *off, share(row["equal"]), share(row["accuracy"]), used))
     heads = ("form", "ms a clip", "after its end", "logits off by", "probabilities", "equal", "accuracy", "used")
     command.print_table(heads, rows, f"forms of the networks, on {len(sample.inputs)} clips", left=("used",))
 
@@ -81,7 +81,7 @@ def write_forms(recogniser: Recogniser, data: Dataset, args: argparse.Namespace)
         "clips": len(sample.inputs),
         "threads": runtime.cores(),
         runtime.KERAS: {"accuracy": sample.accuracy, "ms": round(sample.ms, 2)},
-        "forms": {name: asdict(row) for name, row in measured.items()},
+        "forms": measured,
     }
     with command.atomic(bundle.folder / EXPORT_FILE) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")

@@ -43,7 +43,7 @@ from signs.flow import tvl1
 from signs.flow.stream import to_grey
 from signs.inference import runtime
 from signs.inference.bundle import BUNDLE_FILE, Bundle, Stream, load_bundle, load_keras, save_bundle
-from signs.inference.exported import read_export
+from signs.inference.exported import read_forms
 from signs.inference.recogniser import Recogniser
 from signs.live import window
 from signs.live.demo import Demo, build_modes
@@ -229,10 +229,10 @@ def export_model(model: Path, data: Path) -> list[str]:
     if not (model / BUNDLE_FILE).is_file():
         make_bundle(model, load_dataset(data))
     bundle = load_bundle(model)
-    if not read_export(bundle)["forms"]:
+    if not read_forms(bundle):
         flags = ["--data", data, "--model", model, "--clips", "8", "--calibrate", "16", "--forms", *FORMS_MADE]
         subprocess.run([sys.executable, HERE.parent / "export.py", *flags], check=True)
-    there = read_export(bundle)["forms"]
+    there = read_forms(bundle)
     return [runtime.KERAS, *(name for name, form in runtime.FORMS.items() if name in there and runtime.runs_here(form))]
 
 

@@ -6,7 +6,7 @@ row = measure(bundle, runtime.FORMS["openvino"], sample, recogniser.calibration)
 
 import statistics
 import sys
-import time
+import timeit
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,29 +45,6 @@ class Sample:
     ms: float
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What export.json says of a form.
-
-    difference, probability: the largest of a logit and of a fused probability; equal: share of equal answers; accuracy:
-    None without labels; changed: sure answers that changed; ms: of a clip through all streams; after_ms: the part of it
-    after the clip's last frame; together: whether the streams run side by side; use, why: whether it may be used, and
-    why not; sha256: of each of its files.
-    """
-
-    difference: float
-    probability: float
-    equal: float
-    accuracy: float | None
-    changed: int
-    ms: float
-    after_ms: float
-    together: bool
-    use: bool
-    why: str
-    sha256: dict[str, str]
-
-
 def read_sample(recogniser: Recogniser, data: Dataset, split: str, count: int) -> Sample:
     """At most `count` clips of the split through Keras; raises Problem where none can be read."""
     labels, inputs, truth = {label: i for i, label in enumerate(recogniser.labels)}, [], []
@@ -87,21 +64,13 @@ def read_sample(recogniser: Recogniser, data: Dataset, split: str, count: int) -
 
 def logits_of(networks: dict, inputs: list[dict]) -> dict[str, np.ndarray]:
     """{stream: (N, classes)} of the clips, views averaged."""
-    return {
-        name: np.stack([network.logits(clip[name]).mean(axis=0) for clip in inputs])
-        for name, network in networks.items()
-    }
+    rows = {name: [network.logits(clip[name]).mean(axis=0) for clip in inputs] for name, network in networks.items()}
+    return {name: np.stack(row) for name, row in rows.items()}
 
 
 def median_seconds(run: Callable[[], object], before: Callable[[], object] = lambda: None) -> float:
     """Median time of `run` over TIMED runs; `before` each of them comes what is not timed."""
-    taken = []
-    for _ in range(TIMED):
-        before()
-        started = time.perf_counter()
-        run()
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
+    return statistics.median(timeit.repeat(run, before, number=1, repeat=TIMED))
 
 
 def seconds_of(networks: dict, clip: dict, together: bool) -> float:
@@ -140,7 +109,13 @@ def accuracy_of(probabilities: np.ndarray, truth: np.ndarray) -> float | None:
 
 
 def compare(form: Form, logits: dict, expected: dict, calibration: Calibration, truth: np.ndarray) -> dict:
-    """How far a form's logits are from Keras's, `expected`, {stream: (N, classes)} each, and whether it may be used."""
+    """How far a form's logits are from Keras's, `expected`, {stream: (N, classes)} each, and whether it may be used.
+
+    Returns:
+        difference, probability: the largest of a logit and of a fused probability; equal: share of equal answers;
+        accuracy: None without labels; changed: sure answers that changed; use, why: whether it may be used, and why
+        not.
+    """
     difference = max(float(np.abs(logits[name] - expected[name]).max()) for name in expected)
     largest = max(1.0, *(float(np.abs(rows).max()) for rows in expected.values()))
     mine, keras = fused(calibration, logits), fused(calibration, expected)
@@ -169,8 +144,13 @@ def compare(form: Form, logits: dict, expected: dict, calibration: Calibration, 
     }
 
 
-def measure(bundle: Bundle, form: Form, sample: Sample, calibration: Calibration) -> Measured:
-    """Open a form that was written and compare it with Keras."""
+def measure(bundle: Bundle, form: Form, sample: Sample, calibration: Calibration) -> dict:
+    """Open a form that was written and compare it with Keras: its row of export.json.
+
+    Returns:
+        What `compare` gives, and ms: of a clip through all streams; after_ms: the part of it after the clip's last
+        frame; together: whether the streams run side by side; sha256: of each of its files.
+    """
     folder, clip = bundle.folder / form.folder, sample.inputs[0]
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     networks = exported.open_files(bundle, form)
@@ -182,10 +162,9 @@ def measure(bundle: Bundle, form: Form, sample: Sample, calibration: Calibration
         if at_once < 0.95 * seconds:
             seconds, together = at_once, True
     after = seconds_after(networks, clip) if form.streamed else seconds
-    return Measured(
-        **compared,
-        ms=round(1000 * seconds, 2),
-        after_ms=round(1000 * after, 2),
-        together=together,
-        sha256={path.relative_to(folder).as_posix(): command.sha256(path) for path in files},
-    )
+    return compared | {
+        "ms": round(1000 * seconds, 2),
+        "after_ms": round(1000 * after, 2),
+        "together": together,
+        "sha256": {path.relative_to(folder).as_posix(): command.sha256(path) for path in files},
+    }

@@ -66,13 +66,13 @@ def write_network(model: keras.Model, form: str, folder: Path, stream: Stream) -
     if form == "stream" and stream.network in runtime.STEPPED:
         module = runtime.network_module(stream)
         streaming.write_group(path, module.group_of(model))
-        write_openvino(module.build_step(model), path.with_name(f"{stream.name}-{streaming.STEP}.xml"))
+        write_openvino(module.build_step(model), streaming.part_path(path, streaming.STEP))
     elif form == "stream":
         stages, tail = importlib.import_module(STAGED[stream.network]).stages(model)
         kernels = [(stage.name, stage.kernel, stage.stride, len(stage.model.inputs) > 1) for stage in stages]
         streaming.write_plans(path, streaming.plans(kernels, stream.arguments["input_shape"][0]))
         for name, part in ({stage.name: stage.model for stage in stages} | {streaming.TAIL: tail}).items():
-            write_openvino(part, folder / f"{stream.name}-{name}.xml")
+            write_openvino(part, streaming.part_path(path, name))
     elif form == "openvino":
         write_openvino(model, path)
     else:
@@ -94,12 +94,11 @@ def write_openvino(model: keras.Model, path: Path) -> None:
 def write_int8(recogniser: Recogniser, data: Dataset, form: str, calibrate: int, stream: Stream, folder: Path) -> None:
     """Write one stream of an int8 form, made of the float32 one that the bundle has, into `folder`."""
     source = exported.path_of(recogniser.bundle, runtime.FORMS[exported.MADE_OF[form]], stream)
-    if form == "openvino-int8":
-        clips = training_clips(recogniser, data, stream, calibrate)
-        quantise(source, clips, folder / source.name)
-        return
-    by_part = quantise_step if stream.network in runtime.STEPPED else quantise_stages
-    by_part(source, training_clips(recogniser, data, stream, min(calibrate, STAGE_CLIPS)), folder / source.name)
+    fit = quantise
+    if form == "stream-int8":
+        fit = quantise_step if stream.network in runtime.STEPPED else quantise_stages
+        calibrate = min(calibrate, STAGE_CLIPS)
+    fit(source, training_clips(recogniser, data, stream, calibrate), folder / source.name)
 
 
 def training_clips(recogniser: Recogniser, data: Dataset, stream: Stream, count: int) -> list[np.ndarray]:
@@ -134,8 +133,7 @@ def quantise_step(source: Path, clips: list[np.ndarray], path: Path) -> None:
     network.run = lambda frames, states: inputs.append([frames, *states]) or run(frames, states)
     for clip in clips:
         network.logits(clip)
-    name = f"{source.stem}-{streaming.STEP}.xml"
-    quantise(source.with_name(name), inputs, path.with_name(name))
+    quantise(streaming.part_path(source, streaming.STEP), inputs, streaming.part_path(path, streaming.STEP))
 
 
 def quantise_stages(source: Path, clips: list[np.ndarray], path: Path) -> None:
@@ -148,11 +146,9 @@ def quantise_stages(source: Path, clips: list[np.ndarray], path: Path) -> None:
             stage.reset()
             outputs.append(stage.push(clip[0])[None])
         named = [{"frames": frames, "mask": mask} if stage.plan.masked else frames for frames, mask in inputs]
-        name = f"{source.stem}-{stage.plan.name}.xml"
-        quantise(source.with_name(name), named, path.with_name(name))
+        quantise(streaming.part_path(source, stage.plan.name), named, streaming.part_path(path, stage.plan.name))
         clips = outputs
-    name = f"{source.stem}-{streaming.TAIL}.xml"
-    quantise(source.with_name(name), clips, path.with_name(name))
+    quantise(streaming.part_path(source, streaming.TAIL), clips, streaming.part_path(path, streaming.TAIL))
 
 
 def recurs(model: keras.Model) -> bool:
@@ -177,34 +173,19 @@ def for_litert(model: keras.Model) -> keras.Model:
 
 
 class Pool3D(layers.Layer):
-    """A MaxPooling3D or AveragePooling3D layer, `like`, by 2D pooling and slices over time."""
+    """A MaxPooling3D or AveragePooling3D layer, `like`, by 2D pooling: over pictures, then over time."""
 
     def __init__(self, like, **arguments):
         super().__init__(**arguments)
-        self.like, self.mode = like, "max" if isinstance(like, layers.MaxPooling3D) else "average"
+        self.like, self.pool = like, ops.max_pool if isinstance(like, layers.MaxPooling3D) else ops.average_pool
 
     def call(self, x):
         frames, height, width, channels = x.shape[1:]
         size, stride, padding = self.like.pool_size, self.like.strides, self.like.padding
-        if self.mode == "average" and padding == "same":
+        if self.pool is ops.average_pool and padding == "same":
             raise ValueError("an average over a padded border counts fewer places; expected padding 'valid'")
-        pictures = ops.reshape(x, (-1, height, width, channels))
-        pool = ops.max_pool if self.mode == "max" else ops.average_pool
-        pictures = pool(pictures, size[1:], stride[1:], padding)
-        _, height, width, channels = pictures.shape
-        clip = ops.reshape(pictures, (-1, frames, height, width, channels))
-        return self._over_time(clip, size[0], stride[0], padding)
-
-    def _over_time(self, x, size: int, stride: int, padding: str):
-        if padding == "same":
-            count = -(-x.shape[1] // stride)
-            pads = max(0, (count - 1) * stride + size - x.shape[1])
-            first, last = x[:, :1], x[:, -1:]  # a repeated border does not change the maximum
-            x = ops.concatenate([first] * (pads // 2) + [x] + [last] * (pads - pads // 2), axis=1)
-        else:
-            count = (x.shape[1] - size) // stride + 1
-        moments = [x[:, start : start + (count - 1) * stride + 1 : stride] for start in range(size)]
-        total = moments[0]
-        for moment in moments[1:]:
-            total = ops.maximum(total, moment) if self.mode == "max" else total + moment
-        return total if self.mode == "max" else total / size
+        pictures = self.pool(ops.reshape(x, (-1, height, width, channels)), size[1:], stride[1:], padding)
+        _, height, width, _ = pictures.shape
+        clip = ops.reshape(pictures, (-1, frames, height * width, channels))  # time is its height
+        clip = self.pool(clip, (size[0], 1), (stride[0], 1), padding)
+        return ops.reshape(clip, (-1, clip.shape[1], height, width, channels))

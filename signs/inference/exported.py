@@ -9,7 +9,6 @@ from pathlib import Path
 
 from signs import command
 from signs.clips import dataset
-from signs.clips.spec import ClipSpec
 from signs.command import Problem
 from signs.inference import runtime
 from signs.inference.bundle import Bundle, Stream
@@ -18,6 +17,7 @@ from signs.inference.runtime import FORMS, Form, KerasNetwork
 EXPORT_FILE = "export.json"
 FORMAT = 1
 AUTO = "auto"
+AGAIN = "export.py --data ... --model {}"
 # Form that export.py writes -> the library that it needs for it. The bf16 forms run the files of the float32 ones.
 WRITERS = {
     "openvino": "openvino",
@@ -35,35 +35,30 @@ def path_of(bundle: Bundle, form: Form, stream: Stream) -> Path:
     return bundle.folder / form.folder / f"{stream.name}{form.suffix}"
 
 
-def read_export(bundle: Bundle) -> dict:
-    """export.json, of its forms those that are known here.
+def read_forms(bundle: Bundle) -> dict:
+    """{form: its row of export.json}, of the forms that are known here.
 
-    There are no forms where there is no such file, or it is of other weights than the bundle's or of another version.
+    Empty where there is no such file, or it is of other weights than the bundle's or of another version.
     """
     path = bundle.folder / EXPORT_FILE
     try:
         content = json.loads(path.read_text())
-        if content["format"] != FORMAT or content["model"] != bundle.hashes:
-            return {"forms": {}}
-        return content | {"forms": {name: row for name, row in content["forms"].items() if name in FORMS}}
+        fits = content["format"] == FORMAT and content["model"] == bundle.hashes
+        return {name: row for name, row in content["forms"].items() if fits and name in FORMS}
     except FileNotFoundError:
-        return {"forms": {}}
+        return {}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Problem(
-            f"{path}: damaged; delete it and run export.py --data ... --model {bundle.folder} again"
-        ) from None
+        raise Problem(f"{path}: damaged; delete it and run {AGAIN.format(bundle.folder)} again") from None
 
 
 def works_while_recording(bundle: Bundle) -> bool:
     """Whether the networks can begin before the last frame: each sees all frames, and each frame by itself."""
-    return all(takes_frames_one_by_one(bundle.spec_of(stream)) for stream in bundle.streams)
-
-
-def takes_frames_one_by_one(spec: ClipSpec) -> bool:
-    """Whether a network sees all stored frames, and of each what depends on no other frame."""
-    rule = spec.input
-    every = rule.sampling == "whole" or spec.stored.frames == str(rule.frames)
-    return every and rule.views == 1 and rule.still == "keep" and rule.region == "middle" and rule.scale == "fixed"
+    for rule in (bundle.spec_of(stream).input for stream in bundle.streams):
+        every = rule.sampling == "whole" or bundle.spec.stored.frames == str(rule.frames)
+        alone = rule.still == "keep" and rule.region == "middle" and rule.scale == "fixed"
+        if not (every and alone and rule.views == 1):
+            return False
+    return True
 
 
 def choose_form(bundle: Bundle, wanted: str, live: bool = False) -> Form | None:
@@ -74,17 +69,14 @@ def choose_form(bundle: Bundle, wanted: str, live: bool = False) -> Form | None:
     Raises:
         Problem: the wanted form is not there.
     """
-    rows = read_export(bundle)["forms"]
+    rows = read_forms(bundle)
     if wanted == runtime.KERAS:
         return None
-    if wanted != AUTO:
-        if wanted not in rows:
-            have = f"it has {', '.join(rows)}" if rows else "it has none"
-            raise Problem(
-                f"{bundle.folder}: no form {wanted} of its networks ({have}); "
-                f"run export.py --data ... --model {bundle.folder}"
-            )
+    if wanted in rows:
         return FORMS[wanted]
+    if wanted != AUTO:
+        have, again = ", ".join(rows) or "none", AGAIN.format(bundle.folder)
+        raise Problem(f"{bundle.folder}: no form {wanted} of its networks (it has {have}); run {again}")
     usable = [FORMS[name] for name, row in rows.items() if row["use"] and runtime.runs_here(FORMS[name])]
     if not works_while_recording(bundle):
         usable = [form for form in usable if not form.streamed]
@@ -94,11 +86,11 @@ def choose_form(bundle: Bundle, wanted: str, live: bool = False) -> Form | None:
 def check_form(bundle: Bundle, form: Form) -> None:
     """Raise Problem where a file of the form is missing or not the one that export.py checked."""
     folder = bundle.folder / form.folder
-    for name, digest in read_export(bundle)["forms"][form.name]["sha256"].items():
+    for name, digest in read_forms(bundle)[form.name]["sha256"].items():
         path = folder / dataset.check_name(name, f"{bundle.folder / EXPORT_FILE}: file")
         if not path.is_file() or command.sha256(path) != digest:
             what = "not the file that export.py checked" if path.is_file() else "missing"
-            raise Problem(f"{path}: {what}; run export.py --data ... --model {bundle.folder} again")
+            raise Problem(f"{path}: {what}; run {AGAIN.format(bundle.folder)} again")
 
 
 def open_networks(bundle: Bundle, form: Form | None, threads: int | None = None) -> dict:

@@ -19,11 +19,10 @@ from signs.flow.stream import compile_solver
 from signs.inference import exported
 from signs.inference.bundle import Bundle, Stream, load_bundle
 from signs.inference.confidence import load_calibration
-from signs.inference.exported import read_export
 from signs.inference.recording import Recorded, Recording
 from signs.inference.runtime import KERAS, Form, cores
 from signs.inference.session import Answer, Following, Session
-from signs.inference.streaming import SteppedNetwork, StreamedNetwork
+from signs.inference.streaming import WhileRecording
 from signs.inference.timing import Timings
 
 import numpy as np
@@ -42,8 +41,7 @@ class Recogniser:
         self.calibration = load_calibration(bundle.folder, bundle.hashes)
         self.classes = bundle.classes
         self.labels = [row.label for row in bundle.classes]
-        self._names = {row.label: row.name for row in bundle.classes}
-        self._gestures = {row.label for row in bundle.classes if row.kind == "gesture"}
+        self._rows = dict(zip(self.labels, bundle.classes, strict=True))
         self._pool = ThreadPoolExecutor(len(networks)) if together else None
         self.whole = self  # the same model in the form that is the quickest for clips that are over
 
@@ -63,7 +61,7 @@ class Recogniser:
 
     @classmethod
     def _open(cls, bundle: Bundle, form: Form | None) -> "Recogniser":
-        together = form is not None and read_export(bundle)["forms"][form.name]["together"]
+        together = form is not None and exported.read_forms(bundle)[form.name]["together"]
         threads = max(1, cores() // len(bundle.streams)) if together else None
         return cls(bundle, exported.open_networks(bundle, form, threads), form, together)
 
@@ -75,7 +73,7 @@ class Recogniser:
     @property
     def works_while_recording(self) -> bool:
         """Whether the networks can work while a clip is recorded."""
-        able = all(isinstance(network, StreamedNetwork | SteppedNetwork) for network in self.networks.values())
+        able = all(isinstance(network, WhileRecording) for network in self.networks.values())
         return able and exported.works_while_recording(self.bundle)
 
     @property
@@ -90,7 +88,7 @@ class Recogniser:
 
     def name(self, label: str) -> str:
         """The readable name of a label."""
-        return self._names[label]
+        return self._rows[label].name
 
     def predict(self, frames: np.ndarray, times: np.ndarray) -> list[tuple[str, float]]:
         """frames (T, H, W, 3) uint8 RGB, times (T,) seconds -> (label, probability), best first."""
@@ -105,17 +103,14 @@ class Recogniser:
 
     def recognise(self, clip: Recorded, timings: Timings) -> Answer:
         """What was kept of a clip -> its answer; the networks' steps are added to `timings`."""
-        if self._pool:
-            rows = self._pool.map(lambda stream: self._stream_logits(stream, clip, timings), self.bundle.streams)
-            logits = {stream.name: row for stream, row in zip(self.bundle.streams, rows, strict=True)}
-        else:
-            logits = {stream.name: self._stream_logits(stream, clip, timings) for stream in self.bundle.streams}
-        return self.conclude(logits, timings.sums(), clip.images["rgb"], clip.flow)
 
-    def _stream_logits(self, stream: Stream, clip: Recorded, timings: Timings) -> np.ndarray:
-        with timings.measure(f"{stream.name} net"):
-            images = _channels(stream, clip.images["flow" if stream.modality == "flow" else "rgb"])
-            return self.logits(stream, self.input(stream, images, clip.squares))[0]
+        def run(stream: Stream) -> tuple[str, np.ndarray]:
+            with timings.measure(f"{stream.name} net"):
+                inputs = self.input(stream, _pictures(stream, clip.images), clip.squares)
+                return stream.name, self.logits(stream, inputs)[0]
+
+        logits = dict(self._pool.map(run, self.bundle.streams) if self._pool else map(run, self.bundle.streams))
+        return self.conclude(logits, timings.sums(), clip.images["rgb"], clip.flow)
 
     def conclude(self, logits: dict[str, np.ndarray], seconds: dict[str, float], frames, flow) -> Answer:
         """{stream: (classes,) logits} -> the answer."""
@@ -123,30 +118,27 @@ class Recogniser:
         fused = self.calibration.fuse(probabilities)
         ranked = self.rank(fused)
         confidence = float(self.calibration.calibrated(fused).max())
-        known = self.calibration.known(confidence, ranked[0][0] in self._gestures)
+        known = self.calibration.known(confidence, self._rows[ranked[0][0]].kind == "gesture")
         streams = {name: self.rank(row) for name, row in probabilities.items()}
         return Answer(ranked, streams, logits, seconds, frames, flow, confidence, known)
 
     def input(self, stream: Stream, images: np.ndarray, squares: dict) -> np.ndarray:
-        """A clip as `modality.read_stored` gives it -> (views, frames, crop, crop, C) float32.
-
-        Args:
-            images: (T, H, W, C) uint8; squares: where the signer is, by region.
-        """
+        """A clip as `modality.read_stored` gives it, (T, H, W, C) uint8 and where the signer is by region -> (views,
+        frames, crop, crop, C) float32."""
         spec = self.bundle.spec_of(stream)
         bound = modality.TABLE[stream.modality].bound(spec.stored)
         images, magnified = preprocess.cut_out(images, spec.input, squares)
         picked = spec.input.pick_views(len(images))
         return np.stack([preprocess.network_input(images[i], spec.input, bound, magnified=magnified) for i in picked])
 
-    def input_frames(self, stream: Stream, images: np.ndarray) -> np.ndarray:
-        """Some frames of a clip as recorded, (t, H, W, 3 or 2) uint8 -> (t, crop, crop, C) float32.
+    def input_frames(self, stream: Stream, images: dict[str, np.ndarray]) -> np.ndarray:
+        """Some frames of a clip as recorded, {modality: (t, H, W, 3 or 2) uint8} -> (t, crop, crop, C) float32.
 
         Only where the networks work while recording: then no frame depends on another.
         """
         spec = self.bundle.spec_of(stream)
         bound = modality.TABLE[stream.modality].bound(spec.stored)
-        return preprocess.network_input(_channels(stream, images), spec.input, bound)
+        return preprocess.network_input(_pictures(stream, images), spec.input, bound)
 
     def logits(self, stream: Stream, batch: np.ndarray) -> np.ndarray:
         """(B * views, frames, crop, crop, C) float32 -> (B, classes), averaged over the views of each clip."""
@@ -178,11 +170,10 @@ class Recogniser:
             self.whole.warm_up()
 
     def session(self, length: float | None = None) -> Session:
-        """A sign that is about to be recorded.
+        """A sign that is about to be recorded; `length` seconds long, where that is known beforehand.
 
-        Args:
-            length: seconds that the recording will last, where that is known. Then frames are kept and flow is computed
-                while it lasts; a bundle whose clips are stored at a rate does so without it.
+        Then frames are kept and flow is computed while it lasts; a bundle whose clips are stored at a rate does so
+        without it.
         """
         return Session(self, length)
 
@@ -191,32 +182,33 @@ class Recogniser:
         return Following(self, span)
 
 
-def _channels(stream: Stream, images: np.ndarray) -> np.ndarray:
-    """(T, H, W, 3 or 2) uint8 as recorded -> (T, H, W, C) as `modality.read_stored` gives it of a stored clip."""
-    return modality.TABLE[stream.modality].pictures([images])
+def _pictures(stream: Stream, images: dict[str, np.ndarray]) -> np.ndarray:
+    """What a stream sees of a clip as recorded: (T, H, W, C) uint8 as `modality.read_stored` gives it of a stored clip.
+
+    images: {modality: (T, H, W, 3 or 2) uint8}.
+    """
+    return modality.TABLE[stream.modality].pictures([images["flow" if stream.modality == "flow" else "rgb"]])
 
 
 def check_store(bundle: Bundle, data: Dataset) -> None:
     """Raise Problem where the data set lacks what the bundle's networks were trained on, e.g. another flow method."""
-    stores = [
-        path.name for kind in ("frame", "flow") for path in sorted(data.folder.glob(f"{kind}-*")) if path.is_dir()
-    ]
+    folders = [*sorted(data.folder.glob("frame-*")), *sorted(data.folder.glob("flow-*"))]
+    stores = [path.name for path in folders if path.is_dir()]
     for stream in bundle.streams:
-        missing = [store for store in modality.TABLE[stream.modality].stores(bundle.spec.stored) if store not in stores]
-        if missing:
-            raise Problem(
-                f"{bundle.folder} was trained on {missing[0]}; "
-                f"{data.folder} has {', '.join(stores) or 'no clip archive'}; "
-                "run frame.py and opticalflow.py with the settings of the model"
-            )
+        for store in modality.TABLE[stream.modality].stores(bundle.spec.stored):
+            if store not in stores:
+                raise Problem(
+                    f"{bundle.folder} was trained on {store}; {data.folder} has "
+                    f"{', '.join(stores) or 'no clip archive'}; "
+                    "run frame.py and opticalflow.py with the settings of the model"
+                )
 
 
 def check_camera(bundle: Bundle) -> None:
     """Raise Problem where the bundle's networks see what neither a camera nor a video file has."""
-    for stream in bundle.streams:
-        if not modality.TABLE[stream.modality].of_camera:
-            parts = " and ".join(modality.TABLE[stream.modality].parts)
+    for row in (modality.TABLE[stream.modality] for stream in bundle.streams):
+        if not row.of_camera:
             raise Problem(
-                f"{bundle.folder}: its network sees {parts}, and a video or camera has no more than colour; "
-                "predict from a data set's archives with evaluate.py"
+                f"{bundle.folder}: its network sees {' and '.join(row.parts)}, and a video or camera has no more than "
+                "colour; predict from a data set's archives with evaluate.py"
             )

@@ -37,34 +37,57 @@ class Recorded:
     numbers: list[int]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A kept frame: its number among those pushed, resized, and as the archives hold it.
+
+    small, image: (H, W, 3) uint8 RGB; field: (H, W, 2) float32 pixels, coded: its 8 bits, both None without flow.
+    """
+
+    number: int
+    small: np.ndarray
+    image: np.ndarray
+    field: np.ndarray | None
+    coded: np.ndarray | None
+
+
+def images_of(kept: list[Kept]) -> dict[str, np.ndarray]:
+    """{modality: (T, H, W, C) uint8} of kept frames, at least one, as the archives hold them."""
+    images = {"rgb": np.stack([frame.image for frame in kept])}
+    if kept[0].coded is not None:
+        images["flow"] = np.stack([frame.coded for frame in kept])
+    return images
+
+
+def clip_of(kept: list[Kept], regions: set[str]) -> Recorded:
+    """Kept frames, at least one, as a clip of which these regions are seen."""
+    flow = None if kept[0].field is None else np.stack([frame.field for frame in kept])
+    squares = region.find_squares(np.stack([frame.small for frame in kept]), regions) if regions else {}
+    return Recorded(images_of(kept), flow, squares, [frame.number for frame in kept])
+
+
 class Recording:
     """regions: of the picture that will be seen; length: seconds from the first frame to the end of the recording,
     where that is known beforehand."""
 
-    def __init__(
-        self,
-        stored: StoredSpec,
-        regions: Iterable[str] = (),
-        length: float | None = None,
-        timings: Timings | None = None,
-    ):
-        self.stored, self.timings = stored, timings or Timings()
+    def __init__(self, stored: StoredSpec, regions: Iterable[str] = (), length: float | None = None):
+        self.stored, self.timings = stored, Timings()
         self.grid = Grid(stored, length)
         self._regions = set(regions) & set(region.SQUARES)
         self._coder = Coder(stored, self.timings)
         self._frames: dict[int, np.ndarray] = {}  # resized, those that may still be kept
-        self._small, self._images, self._fields, self._coded = [], [], [], []
-        self.numbers: list[int] = []
+        self.kept: list[Kept] = []
+        self._given = 0  # kept frames that `fresh` has had
 
     @property
     def newest(self) -> np.ndarray | None:
         """The latest flow field, (H, W, 2) float32 pixels."""
-        return self._fields[-1] if self._fields else None
+        return self.kept[-1].field if self.kept else None
 
-    def since(self, number: int, modality: str) -> np.ndarray:
-        """The kept frames from `number` on, counted among the kept ones: (t, H, W, C) uint8."""
-        kept = (self._coded if modality == "flow" else self._images)[number:]
-        return np.stack(kept) if kept else np.empty((0,), np.uint8)
+    def fresh(self) -> dict[str, np.ndarray]:
+        """{modality: (t, H, W, C) uint8} of the frames kept since the last time; empty where there are none."""
+        kept, self._given = self.kept[self._given :], len(self.kept)
+        return images_of(kept) if kept else {}
 
     def push(self, frame: np.ndarray, seconds: float) -> None:
         """Take a frame, (H, W, 3) uint8 RGB, not mirrored, unless it is no later; seconds on any clock."""
@@ -82,32 +105,14 @@ class Recording:
         if not self.grid.times:
             raise Problem("no frame came while recording; is the camera still connected?")
         self._keep(self.grid.finish())
-        images = {"rgb": np.stack(self._images)}
-        if self.stored.flow:
-            images["flow"] = np.stack(self._coded)
-        flow = np.stack(self._fields) if self.stored.flow else None
-        squares = region.find_squares(np.stack(self._small), self._regions) if self._regions else {}
-        return Recorded(images, flow, squares, self.numbers)
+        return clip_of(self.kept, self._regions)
 
     def _keep(self, numbers: list[int]) -> None:
         for number in numbers:
-            repeated = self.numbers[-1:] == [number]
-            self.numbers.append(number)
-            if repeated:
-                for kept in (self._small, self._images, self._fields, self._coded):
-                    kept += kept[-1:]
+            if self.kept and self.kept[-1].number == number:
+                self.kept.append(self.kept[-1])  # a slow camera: the frame again, with its field
             else:
-                self._keep_frame(number)
-
-    def _keep_frame(self, number: int) -> None:
-        frame = self._frames[number]
-        image, field, coded = self._coder.code(number, frame, self._frames.get(number - 1))
-        self._images.append(image)
-        if self._regions:
-            self._small.append(frame)
-        if self.stored.flow:
-            self._fields.append(field)
-            self._coded.append(coded)
+                self.kept.append(self._coder.code(number, self._frames[number], self._frames.get(number - 1)))
 
 
 class Coder:
@@ -117,20 +122,16 @@ class Coder:
         self.stored, self.timings = stored, timings
         self._flow = KeptFlow(stored.flow) if stored.flow else None
 
-    def code(self, number: int, frame: np.ndarray, before: np.ndarray | None) -> tuple:
-        """A kept frame and the video's frame before it, resized -> its picture, its flow and the flow's 8 bits.
-
-        Returns:
-            (H, W, 3) uint8 RGB, (H, W, 2) float32 pixels and (H, W, 2) uint8, both None where the spec has no flow.
-        """
+    def code(self, number: int, frame: np.ndarray, before: np.ndarray | None) -> Kept:
+        """A frame of this number and the video's frame before it, resized -> what is kept of it."""
         with self.timings.measure("frames"):
             image = storage.as_stored(frame[None], self.stored.quality)[0]
         if self._flow is None:
-            return image, None, None
+            return Kept(number, frame, image, None, None)
         with self.timings.measure("flow"):
             from_video = self.stored.flow.flow_from == "video"
             field = self._flow.push(number, frame if from_video else image, before)
-            return image, field, code_flow(field, self.stored.flow)
+            return Kept(number, frame, image, field, code_flow(field, self.stored.flow))
 
 
 def code_flow(field: np.ndarray, spec: FlowSpec) -> np.ndarray:

@@ -151,13 +151,11 @@ def read_openvino(path: Path):
     """An OpenVINO network for one clip at a time, of any number of frames where it takes that."""
     import openvino
 
-    model = openvino.Core().read_model(path)
-    model.reshape(
-        {
-            part: [1, *(-1 if side.is_dynamic else side.get_length() for side in list(part.partial_shape)[1:])]
-            for part in model.inputs
-        }
-    )
+    model, shapes = openvino.Core().read_model(path), {}
+    for part in model.inputs:
+        sides = [-1 if side.is_dynamic else side.get_length() for side in part.partial_shape]
+        shapes[part] = [1, *sides[1:]]
+    model.reshape(shapes)
     return model
 
 
@@ -177,44 +175,38 @@ def _openvino(path: Path, _shape, form: Form, threads: int):
         return _stepped(path, form, threads, group) if group else _streamed(path, form, threads)
     request = _request(path, form, threads)
 
-    def run(clip: np.ndarray) -> np.ndarray:
-        return next(iter(request.infer([clip]).values())).copy()
+    return OneByOne(lambda clip: _first_output(request, [clip]))
 
-    return OneByOne(run)
+
+def _first_output(request, inputs: list[np.ndarray]) -> np.ndarray:
+    return next(iter(request.infer(inputs).values())).copy()
 
 
 def _streamed(path: Path, form: Form, threads: int) -> StreamedNetwork:
     """`path` says how the stages go over time; they lie beside it."""
 
-    def opened(name: str):
-        return _request(path.with_name(f"{path.stem}-{name}.xml"), form, threads)
-
     def stage(plan: Plan) -> Stage:
-        request = opened(plan.name)
+        request = _request(streaming.part_path(path, plan.name), form, threads)
         names = ["mask" if "mask" in part.names else "frames" for part in request.model_inputs]
 
         def run(frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
             inputs = {"frames": frames, "mask": mask}
-            return next(iter(request.infer([inputs[name] for name in names]).values())).copy()
+            return _first_output(request, [inputs[name] for name in names])
 
         return Stage(plan, run)
 
-    tail = opened(streaming.TAIL)
-    return StreamedNetwork(
-        [stage(plan) for plan in streaming.read_plans(path)],
-        lambda frames: next(iter(tail.infer([frames]).values())).copy(),
-    )
+    tail = _request(streaming.part_path(path, streaming.TAIL), form, threads)
+    stages = [stage(plan) for plan in streaming.read_plans(path)]
+    return StreamedNetwork(stages, lambda frames: _first_output(tail, [frames]))
 
 
 def _stepped(path: Path, form: Form, threads: int, group: int) -> SteppedNetwork:
     """`path` says how many frames a group has; the step lies beside it."""
-    request = _request(path.with_name(f"{path.stem}-{streaming.STEP}.xml"), form, threads)
+    request = _request(streaming.part_path(path, streaming.STEP), form, threads)
 
     def run(frames: np.ndarray, states: list) -> tuple[np.ndarray, list]:
-        # The conversion leaves shapes over as further outputs.
-        outputs = list(request.infer([frames, *states]).values())[: 1 + len(states)]
-        logits, *after = (part.copy() for part in outputs)
-        return logits, after
+        logits, *after = (part.copy() for part in request.infer([frames, *states]).values())
+        return logits, after[: len(states)]  # the conversion leaves shapes over as further outputs
 
     return SteppedNetwork(run, [part.shape[1] for part in request.model_inputs[1:]], group)
 

@@ -43,7 +43,6 @@ class Session:
         self.recording = Recording(recogniser.bundle.spec.stored, recogniser.bundle.regions, length)
         self.timings = self.recording.timings
         self._while_recording = recogniser.works_while_recording and self.recording.grid.known
-        self._given = 0
         if self._while_recording:
             for network in recogniser.networks.values():
                 network.reset()
@@ -62,13 +61,10 @@ class Session:
 
     def _advance(self) -> None:
         """Give the networks the frames that were kept since the last time."""
-        for stream in self.recogniser.bundle.streams:
-            images = self.recording.since(self._given, stream.modality)
-            if not len(images):
-                continue
+        images = self.recording.fresh()
+        for stream in self.recogniser.bundle.streams if images else ():
             with self.timings.measure(f"{stream.name} net"):
                 self.recogniser.networks[stream.name].push(self.recogniser.input_frames(stream, images))
-        self._given = len(self.recording.numbers)
 
     def _logits(self) -> dict[str, np.ndarray]:
         """{stream: (classes,) logits}, once all frames were kept."""
@@ -114,7 +110,6 @@ class Following:
         for stream in self.recogniser.bundle.streams:
             network = self.recogniser.networks[stream.name]
             with timings.measure(f"{stream.name} net"):
-                recorded = images["flow" if stream.modality == "flow" else "rgb"]
-                network.push(self.recogniser.input_frames(stream, recorded))
+                network.push(self.recogniser.input_frames(stream, images))
                 logits[stream.name] = network.answer()
         return self.recogniser.conclude(logits, timings.sums(), images["rgb"], None)

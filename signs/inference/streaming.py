@@ -83,7 +83,20 @@ class Stage:
         self._live += [live] * len(frames)
 
 
-class StreamedNetwork:
+class WhileRecording:
+    """A network that takes frames while a clip is recorded, by `reset`, `push` and `answer`."""
+
+    def logits(self, batch: np.ndarray) -> np.ndarray:
+        """(B, T, H, W, C) float32, whole clips -> (B, classes)."""
+        answers = []
+        for clip in batch:
+            self.reset()
+            self.push(clip)
+            answers.append(self.answer())
+        return np.stack(answers)
+
+
+class StreamedNetwork(WhileRecording):
     """A network in stages. tail: (1, t, h, w, c), all that the last stage makes -> (1, classes) logits."""
 
     endless = False  # clips have one length
@@ -114,12 +127,8 @@ class StreamedNetwork:
         """(classes,) logits of the clip; None before its last frame."""
         return self._logits
 
-    def logits(self, batch: np.ndarray) -> np.ndarray:
-        """(B, T, H, W, C) float32 -> (B, classes)."""
-        return np.stack([answer_of(self, clip) for clip in batch])
 
-
-class SteppedNetwork:
+class SteppedNetwork(WhileRecording):
     """A network that goes on group by group.
 
     run: (1, t, H, W, C), a group of frames or the fewer that end a clip, and states -> (1, classes) logits of the clip
@@ -162,17 +171,6 @@ class SteppedNetwork:
         logits, states = self.run(np.stack(frames)[None], self._states)
         return logits[0], [*states[:-2], *self._zeros[-2:]]
 
-    def logits(self, batch: np.ndarray) -> np.ndarray:
-        """(B, T, H, W, C) float32 -> (B, classes)."""
-        return np.stack([answer_of(self, clip) for clip in batch])
-
-
-def answer_of(network: StreamedNetwork | SteppedNetwork, clip: np.ndarray) -> np.ndarray:
-    """(T, H, W, C) float32, a whole clip -> (classes,) logits."""
-    network.reset()
-    network.push(clip)
-    return network.answer()
-
 
 def plans(kernels: list[tuple[str, int, int, bool]], frames: int) -> list[Plan]:
     """(name, kernel, stride, masked) of each stage -> plans for clips of so many frames."""
@@ -180,6 +178,11 @@ def plans(kernels: list[tuple[str, int, int, bool]], frames: int) -> list[Plan]:
     for name, kernel, stride, masked in kernels:
         chain.append(Plan(name, kernel, stride, chain[-1].makes if chain else frames, masked))
     return chain
+
+
+def part_path(path: Path, name: str) -> Path:
+    """The OpenVINO network of a stage, of the TAIL or of the STEP, beside the file that is opened."""
+    return path.with_name(f"{path.stem}-{name}.xml")
 
 
 def write_group(path: Path, group: int) -> None:

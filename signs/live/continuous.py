@@ -14,12 +14,12 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from signs.clips import region
 from signs.clips.spec import EQUAL, StoredSpec
 from signs.inference import recording, timing
-from signs.inference.recording import Coder, Recorded
+from signs.inference.recording import Coder, Kept, Recorded
 from signs.inference.timing import Timings
 from signs.live.modes import Mode
 from signs.live.motion import Detector
@@ -32,17 +32,6 @@ FIRST = 0.1  # seconds that the first answer after a rest stands for
 FADED = 0.6  # share of the needed confidence below which a sign is over and may come again
 UNSURE = 0.5  # needed confidence where the bundle has no threshold
 BEFORE = 0.5  # seconds before a movement at which networks that go on begin
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """A frame of the window: resized, as the archive would hold it, and its flow in pixels and coded."""
-
-    moment: float
-    small: np.ndarray
-    image: np.ndarray
-    field: np.ndarray | None
-    coded: np.ndarray | None
 
 
 class SlidingWindow:
@@ -61,7 +50,7 @@ class SlidingWindow:
             rate = int(rule.removesuffix("fps")) if rule.endswith("fps") else 30  # `all`: as most cameras have it
             self.size, self.step = max(2, round(seconds * rate)), 1 / rate
         self._coder = Coder(stored, self.timings)
-        self._kept: deque[_Kept] = deque(maxlen=self.size)
+        self._kept: deque[Kept] = deque(maxlen=self.size)
         self._last: list[tuple[int, np.ndarray, float]] = []  # the three newest frames, resized
         self._number, self._start, self._points = 0, None, 0
         self.count, self._given = 0, 0  # frames kept so far, and those that `fresh` has had
@@ -95,22 +84,19 @@ class SlidingWindow:
         return self._start + self._points * self.step
 
     def _keep(self, chosen: tuple[int, np.ndarray, float]) -> None:
-        number, small, moment = chosen
-        if self._kept and self._kept[-1].moment == moment:
+        number, small, _ = chosen
+        if self._kept and self._kept[-1].number == number:
             self._kept.append(self._kept[-1])  # a slow camera: the frame again, with its field
         else:
             before = next((earlier for index, earlier, _ in self._last if index == number - 1), None)
-            self._kept.append(_Kept(moment, small, *self._coder.code(number, small, before)))
+            self._kept.append(self._coder.code(number, small, before))
         self.count += 1
 
     def clip(self) -> Recorded | None:
         """The window's frames as one clip; None until it is full."""
         if len(self._kept) < self.size:
             return None
-        kept = self._begun(list(self._kept))
-        flow = np.stack([frame.field for frame in kept]) if self.stored.flow else None
-        squares = region.find_squares(np.stack([frame.small for frame in kept]), self._regions) if self._regions else {}
-        return Recorded(self._images(kept), flow, squares, list(range(self.count - self.size, self.count)))
+        return recording.clip_of(self._begun(list(self._kept)), self._regions)
 
     def fresh(self, begin: bool = False) -> dict[str, np.ndarray]:
         """{modality: (t, H, W, C) uint8} of the frames kept since the last time; empty where there are none.
@@ -122,23 +108,16 @@ class SlidingWindow:
         kept, self._given = list(self._kept)[-new:] if new else [], self.count
         if not kept:
             return {}
-        return self._images(self._begun(kept) if begin else kept)
+        return recording.images_of(self._begun(kept) if begin else kept)
 
-    def _begun(self, kept: list[_Kept]) -> list[_Kept]:
+    def _begun(self, kept: list[Kept]) -> list[Kept]:
         """The same as a clip begins: its first frame, and where that is repeated, has a field of zero."""
         if not self.stored.flow:
             return kept
         zero = np.zeros_like(kept[0].field)
         coded = recording.code_flow(zero, self.stored.flow)
-        first = kept[0].moment
-        return [replace(frame, field=zero, coded=coded) if frame.moment == first else frame for frame in kept]
-
-    def _images(self, kept: list[_Kept]) -> dict[str, np.ndarray]:
-        """By modality, as the archives hold them."""
-        images = {"rgb": np.stack([frame.image for frame in kept])}
-        if self.stored.flow:
-            images["flow"] = np.stack([frame.coded for frame in kept])
-        return images
+        first = kept[0].number
+        return [replace(frame, field=zero, coded=coded) if frame.number == first else frame for frame in kept]
 
 
 class Reporter:

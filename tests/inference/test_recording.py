@@ -71,7 +71,7 @@ def test_with_a_known_length_the_work_is_done_when_the_last_frame_comes():
     for image, seconds in zip(FRAMES, TIMES, strict=True):
         recording.push(image, seconds)
         assert len(recording._frames) <= 2, "what is decided is not held"
-    assert len(recording.numbers) == 12
+    assert len(recording.kept) == 12
     before = recording.timings.sums()["flow"]
     recording.finish()
     assert recording.timings.sums()["flow"] == before

@@ -249,7 +249,7 @@ def test_a_form_that_is_not_known_any_more_is_left_alone(own):
     content["forms"]["saved-model"] = content["forms"]["onnx"] | {"use": False, "why": "for other programs"}
     (own / EXPORT_FILE).write_text(json.dumps(content))
     with_it = load_bundle(own)
-    assert exported.choose_form(with_it, "auto").name in exported.read_export(with_it)["forms"]
+    assert exported.choose_form(with_it, "auto").name in exported.read_forms(with_it)
     with pytest.raises(Problem, match="no form saved-model"):
         exported.choose_form(with_it, "saved-model")
 

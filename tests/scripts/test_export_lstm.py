@@ -210,7 +210,7 @@ def test_at_a_rate_no_length_has_to_be_known(any_length, demo):
     frames, times = read_video(load_dataset(demo).split("test")[2].video(demo))
     session, steps = recogniser.session(), []
     step = recogniser.networks["grey"].run
-    recogniser.networks["grey"].run = lambda *given: steps.append(len(session.recording.numbers)) or step(*given)
+    recogniser.networks["grey"].run = lambda *given: steps.append(len(session.recording.kept)) or step(*given)
     for image, seconds in zip(frames, times, strict=True):
         session.push(image, seconds)
     answer = session.result()
@@ -227,7 +227,7 @@ def test_an_endless_picture_is_named_by_its_last_frames(any_length, recogniser, 
     model, (stream,) = recogniser.models["grey"], recogniser.bundle.streams
     each = keras.Model(model.input, model.get_layer("Logits_dense").output)
     images = np.random.default_rng(0).integers(0, 255, (20, 20, 20, 3), np.uint8)
-    seen = recogniser.input_frames(stream, images)
+    seen = recogniser.input_frames(stream, {"rgb": images})
     following = (recogniser if form == runtime.KERAS else Recogniser.load(any_length[0], form)).following(12)
     for end in range(1, 21):
         answer = following.push({"rgb": images[end - 1 : end]}, Timings())
