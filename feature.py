@@ -18,7 +18,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips import modality, storage
-from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.dataset import load_dataset
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.command import Outcome
 from signs.inference.bundle import is_bundle, load_bundle, load_keras
@@ -55,13 +55,6 @@ def parse(argv=None) -> argparse.Namespace:
     return flags.parse_args(argv)
 
 
-def stored_spec(args: argparse.Namespace, data: Dataset) -> StoredSpec:
-    """How the clips that the network sees are stored."""
-    if args.stream == "flow":
-        return storage.find_stored(data, "flow", args.store)
-    return storage.find_stored(data, "frame", args.store).without_flow()
-
-
 def is_model(network: str) -> bool:
     """Whether --network is a model's folder, rather than the name of a network."""
     return len(Path(network).parts) > 1 or is_bundle(network)
@@ -87,7 +80,8 @@ def build_extractor(args: argparse.Namespace, stored: StoredSpec):
 def main(argv=None) -> int:
     args = parse(argv)
     data = load_dataset(args.data)
-    stored = stored_spec(args, data)
+    stored = storage.find_stored(data, "flow" if args.stream == "flow" else "frame", args.store)
+    stored = stored if args.stream == "flow" else stored.without_flow()
     load_keras()  # takes seconds, so after what can be wrong without it
     from signs.inference import feature_answers, features
 

@@ -86,16 +86,14 @@ class Bundle:
 
 def save_bundle(bundle: Bundle, indent: int | None = 1) -> None:
     """Write bundle.json, last of all: a folder with it is a whole bundle. Without `indent` it is shorter."""
-    hashes = {name: command.sha256(bundle.folder / name) for stream in bundle.streams for name in stream.files.values()}
+    streams = [asdict(stream) for stream in bundle.streams]
     content = {
         "format": FORMAT,
         "spec": bundle.spec.to_json(),
         "classes": [asdict(row) for row in bundle.classes],
-        "streams": [
-            {key: value for key, value in asdict(stream).items() if value is not None} for stream in bundle.streams
-        ],
+        "streams": [{key: value for key, value in stream.items() if value is not None} for stream in streams],
         "fusion": bundle.fusion,
-        "sha256": hashes,
+        "sha256": {name: command.sha256(bundle.folder / name) for row in streams for name in row["files"].values()},
         **bundle.about,
         **_provenance(),
     }
@@ -125,8 +123,8 @@ def load_bundle(folder: Path) -> Bundle:
         raise Problem(f"{folder}: no {BUNDLE_FILE} in it; finish its training with train_i3d.py") from None
     except ValueError:
         raise Problem(f"{folder / BUNDLE_FILE}: not JSON; it was damaged, train again or get a whole copy") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        version = content.get("format") if isinstance(content, dict) else None
+    version = content.get("format") if isinstance(content, dict) else None
+    if version != FORMAT:
         raise Problem(f"{folder / BUNDLE_FILE}: bundle format {version!r}; this version reads format {FORMAT}")
     try:
         bundle = _parse(folder, content)
@@ -160,12 +158,12 @@ def _check_files(bundle: Bundle, hashes: dict[str, str]) -> None:
     for stream in bundle.streams:
         for name in {stream.files["weights"], *stream.files.values()}:
             path = bundle.folder / dataset.check_name(name, f"{bundle.folder / BUNDLE_FILE}: file")
+            what = f"not the file that {BUNDLE_FILE} was written with"
             if not path.is_file():
-                raise Problem(f"{path}: missing, though {BUNDLE_FILE} names it; train again or get a whole copy")
-            if command.sha256(path) != hashes.get(name):
-                raise Problem(
-                    f"{path}: not the file that {BUNDLE_FILE} was written with; train again or get a whole copy"
-                )
+                what = f"missing, though {BUNDLE_FILE} names it"
+            elif command.sha256(path) == hashes.get(name):
+                continue
+            raise Problem(f"{path}: {what}; train again or get a whole copy")
 
 
 @contextlib.contextmanager
@@ -176,11 +174,10 @@ def quiet_stderr() -> Iterator[None]:
         os.dup2(messages.fileno(), 2)
         try:
             yield
-        except Problem:
-            raise
-        except BaseException:
-            messages.seek(0)
-            os.write(kept, messages.read())
+        except BaseException as error:
+            if not isinstance(error, Problem):
+                messages.seek(0)
+                os.write(kept, messages.read())
             raise
         finally:
             os.dup2(kept, 2)

@@ -96,9 +96,7 @@ class FeatureFile:
     def __init__(self, path: Path, file: h5py.File):
         self.path, self.file = path, file
         self.about = About.from_json(file.attrs["about"], path)
-        names, self.labels, archives = (
-            [value.decode() for value in file[name][:]] for name in ("clip", "label", "archive")
-        )
+        names, self.labels, archives = (file[name].asstr("utf-8")[:].tolist() for name in ("clip", "label", "archive"))
         self.first, self.length = file["first"][:], file["length"][:]
         self.entries = [Entry(*row) for row in zip(names, self.labels, self.length.tolist(), archives, strict=True)]
         self.done = file["done"][:].astype(bool)
@@ -136,7 +134,7 @@ class FeatureFile:
 
     def measure(self) -> tuple[np.ndarray, np.ndarray]:
         """(D,) float64 mean and standard deviation over the rows of all clips that are done, at least one."""
-        count, total, squares = 0, np.zeros(self.about.dimension), np.zeros(self.about.dimension)
+        count, total, squares = 0, 0.0, 0.0
         for position in np.flatnonzero(self.done):
             first, length = int(self.first[position]), int(self.length[position])
             for start in range(first, first + length, BLOCK):
@@ -157,17 +155,16 @@ def path_of(store: Path, split: str) -> Path:
 def create(path: Path, about: About, entries: list[Entry]) -> None:
     """A file with room for these clips, none of them done."""
     lengths = np.array([entry.length for entry in entries], np.int64)
-    with command.atomic(path) as temporary:
-        with h5py.File(temporary, "w") as file:
-            file.attrs["about"] = about.to_json()
-            for name, kind in (("clip", NAME), ("label", NAME), ("archive", DIGEST)):
-                file[name] = np.array([getattr(entry, name) for entry in entries], kind)
-            file["first"], file["length"] = np.cumsum(lengths) - lengths, lengths
-            file["done"] = np.zeros(len(entries), np.uint8)
-            file["mean"], file["std"] = np.full((2, about.dimension), np.nan)
-            _allocate(file, "features", (int(lengths.sum()), about.dimension))
-            if about.classes:
-                _allocate(file, "logits", (int(lengths.sum()), len(about.classes)))
+    with command.atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["about"] = about.to_json()
+        for name, kind in (("clip", NAME), ("label", NAME), ("archive", DIGEST)):
+            file[name] = np.array([getattr(entry, name) for entry in entries], kind)
+        file["first"], file["length"] = np.cumsum(lengths) - lengths, lengths
+        file["done"] = np.zeros(len(entries), np.uint8)
+        file["mean"], file["std"] = np.full((2, about.dimension), np.nan)
+        _allocate(file, "features", (int(lengths.sum()), about.dimension))
+        if about.classes:
+            _allocate(file, "logits", (int(lengths.sum()), len(about.classes)))
 
 
 def _allocate(file: h5py.File, name: str, shape: tuple[int, int]) -> None:
@@ -223,9 +220,8 @@ def prepare(path: Path, about: About, entries: list[Entry]) -> None:
         with opened(grown, write=True) as new:
             for position, entry in enumerate(entries):
                 before = old.position.get(entry.clip)
-                if before is None or not old.done[before]:
-                    continue
-                if replace(old.entries[before], label=entry.label) == entry:
+                done = before is not None and old.done[before]
+                if done and replace(old.entries[before], label=entry.label) == entry:
                     new.write(position, old.rows(before), old.rows(before, "logits") if about.classes else None)
     grown.replace(path)
 

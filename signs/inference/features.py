@@ -49,8 +49,7 @@ class Extractor:
 
     def __call__(self, frames: np.ndarray) -> list[np.ndarray]:
         """May be called from several threads at once."""
-        outputs = self.network.predict_on_batch(frames)
-        return [np.asarray(rows) for rows in (outputs if isinstance(outputs, list | tuple) else [outputs])]
+        return [np.asarray(rows) for rows in keras.tree.flatten(self.network.predict_on_batch(frames))]
 
 
 def digest(model: keras.Model) -> str:
@@ -148,7 +147,8 @@ def cut_batches(clips: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
         while count >= size:
             joined = waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
             yield joined[:size]
-            waiting, count = [joined[size:]], count - size
+            count -= size
+            waiting = [joined[size:]] if count else []  # a clip that is a batch is not copied
     if count:
         yield np.concatenate(waiting)
 
@@ -209,15 +209,11 @@ def extract_features(
             outcome.done.append(name)
 
 
-def folder_of(data: Dataset, name: str, about: About) -> Path:
-    """Where the features of that name lie."""
-    return data.folder / feature_file.store_name(dataset.check_name(name, "--name"), about.spec.stored, about.modality)
-
-
 def extract_splits(extractor: Extractor, data: Dataset, name: str, batch: int, workers: int, outcome: Outcome) -> Path:
     """The feature files of all splits, the training split's first, whose mean and deviation all of them get."""
     about, paths = extractor.about, {}
-    folder = folder_of(data, name, about)
+    dataset.check_name(name, "--name")
+    folder = data.folder / feature_file.store_name(name, about.spec.stored, about.modality)
     with command.lock(folder):
         command.remove_leftovers(folder)
         for split in dataset.SPLITS:

@@ -131,7 +131,7 @@ class Predictions:
         for first, second in zip(*np.nonzero(np.triu(counts + counts.T, 1)), strict=True):
             true, taken = (first, second) if counts[first, second] >= counts[second, first] else (second, first)
             numbers = true, taken, counts[true, taken], clips[true], counts[taken, true], clips[taken]
-            pairs.append(Pair(*(int(number) for number in numbers)))
+            pairs.append(Pair(*map(int, numbers)))
         return sorted(pairs, key=lambda pair: (-pair.count - pair.back, pair.clips + pair.back_clips))[:most]
 
     def example(self, stream: str, true: int, taken: int) -> Clip | None:
