@@ -51,11 +51,9 @@ class ClipGenerator(Batches):
         """Raise Problem where a clip's archive is missing; better before the first epoch than in its middle."""
         missing = missing_archives(self.data, self.clips, self.modality, self.spec.stored)
         if missing:
-            step = "opticalflow.py" if self.modality == "flow" else "frame.py"
-            raise Problem(
-                f"{missing[0]}: no such clip, and {len(missing) - 1} more of {len(self.clips)}; "
-                f"run {step} --data {self.data.folder}, or leave them out of clips.csv"
-            )
+            what = f"no such clip, and {len(missing) - 1} more of {len(self.clips)}"
+            step = f"run {'opticalflow.py' if self.modality == 'flow' else 'frame.py'} --data {self.data.folder}"
+            raise Problem(f"{missing[0]}: {what}; {step}, or leave them out of clips.csv")
 
     def _images(self, position: int) -> tuple[np.ndarray, float]:
         """The stored pictures that the network may see, as `preprocess.cut_out` gives them; kept in memory as long as
@@ -111,18 +109,11 @@ class ClipGenerator(Batches):
 
 def generator(args, data: Dataset, spec: ClipSpec, stream: str, splits, augmented: bool, **more) -> ClipGenerator:
     """Batches of a stream's clips of some splits; every archive they need is there. `more`: for ClipGenerator."""
-    batches = ClipGenerator(
-        data,
-        [item for split in splits for item in run_folder.split_of(data, split)],
-        spec,
-        stream,
-        [row.label for row in data.classes],
-        batch=args.batch,
-        augmentation=augmentation_of(args) if augmented else None,
-        seed=args.seed,
-        workers=args.workers,
-        **more,
-    )
+    clips = [item for split in splits for item in run_folder.split_of(data, split)]
+    labels = [row.label for row in data.classes]
+    more |= {"batch": args.batch, "seed": args.seed, "workers": args.workers}
+    augmentation = augmentation_of(args) if augmented else None
+    batches = ClipGenerator(data, clips, spec, stream, labels, augmentation=augmentation, **more)
     batches.check()
     return batches
 
@@ -130,9 +121,7 @@ def generator(args, data: Dataset, spec: ClipSpec, stream: str, splits, augmente
 def generators(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     """The training and validation generators of a stream's clips. With --refit the validation clips are for training
     too, and `valid` is None."""
-    if getattr(args, "refit", None):
-        return {"train": generator(args, data, spec, stream, refit.SPLITS, True), "valid": None}
-    return {
-        "train": generator(args, data, spec, stream, ("train",), True),
-        "valid": generator(args, data, spec, stream, ("valid",), False),
-    }
+    again = getattr(args, "refit", None)
+    train = generator(args, data, spec, stream, refit.SPLITS if again else ("train",), True)
+    valid = None if again else generator(args, data, spec, stream, ("valid",), False)
+    return {"train": train, "valid": valid}

@@ -53,10 +53,8 @@ def common_spec(models: list[Bundle]) -> ClipSpec:
         if not (stored["flow"] and common["flow"]):  # colour alone: any flow will do
             stored["flow"] = common["flow"] = None
         if changed := sorted(name for name, value in common.items() if stored[name] != value):
-            raise Problem(
-                f"{model.folder}: of clips that were stored in another way than for {first.folder} "
-                f"({', '.join(changed)}); train both on one --store"
-            )
+            what = f"of clips that were stored in another way than for {first.folder} ({', '.join(changed)})"
+            raise Problem(f"{model.folder}: {what}; train both on one --store")
         if [row.label for row in model.classes] != [row.label for row in first.classes]:
             raise Problem(f"{model.folder}: has other classes than {first.folder}, or in another order")
         if model.spec.stored.flow:
@@ -86,34 +84,28 @@ def check_calibration(folder: Path, names: set[str]) -> Bundle:
     calibrated = load_calibration(folder, reference.hashes).model
     if not calibrated or {stream.name for stream in reference.streams} != names:
         why = f"of {', '.join(stream.name for stream in reference.streams)}" if calibrated else "not calibrated"
-        raise Problem(
-            f"--calibration {folder}: {why}; join what the models were made of in the same order, and run "
-            "evaluate.py --split valid on it"
-        )
+        what = "join what the models were made of in the same order, and run evaluate.py --split valid on it"
+        raise Problem(f"--calibration {folder}: {why}; {what}")
     return reference
 
 
 def write_ensemble(models: list[Bundle], output: Path) -> Bundle:
     """Copy the weights of all models and write the bundle that averages their answers."""
-    spec, streams, training = common_spec(models), {}, {}
+    spec, streams, training, first = common_spec(models), [], {}, models[0]
     output.mkdir(parents=True, exist_ok=True)
     for name, (model, stream) in named_streams(models).items():
         weights = f"{name}{''.join(Path(stream.files['weights']).suffixes)}"
         with command.atomic(output / weights) as temporary:
             shutil.copyfile(model.weights(stream), temporary)
         sees = model.spec_of(stream).input
-        streams[name] = replace(
-            stream, name=name, files={"weights": weights}, input=sees if sees != spec.input else None
-        )
+        differs = sees if sees != spec.input else None
+        streams.append(replace(stream, name=name, files={"weights": weights}, input=differs))
         training[name] = model.about.get("training", {}).get(stream.name, {})
-    about = {
-        "flags": {"model": [str(model.folder) for model in models]},
-        "data": models[0].about.get("data", {}),
-        "training": training,
-    }
+    folders = [str(model.folder) for model in models]
+    about = {"flags": {"model": folders}, "data": first.about.get("data", {}), "training": training}
     if any(map(refit.learnt_from_valid, models)):
-        about["refit"] = {"of": [str(model.folder) for model in models], "splits": refit.SPLITS}
-    joined = Bundle(output, spec, models[0].classes, list(streams.values()), "mean", about)
+        about["refit"] = {"of": folders, "splits": refit.SPLITS}
+    joined = Bundle(output, spec, first.classes, streams, "mean", about)
     save_bundle(joined)
     return joined
 

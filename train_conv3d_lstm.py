@@ -37,21 +37,7 @@ from signs.clips.spec import ClipSpec
 from signs.command import Problem
 from signs.inference.bundle import Bundle, Stream, is_bundle, load_bundle, load_keras
 from signs.inference.confidence import load_calibration
-from signs.training import distillation, options, refit, run_folder
-from signs.training.flags import (
-    SCRATCH_MOMENTUM,
-    add_augmentation,
-    add_flip,
-    add_input,
-    add_recipe,
-    add_store,
-    add_training,
-    begin,
-    clip_spec,
-    complete_recipe,
-    phases_of,
-    recipe_of,
-)
+from signs.training import distillation, flags, options, refit, run_folder
 
 NETWORKS = ("conv3d-lstm", "conv2d-lstm", "conv3d")
 SIZES = ("joined", "medium", "small")  # of conv3d_lstm, whose import waits for Keras
@@ -59,16 +45,16 @@ SIZE, STUDENT_SIZE = "joined", "small"  # where none is named: without a teacher
 
 
 def parse(argv=None) -> argparse.Namespace:
-    flags, more = begin(__doc__, "train_conv3d_lstm.py", "chalearn2014", "compact")
-    flags.add_argument(
+    parser, more = flags.begin(__doc__, "train_conv3d_lstm.py", "chalearn2014", "compact")
+    parser.add_argument(
         "--stream",
         nargs="+",
         choices=(*TABLE, "both"),
         default=["grey"],
         help="what is seen, a network each; both: rgb and flow",
     )
-    flags.add_argument("--network", choices=NETWORKS, default=NETWORKS[0], help="joined, CNN + LSTM, or 3D-CNN")
-    flags.add_argument(
+    parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0], help="joined, CNN + LSTM, or 3D-CNN")
+    parser.add_argument(
         "--size",
         choices=SIZES,
         help="medium, small: 4 and 16 times fewer weights than joined "
@@ -80,18 +66,18 @@ def parse(argv=None) -> argparse.Namespace:
         metavar="none|FOLDER",
         help="none: random start; or a model with the same network, of which a new top is trained first",
     )
-    refit.add_flag(flags)
-    add_store(more)
-    add_input(flags, more, ("N", "NxV", "whole"), frames=None, crop="64", normalise=("mean",))
-    add_training(flags, more, (40, 8, 1e-3))
-    add_recipe(flags, "compact")
-    add_augmentation(flags, "compact")
-    add_flip(more)
-    add_teacher(flags)
-    return complete(refit.parse(flags, argv))
+    refit.add_flag(parser)
+    flags.add_store(more)
+    flags.add_input(parser, more, ("N", "NxV", "whole"), frames=None, crop="64", normalise=("mean",))
+    flags.add_training(parser, more, (40, 8, 1e-3))
+    flags.add_recipe(parser, "compact")
+    flags.add_augmentation(parser, "compact")
+    flags.add_flip(more)
+    add_teacher(parser)
+    return complete(refit.parse(parser, argv))
 
 
-def add_teacher(flags: argparse.ArgumentParser) -> None:
+def add_teacher(parser: argparse.ArgumentParser) -> None:
     """`--teacher MODEL NAME=VALUE ...`: the settings of distillation.Lesson."""
     settings = options.options(distillation.Lesson)
 
@@ -99,7 +85,7 @@ def add_teacher(flags: argparse.ArgumentParser) -> None:
         return {"teacher": Path(words[0]), **options.read_settings(words[1:], settings)}
 
     options.add_spread(
-        flags,
+        parser,
         "--teacher",
         read,
         defaults=dict.fromkeys(("teacher", *(row.name for row in settings))),
@@ -107,12 +93,12 @@ def add_teacher(flags: argparse.ArgumentParser) -> None:
         metavar=("MODEL", "NAME=VALUE"),
         help="learn from its answers too, e.g. model/chalearn; see below",
     )
-    options.add_names(flags, "--teacher", settings, {"": {}})
+    options.add_names(parser, "--teacher", settings, {"": {}})
 
 
 def complete(args) -> argparse.Namespace:
     """What was not named; raises Problem where the flags contradict each other."""
-    complete_recipe(args)
+    flags.complete_recipe(args)
     if args.teacher:
         options.fill(args, options.options(distillation.Lesson))
     whole = args.sampling == "whole"
@@ -134,7 +120,7 @@ def arguments_of(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
         "input_shape": [frames, seen.crop, seen.crop, TABLE[stream].channels],
         "classes": len(data.classes),
         "dropout": args.dropout,
-        "momentum": SCRATCH_MOMENTUM,
+        "momentum": flags.SCRATCH_MOMENTUM,
     }
     return {**found, "size": args.size} if args.size else found
 
@@ -170,14 +156,14 @@ def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: d
     started = args.weights != "none"
     if started:
         copy_weights(KerasNetwork.load(*find_start(args, stream, arguments)).model, model)
-    recipe, objective = recipe_of(args), Objective()
+    recipe, objective = flags.recipe_of(args), Objective()
     if lesson:
         generators["train"].soft = lesson.soft
         objective = lesson.objective(recipe.class_weights(generators["train"].targets))
         recipe = replace(recipe, balance=False)  # the lesson's loss has the weights
     until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
     training = Training(model, generators, args.output, stream, recipe, objective, until)
-    training.fit(phases_of(args, started))
+    training.fit(flags.phases_of(args, started))
     return run_folder.trained_stream(args.output, stream, args.network, arguments)
 
 
@@ -203,7 +189,7 @@ def train_all(args, data: Dataset, teacher: Bundle | None) -> None:
     """Train every stream and write the bundle."""
     for split in refit.SPLITS:
         run_folder.split_of(data, split)
-    streams, spec = run_folder.streams_of(args), clip_spec(args, data)
+    streams, spec = run_folder.streams_of(args), flags.clip_spec(args, data)
     if args.sampling == "whole" and spec.stored.frames.isdigit():
         print(f"every clip is stored as {spec.stored.frames} frames; frame.py --frames 10fps keeps their lengths")
     if args.weights != "none":
@@ -213,10 +199,10 @@ def train_all(args, data: Dataset, teacher: Bundle | None) -> None:
     import datagenerator
 
     generators = {stream: datagenerator.generators(args, data, spec, stream) for stream in streams}
-    with run_folder.claimed(args, data, spec) as flags:
+    with run_folder.claimed(args, data, spec) as settings:
         lesson = lesson_of(args, data, teacher) if teacher else None
         trained = [train_stream(args, data, spec, stream, generators[stream], lesson) for stream in streams]
-        run_folder.write_bundle(args, data, spec, flags, trained)
+        run_folder.write_bundle(args, data, spec, settings, trained)
 
 
 def main(argv=None) -> int:

@@ -16,7 +16,6 @@ later steps count more. `train_lstm.py --features <run>` tries other recurrent n
 """
 
 import argparse
-import copy
 import sys
 from pathlib import Path
 
@@ -27,72 +26,49 @@ from signs.clips.spec import ClipSpec
 from signs.command import Outcome, Problem
 from signs.inference import feature_file, predictions
 from signs.inference.bundle import Stream, load_bundle, load_keras
-from signs.training import recurrent, run_folder
-from signs.training.flags import (
-    SCRATCH_MOMENTUM,
-    add_augmentation,
-    add_crop,
-    add_flip,
-    add_normalise,
-    add_recipe,
-    add_region,
-    add_store,
-    add_training,
-    begin,
-    clip_spec,
-    complete_recipe,
-    phases_of,
-    recipe_of,
-)
+from signs.training import flags, recurrent, run_folder
 
-LATER = {
-    *("lstm", "dense", "batch_norm", "centre", "truncate", "read"),
-    *("recurrent_epochs", "recurrent_batch", "recurrent_learning_rate"),
-}  # the LSTM's flags
+LATER = ("lstm", "dense", "batch_norm", "centre", "truncate", "read")  # the LSTM's flags, and all of `recurrent_...`
 
 
 def parse(argv=None) -> argparse.Namespace:
-    flags, more = begin(__doc__, "train_frame.py", "ucf101", "ucf101")
-    flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="rgb", help="both: one network each")
-    flags.add_argument("--network", default="inception-v3", help="of keras.applications, e.g. mobilenet")
-    flags.add_argument(
+    parser, more = flags.begin(__doc__, "train_frame.py", "ucf101", "ucf101")
+    parser.add_argument("--stream", choices=("both", "rgb", "flow"), default="rgb", help="both: one network each")
+    parser.add_argument("--network", default="inception-v3", help="of keras.applications, e.g. mobilenet")
+    parser.add_argument(
         "--weights", default="imagenet", metavar="imagenet|none|FILE", help="to start from; none: a random start"
     )
-    add_store(more)
-    add_crop(flags, None, " (default: the network's own size, 8/7 of it)")
-    add_region(more)
-    add_normalise(more, ("mean", "features"))
-    more.add_argument(
-        "--frames-a-clip",
-        type=command.number(int, least=1),
-        default=8,
-        metavar="N",
-        help="that the image network sees in each epoch, evenly",
-    )
-    recurrent.add_flags(flags, more, lstm=[512], frames="run:120", read="linear")
-    add_training(flags, more, (20, 8, 1e-3), (60, 32, 1e-3), of=": of the image network, of the LSTM")
-    add_recipe(flags, "paper", named=False)
-    add_augmentation(flags, "paper", named=False)
-    add_flip(flags)
-    return complete_recipe(flags.parse_args(argv))
+    flags.add_store(more)
+    flags.add_crop(parser, None, " (default: the network's own size, 8/7 of it)")
+    flags.add_region(more)
+    flags.add_normalise(more, ("mean", "features"))
+    sees = {"type": command.number(int, least=1), "help": "that the image network sees in each epoch, evenly"}
+    more.add_argument("--frames-a-clip", default=8, metavar="N", **sees)
+    recurrent.add_flags(parser, more, lstm=[512], frames="run:120", read="linear")
+    flags.add_training(parser, more, (20, 8, 1e-3), (60, 32, 1e-3), of=": of the image network, of the LSTM")
+    flags.add_recipe(parser, "paper", named=False)
+    flags.add_augmentation(parser, "paper", named=False)
+    flags.add_flip(parser)
+    return flags.complete_recipe(parser.parse_args(argv))
 
 
 def frame_flags(args, size: int) -> argparse.Namespace:
     """The flags of the image network's training. The LSTM's may change while this one goes on."""
-    flags = argparse.Namespace(**{name: value for name, value in vars(args).items() if name not in LATER})
-    flags.output, flags.frames, flags.sampling, flags.views = args.output / "frame", args.frames_a_clip, "even", 1
-    flags.scale, flags.crop = "fixed", args.crop or size
-    flags.short_side = args.short_side or round(flags.crop * 8 / 7)  # 256 to 224, as is usual
-    return flags
+    images = argparse.Namespace(
+        **{name: value for name, value in vars(args).items() if name not in LATER and not name.startswith("recurrent_")}
+    )
+    images.output, images.frames, images.sampling, images.views = args.output / "frame", args.frames_a_clip, "even", 1
+    images.scale, images.crop = "fixed", args.crop or size
+    images.short_side = args.short_side or round(images.crop * 8 / 7)  # 256 to 224, as is usual
+    return images
 
 
 def recurrent_flags(args) -> argparse.Namespace:
     """The flags of the recurrent network's training."""
-    flags = copy.copy(args)
-    flags.start, flags.freeze = None, "none"
-    flags.epochs, flags.batch = args.recurrent_epochs, args.recurrent_batch
-    flags.learning_rate, flags.top_epochs = args.recurrent_learning_rate, 0
-    return flags
+    changed = {"start": None, "freeze": "none", "top_epochs": 0}
+    for name in ("epochs", "batch", "learning_rate"):
+        changed[name] = getattr(args, f"recurrent_{name}")
+    return argparse.Namespace(**{**vars(args), **changed})
 
 
 def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> Stream:
@@ -104,25 +80,21 @@ def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> Stream:
 
     generators = datagenerator.generators(args, data, spec, stream)
     run_folder.seed(args.seed)
-    arguments = {
-        "input_shape": generators["train"].shape,
-        "classes": len(data.classes),
-        "network": args.network,
-        "dropout": args.dropout,
-    }
+    arguments = {"input_shape": generators["train"].shape, "classes": len(data.classes)}
+    arguments |= {"network": args.network, "dropout": args.dropout}
     weights = None if args.weights == "none" else args.weights
-    momentum = None if weights else SCRATCH_MOMENTUM
+    momentum = None if weights else flags.SCRATCH_MOMENTUM
     model = cnn_lstm.build_frames(**arguments, weights=weights, momentum=momentum, steps=True)
-    training = Training(model, generators, args.output, stream, recipe_of(args), recurrent.objective("mean"))
-    training.fit(phases_of(args, weights is not None))
+    training = Training(model, generators, args.output, stream, flags.recipe_of(args), recurrent.objective("mean"))
+    training.fit(flags.phases_of(args, weights is not None))
     return run_folder.trained_stream(args.output, stream, "frames", arguments)
 
 
 def train_image_networks(args, data: Dataset, spec: ClipSpec) -> None:
     """Train every stream's image network and write the bundle that names a clip by the mean of its frames."""
-    with run_folder.claimed(args, data, spec) as flags:
+    with run_folder.claimed(args, data, spec) as settings:
         trained = [train_frames(args, data, spec, stream) for stream in run_folder.streams_of(args)]
-        run_folder.write_bundle(args, data, spec, flags, trained)
+        run_folder.write_bundle(args, data, spec, settings, trained)
 
 
 def check_features(args, data: Dataset, spec: ClipSpec) -> None:
@@ -149,20 +121,15 @@ def extract_frames(args, data: Dataset, spec: ClipSpec, outcome: Outcome) -> dic
     for stream in run_folder.streams_of(args):
         stored = spec.stored if stream == "flow" else spec.stored.without_flow()
         extractor = features.extractor_of_bundle(frames, stream, stored)
-        folders[stream] = features.extract_splits(
-            extractor, data, args.output.resolve().name, 32, args.workers, outcome
-        )
+        name = args.output.resolve().name
+        folders[stream] = features.extract_splits(extractor, data, name, 32, args.workers, outcome)
         feature_answers.print_frame_accuracy(folders[stream])
         for path in feature_file.files_of(folders[stream]):
-            counts = feature_answers.count_frames(path)
+            counts, classes = feature_answers.count_frames(path), extractor.about.classes
             table = frames.folder / f"single-{path.stem}-{stream}.csv"
-            predictions.write_counts(table, counts, extractor.about.classes)
-            plots.write_confusion(
-                counts,
-                [names[label] for label in extractor.about.classes],
-                f"single frames, {stream}, {path.stem}",
-                table.with_suffix(".png"),
-            )
+            predictions.write_counts(table, counts, classes)
+            signs, title = [names[label] for label in classes], f"single frames, {stream}, {path.stem}"
+            plots.write_confusion(counts, signs, title, table.with_suffix(".png"))
     return folders
 
 
@@ -173,13 +140,12 @@ def main(argv=None) -> int:
     from signs.models import cnn_lstm
 
     frames = frame_flags(args, cnn_lstm.size_of(args.network))
-    spec = clip_spec(frames, data)
+    spec = flags.clip_spec(frames, data)
     recurrent.input_spec(args, spec)
     if spec.input.still == "subtract" and not spec.sees_all:
-        raise Problem(
-            "--normalise mean: features are made of clips less the average of all their pictures, so "
-            f"the image network has to see all {spec.stored.frames}: --frames-a-clip N of a store of N"
-        )
+        why = "features are made of clips less the average of all their pictures"
+        what = f"the image network has to see all {spec.stored.frames}: --frames-a-clip N of a store of N"
+        raise Problem(f"--normalise mean: {why}, so {what}")
     check_features(args, data, spec)
     outcome = Outcome()
     train_image_networks(frames, data, spec)

@@ -22,29 +22,15 @@ from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Problem
 from signs.inference.bundle import Stream, is_bundle, load_keras
 from signs.models import kinetics
-from signs.training import distribute, pretrained, refit, run_folder
-from signs.training.flags import (
-    SCRATCH_MOMENTUM,
-    add_augmentation,
-    add_flip,
-    add_input,
-    add_recipe,
-    add_store,
-    add_training,
-    begin,
-    clip_spec,
-    complete_recipe,
-    phases_of,
-    recipe_of,
-)
+from signs.training import distribute, flags, pretrained, refit, run_folder
 
 SMALLEST = {"frames": 8, "crop": 32}  # of I3D's input
 
 
 def parse(argv=None):
-    flags, more = begin(__doc__, "train_i3d.py", "chalearn", "chalearn")
-    flags.add_argument("--stream", choices=("both", "rgb", "flow"), default="both", help="trained one after the other")
-    flags.add_argument(
+    parser, more = flags.begin(__doc__, "train_i3d.py", "chalearn", "chalearn")
+    parser.add_argument("--stream", choices=("both", "rgb", "flow"), default="both", help="trained one after the other")
+    parser.add_argument(
         "--weights",
         default="kinetics",
         metavar="none|NAME|FOLDER",
@@ -52,21 +38,21 @@ def parse(argv=None):
         "first: ImageNet, then Kinetics; the last: RGB, of a package); or a folder with a copy of "
         "them, or a model folder",
     )
-    refit.add_flag(flags)
-    add_store(more)
-    add_input(flags, more)
-    add_training(flags, more, (40, 4, 1e-3))
-    add_recipe(flags, "paper")
+    refit.add_flag(parser)
+    flags.add_store(more)
+    flags.add_input(parser, more)
+    flags.add_training(parser, more, (40, 4, 1e-3))
+    flags.add_recipe(parser, "paper")
     more.add_argument(
         "--precision",
         choices=("float32", "mixed_float16", "mixed_bfloat16"),
         default="float32",
         help="mixed: of the arithmetic; the weights stay float32. For a GPU",
     )
-    add_augmentation(flags, "paper")
-    add_flip(more)
-    distribute.add_flags(flags)
-    args = complete_recipe(refit.parse(flags, argv))
+    flags.add_augmentation(parser, "paper")
+    flags.add_flip(more)
+    distribute.add_flags(parser)
+    args = flags.complete_recipe(refit.parse(parser, argv))
     for name, least in SMALLEST.items():
         if getattr(args, name) < least:
             raise Problem(f"--{name} {getattr(args, name)}: at least {least}")
@@ -87,7 +73,7 @@ def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devic
     scratch = args.weights == "none"
     arguments = {"input_shape": size, "classes": len(data.classes), "dropout": args.dropout}
     if scratch or is_bundle(args.weights):
-        arguments["momentum"] = SCRATCH_MOMENTUM
+        arguments["momentum"] = flags.SCRATCH_MOMENTUM
     for generator in filter(None, generators.values()):
         generator.devices = devices
         if not len(generator):
@@ -97,15 +83,15 @@ def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devic
         if not scratch:
             pretrained.load_pretrained(model, args.weights, stream)
         until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
-        training = Training(model, generators, args.output, stream, recipe_of(args), until=until)
-        training.fit(phases_of(args, not scratch))
+        training = Training(model, generators, args.output, stream, flags.recipe_of(args), until=until)
+        training.fit(flags.phases_of(args, not scratch))
     return run_folder.trained_stream(args.output, stream, "i3d", arguments)
 
 
 def main(argv=None) -> int:
     args = parse(argv)
     data, streams = load_dataset(args.data), run_folder.streams_of(args)
-    spec = clip_spec(args, data)
+    spec = flags.clip_spec(args, data)
     if args.weights != "none":
         for stream in streams:
             pretrained.check_pretrained(args.weights, stream)
@@ -114,14 +100,14 @@ def main(argv=None) -> int:
 
     generators = {stream: datagenerator.generators(args, data, spec, stream) for stream in streams}
     with contextlib.ExitStack() as held:
-        flags = held.enter_context(run_folder.claimed(args, data, spec)) if args.host == 0 else {}
+        settings = held.enter_context(run_folder.claimed(args, data, spec)) if args.host == 0 else {}
         if args.weights != "none":
             pretrained.fetch_pretrained(args.weights, streams)  # of all of them before the first trains
         devices = distribute.start(args, run_folder.stamp(args, data, spec))
         args.output = held.enter_context(distribute.output(devices, args.output))
         trained = [train_stream(args, data, spec, stream, generators[stream], devices) for stream in streams]
         if args.host == 0:
-            run_folder.write_bundle(args, data, spec, flags, trained)
+            run_folder.write_bundle(args, data, spec, settings, trained)
     return command.DONE
 
 

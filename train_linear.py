@@ -32,7 +32,7 @@ from signs.inference.bundle import load_keras
 from signs.models import kinetics
 from signs.training import pretrained, refit, run_folder
 from signs.training.flags import add_augmentation, add_flip, add_input, add_store, begin, clip_spec, complete_recipe
-from signs.training.log import Log, Validated
+from signs.training.log import Log, Validated, valid_words
 from signs.training.ridge import Ridge, scale_of
 
 import numpy as np
@@ -246,16 +246,11 @@ class Stream:
         """Write a row of the log; one line for people."""
         phase = f"penalty {self.args.penalty[number - 1]:g}"
         numbers = {name: f"{value:.6g}" for name, value in measured.items()}
-        row = {"stream": self.name, "phase": phase, "epoch": number, "learning_rate": 0}
-        self.log.add({**row, "val_loss": "", "val_accuracy": "", **numbers})
-        valid = ""
-        if "val_loss" in measured:
-            valid = f"  valid loss {measured['val_loss']:.3f}  valid accuracy {measured['val_accuracy']:6.1%}"
-        print(
+        self.log.add({"stream": self.name, "phase": phase, "epoch": number, "learning_rate": 0, **numbers})
+        line = (
             f"{self.name:4} epoch {number}/{len(self.args.penalty)}, {phase:12}  accuracy {measured['accuracy']:6.1%}"
-            f"{valid}",
-            flush=True,
         )
+        print(f"{line}{valid_words(measured)}", flush=True)
 
 
 def generators_of(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:

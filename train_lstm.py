@@ -101,29 +101,18 @@ def extremes(logs: dict[str, list[dict]]) -> list[dict]:
     for name, log in logs.items():
         most = max(log, key=lambda row: float(row["val_accuracy"]))
         least = min(log, key=lambda row: float(row["val_loss"]))
-        rows.append(
-            {
-                "start": name,
-                "epochs": len(log),
-                "most_val_accuracy": most["val_accuracy"],
-                "epoch_of_most": most["epoch"],
-                "least_val_loss": least["val_loss"],
-                "epoch_of_least": least["epoch"],
-            }
-        )
+        highest = {"most_val_accuracy": most["val_accuracy"], "epoch_of_most": most["epoch"]}
+        lowest = {"least_val_loss": least["val_loss"], "epoch_of_least": least["epoch"]}
+        rows.append({"start": name, "epochs": len(log), **highest, **lowest})
     return rows
 
 
 def main(argv=None) -> int:
     args = parse(argv)
-    data = load_dataset(args.data)
-    folders = {
-        stream: feature_file.find_features(data, args.features, stream) for stream in run_folder.streams_of(args)
-    }
-    if args.sweep:
-        sweep(args, data, folders)
-    else:
-        recurrent.train(args, data, folders)
+    data, streams = load_dataset(args.data), run_folder.streams_of(args)
+    folders = {stream: feature_file.find_features(data, args.features, stream) for stream in streams}
+    learn = sweep if args.sweep else recurrent.train
+    learn(args, data, folders)
     return command.DONE
 
 

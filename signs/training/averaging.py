@@ -5,6 +5,8 @@
 A training from a random start swings by tens of points from epoch to epoch; its mean does not.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from signs import command
@@ -78,16 +80,15 @@ class Average(keras.callbacks.Callback):
             variable.assign(self.values[position])
             self.values[position] = current
 
-    def save(self, path: Path) -> None:
-        self.swap()
-        save_weights(self.model, path)
-        self.swap()
 
-    def load(self, path: Path) -> None:
-        """Take the average from `path`; the model keeps its own weights."""
-        self.swap()
-        keras.Model(self.model.inputs, self.model.outputs).load_weights(path)
-        self.swap()
+@contextlib.contextmanager
+def averaged(average: Average | None) -> Iterator[None]:
+    """Meanwhile the model has its averaged weights, where there are any."""
+    if average:
+        average.swap()
+    yield
+    if average:
+        average.swap()
 
 
 def beside(weights: Path) -> Path:
@@ -102,6 +103,7 @@ def start(model: keras.Model, ema: float, saved: Path | None) -> Average | None:
     average = Average(ema, model)
     average.set_model(model)
     if saved:
-        average.load(beside(saved))
+        with averaged(average):
+            keras.Model(model.inputs, model.outputs).load_weights(beside(saved))
         average.steps = average.count()  # else a first batch that is only added up would move the average
     return average

@@ -7,7 +7,7 @@ from pathlib import Path
 from signs.training import averaging, distribute
 from signs.training.averaging import Average
 from signs.training.checkpoint import Checkpoint
-from signs.training.log import Log, Validated
+from signs.training.log import HEADER, Log, Validated, valid_words
 
 import keras
 import numpy as np
@@ -54,21 +54,14 @@ class Validation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         clips, targets = np.array([item.clip for item in self.valid.clips]), self.valid.targets
-        logits = np.float64(self._predict()[: len(clips)])  # several devices fill the last batch up
+        with averaging.averaged(self.average):
+            steps = self.whole.predict(self.valid, verbose=0)
+        logits = np.float64(self.readout(steps)[: len(clips)])  # several devices fill the last batch up
         validated = Validated(clips, targets, softmax(logits, axis=-1).astype(np.float32))
         validated.write(self.folder, self.stream, epoch + 1)
         # From the logits: a probability may be rounded to zero.
         losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(targets)), targets]
         logs |= {"val_loss": float(losses.mean()), "val_accuracy": validated.accuracy}
-
-    def _predict(self) -> np.ndarray:
-        """(N, classes) logits of the model, or of its average."""
-        if self.average:
-            self.average.swap()
-        steps = self.whole.predict(self.valid, verbose=0)
-        if self.average:
-            self.average.swap()
-        return self.readout(steps)
 
 
 class Keeper(keras.callbacks.Callback):
@@ -78,10 +71,8 @@ class Keeper(keras.callbacks.Callback):
     Without validation the weights after epoch `until` are kept.
     """
 
-    def __init__(
-        self, folder: Path, phase: str, last: int, checkpoint: Checkpoint, average: Average | None, until=None
-    ):
-        """last: number of the phase's last epoch, for people."""
+    def __init__(self, folder: Path, phase: str, last: int, checkpoint: Checkpoint, average, until=None):
+        """average: None without; last: number of the phase's last epoch, for people."""
         super().__init__()
         self.phase, self.last, self.checkpoint, self.average, self.until = phase, last, checkpoint, average, until
         self.stream, self.log = checkpoint.stream, Log(folder / "log.csv")
@@ -94,39 +85,23 @@ class Keeper(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.perf_counter() - self.started
-        self._print(epoch + 1, seconds, logs)
+        print(
+            f"{self.stream:4} {self.phase} epoch {epoch + 1:2}/{self.last}  loss {logs['loss']:.3f}  "
+            f"accuracy {logs['accuracy']:6.1%}{valid_words(logs)}  {seconds:5.1f} s",
+            flush=True,
+        )
         if epoch + 1 == self.until or logs.get("val_loss", np.inf) < self.best_loss:
             self.best_loss = logs.get("val_loss", np.inf)
-            if self.average:
-                self.average.save(self.best_path)
-            else:
+            with averaging.averaged(self.average):
                 averaging.save_weights(self.model, self.best_path)
         self._log(epoch + 1, seconds, logs)
         self.checkpoint.save(self.model, self.average, epoch + 1)
 
-    def _print(self, epoch: int, seconds: float, logs: dict) -> None:
-        valid = ""
-        if "val_loss" in logs:
-            valid = f"  valid loss {logs['val_loss']:.3f}  valid accuracy {logs['val_accuracy']:6.1%}"
-        print(
-            f"{self.stream:4} {self.phase} epoch {epoch:2}/{self.last}  loss {logs['loss']:.3f}  "
-            f"accuracy {logs['accuracy']:6.1%}{valid}  {seconds:5.1f} s",
-            flush=True,
-        )
-
     def _log(self, epoch: int, seconds: float, logs: dict) -> None:
-        measured = ("loss", "accuracy", "val_loss", "val_accuracy")
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        self.log.add(
-            {
-                "stream": self.stream,
-                "phase": self.phase,
-                "epoch": epoch,
-                "learning_rate": f"{rate:.3g}",
-                "seconds": f"{seconds:.1f}",
-                **{name: f"{logs[name]:.6g}" if name in logs else "" for name in measured},
-            }
-        )
+        row = {"stream": self.stream, "phase": self.phase, "epoch": epoch, "learning_rate": f"{rate:.3g}"}
+        measured = {name: f"{logs[name]:.6g}" for name in HEADER if name in logs}
+        self.log.add({**measured, **row, "seconds": f"{seconds:.1f}"})
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):

@@ -60,7 +60,8 @@ class Checkpoint:
         with command.atomic(weights) as temporary:
             model.save_weights(temporary)
         if average:
-            average.save(averaging.beside(weights))
+            with averaging.averaged(average):
+                averaging.save_weights(model, averaging.beside(weights))
         self._name(State(epoch, weights.name))
         for path in self.folder.glob(f"{self.stream}-*.weights.h5"):
             if path not in (weights, averaging.beside(weights)):

@@ -48,11 +48,8 @@ ONE = Devices()
 def add_flags(flags) -> None:
     group = flags.add_argument_group("several GPUs and machines", "See docs/training.md.")
     group.add_argument("--devices", metavar="N|all", help="of this machine, to share each batch (default: its GPUs)")
-    group.add_argument(
-        "--coordinator",
-        metavar="HOST:PORT",
-        help="of the machine that is host 0, any free port; with KERAS_BACKEND=jax",
-    )
+    where = "of the machine that is host 0, any free port; with KERAS_BACKEND=jax"
+    group.add_argument("--coordinator", metavar="HOST:PORT", help=where)
     group.add_argument("--hosts", type=int, default=1, metavar="N", help="machines in all, each with its own --host")
     group.add_argument("--host", type=int, default=0, metavar="I", help="number of this one; 0 writes the model")
 
@@ -120,10 +117,9 @@ def _number(args, present: int, gpus: bool) -> int:
     else:
         number = present if args.devices == "all" else int(args.devices)
     if number > present:
-        raise Problem(
-            f"--devices {number}: there {'is' if present == 1 else 'are'} {present} {'GPU' if gpus else 'CPU'}"
-            f"{'' if present == 1 else 's'}; leave it out for what is there"
-        )
+        kind = "GPU" if gpus else "CPU"
+        there = f"is 1 {kind}" if present == 1 else f"are {present} {kind}s"
+        raise Problem(f"--devices {number}: there {there}; leave it out for what is there")
     if args.batch % (number * args.hosts):
         raise Problem(f"--batch {args.batch}: not a multiple of the {number * args.hosts} devices that share it")
     return number

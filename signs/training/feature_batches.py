@@ -4,7 +4,7 @@ from signs.clips.dataset import Clip, Dataset
 from signs.clips.spec import InputSpec
 from signs.command import Problem
 from signs.inference.feature_file import FeatureFile
-from signs.training import run_folder
+from signs.training import options, run_folder
 from signs.training.augmentation import Augmentation
 from signs.training.batches import Batches
 
@@ -31,17 +31,13 @@ class FeatureGenerator(Batches):
         place = self.file.position
         missing = [item.clip for item in self.clips if item.clip not in place or not self.file.done[place[item.clip]]]
         if missing:
-            raise Problem(
-                f"{self.file.path}: {len(missing)} of {len(self.clips)} clips are not in it, {missing[0]} "
-                "among them; run feature.py again, or leave them out of clips.csv"
-            )
+            what = f"{len(missing)} of {len(self.clips)} clips are not in it, {missing[0]} among them"
+            raise Problem(f"{self.file.path}: {what}; run feature.py again, or leave them out of clips.csv")
         for item in self.clips:
             label = self.file.labels[place[item.clip]]
             if label != item.label:
-                raise Problem(
-                    f"{self.file.path}: {item.clip} has label {label} there and {item.label} in clips.csv; run "
-                    "feature.py again"
-                )
+                what = f"{item.clip} has label {label} there and {item.label} in clips.csv"
+                raise Problem(f"{self.file.path}: {what}; run feature.py again")
 
     def _fill(self, position: int, place: np.ndarray) -> None:
         rows = self.file.rows(self._places[position])
@@ -58,29 +54,15 @@ class FeatureGenerator(Batches):
 
 
 def feature_generators(args, data: Dataset, files: dict[str, FeatureFile], spec: InputSpec) -> dict:
-    """{split: its batches} of the files' splits; `train` is augmented, as far as features can be."""
-    clips = {split: run_folder.split_of(data, split) for split in files}
+    """{split: its batches} of the files' splits; `train` is augmented, as far as features can be. Raises Problem where
+    a clip was stored anew since its features were made."""
+    generators, labels = {}, [row.label for row in data.classes]
+    settings = {"batch": args.batch, "seed": args.seed, "workers": args.workers}
     for split, file in files.items():
-        check_fresh(file, data, clips[split])
-    labels = [row.label for row in data.classes]
-    augmentation = Augmentation(part=args.part, mixup=args.mixup, smoothing=args.smoothing)
-    return {
-        split: FeatureGenerator(
-            file,
-            clips[split],
-            spec,
-            labels,
-            batch=args.batch,
-            augmentation=augmentation if split == "train" else None,
-            seed=args.seed,
-            workers=args.workers,
-        )
-        for split, file in files.items()
-    }
-
-
-def check_fresh(file: FeatureFile, data: Dataset, clips: list[Clip]) -> None:
-    """Raise Problem where a clip was stored anew since its features were made."""
-    for item in clips:
-        if item.clip in file.position and not file.is_fresh(data, item):
-            raise Problem(f"{file.path}: {item.clip} was stored anew since; run feature.py again")
+        clips = run_folder.split_of(data, split)
+        for item in clips:
+            if item.clip in file.position and not file.is_fresh(data, item):
+                raise Problem(f"{file.path}: {item.clip} was stored anew since; run feature.py again")
+        augmentation = options.make(Augmentation, args) if split == "train" else None
+        generators[split] = FeatureGenerator(file, clips, spec, labels, augmentation=augmentation, **settings)
+    return generators

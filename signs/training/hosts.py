@@ -41,10 +41,9 @@ def _gather(address: str, port: int, here: dict) -> None:
             family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
             server = socket.create_server((address, port), family=family)
         except (OSError, OverflowError) as error:
-            raise Problem(
-                f"--coordinator {address}:{port}: does not open on this machine ({error}); it has to be an "
-                "address of host 0's own, with a port that is free"
-            ) from None
+            why = f"does not open on this machine ({error})"
+            what = "it has to be an address of host 0's own, with a port that is free"
+            raise Problem(f"--coordinator {address}:{port}: {why}; {what}") from None
         connections.enter_context(server)
         while len(present) < here["hosts"] - 1:
             server.settimeout(max(until - time.monotonic(), 0.01))
@@ -52,10 +51,9 @@ def _gather(address: str, port: int, here: dict) -> None:
                 connection = connections.enter_context(server.accept()[0])
             except TimeoutError:
                 missing = sorted(set(range(1, here["hosts"])) - present.keys())
-                raise Problem(
-                    f"--hosts {here['hosts']}: no call from host {', '.join(map(str, missing))} in "
-                    f"{WAIT:.0f} s; start it with the same command but for --host"
-                ) from None
+                why = f"no call from host {', '.join(map(str, missing))} in {WAIT:.0f} s"
+                what = "start it with the same command but for --host"
+                raise Problem(f"--hosts {here['hosts']}: {why}; {what}") from None
             caller = _receive(connection, CALL)
             problem = _what_is_wrong(here, caller, present)
             if problem:
@@ -89,9 +87,8 @@ def _report(address: str, port: int, here: dict) -> None:
             raise Problem(f"{where}: no such address ({error}); that of host 0 is needed") from None
         except OSError as error:
             if time.monotonic() > until:
-                raise Problem(
-                    f"{where}: no answer for {WAIT:.0f} s ({error}); is host 0 running there, and is the port open?"
-                ) from None
+                why = f"no answer for {WAIT:.0f} s ({error})"
+                raise Problem(f"{where}: {why}; is host 0 running there, and is the port open?") from None
             time.sleep(0.2)
     with connection:
         _send(connection, here)

@@ -57,12 +57,19 @@ class Log:
                 path.unlink()
 
     def add(self, row: dict) -> None:
-        """Append a row that has every column of HEADER."""
+        """Append a row; columns of HEADER that it lacks stay empty."""
         with command.lock(self.path.parent, "log", wait=True):
-            self._write([*self.rows, {name: str(row[name]) for name in HEADER}])
+            self._write([*self.rows, {name: str(row.get(name, "")) for name in HEADER}])
 
     def _write(self, rows: list[dict]) -> None:
         dataset.write_table(self.path, rows, HEADER)
+
+
+def valid_words(measured: dict) -> str:
+    """The end of a line for people: loss and accuracy on the validation clips, where there are any."""
+    if "val_loss" not in measured:
+        return ""
+    return f"  valid loss {measured['val_loss']:.3f}  valid accuracy {measured['val_accuracy']:6.1%}"
 
 
 @dataclass(frozen=True)
@@ -97,9 +104,8 @@ class Validated:
             with np.load(path, allow_pickle=False) as file:
                 return cls(file["clips"], file["targets"], file["probabilities"])
         except FileNotFoundError:
-            raise Problem(
-                f"{path}: missing, though log.csv has that epoch; train again for the mean of the streams by epoch"
-            ) from None
+            why = "missing, though log.csv has that epoch; train again for the mean of the streams by epoch"
+            raise Problem(f"{path}: {why}") from None
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise Problem(f"{path}: damaged; get a whole copy of the run, or train again") from None
 
@@ -113,16 +119,13 @@ def mean_by_epoch(run: Path, streams: list[str]) -> list[float]:
     ends = {stream: len(log.rows_of(stream)) for stream in streams}
     best = {stream: int(log.best(stream)["epoch"]) for stream in streams}
     for epoch in range(1, max(ends.values()) + 1):
-        answers = {
-            stream: Validated.read(run, stream, epoch if epoch <= ends[stream] else best[stream]) for stream in streams
-        }
+        epochs = {stream: epoch if epoch <= ends[stream] else best[stream] for stream in streams}
+        answers = {stream: Validated.read(run, stream, number) for stream, number in epochs.items()}
         first = answers[streams[0]]
         for stream, answer in answers.items():
             if not (np.array_equal(answer.clips, first.clips) and np.array_equal(answer.targets, first.targets)):
-                raise Problem(
-                    f"{run / FOLDER}: {streams[0]} and {stream} were validated on different clips; the data "
-                    "set was changed in between, train again"
-                )
+                why = f"{streams[0]} and {stream} were validated on different clips"
+                raise Problem(f"{run / FOLDER}: {why}; the data set was changed in between, train again")
         mean = predictions.fuse({stream: np.float64(answer.probabilities) for stream, answer in answers.items()})
         accuracies.append(Validated(first.clips, first.targets, mean).accuracy)
     return accuracies

@@ -31,19 +31,10 @@ def add_flags(flags, more, lstm: list[int], frames: str, read: str) -> None:
     flags.add_argument("--lstm", default=lstm, help="of each recurrent layer; none: each frame stands alone", **units)
     more.add_argument("--dense", default=[], help="of each fully connected layer before the last", **units)
     more.add_argument("--batch-norm", action="store_true", help="batch normalisation after each recurrent layer")
-    more.add_argument(
-        "--truncate",
-        type=command.number(int, least=0),
-        default=0,
-        metavar="N",
-        help="steps after which back-propagation ends; the state goes on; 0: it never ends",
-    )
-    more.add_argument(
-        "--read",
-        choices=READ,
-        default=read,
-        help="which steps are learnt from and answer: the last, all alike, or step t counting t (linear)",
-    )
+    steps = "steps after which back-propagation ends; the state goes on; 0: it never ends"
+    more.add_argument("--truncate", type=command.number(int, least=0), default=0, metavar="N", help=steps)
+    answers = "which steps are learnt from and answer: the last, all alike, or step t counting t (linear)"
+    more.add_argument("--read", choices=READ, default=read, help=answers)
 
 
 def input_spec(args, made: ClipSpec) -> InputSpec:
@@ -91,13 +82,7 @@ def clip_spec(args, abouts: dict[str, About]) -> ClipSpec:
 
 
 def head_arguments(args) -> dict:
-    return {
-        "lstm": list(args.lstm),
-        "dense": list(args.dense),
-        "dropout": args.dropout,
-        "batch_norm": args.batch_norm,
-        "centre": args.centre,
-    }
+    return {name: getattr(args, name) for name in ("lstm", "dense", "dropout", "batch_norm", "centre")}
 
 
 def trained_lstm(folder: Path, about: About, args):
@@ -116,10 +101,8 @@ def trained_lstm(folder: Path, about: About, args):
         raise Problem(f"{folder}: its network is {built}, not {wanted}; name the same --lstm, --dense, ...")
     model = KerasNetwork.load(stream, source.weights(stream)).model
     if features.digest(model.get_layer(cnn_lstm.CNN)) != about.weights:
-        raise Problem(
-            f"{folder}: it reads features of another network ({stream.arguments['network']}) than "
-            f"{args.features}; run feature.py --network {folder}, or choose its --features"
-        )
+        what = f"it reads features of another network ({stream.arguments['network']}) than {args.features}"
+        raise Problem(f"{folder}: {what}; run feature.py --network {folder}, or choose its --features")
     return model.get_layer("lstm")
 
 
@@ -137,9 +120,8 @@ def objective(read: str):
     from keras import ops
 
     def loss(targets, steps):
-        each = keras.losses.categorical_crossentropy(
-            ops.broadcast_to(targets[:, None], ops.shape(steps)), steps, from_logits=True
-        )
+        truth = ops.broadcast_to(targets[:, None], ops.shape(steps))
+        each = keras.losses.categorical_crossentropy(truth, steps, from_logits=True)
         return ops.sum(each * cnn_lstm.step_weights(read, steps.shape[1]), axis=1)
 
     def accuracy(targets, steps):
@@ -152,10 +134,9 @@ def check_begun(output: Path, stream: str, about: About) -> None:
     """Raise Problem where the stream's training began on features of another network."""
     known = output / "checkpoint" / f"{stream}.features"
     if (output / "checkpoint" / f"{stream}.json").exists() and known.read_text(encoding="utf-8") != about.weights:
-        raise Problem(
-            f"{output}: its {stream} LSTM learnt from features of another network than {about.network}, "
-            f"weights {about.trained}, as it is now; choose another --output, or delete it"
-        )
+        now = f"{about.network}, weights {about.trained}, as it is now"
+        what = f"its {stream} LSTM learnt from features of another network than {now}"
+        raise Problem(f"{output}: {what}; choose another --output, or delete it")
     with command.atomic(known) as temporary:
         temporary.write_text(about.weights, encoding="utf-8")
 
@@ -169,15 +150,12 @@ def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path
     stream, sequence = about.modality, training_spec(args, about.spec)
     check_begun(args.output, stream, about)
     with contextlib.ExitStack() as held:
-        files = {
-            split: held.enter_context(feature_file.opened(feature_file.path_of(folder, split)))
-            for split in ("train", "valid")
-        }
+        paths = {split: feature_file.path_of(folder, split) for split in ("train", "valid")}
+        files = {split: held.enter_context(feature_file.opened(path)) for split, path in paths.items()}
         generators = feature_generators(args, data, files, sequence)
         run_folder.seed(args.seed)
-        head = cnn_lstm.build_head(
-            (sequence.frames, about.dimension), len(data.classes), truncate=args.truncate, **head_arguments(args)
-        )
+        size, classes = (sequence.frames, about.dimension), len(data.classes)
+        head = cnn_lstm.build_head(size, classes, truncate=args.truncate, **head_arguments(args))
         head.get_layer("standardise").learn(*files["train"].statistics)
         if args.start:
             cnn_lstm.copy_head(trained_lstm(args.start, about, args), head)

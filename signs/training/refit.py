@@ -96,10 +96,8 @@ def load_reference(folder: str, script: str) -> Bundle:
     """The run to be refitted; raises Problem where another script made it, or it was refitted itself."""
     reference = load_bundle(folder)
     if (maker := script_of(reference)) != script:
-        raise Problem(
-            f"--refit {folder}: made by another script ({maker}); name a model that {script} trained, and "
-            "ensemble.py joins what becomes of it"
-        )
+        what = f"name a model that {script} trained, and ensemble.py joins what becomes of it"
+        raise Problem(f"--refit {folder}: made by another script ({maker}); {what}")
     if learnt_from_valid(reference):
         raise Problem(f"--refit {folder}: has learnt from the validation clips already")
     return reference

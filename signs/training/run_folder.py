@@ -46,12 +46,10 @@ def settle_flags(args, data: Dataset, spec: ClipSpec) -> dict:
         "classes": [row.label for row in data.classes],
     }
     settings = json.loads(json.dumps(settings, default=str))
-    if any((*path.parent.glob("*.weights.h5"), *args.output.glob("*.weights.h5"))) and path.exists():
-        if changed := changed_settings(json.loads(path.read_text()), settings):
-            raise Problem(
-                f"{args.output}: holds a run with other settings ({', '.join(changed)}); "
-                "choose another --output, or delete it"
-            )
+    if path.exists() and any((*path.parent.glob("*.weights.h5"), *args.output.glob("*.weights.h5"))):
+        if changed := ", ".join(changed_settings(json.loads(path.read_text()), settings)):
+            what = f"holds a run with other settings ({changed})"
+            raise Problem(f"{args.output}: {what}; choose another --output, or delete it")
     else:
         with command.atomic(path) as temporary:
             temporary.write_text(json.dumps(settings, indent=1) + "\n")
