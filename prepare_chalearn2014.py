@@ -75,7 +75,7 @@ class Cut:
         made = Made(recording, rows=len(intervals) + len(failed), failed=failed)
         lacking = {interval: parts for interval, clip in clips.items() if (parts := self.lacking(clip))}
         fresh, reasons = set(), {}
-        for pictures in self.read(files, lacking, farthest):
+        for pictures in self.read_pictures(files, lacking, farthest):
             clip = clips[pictures.interval]
             for part in lacking[pictures.interval]:
                 try:
@@ -107,7 +107,7 @@ class Cut:
             video.unlink()
         return [part for part in self.parts if not clip.video(self.output, part).is_file()]
 
-    def read(self, files: Files, lacking: dict[Interval, list[str]], farthest: float) -> Iterator[Pictures]:
+    def read_pictures(self, files: Files, lacking: dict[Interval, list[str]], farthest: float) -> Iterator[Pictures]:
         """The pictures of every interval that lacks a part."""
         shown = [crops.SHOWS[part] for parts in lacking.values() for part in parts]
         kinds = sorted({kind for kind, _ in shown} | {"user" for _, square in shown if square})

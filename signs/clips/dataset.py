@@ -144,19 +144,18 @@ def write_table(path: Path, rows: Iterable[dict[str, str]], header: Iterable[str
 
 def read_classes(path: Path) -> list[Label]:
     """class.csv -> its rows, checked: plain labels, each once, a known kind."""
-    classes, labels = [], set()
+    classes: dict[str, Label] = {}
     for row in read_table(path, ("label", "name")):
         label = check_name(row.pop("label"), f"{path}: label")
-        if label in labels:
+        if label in classes:
             raise Problem(f"{path}: label {label} stands twice")
-        labels.add(label)
         name, kind = row.pop("name"), row.pop("kind", "") or "gesture"
         if kind not in KINDS:
             raise Problem(f"{path}: kind {kind!r} of label {label}; expected {' or '.join(KINDS)}")
-        classes.append(Label(label, name, kind, row))
+        classes[label] = Label(label, name, kind, row)
     if not classes:
         raise Problem(f"{path}: no class in it; expected a row per class: label,name,kind")
-    return classes
+    return list(classes.values())
 
 
 def write_classes(path: Path, classes: list[Label]) -> None:
@@ -168,7 +167,7 @@ def write_classes(path: Path, classes: list[Label]) -> None:
 
 def read_clips(path: Path) -> list[Clip]:
     """clips.csv -> its rows, checked: plain unique names, known splits."""
-    clips, names = [], set()
+    clips: dict[str, Clip] = {}
     for row in read_table(path, CLIP_COLUMNS):
         clip = Clip(**{name: row[name] for name in CLIP_COLUMNS})
         check_name(clip.clip, f"{path}: clip")
@@ -176,11 +175,10 @@ def read_clips(path: Path) -> list[Clip]:
             check_name(clip.label, f"{path}: label")
         if clip.split not in SPLITS:
             raise Problem(f"{path}: split {clip.split!r} of {clip.clip}; expected {', '.join(SPLITS)}")
-        if clip.clip in names:
+        if clip.clip in clips:
             raise Problem(f"{path}: clip {clip.clip} stands twice")
-        names.add(clip.clip)
-        clips.append(clip)
-    return clips
+        clips[clip.clip] = clip
+    return list(clips.values())
 
 
 def load_dataset(folder: Path) -> Dataset:

@@ -38,7 +38,7 @@ def cut_out(images: np.ndarray, spec: InputSpec, squares: dict) -> tuple[np.ndar
         return resize_all(images, spec.short_side), 1.0
     x, y, side = square
     side *= spec.short_side / spec.crop  # the square is what the network sees; round it is room for shifts
-    return region.cut(images, [x, y, side], spec.short_side), FLOW_SIDE / side
+    return region.cut_square(images, [x, y, side], spec.short_side), FLOW_SIDE / side
 
 
 def quantise_flow(flow: np.ndarray, bound: float) -> np.ndarray:

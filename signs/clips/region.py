@@ -1,7 +1,7 @@
 """Where in a clip the signer is: pictures in, a square out.
 
     region.find_squares(frames)      {"signer": [x, y, side], "body": [x, y, side]}
-    region.cut(frames, square, 112)
+    region.cut_square(frames, square, 112)
 
 A person six metres from the camera fills a tenth of the picture; scaled down with all of it, the hands are gone. A
 square round the signer brings a far one as near as a close one. Two are found from the frames alone, with no detector
@@ -203,7 +203,7 @@ def find_squares(frames: np.ndarray, regions: Iterable[str] = tuple(SQUARES)) ->
     return {name: SQUARES[name](frames) for name in regions}
 
 
-def cut(images: np.ndarray, square: list[float], size: int) -> np.ndarray:
+def cut_square(images: np.ndarray, square: list[float], size: int) -> np.ndarray:
     """(T, H, W, C) uint8 -> (T, size, size, C): a square of the pictures; beyond their edge the border is repeated."""
     x, y, side = square
     shrink = min(1.0, size / side)

@@ -158,18 +158,18 @@ def where(condition, one: Vector, other) -> Vector:
 def splat(builder: ir.IRBuilder, scalar, lanes: int = LANES) -> Vector:
     """A vector that holds `scalar` everywhere."""
     kind = ir.VectorType(scalar.type, lanes)
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(INT, 0))
-    return Vector(builder, builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(INT, lanes), None)))
+    first = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(INT, 0))
+    return Vector(builder, builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(INT, lanes), None)))
 
 
-def load(builder: ir.IRBuilder, pointer, lanes: int = LANES) -> Vector:
+def load_vector(builder: ir.IRBuilder, pointer, lanes: int = LANES) -> Vector:
     """Vector at a pointer to float, which need not be aligned."""
     value = builder.load(builder.bitcast(pointer, ir.VectorType(FLOAT, lanes).as_pointer()))
     value.align = 4
     return Vector(builder, value)
 
 
-def store(builder: ir.IRBuilder, vector: Vector, pointer) -> None:
+def store_vector(builder: ir.IRBuilder, vector: Vector, pointer) -> None:
     builder.store(vector.value, builder.bitcast(pointer, vector.value.type.as_pointer())).align = 4
 
 
@@ -191,10 +191,10 @@ class At:
         return builder.gep(self.data, [index])
 
     def __call__(self, name: str, dx: int = 0, dy: int = 0, row: int = 0) -> Vector:
-        return load(self.builder, self.pointer(name, dx, dy, row))
+        return load_vector(self.builder, self.pointer(name, dx, dy, row))
 
     def store(self, name: str, vector: Vector, row: int = 0) -> None:
-        store(self.builder, vector, self.pointer(name, row=row))
+        store_vector(self.builder, vector, self.pointer(name, row=row))
 
     def columns(self) -> Vector:
         """x, x + 1, ..."""
@@ -227,11 +227,13 @@ class At:
             total = None
             for step in range(TAPS):
                 offset = builder.add(start, builder.mul(line, line.type(step)))
-                taps = load(builder, builder.gep(self.pictures[0].data, [offset]), TAPS * CHANNELS)
+                taps = load_vector(builder, builder.gep(self.pictures[0].data, [offset]), TAPS * CHANNELS)
                 weight = splat(builder, builder.load(builder.gep(down[step], [loop.index])), TAPS * CHANNELS)
                 total = taps * weight if total is None else total + taps * weight
             index = builder.mul(loop.index, line.type(TAPS))
-            total *= load(builder, builder.gep(across, [index]), TAPS).pick(np.arange(TAPS * CHANNELS) // CHANNELS)
+            total *= load_vector(builder, builder.gep(across, [index]), TAPS).pick(
+                np.arange(TAPS * CHANNELS) // CHANNELS
+            )
             while total.lanes > CHANNELS:
                 half = total.lanes // 2
                 total = total.pick(range(half)) + total.pick(range(half, 2 * half))
@@ -248,8 +250,8 @@ class At:
 
 def _interleave(vectors: list[Vector]) -> Vector:
     """Four vectors -> the first elements of each, the second ones, ..."""
-    one, two = vectors[0].join(vectors[1]), vectors[2].join(vectors[3])
-    return one.join(two).pick(np.arange(4 * LANES).reshape(4, LANES).T.ravel())
+    front, back = vectors[0].join(vectors[1]), vectors[2].join(vectors[3])
+    return front.join(back).pick(np.arange(4 * LANES).reshape(4, LANES).T.ravel())
 
 
 def row_kernel(names: tuple[str, ...]):

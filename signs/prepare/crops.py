@@ -206,7 +206,9 @@ class Pictures:
             raise Problem(f"{kind} and user mask are {sizes}; expected one size")
         alone = whole * (self.masks[..., None] if whole.ndim == 4 else self.masks)
         squares = self.squares[square].tolist()
-        return np.concatenate([region.cut(frame[None], at, CROP) for frame, at in zip(alone, squares, strict=True)])
+        return np.concatenate(
+            [region.cut_square(frame[None], at, CROP) for frame, at in zip(alone, squares, strict=True)]
+        )
 
 
 def write_video(path: Path, pictures: np.ndarray, rate: float) -> None:

@@ -94,37 +94,31 @@ def read_rows(
 
 def check_rows(rows: list[Row], classes: list[Label], table: Path) -> tuple[list[Row], list[tuple[str, str]]]:
     """The rows that stand once and whose label is in the class table; (split, reason) for the others."""
-    known, first_rows = {row.label for row in classes}, {}
-    good, failed, outside = [], [], {}
+    known = {row.label for row in classes}
+    good, failed, outside = {}, [], {}
     for row in rows:
         if row.label and row.label not in known:
             outside.setdefault((row.split, row.label), []).append(row)
-        elif row.path in first_rows:
-            first = first_rows[row.path].where
-            failed.append((row.split, f"{row.where}: {row.path} stands in {first} already; left out"))
-        else:
-            first_rows[row.path] = row
-            good.append(row)
+        elif (first := good.setdefault(row.path, row)) is not row:
+            failed.append((row.split, f"{row.where}: {row.path} stands in {first.where} already; left out"))
     for (split, label), strays in outside.items():
         count = f"{len(strays)} rows left out, the first" if len(strays) > 1 else "left out"
         failed.append((split, f"{strays[0].where}: label {label} is not in {table}; {count} {strays[0].path}"))
-    return good, failed
+    return list(good.values()), failed
 
 
 def name_missing(rows: list[Row], there: set[PurePosixPath], download: Path) -> list[tuple[str, str]]:
     """(name, reason) for the rows whose video is missing; a split or a folder that is missing whole has one line."""
     missing = [row for row in rows if row.path not in there]
-    wanted, absent = (
-        Counter(level for row in part for level in (row.split, (row.split, row.path.parent)))
-        for part in (rows, missing)
-    )
+    wanted = Counter(level for row in rows for level in (row.split, (row.split, row.path.parent)))
+    absent = Counter(level for row in missing for level in (row.split, (row.split, row.path.parent)))
     failed, where = {}, f"is in an archive or folder of {download}"
     for row in missing:
-        folder = (row.split, row.path.parent)
-        if (count := wanted[row.split]) == absent[row.split] > 1:
-            failed.setdefault(row.split, (row.split, f"none of its {count:,} videos ({row.path}, ...) {where}"))
-        elif (count := wanted[folder]) == absent[folder] > 1:
-            failed.setdefault(folder, (str(row.path.parent), f"none of its {count:,} videos {where}"))
+        split, folder = row.split, (row.split, row.path.parent)
+        if absent[split] == wanted[split] > 1:
+            failed.setdefault(split, (split, f"none of its {wanted[split]:,} videos ({row.path}, ...) {where}"))
+        elif absent[folder] == wanted[folder] > 1:
+            failed.setdefault(folder, (str(row.path.parent), f"none of its {wanted[folder]:,} videos {where}"))
         else:
             failed[row] = (str(row.path), f"video not found in any archive or folder ({row.where})")
     return list(failed.values())
@@ -204,7 +198,7 @@ class Plan:
 def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
     """Bring every video of the plan from the download folder to its place and write the tables; the exit code."""
     targets = {path: clip.video(flags.output) for path, clip in plan.clips.items()}
-    videos = Videos(list(targets))
+    videos = Videos(targets)
     for path in plan.download.archives:
         videos.look_in(path)
     for path in plan.download.videos:
@@ -214,9 +208,9 @@ def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
         earlier = transfer.earlier_clips(flags.output)
         transfer.move_changed(flags.output, earlier, plan.clips.values())
         recorded = {path: earlier[clip.clip].sha256 for path, clip in plan.clips.items() if clip.clip in earlier}
-        videos.recall(targets, recorded)
-        transfer.check_room(flags.output, videos.bytes_needed(targets))
-        outcome = videos.unpack(targets, password, flags.workers)
+        videos.recall(recorded)
+        transfer.check_room(flags.output, videos.bytes_needed())
+        outcome = videos.unpack(password, flags.workers)
         missing = name_missing(plan.rows, set(videos.found), flags.download)
         outcome.failed = plan.failed + outcome.failed + missing
         sums = {path: digest for path, digest, _ in outcome.done}

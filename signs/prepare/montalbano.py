@@ -50,7 +50,7 @@ class Download:
     failed: list[tuple[str, str]] = field(default_factory=list)
     signers: Path | None = None
 
-    def take(self, where: tuple[str, ...], source: Path | Member) -> bool:
+    def note_file(self, where: tuple[str, ...], source: Path | Member) -> bool:
         """Note a file, by its folders, archive and name, if it is of a recording; the first of a kind wins."""
         match = FILE.fullmatch(where[-1])
         if not match:
@@ -74,7 +74,7 @@ class Download:
                 if reason := archive.unsafe(member):
                     self.failed.append((path.name, f"member {member.name!r} {reason}; left out"))
                 elif member.parts:
-                    self.take((*where, *member.parts), member)
+                    self.note_file((*where, *member.parts), member)
 
     def members(self) -> list[Member]:
         """Everything that lies in an archive."""
@@ -99,7 +99,9 @@ def find_recordings(folder: Path, leave_out: Iterable[Path]) -> Download:
     for path in archive.files_below(folder, leave_out):
         if path.name.lower() == "signers.csv":
             download.signers = download.signers or path
-        elif not download.take(path.relative_to(folder).parts, path) and path.name.lower().endswith(archive.SUFFIXES):
+        elif not download.note_file(path.relative_to(folder).parts, path) and path.name.lower().endswith(
+            archive.SUFFIXES
+        ):
             archives.append(path)
     for path in archives:
         download.look_in(path, path.relative_to(folder).parts)

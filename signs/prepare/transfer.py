@@ -101,9 +101,8 @@ def check_room(folder: Path, need: int) -> None:
 
 def earlier_clips(folder: Path) -> dict[str, Clip]:
     """{clip name: Clip} of the last whole run over `folder`; empty where there was none."""
-    if not (folder / "clips.csv").exists():
-        return {}
-    return {clip.clip: clip for clip in dataset.read_clips(folder / "clips.csv")}
+    table = folder / "clips.csv"
+    return {clip.clip: clip for clip in dataset.read_clips(table)} if table.exists() else {}
 
 
 def move_changed(folder: Path, earlier: dict[str, Clip], clips: Iterable[Clip]) -> None:

@@ -1,9 +1,9 @@
 """Find wanted videos in archives and folders, and bring each straight to its place.
 
-    videos = Videos(paths)             the paths a list names: `train/001/M_00001.avi`
+    videos = Videos(targets)           {path that a list names, `train/001/M_00001.avi`: where its video goes}
     videos.look_in(archive)            zip, tar or tar.gz; matched by the end of a member's path
     videos.look_at(file)               a video that is unpacked already
-    outcome = videos.unpack(targets, ...)
+    outcome = videos.unpack(password, workers)
 
 Nothing else of an archive is unpacked, nothing is unpacked twice, and a member's own name never decides where it goes.
 """
@@ -22,10 +22,11 @@ from signs.prepare.transfer import NoHardLink
 
 
 class Videos:
-    """Where the video of each wanted path is: in which archive, or in which file."""
+    """Where the video of each wanted path is, in which archive or in which file, and where it is to go."""
 
-    def __init__(self, wanted: list[PurePosixPath]):
-        self.wanted = {path.parts: path for path in wanted}
+    def __init__(self, targets: dict[PurePosixPath, Path]):
+        self.targets = targets
+        self.wanted = {path.parts: path for path in targets}
         self.lengths = {len(parts) for parts in self.wanted}
         self.found: dict[PurePosixPath, Member | Path] = {}
         self.failed: list[tuple[str, str]] = []
@@ -37,7 +38,7 @@ class Videos:
         tails = (parts[-length:] for length in self.lengths if len(parts) >= length)
         return next((self.wanted[tail] for tail in tails if tail in self.wanted), None)
 
-    def take(self, member: Member) -> PurePosixPath | None:
+    def wanted_path(self, member: Member) -> PurePosixPath | None:
         """The wanted path of a member that is safe to unpack; an unsafe one is named as failed."""
         path, reason = self.match(member.parts), archive.unsafe(member)
         if reason and (path or ".." in member.parts):
@@ -51,7 +52,7 @@ class Videos:
                 self.streams.append(path)
                 return
             for member in archive.list_members(path):
-                if wanted := self.take(member):
+                if wanted := self.wanted_path(member):
                     self.found.setdefault(wanted, member)
         except Foreign as problem:
             self.foreign.append(problem)
@@ -64,20 +65,20 @@ class Videos:
             self.found.setdefault(wanted, file)
 
     def missing(self) -> list[PurePosixPath]:
-        return [path for path in self.wanted.values() if path not in self.found]
+        return [path for path in self.targets if path not in self.found]
 
-    def recall(self, targets: dict[PurePosixPath, Path], recorded: dict[PurePosixPath, str]) -> None:
+    def recall(self, recorded: dict[PurePosixPath, str]) -> None:
         """Find the rest where the last run put it, if its content is still what that run recorded."""
         for path in self.missing():
-            target = targets[path]
+            target = self.targets[path]
             if recorded.get(path) and target.is_file() and command.sha256(target) == recorded[path]:
                 self.found[path] = target
 
-    def bytes_needed(self, targets: dict[PurePosixPath, Path]) -> int:
+    def bytes_needed(self) -> int:
         """What unpacking will take of the disc; of a compressed tar only its own size is known beforehand."""
         need = 0
         for path, source in self.found.items():
-            target, packed = targets[path], isinstance(source, Member)
+            target, packed = self.targets[path], isinstance(source, Member)
             size = source.size if packed else source.stat().st_size
             linked = not packed and source.stat().st_dev == transfer.existing_parent(target).stat().st_dev
             if not linked and not (target.is_file() and target.stat().st_size == size):
@@ -85,7 +86,7 @@ class Videos:
         # Half of a tar is depth, as a rule; every member is held against the free space again when its turn comes.
         return need + sum(path.stat().st_size // 2 for path in self.streams if self.missing())
 
-    def unpack(self, targets: dict[PurePosixPath, Path], password: str, workers: int) -> Outcome:
+    def unpack(self, password: str, workers: int) -> Outcome:
         """Bring everything found to its target; `done` are (path, SHA-256, whether it had to be written).
 
         Raises Problem where nothing is found and an archive that is not read here may have it.
@@ -94,21 +95,21 @@ class Videos:
             raise self.foreign[0]
         members = [source for source in self.found.values() if isinstance(source, Member)]
         archive.check_password(members, password)
-        jobs = [(str(path), (path, targets[path], source)) for path, source in self.found.items()]
+        jobs = [(str(path), (path, self.targets[path], source)) for path, source in self.found.items()]
         outcome = command.parallel(functools.partial(_bring, password=password), jobs, workers, "unpacking")
         for path in self.streams:
             if self.missing():
-                self._unpack_stream(path, targets, outcome)
+                self._unpack_stream(path, outcome)
         outcome.failed[:0] = self.failed + [("archive", str(problem)) for problem in self.foreign if self.missing()]
         return outcome
 
-    def _unpack_stream(self, path: Path, targets: dict[PurePosixPath, Path], outcome: Outcome) -> None:
+    def _unpack_stream(self, path: Path, outcome: Outcome) -> None:
         with command.progress() as bar, command.noting(self.failed, "archive"):
             task = bar.add_task(f"reading {path.name}", total=len(self.missing()))
             for member, chunks in archive.stream_members(path):
-                wanted = self.take(member)
+                wanted = self.wanted_path(member)
                 if wanted and wanted not in self.found:
-                    self.found[wanted], target = member, targets[wanted]
+                    self.found[wanted], target = member, self.targets[wanted]
                     transfer.check_room(target.parent, member.size)
                     with command.noting(outcome.failed, str(wanted)):
                         outcome.done.append((wanted, *write_member(target, member, chunks)))

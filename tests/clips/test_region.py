@@ -56,12 +56,12 @@ def test_where_nothing_moves_there_is_no_square(frames):
 @pytest.mark.parametrize("size", [32, 60, 200])
 def test_a_cut_shows_the_square_and_repeats_the_border_beyond_the_picture(size):
     ramp = np.tile(np.arange(160, dtype=np.uint8), (120, 1))[None, ..., None].repeat(2, axis=-1)
-    inside = region.cut(ramp, [80, 60, 60], size)
+    inside = region.cut_square(ramp, [80, 60, 60], size)
     assert inside.shape == (1, size, size, 2)
     wanted = 50 + (np.arange(size) + 0.5) * 60 / size - 0.5
     keep = slice(2, -2)
     np.testing.assert_allclose(inside[0, size // 2, keep, 0], wanted[keep], atol=1)
-    outside = region.cut(ramp, [0, 60, 60], size)
+    outside = region.cut_square(ramp, [0, 60, 60], size)
     assert np.all(outside[0, :, : size // 2 - 2] <= 1), "left of the picture its first column goes on"
 
 
