@@ -83,21 +83,17 @@ def choose_form(bundle: Bundle, wanted: str, live: bool = False) -> Form | None:
     return min(usable, key=lambda form: rows[form.name]["after_ms" if live else "ms"], default=None)
 
 
-def check_form(bundle: Bundle, form: Form) -> None:
-    """Raise Problem where a file of the form is missing or not the one that export.py checked."""
+def open_networks(bundle: Bundle, form: Form | None, threads: int | None = None) -> dict:
+    """{stream: network} of a form, or of Keras; raises Problem where a file is missing or not the one that export.py
+    checked."""
+    if form is None:
+        return {stream.name: KerasNetwork.load(stream, bundle.weights(stream)) for stream in bundle.streams}
     folder = bundle.folder / form.folder
     for name, digest in read_forms(bundle)[form.name]["sha256"].items():
         path = folder / dataset.check_name(name, f"{bundle.folder / EXPORT_FILE}: file")
         if not path.is_file() or command.sha256(path) != digest:
             what = "not the file that export.py checked" if path.is_file() else "missing"
             raise Problem(f"{path}: {what}; run {AGAIN.format(bundle.folder)} again")
-
-
-def open_networks(bundle: Bundle, form: Form | None, threads: int | None = None) -> dict:
-    """{stream: network} of a form, or of Keras."""
-    if form is None:
-        return {stream.name: KerasNetwork.load(stream, bundle.weights(stream)) for stream in bundle.streams}
-    check_form(bundle, form)
     return open_files(bundle, form, threads)
 
 

@@ -266,19 +266,17 @@ def find_features(data: Dataset, name: str, modality: str) -> Path:
     fitting, unreadable = [], []
     for folder in folders:
         if folder.name.startswith(f"feature-{name}") and files_of(folder):
-            try:
+            with command.noting(unreadable, folder.name):  # it may be of another name that begins alike
                 fitting += [folder] * _is_called(folder, name, modality)
-            except Problem as problem:  # it may be of another name that begins alike
-                unreadable.append(problem)
     if len(fitting) == 1:
         return fitting[0]
-    if unreadable and not fitting:
-        raise unreadable[0]
     if fitting:
+        several = ", ".join(folder.name for folder in fitting)
         raise Problem(
-            f"{data.folder}: features {name} of {modality} from several stores, "
-            f"{', '.join(folder.name for folder in fitting)}; name one without feature-"
+            f"{data.folder}: features {name} of {modality} from several stores, {several}; name one without feature-"
         )
+    if unreadable:
+        raise Problem(unreadable[0][1])
     have = ", ".join(folder.name for folder in folders) or "none"
     raise Problem(
         f"{data.folder}: no features {name} of {modality} (there are: {have}); "

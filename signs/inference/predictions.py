@@ -51,9 +51,7 @@ def in_top(probabilities: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:
 
 def count_answers(truth: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
     """(N,) and (N,) class index -> (classes, classes) counts, true class by row: the confusion matrix."""
-    counts = np.zeros((classes, classes), int)
-    np.add.at(counts, (truth, answers), 1)
-    return counts
+    return np.bincount(classes * truth + answers, minlength=classes**2).reshape(classes, classes)
 
 
 def write_counts(path: Path, counts: np.ndarray, labels: Sequence[str]) -> None:

@@ -70,9 +70,9 @@ class Session:
         """{stream: (classes,) logits}, once all frames were kept."""
         self._advance()
         logits = {}
-        for stream in self.recogniser.bundle.streams:
-            with self.timings.measure(f"{stream.name} net"):
-                logits[stream.name] = self.recogniser.networks[stream.name].answer()
+        for name, network in self.recogniser.networks.items():
+            with self.timings.measure(f"{name} net"):
+                logits[name] = network.answer()
         return logits
 
     def result(self) -> Answer:
@@ -81,11 +81,11 @@ class Session:
             for pushed in self._pushed:
                 pushed.result()  # raises what went wrong in the thread
             recorded = self._worker.submit(self.recording.finish).result()
-            logits = self._worker.submit(self._logits).result() if self._while_recording else None
+            if self._while_recording:
+                logits = self._worker.submit(self._logits).result()
+                return self.recogniser.conclude(logits, self.timings.sums(), recorded.images["rgb"], recorded.flow)
         finally:
             self._worker.shutdown(wait=False, cancel_futures=True)
-        if self._while_recording:
-            return self.recogniser.conclude(logits, self.timings.sums(), recorded.images["rgb"], recorded.flow)
         return self.recogniser.whole.recognise(recorded, self.timings)
 
 
