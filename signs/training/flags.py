@@ -105,13 +105,8 @@ def add_crop(group, usual: str | None, unnamed: str = "") -> None:
 
 
 def add_region(group, usual: str = "middle") -> None:
-    group.add_argument(
-        "--region",
-        choices=REGIONS,
-        default=usual,
-        help="the crop is the square round what moves (signer), or round the person (body); for signers "
-        "who stand far away",
-    )
+    what = "the crop is the square round what moves (signer), or round the person (body)"
+    group.add_argument("--region", choices=REGIONS, default=usual, help=f"{what}; for signers who stand far away")
 
 
 def add_normalise(group, words: tuple[str, ...], usual: tuple[str, ...] = ()) -> None:
@@ -219,13 +214,9 @@ def add_augmentation(flags, recipe: str, named: bool = True, pictures: bool = Tr
 
 
 def add_flip(flags) -> None:
-    flags.add_argument(
-        "--flip",
-        nargs="*",
-        metavar="LABEL=LABEL",
-        help="show half of the clips in a mirror, where people sign with either hand; with pairs of "
-        "labels that become each other there: left=right. It changes most signs",
-    )
+    what = "show half of the clips in a mirror, where people sign with either hand"
+    pairs = "with pairs of labels that become each other there: left=right. It changes most signs"
+    flags.add_argument("--flip", nargs="*", metavar="LABEL=LABEL", help=f"{what}; {pairs}")
 
 
 def complete_recipe(args: argparse.Namespace) -> argparse.Namespace:
@@ -261,27 +252,17 @@ def clip_spec(args, data: Dataset) -> ClipSpec:
     if stored.frames.isdigit() and views * frames > int(stored.frames):
         views = max(int(stored.frames) // frames, 1)
         print(f"{stored.frames} stored frames hold {views} view(s) of {frames} frames, not {args.views}")
-    seen = InputSpec(
-        frames=frames,
-        short_side=args.short_side or stored.short_side,
-        crop=args.crop,
-        still=args.still,
-        views=views,
-        region=args.region,
-        scale=args.scale,
-        sampling=args.sampling,
-    )
-    return ClipSpec(stored, seen)
+    named = {name: getattr(args, name) for name in ("crop", "still", "region", "scale", "sampling")}
+    side = args.short_side or stored.short_side
+    return ClipSpec(stored, InputSpec(frames=frames, views=views, short_side=side, **named))
 
 
 def phases_of(args, start: bool) -> list[Phase]:
     """From a start with other weights than random ones the new top first, then all of it at a tenth of the rate."""
     if not start:
         return [Phase("all", args.epochs, args.learning_rate)]
-    return [
-        Phase("top", args.top_epochs, args.learning_rate, top_only=True),
-        Phase("all", args.epochs, args.learning_rate / 10),
-    ]
+    top = Phase("top", args.top_epochs, args.learning_rate, top_only=True)
+    return [top, Phase("all", args.epochs, args.learning_rate / 10)]
 
 
 def recipe_of(args) -> Recipe:

@@ -23,12 +23,8 @@ SPLITS = ("train", "valid")
 
 
 def add_flag(flags: argparse.ArgumentParser) -> None:
-    flags.add_argument(
-        "--refit",
-        metavar="MODEL",
-        help="train as this finished run did, for as long as it found best, with the validation clips "
-        "too; its flags are the defaults",
-    )
+    what = "train as this finished run did, for as long as it found best, with the validation clips too"
+    flags.add_argument("--refit", metavar="MODEL", help=f"{what}; its flags are the defaults")
 
 
 def parse(flags: argparse.ArgumentParser, argv) -> argparse.Namespace:
