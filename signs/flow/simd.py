@@ -231,9 +231,8 @@ class At:
                 weight = splat(builder, builder.load(builder.gep(down[step], [loop.index])), TAPS * CHANNELS)
                 total = taps * weight if total is None else total + taps * weight
             index = builder.mul(loop.index, line.type(TAPS))
-            total *= load_vector(builder, builder.gep(across, [index]), TAPS).pick(
-                np.arange(TAPS * CHANNELS) // CHANNELS
-            )
+            weights = load_vector(builder, builder.gep(across, [index]), TAPS)
+            total *= weights.pick(np.arange(TAPS * CHANNELS) // CHANNELS)
             while total.lanes > CHANNELS:
                 half = total.lanes // 2
                 total = total.pick(range(half)) + total.pick(range(half, 2 * half))

@@ -96,16 +96,10 @@ def draw_signer(rng: np.random.Generator) -> Signer:
     _draw_torso(depth, place, np.full_like(depth, 110))
     _draw_head(scene, place, skin, HAIRS[rng.integers(len(HAIRS))], rng)
     cv2.ellipse(depth, place.box((0, -44), (21, 27)), 105, -1, cv2.LINE_AA)
-    return Signer(
-        scene=scene,
-        depth=depth,
-        place=place,
-        amplitude=rng.uniform(0.85, 1.15),
-        tempo=rng.uniform(0.84, 1.16),
-        light=rng.uniform(0.88, 1.1),
-        noise=rng.uniform(1.5, 4.0),
-        look=_Look(skin, cloth, stripe, float(rng.choice([0.0, 0.2, 0.45])), HANDS[rng.integers(len(HANDS))]),
-    )
+    habits = ((0.85, 1.15), (0.84, 1.16), (0.88, 1.1), (1.5, 4.0))
+    amplitude, tempo, light, noise = (rng.uniform(least, most) for least, most in habits)
+    look = _Look(skin, cloth, stripe, float(rng.choice([0.0, 0.2, 0.45])), HANDS[rng.integers(len(HANDS))])
+    return Signer(scene, depth, place, look, amplitude, tempo, light, noise)
 
 
 def draw_clip(signer: Signer, movement, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -107,14 +107,8 @@ def draw_signs(count: int) -> list[Sign]:
         turn = {"hold": 0, "circle": turn % 2}.get(path, turn)  # of a circle: one way round or the other
         if path == "hold" and hands not in ("right", "left"):
             hands = "mirrored"  # two hands that stay differ in nothing else
-        sign = Sign(
-            str(place),
-            path,
-            float(turn * math.pi / 4),
-            float(rng.uniform(16, 34)),
-            float(rng.choice([0.5, 1, 2, 3])),
-            str(hands),
-            int(rng.integers(len(HAND_SHAPES))),
-        )
+        reach, swings = float(rng.uniform(16, 34)), float(rng.choice([0.5, 1, 2, 3]))
+        hand = int(rng.integers(len(HAND_SHAPES)))
+        sign = Sign(str(place), path, float(turn * math.pi / 4), reach, swings, str(hands), hand)
         signs.setdefault((place, path, turn, hands), sign)
     return list(signs.values())
