@@ -46,26 +46,14 @@ SIZE, STUDENT_SIZE = "joined", "small"  # where none is named: without a teacher
 
 def parse(argv=None) -> argparse.Namespace:
     parser, more = flags.begin(__doc__, "train_conv3d_lstm.py", "chalearn2014", "compact")
-    parser.add_argument(
-        "--stream",
-        nargs="+",
-        choices=(*TABLE, "both"),
-        default=["grey"],
-        help="what is seen, a network each; both: rgb and flow",
-    )
+    seen = "what is seen, a network each; both: rgb and flow"
+    parser.add_argument("--stream", nargs="+", choices=(*TABLE, "both"), default=["grey"], help=seen)
     parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0], help="joined, CNN + LSTM, or 3D-CNN")
-    parser.add_argument(
-        "--size",
-        choices=SIZES,
-        help="medium, small: 4 and 16 times fewer weights than joined "
-        f"(default: {SIZE}; with --teacher {STUDENT_SIZE})",
-    )
-    more.add_argument(
-        "--weights",
-        default="none",
-        metavar="none|FOLDER",
-        help="none: random start; or a model with the same network, of which a new top is trained first",
-    )
+    default = f"(default: {SIZE}; with --teacher {STUDENT_SIZE})"
+    size = f"medium, small: 4 and 16 times fewer weights than joined {default}"
+    parser.add_argument("--size", choices=SIZES, help=size)
+    start = "none: random start; or a model with the same network, of which a new top is trained first"
+    more.add_argument("--weights", default="none", metavar="none|FOLDER", help=start)
     refit.add_flag(parser)
     flags.add_store(more)
     flags.add_input(parser, more, ("N", "NxV", "whole"), frames=None, crop="64", normalise=("mean",))
@@ -114,15 +102,11 @@ def complete(args) -> argparse.Namespace:
 
 def arguments_of(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     """Of the network's builder, as the bundle has them."""
-    seen = spec.input
-    frames = None if seen.sampling == "whole" else seen.frames
-    found = {
-        "input_shape": [frames, seen.crop, seen.crop, TABLE[stream].channels],
-        "classes": len(data.classes),
-        "dropout": args.dropout,
-        "momentum": flags.SCRATCH_MOMENTUM,
-    }
-    return {**found, "size": args.size} if args.size else found
+    frames = None if spec.input.sampling == "whole" else spec.input.frames
+    shape = [frames, spec.input.crop, spec.input.crop, TABLE[stream].channels]
+    arguments = {"input_shape": shape, "classes": len(data.classes)}
+    arguments |= {"dropout": args.dropout, "momentum": flags.SCRATCH_MOMENTUM}
+    return arguments | ({"size": args.size} if args.size else {})
 
 
 def find_start(args, stream: str, arguments: dict) -> tuple[Stream, Path]:
@@ -132,14 +116,14 @@ def find_start(args, stream: str, arguments: dict) -> tuple[Stream, Path]:
         same = (row.modality, row.network, row.arguments.get("size")) == (stream, args.network, args.size)
         if same and row.arguments["input_shape"][first:] == arguments["input_shape"][first:]:
             return row, source.weights(row)
-    wanted, *have = (
-        " ".join(filter(None, (network, built.get("size"), "on", modality, "of", str(built["input_shape"]))))
-        for network, modality, built in [
-            (args.network, stream, arguments),
-            *((row.network, row.modality, row.arguments) for row in source.streams),
-        ]
-    )
-    raise Problem(f"{args.weights}: no {wanted} in it, only {', '.join(have)}")
+    wanted = network_name(args.network, stream, arguments)
+    there = ", ".join(network_name(row.network, row.modality, row.arguments) for row in source.streams)
+    raise Problem(f"{args.weights}: no {wanted} in it, only {there}")
+
+
+def network_name(network: str, modality: str, arguments: dict) -> str:
+    """E.g. `conv3d-lstm small on grey of [8, 64, 64, 1]`."""
+    return " ".join(filter(None, (network, arguments.get("size"), "on", modality, "of", str(arguments["input_shape"]))))
 
 
 def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: dict, lesson) -> Stream:
@@ -180,9 +164,7 @@ def load_teacher(args, data: Dataset) -> Bundle:
 def lesson_of(args, data: Dataset, teacher: Bundle) -> distillation.Lesson:
     """What the teacher says of the clips that are trained on; its networks run where it is not stored yet."""
     clips = [item for name in refit.SPLITS if name == "train" or args.refit for item in run_folder.split_of(data, name)]
-    return distillation.lesson(
-        teacher, data, clips, temperature=args.temperature, alpha=args.alpha, squared=args.squared, workers=args.workers
-    )
+    return distillation.lesson(teacher, data, clips, args.temperature, args.alpha, args.squared, args.workers)
 
 
 def train_all(args, data: Dataset, teacher: Bundle | None) -> None:

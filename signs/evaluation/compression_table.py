@@ -1,8 +1,8 @@
 """What each step of a compression costs and saves: a row a model, as in Table 3 of Mullick & Namboodiri (ICIP 2017).
 
     measured = measure(model, folder, source, failed)     predictions, counts, time; what is measured already is read
-    rows.append(row("threshold", "float16", measured, teacher))
-    write(rows, output, about)                            ledger.csv and ledger.md
+    rows.append(row_of("threshold", "float16", measured, teacher))
+    write_ledger(rows, output, about)                     ledger.csv and ledger.md
 
     with stopwatch() as measure:                          milliseconds a clip on one core
         milliseconds, runtime = measure("model/small/dense")
@@ -148,52 +148,49 @@ def difference(one: Measured, other: Measured) -> Difference:
     """How much more often `one` is right, on the clips that both have."""
     ours, theirs = one.answers, other.answers
     clips = [item for item in one.predictions.clips if item.clip in ours and item.clip in theirs]
-    right = [np.array([found[item.clip] == item.label for item in clips]) for found in (ours, theirs)]
+    right = [np.array([answers[item.clip] == item.label for item in clips]) for answers in (ours, theirs)]
     return scores.difference(*right, scores.draw_bootstrap([item.signer for item in clips]))
 
 
-def row(step: str, precision: str, found: Measured, teacher: Measured) -> Row:
-    hits = found.predictions.hits(found.predictions.fused)
-    value = scores.share(hits, scores.draw_bootstrap(found.predictions.signers))
-    sizes = found.parameters, found.nonzero, found.bytes
-    return Row(step, precision, *sizes, value.value, value.low, value.high, found.ms, agreement(found, teacher))
+def row_of(step: str, precision: str, measured: Measured, teacher: Measured) -> Row:
+    hits = measured.predictions.hits(measured.predictions.fused)
+    right = scores.share(hits, scores.draw_bootstrap(measured.predictions.signers))
+    size, accuracy = (measured.parameters, measured.nonzero, measured.bytes), (right.value, right.low, right.high)
+    return Row(step, precision, *size, *accuracy, measured.ms, agreement(measured, teacher))
 
 
-def choose(rows: list[Row], budget: int | None) -> Row:
+def choose_row(rows: list[Row], budget: int | None) -> Row:
     """The most accurate of at most `budget` bytes, of equal ones the smallest; raises Problem where there is none."""
-    made = [one for one in rows if one.step not in GIVEN]
-    fitting = [one for one in made if budget is None or one.bytes <= budget]
+    made = [row for row in rows if row.step not in GIVEN]
+    fitting = [row for row in made if budget is None or row.bytes <= budget]
     if not fitting:
-        least = min(made, key=lambda one: one.bytes)
-        raise Problem(
-            f"--budget {budget:,} bytes: the smallest found is {least.name} with {least.bytes:,} bytes; "
-            "allow as many, or ask for more --sparsity"
-        )
-    return max(fitting, key=lambda one: (one.accuracy, -one.bytes))
+        least = min(made, key=lambda row: row.bytes)
+        smallest = f"the smallest found is {least.name} with {least.bytes:,} bytes"
+        raise Problem(f"--budget {budget:,} bytes: {smallest}; allow as many, or ask for more --sparsity")
+    return max(fitting, key=lambda row: (row.accuracy, -row.bytes))
 
 
-def _cells(one: Row) -> list[str]:
-    millions = [f"{count / 1e6:.3f}" for count in (one.parameters, one.nonzero, one.bytes)]
-    accuracy = f"{100 * one.accuracy:.1f} {100 * one.low:.0f}-{100 * one.high:.0f}"
-    return [one.name, *millions, accuracy, f"{one.ms:.1f}", f"{one.agreement:.1%}"]
+def _cells(row: Row) -> list[str]:
+    millions = [f"{count / 1e6:.3f}" for count in (row.parameters, row.nonzero, row.bytes)]
+    accuracy = f"{100 * row.accuracy:.1f} {100 * row.low:.0f}-{100 * row.high:.0f}"
+    return [row.name, *millions, accuracy, f"{row.ms:.1f}", f"{row.agreement:.1%}"]
 
 
-def write(rows: list[Row], folder: Path, about: str, chosen: Row | None = None) -> None:
+def write_ledger(rows: list[Row], folder: Path, about: str, chosen: Row | None = None) -> None:
     """ledger.csv with every digit, ledger.md to be read; the chosen row is in bold there."""
-    names = [one.name for one in fields(Row)]
-    dataset.write_table(folder / "ledger.csv", [asdict(one) for one in rows], names)
+    columns = [column.name for column in fields(Row)]
+    dataset.write_table(folder / "ledger.csv", [asdict(row) for row in rows], columns)
     lines = ["| " + " | ".join(HEADS) + " |", "|---|" + "---:|" * (len(HEADS) - 1)]
-    for one in rows:
-        mark = "**" if one is chosen else ""
-        lines.append("| " + " | ".join(f"{mark}{cell}{mark}" for cell in _cells(one)) + " |")
+    for row in rows:
+        mark = "**" if row is chosen else ""
+        lines.append("| " + " | ".join(f"{mark}{cell}{mark}" for cell in _cells(row)) + " |")
     with command.atomic(folder / "ledger.md") as temporary:
         temporary.write_text("\n".join([*lines, "", about]) + "\n", encoding="utf-8")
 
 
-def show(rows: list[Row], about: str, chosen: Row | None = None) -> None:
+def print_ledger(rows: list[Row], about: str, chosen: Row) -> None:
     """The table on the console, the chosen row in bold; `about` says what the numbers are."""
-    bold = [number for number, one in enumerate(rows) if one is chosen]
-    command.print_table(HEADS, [_cells(one) for one in rows], about, bold=bold)
+    command.print_table(HEADS, [_cells(row) for row in rows], about, bold=[rows.index(chosen)])
 
 
 def _one_core() -> None:
@@ -202,7 +199,7 @@ def _one_core() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
-def _measure(folder: Path) -> tuple[float, str]:
+def _time_bundle(folder: Path) -> tuple[float, str]:
     load_keras()
     import keras
 
@@ -226,4 +223,4 @@ def stopwatch() -> Iterator[Callable[[Path], tuple[float, str]]]:
     """A function: folder of a bundle -> (median milliseconds a clip, what ran it). It raises what loading raises."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, initializer=_one_core) as pool:
-        yield lambda folder: pool.submit(_measure, folder).result()
+        yield lambda folder: pool.submit(_time_bundle, folder).result()

@@ -113,11 +113,11 @@ class FlowCells(keras.layers.Layer):
 
     def call(self, flow):
         plane, narrow = _directions(), float(np.cos(2 * np.pi / BINS))
-        found = []
+        histograms = []
         for vectors in (flow, _slope(flow[..., 0]), _slope(flow[..., 1])):
-            length, still = _length(vectors), STILL_EDGE if found else STILL_FLOW
-            found.append(_binned(vectors, plane, narrow) * ops.relu(length - still) / length)
-        return _cells(ops.concatenate([*found, flow], axis=-1))
+            length, still = _length(vectors), STILL_EDGE if histograms else STILL_FLOW
+            histograms.append(_binned(vectors, plane, narrow) * ops.relu(length - still) / length)
+        return _cells(ops.concatenate([*histograms, flow], axis=-1))
 
 
 class GradientCells(keras.layers.Layer):

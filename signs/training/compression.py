@@ -29,14 +29,13 @@ from signs.training.recipe import Phase, Recipe
 import keras
 import numpy as np
 
-SLOWER = 10  # than the training was at its start
-FULL = "float32"  # which the next step begins with
-MOST = 99  # of a hundred weights that are ever taken away to fit
+SLOWER = 10  # times, than the learning rate at the start of the model's own training
+FULL = "float32"  # the precision that the next step begins with
+MOST = 99  # percent of the weights that are ever taken away to fit a budget
 
 
 def flags_of(bundle: Bundle, args) -> Namespace:
-    """The flags of a bundle's training, as far as it had these; `args` has those of its own: epochs, learning_rate,
-    workers."""
+    """The flags of a bundle's own training, with the fine-tuning's epochs, learning rate and workers of `args`."""
     values = {row.name: row.default for kind in (Recipe, Augmentation) for row in options.options(kind)}
     values |= {"batch": 4, "learning_rate": 1e-3, "seed": 0, "flip": None}
     values |= {name: value for name, value in bundle.about.get("flags", {}).items() if name in values}
@@ -50,37 +49,28 @@ def keep_start(model: keras.Model, valid, folder: Path, stream: str) -> None:
     if log.rows_of(stream):
         return
     model.compile(jit_compile=False)
-    validation, found = Validation(valid, folder, stream, None, np.asarray), {}
+    validation, measured = Validation(valid, folder, stream, None, np.asarray), {}
     validation.set_model(model)
     validation.on_train_begin()
-    validation.on_epoch_end(-1, found)
+    validation.on_epoch_end(-1, measured)
     averaging.save_weights(model, folder / f"{stream}.weights.h5")
-    log.add(
-        {
-            "stream": stream,
-            "phase": "pruned",
-            "epoch": 0,
-            "learning_rate": 0,
-            "seconds": 0,
-            "loss": "nan",
-            "accuracy": "nan",
-            **{name: f"{value:.6g}" for name, value in found.items()},
-        }
-    )
+    row = {"stream": stream, "phase": "pruned", "epoch": 0, "learning_rate": 0, "seconds": 0}
+    row |= {"loss": "nan", "accuracy": "nan"} | {name: f"{value:.6g}" for name, value in measured.items()}
+    log.add(row)
 
 
-def prune_stream(flags, batches: dict | None, stream: Stream, start: Path, folder: Path, **how) -> keras.Model:
+def prune_stream(flags, batches: dict | None, stream: Stream, start: Path, folder: Path, **limit) -> keras.Model:
     """Prune one stream's network and train what is left.
 
     Args:
         batches: "train" and "valid" (`datagenerator.generators`), or None to leave it at pruning.
         start: file of the weights to begin with; folder: for log, checkpoints and the best weights.
-        how: threshold or sparsity, see pruning.prune; with neither nothing is pruned.
+        limit: threshold or sparsity, see pruning.prune; with neither nothing is pruned.
     """
     run_folder.seed(flags.seed)
     model = runtime.build_network(stream)
     runtime.load_weights(model, start)
-    masks = pruning.prune(model, **how) if how else {}
+    masks = pruning.prune(model, **limit) if limit else {}
     if batches:
         pruning.hold(model, masks)
         keep_start(model, batches["valid"], folder, stream.name)
@@ -103,29 +93,27 @@ def is_whole(folder: Path) -> bool:
 class Steps:
     """What is made of `source` below `output`: each step in float32, from the one before it, and in `precisions`.
 
-    flags: of the fine-tuning (compression.py); batches: {stream: its generators}, empty where nothing is to be trained;
-    last: the bundle that the next step begins with.
+    flags: `flags_of`; batches: {stream: its generators}, empty where nothing is to be trained; last: the bundle that
+    the next step begins with.
     """
 
     def __init__(self, output: Path, source: Bundle, flags: Namespace, batches: dict, precisions: list[str]):
         self.output, self.source, self.flags, self.batches = output, source, flags, batches
-        self.precisions = [FULL, *(one for one in precisions if one != FULL)]
+        self.precisions = list(dict.fromkeys([FULL, *precisions]))
         self.last, self._models = source, {}
 
     def folder(self, step: str, precision: str = FULL) -> Path:
         return self.output / (step if precision == FULL else f"{step}-{precision}")
 
-    def make(self, step: str, trained: bool = True, **how: float) -> list[tuple[str, Bundle]]:
-        """(precision, bundle) of a step; `how` is for pruning.prune, and without it nothing is pruned."""
+    def make(self, step: str, trained: bool = True, **limit: float) -> list[tuple[str, Bundle]]:
+        """(precision, bundle) of a step; `limit` as for `prune_stream`."""
         folder = self.folder(step)
         if not is_whole(folder):
             print(f"-- {step}, from {self.last.folder}", flush=True)
             models = {}
             for stream in self.last.streams:
-                batches = self.batches.get(stream.name) if trained else None
-                models[stream.name] = prune_stream(
-                    self.flags, batches, stream, self.last.weights(stream), folder, **how
-                )
+                batches, start = self.batches.get(stream.name) if trained else None, self.last.weights(stream)
+                models[stream.name] = prune_stream(self.flags, batches, stream, start, folder, **limit)
             self._write(models, step, FULL)
         self.last, self._models = load_bundle(folder), {}
         for precision in self.precisions:
@@ -153,30 +141,24 @@ class Steps:
 
     def share_below(self, magnitude: float) -> float:
         """Share of the last step's kernels' weights that are smaller than that, or zero."""
-        values = np.concatenate(
-            [
-                np.abs(np.asarray(kernel)).ravel()
-                for model in self.models().values()
-                for kernel in pruning.kernels(model).values()
-            ]
-        )
-        return float(np.mean((values == 0) | (values < magnitude)))
+        kernels = [kernel for model in self.models().values() for kernel in pruning.kernels(model).values()]
+        magnitudes = np.concatenate([np.abs(np.asarray(kernel)).ravel() for kernel in kernels])
+        return float(np.mean((magnitudes == 0) | (magnitudes < magnitude)))
 
-    def fitting(self, precision: str, room: int) -> tuple[float | None, int]:
+    def share_that_fits(self, precision: str, room: int) -> tuple[float | None, int]:
         """The smallest share, in hundredths, of the last step's weights without which the others take at most `room`
         bytes, and these bytes; None, and the fewest bytes, where no share is enough."""
-        models, sizes = self.models(), {}
-        values = {name: model.get_weights() for name, model in models.items()}
+        models = self.models()
+        weights = {name: model.get_weights() for name, model in models.items()}
 
-        def size(share: int) -> int:
+        def size(percent: int) -> int:
             for name, model in models.items():
-                model.set_weights(values[name])
-                pruning.prune(model, sparsity=share / 100)
-            sizes[share] = sum(len(sparse_weights.pack(model, precision)) for model in models.values())
-            return sizes[share]
+                model.set_weights(weights[name])
+                pruning.prune(model, sparsity=percent / 100)
+            return sum(len(sparse_weights.pack(model, precision)) for model in models.values())
 
-        share = bisect.bisect_left(range(MOST), True, key=lambda share: size(share) <= room)
-        bytes_ = size(share)
+        percent = bisect.bisect_left(range(MOST), True, key=lambda percent: size(percent) <= room)
+        smallest = size(percent)
         for name, model in models.items():
-            model.set_weights(values[name])
-        return (share / 100 if bytes_ <= room else None), bytes_
+            model.set_weights(weights[name])
+        return (percent / 100 if smallest <= room else None), smallest

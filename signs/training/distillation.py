@@ -70,10 +70,9 @@ def check(teacher: Bundle, data: Dataset) -> None:
 
     known, wanted = {row.label for row in teacher.classes}, {row.label for row in data.classes}
     if known != wanted:
-        raise Problem(
-            f"{teacher.folder}: knows other classes than {data.folder} ({len(known)} and {len(wanted)}; only "
-            f"one has {', '.join(sorted(known ^ wanted)[:5])}); teach with a model of the same classes"
-        )
+        counts = f"{len(known)} and {len(wanted)}; only one has {', '.join(sorted(known ^ wanted)[:5])}"
+        reason = f"knows other classes than {data.folder} ({counts})"
+        raise Problem(f"{teacher.folder}: {reason}; teach with a model of the same classes")
     check_store(teacher, data)
 
 
@@ -81,8 +80,8 @@ def lesson(
     teacher: Bundle, data: Dataset, clips: list[Clip], temperature: float, alpha: float, squared: bool, workers: int
 ) -> Lesson:
     """The teacher's lesson on the training clips; its networks run only where their logits are not stored yet."""
-    found = logits(teacher, data, clips, workers)
-    softened = {name: softmax(np.float64(rows / temperature), axis=-1) for name, rows in found.items()}
+    answers = logits(teacher, data, clips, workers)
+    softened = {name: softmax(np.float64(rows / temperature), axis=-1) for name, rows in answers.items()}
     fused = load_calibration(teacher.folder, teacher.hashes).fuse(softened)
     order = {row.label: column for column, row in enumerate(teacher.classes)}
     return Lesson(np.float32(fused[:, [order[row.label] for row in data.classes]]), temperature, alpha, squared)
@@ -91,23 +90,21 @@ def lesson(
 def logits(teacher: Bundle, data: Dataset, clips: list[Clip], workers: int) -> dict[str, np.ndarray]:
     """{stream: (N, classes)} of the teacher for the clips, in their order."""
     path = teacher.folder / f"logits-{data.folder.resolve().name}.npz"
-    about = json.dumps(
-        {
-            "model": teacher.hashes,
-            "spec": [teacher.spec_of(row).to_json() for row in teacher.streams],
-            "clips": [(item.clip, item.sha256) for item in clips],
-        }
+    specs, shown = (
+        [teacher.spec_of(row).to_json() for row in teacher.streams],
+        [(row.clip, row.sha256) for row in clips],
     )
+    about = json.dumps({"model": teacher.hashes, "spec": specs, "clips": shown})
     with command.lock(teacher.folder, "logits", wait=True):  # students that begin together compute them once
-        found = _stored(path, about)
-        if found is not None:
+        answers = _stored(path, about)
+        if answers is not None:
             print(f"the teacher's answers are there already: {path}")
-            return found
-        found = _compute(teacher, data, clips, workers)
+            return answers
+        answers = _compute(teacher, data, clips, workers)
         with command.atomic(path) as temporary:
-            np.savez(temporary, about=about, **found)
+            np.savez(temporary, about=about, **answers)
     print(f"the teacher's answers, {len(clips)} clips -> {path}")
-    return found
+    return answers
 
 
 def _stored(path: Path, about: str) -> dict[str, np.ndarray] | None:
@@ -126,10 +123,8 @@ def _compute(teacher: Bundle, data: Dataset, clips: list[Clip], workers: int):
     from signs.inference.recogniser import Recogniser
 
     recogniser = Recogniser.load(teacher.folder, runtime="keras")
-    _, found, failed = stored_clips.logits(recogniser, data, clips, 4, workers, "teacher")
+    _, answers, failed = stored_clips.logits(recogniser, data, clips, 4, workers, "teacher")
     if failed:
-        raise Problem(
-            f"{teacher.folder}: {len(failed)} of {len(clips)} training clips cannot be shown to the teacher, "
-            f"{failed[0][0]} first: {failed[0][1]}"
-        )
-    return found
+        (clip, reason), count = failed[0], f"{len(failed)} of {len(clips)} training clips"
+        raise Problem(f"{teacher.folder}: {count} cannot be shown to the teacher, {clip} first: {reason}")
+    return answers

@@ -31,14 +31,13 @@ def prune(
     """
     if (threshold is None) == (sparsity is None):
         raise ValueError("expected threshold or sparsity, and one of them")
-    found = kernels(model)
-    values = {path: np.asarray(variable) for path, variable in found.items()}
-    magnitudes = np.concatenate([np.abs(value).ravel() for value in values.values()])
+    masks, start, variables = {}, 0, kernels(model)
+    magnitudes = np.concatenate([np.abs(np.asarray(variable)).ravel() for variable in variables.values()])
     left = magnitudes >= threshold if sparsity is None else _largest(magnitudes, sparsity)
-    masks, start = {}, 0
-    for path, value in values.items():
+    for path, variable in variables.items():
+        value = np.asarray(variable)
         masks[path] = left[start : start + value.size].reshape(value.shape)
-        found[path].assign(np.where(masks[path], value, 0))
+        variable.assign(np.where(masks[path], value, 0))
         start += value.size
     return masks
 
@@ -62,6 +61,6 @@ class Held(keras.constraints.Constraint):
 
 def hold(model: keras.Model, masks: dict[str, np.ndarray]) -> None:
     """Keep what is pruned at zero in training; to be called before the model is compiled."""
-    found = kernels(model)
+    variables = kernels(model)
     for path, mask in masks.items():
-        found[path].constraint = Held(mask)
+        variables[path].constraint = Held(mask)
