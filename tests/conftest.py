@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,11 +15,17 @@ import filelock
 import hypothesis
 import pytest
 
+import starter
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores; their children get it too
     os.environ |= {name: os.environ.get(name, "1") for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
 
+# OpenVINO reports each step of a conversion to its makers, from a fork of the whole test process: as if not installed.
+sys.modules["openvino_telemetry"] = None
+
 SEES = ["--frames", "8", "--crop", "32/36"]
 TRAINING = [*SEES, "--weights", "none", "--epochs", "3", "--batch", "16"]
+I3D_TRAINING = [*TRAINING, "--epochs", "2"]  # each of them writes and reads its 12 million weights several times
 
 # A machine with other work on it is no failure.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -48,6 +55,10 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_collection_modifyitems(config, items):
     if config.getoption("quick"):
         items[:] = [item for item in items if not SLOW_FIXTURES & set(getattr(item, "fixturenames", ()))]
+
+
+def pytest_unconfigure(config):
+    starter.stop()
 
 
 def once(tmp_path_factory, name: str, make: Callable[[Path], None]) -> Path:
@@ -110,7 +121,7 @@ def train_small(demo: Path, output: Path) -> None:
 
 @pytest.fixture(scope="session")
 def i3d(demo, tmp_path_factory) -> Path:
-    """A bundle of I3D on both streams, each trained by itself, for 3 epochs; only to be read."""
+    """A bundle of I3D on both streams, each trained by itself, for 2 epochs; only to be read."""
     # Two processes do not wait for each other: each begins with another stream.
     for stream in sorted(("rgb", "flow"), reverse=os.environ.get("PYTEST_XDIST_WORKER") == "gw0"):
         made = once(
@@ -125,7 +136,7 @@ def train_i3d_on(demo: Path, output: Path, stream: str) -> None:
     import train_i3d
 
     with without_graphs():
-        assert train_i3d.main(["--data", str(demo), "--output", str(output), "--stream", stream, *TRAINING]) == 0
+        assert train_i3d.main(["--data", str(demo), "--output", str(output), "--stream", stream, *I3D_TRAINING]) == 0
 
 
 @pytest.fixture(scope="module")
@@ -168,11 +179,12 @@ def without_graphs(eager: bool = True):
     """Each operation runs by itself: for two or three steps much sooner done than tracing I3D's training."""
     import tensorflow as tf
 
+    before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(eager)
     try:
         yield
     finally:
-        tf.config.run_functions_eagerly(False)
+        tf.config.run_functions_eagerly(before)
 
 
 @pytest.fixture(scope="module")

@@ -94,6 +94,11 @@ def small(demo, tmp_path_factory):
     patch.undo()
 
 
+@pytest.fixture(scope="module")
+def keras_form(small) -> Recogniser:
+    return Recogniser.load(small, runtime.KERAS)
+
+
 @pytest.fixture
 def own(small, tmp_path) -> Path:
     return Path(shutil.copytree(small, tmp_path / "own"))
@@ -126,17 +131,16 @@ def test_every_form_is_there_with_what_was_found(small):
 
 
 @pytest.mark.parametrize("name", ["openvino", "stream", "onnx", "litert"])
-def test_a_form_gives_kerass_logits_clip_by_clip(small, name):
-    keras_form, form = Recogniser.load(small, runtime.KERAS), Recogniser.load(small, name)
+def test_a_form_gives_kerass_logits_clip_by_clip(small, keras_form, name):
+    form = Recogniser.load(small, name)
     assert (keras_form.runtime, form.runtime) == ("keras", name)
     for stream in form.bundle.streams:
         batch = inputs(3, stream.name)
         np.testing.assert_allclose(form.logits(stream, batch), keras_form.logits(stream, batch), rtol=1e-4, atol=1e-4)
 
 
-def test_int8_is_near_on_clips_like_those_it_was_fitted_to(small, demo):
-    keras_form, form = Recogniser.load(small, runtime.KERAS), Recogniser.load(small, "openvino-int8")
-    data = load_dataset(demo)
+def test_int8_is_near_on_clips_like_those_it_was_fitted_to(small, keras_form, demo):
+    form, data = Recogniser.load(small, "openvino-int8"), load_dataset(demo)
     for item in data.split("test"):
         found, _ = stored_clips.read_inputs(form, data, item)
         for stream in form.bundle.streams:
@@ -145,13 +149,13 @@ def test_int8_is_near_on_clips_like_those_it_was_fitted_to(small, demo):
             assert 0 < off < 0.1 * np.ptp(expected) + 0.05
 
 
-def test_a_sign_that_is_recorded_and_its_file_have_one_answer(small, demo):
+def test_a_sign_that_is_recorded_and_its_file_have_one_answer(small, keras_form, demo):
     """Frame by frame through networks that begin before the end, by any camera's rate, and at once from the file."""
     data = load_dataset(demo)
     recogniser = Recogniser.load(small, "stream")
     item = data.split("test")[0]
     frames, times = read_video(item.video(demo))
-    expected = Recogniser.load(small, runtime.KERAS).answer(frames, times)
+    expected = keras_form.answer(frames, times)
     assert recogniser.works_while_recording == (recogniser.bundle.spec.stored.frames == str(INPUT.frames))
     session = recogniser.session(times[-1] - times[0])
     for image, seconds in zip(frames, times, strict=True):
@@ -203,7 +207,7 @@ def test_both_streams_at_once_give_the_same(small, demo):
 
 
 @pytest.mark.parametrize("script", ["predict", "livedemo"])
-def test_with_a_form_there_is_no_tensorflow(small, demo, script):
+def test_with_a_form_there_is_no_tensorflow(small, keras_form, demo, script):
     path = load_dataset(demo).split("test")[0].video(demo)
     code = WITHOUT_TENSORFLOW.format(script=script)
     flags = [path, "--json"] if script == "predict" else ["--video", path, "--check"]
@@ -211,8 +215,7 @@ def test_with_a_form_there_is_no_tensorflow(small, demo, script):
     assert done.returncode == 0, done.stderr
     if script == "predict":
         answer = json.loads(done.stdout)
-        expected = Recogniser.load(small, runtime.KERAS)
-        ranked = dict(expected.answer(*read_video(path)).ranked)
+        ranked = dict(keras_form.answer(*read_video(path)).ranked)
         assert answer["probability"] == pytest.approx(ranked[answer["label"]], abs=0.05)
     else:
         assert "camera and file agree" in done.stdout

@@ -108,6 +108,11 @@ def fixed(demo, tmp_path_factory):
     return write_forms(folder, demo, *exported.WRITERS)
 
 
+@pytest.fixture(scope="module")
+def fixed_recogniser(fixed) -> Recogniser:
+    return Recogniser.load(fixed[0], runtime.KERAS)
+
+
 def batch(*shape: int) -> np.ndarray:
     return np.random.default_rng(1).uniform(-1, 1, (*shape[:2], SIDE, SIDE, *shape[2:])).astype(np.float32)
 
@@ -150,10 +155,10 @@ def test_a_form_takes_clips_of_any_length(any_length, recogniser, name):
 
 
 @pytest.mark.parametrize("name", ["openvino", "onnx", "litert"])
-def test_runs_of_a_clip_are_averaged_in_every_form(fixed, demo, name):
+def test_runs_of_a_clip_are_averaged_in_every_form(fixed, fixed_recogniser, demo, name):
     video = load_dataset(demo).split("test")[0].video(demo)
     frames, times = read_video(video)
-    expected, found = (Recogniser.load(fixed[0], one).answer(frames, times) for one in (runtime.KERAS, name))
+    expected, found = (form.answer(frames, times) for form in (fixed_recogniser, Recogniser.load(fixed[0], name)))
     for stream, logits in expected.logits.items():
         np.testing.assert_allclose(found.logits[stream], logits, atol=1e-4)
 
@@ -263,8 +268,7 @@ def test_the_live_demo_takes_the_form_that_goes_on_where_no_length_is_known(any_
         assert modes["countdown"].recogniser is recogniser
 
 
-def test_other_networks_are_not_endless(fixed):
-    recogniser = Recogniser.load(fixed[0], runtime.KERAS)
-    assert not recogniser.works_while_recording and not recogniser.endless
+def test_other_networks_are_not_endless(fixed_recogniser):
+    assert not fixed_recogniser.works_while_recording and not fixed_recogniser.endless
     with pytest.raises(AttributeError):
-        recogniser.networks["rgb"].push(batch(1, 1, 3))
+        fixed_recogniser.networks["rgb"].push(batch(1, 1, 3))

@@ -1,10 +1,7 @@
 """feature.py: rows are what the network makes of each frame; killed, gone on with, more clips, bad clips."""
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +19,7 @@ import pytest
 import conftest
 import feature
 import small_cnn
+import starter
 import tiny
 
 pytestmark = pytest.mark.usefixtures("small_network")
@@ -96,10 +94,8 @@ def test_what_the_files_say(features):
 
 
 def test_killed_in_the_middle_it_goes_on_to_the_same_features(features, data, capsys):
-    line = [sys.executable, tiny.REPOSITORY / "tests" / "small_cnn.py", "feature", "--data", data, *small_cnn.FLAGS]
-    done = subprocess.run(
-        list(map(str, line)), capture_output=True, text=True, timeout=300, env={**os.environ, "KILL_AT": "6"}
-    )
+    line = [tiny.REPOSITORY / "tests" / "small_cnn.py", "feature", "--data", data, *small_cnn.FLAGS]
+    done = starter.run(*line, KILL_AT="6")
     assert done.returncode == -signal.SIGKILL, done.stderr
     with feature_file.opened(data / STORE / "train.h5") as file:
         assert file.done.tolist() == [True] * 5 + [False] * 11 and file.statistics is None

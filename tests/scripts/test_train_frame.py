@@ -1,10 +1,7 @@
 """train_frame.py: single frames first, then in order; every part of it ordinary, resumed, and told what is wrong."""
 
 import csv
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from signs import command
@@ -22,6 +19,7 @@ import pytest
 
 import conftest
 import small_cnn
+import starter
 import tiny
 import train_frame
 
@@ -194,21 +192,9 @@ def test_again_nothing_is_done_anew(trained, capsys, monkeypatch):
 
 def test_killed_at_any_stage_it_goes_on_to_an_unbroken_run(data, tmp_path, capsys):
     """In the second epoch of single frames, with dropout inside the image network, then while features are written."""
-    line = [
-        sys.executable,
-        tiny.REPOSITORY / "tests" / "small_cnn.py",
-        "train_frame",
-        "--data",
-        data,
-        "--output",
-        tmp_path / "stopped",
-        *FLAGS,
-        "--flip",
-    ]
+    flags = ["--data", data, "--output", tmp_path / "stopped", *FLAGS, "--flip"]
     for moment, code in (({"STOP_AT": "1"}, 9), ({"KILL_AT": "20"}, -9)):
-        done = subprocess.run(
-            list(map(str, line)), capture_output=True, text=True, timeout=300, env={**os.environ, **moment}
-        )
+        done = starter.run(tiny.REPOSITORY / "tests" / "small_cnn.py", "train_frame", *flags, **moment)
         assert done.returncode == code, done.stderr
     assert "rgb: going on after epoch 1" in done.stdout
     for name in ("stopped", "whole"):

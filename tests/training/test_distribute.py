@@ -21,6 +21,7 @@ import pytest
 
 import evaluate
 import small_network
+import starter
 import tiny
 import train_i3d
 from tiny import arrays
@@ -46,7 +47,7 @@ FLAGS = [
 PLAIN = ["--recipe", "dropout=0", "--augment", "shift=0", "brightness=0"]
 EVALUATED = ["--split", "valid", "--gallery", "0"]
 # Of jax, one program whatever the devices: dropout, augmentation and added-up gradients are the same there too.
-JAX = {"KERAS_BACKEND": "jax", "CPUS": "1", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+JAX = {"KERAS_BACKEND": "jax", "CPUS": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def data(demo, tmp_path_factory) -> Path:
 
 
 def run(name, *flags, **environment) -> subprocess.CompletedProcess:
-    return tiny.python(tiny.REPOSITORY / "tests" / "small_network.py", name, *flags, **environment)
+    return starter.run(tiny.REPOSITORY / "tests" / "small_network.py", name, *flags, **environment)
 
 
 def train(data, output, *flags, expected=0, **environment) -> Path:

@@ -2,10 +2,7 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +22,7 @@ import pytest
 import conftest
 import feature
 import small_cnn
+import starter
 import tiny
 import train_lstm
 
@@ -235,20 +233,8 @@ def test_the_sweep_leaves_every_choice_and_a_comparison(features, models, tmp_pa
 
 def test_killed_it_goes_on_to_the_weights_of_an_unbroken_run(features, tmp_path, capsys):
     flags = ["--frames", "4", "--epochs", "2", "--augment", "part=0.5", "mixup=0.2"]
-    line = [
-        sys.executable,
-        tiny.REPOSITORY / "tests" / "small_cnn.py",
-        "train_lstm",
-        "--data",
-        features,
-        "--output",
-        tmp_path / "stopped",
-        *FLAGS,
-        *flags,
-    ]
-    done = subprocess.run(
-        list(map(str, line)), capture_output=True, text=True, timeout=300, env={**os.environ, "STOP_AT": "1"}
-    )
+    line = ["train_lstm", "--data", features, "--output", tmp_path / "stopped", *FLAGS, *flags]
+    done = starter.run(tiny.REPOSITORY / "tests" / "small_cnn.py", *line, STOP_AT="1")
     assert done.returncode == 9, done.stderr
     assert len(Log(tmp_path / "stopped" / "log.csv").rows) == 1
     for name in ("stopped", "whole"):
