@@ -194,6 +194,38 @@ def eager():
         yield
 
 
+@pytest.fixture(scope="module")
+def narrow():
+    """A sixteenth of the weights of the smallest 3D-CNN + LSTM; not where a file asks for `model`, which all share."""
+    from signs.models import conv3d_lstm
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(conv3d_lstm.SIZES, "small", 16)
+        yield
+
+
+@contextlib.contextmanager
+def sketches():
+    """Pictures that no test looks at are drawn small and without a layout, which takes most of the time."""
+    from matplotlib.figure import Figure
+
+    savefig = Figure.savefig
+
+    def sketch(figure, path, dpi):
+        figure._layout_engine = None  # set_layout_engine("none") would draw once more, for nothing
+        savefig(figure, path, dpi=dpi / 5)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", sketch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def sketched():
+    with sketches():
+        yield
+
+
 @pytest.fixture
 def copied(model, tmp_path) -> Path:
     """A bundle of one's own; its files are to be replaced, not written into (they are hard links)."""

@@ -22,6 +22,13 @@ from pathlib import Path
 
 SERVERS: dict[str, subprocess.Popen] = {}  # by backend
 LOCK = threading.Lock()
+# What one script has compiled the next one takes from CACHE.
+CACHE = tempfile.TemporaryDirectory()
+JAX = {
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
 
 
 class Started:
@@ -72,7 +79,7 @@ def run(script: str | Path, *flags: str | Path, **environment: str) -> subproces
 def server(backend: str) -> subprocess.Popen:
     """The process that scripts of a backend are forked from."""
     if backend not in SERVERS:
-        environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+        environment = {**os.environ, "KERAS_BACKEND": backend, **JAX, "JAX_COMPILATION_CACHE_DIR": CACHE.name}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         SERVERS[backend] = subprocess.Popen([sys.executable, __file__], env=environment, **pipes)
     return SERVERS[backend]

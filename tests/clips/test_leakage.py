@@ -11,6 +11,8 @@ import pytest
 
 import evaluate
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 
 def clip(name, split, label="a", signer="", group="", sha256=""):
     return Clip(name, split, label, signer, group, f"{name}.avi", sha256)

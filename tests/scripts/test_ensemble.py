@@ -19,6 +19,8 @@ import evaluate
 import train_linear
 from conftest import TRAINING
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 SEES = [*TRAINING[:4], "--normalise", "--region", "middle", "--workers", "2"]
 
 

@@ -23,6 +23,7 @@ import pytest
 import evaluate
 import paper_report
 import tiny
+from conftest import sketches
 from paper_report import Run
 
 STREAMS = ("rgb", "flow", "both")
@@ -36,7 +37,7 @@ def evaluated(demo, model, recogniser, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("reported") / "tiny"
     left_out = shutil.ignore_patterns("checkpoint", "events", ".lock*")
     shutil.copytree(model, folder, copy_function=os.link, ignore=left_out)
-    with pytest.MonkeyPatch.context() as patch:
+    with sketches(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             Recogniser,
             "load",

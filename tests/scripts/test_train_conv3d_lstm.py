@@ -22,6 +22,8 @@ from conftest import without_graphs
 from datagenerator import ClipGenerator
 from train_conv3d_lstm import main
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 LABELS = ["001", "002"]
 SMALL = ["--crop", "24", "--size", "small", "--epochs", "1", "--batch", "2"]
 

@@ -165,7 +165,8 @@ def test_both_bundles_are_ordinary(trained, tmp_path, capsys, kind):
     data, model, _ = trained
     made = shutil.copytree(model / kind, tmp_path / "model")
     argv = ["--data", str(data), "--model", str(made), "--split", "test", "--gallery", "0"]
-    assert evaluate.main(argv) == command.DONE
+    with conftest.sketches():
+        assert evaluate.main(argv) == command.DONE
     item = load_dataset(data).split("test")[0]
     with open(made / "predictions-test.csv", newline="") as file:
         rows = {row["stream"]: row for row in csv.DictReader(file) if row["clip"] == item.clip}

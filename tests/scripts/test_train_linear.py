@@ -28,6 +28,8 @@ from conftest import without_graphs
 from datagenerator import ClipGenerator
 from paper_report import Run
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 SEES = ["--frames", "8", "--crop", "32/36", "--workers", "2"]
 
 

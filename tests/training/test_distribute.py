@@ -26,6 +26,8 @@ import tiny
 import train_i3d
 from tiny import arrays
 
+pytestmark = pytest.mark.usefixtures("sketched")
+
 FLAGS = [
     "--stream",
     "rgb",
