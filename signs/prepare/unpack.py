@@ -9,7 +9,6 @@ Nothing else of an archive is unpacked, nothing is unpacked twice, and a member'
 """
 
 import functools
-import hashlib
 import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -135,7 +134,15 @@ def write_member(target: Path, member: Member, chunks: Iterable[bytes]) -> tuple
         if crc is None:  # a tar keeps no checksum: compare with what it holds
             chunks = [b"".join(chunks)]
             crc = zlib.crc32(chunks[0])
-        content = target.read_bytes()
-        if zlib.crc32(content) == crc:
-            return hashlib.sha256(content).hexdigest(), False
+        if _crc_of(target) == crc:
+            return command.sha256(target), False
     return transfer.write_chunks(target, chunks, member.size), True
+
+
+def _crc_of(path: Path) -> int:
+    """CRC-32 of a file, read in pieces: a video may be larger than the memory."""
+    crc = 0
+    with open(path, "rb") as file:
+        while chunk := file.read(archive.CHUNK):
+            crc = zlib.crc32(chunk, crc)
+    return crc
