@@ -60,7 +60,7 @@ def changed_settings(before: dict, settings: dict) -> list[str]:
     """What is not as it was when the run began, perhaps with an earlier version, in words for people."""
     flags = refit.in_todays_words(before["flags"])
     flags = {name: settings["flags"].get(name) for name in NEW_FLAGS} | flags
-    changed = [name for name, value in settings["flags"].items() if flags.get(name) != value]
+    changed = sorted(name for name, value in settings["flags"].items() if flags.get(name) != value)
     if before.get("classes") != settings["classes"]:
         changed.append("the classes of class.csv")
     if not changed and any(before[name] != settings[name] for name in ("input", "store")):

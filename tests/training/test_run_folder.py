@@ -55,12 +55,12 @@ def test_what_was_changed_is_named(name, tmp_path):
 def test_what_an_earlier_flag_said_in_other_words(tmp_path):
     spec = begin("train_lstm", tmp_path)
     args = parse("train_lstm", tmp_path, "--read", "mean", "--frames", "run:16x3")
-    with pytest.raises(Problem, match=r"holds a run with other settings \(read, frames\)"):
+    with pytest.raises(Problem, match=r"holds a run with other settings \(frames, read\)"):
         run_folder.settle_flags(args, CLASSES, spec)
 
 
 def test_a_teacher_is_new(tmp_path):
     spec = begin("train_conv3d_lstm", tmp_path)
     args = parse("train_conv3d_lstm", tmp_path, "--teacher", "model/chalearn")
-    with pytest.raises(Problem, match=r"holds a run with other settings \(teacher, temperature, alpha, squared\)"):
+    with pytest.raises(Problem, match=r"holds a run with other settings \(alpha, squared, teacher, temperature\)"):
         run_folder.settle_flags(args, CLASSES, spec)
