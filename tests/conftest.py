@@ -17,9 +17,6 @@ import pytest
 
 import starter
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores; their children get it too
-    os.environ |= {name: os.environ.get(name, "1") for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
-
 # OpenVINO reports each step of a conversion to its makers, from a fork of the whole test process: as if not installed.
 sys.modules["openvino_telemetry"] = None
 
@@ -45,6 +42,13 @@ SLOW_FIXTURES = {"model", "i3d", "features", "recogniser", "display"}
 
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="without networks, exports, browser and screen: `make quick`")
+
+
+def pytest_configure(config):
+    """Before the tests' processes start, as many as cores: one thread each. OpenBLAS's others spin while they wait."""
+    if config.getoption("numprocesses", None):
+        threads = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        os.environ |= {name: os.environ.get(name, "1") for name in threads}
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -191,16 +195,6 @@ def without_graphs(eager: bool = True):
 def eager():
     """Trainings of a file are a few steps each, sooner done than traced; those in processes of their own are traced."""
     with without_graphs():
-        yield
-
-
-@pytest.fixture(scope="module")
-def narrow():
-    """A sixteenth of the weights of the smallest 3D-CNN + LSTM; not where a file asks for `model`, which all share."""
-    from signs.models import conv3d_lstm
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(conv3d_lstm.SIZES, "small", 16)
         yield
 
 

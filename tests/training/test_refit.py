@@ -25,7 +25,7 @@ import train_conv3d_lstm
 import train_linear
 from conftest import linked, without_graphs
 
-pytestmark = pytest.mark.usefixtures("narrow", "sketched")
+pytestmark = pytest.mark.usefixtures("sketched")
 
 SEES = ["--frames", "8", "--crop", "32/36", "--normalise", "mean", "scale", "--region", "signer", "--workers", "2"]
 HISTOGRAM = ["--copies", "1", "--penalty", "10", "1", *SEES]
