@@ -14,7 +14,7 @@ from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.spec import ClipSpec, InputSpec
 from signs.clips.video import read_video
 from signs.command import Problem
-from signs.inference import bundle, convert, exported, runtime, stored_clips
+from signs.inference import agreement, bundle, convert, exported, runtime, stored_clips
 from signs.inference.bundle import Bundle, Stream, load_bundle
 from signs.inference.exported import EXPORT_FILE
 from signs.inference.recogniser import Recogniser
@@ -285,6 +285,23 @@ def test_what_is_no_network_is_one_line(tmp_path, name):
 
 def test_the_flags_know_every_form():
     assert (exported.AUTO, runtime.KERAS, *runtime.FORMS) == command.RUNTIMES
+
+
+def test_a_form_that_does_not_run_here_is_left_out(own, demo, monkeypatch, capsys):
+    """OpenVINO compiles no int8 layer of four outputs on some processors: the other forms are of use all the same."""
+
+    def measure(bundle, form, *_):
+        if form.reduced:
+            raise Problem("rgb.xml: openvino does not take it (OC; scale); run export.py again")
+        figures = dict.fromkeys(("ms", "after_ms", "difference", "probability", "equal", "accuracy"), 1.0)
+        return {**figures, "use": True, "why": "", "sha256": {}}
+
+    monkeypatch.setattr(agreement, "measure", measure)
+    monkeypatch.setattr(convert, "write_form", lambda *_: None)
+    flags = ["--data", str(demo), "--model", str(own), "--clips", "1", "--forms", "openvino", "openvino-int8"]
+    assert export.main(flags) == command.DONE
+    assert set(forms(own)) == {"openvino"}
+    assert "openvino-int8 is left out: rgb.xml: openvino does not take it (OC; scale)\n" in capsys.readouterr().out
 
 
 def test_jax_and_missing_converters_are_one_line(small, demo, monkeypatch):
