@@ -97,7 +97,7 @@ def test_again_does_nothing_and_other_settings_are_refused(demo, i3d, capsys):
     assert "rgb: trained already, 2 epochs" in said and "flow: trained already, 2 epochs" in said
     with pytest.raises(Problem, match=r"holds a run with other settings \(dropout\)"):
         train(demo, i3d, *conftest.I3D_TRAINING, "--recipe", "dropout=0.4")
-    with pytest.raises(Problem, match=r"other settings \((crop, seed|seed, crop)\)"):
+    with pytest.raises(Problem, match=r"other settings \(crop, seed\)"):
         train(demo, i3d, *conftest.I3D_TRAINING, "--crop", "34", "--seed", "1")
     assert {path: path.stat().st_mtime_ns for path in files} == before
     again = json.loads((i3d / "bundle.json").read_text())
