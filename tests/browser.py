@@ -12,21 +12,17 @@ const over = document.documentElement.scrollWidth - innerWidth;
 document.title = ["SAID", document.images.length, missing, over, document.links.length].join(" "); });</script>"""
 
 
+def run_chromium(page: Path, folder: Path, *flags: str) -> str:
+    """What headless Chromium prints of a page; its profile lies in `folder`."""
+    profile = f"--user-data-dir={folder / 'chromium'}"
+    line = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", profile, *flags, page.as_uri()]
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
 def look(path: Path, width: int, tmp_path: Path) -> list[int]:
     """[pictures, of those missing, pixels wider than the window, links] of a page in headless Chromium."""
     copy = path.with_name("looked-at.html")
     copy.write_text(path.read_text().replace('loading="lazy"', "") + SAY)
-    line = [
-        CHROMIUM,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path / 'chromium'}",
-        "--virtual-time-budget=20000",
-        f"--window-size={width},900",
-        "--dump-dom",
-        copy.as_uri(),
-    ]
-    said = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout
+    html = run_chromium(copy, tmp_path, "--virtual-time-budget=20000", f"--window-size={width},900", "--dump-dom")
     copy.unlink()
-    return [int(number) for number in re.search(r"<title>SAID ([\d -]+)</title>", said)[1].split()]
+    return [int(number) for number in re.search(r"<title>SAID ([\d -]+)</title>", html)[1].split()]

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from browser import CHROMIUM, look
+from browser import CHROMIUM, look, run_chromium
 
 
 def predictions(split: str, classes: int, clips: int, seed: int = 0) -> Predictions:
@@ -154,15 +153,6 @@ def test_a_browser_shows_every_picture_and_nothing_is_cut_off(tmp_path, width):
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium here; the page is not printed")
 def test_it_prints(tmp_path):
     made(tmp_path, 12, 60)
-    line = [
-        CHROMIUM,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path / 'chromium'}",
-        f"--print-to-pdf={tmp_path / 'page.pdf'}",
-        (tmp_path / "report" / "index.html").as_uri(),
-    ]
-    subprocess.run(line, capture_output=True, timeout=120, check=True)
+    run_chromium(tmp_path / "report" / "index.html", tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}")
     content = (tmp_path / "page.pdf").read_bytes()
     assert content.startswith(b"%PDF") and len(content) > 30000
