@@ -39,6 +39,8 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # On x86 processors without VNNI TensorFlow leaves oneDNN out, and a training step of I3D takes eighty times as long.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# OpenVINO reports each import and each conversion to its makers. Without this package it does not.
+sys.modules.setdefault("openvino_telemetry", None)
 
 try:
     import cv2  # noqa: F401

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -16,9 +15,6 @@ import hypothesis
 import pytest
 
 import starter
-
-# OpenVINO reports each step of a conversion to its makers, from a fork of the whole test process: as if not installed.
-sys.modules["openvino_telemetry"] = None
 
 SEES = ["--frames", "8", "--crop", "32/36"]
 TRAINING = [*SEES, "--weights", "none", "--epochs", "3", "--batch", "16"]

@@ -1,6 +1,7 @@
 """What all commands share: exit codes, one line a failure, locks, atomic files, work on all cores."""
 
 import errno
+import importlib
 import os
 import signal
 import subprocess
@@ -222,3 +223,8 @@ def test_a_table_keeps_every_cell_in_a_narrow_terminal(capsys, monkeypatch):
     assert (title, heads.split()) == ("data_set/[a]: clips", ["label", "kind", "clips"])
     assert first.split() == ["[b]001", "no", "sign", ":x:", "1,234"] and not blank.strip()
     assert "".join(last).count("a") == 60, "a long cell is folded, not cut"
+
+
+def test_nothing_is_reported_to_the_makers_of_a_library():
+    with pytest.raises(ImportError):
+        importlib.import_module("openvino_telemetry")
