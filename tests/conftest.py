@@ -1,6 +1,7 @@
 """What several test files share: a very small demo, prepared and trained once by the scripts themselves."""
 
 import contextlib
+import gc
 import os
 import shutil
 import subprocess
@@ -55,6 +56,13 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_collection_modifyitems(config, items):
     if config.getoption("quick"):
         items[:] = [item for item in items if not SLOW_FIXTURES & set(getattr(item, "fixturenames", ()))]
+
+
+def pytest_collection_finish(session):
+    """By now TensorFlow is imported; Keras collects at each `clear_session`, 0.3 s a time with all of it to look at."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def pytest_unconfigure(config):
