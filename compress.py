@@ -9,13 +9,11 @@ out:  model/<run>/<step>/                 a bundle each, float32: dense, thresho
       model/<run>/ledger.csv, ledger.md   weights, bytes, accuracy, time and agreement of each
       model/<run>/                        the bundle that was chosen of them
 
-After Mullick & Namboodiri (Learning deep and compact models for gesture recognition, ICIP 2017), Table 3. `threshold`
-takes away the weights below 2^-100, where Adam pushes dead ones if the model was trained with `--recipe l2=`
-(docs/compact.md); that changes no answer, so nothing is trained. `sparsity-0.8` takes away the smallest 80 % of the
-step before it and trains the rest, as the model itself was trained but at a tenth of its learning rate. With `--budget`
-that share is added which makes each precision just fit. Chosen is the most accurate on the validation clips within the
-budget, of equal ones the smallest; so many models tried on them flatter the best, and evaluate.py --split test says
-what it is worth. Stopped at any moment, the same command goes on; a step that is done is not done again.
+After Mullick & Namboodiri (ICIP 2017), Table 3; docs/compact.md says what each step does. `threshold` takes away the
+weights below 2^-100, which changes no answer; `sparsity-0.8` the smallest 80 % of the step before it, and trains the
+rest. With `--budget` that share is added which makes each precision just fit. Chosen is the most accurate on the
+validation clips within the budget, of equal ones the smallest; evaluate.py --split test says what it is worth. Stopped
+at any moment, the same command goes on.
 """
 
 import argparse
@@ -171,7 +169,6 @@ class Books:
 
 
 def make_steps(args, steps, books: Books) -> None:
-    """Every step, measured."""
 
     def enter(step: str, trained: bool = True, **limit: float) -> None:
         for precision, bundle in steps.make(step, trained, **limit):
@@ -209,7 +206,6 @@ def bundle_generators(flags, data: Dataset, bundle: Bundle, stream: Stream) -> d
 
 
 def main(argv=None) -> int:
-    """Make, measure and choose."""
     args = parse(argv)
     data, source = load_dataset(args.data), load_bundle(args.model)
     check_models(args, data, source)

@@ -74,10 +74,9 @@ class ClipGenerator(Batches):
         return self.augmentation is not None and self.augmentation.part < 1
 
     def _inputs(self, chosen: np.ndarray, number: int):
-        return self._padded_inputs(chosen, number) if self._padded else super()._inputs(chosen, number)
-
-    def _padded_inputs(self, chosen: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """(B, longest, crop, crop, C) float32 with zeros behind the shorter clips, and (B,) int32 their lengths."""
+        """Padded: (B, longest, crop, crop, C) float32 with zeros behind the shorter clips, and (B,) int32 lengths."""
+        if not self._padded:
+            return super()._inputs(chosen, number)
         clips = [self._images(int(position)) for position in chosen]
         longest = max(len(images) for images, _ in clips)
         longest += (longest + number) % 2  # Keras takes a size in which the first two batches agree for one of them all

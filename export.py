@@ -7,12 +7,8 @@ out:  model/<run>/export/openvino, openvino-int8, stream, stream-int8, onnx and 
       which says of each how far its logits are from Keras's, how many answers are equal, its accuracy on the
       validation clips, the time a clip takes, and whether predict.py and livedemo.py may use it
 
-The stream forms work while a sign is recorded: I3D is cut into stages over time, a network that codes groups of frames
-for an LSTM goes on group by group, and after the last frame only a part of the work is left; others have no such form.
-A form in float32 is used where its logits are Keras's to 1e-3. A reduced one (bfloat16, where the processor has
-it, and int8, calibrated on training clips by NNCF) is used where validation accuracy falls by at most one point and no
-answer changes that float32 gave by a margin above 0.2. Needs `pip install ".[cpu,export]"`, for
-ONNX and LiteRT `".[cpu,export,exchange]"`; the laptop needs `".[live]"`.
+The stream forms work while a sign is recorded. docs/live.md says which network has which form, and when one may be
+used. Needs `pip install ".[cpu,export]"`, for ONNX and LiteRT `".[cpu,export,exchange]"`; the laptop needs `".[live]"`.
 """
 
 import argparse

@@ -8,21 +8,18 @@ out:  model/<run>/: bundle.json, <stream>.weights.h5 (best epoch), log.csv, even
       with --teacher model/<teacher>/logits-<data>.npz, see signs/training/distillation.py
 
 After Mullick & Namboodiri, Learning deep and compact models for gesture recognition, ICIP 2017: a 3D-CNN codes groups
-of four frames, an LSTM reads the codes; `--size medium` and `small` have a fourth and a sixteenth of the weights. Clips
-are augmented by rotation, shift and zoom. Their input, grey and depth of the upper body and of the higher hand, is
-`--stream upper hand` for data that has it (prepare_chalearn2014.py --crops, then frame.py --part upper and the other
-three); the streams' answers are averaged. `--stream grey-depth` is both of the whole picture; what needs no more than
-colour (grey, rgb, flow) runs in predict.py and livedemo.py too. With `--frames whole` every stored frame is seen, of
-clips as long as they are: batches are padded, and what they are padded with counts for nothing. The start is random
-unless `--weights model/<run>` names another such model. Stopped at any moment, the same command goes on after the last
-whole epoch. `--refit model/<run>` trains once more as a finished run did, with the validation clips too.
+of four frames, an LSTM reads the codes; `--size medium` and `small` have a fourth and a sixteenth of the weights. Their
+input, grey and depth of the upper body and of the higher hand, is `--stream upper hand` for data that has it
+(prepare_chalearn2014.py --crops, then frame.py --part upper and the other three); the streams' answers are averaged.
+What needs no more than colour (grey, rgb, flow) runs in predict.py and livedemo.py too. With `--frames whole` every
+stored frame is seen, of clips as long as they are. The start is random unless `--weights model/<run>` names another
+such model. Stopped at any moment, the same command goes on after the last whole epoch. `--refit model/<run>` trains
+once more as a finished run did, with the validation clips too.
 
 `--teacher` names any trained model of the same classes, the two streams of I3D too; the network learns from its answers
-(knowledge distillation). The loss is alpha times the cross-entropy of the teacher's and the student's softened answers,
-plus 1 - alpha times that of the labels. `squared=yes` puts Hinton's T^2 before the first, so that it pulls as hard at
-any temperature. The teacher sees each training clip once, as it is when it predicts; its logits are stored and serve
-every later student, temperature and alpha. Labels are smoothed, the teacher's answers are not; mixup mixes both.
-`alpha=0` learns from the labels alone, for comparison.
+(knowledge distillation, docs/compact.md). The loss is alpha times the cross-entropy of the teacher's and the student's
+softened answers, plus 1 - alpha times that of the labels: `alpha=0` learns from these alone. `squared=yes` puts
+Hinton's T^2 before the first. The teacher's logits are stored and serve every later student.
 """
 
 import argparse
@@ -32,7 +29,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import Dataset, load_dataset
-from signs.clips.modality import TABLE
+from signs.clips.modality import TABLE, expand_streams
 from signs.clips.spec import ClipSpec
 from signs.command import Problem
 from signs.inference.bundle import Bundle, Stream, is_bundle, load_bundle, load_keras
@@ -171,7 +168,7 @@ def train_all(args, data: Dataset, teacher: Bundle | None) -> None:
     """Train every stream and write the bundle."""
     for split in refit.SPLITS:
         run_folder.split_of(data, split)
-    streams, spec = run_folder.streams_of(args), flags.clip_spec(args, data)
+    streams, spec = expand_streams(args.stream), flags.clip_spec(args, data)
     if args.sampling == "whole" and spec.stored.frames.isdigit():
         print(f"every clip is stored as {spec.stored.frames} frames; frame.py --frames 10fps keeps their lengths")
     if args.weights != "none":

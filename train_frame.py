@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset
+from signs.clips import dataset, modality
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.spec import ClipSpec
 from signs.command import Outcome, Problem
@@ -90,17 +90,10 @@ def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> Stream:
     return run_folder.trained_stream(args.output, stream, "frames", arguments)
 
 
-def train_image_networks(args, data: Dataset, spec: ClipSpec) -> None:
-    """Train every stream's image network and write the bundle that names a clip by the mean of its frames."""
-    with run_folder.claimed(args, data, spec) as settings:
-        trained = [train_frames(args, data, spec, stream) for stream in run_folder.streams_of(args)]
-        run_folder.write_bundle(args, data, spec, settings, trained)
-
-
 def check_features(args, data: Dataset, spec: ClipSpec) -> None:
     """Raise Problem where another run left features of that name: better now than after hours."""
     name = dataset.check_name(args.output.resolve().name, "--output")
-    for stream in run_folder.streams_of(args):
+    for stream in modality.expand_streams(args.stream):
         folder = data.folder / feature_file.store_name(name, spec.stored, stream)
         begun = (args.output / "frame" / "checkpoint" / f"{stream}.json").exists()
         if not begun and feature_file.files_of(folder):
@@ -118,7 +111,7 @@ def extract_frames(args, data: Dataset, spec: ClipSpec, outcome: Outcome) -> dic
 
     folders = {}
     frames, names = load_bundle(args.output / "frame"), {row.label: row.name for row in data.classes}
-    for stream in run_folder.streams_of(args):
+    for stream in modality.expand_streams(args.stream):
         stored = spec.stored if stream == "flow" else spec.stored.without_flow()
         extractor = features.extractor_of_bundle(frames, stream, stored)
         name = args.output.resolve().name
@@ -148,7 +141,9 @@ def main(argv=None) -> int:
         raise Problem(f"--normalise mean: {why}, so {what}")
     check_features(args, data, spec)
     outcome = Outcome()
-    train_image_networks(frames, data, spec)
+    with run_folder.claimed(frames, data, spec) as settings:
+        trained = [train_frames(frames, data, spec, stream) for stream in modality.expand_streams(args.stream)]
+        run_folder.write_bundle(frames, data, spec, settings, trained)
     folders = extract_frames(args, data, spec, outcome)
     try:
         recurrent.train(recurrent_flags(args), data, folders)

@@ -83,7 +83,7 @@ def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devic
 
 def main(argv=None) -> int:
     args = parse(argv)
-    data, streams = load_dataset(args.data), run_folder.streams_of(args)
+    data, streams = load_dataset(args.data), modality.expand_streams(args.stream)
     spec = flags.clip_spec(args, data)
     if args.weights != "none":
         for stream in streams:

@@ -100,27 +100,15 @@ def complete(args: argparse.Namespace) -> argparse.Namespace:
 
 def features_of(network, batches, workers: int) -> tuple[np.ndarray, np.ndarray]:
     """What `network` makes of every clip of a generator, (N, D) float32, and their targets, (N, classes)."""
+    from signs.inference.features import in_flight
+
     rows, targets = [], []
     room = AHEAD // (4 * batches.batch * math.prod(batches.shape))
-    waiting = min(max(2, min(2 * workers, room)), len(batches))
+    waiting = max(2, min(2 * workers, room))
     with ThreadPoolExecutor(workers) as pool:
-        ahead = [pool.submit(batches.__getitem__, number) for number in range(waiting)]
-        for number in range(len(batches)):
-            inputs, target = ahead.pop(0).result()
-            if number + waiting < len(batches):
-                ahead.append(pool.submit(batches.__getitem__, number + waiting))
+        for inputs, target in in_flight(pool, batches.__getitem__, range(len(batches)), waiting):
             rows.append(np.asarray(network.predict_on_batch(inputs)))
             targets.append(target)
-    return np.concatenate(rows), np.concatenate(targets)
-
-
-def training_features(network, plain, augmented, copies: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of two generators of the same clips, as they are and then each augmented copy: (N * (1 + copies), D), and their
-    targets."""
-    views = [features_of(network, plain, workers)]
-    for augmented.epoch in range(1, copies + 1):
-        views.append(features_of(network, augmented, workers))
-    rows, targets = zip(*views, strict=True)
     return np.concatenate(rows), np.concatenate(targets)
 
 
@@ -164,10 +152,13 @@ class Stream:
         return features * self.scale
 
     def learnt_from(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Features of the clips of a split, as they are and augmented, and their targets."""
-        plain, augmented = self.generators[split], self.generators[f"{split}, augmented"]
-        features, targets = training_features(self.network, plain, augmented, self.args.copies, self.args.workers)
-        return self.spread(features), targets
+        """(N * (1 + copies), D) features of the clips of a split, as they are and then augmented; their targets."""
+        views = [features_of(self.network, self.generators[split], self.args.workers)]
+        augmented = self.generators[f"{split}, augmented"]
+        for augmented.epoch in range(1, self.args.copies + 1):
+            views.append(features_of(self.network, augmented, self.args.workers))
+        rows, targets = zip(*views, strict=True)
+        return self.spread(np.concatenate(rows)), np.concatenate(targets)
 
     def train(self) -> bundle.Stream:
         """Fit with each penalty and keep the best, or fit again with the one that was; returns the bundle's row."""
@@ -259,7 +250,7 @@ def main(argv=None) -> int:
     data = load_dataset(args.data)
     clips = {split: len(run_folder.split_of(data, split)) for split in refit.SPLITS}
     check_size(args, sum(clips.values()) if args.refit else clips["train"])
-    spec, streams = clip_spec(args, data), run_folder.streams_of(args)
+    spec, streams = clip_spec(args, data), modality.expand_streams(args.stream)
     if args.network == "i3d":
         for stream in streams:
             pretrained.check_pretrained(args.weights, stream)

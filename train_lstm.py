@@ -23,11 +23,11 @@ import sys
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset
+from signs.clips import dataset, modality
 from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Problem
 from signs.inference import feature_file
-from signs.training import recurrent, run_folder
+from signs.training import recurrent
 from signs.training.flags import add_augmentation, add_normalise, add_recipe, add_training, begin, complete_recipe
 
 ALONE = "random start"
@@ -81,7 +81,7 @@ def sweep(args, data: Dataset, folders: dict[str, Path]) -> None:
     from signs.evaluation import curves
     from signs.training.log import Log
 
-    for stream in run_folder.streams_of(args):
+    for stream in modality.expand_streams(args.stream):
         logs = {name: Log(flags.output / "log.csv").rows_of(stream) for name, flags in runs.items()}
         tail = f"-{stream}" if args.stream == "both" else ""
         rows = extremes(logs)
@@ -109,7 +109,7 @@ def extremes(logs: dict[str, list[dict]]) -> list[dict]:
 
 def main(argv=None) -> int:
     args = parse(argv)
-    data, streams = load_dataset(args.data), run_folder.streams_of(args)
+    data, streams = load_dataset(args.data), modality.expand_streams(args.stream)
     folders = {stream: feature_file.find_features(data, args.features, stream) for stream in streams}
     learn = sweep if args.sweep else recurrent.train
     learn(args, data, folders)

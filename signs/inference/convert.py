@@ -1,10 +1,8 @@
-"""Write a bundle's networks in another form, whole or not at all.
+"""Write a bundle's networks in another form, whole or not at all; docs/live.md says what becomes of an LSTM.
 
-An LSTM is a loop. OpenVINO and ONNX have loops, so a network with one stays as small as it is and takes clips of any
-length; OpenVINO reads loops from a SavedModel, not from Keras's function. LiteRT's loops need operations of TensorFlow
-that its interpreter lacks, and it has no 3D pooling. `for_litert` therefore writes out each step of an LSTM, whose
-number has to be known, and replaces a pool over a box by a pool over pictures and one over time. The maximum stays the
-same to the bit.
+OpenVINO reads loops from a SavedModel, not from Keras's function. LiteRT has no 3D pooling and no such loops, so
+`for_litert` writes out each step of an LSTM, whose number has to be known, and replaces a pool over a box by a pool
+over pictures and one over time. The maximum stays the same to the bit.
 """
 
 import importlib

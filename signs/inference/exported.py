@@ -5,6 +5,7 @@ model/<run>/export/<form>/      its files, one or several a stream
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from signs import command
@@ -53,12 +54,9 @@ def read_forms(bundle: Bundle) -> dict:
 
 def works_while_recording(bundle: Bundle) -> bool:
     """Whether the networks can begin before the last frame: each sees all frames, and each frame by itself."""
-    for rule in (bundle.spec_of(stream).input for stream in bundle.streams):
-        every = rule.sampling == "whole" or bundle.spec.stored.frames == str(rule.frames)
-        alone = rule.still == "keep" and rule.region == "middle" and rule.scale == "fixed"
-        if not (every and alone and rule.views == 1):
-            return False
-    return True
+    specs = [bundle.spec_of(stream) for stream in bundle.streams]
+    alone = {"still": "keep", "region": "middle", "scale": "fixed", "views": 1}
+    return all(spec.sees_all and spec.input == replace(spec.input, **alone) for spec in specs)
 
 
 def choose_form(bundle: Bundle, wanted: str, live: bool = False) -> Form | None:

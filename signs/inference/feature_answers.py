@@ -12,7 +12,7 @@ from signs.inference import feature_file
 from signs.inference.bundle import Stream
 from signs.inference.feature_file import About, FeatureFile
 from signs.inference.features import WITH_CNN, digest
-from signs.inference.predictions import count_answers
+from signs.inference.predictions import count_answers, in_top
 from signs.models import cnn_lstm
 
 import keras
@@ -91,8 +91,7 @@ def frame_accuracy(path: Path) -> dict[str, float] | None:
     with feature_file.opened(path) as file:
         shares = []
         for true, logits in labelled_logits(file) if file.about.classes else ():
-            place = np.argmax(np.argsort(-logits, axis=1, kind="stable") == true, axis=1)
-            shares.append([np.mean(place < k) for k in (1, 5, 10)])
+            shares.append([np.mean(in_top(logits, np.full(len(logits), true), k)) for k in (1, 5, 10)])
     return dict(zip(("top1", "top5", "top10"), np.mean(shares, axis=0).tolist(), strict=True)) if shares else None
 
 

@@ -10,9 +10,8 @@
         mean, std (D,)                  over the training split's rows; not a number until they are known
         about (attribute)               JSON: About
 
-All of the file's room is taken when it is made, and every array lies in one piece. After that only numbers are
-written, none of the format's tables. A process killed at any moment leaves a file that opens and lacks only the clips
-in hand.
+All of its room is taken when it is made, so that later only numbers are written, none of the format's tables: a process
+killed at any moment leaves a file that opens (docs/lstm.md).
 """
 
 import contextlib
@@ -35,7 +34,6 @@ import numpy as np
 FORMAT = 1
 WEIGHTS = "network.weights.h5"  # in a folder of features: the image network that made them
 NAME, DIGEST = "S100", "S64"  # the longest clip name, dataset.PLAIN_NAME; a SHA-256
-BLOCK = 1 << 14  # rows that are read at once for the mean
 
 
 @dataclass(frozen=True)
@@ -136,10 +134,8 @@ class FeatureFile:
         """(D,) float64 mean and standard deviation over the rows of all clips that are done, at least one."""
         count, total, squares = 0, 0.0, 0.0
         for position in np.flatnonzero(self.done):
-            first, length = int(self.first[position]), int(self.length[position])
-            for start in range(first, first + length, BLOCK):
-                rows = self.file["features"][start : min(start + BLOCK, first + length)].astype(np.float64)
-                count, total, squares = count + len(rows), total + rows.sum(axis=0), squares + (rows**2).sum(axis=0)
+            rows = self.rows(position).astype(np.float64)
+            count, total, squares = count + len(rows), total + rows.sum(axis=0), squares + (rows**2).sum(axis=0)
         mean = total / count
         return mean, np.sqrt(np.maximum(squares / count - mean**2, 0))
 

@@ -109,10 +109,7 @@ class Recording:
 
     def _keep(self, numbers: list[int]) -> None:
         for number in numbers:
-            if self.kept and self.kept[-1].number == number:
-                self.kept.append(self.kept[-1])  # a slow camera: the frame again, with its field
-            else:
-                self.kept.append(self._coder.code(number, self._frames[number], self._frames.get(number - 1)))
+            self.kept.append(self._coder.code(number, self._frames[number], self._frames.get(number - 1)))
 
 
 class Coder:
@@ -121,17 +118,22 @@ class Coder:
     def __init__(self, stored: StoredSpec, timings: Timings):
         self.stored, self.timings = stored, timings
         self._flow = KeptFlow(stored.flow) if stored.flow else None
+        self._last: Kept | None = None
 
     def code(self, number: int, frame: np.ndarray, before: np.ndarray | None) -> Kept:
         """A frame of this number and the video's frame before it, resized -> what is kept of it."""
+        if self._last and self._last.number == number:
+            return self._last  # a slow camera: the frame again, with its field
+        field = coded = None
         with self.timings.measure("frames"):
             image = storage.as_stored(frame[None], self.stored.quality)[0]
-        if self._flow is None:
-            return Kept(number, frame, image, None, None)
-        with self.timings.measure("flow"):
-            from_video = self.stored.flow.flow_from == "video"
-            field = self._flow.push(number, frame if from_video else image, before)
-            return Kept(number, frame, image, field, code_flow(field, self.stored.flow))
+        if self._flow:
+            with self.timings.measure("flow"):
+                from_video = self.stored.flow.flow_from == "video"
+                field = self._flow.push(number, frame if from_video else image, before)
+                coded = code_flow(field, self.stored.flow)
+        self._last = Kept(number, frame, image, field, coded)
+        return self._last
 
 
 def code_flow(field: np.ndarray, spec: FlowSpec) -> np.ndarray:

@@ -160,7 +160,6 @@ def read_openvino(path: Path):
 
 
 def _request(path: Path, form: Form, threads: int):
-    """An OpenVINO network, compiled."""
     import openvino
 
     hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}

@@ -1,6 +1,8 @@
 """Networks over stored clips: archives in, probabilities or features out. evaluate.py's side of the recogniser."""
 
+import functools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from signs import command
 from signs.clips import modality
@@ -8,10 +10,10 @@ from signs.clips.dataset import Clip, Dataset
 from signs.command import Problem
 from signs.inference import runtime
 from signs.inference.feature_answers import logits_of_clips
+from signs.inference.features import in_flight
 from signs.inference.predictions import BOTH, Predictions, fuse
 from signs.inference.recogniser import Recogniser
 
-import joblib
 import keras
 import numpy as np
 from scipy.special import softmax
@@ -41,22 +43,20 @@ def batches(
     specs = [bundle.spec_of(stream).input for stream in bundle.streams]
     if any(spec.sampling == "whole" for spec in specs):
         batch = 1
-    with command.progress() as bar, joblib.Parallel(n_jobs=workers, prefer="threads") as pool:
+    ahead = min(max(PIXELS // max(spec.views * spec.frames * spec.crop**2 for spec in specs), batch), WINDOW)
+    with command.progress() as bar, ThreadPoolExecutor(workers) as pool:
         task = bar.add_task(what, total=len(clips))
-        ahead = min(max(PIXELS // max(spec.views * spec.frames * spec.crop**2 for spec in specs), batch), WINDOW)
-        for start in range(0, len(clips), ahead):
-            window = clips[start : start + ahead]
-            loaded = pool(joblib.delayed(read_inputs)(recogniser, data, item) for item in window)
-            for item, (inputs, reason) in zip(window, loaded, strict=True):
-                if reason:
-                    failed.append((item.clip, reason))
-                else:
-                    waiting.append((item, inputs))
-                if waiting and (len(waiting) == batch or item is clips[-1]):
-                    items, rows = zip(*waiting, strict=True)
-                    yield list(items), {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-                    waiting = []
-                bar.advance(task)
+        loaded = in_flight(pool, functools.partial(read_inputs, recogniser, data), clips, ahead - 1)
+        for item, (inputs, reason) in zip(clips, loaded, strict=True):
+            if reason:
+                failed.append((item.clip, reason))
+            else:
+                waiting.append((item, inputs))
+            if waiting and (len(waiting) == batch or item is clips[-1]):
+                items, rows = zip(*waiting, strict=True)
+                yield list(items), {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+                waiting = []
+            bar.advance(task)
 
 
 def logits(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int, what: str):

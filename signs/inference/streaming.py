@@ -5,9 +5,8 @@
     logits = network.answer()
     logits = network.logits(batch)                          the same, of whole clips
 
-They compute what the whole network computes, only earlier. I3D in stages (i3d_stages.py) has to know the number of
-frames, and leaves a third of its work for after the last one. A network with an LSTM over groups of frames
-(conv3d_lstm.py) takes any number and leaves one step; in an endless picture it answers for the last frames at any time.
+They compute what the whole network computes, only earlier (docs/live.md). I3D in stages (i3d_stages.py) has to know the
+number of frames. An LSTM over groups of frames (conv3d_lstm.py) takes any number, and answers at any time.
 """
 
 import json
@@ -55,32 +54,27 @@ class Stage:
         self.reset()
 
     def reset(self) -> None:
-        self._frames, self._live, self._taken = [], [], 0
+        self._held: list[tuple[np.ndarray, int]] = []  # each frame, and 1 where it is of the clip, 0 of the padding
+        self._taken = 0
 
     def push(self, frames: np.ndarray) -> np.ndarray | None:
         """(t, H, W, C) of the clip -> the frames that can be made now, (t', h, w, c), or None."""
         plan = self.plan
         before, after = plan.pads
-        zero = np.zeros_like(frames[0])
+        padding = np.zeros_like(frames[0]), 0
         if self._taken == 0:
-            self._add([zero] * before, 0)
-        self._add(list(frames), 1)
+            self._held += [padding] * before
+        self._held += [(frame, 1) for frame in frames]
         self._taken += len(frames)
         last = self._taken >= plan.takes
         if last:
-            self._add([zero] * after, 0)
-        ready = (len(self._frames) - plan.kernel) // plan.stride + 1
+            self._held += [padding] * after
+        ready = (len(self._held) - plan.kernel) // plan.stride + 1
         if ready < 1 or (ready < CHUNK and not last):
             return None
-        used = (ready - 1) * plan.stride + plan.kernel
-        mask = np.array(self._live[:used], np.float32).reshape(1, -1, 1, 1, 1)
-        made = self.run(np.stack(self._frames[:used])[None], mask)[0]
-        del self._frames[: ready * plan.stride], self._live[: ready * plan.stride]
-        return made
-
-    def _add(self, frames: list[np.ndarray], live: int) -> None:
-        self._frames += frames
-        self._live += [live] * len(frames)
+        pictures, live = zip(*self._held[: (ready - 1) * plan.stride + plan.kernel], strict=True)
+        del self._held[: ready * plan.stride]
+        return self.run(np.stack(pictures)[None], np.array(live, np.float32).reshape(1, -1, 1, 1, 1))[0]
 
 
 class WhileRecording:

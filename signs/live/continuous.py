@@ -85,11 +85,8 @@ class SlidingWindow:
 
     def _keep(self, chosen: tuple[int, np.ndarray, float]) -> None:
         number, small, _ = chosen
-        if self._kept and self._kept[-1].number == number:
-            self._kept.append(self._kept[-1])  # a slow camera: the frame again, with its field
-        else:
-            before = next((earlier for index, earlier, _ in self._last if index == number - 1), None)
-            self._kept.append(self._coder.code(number, small, before))
+        before = next((earlier for index, earlier, _ in self._last if index == number - 1), None)
+        self._kept.append(self._coder.code(number, small, before))
         self.count += 1
 
     def clip(self) -> Recorded | None:

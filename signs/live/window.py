@@ -217,7 +217,6 @@ def run_window(demo, full_screen: bool = False, record: Path | None = None) -> i
 
 
 def press_key(key: str, demo, screen: Screen, window: Window) -> None:
-    """Do what a key says."""
     screen.mirror = screen.mirror != (key == "m")
     if key == " " and demo.mode:
         demo.mode.start()

@@ -1,14 +1,10 @@
 """An image network for each frame, and an LSTM over what it finds: the two older systems.
 
-A. Sprint 3's: features of an image network trained on ImageNet, one or two LSTM layers, the last step names the clip.
-B. The UCF-101 course's: an image network that was fine-tuned on single frames, one to three LSTM layers that name the
-   clip at every step, later steps counting more.
-
-The image network is any of keras.applications, without its top and averaged over places; it may be trained on, and
-used alone: `build_frames` names a clip by the mean of its frames. A network over a whole clip takes (B, T, H, W, C) in
-[-1, 1] as all networks here do; the LSTM alone is trained from features on disc (feature_file.py). The logits of the
-steps become those of the clip by one of READOUTS, which also weights each step's loss: the `last` alone (Sprint 3), the
-`mean`, or `linear`, where step t of T counts t, for what comes later has seen more of the clip (the course).
+docs/lstm.md describes both. The image network is any of keras.applications, without its top and averaged over places;
+it may be trained on, and used alone: `build_frames` names a clip by the mean of its frames. The LSTM alone is trained
+from features on disc (feature_file.py). The logits of the steps become those of the clip by one of READOUTS, which also
+weights each step's loss: the `last` alone (Sprint 3), the `mean`, or `linear`, where step t of T counts t, for what
+comes later has seen more of the clip (the UCF-101 course).
 """
 
 import inspect
@@ -71,9 +67,6 @@ class FramesOf(layers.Layer):
     def call(self, clips):
         return ops.reshape(clips, (-1, *clips.shape[2:]))
 
-    def compute_output_shape(self, shape):
-        return (None, *shape[2:])
-
 
 class ClipsOf(layers.Layer):
     """(B * T, ...) of frames, and the clips they are from -> (B, T, ...)."""
@@ -113,9 +106,6 @@ class Readout(layers.Layer):
 
     def call(self, steps):
         return read_out(steps, self.kind, ops)
-
-    def compute_output_shape(self, shape):
-        return (shape[0], shape[2])
 
     def get_config(self):
         return {**super().get_config(), "kind": self.kind}

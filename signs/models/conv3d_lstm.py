@@ -6,19 +6,15 @@
     logits = model(clip)                                     (B, T, 64, 64, 2) -> (B, 20), any number of frames
     logits, *states = build_step(model)([group, *states])    the same while frames come, four at a time
 
-In: float32 in [-1, 1] of 1 channel (grey), 2 (grey and depth, or flow) or 3 (RGB). Out: logits; the softmax is the
-recogniser's.
-
 The joined network codes groups of four consecutive frames, each by itself, and an LSTM reads the codes. In time the
 kernels of the first two convolutions are as long as their strides, so that a group sees nothing of its neighbours: a
 clip of any length needs no more than plain convolutions, and the next group costs one step. The answer is the mean of
 the logits after each group, which is there after every group; continuously, the difference of two `total`s over that
 of their `count`s is the answer for the groups in between. Normalisation is by moving averages and knows no length.
 
-From the paper are the numbers of parameters (for 20 signs, grey and depth: 18.82 M the 3D-CNN, 18.37 M joined, 4.59 M
-and 1.15 M the students) and that an LSTM reads codes of groups of a few frames. The layers are not: they were chosen to
-fit, and have 18.66, 18.43, 4.62 and 1.16 M at 64x64 pixels (and 32 frames for the 3D-CNN, whose length is fixed). So
-were the size of a group, batch normalisation, the zeros that fill a last group up, and the mean as readout.
+From the paper are the numbers of parameters (docs/compact.md has both) and that an LSTM reads codes of groups of a few
+frames. The layers, the size of a group, batch normalisation, the zeros that fill a last group up, and the mean as
+readout were chosen to fit.
 """
 
 import math
@@ -48,8 +44,12 @@ class Real(layers.Layer):
         return first[None] < ops.cast(frames, "int32")[:, None]
 
 
-def _convolutions(widths, kernels, strides, pool: int, momentum: float) -> dict:
-    """{name: layer} of four convolutions, each with normalisation, ReLU and maximum; kernels and strides in time."""
+def _layers(widths, kernels, strides, pool: int, code: int, momentum: float) -> dict:
+    """{name: layer} of four convolutions, each with normalisation, ReLU and maximum, and of the code of the last maps.
+
+    Args:
+        widths, kernels, strides: of the convolutions; the last two in time. code: units.
+    """
     parts = []
     for number, (filters, kernel, stride) in enumerate(zip(widths, kernels, strides, strict=True), 1):
         name, size, step = f"Conv3d_{number}", (kernel, 3, 3), (stride, 1, 1)
@@ -59,13 +59,8 @@ def _convolutions(widths, kernels, strides, pool: int, momentum: float) -> dict:
             layers.Activation("relu", name=name),
             layers.MaxPooling3D((pool, 2, 2), padding="same", name=f"MaxPool3d_{number}"),
         ]
-    return {layer.name: layer for layer in parts}
-
-
-def _code_layers(units: int, momentum: float) -> dict:
-    """{name: layer} of what makes a code of the last maps."""
-    parts = [
-        layers.Dense(units, use_bias=False, name="Code_dense"),
+    parts += [
+        layers.Dense(code, use_bias=False, name="Code_dense"),
         layers.BatchNormalization(momentum=momentum, name="Code_batch_norm"),
         layers.Activation("relu", name="Code"),
     ]
@@ -129,8 +124,7 @@ def build_conv3d_lstm(
         raise ValueError(f"size {size!r}, group {group}; expected one of {', '.join(SIZES)} and of {GROUPS}")
     divisor = SIZES[size]
     frames = [2 if 2**number <= group else 1 for number in range(1, len(WIDTHS) + 1)]
-    parts = _convolutions([width // divisor for width in WIDTHS], frames, frames, 1, momentum)
-    parts |= _code_layers(CODE // divisor, momentum)
+    parts = _layers([width // divisor for width in WIDTHS], frames, frames, 1, CODE // divisor, momentum)
     inputs = [keras.Input(input_shape, name="clip")]
     if masked:
         inputs.append(keras.Input((), dtype="int32", name="frames"))
@@ -159,8 +153,7 @@ def build_conv3d(
         dropout, momentum: as of `build_conv3d_lstm`.
     """
     count = len(CONV3D_WIDTHS)
-    parts = _convolutions(CONV3D_WIDTHS, [3] * count, [1] * count, 2, momentum)
-    parts |= _code_layers(HIDDEN, momentum)
+    parts = _layers(CONV3D_WIDTHS, [3] * count, [1] * count, 2, HIDDEN, momentum)
     clip = keras.Input(input_shape, name="clip")
     x, _ = _maps(parts.get, clip)
     x = layers.Flatten()(x)

@@ -7,11 +7,11 @@ DeepMind's module deepmind/i3d-kinetics-400, converted to Flax by Wilson Yan, co
 likes; here it can make NumPy arrays and nothing else, and the file is the one whose SHA-256 is known.
 """
 
-import hashlib
 import importlib.util
 import pickle
 from pathlib import Path
 
+from signs import command
 from signs.command import Problem
 
 import numpy as np
@@ -47,7 +47,7 @@ def find() -> Path:
     path = Path(spec.submodule_search_locations[0]) / FILE
     if not path.is_file():
         raise Problem(f"{path}: no such file in the package; again: {AGAIN}")
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    sha256 = command.sha256(path)
     if sha256 != SHA256:
         raise Problem(f"{path}: not the known file (SHA-256 {sha256}, expected {SHA256}); again: {AGAIN}")
     return path

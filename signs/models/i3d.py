@@ -47,7 +47,6 @@ def _unit(x, filters: int, size, name: str, momentum: float, strides=1):
 
 
 def _mixed(x, name: str, channels, momentum: float):
-    """One Inception block."""
     filters_0, filters_1, filters_2, filters_3 = channels
     branch_0 = _unit(x, filters_0, 1, f"{name}_Branch_0_Conv3d_0a_1x1", momentum)
     branch_1 = _unit(x, filters_1[0], 1, f"{name}_Branch_1_Conv3d_0a_1x1", momentum)

@@ -3,9 +3,8 @@
     sparse_weights.save(model, "model/small/rgb.sparse.h5", precision="float16")
     sparse_weights.load(model, "model/small/rgb.sparse.h5")       the same network, built by its builder
 
-Mullick & Namboodiri (Learning deep and compact models for gesture recognition, ICIP 2017) store 245 thousand of 1.15
-million weights in half precision with a bit for each that says whether it is there: 0.635 MB. So does this file, and
-HDF5 compresses both: 0.47 MB. In it are:
+Like Mullick & Namboodiri (ICIP 2017) it stores a bit for each weight that says whether it is there, and those that are;
+HDF5 compresses both. docs/compact.md has the sizes. In it are:
 
     format      attribute: FORMAT
     variables   JSON: {path: shape} of every variable of the network; the parts below are in this order
@@ -199,7 +198,6 @@ def _split(numbers: np.ndarray, shapes: dict) -> dict[str, np.ndarray]:
 
 
 def _read_old(content: bytes, expected: dict) -> dict[str, np.ndarray]:
-    """As `_read`."""
     body, checksum = content[:-32], content[-32:]
     file = io.BytesIO(body)
     _, version, length = HEADER.unpack(file.read(HEADER.size))

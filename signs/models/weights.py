@@ -1,9 +1,10 @@
 """Weights into networks: the published I3D checkpoint, and another network of the same layers."""
 
+import re
 from pathlib import Path
 
 from signs.command import Problem
-from signs.models import hub, i3d
+from signs.models import hub
 
 import keras
 import numpy as np
@@ -21,15 +22,10 @@ def checkpoint_names(model: keras.Model) -> dict[str, keras.Variable]:
     """{published variable name, without the prefix: the model's variable}, e.g. `Mixed_3b/Branch_0/.../conv_3d/w`."""
     names, short = {}, {"kernel": "w", "bias": "b"}
     for layer in model.layers:
-        for kind in ("conv_3d", "batch_norm"):
-            if layer.name.endswith(f"_{kind}"):
-                path = layer.name.removesuffix(f"_{kind}")
-                for block in ("Logits", *(name for name in i3d.MIXED if name.startswith("Mixed"))):
-                    path = path.replace(f"{block}_", f"{block}/", 1)
-                for branch in "0123":
-                    path = path.replace(f"Branch_{branch}_", f"Branch_{branch}/", 1)
-                for variable in layer.weights:
-                    names[f"{path}/{kind}/{short.get(variable.name, variable.name)}"] = variable
+        path = re.sub(r"(Logits|Mixed_..|Branch_.)_", r"\1/", layer.name)
+        path = re.sub(r"_(conv_3d|batch_norm)$", r"/\1", path)
+        for variable in layer.weights:
+            names[f"{path}/{short.get(variable.name, variable.name)}"] = variable
     return names
 
 

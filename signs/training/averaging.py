@@ -49,7 +49,8 @@ class Average(keras.callbacks.Callback):
 
     def __init__(self, decay: float, model: keras.Model):
         super().__init__()
-        self.decay, self.variables = decay, model.weights
+        self.decay = decay
+        self.variables = [variable for variable in model.weights if "float" in variable.dtype]  # counts stay
         self.values = [keras.ops.copy(variable.value) for variable in self.variables]
         self.towards = compiled(towards)
         self.steps = 0
@@ -60,18 +61,13 @@ class Average(keras.callbacks.Callback):
         steps = self.count()
         if steps != self.steps:  # several batches may be added up for a step
             self.steps = steps
-            self._move(1 - min(self.decay, (1 + steps) / (10 + steps)))
+            share = np.float32(1 - min(self.decay, (1 + steps) / (10 + steps)))
+            current = [keras.ops.convert_to_tensor(variable.value) for variable in self.variables]
+            self.values = self.towards(self.values, current, share)
 
     def count(self) -> int:
         """Steps that the optimiser has made in this phase."""
         return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
-
-    def _move(self, share: float) -> None:
-        moving = [number for number, value in enumerate(self.values) if "float" in str(value.dtype)]
-        values = [self.values[number] for number in moving]
-        current = [keras.ops.convert_to_tensor(self.variables[number].value) for number in moving]
-        for number, value in zip(moving, self.towards(values, current, np.float32(share)), strict=True):
-            self.values[number] = value
 
     def swap(self) -> None:
         """Exchange the model's weights and their average."""

@@ -27,19 +27,6 @@ class State:
     weights: str | None = None
     finished: bool = False
 
-    @classmethod
-    def load(cls, path: Path) -> "State":
-        try:
-            return cls(**json.loads(path.read_text()))
-        except FileNotFoundError:
-            return cls()
-        except (ValueError, TypeError):
-            raise Problem(f"{path}: damaged; delete {path.parent} to train from the start") from None
-
-    def save(self, path: Path) -> None:
-        with command.atomic(path) as temporary:
-            temporary.write_text(json.dumps(vars(self)) + "\n")
-
 
 class Checkpoint:
     """The checkpoint of one stream of a run; `state` is what it says."""
@@ -47,7 +34,12 @@ class Checkpoint:
     def __init__(self, run: Path, stream: str):
         self.folder, self.stream = run / "checkpoint", stream
         self.path = self.folder / f"{stream}.json"
-        self.state = State.load(self.path)
+        try:
+            self.state = State(**json.loads(self.path.read_text()))
+        except FileNotFoundError:
+            self.state = State()
+        except (ValueError, TypeError):
+            raise Problem(f"{self.path}: damaged; delete {self.folder} to train from the start") from None
 
     @property
     def weights(self) -> Path | None:
@@ -77,5 +69,6 @@ class Checkpoint:
         self._name(State(self.state.epoch, self.state.weights, finished=True))
 
     def _name(self, state: State) -> None:
-        state.save(self.path)
+        with command.atomic(self.path) as temporary:
+            temporary.write_text(json.dumps(vars(state)) + "\n")
         self.state = state

@@ -3,9 +3,7 @@
     steps = Steps(output, source, flags, generators, precisions)
     for precision, bundle in steps.make("sparsity-0.8", sparsity=0.8): ...
 
-A step prunes the network and trains what is left, with what the bundle says of its own training (`flags_of`). The
-network as it was pruned counts as epoch 0, so fine-tuning replaces it only by one of a lower validation loss. Stopped
-at any moment, the same call goes on after the last whole epoch.
+docs/compact.md says what a step does. Stopped at any moment, the same call goes on after the last whole epoch.
 """
 
 import bisect

@@ -3,10 +3,8 @@
     python train_i3d.py ... --devices all                                                  TensorFlow or JAX
     KERAS_BACKEND=jax python train_i3d.py ... --coordinator 10.0.0.1:7654 --hosts 2 --host 0    JAX, on each machine
 
-Each device sees its share of every batch; gradients and the statistics of batch normalisation are those of the whole
-batch. TensorFlow: `tf.distribute.MirroredStrategy`. JAX: `keras.distribution.DataParallel`, the machines joined by
-JAX's own coordinator. Only the first host writes. The others work in a temporary folder that begins with a copy of what
-the first has of the run, so they need the data set and nothing else.
+TensorFlow: `tf.distribute.MirroredStrategy`. JAX: `keras.distribution.DataParallel`, the machines joined by JAX's own
+coordinator. Only the first host writes; the others work in a temporary copy of the run. docs/training.md says more.
 """
 
 import contextlib

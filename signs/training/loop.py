@@ -1,10 +1,7 @@
 """The loop of every training: phases of epochs, from where the checkpoint stands to the end.
 
-model/<run>/log.csv                      a row per stream and epoch
-model/<run>/valid/<stream>-0007.npz      the validation clips' probabilities after that epoch
-model/<run>/<stream>.weights.h5          of the best epoch, by validation loss
-model/<run>/checkpoint/                  what a stopped training goes on from, see checkpoint.py
-model/<run>/events/<stream>/             for TensorBoard
+It leaves what checkpoint.py and log.py say in `model/<run>/`, there the weights of the best epoch by validation loss,
+`<stream>.weights.h5`, and for TensorBoard `events/<stream>/`.
 """
 
 import functools

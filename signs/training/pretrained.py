@@ -1,9 +1,4 @@
-"""Where an I3D starts: the published weights, or another model's.
-
-check_pretrained("kinetics", "rgb")
-fetch_pretrained("kinetics", ["rgb", "flow"])
-load_pretrained(model, "kinetics", "rgb")
-"""
+"""Where an I3D starts: the published weights, or another model's, as `--weights` names them."""
 
 from pathlib import Path
 

@@ -49,11 +49,6 @@ def input_spec(args, made: ClipSpec) -> InputSpec:
     return spec
 
 
-def training_spec(args, made: ClipSpec) -> InputSpec:
-    """What the LSTM is trained on: always as many steps."""
-    return replace(input_spec(args, made), sampling=args.sampling.split("/")[0], views=1)
-
-
 def about_of(folder: Path) -> About:
     """What the features of a folder are; raises Problem where its files are of different networks."""
     abouts = []
@@ -147,7 +142,9 @@ def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path
     from signs.training.feature_batches import feature_generators
     from signs.training.loop import Training
 
-    stream, sequence = about.modality, training_spec(args, about.spec)
+    stream = about.modality
+    # In training a clip always has as many steps.
+    sequence = replace(input_spec(args, about.spec), sampling=args.sampling.split("/")[0], views=1)
     check_begun(args.output, stream, about)
     with contextlib.ExitStack() as held:
         paths = {split: feature_file.path_of(folder, split) for split in ("train", "valid")}

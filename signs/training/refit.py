@@ -3,9 +3,8 @@
     add_flag(flags); args = parse(flags, argv)
     chosen(args, "rgb")["epoch"]     how long that run found best
 
-A run keeps some people back to choose by: how many epochs, which penalty. Once that is chosen they are as good to learn
-from as the others, and where people are few one more counts. Flags, epochs and calibration are those of the run, and
-nothing is chosen anew: what the result is worth, only the test split can say.
+Flags, epochs and calibration are those of the run, and nothing is chosen anew: what the result is worth, only the test
+split can say. docs/training.md says what it is for.
 """
 
 import argparse

@@ -27,11 +27,6 @@ NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "recurrent_epochs", "
 NEW_FLAGS = ("script", "recipe", "sampling", "views")
 
 
-def streams_of(args) -> list[str]:
-    """The streams that `--stream` names."""
-    return modality.expand_streams(args.stream)
-
-
 def settle_flags(args, data: Dataset, spec: ClipSpec) -> dict:
     """The flags of the run, written beside its checkpoint; raises Problem where the folder holds another run."""
     path = args.output / "checkpoint" / "run.json"
@@ -74,7 +69,7 @@ def claimed(args, data: Dataset, spec: ClipSpec) -> Iterator[dict]:
     if getattr(args, "refit", None):
         refit.check_classes(args, data)
     with contextlib.ExitStack() as held:
-        for stream in streams_of(args):
+        for stream in modality.expand_streams(args.stream):
             # One lock a stream: on a CPU two processes that train one each are quicker than one after the other.
             held.enter_context(command.lock(args.output, stream))
             command.remove_leftovers(args.output, stream)

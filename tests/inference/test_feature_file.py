@@ -64,8 +64,7 @@ def test_a_new_file_has_nothing_done_and_its_arrays_in_one_piece(tmp_path):
         assert file.entries == [] and file.position == {}
 
 
-def test_mean_and_deviation_are_those_of_what_is_done(path, monkeypatch):
-    monkeypatch.setattr(feature_file, "BLOCK", 2)
+def test_mean_and_deviation_are_those_of_what_is_done(path):
     fill(path, 1)
     every = np.concatenate([rows(entry) for entry in ENTRIES])
     with feature_file.opened(path, write=True) as file:
