@@ -24,6 +24,7 @@ import sys
 from pathlib import Path
 
 from signs import command
+from signs.clips import dataset
 from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Outcome, Problem
 from signs.evaluation import compression_table, scores
@@ -72,6 +73,7 @@ def parse(argv=None) -> argparse.Namespace:
     args = flags.parse_args(argv)
     if args.output.resolve() == args.model.resolve():
         raise Problem(f"--output {args.output}: is the model itself; choose another folder")
+    dataset.check_no_dataset(args.output)
     return args
 
 

@@ -115,6 +115,7 @@ def main(argv=None) -> int:
     models = [load_bundle(folder) for folder in args.model]
     if args.output.resolve() in (folder.resolve() for folder in args.model):
         raise Problem(f"{args.output}: is one of the models; choose another --output")
+    dataset.check_no_dataset(args.output)
     if (args.output / "checkpoint").exists():
         raise Problem(f"{args.output}: holds a training; choose another --output")
     common_spec(models)

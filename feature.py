@@ -50,7 +50,7 @@ def parse(argv=None) -> argparse.Namespace:
     add_region(group)
     add_normalise(group, ("mean",))
     flags.add_argument("--batch", type=command.number(int, least=1), default=40, metavar="N", help="frames at once")
-    flags.add_argument("--seed", type=int, default=0, help="of a random start")
+    command.add_seed(flags, "of a random start")
     command.add_threads(flags)
     return flags.parse_args(argv)
 

@@ -1,7 +1,7 @@
 """The I3D network (Carreira & Zisserman 2017): print its layers, and check a published checkpoint against it.
 
-    python i3d.py --classes 249
-    python i3d.py --stream flow --checkpoint model/kinetics/flow_imagenet/model.ckpt
+    python model_i3d.py --classes 249
+    python model_i3d.py --stream flow --checkpoint model/kinetics/flow_imagenet/model.ckpt
 
 The network is `signs/models/i3d.py`; `signs/models/weights.py` reads its published weights.
 """
@@ -11,6 +11,8 @@ from pathlib import Path
 
 from signs import command
 from signs.clips import modality
+from signs.command import Problem
+from signs.inference.bundle import load_keras
 
 KINETICS_CLASSES = 400
 
@@ -34,11 +36,17 @@ def main(argv=None) -> int:
     flags.add_argument("--stream", choices=("rgb", "flow"), default="rgb", help="what the network sees")
     flags.add_argument("--frames", type=int, default=40, metavar="N", help="frames of a clip")
     flags.add_argument("--crop", type=int, default=224, metavar="PX", help="pixels of each side")
-    flags.add_argument("--classes", type=int, default=KINETICS_CLASSES, metavar="N", help="size of the top")
+    flags.add_argument(
+        "--classes", type=command.number(int, least=1), default=KINETICS_CLASSES, metavar="N", help="size of the top"
+    )
     flags.add_argument("--checkpoint", type=Path, metavar="CKPT", help="published weights to check: .../model.ckpt")
     args = flags.parse_args(argv)
     channels = modality.TABLE[args.stream].channels
-    model = build_i3d((args.frames, args.crop, args.crop, channels), args.classes)
+    load_keras()
+    try:
+        model = build_i3d((args.frames, args.crop, args.crop, channels), args.classes)
+    except ValueError as error:
+        raise Problem(f"--frames {args.frames} --crop {args.crop}: {error}") from None
     model.summary(line_length=110)
     if args.checkpoint:
         load_kinetics_checkpoint(model, args.checkpoint)

@@ -71,7 +71,7 @@ def main(argv=None) -> int:
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
     flags.add_argument("--json", action="store_true", help="one line of JSON a clip")
     command.add_runtime(flags)
-    flags.add_argument("--top", type=int, default=5, metavar="N", help="labels shown")
+    flags.add_argument("--top", type=command.number(int, least=1), default=5, metavar="N", help="labels shown")
     args = flags.parse_args(argv)
     recogniser = Recogniser.load(args.model, args.runtime)
     check_camera(recogniser.bundle)

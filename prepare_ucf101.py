@@ -180,8 +180,8 @@ def main(argv: list[str] | None = None) -> int:
     group = flags.add_argument_group("splits")
     group.add_argument("--official-split", type=int, choices=(1, 2, 3), default=1, help="which pair of lists to follow")
     drawn = "groups of each action's training clips (18 in every official split) that go to valid"
-    group.add_argument("--valid-groups", type=int, default=3, metavar="N", help=drawn)
-    group.add_argument("--seed", type=int, default=0, help="of the draw")
+    group.add_argument("--valid-groups", type=command.number(int, least=0), default=3, metavar="N", help=drawn)
+    command.add_seed(group, "of the draw")
     args = flags.parse_args(argv)
     return file_list.carry_out(make_plan(args), args)
 

@@ -209,7 +209,7 @@ def main(argv: list[str] | None = None) -> int:
         group.add_argument(f"--{part}-signers", type=names, default="", metavar="S1,S2", help="people of that split")
     share, drawn = command.number(float, least=0, below=1), "of the videos, for validation and for testing"
     group.add_argument("--shares", type=share, nargs=2, default=(0.15, 0.15), metavar=("VALID", "TEST"), help=drawn)
-    group.add_argument("--seed", type=int, default=0, help="of the draw")
+    command.add_seed(group, "of the draw")
     group.add_argument("--allow-shared-signers", action="store_true", help="one person may be in two splits")
     command.add_workers(flags)
     return prepare(flags.parse_args(argv))

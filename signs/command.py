@@ -7,9 +7,11 @@ that says what was found, what was expected and what to do.
 
 import argparse
 import contextlib
+import difflib
 import errno
 import hashlib
 import io
+import math
 import operator
 import os
 import re
@@ -20,6 +22,7 @@ from pathlib import Path
 
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
 DISC_FULL = (errno.ENOSPC, errno.EDQUOT)
+MEMORY_FULL = "the memory is full; less at once needs less: --batch, --frames, --crop, --workers"
 # What may run the networks: runtime.py has them, but --help does not wait for it.
 OPENVINO = ("openvino-int8", "openvino-bf16", "openvino", "stream-int8", "stream-bf16", "stream")
 RUNTIMES = ("auto", "keras", *OPENVINO, "onnx", "litert")
@@ -35,14 +38,34 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpF
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, *arguments, **how):
+        super().__init__(*arguments, **how)
+        self.register("type", Path, _path)
+
     def error(self, message):
         message = re.sub("^argument (?=--)(.*?): ", "\\1 ", message)
+        if unknown := re.match("unrecognized arguments: --([^ =]+)", message):
+            message += self._meant(unknown[1])
         raise Problem(f"{message}; see {self.prog} --help")
+
+    def _meant(self, name: str) -> str:
+        """Which flag a person may have meant by one that is not there: it sets that value, or is spelt alike."""
+        for action in self._actions:  # a flag that sets several values has `written`: options.add_spread
+            if flag := getattr(action, "written", {}).get(name.replace("-", "_")):
+                return f"; {flag} sets that"
+        alike = difflib.get_close_matches(f"--{name}", self._option_string_actions, 1, 0.75)
+        return f"; {alike[0]} is spelt alike" if alike else "; flags of earlier versions: CHANGELOG.md"
 
 
 def parser(doc: str) -> argparse.ArgumentParser:
     """An argument parser that prints the script's own docstring and every default."""
     return _Parser(description=doc, formatter_class=_Help, allow_abbrev=False)
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("'': no path; a shell's variable was empty")
+    return Path(text)
 
 
 def bounds_of(above=None, least=None, below=None, most=None) -> str:
@@ -52,12 +75,14 @@ def bounds_of(above=None, least=None, below=None, most=None) -> str:
 
 
 def number(kind: type = float, above=None, least=None, below=None, most=None) -> Callable[[str], float]:
-    """An argparse type: an int or a float within bounds; the error names them, `1.2: at least 0, below 1`."""
+    """An argparse type: a finite int or float within bounds; the error names them, `1.2: at least 0, below 1`."""
 
     limits = ((operator.gt, above), (operator.ge, least), (operator.lt, below), (operator.le, most))
 
     def read(text: str) -> float:
         value = kind(text)
+        if not abs(value) < math.inf:
+            raise argparse.ArgumentTypeError(f"{text}: no finite number")
         if all(holds(value, limit) for holds, limit in limits if limit is not None):
             return value
         raise argparse.ArgumentTypeError(f"{text}: {bounds_of(above, least, below, most)}")
@@ -68,7 +93,7 @@ def number(kind: type = float, above=None, least=None, below=None, most=None) ->
 
 def add_workers(flags: argparse.ArgumentParser) -> None:
     """`--workers`, with the meaning it has everywhere: joblib's `n_jobs`."""
-    flags.add_argument("--workers", type=int, default=-1, metavar="N", help="processes; -1 is one a core")
+    flags.add_argument("--workers", type=_workers, default=-1, metavar="N", help="processes; -1 is one a core")
 
 
 def add_threads(flags: argparse.ArgumentParser) -> None:
@@ -82,11 +107,19 @@ def add_threads(flags: argparse.ArgumentParser) -> None:
     )
 
 
+def _workers(text: str) -> int:
+    if not re.fullmatch(r"-?[1-9]\d{0,3}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text}: at least 1, at most 9999, or -1")
+    return int(text)
+
+
 def _threads(text: str) -> int:
-    number = int(text)
-    if number < 1 and number != -1:
-        raise argparse.ArgumentTypeError(f"{number}: at least 1, or -1")
-    return number if number > 0 else os.cpu_count() or 2
+    return os.cpu_count() or 2 if text == "-1" else number(_workers, least=1)(text)
+
+
+def add_seed(flags, text: str) -> None:
+    """`--seed`, of what is drawn at random: as large as NumPy takes one."""
+    flags.add_argument("--seed", type=number(int, least=0, most=2**32 - 1), default=0, metavar="N", help=text)
 
 
 def add_runtime(flags: argparse.ArgumentParser) -> None:
@@ -116,7 +149,16 @@ def run(main: Callable[[], int | None]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (Problem, OSError) as error:
         print(f"{name}: {describe(error)}", file=sys.stderr)
+    except Exception as error:
+        if not _is_memory_full(error):
+            raise
+        print(f"{name}: {MEMORY_FULL}", file=sys.stderr)
     return NOTHING
+
+
+def _is_memory_full(error: Exception) -> bool:
+    """Whether NumPy, TensorFlow or JAX found no room, on the GPU too."""
+    return isinstance(error, MemoryError) or bool(re.search("ResourceExhausted|RESOURCE_EXHAUSTED", repr(error)))
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

@@ -32,6 +32,8 @@ def raising(error: BaseException):
         (raising(Problem("a folder is missing")), 2, "a folder is missing"),
         (raising(KeyboardInterrupt()), 130, "the same command goes on from here"),
         (raising(OSError(errno.ENOSPC, "No space left on device", "x")), 2, "the disc is full"),
+        (raising(MemoryError()), 2, "the memory is full"),
+        (raising(RuntimeError("RESOURCE_EXHAUSTED: Out of memory")), 2, "the memory is full"),
         (raising(PermissionError(errno.EACCES, "Permission denied", "x.csv")), 2, "x.csv: Permission denied"),
     ],
 )
@@ -96,6 +98,34 @@ def test_wrong_flags(capsys):
     flags.add_argument("--data", required=True, help="a folder")
     assert command.run(lambda: flags.parse_args(["--dat", "x"])) == command.NOTHING
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def wrong(flags, *words) -> str:
+    with pytest.raises(Problem) as caught:
+        flags.parse_args(words)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_numbers_are_finite_and_within_their_bounds():
+    flags = command.parser("What it does.")
+    flags.add_argument("--rate", type=command.number(least=0))
+    command.add_seed(flags, "of the draw")
+    command.add_workers(flags)
+    for text in ("inf", "1e400", "nan"):
+        assert f"--rate {text}: no finite number" in wrong(flags, "--rate", text)
+    for text in ("-1", str(2**32)):
+        assert f"--seed {text}: at least 0, at most" in wrong(flags, "--seed", text)
+    for text in ("0", "99999999999999999999", "x"):
+        assert f"--workers {text}: at least 1" in wrong(flags, "--workers", text)
+    assert flags.parse_args(["--workers", "-2", "--rate", "1e300"]).workers == -2
+
+
+def test_an_empty_path_is_not_the_folder_where_one_stands():
+    flags = command.parser("What it does.")
+    flags.add_argument("--output", type=Path)
+    assert "--output '': no path" in wrong(flags, "--output", "")
+    assert flags.parse_args(["--output", "."]).output == Path()
 
 
 def test_help_shows_defaults(capsys):

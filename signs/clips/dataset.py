@@ -181,6 +181,12 @@ def read_clips(path: Path) -> list[Clip]:
     return list(clips.values())
 
 
+def check_no_dataset(folder: Path) -> None:
+    """Raise Problem where a model is to be written into a data set."""
+    if (folder / "clips.csv").exists():
+        raise Problem(f"--output {folder}: is a data set; choose another folder for the model")
+
+
 def load_dataset(folder: Path) -> Dataset:
     """The data set in `folder`; raises Problem where it is missing, empty or contradicts itself."""
     folder = Path(folder)

@@ -49,7 +49,7 @@ def begin(doc: str, script: str, data: str, output: str) -> tuple[argparse.Argum
     flags.add_argument("--data", type=Path, required=True, help=f"data set folder, e.g. data_set/{data}")
     flags.add_argument("--output", type=Path, required=True, help=f"model folder, e.g. model/{output}")
     more = flags.add_argument_group("more")
-    more.add_argument("--seed", type=int, default=0, help="of the start, the order and the augmentation")
+    command.add_seed(more, "of the start, the order and the augmentation")
     command.add_threads(more)
     return flags, more
 
@@ -66,9 +66,9 @@ def add_frames(group, forms: tuple[str, ...], usual: str | None) -> None:
     """
 
     def read(text: str) -> dict:
-        form = re.sub(r"x[1-9]\d*$", "xV", re.sub(r"^(run:)?[1-9]\d*", r"\1N", text))
+        form = re.sub(r"x[1-9]\d{0,3}$", "xV", re.sub(r"^(run:)?[1-9]\d{0,3}(?!\d)", r"\1N", text))
         if form not in forms:
-            raise ArgumentTypeError(f"{text}: expected {' or '.join(forms)}, N and V at least 1")
+            raise ArgumentTypeError(f"{text}: expected {' or '.join(forms)}, N and V from 1 to 9999")
         numbers = [int(digits) for digits in re.findall(r"\d+", text)]
         values = {"frames": None, "sampling": FRAMES[form][0]} | ({"views": 1} if "whole" in form else {})
         return values | dict(zip(("frames", "views"), numbers, strict=False))
@@ -89,7 +89,7 @@ def add_crop(group, usual: str | None, unnamed: str = "") -> None:
     """`--crop`: `crop` and `short_side` in the namespace. unnamed: says what they are where there is no `usual`."""
 
     def read(text: str) -> dict:
-        if not re.fullmatch(r"[1-9]\d*(/[1-9]\d*)?", text):
+        if not re.fullmatch(r"[1-9]\d{0,3}(/[1-9]\d{0,3})?", text, re.ASCII):
             raise ArgumentTypeError(f"{text}: expected pixels, 224, or with the picture's short side, 224/256")
         return dict(zip(("crop", "short_side"), map(int, text.split("/")), strict=False))
 

@@ -130,12 +130,15 @@ def read_settings(words: list[str], fields: list[Field], presets: tuple[str, ...
     for word in words:
         name, _, text = word.partition("=")
         if word in presets:
-            values["recipe"] = word
+            key, value = "recipe", word
         elif name in known and "=" in word:
-            values[known[name].name] = _read_value(word, known[name], text)
+            key, value = known[name].name, _read_value(word, known[name], text)
         else:
             expected = ", ".join([*presets, *(f"{name}=VALUE" for name in known)])
             raise ArgumentTypeError(f"{word}: expected {expected}")
+        if key in values:
+            raise ArgumentTypeError(f"{' '.join(words)}: {_hyphened(key)} stands there twice")
+        values[key] = value
     return values
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from signs import command
-from signs.clips import modality
+from signs.clips import dataset, modality
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.spec import ClipSpec
 from signs.command import Problem
@@ -68,6 +68,7 @@ def claimed(args, data: Dataset, spec: ClipSpec) -> Iterator[dict]:
     """Hold the output for the streams that are trained; the flags of the run, which fit what is there."""
     if getattr(args, "refit", None):
         refit.check_classes(args, data)
+    dataset.check_no_dataset(args.output)
     with contextlib.ExitStack() as held:
         for stream in modality.expand_streams(args.stream):
             # One lock a stream: on a CPU two processes that train one each are quicker than one after the other.

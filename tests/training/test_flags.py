@@ -91,6 +91,30 @@ def test_a_recipe_and_parts_of_it():
     assert {name for recipe in RECIPES.values() for name in recipe} <= known
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--zoom", "0.1"], "--augment zoom sets that"),
+        (["--weight-decay=0.1"], "--recipe weight-decay sets that"),
+        (["--short-side", "54"], "--crop sets that"),
+        (["--views", "2"], "--frames sets that"),
+        (["--still", "keep"], "--normalise sets that"),
+        (["--learning_rate", "1"], "--learning-rate is spelt alike"),
+        (["--at-test", "part"], "flags of earlier versions: CHANGELOG.md"),
+        (["--recipe", "strong", "paper"], "recipe stands there twice"),
+        (["--recipe", "warm-up=1", "warm-up=2"], "warm-up stands there twice"),
+        (["--augment", "rotation=inf"], "rotation=inf: no finite number"),
+        (["--frames", "99999999999999999999"], "N and V from 1 to 9999"),
+        (["--frames", "8x99999"], "N and V from 1 to 9999"),
+        (["--crop", "48/99999999"], "expected pixels"),
+    ],
+)
+def test_what_a_wrong_word_is_answered_with(words, said):
+    with pytest.raises(Problem) as caught:
+        parse(train_i3d, *words)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_two_trainings_of_one_script():
     args = parse(train_frame, "--epochs", "5", "7", "--batch", "3", "--learning-rate", "1e-2")
     assert (args.epochs, args.recurrent_epochs) == (5, 7)
