@@ -13,7 +13,6 @@ from signs.clips.dataset import Clip, Dataset
 import cv2
 import joblib
 import numpy as np
-from scipy.cluster import vq
 
 SIZE = (80, 60)  # pixels, width x height; finer pictures only tell people apart better
 
@@ -30,6 +29,7 @@ def nearest_class_mean(
     data: Dataset, store: str, train: list[Clip], test: list[Clip], workers: int = 2
 ) -> dict[str, float]:
     """{"frame", "difference"}: share of `test` whose class has the nearest mean of `train`, by either feature."""
+    from scipy.cluster import vq  # half a second, and evaluate.py --help needs none of it
 
     def features(clips):
         jobs = (joblib.delayed(still_features)(item.archive(data.folder, store)) for item in clips)

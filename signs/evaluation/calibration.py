@@ -11,7 +11,6 @@ from signs.inference.confidence import Calibration, tempered
 from signs.inference.predictions import BOTH, Predictions, fuse, in_top
 
 import numpy as np
-from scipy import optimize
 from scipy.special import softmax
 
 BINS = 15  # of the reliability curve, as Guo et al. have it
@@ -31,6 +30,8 @@ def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:
     One of N + 2 clips counts as if it had another label (Platt, 1999). Otherwise a model that happens to be right in
     all of them would be taken for one that never fails.
     """
+    from scipy import optimize
+
     doubt = 1 / (len(truth) + 2)
 
     def loss(logarithm: float) -> float:
@@ -89,6 +90,8 @@ def find_threshold(confidence: np.ndarray, false: np.ndarray, considered: np.nda
 
 def fit_weights(streams: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, float]:
     """Shares of the streams, summing to 1, with the lowest log loss of their weighted mean."""
+    from scipy import optimize
+
     names = list(streams)
 
     def shares(free) -> dict[str, float]:

@@ -1,11 +1,8 @@
 """How well clips were recognised, and how far that number can be trusted: predictions in, values with intervals out.
 
-People differ more than clips do, so intervals come from people. Each draw takes people with all their clips (the
-cluster bootstrap; Davison & Hinkley, Bootstrap Methods and their Application, 1997, 3.8). Percentiles of such draws are
-far too narrow for few people: with 2, the middle 95 % hold the truth half of the time. The spread of the draws is
-therefore used as Student's t with people - 1 degrees of freedom. No interval is narrower than Wilson's for as many
-independent clips: people who happen to agree prove nothing. Where signers are unknown, or there is only one, clips are
-drawn. The interval then says nothing about other people; `Bootstrap.over` tells which it is.
+Each draw takes people with all their clips (the cluster bootstrap; Davison & Hinkley, Bootstrap Methods and their
+Application, 1997, 3.8), or clips, where signers are unknown: `Bootstrap.over` tells which. The spread of the draws is
+used as Student's t, and no interval is narrower than Wilson's for independent clips: docs/evaluation.md says why.
 """
 
 from dataclasses import dataclass
@@ -13,10 +10,11 @@ from dataclasses import dataclass
 from signs.inference.predictions import Predictions
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 DRAWS = 2000
 LEVEL = 0.95
+DEVIATIONS = special.ndtri((1 + LEVEL) / 2)  # to each side, that hold LEVEL of a normal distribution
 TOP = (1, 5, 10)
 PAIRS = 15  # of confused classes listed
 
@@ -50,17 +48,17 @@ class Bootstrap:
         """Half of the interval's width, from a number's values over the draws."""
         if self.groups < 2:
             return float("inf")
-        quantile = stats.t.ppf((1 + LEVEL) / 2, self.groups - 1)
+        quantile = special.stdtrit(self.groups - 1, (1 + LEVEL) / 2)
         return float(quantile * np.nanstd(draws) * np.sqrt(self.groups / (self.groups - 1)))
 
 
-def draw_bootstrap(signers: list[str], seed: int = 0) -> Bootstrap:
+def draw_bootstrap(signers: list[str]) -> Bootstrap:
     """Draws with replacement over signers, or over clips where a signer is unknown or there is only one."""
     names = sorted(set(signers))
     by_signer = len(names) > 1 and "" not in names
     owner = np.array([names.index(name) for name in signers]) if by_signer else np.arange(len(signers))
     groups = len(names) if by_signer else len(signers)
-    counts = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), DRAWS).astype(np.float32)
+    counts = np.random.default_rng(0).multinomial(groups, np.full(groups, 1 / groups), DRAWS).astype(np.float32)
     return Bootstrap(owner, "signers" if by_signer else "clips", counts)
 
 
@@ -68,7 +66,7 @@ def wilson(share: float, count: float) -> tuple[float, float]:
     """Wilson's interval of a share of `count` independent clips (J. Am. Stat. Assoc. 22, 1927)."""
     if not count:
         return 0.0, 1.0
-    z = stats.norm.ppf((1 + LEVEL) / 2)
+    z = DEVIATIONS
     middle, around = share + z**2 / (2 * count), z * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
     low, high = (middle - around) / (1 + z**2 / count), (middle + around) / (1 + z**2 / count)
     return max(0.0, float(low)), min(1.0, float(high))
@@ -184,13 +182,15 @@ class Difference:
 
 def difference(a: np.ndarray, b: np.ndarray, drawn: Bootstrap) -> Difference:
     """(N,) bool each, whether the same clips were recognised."""
+    from scipy import stats  # half a second, and --help needs none of it
+
     change = a.astype(float) - b
     moved, clips = (np.bincount(drawn.owner, weights, drawn.groups) for weights in (change, None))
     value, spread = float(change.mean()), drawn.spread((drawn.counts @ moved) / (drawn.counts @ clips))
     only_a, only_b = int(np.sum(a & ~b)), int(np.sum(b & ~a))
     # Never narrower than for independent clips: the adjusted interval of Bonett & Price (2012) holds for few clips too.
     up, down, count = only_a + 1, only_b + 1, len(a) + 2
-    around = stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(up + down - (up - down) ** 2 / count) / count
+    around = DEVIATIONS * np.sqrt(up + down - (up - down) ** 2 / count) / count
     low, high = min(value - spread, (up - down) / count - around), max(value + spread, (up - down) / count + around)
     p = float(stats.binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
     return Difference(value, max(-1.0, float(low)), min(1.0, float(high)), only_a, only_b, p)
