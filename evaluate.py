@@ -89,25 +89,20 @@ def write_confusions(folder: Path, split: str, predictions: Predictions, names: 
         plots.write_confusion(counts, names, f"{title}, {split}", path.with_suffix(".png"))
 
 
-def score_cells(score: dict | None) -> list[str]:
-    """Top-1 with its interval and top-5, percent, of one stream on one split."""
-    if score is None:
-        return ["-", "-"]
-    low, high = score["intervals"]["top1"]
-    return [f"{100 * score['top1']:.2f} {100 * low:.0f}-{100 * high:.0f}", f"{100 * score['top5']:.2f}"]
-
-
 def print_scores(results: dict, folder: Path) -> None:
     """Table 1's shape: inputs by row, splits by column; percent."""
-    heads, rows = ["input"], []
     splits = [split for split in dataset.SPLITS if split in results]
+    heads, rows = ["input"], []
     for split in splits:
         first = next(iter(results[split].streams.values()))
         heads += [f"{split} top-1\n{first['groups']} {first['over']}", f"{split} top-5"]
-    for stream, title in titles({name for split in splits for name in results[split].streams}).items():
+    for stream, title in titles(results[splits[0]].streams).items():
         rows.append([title])
         for split in splits:
-            rows[-1] += score_cells(results[split].streams.get(stream))
+            score = results[split].streams[stream]
+            low, high = score["intervals"]["top1"]
+            top1 = f"{100 * score['top1']:.2f} {100 * low:.0f}-{100 * high:.0f}"
+            rows[-1] += [top1, f"{100 * score['top5']:.2f}"]
     command.print_table(heads, rows, f"{folder}: accuracy in percent, 95 % intervals")
 
 

@@ -22,12 +22,10 @@ from signs.clips.dataset import Clip, Dataset, load_dataset
 from signs.clips.spec import FlowSpec, StoredSpec
 from signs.clips.video import read_video
 from signs.command import Outcome, Problem
-from signs.flow.stream import FLOW_METHODS, FlowStream, clip_flow, compile_solver, tvl1, video_flow
+from signs.flow.stream import FLOW_METHODS, clip_flow, compile_solver, video_flow
 
 import cv2
 import numpy as np
-
-__all__ = ["FlowStream", "main", "tvl1"]
 
 
 def statistics(flow: np.ndarray, coded: np.ndarray) -> dict[str, float]:

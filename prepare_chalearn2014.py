@@ -79,7 +79,7 @@ class Cut:
             clip = clips[pictures.interval]
             for part in lacking[pictures.interval]:
                 try:
-                    crops.write_video(clip.video(self.output, part), pictures.part(part), rate)
+                    transfer.write_video(clip.video(self.output, part), pictures.part(part), rate, crops.CODEC)
                     fresh.add(clip)
                 except Problem as problem:
                     reasons.setdefault(str(problem), []).append((clip, part))

@@ -8,10 +8,8 @@ IsoGD_phase_1.zip with `IsoGD_phase_1/train/001/M_00001.avi`, phase 2 with `vali
 `train_list.txt`, `valid_list.txt`, `test_list.txt`; `signers.csv` (video, signer); `class.csv` (label, name, kind); and
 `demo.json`, written last. No signer is in two splits. Equal flags give equal bytes.
 
-Eight signs differ in movement alone. In each, both hands swing twice along a line of their own, four signs across and
-four up and down; what differs is how the hands go together: both the same way, one against the other, one a quarter
-behind the other, or first the one and then the other way. Each hand covers the same line as often and as far in all
-four, so a clip's average picture and its average change tell at most across from up and down.
+Eight signs differ in movement alone: both hands swing along a line, across or up and down, together, one against the
+other, one a quarter behind the other, or changing from the first to the second on the way.
 """
 
 import json
@@ -26,7 +24,7 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Label
 from signs.command import Problem
-from signs.prepare import synthetic, synthetic_signs
+from signs.prepare import synthetic, synthetic_signs, transfer
 from signs.prepare.synthetic_movement import Movement
 from signs.prepare.synthetic_signs import Sign
 
@@ -35,8 +33,8 @@ import numpy as np
 
 VERSION = 1  # of what is drawn; a data set of another version is not taken for this one
 PER_FOLDER = 200  # videos in one numbered folder, as in IsoGD
+CODEC = "XVID"  # as IsoGD
 ZIP_DATE = (2016, 1, 1, 0, 0, 0)
-FOURCCS = ("XVID", "MJPG")
 LISTS = {"train": "train_list.txt", "valid": "valid_list.txt", "test": "test_list.txt"}
 ARCHIVES = {"train": "IsoGD_phase_1", "valid": "IsoGD_phase_2", "test": "IsoGD_phase_3"}
 NAMES = [*(f"{name}.zip" for name in ARCHIVES.values()), *LISTS.values(), "signers.csv", "class.csv"]
@@ -151,23 +149,8 @@ def draw_clip(item: tuple[Path, Job]) -> None:
     signer = synthetic.signer_of(job.seed, job.signer)
     seed = [job.seed, job.signer, job.label, job.take]
     colour, depth = synthetic.draw_clip(signer, job.movement, np.random.default_rng(seed))
-    write_video(folder / job.colour, [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in colour], synthetic.RATE)
-    write_video(folder / job.depth, [cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR) for frame in depth], synthetic.RATE)
-
-
-def write_video(path: Path, frames: list, rate: float) -> None:
-    """Write (H, W, 3) uint8 BGR frames as an AVI file, XviD where OpenCV has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    height, width = frames[0].shape[:2]
-    for name in FOURCCS:
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*name), rate, (width, height))
-        if writer.isOpened():
-            break
-    else:
-        raise Problem(f"this OpenCV writes neither {' nor '.join(FOURCCS)} video; install opencv-python from PyPI")
-    for frame in frames:
-        writer.write(frame)
-    writer.release()
+    for path, pictures in ((job.colour, colour), (job.depth, np.repeat(depth[..., None], 3, axis=-1))):
+        transfer.write_video(folder / path, pictures, synthetic.RATE, CODEC)
 
 
 def pack(folder: Path, jobs: list[Job], signs: int | None) -> None:

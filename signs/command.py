@@ -308,9 +308,5 @@ def progress(unit: str = "items"):
     from rich import progress as parts
 
     count = parts.DownloadColumn() if unit == "bytes" else parts.MofNCompleteColumn()
-    title, elapsed, left = (
-        parts.TextColumn("{task.description}"),
-        parts.TimeElapsedColumn(),
-        parts.TimeRemainingColumn(),
-    )
-    return parts.Progress(title, parts.BarColumn(), count, elapsed, "left", left)
+    times = parts.TimeElapsedColumn(), "left", parts.TimeRemainingColumn()
+    return parts.Progress("{task.description}", parts.BarColumn(), count, *times)

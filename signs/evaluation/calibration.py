@@ -1,8 +1,7 @@
 """Learn how sure an answer is, and measure it: fusion weights, temperature and rejection threshold, from `valid` alone.
 
-One temperature for the bundle makes a confidence of the networks' probabilities (Guo et al., On Calibration of Modern
-Neural Networks, 2017). An answer below the threshold is not given. Streams are weighted alike, unless learnt weights
-are better by more than the interval of the gain, on people that they were not learnt on. confidence.py applies it.
+The temperature is that of Guo et al., On Calibration of Modern Neural Networks, 2017; docs/evaluation.md says how all
+three are chosen, and confidence.py applies them.
 """
 
 from signs.clips.dataset import Label

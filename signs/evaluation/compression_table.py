@@ -8,10 +8,7 @@
         milliseconds, runtime = measure("model/small/dense")
 
 Threads of a backend are made once and then stay, so what is timed is timed in a new process that has one core. It
-serves any number of bundles: starting TensorFlow takes longer than timing. Keras is timed on what each stream sees of
-a clip, views included: from a network's input to its logits, one clip at a time, after some calls that are not
-counted. It is processor time, which on one core is the time that passes if nothing else runs there. Zeros among the
-weights save none, nor does a file in half precision: both are float32 numbers like any other once they are loaded.
+serves any number of bundles: starting TensorFlow takes longer than timing. What is timed: docs/compact.md.
 """
 
 import contextlib

@@ -1,9 +1,6 @@
 """What metrics.json holds: how well a model does on each split, as a whole and by stream.
 
-    model/<run>/metrics.json    {"model": hashes of the weights, "calibration": ..., "valid": {...}, "test": {...}}
-
-On disc the facts about a split and the scores of its streams stand side by side in one object. Here they are apart:
-`SplitResult.streams` holds the scores, all its other fields are about the split.
+model/<run>/metrics.json    {"model": hashes of the weights, "calibration": ..., "valid": {...}, "test": {...}}
 """
 
 import json
@@ -43,7 +40,7 @@ class SplitResult:
     gallery: list[dict] | None = None
 
     def to_json(self) -> dict:
-        """As it stands in metrics.json."""
+        """As it stands in metrics.json: what is about the split and the scores of its streams side by side."""
         about = {name: value for name, value in vars(self).items() if name != "streams" and value is not None}
         return about | self.streams
 

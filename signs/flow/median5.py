@@ -1,9 +1,8 @@
 """Median filter of 5x5 pixels for a flow field, on SIMD rows: what OpenCV's medianBlur gives, three times as fast.
 
 The columns of the window are sorted first, once for the five windows that share them; then a network of comparators
-takes the middle of the 25. It was found by removing from a network that sorts, one by one, those comparators that can
-be spared: by the 0-1 principle a network that is right for every picture of zeros and ones is right for all, and with
-the columns sorted there are only 6^5 of these; the tests go through them.
+takes the middle of the 25. By the 0-1 principle a network that is right for every picture of zeros and ones is right
+for all, and with the columns sorted there are only 6^5 of these; the tests go through them.
 """
 
 from signs.flow import simd

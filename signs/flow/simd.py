@@ -6,11 +6,9 @@
 
     add((planes,), (y,), width, (np.float32(0.5),))     # in a function compiled by Numba: row y of every plane
 
-LLVM's own vectoriser leaves such a loop scalar when it cannot show that a dozen rows do not overlap, and a change of
-its heuristics makes it four times as slow without a word; so the vectors are written down here. They are LLVM's generic
-ones: it makes AVX-512, AVX2, SSE or NEON code of them. Arithmetic is float32 with the freedoms of -ffast-math, division
-and square root by estimate and a Newton step where the machine has them: the last bits differ from one kind of machine
-to another, never from run to run.
+LLVM's own vectoriser leaves such loops scalar now and then (docs/flow.md), so the vectors are written down here, as
+LLVM's generic ones. Arithmetic is float32 with the freedoms of -ffast-math: the last bits differ from one kind of
+machine to another, never from run to run.
 
 `planes` is (planes, rows, stride) float32, of one size for all; column x of the picture is at PAD + x. A kernel works
 on whole vectors: it reads and writes up to LANES - 1 columns beyond `width`, so make room with `stride_of`.
@@ -48,13 +46,9 @@ def _cache_apart() -> None:
 _cache_apart()
 
 
-def padded(width: int) -> int:
-    """`width` rounded up to whole cache lines, which are whole vectors."""
-    return -(-width // PAD) * PAD
-
-
 def stride_of(width: int) -> int:
-    return padded(width) + 2 * PAD
+    """Columns of a row: `width` rounded up to whole cache lines, which are whole vectors, and PAD on either side."""
+    return -(-width // PAD) * PAD + 2 * PAD
 
 
 def allocate(*shape: int) -> np.ndarray:
@@ -169,10 +163,6 @@ def load_vector(builder: ir.IRBuilder, pointer, lanes: int = LANES) -> Vector:
     return Vector(builder, value)
 
 
-def store_vector(builder: ir.IRBuilder, vector: Vector, pointer) -> None:
-    builder.store(vector.value, builder.bitcast(pointer, vector.value.type.as_pointer())).align = 4
-
-
 class At:
     """What a kernel sees: the planes around the pixels x .. x + LANES - 1 of its rows; and a picture to gather from."""
 
@@ -194,7 +184,8 @@ class At:
         return load_vector(self.builder, self.pointer(name, dx, dy, row))
 
     def store(self, name: str, vector: Vector, row: int = 0) -> None:
-        store_vector(self.builder, vector, self.pointer(name, row=row))
+        pointer = self.builder.bitcast(self.pointer(name, row=row), vector.value.type.as_pointer())
+        self.builder.store(vector.value, pointer).align = 4
 
     def columns(self) -> Vector:
         """x, x + 1, ..."""

@@ -4,27 +4,20 @@
     videos = [crops.Video(files, kind) for kind in ("color", "depth", "user")]
     for interval, rows in crops.in_step(videos, intervals):
         pictures = crops.Pictures(interval, videos, rows, joints, farthest)
-        crops.write_video(path, pictures.part("hand"), rate)
+        transfer.write_video(path, pictures.part("hand"), rate, crops.CODEC)
 
 The squares to cut out come from the Kinect's skeleton. Their sides are shares of the distance from hips to head, so a
 signer is cut out equally large near the camera and far from it. They are chosen for Kinect's joints: `Head` is the
 middle of the head, `HipCenter` lies between the hips, about 0.65 m below it; a hand's joint is its palm.
-
-Clips are written as FFV1 in AVI: without loss, as small steps of depth would suffer most, and by the FFmpeg that comes
-with OpenCV, which reading them needs anyway. It takes no quality for Motion JPEG, and OpenCV's own writer of that
-garbles grey pictures (5.0).
 """
 
 import csv
-import errno
 import functools
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
-from signs import command
 from signs.clips import region
-from signs.clips.video import iter_video, never_closed
+from signs.clips.video import iter_video
 from signs.command import Problem
 from signs.prepare.montalbano import Files, Interval
 
@@ -60,6 +53,7 @@ SHOWS = {
 }
 CROP = 128  # pixels of a side; the square of a hand is about 100 wide in the 640x480 of the recordings
 FARTHEST = 4095.0  # mm that 255 stands for in the depth written; the most that Kinect's 12 bits say
+# Without loss, as small steps of depth would suffer most. OpenCV's own Motion JPEG garbles grey pictures (5.0).
 CODEC = "FFV1"
 
 
@@ -209,20 +203,3 @@ class Pictures:
         return np.concatenate(
             [region.cut_square(frame[None], at, CROP) for frame, at in zip(alone, squares, strict=True)]
         )
-
-
-def write_video(path: Path, pictures: np.ndarray, rate: float) -> None:
-    """(T, H, W, 3) uint8 RGB or (T, H, W) uint8 -> an AVI without loss, whole or not at all."""
-    colour = pictures.ndim == 4
-    with command.atomic(path) as temporary:
-        size = (pictures.shape[2], pictures.shape[1])
-        fourcc = cv2.VideoWriter_fourcc(*CODEC)
-        writer = cv2.VideoWriter(str(temporary), cv2.CAP_FFMPEG, fourcc, rate, size, colour)
-        if not writer.isOpened():
-            raise Problem(f"OpenCV writes no {CODEC} here; install opencv-python from its wheel, which does")
-        for picture in pictures:
-            writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if colour else picture)
-        writer.release()
-        # On a full disc the writer reports nothing, but the index, which it writes last, is missing.
-        if never_closed(temporary):
-            raise OSError(errno.ENOSPC, "could not be written whole", str(path))

@@ -5,6 +5,7 @@ or not at all. A video that is there with equal content is left alone: so a run 
 a second run does nothing.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -14,8 +15,11 @@ from pathlib import Path
 from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Clip
-from signs.clips.video import video_problem
+from signs.clips.video import never_closed, video_problem
 from signs.command import Problem
+
+import cv2
+import numpy as np
 
 TRANSFERS = ("copy", "hardlink", "link")
 
@@ -39,6 +43,23 @@ def write_chunks(target: Path, chunks: Iterable[bytes], size: int) -> str:
             raise Problem(f"{written:,} bytes came, its header declares {size:,}; the archive is cut short")
         check_is_video(temporary)
     return digest.hexdigest()
+
+
+def write_video(path: Path, pictures: np.ndarray, rate: float, codec: str) -> None:
+    """(T, H, W, 3) uint8 RGB or (T, H, W) uint8 -> an AVI, whole or not at all."""
+    colour = pictures.ndim == 4
+    with command.atomic(path) as temporary:
+        size = (pictures.shape[2], pictures.shape[1])
+        fourcc = cv2.VideoWriter_fourcc(*codec)
+        writer = cv2.VideoWriter(str(temporary), cv2.CAP_FFMPEG, fourcc, rate, size, colour)
+        if not writer.isOpened():
+            raise Problem(f"OpenCV writes no {codec} here; install opencv-python from its wheel, which does")
+        for picture in pictures:
+            writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if colour else picture)
+        writer.release()
+        # On a full disc the writer reports nothing, but the index, which it writes last, is missing.
+        if never_closed(temporary):
+            raise OSError(errno.ENOSPC, "could not be written whole", str(path))
 
 
 def check_is_video(path: Path) -> None:

@@ -13,7 +13,7 @@ from signs import command
 from signs.clips import dataset, storage
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.video import read_video
-from signs.prepare import crops, montalbano
+from signs.prepare import crops, montalbano, transfer
 
 import cv2
 import numpy as np
@@ -452,6 +452,6 @@ def test_nothing_to_cut(download, capsys):
 
 
 def test_a_full_disc_is_noticed(download, monkeypatch, capsys):
-    monkeypatch.setattr(crops, "never_closed", lambda _: True)
+    monkeypatch.setattr(transfer, "never_closed", lambda _: True)
     assert "the disc is full" in failing(download, capsys, command.NOTHING)
     assert not there(download)["video"]

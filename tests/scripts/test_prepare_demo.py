@@ -100,8 +100,8 @@ def test_archives_from_elsewhere_are_left_alone(tmp_path):
 
 
 def test_failure_leaves_nothing_half_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(prepare_demo, "FOURCCS", ("????",))
-    with pytest.raises(Problem, match="neither"):
+    monkeypatch.setattr(prepare_demo, "CODEC", "????")
+    with pytest.raises(Problem, match="writes no"):
         prepare_demo.prepare_demo(tmp_path / "out", signers=1, clips=1, workers=1)
     assert not hashes(tmp_path / "out")
 
