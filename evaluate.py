@@ -213,31 +213,18 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--data", type=Path, help="data set folder, e.g. data_set/chalearn")
     flags.add_argument("--model", type=Path, help="model folder, e.g. model/chalearn")
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=["valid"], help="which clips")
-    flags.add_argument(
-        "--compare",
-        type=Path,
-        nargs="+",
-        metavar="MODEL",
-        help="print several evaluated models side by side, and what their differences are worth",
-    )
+    several = "print several evaluated models side by side, and what their differences are worth"
+    flags.add_argument("--compare", type=Path, nargs="+", metavar="MODEL", help=several)
     flags.add_argument("--ignore-checks", action="store_true", help="go on though the splits share people or clips")
-    flags.add_argument(
-        "--false-alarms",
-        type=command.number(least=0, below=1),
-        default=confidence.FALSE_ALARMS,
-        metavar="SHARE",
-        help="of the clips without a gesture, that may get an answer; where there are none: of all, "
-        "that may get a wrong one",
+    share, allowed = command.number(least=0, below=1), confidence.FALSE_ALARMS
+    false = (
+        "of the clips without a gesture, that may get an answer; where there are none: of all, that may get a wrong one"
     )
+    flags.add_argument("--false-alarms", type=share, default=allowed, metavar="SHARE", help=false)
     count = command.number(int, least=0)
     flags.add_argument("--gallery", type=count, default=12, metavar="N", help="wrong clips shown in the report")
-    flags.add_argument(
-        "--robustness",
-        type=count,
-        default=0,
-        metavar="N",
-        help="also recognise N clips darker, blurred, shifted, slower, recompressed and mirrored",
-    )
+    worse = "also recognise N clips darker, blurred, shifted, slower, recompressed and mirrored"
+    flags.add_argument("--robustness", type=count, default=0, metavar="N", help=worse)
     flags.add_argument("--baselines", action="store_true", help="also what nearest class means reach on this split")
     command.add_threads(flags)
     args = flags.parse_args(argv)

@@ -29,19 +29,12 @@ from signs.training.flags import add_crop, add_normalise, add_region, add_store
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
-    flags.add_argument(
-        "--network",
-        default="inception-v3",
-        metavar="NAME|FOLDER",
-        help="of keras.applications, e.g. inception-v3 (2,048 features), mobilenet (1,024); or a model "
-        "of train_frame.py",
+    network = (
+        "of keras.applications, e.g. inception-v3 (2,048 features), mobilenet (1,024); or a model of train_frame.py"
     )
-    flags.add_argument(
-        "--weights",
-        default="imagenet",
-        metavar="imagenet|none|FILE",
-        help="of a network of keras.applications; none: a random start",
-    )
+    flags.add_argument("--network", default="inception-v3", metavar="NAME|FOLDER", help=network)
+    start = "of a network of keras.applications; none: a random start"
+    flags.add_argument("--weights", default="imagenet", metavar="imagenet|none|FILE", help=start)
     flags.add_argument("--stream", choices=("rgb", "flow"), default="rgb", help="frames, or flow as pictures")
     flags.add_argument("--name", help="of the features (default: the network's)")
     add_store(flags)

@@ -213,20 +213,10 @@ def write_figures(runs: list[Run], mean: list[float], confused: list[dict], spli
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
-    flags.add_argument(
-        "--compare",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="MODEL",
-        help="other runs on the same data, e.g. from other start weights: figure 5 and rows of table 1",
-    )
-    flags.add_argument(
-        "--split",
-        choices=tuple(PAPER_SPLITS),
-        default="valid",
-        help="of figures 4 and 5; test once, for a model that is published",
-    )
+    others = "other runs on the same data, e.g. from other start weights: figure 5 and rows of table 1"
+    flags.add_argument("--compare", type=Path, nargs="+", default=[], metavar="MODEL", help=others)
+    once = "of figures 4 and 5; test once, for a model that is published"
+    flags.add_argument("--split", choices=tuple(PAPER_SPLITS), default="valid", help=once)
     flags.add_argument("--data", type=Path, help="data set folder, for figure 4 (data_set/<as the model says>)")
     return flags.parse_args(argv)
 

@@ -22,7 +22,7 @@ from signs.clips import dataset
 from signs.clips.dataset import Clip
 from signs.clips.video import VIDEO_SUFFIXES
 from signs.command import Problem
-from signs.prepare import file_list
+from signs.prepare import archive, file_list
 from signs.prepare.file_list import Download, Plan, Row
 
 LIST_ROW = "train/001/M_00001.avi train/001/K_00001.avi 26"
@@ -51,12 +51,7 @@ def read_row(line: str, split: str, where: str) -> Row:
 
 def read_list(path: Path, split: str) -> tuple[list[Row], list[tuple[str, str]]]:
     """The rows of a list, and (split, reason) of the rows that are none."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise Problem(f"{path}: no such list") from None
-    except UnicodeDecodeError:
-        raise Problem(f"{path}: not a text file; expected a list with rows {LIST_ROW!r}") from None
+    text = archive.decode_text(path.read_bytes(), path, f"a list with rows {LIST_ROW!r}")
     return file_list.read_rows(text, split, path, read_row, LIST_ROW)
 
 

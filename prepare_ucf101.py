@@ -22,11 +22,11 @@ from signs.clips import dataset, leakage
 from signs.clips.dataset import Clip, Label
 from signs.command import Problem
 from signs.prepare import archive, file_list, splits
-from signs.prepare.archive import Member
 from signs.prepare.file_list import Download, Plan, Row
 
 ZIP = "UCF101TrainTestSplits-RecognitionTask.zip"
 LIST_NAME = re.compile(r"(?:classind|(?:train|test)list0[123])\.txt")
+LIST = "a list of UCF-101"
 LIST_ROW = "ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1"
 VIDEO = re.compile(r"([^/]+)/v_([^/]+)_g\d+_c\d+\.avi")
 LARGEST_LIST = 16 << 20  # bytes; the largest official one has half a megabyte
@@ -49,7 +49,8 @@ def read_list_files(download: Download) -> tuple[dict[str, tuple[Path, str]], st
 
     Raises Problem where two lists of one name differ, or one is no text.
     """
-    files = [_list_file(path, path.read_bytes()) for paths in download.lists.values() for path in paths]
+    paths = (path for paths in download.lists.values() for path in paths)
+    files = [(path, archive.decode_text(path.read_bytes(), path, LIST)) for path in paths]
     unread: list[tuple[str, str]] = []
     for path in download.archives:
         with command.noting(unread, path.name):
@@ -63,22 +64,14 @@ def read_list_files(download: Download) -> tuple[dict[str, tuple[Path, str]], st
 
 
 def _in_zip(path: Path) -> list[tuple[Path, str]]:
-    members = archive.list_members(path) if archive.detect_kind(path) == "zip" else []
-    lists = [member for member in members if member.parts and is_list(member.parts[-1].lower())]
-    return [_list_file(path.joinpath(*member.parts), _content(member)) for member in lists]
-
-
-def _content(member: Member) -> bytes:
-    if member.size > LARGEST_LIST:
-        raise Problem(f"{member.archive}: {member.name} has {member.size:,} bytes, which no list of UCF-101 has")
-    return b"".join(archive.read_member(member))
-
-
-def _list_file(path: Path, content: bytes) -> tuple[Path, str]:
-    try:
-        return path, content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Problem(f"{path}: not a text file; expected a list of UCF-101") from None
+    lists = []
+    for member in archive.list_members(path) if archive.detect_kind(path) == "zip" else []:
+        if member.parts and is_list(member.parts[-1].lower()):
+            if member.size > LARGEST_LIST:
+                raise Problem(f"{path}: {member.name} has {member.size:,} bytes, which no list of UCF-101 has")
+            where, content = path.joinpath(*member.parts), b"".join(archive.read_member(member))
+            lists.append((where, archive.decode_text(content, where, LIST)))
+    return lists
 
 
 def read_actions(path: Path, text: str) -> list[Label]:

@@ -98,13 +98,8 @@ def add_workers(flags: argparse.ArgumentParser) -> None:
 
 def add_threads(flags: argparse.ArgumentParser) -> None:
     """`--workers` of a script whose networks wait for clips."""
-    flags.add_argument(
-        "--workers",
-        type=_threads,
-        default=min(16, os.cpu_count() or 2),
-        metavar="N",
-        help="threads that load clips; -1 is one a core",
-    )
+    most, threads = min(16, os.cpu_count() or 2), "threads that load clips; -1 is one a core"
+    flags.add_argument("--workers", type=_threads, default=most, metavar="N", help=threads)
 
 
 def _workers(text: str) -> int:
@@ -124,12 +119,8 @@ def add_seed(flags, text: str) -> None:
 
 def add_runtime(flags: argparse.ArgumentParser) -> None:
     """`--runtime` of whatever predicts."""
-    flags.add_argument(
-        "--runtime",
-        choices=RUNTIMES,
-        default=RUNTIMES[0],
-        help="what runs the networks; auto: the quickest form of export.py that agrees",
-    )
+    quickest = "what runs the networks; auto: the quickest form of export.py that agrees"
+    flags.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help=quickest)
 
 
 def run(main: Callable[[], int | None]) -> int:

@@ -194,6 +194,14 @@ def _read_tar(member: Member) -> Iterator[bytes]:
         raise EOFError("the archive ends inside it")
 
 
+def decode_text(content: bytes, name: object, expected: str) -> str:
+    """A text file's content; raises Problem, with the file's name and what it should be, where it is no UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Problem(f"{name}: not a text file; expected {expected}") from None
+
+
 def check_password(members: list[Member], password: str) -> None:
     """Raise Problem, before anything is written, where encrypted members need a password or another one."""
     encrypted = [member for member in members if member.encrypted]

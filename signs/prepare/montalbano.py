@@ -151,10 +151,7 @@ class Files:
         source = self._source(kind)
         packed = isinstance(source, Member)
         content = b"".join(archive.read_member(source, self.password)) if packed else source.read_bytes()
-        try:
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise Problem(f"{self.name}_{kind}.csv: not a text file") from None
+        return archive.decode_text(content, f"{self.name}_{kind}.csv", "rows of numbers")
 
     def video(self, kind: str) -> Path:
         return self._on_disc(self._source(kind), f"{self.name}_{kind}.mp4")
