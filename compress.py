@@ -112,8 +112,7 @@ def keep_settings(args, data: Dataset, source: Bundle) -> None:
     if earlier != settings:
         changed = ", ".join(name for name in settings if earlier.get(name) != settings[name])
         raise Problem(f"{args.output}: holds steps with another {changed}; choose another --output, or delete it")
-    with command.atomic(path) as temporary:
-        temporary.write_text(json.dumps(settings, indent=1) + "\n")
+    command.write_text(path, json.dumps(settings, indent=1) + "\n")
 
 
 def sparsities(args, steps, dense: Bundle) -> list[float]:

@@ -83,8 +83,7 @@ def write_forms(recogniser: Recogniser, data: Dataset, args: argparse.Namespace)
         runtime.KERAS: {"accuracy": sample.accuracy, "ms": round(sample.ms, 2)},
         "forms": measured,
     }
-    with command.atomic(bundle.folder / EXPORT_FILE) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
+    command.write_text(bundle.folder / EXPORT_FILE, json.dumps(content, indent=1) + "\n")
     show(measured, sample)
     for script, live in (("predict.py", False), ("livedemo.py", True)):
         form = exported.choose_form(bundle, exported.AUTO, live)

@@ -228,8 +228,7 @@ def main(argv=None) -> int:
     confused = confused_rows(runs[0], find_data(runs[0], args.data), args.split)
     written = write_figures(runs, mean, confused, args.split, output)
     rows, notes = table_rows(runs)
-    with command.atomic(output / "table1.md") as temporary:
-        temporary.write_text(paper_table.markdown_table(rows, notes), encoding="utf-8")
+    command.write_text(output / "table1.md", paper_table.markdown_table(rows, notes))
     paper_table.print_table(rows, notes)
     print(f"{', '.join([*written, 'table1.md'])} -> {output}")
     return command.DONE

@@ -97,8 +97,7 @@ def prepare_demo(
             pack(drawing, jobs, signs)
             for name in NAMES:
                 os.replace(drawing / name, output / name)
-            with command.atomic(output / MARK) as temporary:
-                temporary.write_text(json.dumps(wanted, indent=2) + "\n")
+            command.write_text(output / MARK, json.dumps(wanted, indent=2) + "\n")
         finally:
             shutil.rmtree(drawing, ignore_errors=True)
     counts = ", ".join(f"{split} {sum(job.split == split for job in jobs)}" for split in LISTS)

@@ -194,6 +194,12 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file in UTF-8, whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def remove_leftovers(folder: Path, part: str = "") -> None:
     """Delete the temporary files, of names that begin with `part`, that a killed run left below; hold its lock."""
     for path in folder.rglob(f".{part}*.part*"):

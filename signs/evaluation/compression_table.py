@@ -130,8 +130,7 @@ def measure(model: Path, folder: Path, source: Source, failed: dict[str, str]) -
     parameters, nonzero = (sum(int(count(array)) for array in weights) for count in (np.size, np.count_nonzero))
     ms, runtime = source.stopwatch(model)
     content = {"parameters": parameters, "ms": round(ms, 2), "runtime": runtime, "nonzero": nonzero}
-    with command.atomic(folder / FILE) as temporary:
-        temporary.write_text(json.dumps({"model": bundle.hashes, **content}) + "\n")
+    command.write_text(folder / FILE, json.dumps({"model": bundle.hashes, **content}) + "\n")
     return Measured(predictions, bundle_size(bundle), **content)
 
 
@@ -181,8 +180,7 @@ def write_ledger(rows: list[Row], folder: Path, about: str, chosen: Row | None =
     for row in rows:
         mark = "**" if row is chosen else ""
         lines.append("| " + " | ".join(f"{mark}{cell}{mark}" for cell in _cells(row)) + " |")
-    with command.atomic(folder / "ledger.md") as temporary:
-        temporary.write_text("\n".join([*lines, "", about]) + "\n", encoding="utf-8")
+    command.write_text(folder / "ledger.md", "\n".join([*lines, "", about]) + "\n")
 
 
 def print_ledger(rows: list[Row], about: str, chosen: Row) -> None:

@@ -64,8 +64,7 @@ class Metrics:
         """Write metrics.json."""
         results = {split: result.to_json() for split, result in self.splits.items()}
         content = {"model": self.model, "calibration": self.calibration, **results}
-        with command.atomic(folder / "metrics.json") as temporary:
-            temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+        command.write_text(folder / "metrics.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read_splits(folder: Path, model: dict[str, str] | None = None) -> dict[str, SplitResult]:

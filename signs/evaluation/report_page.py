@@ -76,6 +76,5 @@ def write_page(bundle: Bundle, data: str, split: str, metrics: Metrics, predicti
         Path(__file__).with_name("report_page.html").read_text(encoding="utf-8")
     )
     path = folder / "index.html"
-    with command.atomic(path) as temporary:
-        temporary.write_text(template.render(words), encoding="utf-8")
+    command.write_text(path, template.render(words))
     return path

@@ -64,8 +64,6 @@ def draw_bootstrap(signers: list[str]) -> Bootstrap:
 
 def wilson(share: float, count: float) -> tuple[float, float]:
     """Wilson's interval of a share of `count` independent clips (J. Am. Stat. Assoc. 22, 1927)."""
-    if not count:
-        return 0.0, 1.0
     z = DEVIATIONS
     middle, around = share + z**2 / (2 * count), z * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
     low, high = (middle - around) / (1 + z**2 / count), (middle + around) / (1 + z**2 / count)

@@ -100,20 +100,16 @@ class Vector:
 
     def elementwise(self, name: str, *others) -> "Vector":
         """LLVM's intrinsic function of that name, element by element."""
-        kind = self.value.type
-        function = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(kind, [kind] * (1 + len(others))), f"llvm.{name}.v{kind.count}f32"
-        )
-        values = [self.value, *map(self._lift, others)]
-        return Vector(self.builder, self.builder.call(function, values, fastmath=FAST))
+        return Vector(self.builder, self._intrinsic(name, self.value.type, self.value, *map(self._lift, others)))
 
     def total(self):
         """The sum over the vector, a scalar of the code."""
-        kind = self.value.type
-        function = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(FLOAT, [FLOAT, kind]), f"llvm.vector.reduce.fadd.v{kind.count}f32"
-        )
-        return self.builder.call(function, [ir.Constant(FLOAT, 0.0), self.value], fastmath=FAST)
+        return self._intrinsic("vector.reduce.fadd", FLOAT, ir.Constant(FLOAT, 0.0), self.value)
+
+    def _intrinsic(self, name: str, result: ir.Type, *values):
+        kind = ir.FunctionType(result, [value.type for value in values])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.{name}.v{self.lanes}f32")
+        return self.builder.call(function, values, fastmath=FAST)
 
     @property
     def lanes(self) -> int:

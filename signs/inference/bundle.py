@@ -97,8 +97,7 @@ def save_bundle(bundle: Bundle, indent: int | None = 1) -> None:
         **bundle.about,
         **_provenance(),
     }
-    with command.atomic(bundle.folder / BUNDLE_FILE) as temporary:
-        temporary.write_text(json.dumps(content, indent=indent) + "\n")
+    command.write_text(bundle.folder / BUNDLE_FILE, json.dumps(content, indent=indent) + "\n")
 
 
 def bundle_size(bundle: Bundle) -> int:

@@ -49,8 +49,7 @@ class Calibration:
         return not gesture or self.threshold is None or confidence >= self.threshold
 
     def write(self, folder: Path) -> None:
-        with command.atomic(folder / CALIBRATION_FILE) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        command.write_text(folder / CALIBRATION_FILE, json.dumps(asdict(self), indent=1) + "\n")
 
 
 def load_calibration(folder: Path, model: dict[str, str]) -> Calibration:

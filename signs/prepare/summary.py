@@ -29,9 +29,7 @@ def print_counts(data: Dataset, expected: Counter) -> None:
     rows = [_split_row(data, split, counts[split], expected[split]) for split in counts]
     command.print_table(columns, rows, f"{data.folder}: videos of each split, and how many a class")
     if len(data.classes) <= MOST_CLASSES:
-        rows = [
-            (row.label, row.name, row.kind, *(counts[split][row.label] for split in counts)) for row in data.classes
-        ]
+        rows = [(row.label, row.name, row.kind, *(each[row.label] for each in counts.values())) for row in data.classes]
         command.print_table(("label", "name", "kind", *dataset.SPLITS), rows, left=("name", "kind"))
 
 

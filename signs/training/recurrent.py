@@ -132,8 +132,7 @@ def check_begun(output: Path, stream: str, about: About) -> None:
         now = f"{about.network}, weights {about.trained}, as it is now"
         what = f"its {stream} LSTM learnt from features of another network than {now}"
         raise Problem(f"{output}: {what}; choose another --output, or delete it")
-    with command.atomic(known) as temporary:
-        temporary.write_text(about.weights, encoding="utf-8")
+    command.write_text(known, about.weights)
 
 
 def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path) -> Stream:

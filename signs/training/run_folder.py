@@ -46,8 +46,7 @@ def settle_flags(args, data: Dataset, spec: ClipSpec) -> dict:
             what = f"holds a run with other settings ({changed})"
             raise Problem(f"{args.output}: {what}; choose another --output, or delete it")
     else:
-        with command.atomic(path) as temporary:
-            temporary.write_text(json.dumps(settings, indent=1) + "\n")
+        command.write_text(path, json.dumps(settings, indent=1) + "\n")
     return settings["flags"]
 
 
