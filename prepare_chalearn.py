@@ -8,8 +8,6 @@ In: a folder with the archives (zip, tar, tar.gz) and the lists of the splits (`
 gestures.
 Out: `video/<split>/<label>/<clip>.avi`, clips.csv and class.csv. Only the RGB videos that the lists name are unpacked,
 each straight to its place. A second run does what is missing; one that was stopped goes on.
-Each split numbers its videos from 1, so a clip is named after its whole path: `train/001/M_00001.avi` becomes
-`train_001_M_00001`.
 """
 
 import argparse
@@ -31,11 +29,7 @@ OWN_FOLDER = Path(__file__).resolve().parent / "data_set" / "chalearn"
 
 
 def read_row(line: str, split: str, where: str) -> Row:
-    """A row `<RGB path> [<depth path>] [<number>]`; raises Problem where it is anything else.
-
-    The number is the gesture's. ChaLearn leaves it out, in a whole list or in single rows, where it keeps the labels to
-    itself.
-    """
+    """A row `<RGB path> [<depth path>] [<number of the gesture>]`; raises Problem where it is anything else."""
     words = line.replace(",", " ").split()
     number = words.pop() if len(words) > 1 and "." not in words[-1] else ""
     if not 1 <= len(words) <= 2 or not all(word.lower().endswith(VIDEO_SUFFIXES) for word in words):
@@ -112,7 +106,8 @@ def make_plan(flags: argparse.Namespace) -> Plan:
 
 
 def as_clip(row: Row, signer: str) -> Clip:
-    """The clip of a row; its group is the folder of its path, as IsoGD says nothing of who signs."""
+    """The clip of a row, named after its whole path, as each split numbers its videos from 1; its group is the folder
+    of its path, as IsoGD says nothing of who signs."""
     name = "_".join(row.path.with_suffix("").parts)
     return Clip(name, row.split, row.label, signer, str(row.path.parent), str(row.path))
 

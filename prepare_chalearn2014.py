@@ -7,10 +7,8 @@ and labels as CSV; several in `train1.zip`, `valid1.zip`, ..., or unpacked; at a
 archive or folder, else by the number. A table `signers.csv` (sample,signer; sample as Sample0001) says who signs.
 Out: a clip per labelled interval, `video/<split>/<label>/<clip>.avi` and the same below `depth/`; with --crops below
 `upper/` and `hand/` (the signer alone, upper body and higher hand cut out by the skeleton) and `upper_depth/`,
-`hand_depth/`, the channels of Mullick & Namboodiri's compact recogniser; clips.csv and class.csv. A clip is named after
-its recording and frames: `Sample0001_00004_00045`. What is there already is left alone, so a run that was stopped goes
-on. `frame.py --part depth` reads on from there.
-Depth is brought to one scale: ChaLearn stretches each recording's to 255; here 255 is 4095 mm everywhere.
+`hand_depth/`, the channels of Mullick & Namboodiri's compact recogniser; clips.csv and class.csv. What is there already
+is left alone, so a run that was stopped goes on. `frame.py --part depth` reads on from there.
 """
 
 import argparse

@@ -80,11 +80,12 @@ def prepare_demo(
     output: Path, signers: int = 40, clips: int = 1, seed: int = 0, workers: int = -1, signs: int | None = None
 ) -> int:
     """Draw the data set into `output`, or say that it is there; returns the exit code."""
-    wanted = {"version": VERSION, "signers": signers, "clips": clips, "seed": seed, "signs": signs}
+    about = {"version": VERSION, "signers": signers, "clips": clips, "seed": seed, "signs": signs}
+    mark = json.dumps(about, indent=2) + "\n"
     if output.exists() and not output.is_dir():
         raise Problem(f"{output}: a file; --output wants a folder")
     with command.lock(output):
-        if is_there(output, wanted):
+        if is_there(output, mark):
             print(f"{output}: already there, nothing done")
             return command.DONE
         jobs, drawing = plan_clips(signers, clips, seed, signs), output / DRAWING
@@ -97,7 +98,7 @@ def prepare_demo(
             pack(drawing, jobs, signs)
             for name in NAMES:
                 os.replace(drawing / name, output / name)
-            command.write_text(output / MARK, json.dumps(wanted, indent=2) + "\n")
+            command.write_text(output / MARK, mark)
         finally:
             shutil.rmtree(drawing, ignore_errors=True)
     counts = ", ".join(f"{split} {sum(job.split == split for job in jobs)}" for split in LISTS)
@@ -105,15 +106,11 @@ def prepare_demo(
     return command.DONE
 
 
-def is_there(output: Path, wanted: dict) -> bool:
+def is_there(output: Path, mark: str) -> bool:
     """Whether `output` has exactly this data set; raises Problem where it has something else that would be lost."""
     there = [name for name in NAMES if (output / name).exists()]
     if (output / MARK).exists():
-        try:
-            held = json.loads((output / MARK).read_text())
-        except ValueError:
-            held = {}
-        if {key: held.get(key) for key in wanted} != wanted:
+        if (output / MARK).read_text(encoding="utf-8", errors="replace") != mark:
             raise Problem(f"{output}: holds another data set ({MARK}); choose another --output or delete that folder")
         return len(there) == len(NAMES)
     if there and not (output / DRAWING).exists():

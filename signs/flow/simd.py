@@ -32,18 +32,10 @@ FLOAT, INT = ir.FloatType(), ir.IntType(32)
 FAST = ("fast",)
 # For every function that calls kernels: they go into one another, so they are compiled alike.
 COMPILE = {"cache": True, "nogil": True, "error_model": "numpy"}
-COMPILED_TOGETHER = ("simd.py", "median5.py", "tvl1.py")
-
-
-def _cache_apart() -> None:
-    """Numba's cache on the disc knows a function's own file, not the others that go into it: keep a cache a version."""
-    files = (Path(__file__).with_name(name).read_bytes() for name in COMPILED_TOGETHER)
-    version = hashlib.sha256(b"".join(files)).hexdigest()[:12]
-    folder = Path(numba.config.CACHE_DIR or Path(__file__).parent / "__pycache__")
-    numba.config.CACHE_DIR = str(folder / f"numba-{version}")
-
-
-_cache_apart()
+# Numba's cache on the disc knows a function's own file, not the others that go into it: keep a cache a version.
+_SOURCES = b"".join(Path(__file__).with_name(name).read_bytes() for name in ("simd.py", "median5.py", "tvl1.py"))
+_CACHE = Path(numba.config.CACHE_DIR or Path(__file__).parent / "__pycache__")
+numba.config.CACHE_DIR = str(_CACHE / f"numba-{hashlib.sha256(_SOURCES).hexdigest()[:12]}")
 
 
 def stride_of(width: int) -> int:

@@ -6,9 +6,8 @@
         pictures = crops.Pictures(interval, videos, rows, joints, farthest)
         transfer.write_video(path, pictures.part("hand"), rate, crops.CODEC)
 
-The squares to cut out come from the Kinect's skeleton. Their sides are shares of the distance from hips to head, so a
-signer is cut out equally large near the camera and far from it. They are chosen for Kinect's joints: `Head` is the
-middle of the head, `HipCenter` lies between the hips, about 0.65 m below it; a hand's joint is its palm.
+The squares come from the Kinect's skeleton (data_set/chalearn2014/README.md): `Head` is the middle of the head,
+`HipCenter` lies between the hips, about 0.65 m below it; a hand's joint is its palm.
 """
 
 import csv
@@ -199,7 +198,5 @@ class Pictures:
             sizes = " and ".join(f"{width}x{height}" for height, width in (whole.shape[1:3], self.masks.shape[1:]))
             raise Problem(f"{kind} and user mask are {sizes}; expected one size")
         alone = whole * (self.masks[..., None] if whole.ndim == 4 else self.masks)
-        squares = self.squares[square].tolist()
-        return np.concatenate(
-            [region.cut_square(frame[None], at, CROP) for frame, at in zip(alone, squares, strict=True)]
-        )
+        frames = zip(alone, self.squares[square].tolist(), strict=True)
+        return np.concatenate([region.cut_square(frame[None], at, CROP) for frame, at in frames])

@@ -4,9 +4,7 @@
     files = montalbano.Files(download.recordings["Sample0001"], work, password)
     files.text("labels"), files.video("color")
 
-A recording is `Sample0001_color.mp4`, `_depth.mp4`, `_user.mp4`, `_skeleton.csv`, `_data.csv` and, where ChaLearn gives
-them away, `_labels.csv`: in a folder, in `Sample0001.zip`, or in that within `train1.zip`. A file that is shipped
-apart, as the labels of `valid` were, is taken wherever it lies.
+Which files a recording has, and where they may lie: data_set/chalearn2014/README.md.
 """
 
 import csv

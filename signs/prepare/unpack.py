@@ -26,7 +26,6 @@ class Videos:
     def __init__(self, targets: dict[PurePosixPath, Path]):
         self.targets = targets
         self.wanted = {path.parts: path for path in targets}
-        self.lengths = {len(parts) for parts in self.wanted}
         self.found: dict[PurePosixPath, Member | Path] = {}
         self.failed: list[tuple[str, str]] = []
         self.streams: list[Path] = []
@@ -34,7 +33,7 @@ class Videos:
 
     def match(self, parts: tuple[str, ...]) -> PurePosixPath | None:
         """The wanted path that `parts` end with: archives may have one more folder on top."""
-        tails = (parts[-length:] for length in self.lengths if len(parts) >= length)
+        tails = (parts[start:] for start in range(len(parts)))
         return next((self.wanted[tail] for tail in tails if tail in self.wanted), None)
 
     def wanted_path(self, member: Member) -> PurePosixPath | None:
