@@ -12,9 +12,7 @@ out:  model/<run>/report/index.html         everything below to look at: tables,
       with --compare, in the last model's folder: gain-<split>.csv and .png, which classes gained and which lost
 
 The splits are checked before any number: no person, group or clip in two of them, no class without training clips.
-Intervals are over signers where they are known. The table has the shape of Table 1 of Sarhan & Frintrop (2020).
-Choose nothing on the test split: evaluate it once, for a model that is reported. Clips without a label are predicted
-and not scored.
+Choose nothing on the test split: evaluate it once, for a model that is reported. More in docs/evaluation.md.
 """
 
 import argparse

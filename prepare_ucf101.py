@@ -139,11 +139,6 @@ def draw_valid(rows: list[Row], number: int, seed: int) -> list[Row]:
     return [replace(row, split="valid") if group_of(row.path) in drawn else row for row in rows]
 
 
-def as_clip(row: Row) -> Clip:
-    """The clip of a row; who is seen in it nobody says."""
-    return Clip(row.path.stem, row.split, row.label, "", group_of(row.path), str(row.path))
-
-
 def make_plan(flags: argparse.Namespace) -> Plan:
     """Read everything there is to read before anything is written."""
     download = file_list.find_download(flags.download, flags.output, is_list)
@@ -163,7 +158,9 @@ def make_plan(flags: argparse.Namespace) -> Plan:
     rows, outside = file_list.check_rows(rows, classes, table)
     classes, rows = file_list.choose_classes(flags.classes, classes, rows)
     rows = draw_valid(rows, flags.valid_groups, flags.seed)
-    clips = {row.path: as_clip(row) for row in sorted(rows, key=lambda row: dataset.SPLITS.index(row.split))}
+    clips = {}
+    for row in sorted(rows, key=lambda row: dataset.SPLITS.index(row.split)):  # who is seen in them nobody says
+        clips[row.path] = Clip(row.path.stem, row.split, row.label, "", group_of(row.path), str(row.path))
     return Plan(download, rows, classes, clips, failed + outside, [], OWN_FOLDER)
 
 

@@ -5,9 +5,7 @@
 In: a CSV with columns video and label (signer and split if known; others are ignored; paths are relative to the CSV),
 or a folder with one folder of videos per label.
 Out: `video/<split>/<label>/<clip>.<suffix>`, clips.csv and class.csv.
-A split column wins. Otherwise people are shared out, never one person to two splits; where no signer is known, each
-label's videos are shared out. Files of equal name get their folder's name in front. Identical files in two splits, and
-whatever is no video, are named.
+A split column wins. Otherwise people are shared out, never one person to two splits.
 """
 
 import argparse

@@ -14,9 +14,7 @@ where rho is linear around a known u0. A second field v splits the two terms, ti
     p = (p + tau/theta grad u) / (1 + tau/theta |grad u|)                                                          (11)
 
 These three run until u moves by less than epsilon a pixel; then the image is warped anew by u (a "warp"), on every
-scale of a pyramid from coarse to fine. Parameters mean what they mean in OpenCV's DualTVL1OpticalFlow, whose choices
-are followed where the paper leaves one open: cubic warping, black beyond the border, a median filter of u, intensities
-0..255. What is done otherwise, and why it is faster, is in docs/flow.md.
+scale of a pyramid from coarse to fine. Parameters and choices are those of OpenCV's DualTVL1OpticalFlow: docs/flow.md.
 """
 
 import math

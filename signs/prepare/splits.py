@@ -51,9 +51,8 @@ def by_signer(counts: dict[str, Counter], wanted: dict[str, float], seed: int) -
 
 def _improved(split_of: dict[str, str], counts: dict[str, Counter], wanted: dict[str, float], draw) -> dict[str, str]:
     """Move one signer or swap two for as long as that lowers the cost."""
-    signers, cost, better = sorted(split_of), _cost(split_of, counts, wanted), True
-    while better:
-        better = False
+    signers, cost = sorted(split_of), _cost(split_of, counts, wanted)
+    while True:
         moves = [{signer: split} for signer in signers for split in wanted if split_of[signer] != split]
         pairs = itertools.combinations(signers, 2)
         moves += [{a: split_of[b], b: split_of[a]} for a, b in pairs if split_of[a] != split_of[b]]
@@ -63,9 +62,10 @@ def _improved(split_of: dict[str, str], counts: dict[str, Counter], wanted: dict
             tried = {**split_of, **move}
             tried_cost = _cost(tried, counts, wanted)
             if tried_cost < cost - 1e-9:
-                split_of, cost, better = tried, tried_cost, True
+                split_of, cost = tried, tried_cost
                 break
-    return split_of
+        else:
+            return split_of
 
 
 def _cost(split_of: dict[str, str], counts: dict[str, Counter], wanted: dict[str, float]) -> float:
