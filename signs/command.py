@@ -258,15 +258,14 @@ def parallel(function: Callable, items: Iterable[tuple[str, object]], workers: i
     if not items:
         return outcome
     jobs = (joblib.delayed(_guarded)(function, name, item) for name, item in items)
+    # One job at a time: batches of them leave a core without work at the end.
+    results = joblib.Parallel(n_jobs=workers, batch_size=1, return_as="generator")(jobs)
     with progress() as bar:
-        task = bar.add_task(title, total=len(items))
-        # One job at a time: batches of them leave a core without work at the end.
-        for name, result, reason in joblib.Parallel(n_jobs=workers, batch_size=1, return_as="generator")(jobs):
+        for name, result, reason in bar.track(results, len(items), description=title):
             if reason is None:
                 outcome.done.append(result)
             else:
                 outcome.failed.append((name, reason))
-            bar.advance(task)
     return outcome
 
 

@@ -95,11 +95,10 @@ def find_recordings(folder: Path, leave_out: Iterable[Path]) -> Download:
         raise Problem(f"{folder}: no such folder; give the one with ChaLearn's archives or recordings as --download")
     download, archives = Download(), []
     for path in archive.files_below(folder, leave_out):
-        if path.name.lower() == "signers.csv":
+        name, noted = path.name.lower(), download.note_file(path.relative_to(folder).parts, path)
+        if name == "signers.csv":
             download.signers = download.signers or path
-        elif not download.note_file(path.relative_to(folder).parts, path) and path.name.lower().endswith(
-            archive.SUFFIXES
-        ):
+        elif not noted and name.endswith(archive.SUFFIXES):
             archives.append(path)
     for path in archives:
         download.look_in(path, path.relative_to(folder).parts)
