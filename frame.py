@@ -11,15 +11,17 @@ A clip whose archive already holds what would be written now is skipped, so the 
 bad video does not stop the others: it is named at the end. Sarhan & Frintrop (2020) keep 40 frames, evenly.
 """
 
+import itertools
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 
 from signs import command
 from signs.clips import dataset, region, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
 from signs.clips.spec import StoredSpec
-from signs.clips.video import iter_video, read_video
+from signs.clips.video import iter_video, read_kept, read_video
 from signs.command import Outcome, Problem
 
 import cv2
@@ -27,15 +29,16 @@ import cv2
 __all__ = ["iter_video", "main", "read_video"]
 
 
-def extract(item: Clip, folder: Path, stored: StoredSpec) -> int:
-    """Write a clip's frame archive; returns its number of frames."""
+def extract(item: Clip, folder: Path, stored: StoredSpec) -> tuple[int, list[tuple[str, str]]]:
+    """Write a clip's frame archive; returns its number of frames and what is odd: (note, clip)."""
     cv2.setNumThreads(1)  # a clip a process is the parallelism
-    frames, times = read_video(storage.check_video(item, folder, stored.part), stored.short_side)
+    frames, times, notes = read_kept(storage.check_video(item, folder, stored.part), stored, threads=1)
     kept = stored.keep(times)
     frames, times = frames[kept], [round(float(seconds), 6) for seconds in times[kept]]
     info = {**storage.expected_info(item, stored), "times": times, "squares": region.find_squares(frames)}
+    info["notes"] = notes
     storage.write_archive(item.archive(folder, stored.frame_store), frames, info)
-    return len(frames)
+    return len(frames), [(note, f"{item.folder}/{item.clip}") for note in notes]
 
 
 def extract_all(data: Dataset, stored: StoredSpec, splits: list[str], workers: int) -> Outcome:
@@ -43,7 +46,14 @@ def extract_all(data: Dataset, stored: StoredSpec, splits: list[str], workers: i
     started = time.perf_counter()
     outcome = storage.fill_store(data, stored, splits, extract, workers, "frames")
     seconds, store = time.perf_counter() - started, data.folder / stored.frame_store
-    print(f"{len(outcome.done)} clips, {sum(outcome.done)} frames in {seconds:.1f} s -> {store}")
+    print(
+        f"{len(outcome.done)} clips, {sum(frames for frames, _ in outcome.done)} frames in {seconds:.1f} s -> {store}"
+    )
+    odd = defaultdict(list)
+    for note, name in itertools.chain.from_iterable(notes for _, notes in outcome.done):
+        odd[note].append(name)
+    for note, names in odd.items():
+        print(f"  {note}: {command.listed(names)}")
     return outcome
 
 

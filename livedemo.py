@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from signs import command
-from signs.clips.video import read_video
+from signs.clips.video import read_kept
 from signs.command import Problem
 from signs.inference import timing
 from signs.inference.recogniser import Recogniser, check_camera
@@ -204,7 +204,8 @@ def compare_with_file(demo: Demo, path: Path) -> int:
     """The camera's path against predict.py's on one file; returns the exit code."""
     record_once(demo)
     recogniser, live = demo.recogniser, demo.mode.answer
-    expected = recogniser.answer(*read_video(path, recogniser.bundle.spec.stored.short_side))
+    frames, times, _ = read_kept(path, recogniser.bundle.spec.stored)
+    expected = recogniser.answer(frames, times)
     worst = 0.0
     for name, logits in expected.logits.items():
         off = float(abs(logits - live.logits[name]).max())

@@ -20,7 +20,7 @@ from signs import command
 from signs.clips import dataset, preprocess, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
 from signs.clips.spec import FlowSpec, StoredSpec
-from signs.clips.video import read_video
+from signs.clips.video import read_kept
 from signs.command import Outcome, Problem
 from signs.flow.stream import FLOW_METHODS, clip_flow, compile_solver, video_flow
 
@@ -53,12 +53,12 @@ def compute(item: Clip, folder: Path, stored: StoredSpec) -> int:
     frames = storage.read_archive(archive)
     frame_info = storage.expected_info(item, stored.without_flow())
     if any(frames.info.get(key) != value for key, value in frame_info.items()):
-        raise Problem(f"{archive}: not the frames of the video in clips.csv; run frame.py again")
+        raise Problem(f"{archive}: not what frame.py makes of the video in clips.csv; run frame.py again")
     times = frames.info["times"]
     if stored.flow.flow_from == "frames":
         flow = clip_flow(frames.images, times, stored.flow)
     else:
-        images, seconds = read_video(storage.check_video(item, folder, stored.part), stored.short_side)
+        images, seconds, _ = read_kept(storage.check_video(item, folder, stored.part), stored, threads=1)
         flow = video_flow(images, seconds, stored)
     coded = preprocess.quantise_flow(flow, stored.flow.bound)
     info = {**storage.expected_info(item, stored), "times": times, "squares": frames.squares}

@@ -19,8 +19,8 @@ from pathlib import Path, PurePath
 
 from signs import command
 from signs.clips import dataset, leakage
+from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.dataset import Clip, Dataset, Label
-from signs.clips.video import VIDEO_SUFFIXES
 from signs.command import Outcome, Problem
 from signs.prepare import summary, video_table
 from signs.prepare.splits import by_label, by_signer, split_shares

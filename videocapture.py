@@ -8,6 +8,7 @@ on arrival for a camera, the file's own stamps for a file. A thread reads, so th
 never stops a window; whatever goes wrong in it is raised as `Problem` where the frames are taken.
 """
 
+import contextlib
 import os
 import sys
 import threading
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from signs.clips.video import iter_video, quiet_opencv
+from signs.clips.video import VideoReader, iter_video
 from signs.command import Problem
 
 import cv2
@@ -149,12 +150,11 @@ class VideoFile(VideoSource):
         self._start()
 
     def span(self, limit: float) -> float | None:
-        first = last = None
-        for _, last in iter_video(self.path):
-            first = last if first is None else first
-            if last - first >= limit:
-                return limit
-        return last - first
+        with VideoReader(self.path) as video:
+            for _, last in video.timed():
+                if last >= limit:
+                    return limit
+        return last
 
     def _read(self, stop: threading.Event) -> Iterator[Stamped]:
         start = time.monotonic()
@@ -192,6 +192,17 @@ class Camera(VideoSource):
                 yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), now
         finally:
             device.release()
+
+
+@contextlib.contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """OpenCV without its own lines about what it tried on the way: the one line that helps is ours."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def open_camera(index: int) -> "cv2.VideoCapture":

@@ -25,7 +25,7 @@ def _stop(line: str) -> None:
 
 
 # Without them no script gets as far as its --help, so they are looked for before anything imports them.
-_NEEDED = ("cv2", "filelock", "h5py", "joblib", "numba", "numpy", "pandas", "rich", "scipy")
+_NEEDED = ("av", "cv2", "filelock", "h5py", "joblib", "numba", "numpy", "pandas", "rich", "scipy")
 _MISSING = [name for name in _NEEDED if find_spec(name) is None]
 if _MISSING:
     _PYTHON = ".venv\\Scripts\\python" if os.name == "nt" else ".venv/bin/python"

@@ -93,6 +93,15 @@ class StoredSpec:
             return np.arange(len(times))
         return self.nearest(times, self.points(times[0], times[-1] if length is None else times[0] + length))
 
+    def needed(self, times: np.ndarray) -> set[int]:
+        """(T,) seconds -> indices of the frames without which `keep` and the flow would come out different."""
+        if not len(times):
+            return set()
+        kept = set(self.keep(times).tolist()) | {len(times) - 1}
+        if self.flow and self.flow.flow_from == "video":
+            kept |= {max(0, number - 1) for number in kept}
+        return kept
+
     def resize(self, frame: np.ndarray) -> np.ndarray:
         """(H, W, 3) -> the same with its short side at `short_side`, aspect kept."""
         return resize_short_side(frame, self.short_side)

@@ -23,6 +23,7 @@ from signs import command
 from signs.clips import dataset, preprocess
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.spec import StoredSpec, stored_from_json
+from signs.clips.video import READER
 from signs.command import Outcome, Problem
 
 import cv2
@@ -189,13 +190,8 @@ def find_stored(data: Dataset, kind: str, name: str | None = None, part: str = "
 
 def expected_info(item: Clip, stored: StoredSpec) -> dict:
     """What clip.json of this clip must hold for the clip to count as done; it may hold more."""
-    return {"format": FORMAT, "source": item.source, "sha256": item.sha256, "stored": asdict(stored)}
-
-
-def is_done(archive: Path, expected: dict) -> bool:
-    """Whether the archive is there, whole, and holds what would be written now."""
-    info = read_info(archive)
-    return info is not None and all(info.get(key) == value for key, value in expected.items())
+    made_of = {"source": item.source, "sha256": item.sha256, "reader": READER}
+    return {"format": FORMAT, **made_of, "stored": asdict(stored)}
 
 
 def fill_store(
@@ -211,13 +207,18 @@ def fill_store(
     clips, folder = data.split(*splits), data.folder / store
     with command.lock(folder):
         command.remove_leftovers(folder)
-        jobs = [
-            (f"{item.folder}/{item.clip}", item)
-            for item in clips
-            if not is_done(item.archive(data.folder, store), expected_info(item, stored))
-        ]
+        jobs, older = [], 0
+        for item in clips:
+            info, expected = read_info(item.archive(data.folder, store)), expected_info(item, stored)
+            if info is None or not expected.items() <= info.items():
+                jobs.append((f"{item.folder}/{item.clip}", item))
+                older += info is not None and info | {"reader": READER} == info | expected
         if len(jobs) < len(clips):
             print(f"{len(clips) - len(jobs)} of {len(clips)} clips are there already")
+        if older:
+            print(
+                f"{older} clips come from another reader of videos than FFmpeg {READER['ffmpeg']}: they are made again"
+            )
         make = functools.partial(make_archive, folder=data.folder, stored=stored)
         return command.parallel(make, jobs, workers, title)
 

@@ -1,132 +1,258 @@
-"""Reading video files: frames with their times, and what keeps a file from being a video.
+"""Reading video files with FFmpeg (PyAV): frames with their times, as a player shows them.
 
-for frame, seconds in iter_video(path): ...
-frames, times = read_video(path)
+    for frame, seconds in iter_video(path): ...
+    frames, times = read_video(path)
+    frames, times, notes = read_kept(path, stored)        only those that a store keeps
+
+Frames stand upright, their pixels are square, interlaced ones are deinterlaced (FFmpeg's yadif), and colours follow the
+stream's matrix and range. Times are the file's own; the first frame is at 0. Equal files give equal bytes within one
+version of FFmpeg. Notes name what is odd about a video that is read all the same.
 """
 
-import contextlib
-import mmap
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from signs.clips.spec import resize_short_side
+from signs.clips.container import DEMUXERS, video_kind, video_problem
+from signs.clips.spec import StoredSpec, resize_short_side
 from signs.command import Problem
 
+import av
 import cv2
 import numpy as np
 
-# fmt: off
-VIDEO_SUFFIXES = (
-    ".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".ogv", ".3gp",
-)
-# fmt: on
 FALLBACK_RATE = 10.0  # frames/s for a file that does not say; ChaLearn's
+READER = {"signs": 1, "ffmpeg": av.ffmpeg_version_info}  # what made an archive; the 1 goes up when frames change
+MOST_THREADS = 4  # each holds pictures of its own, and 4K pictures are large
+HDR = {16: "PQ", 18: "HLG"}  # transfer characteristics of ITU-T H.273
+LOST = 0.1  # share of the frames that may be damaged
+SAME, BLACK = 3, 24  # grey levels: by which pictures that count as one may differ, and up to which one is black
 
 
-def video_kind(head: bytes) -> str | None:
-    """The container that a file's first 4096 bytes begin, by its magic bytes; None where it is none of a video."""
-    if head[:4] == b"RIFF" and head[8:11] == b"AVI":
-        return "AVI"
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
-        return "MP4 or MOV"
-    if len(head) > 376 and {head[0], head[188], head[376]} == {0x47}:
-        return "MPEG transport stream"
-    magic = {
-        b"\x1aE\xdf\xa3": "Matroska or WebM",
-        b"\0\0\x01\xba": "MPEG",
-        b"\0\0\x01\xb3": "MPEG",
-        b"FLV\x01": "FLV",
-        b"OggS": "Ogg",
-        b"0&\xb2u": "WMV",
-    }
-    return magic.get(head[:4])
+class VideoReader:
+    """An opened video file: `with VideoReader(path) as video: for frame, seconds in video: ...`, once.
+
+    threads: that decode; 1 where several clips are read at once. `notes` is complete when the last frame was read.
+    Raises Problem where the file is missing, is no video, was cut off or cannot be decoded.
+    """
+
+    def __init__(self, path: Path, threads: int = MOST_THREADS):
+        self.path, self.notes = Path(path), []
+        self._size = self._matrix = None  # of the first frame
+        self._damaged = 0
+        if problem := video_problem(self.path):
+            raise self._problem(problem)
+        with open(self.path, "rb") as file:
+            kind = video_kind(file.read(4096))
+        try:
+            self._container = av.open(str(self.path), format=DEMUXERS[kind])
+        except (av.FFmpegError, OSError):
+            raise self._problem("a video by its first bytes, but it cannot be decoded; is it whole?") from None
+        self._stream = self._choose_stream()
+        self._stream.thread_type = "AUTO"
+        self._stream.codec_context.thread_count = min(threads, os.cpu_count() or 1)
+        rate = float(self._stream.guessed_rate or 0)
+        self._rate = rate if 0 < rate < 1000 else FALLBACK_RATE
+        aspect = float(self._stream.sample_aspect_ratio or 1)
+        self._pixel_aspect = aspect if 0.1 < aspect < 10 else 1.0
+
+    def __enter__(self) -> "VideoReader":
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._container.close()
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, float]]:
+        """((H, W, 3) uint8 RGB, seconds from the first frame) of each frame."""
+        for frame, seconds in self.timed():
+            yield self.picture(frame), seconds
+
+    def _problem(self, what: str) -> Problem:
+        return Problem(f"{self.path}: {what}")
+
+    def _choose_stream(self) -> av.VideoStream:
+        streams = self._container.streams.video
+        films = [each for each in streams if not each.disposition & each.disposition.attached_pic]
+        if not films:
+            raise self._problem(f"no video in it, only sound{' and a cover picture' if streams else ''}")
+        best = self._container.streams.best("video")
+        stream = best if best in films else films[0]
+        if stream.codec_context is None:
+            raise self._problem("FFmpeg does not know its codec; convert it: ffmpeg -i in.avi -c:v libx264 out.mp4")
+        return stream
+
+    def packet_times(self) -> np.ndarray:
+        """(T,) seconds that the frames will probably have, from the packets alone, which takes no time."""
+        packets = [each for each in self._packets() if each.size and not each.is_discard]
+        stamps = [each.dts if each.pts is None else each.pts for each in packets]
+        known = sorted(float(stamp * self._stream.time_base) for stamp in stamps if stamp is not None)
+        clock = _Clock(self._rate)
+        return np.array([clock.read(seconds) for seconds in [*known, *[None] * (len(stamps) - len(known))]])
+
+    def timed(self) -> Iterator[tuple[av.VideoFrame, float]]:
+        """Each frame, of which `picture` makes an array, and its seconds from the first.
+
+        Raises Problem where there is none, or too many are damaged.
+        """
+        clock, number = _Clock(self._rate), 0
+        for number, frame in enumerate(deinterlaced(self._decoded()), 1):
+            if number == 1:
+                self._look_at(frame)
+            yield frame, clock.read(frame.time)
+        if number == 0:
+            raise self._problem(
+                f"no frame in it can be decoded ({self._stream.codec_context.name}); is it whole, is it encrypted?"
+            )
+        if self._damaged > max(2, LOST * number):
+            raise self._problem(f"{self._damaged} frames are damaged, {number} came; get a whole copy")
+        if self._damaged:
+            self.notes.append(f"{self._damaged} frames are damaged, {number} came")
+
+    def _packets(self) -> Iterator[av.Packet]:
+        try:
+            yield from self._container.demux(self._stream)
+        except av.FFmpegError:
+            self._damaged += 3  # what comes before the damaged place is there
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                self._damaged += 1
+                continue
+            self._damaged += sum(frame.is_corrupt for frame in frames)
+            yield from frames
+
+    def _look_at(self, frame: av.VideoFrame) -> None:
+        """What the first frame says of all of them."""
+        self._size = (frame.width, frame.height)
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+        self._matrix = None if matrix is None else np.frombuffer(matrix, np.int32)[[0, 1, 3, 4]].reshape(2, 2)
+        if frame.color_trc in HDR:
+            self.notes.append(f"HDR video ({HDR[frame.color_trc]}): its colours come out flat; export it as SDR")
+
+    def picture(self, frame: av.VideoFrame) -> np.ndarray:
+        """A frame -> (H, W, 3) uint8 RGB, upright, with square pixels, as large as the first one."""
+        image = frame.to_ndarray(format="rgb24")
+        if (frame.width, frame.height) != self._size:
+            image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
+            if (note := "the size of its frames changes") not in self.notes:
+                self.notes.append(note)
+        if self._pixel_aspect != 1:
+            width = max(1, round(image.shape[1] * self._pixel_aspect))
+            how = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR
+            image = cv2.resize(image, (width, image.shape[0]), interpolation=how)
+        return image if self._matrix is None else upright(image, self._matrix)
 
 
-def video_problem(path: Path) -> str | None:
-    """What keeps `path` from being a video, in one line, found without a decoder; None where nothing does."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(4096)
-    except FileNotFoundError:
-        return "no such file"
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    if not head:
-        return "an empty file"
-    if video_kind(head):
-        return None
-    if b"\0" not in head and head.isascii():
-        start = " ".join(head.decode().split())[:60]
-        return f"a text file, not a video; it begins {start!r}; fetch the video it points to"
-    return f"no video; it begins with bytes {head[:8].hex(' ')}, and AVI, MP4, MOV, MKV, WebM, MPEG, ... do not"
+class _Clock:
+    """Times from 0 on; one that is missing or goes back follows the one before at the file's rate (frames/s)."""
+
+    def __init__(self, rate: float):
+        self._step, self._first, self._last = 1 / rate, None, None
+
+    def read(self, seconds: float | None) -> float:
+        if self._last is None:
+            self._first, self._last = seconds or 0.0, 0.0
+        else:
+            since = self._last if seconds is None else seconds - self._first
+            self._last = since if since > self._last else self._last + self._step
+        return self._last
 
 
-@contextlib.contextmanager
-def quiet_opencv() -> Iterator[None]:
-    """OpenCV without its own lines about what it tried on the way: the one line that helps is ours."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)
+def upright(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """(H, W, 3) -> the same turned and mirrored as a file's display matrix says, (2, 2): x' = x m00 + y m10, ..."""
+    if abs(matrix[0, 1]) > abs(matrix[0, 0]):  # a quarter turn: rows become columns
+        image, matrix = image.transpose(1, 0, 2), matrix[::-1]
+    steps = [-1 if matrix[axis, axis] < 0 else 1 for axis in (1, 0)]
+    return np.ascontiguousarray(image[:: steps[0], :: steps[1]])
 
 
-def open_video(path: Path) -> cv2.VideoCapture:
-    """A decoder for `path`; raises Problem where it is no video (told from its first bytes) or cannot be decoded."""
-    problem = video_problem(Path(path))
-    if problem:
-        raise Problem(f"{path}: {problem}")
-    with quiet_opencv():
-        video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    if not video.isOpened():
-        raise Problem(f"{path}: a video by its first bytes, but it cannot be decoded; is it whole?")
-    return video
+def deinterlaced(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """The same frames, those that are interlaced through FFmpeg's yadif, which has the frames around each."""
+    graph, kind = None, None
+    for frame in frames:
+        changed = (frame.width, frame.height, frame.format.name) != kind
+        if graph and changed:
+            graph.push(None)
+            yield from _pull(graph)
+            graph = None
+        if not graph and frame.interlaced_frame:
+            graph, kind = _yadif(frame), (frame.width, frame.height, frame.format.name)
+        if graph:
+            graph.push(frame)
+            yield from _pull(graph)
+        else:
+            yield frame
+    if graph:
+        graph.push(None)
+        yield from _pull(graph)
 
 
-def never_closed(path: Path) -> bool:
-    """Whether `path` is an AVI without the index that a writer puts behind the frames when it closes the file."""
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content[:4] == b"RIFF" and content.rfind(b"idx1") < 0 and content.rfind(b"ix00") < 0
+def _yadif(frame: av.VideoFrame) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
+    graph.link_nodes(source, graph.add("yadif", "deint=interlaced"), graph.add("buffersink")).configure()
+    return graph
+
+
+def _pull(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+    """What a graph has ready."""
+    while True:
+        try:
+            yield graph.vpull()
+        except (av.BlockingIOError, av.EOFError):
+            return
 
 
 def iter_video(path: Path) -> Iterator[tuple[np.ndarray, float]]:
     """Yield ((H, W, 3) uint8 RGB, seconds from the start) for each frame.
 
-    Raises Problem where the file is missing, is no video, has no frames or stops half-way.
+    Raises Problem where the file is missing, is no video, was cut off or cannot be decoded.
     """
-    video = open_video(path)
-    try:
-        rate = video.get(cv2.CAP_PROP_FPS)
-        rate = rate if 0 < rate < 1000 else FALLBACK_RATE
-        declared, count, last = video.get(cv2.CAP_PROP_FRAME_COUNT), 0, -1.0
-        while True:
-            decoded, frame = video.read()
-            if not decoded:
-                break
-            # Some AVI files repeat a time stamp or have none: then the frame follows the last one at the file's rate.
-            seconds = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            last = seconds if seconds > last else (last + 1 / rate if count else 0.0)
-            count += 1
-            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), last
-    finally:
-        video.release()
-    if count == 0:
-        raise Problem(f"{path}: no frame in it can be decoded")
-    # Containers may be off by a frame or two, or count to a tenth; a video cut in the middle misses far more.
-    if count < declared - max(2, 0.1 * declared):
-        raise Problem(f"{path}: stops after {count} of {declared:.0f} frames; get a whole copy")
-    if declared <= 0 and never_closed(path):
-        raise Problem(f"{path}: stops after {count} frames, its writer was cut off; get a whole copy")
+    with VideoReader(path) as video:
+        yield from video
 
 
 def read_video(path: Path, short_side: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """A video's frames (T, H, W, 3) uint8 RGB and times (T,) float64 seconds; raises Problem as `iter_video` does.
 
-    `short_side`: pixels that frames are resized to as they come, so that a long video fits into memory.
+    `short_side`: pixels that frames are resized to as they come.
     """
     frames, times = [], []
     for image, seconds in iter_video(path):
         frames.append(resize_short_side(image, short_side) if short_side else image)
         times.append(seconds)
     return np.stack(frames), np.array(times)
+
+
+def read_kept(path: Path, stored: StoredSpec, threads: int = MOST_THREADS) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """The frames of a video that a store needs, (T, H, W, 3) uint8 RGB as large as they are stored, their times (T,)
+    float64 seconds, and notes: `stored.keep(times)` keeps of them what it keeps of all of the video's frames.
+
+    No other frame is held, so memory does not grow with the video's length. Raises Problem as `iter_video` does.
+    """
+    with VideoReader(path, threads) as video:
+        needed = stored.needed(video.packet_times())
+    while True:
+        times, pictures = [], {}
+        with VideoReader(path, threads) as video:
+            for number, (frame, seconds) in enumerate(video.timed()):
+                times.append(seconds)
+                if number in needed:
+                    pictures[number] = stored.resize(video.picture(frame))
+        needed = stored.needed(np.array(times))
+        if needed <= pictures.keys():  # else the packets' times were not the frames': once more, with the true ones
+            chosen = sorted(needed)
+            frames = np.stack([pictures[number] for number in chosen])
+            return frames, np.array(times)[chosen], [*video.notes, *picture_notes(frames)]
+
+
+def picture_notes(frames: np.ndarray) -> list[str]:
+    """What is odd about the frames of a clip, (T, H, W, 3) uint8 RGB, one line each."""
+    if frames.max() <= BLACK:
+        return ["all of it is black"]
+    if len(frames) > 1 and all(cv2.norm(frames[0], frame, cv2.NORM_INF) <= SAME for frame in frames[1:]):
+        return ["one picture from start to end"]
+    return []

@@ -121,8 +121,8 @@ def clip_flow(images: np.ndarray, times, spec: FlowSpec) -> np.ndarray:
 
 
 def video_flow(images: np.ndarray, times: np.ndarray, stored: StoredSpec) -> np.ndarray:
-    """As `clip_flow`, but between each kept frame and the video's frame before it; images are all the video's frames,
-    resized as stored."""
+    """As `clip_flow`, but between each kept frame and the video's frame before it; images are those that
+    `stored.needed`, or more, resized as stored."""
     kept = KeptFlow(replace(stored.flow, flow_from="video"))
     return np.stack([kept.push(number, images[number], images[number - 1]) for number in stored.keep(times)])
 

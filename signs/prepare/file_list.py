@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 
 from signs import command
 from signs.clips import dataset
+from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.dataset import Clip, Dataset, Label
-from signs.clips.video import VIDEO_SUFFIXES
 from signs.command import Problem
 from signs.prepare import archive, summary, transfer
 from signs.prepare.unpack import Videos

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from signs import command
 from signs.clips import dataset, leakage
+from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.dataset import Dataset, save_dataset
-from signs.clips.video import VIDEO_SUFFIXES
 from signs.command import Outcome
 
 MOST_LINES = 50  # of one kind of note

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from signs import command
 from signs.clips import dataset
+from signs.clips.container import video_problem
 from signs.clips.dataset import Clip
-from signs.clips.video import never_closed, video_problem
 from signs.command import Problem
 
 import cv2
@@ -58,7 +58,7 @@ def write_video(path: Path, pictures: np.ndarray, rate: float, codec: str) -> No
             writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if colour else picture)
         writer.release()
         # On a full disc the writer reports nothing, but the index, which it writes last, is missing.
-        if never_closed(temporary):
+        if video_problem(temporary):
             raise OSError(errno.ENOSPC, "could not be written whole", str(path))
 
 

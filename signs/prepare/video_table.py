@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 
 from signs import command
 from signs.clips import dataset
-from signs.clips.video import VIDEO_SUFFIXES
+from signs.clips.container import VIDEO_SUFFIXES
 from signs.command import Problem
 
 SPLIT_WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}

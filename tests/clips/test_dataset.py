@@ -4,7 +4,6 @@ from pathlib import Path
 
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Dataset, Label, load_dataset, save_dataset
-from signs.clips.video import video_kind, video_problem
 from signs.command import Problem
 
 import pytest
@@ -123,37 +122,6 @@ def test_table_of_a_spreadsheet(tmp_path):
         ("001", "a"),
         ("002", ""),
     ]
-
-
-@pytest.mark.parametrize(
-    ("head", "kind"),
-    [
-        (b"RIFF\x24\x00\x00\x00AVI LIST", "AVI"),
-        (b"\0\0\0\x18ftypmp42", "MP4 or MOV"),
-        (b"\0\0\0\x08wide\0\0\0\0mdat", "MP4 or MOV"),
-        (b"\x1a\x45\xdf\xa3\x01", "Matroska or WebM"),
-        (b"\0\0\x01\xba\x44", "MPEG"),
-        ((b"G" + bytes(187)) * 4, "MPEG transport stream"),
-        (b"FLV\x01\x05", "FLV"),
-        (b"OggS\0", "Ogg"),
-        (b"\x30\x26\xb2\x75\x8e\x66", "WMV"),
-        (b"RIFF\x24\x00\x00\x00WAVEfmt ", None),
-        (b"\x89PNG\r\n\x1a\n", None),
-        (b"PK\x03\x04", None),
-        (b"", None),
-    ],
-)
-def test_video_kind(tmp_path, head, kind):
-    assert video_kind(head) == kind
-    (tmp_path / "clip.avi").write_bytes(head)
-    assert (video_problem(tmp_path / "clip.avi") is None) == (kind is not None)
-
-
-def test_video_problem(tmp_path):
-    assert video_problem(tmp_path / "none.avi") == "no such file"
-    assert "directory" in video_problem(tmp_path).lower()
-    (tmp_path / "pointer.avi").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:12\n")
-    assert "a text file, not a video; it begins 'version https://git-lfs" in video_problem(tmp_path / "pointer.avi")
 
 
 def test_a_spread_takes_every_class_alike():

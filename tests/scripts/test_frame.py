@@ -11,7 +11,6 @@ from signs.clips.dataset import Clip, Dataset, load_dataset, save_dataset
 from signs.clips.video import read_video
 from signs.command import Problem
 
-import cv2
 import numpy as np
 import pytest
 
@@ -42,91 +41,6 @@ def data(prepared, tmp_path) -> Path:
 
 def run(data: Path, *more: str) -> int:
     return command.run(lambda: frame.main(["--data", str(data), *FLAGS, *more]))
-
-
-@pytest.mark.parametrize("codec", ["MJPG", "XVID"])
-@pytest.mark.parametrize("rate", [10, 25, 29.97])
-def test_frames_and_times(tmp_path, codec, rate):
-    images = tiny.moving(20)
-    frames, times = read_video(tiny.write_video(tmp_path / "a.avi", images, rate, codec))
-    assert frames.shape == images.shape and frames.dtype == np.uint8
-    assert np.allclose(times, np.arange(20) / rate, atol=1e-4)
-    assert np.abs(frames.astype(int) - images).mean() < 12
-    for t in (0, 7, 19):  # in order, none twice, none left out
-        assert np.abs(images.astype(int) - frames[t]).mean(axis=(1, 2, 3)).argmin() == t
-
-
-def test_red_is_red(tmp_path):
-    images = np.zeros((5, 48, 64, 3), np.uint8)
-    images[..., 0] = 220
-    frames, _ = read_video(tiny.write_video(tmp_path / "red.avi", images))
-    red, green, blue = frames.mean(axis=(0, 1, 2))
-    assert red > 200 and green < 30 and blue < 30
-
-
-def test_resized_as_it_comes(tmp_path):
-    path = tiny.write_video(tmp_path / "a.avi", tiny.moving(3))
-    small, whole = read_video(path, 24)[0], read_video(path)[0]
-    assert small.shape == (3, 24, 32, 3)
-    assert np.array_equal(small[1], cv2.resize(whole[1], (32, 24), interpolation=cv2.INTER_AREA))
-
-
-def content(kind: str, video: Path) -> bytes | None:
-    whole = video.read_bytes()
-    return {
-        "missing": None,
-        "empty": b"",
-        "pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:00ff\nsize 12345\n",
-        "random": np.random.default_rng(0).bytes(5000),
-        "head only": whole[:300],
-        "half": whole[: len(whole) // 2],
-        "three quarters": whole[: 3 * len(whole) // 4],
-    }[kind]
-
-
-@pytest.mark.parametrize(
-    ("kind", "said"),
-    [
-        ("missing", "no such file"),
-        ("empty", "an empty file"),
-        ("pointer", "a text file, not a video; it begins 'version https://git-lfs"),
-        ("random", "no video; it begins with bytes"),
-        ("head only", "a video by its first bytes, but it cannot be decoded"),
-        ("half", "stops after 1[0-9] of 40 frames; get a whole copy"),
-        ("three quarters", "stops after 2[0-9] of 40 frames; get a whole copy"),
-    ],
-)
-def test_no_whole_video(tmp_path, capfd, kind, said):
-    path = tiny.write_video(tmp_path / "bad.avi", tiny.moving(40))
-    bad = content(kind, path)
-    path.unlink() if bad is None else path.write_bytes(bad)
-    with pytest.raises(Problem, match=f"bad.avi: {said}"):
-        read_video(path)
-    assert capfd.readouterr().err == "", "the decoder's own lines are not shown"
-
-
-@pytest.mark.parametrize("codec", ["MJPG", "XVID"])
-def test_an_avi_that_its_writer_never_closed(tmp_path, codec):
-    """A recorder that was killed: no frame count in the head, no index at the end, and every frame so far decodes."""
-    path, noise = tmp_path / "open.avi", np.random.default_rng(0)
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), 10, (160, 120))
-    while not path.exists() or path.stat().st_size < 100_000:
-        writer.write(noise.integers(0, 256, (120, 160, 3), np.uint8))
-    shutil.copy(path, tmp_path / "cut.avi")
-    writer.release()
-    with pytest.raises(Problem, match=r"cut.avi: stops after \d+ frames, its writer was cut off"):
-        read_video(tmp_path / "cut.avi")
-    assert len(read_video(path)[0]) > 3
-
-
-def test_an_avi_without_a_frame_count_may_be_whole(tmp_path):
-    """What a recorder that writes into a pipe leaves: the index is there, so nothing is missing."""
-    path = tiny.write_video(tmp_path / "pipe.avi", tiny.moving(12))
-    whole = bytearray(path.read_bytes())
-    main, stream = whole.index(b"avih") + 8, whole.index(b"strh") + 8
-    whole[main + 16 : main + 20] = whole[stream + 32 : stream + 36] = bytes(4)
-    path.write_bytes(whole)
-    assert len(read_video(path)[0]) == 12
 
 
 def test_archives_of_a_data_set(data, unbroken, capsys):

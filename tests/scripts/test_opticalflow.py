@@ -242,7 +242,7 @@ def test_frames_of_an_older_video_are_not_used(data, capsys):
     first = replace(loaded.clips[0], sha256="00ff")
     save_dataset(Dataset(data, [first, *loaded.clips[1:]], loaded.classes))
     assert run(data) == command.PARTLY
-    assert "a_1.zip: not the frames of the video in clips.csv; run frame.py again" in capsys.readouterr().err
+    assert "a_1.zip: not what frame.py makes of the video in clips.csv; run frame.py again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -413,7 +413,7 @@ def test_a_video_that_stops(download, plain, capsys):
     assert there(download)["depth"] == {"Sample0001_00003_00009"} and len(there(download)["hand"]) == 2
     replace_recording(download, {**plain, "color.mp4": plain["color.mp4"][:2000]})
     shutil.rmtree(download.parent / "made")
-    assert "Sample0001_color.mp4: a video by its first bytes" in failing(download, capsys, command.NOTHING)
+    assert "Sample0001_color.mp4: stops after 2,000 of" in failing(download, capsys, command.NOTHING)
 
 
 def test_pictures_of_two_sizes(download, plain, capsys):
@@ -452,6 +452,6 @@ def test_nothing_to_cut(download, capsys):
 
 
 def test_a_full_disc_is_noticed(download, monkeypatch, capsys):
-    monkeypatch.setattr(transfer, "never_closed", lambda _: True)
+    monkeypatch.setattr(transfer, "video_problem", lambda _: "its writer was cut off")
     assert "the disc is full" in failing(download, capsys, command.NOTHING)
     assert not there(download)["video"]
