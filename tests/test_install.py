@@ -53,6 +53,8 @@ def depends_on_the_machine(tree: ast.Module) -> list[int]:
         if not isinstance(node, ast.Call) or {word.arg for word in node.keywords} & {"encoding", "fileobj"}:
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if getattr(getattr(node.func, "value", None), "id", "") == "command":
+            continue  # command.write_text names its encoding
         writes_json = any(isinstance(part, ast.Call) and is_json(part.func) for part in ast.walk(node))
         modes = [part.value for mode in node.args[1:2] for part in ast.walk(mode) if isinstance(part, ast.Constant)]
         if (
