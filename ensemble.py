@@ -32,12 +32,8 @@ def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--model", type=Path, nargs="+", required=True, help="two model folders or more")
     flags.add_argument("--output", type=Path, required=True, help="model folder, e.g. model/joined")
-    flags.add_argument(
-        "--calibration",
-        type=Path,
-        metavar="MODEL",
-        help="of refitted models: the joined model of those that they were made of, evaluated on valid",
-    )
+    repeated = "of refitted models: the joined model of those that they were made of, evaluated on valid"
+    flags.add_argument("--calibration", type=Path, metavar="MODEL", help=repeated)
     args = flags.parse_args(argv)
     if len(args.model) < 2:
         raise Problem(f"--model {args.model[0]}: at least two models are joined")

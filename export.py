@@ -96,9 +96,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/chalearn")
-    flags.add_argument(
-        "--forms", nargs="+", choices=WRITERS, help="which to write; all that can be written here without it"
-    )
+    which = "which to write; all that can be written here without it"
+    flags.add_argument("--forms", nargs="+", choices=WRITERS, help=which)
     flags.add_argument("--split", choices=("train", "valid"), default="valid", help="clips that forms are checked on")
     flags.add_argument("--clips", type=int, default=200, metavar="N", help="how many of them at most")
     flags.add_argument("--calibrate", type=int, default=100, metavar="N", help="training clips that int8 is fitted to")

@@ -39,32 +39,18 @@ def parse_arguments(argv) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--model", type=Path, help="model bundle, e.g. model/chalearn; without it that of `make demo`")
     source = flags.add_mutually_exclusive_group()
-    source.add_argument(
-        "--camera",
-        type=camera,
-        default=0,
-        metavar="N",
-        help=f"number of the camera; `{LIST}` shows the cameras, with a picture of each, and ends",
-    )
+    which = f"number of the camera; `{LIST}` shows the cameras, with a picture of each, and ends"
+    source.add_argument("--camera", type=camera, default=0, metavar="N", help=which)
     source.add_argument("--video", type=Path, help="a video file in the camera's place")
     flags.add_argument("--mode", choices=MODES, default=MODES[0], help="how a sign begins and ends")
-    flags.add_argument(
-        "--seconds",
-        type=command.number(above=0),
-        default=5.0,
-        metavar="S",
-        help="length of a recording, at most the file's; of the window in continuous mode",
-    )
-    flags.add_argument(
-        "--countdown", type=command.number(least=0), default=3.0, metavar="S", help="seconds before a recording begins"
-    )
+    length, before = command.number(above=0), command.number(least=0)
+    recorded = "length of a recording, at most the file's; of the window in continuous mode"
+    flags.add_argument("--seconds", type=length, default=5.0, metavar="S", help=recorded)
+    flags.add_argument("--countdown", type=before, default=3.0, metavar="S", help="seconds before a recording begins")
     flags.add_argument("--full-screen", action="store_true", help="open the window over the whole screen")
     flags.add_argument("--no-window", action="store_true", help="record once and print the answer")
-    flags.add_argument(
-        "--check",
-        action="store_true",
-        help="push --video through the camera's path, at its own rate, and compare with predict.py",
-    )
+    checked = "push --video through the camera's path, at its own rate, and compare with predict.py"
+    flags.add_argument("--check", action="store_true", help=checked)
     flags.add_argument("--record", type=Path, metavar="FILE", help="save what the window shows, .mp4 or .avi")
     flags.add_argument("--timings", action="store_true", help="print median and 95th percentile of every step")
     command.add_runtime(flags)
@@ -149,10 +135,8 @@ def find_model(model: Path | None) -> Path:
     """The bundle that was asked for, or that of `make demo`; raises Problem where there is none."""
     if model is not None or (DEMO / "bundle.json").is_file():
         return model or DEMO
-    raise Problem(
-        "no model yet; make one with `make demo` (some minutes), or train your own with train_i3d.py and "
-        "name it with --model"
-    )
+    own = "train your own with train_i3d.py and name it with --model"
+    raise Problem(f"no model yet; make one with `make demo` (some minutes), or {own}")
 
 
 def load_recogniser(folder: Path, runtime: str) -> Recogniser:

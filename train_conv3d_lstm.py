@@ -69,15 +69,9 @@ def add_teacher(parser: argparse.ArgumentParser) -> None:
     def read(words: list[str]) -> dict:
         return {"teacher": Path(words[0]), **options.read_settings(words[1:], settings)}
 
-    options.add_spread(
-        parser,
-        "--teacher",
-        read,
-        defaults=dict.fromkeys(("teacher", *(row.name for row in settings))),
-        nargs="+",
-        metavar=("MODEL", "NAME=VALUE"),
-        help="learn from its answers too, e.g. model/chalearn; see below",
-    )
+    defaults = dict.fromkeys(("teacher", *(row.name for row in settings)))
+    how = {"metavar": ("MODEL", "NAME=VALUE"), "help": "learn from its answers too, e.g. model/chalearn; see below"}
+    options.add_spread(parser, "--teacher", read, defaults=defaults, nargs="+", **how)
     options.add_names(parser, "--teacher", settings, {"": {}})
 
 

@@ -8,10 +8,9 @@ out:  model/<run>/frame/                a model that names a clip by the mean of
       model/<run>/frame/single-<split>-<stream>.csv and .png    confusion matrix of single frames
       model/<run>/                      the model that reads them in order
 
-An image network trained on ImageNet gets a new top, which is trained first, then everything at a tenth of the rate,
-until the loss on the validation clips has not fallen for some epochs. The recurrent network then takes 120 frames one
-after the other (a shorter clip is played back and forth, a longer one cut at random), names the clip at every step, and
-later steps count more. `train_lstm.py --features <run>` tries other recurrent networks on the same features, and
+An image network trained on ImageNet gets a new top, which is trained first, then everything at a tenth of the rate. The
+recurrent network then takes 120 frames one after the other, names the clip at every step, and later steps count more
+(docs/lstm.md). `train_lstm.py --features <run>` tries other recurrent networks on the same features, and
 `evaluate.py --compare model/<run>/frame model/<run> --split test` says which classes gained and which lost.
 """
 
@@ -35,9 +34,8 @@ def parse(argv=None) -> argparse.Namespace:
     parser, more = flags.begin(__doc__, "train_frame.py", "ucf101", "ucf101")
     parser.add_argument("--stream", choices=("both", "rgb", "flow"), default="rgb", help="both: one network each")
     parser.add_argument("--network", default="inception-v3", help="of keras.applications, e.g. mobilenet")
-    parser.add_argument(
-        "--weights", default="imagenet", metavar="imagenet|none|FILE", help="to start from; none: a random start"
-    )
+    start = "to start from; none: a random start"
+    parser.add_argument("--weights", default="imagenet", metavar="imagenet|none|FILE", help=start)
     flags.add_store(more)
     flags.add_crop(parser, None, " (default: the network's own size, 8/7 of it)")
     flags.add_region(more)

@@ -118,10 +118,6 @@ def judged(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     return loss, float(np.mean(logits.argmax(axis=1) == truth))
 
 
-def scaled(weights: np.ndarray, bias: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarray]:
-    return weights / np.float32(temperature), bias / np.float32(temperature)
-
-
 class Stream:
     """One stream's network, whose last layer is fitted; weights, log and validation answers go to the run's folder."""
 
@@ -182,7 +178,8 @@ class Stream:
         best, names = float("inf"), np.array([item.clip for item in self.generators["valid"].clips])
         for number, penalty in enumerate(self.args.penalty, 1):
             started, fitted = time.perf_counter(), ridge.solve(penalty)
-            weights, bias = scaled(*fitted, self.temperature(*fitted))
+            temperature = self.temperature(*fitted)
+            weights, bias = (part / temperature for part in fitted)
             logits, measured = self.valid @ weights + bias, {}
             measured["loss"], measured["accuracy"] = judged(ridge.answers(weights, bias), truth)
             measured["val_loss"], measured["val_accuracy"] = judged(logits, self.truth)
@@ -201,14 +198,15 @@ class Stream:
         valid_features, valid_targets = self.learnt_from("valid")
         targets = np.concatenate([targets, valid_targets])
         ridge = Ridge(np.concatenate([ridge.features, valid_features]), targets)
-        weights, bias = scaled(*ridge.solve(penalty), temperature)
+        weights, bias = (part / temperature for part in ridge.solve(penalty))
         loss, accuracy = judged(ridge.answers(weights, bias), targets.argmax(axis=1))
         self.save(weights, bias)
         self.note(number, {"loss": loss, "accuracy": accuracy, "seconds": time.perf_counter() - started})
 
-    def temperature(self, weights: np.ndarray, bias: np.ndarray) -> float:
+    def temperature(self, weights: np.ndarray, bias: np.ndarray) -> np.float32:
         """That of the lowest loss on the validation clips."""
-        return calibration.fit_temperature(softmax(np.float64(self.valid @ weights + bias), axis=-1), self.truth)
+        probabilities = softmax(np.float64(self.valid @ weights + bias), axis=-1)
+        return np.float32(calibration.fit_temperature(probabilities, self.truth))
 
     def save(self, weights: np.ndarray, bias: np.ndarray) -> None:
         from signs.training import averaging

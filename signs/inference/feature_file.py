@@ -205,10 +205,8 @@ def prepare(path: Path, about: About, entries: list[Entry]) -> None:
         return
     with opened(path) as old:
         if difference := about.difference(old.about):
-            raise Problem(
-                f"{path}: features of other settings ({difference}); delete {path.parent}, or choose another "
-                "name: --name of feature.py, --output of train_frame.py"
-            )
+            what = f"delete {path.parent}, or choose another name: --name of feature.py, --output of train_frame.py"
+            raise Problem(f"{path}: features of other settings ({difference}); {what}")
         if entries == old.entries:
             return
         grown = path.with_name(f".{path.stem}.part{path.suffix}")
@@ -267,17 +265,13 @@ def find_features(data: Dataset, name: str, modality: str) -> Path:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        several = ", ".join(folder.name for folder in fitting)
-        raise Problem(
-            f"{data.folder}: features {name} of {modality} from several stores, {several}; name one without feature-"
-        )
+        several = f"several stores, {', '.join(folder.name for folder in fitting)}"
+        raise Problem(f"{data.folder}: features {name} of {modality} from {several}; name one without feature-")
     if unreadable:
         raise Problem(unreadable[0][1])
     have = ", ".join(folder.name for folder in folders) or "none"
-    raise Problem(
-        f"{data.folder}: no features {name} of {modality} (there are: {have}); "
-        f"run feature.py --data {data.folder} --network {name} --stream {modality}"
-    )
+    step = f"run feature.py --data {data.folder} --network {name} --stream {modality}"
+    raise Problem(f"{data.folder}: no features {name} of {modality} (there are: {have}); {step}")
 
 
 def _is_called(folder: Path, name: str, modality: str) -> bool:

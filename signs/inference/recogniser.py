@@ -194,21 +194,17 @@ def check_store(bundle: Bundle, data: Dataset) -> None:
     """Raise Problem where the data set lacks what the bundle's networks were trained on, e.g. another flow method."""
     folders = [*sorted(data.folder.glob("frame-*")), *sorted(data.folder.glob("flow-*"))]
     stores = [path.name for path in folders if path.is_dir()]
+    have = ", ".join(stores) or "no clip archive"
     for stream in bundle.streams:
         for store in modality.TABLE[stream.modality].stores(bundle.spec.stored):
             if store not in stores:
-                raise Problem(
-                    f"{bundle.folder} was trained on {store}; {data.folder} has "
-                    f"{', '.join(stores) or 'no clip archive'}; "
-                    "run frame.py and opticalflow.py with the settings of the model"
-                )
+                step = "run frame.py and opticalflow.py with the settings of the model"
+                raise Problem(f"{bundle.folder} was trained on {store}; {data.folder} has {have}; {step}")
 
 
 def check_camera(bundle: Bundle) -> None:
     """Raise Problem where the bundle's networks see what neither a camera nor a video file has."""
     for row in (modality.TABLE[stream.modality] for stream in bundle.streams):
         if not row.of_camera:
-            raise Problem(
-                f"{bundle.folder}: its network sees {' and '.join(row.parts)}, and a video or camera has no more than "
-                "colour; predict from a data set's archives with evaluate.py"
-            )
+            why = f"its network sees {' and '.join(row.parts)}, and a video or camera has no more than colour"
+            raise Problem(f"{bundle.folder}: {why}; predict from a data set's archives with evaluate.py")

@@ -82,10 +82,9 @@ def start(args, stamp: str) -> Devices:
         names = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
         number = _number(args, len(names), bool(gpus))
         if number > 1 and args.accumulate > 1:
-            raise Problem(
-                f"--recipe accumulate={args.accumulate}: TensorFlow adds no gradients up on {number} devices; "
-                "KERAS_BACKEND=jax does, or take a larger --batch, or --devices 1"
-            )
+            why = f"TensorFlow adds no gradients up on {number} devices"
+            what = "KERAS_BACKEND=jax does, or take a larger --batch, or --devices 1"
+            raise Problem(f"--recipe accumulate={args.accumulate}: {why}; {what}")
         return Devices(number, scope=tf.distribute.MirroredStrategy(names[:number]).scope) if number > 1 else ONE
     import jax
 

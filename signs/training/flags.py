@@ -74,15 +74,9 @@ def add_frames(group, forms: tuple[str, ...], usual: str | None) -> None:
         return values | dict(zip(("frames", "views"), numbers, strict=False))
 
     meaning = "; ".join(f"{form}: {FRAMES[form][1]}" for form in forms)
-    options.add_spread(
-        group,
-        "--frames",
-        read,
-        usual,
-        {"frames": None, "views": None, "sampling": "even"},
-        metavar="|".join(forms),
-        help=meaning + " (default: 40, or all if fewer)" * (usual is None),
-    )
+    meaning += " (default: 40, or all if fewer)" * (usual is None)
+    defaults = {"frames": None, "views": None, "sampling": "even"}
+    options.add_spread(group, "--frames", read, usual, defaults, metavar="|".join(forms), help=meaning)
 
 
 def add_crop(group, usual: str | None, unnamed: str = "") -> None:
@@ -93,15 +87,9 @@ def add_crop(group, usual: str | None, unnamed: str = "") -> None:
             raise ArgumentTypeError(f"{text}: expected pixels, 224, or with the picture's short side, 224/256")
         return dict(zip(("crop", "short_side"), map(int, text.split("/")), strict=False))
 
-    options.add_spread(
-        group,
-        "--crop",
-        read,
-        usual,
-        {"crop": None, "short_side": None},
-        metavar="PX[/SIDE]",
-        help=f"a square of PX pixels in the middle, of a picture whose short side is made SIDE{unnamed}",
-    )
+    what = f"a square of PX pixels in the middle, of a picture whose short side is made SIDE{unnamed}"
+    defaults = {"crop": None, "short_side": None}
+    options.add_spread(group, "--crop", read, usual, defaults, metavar="PX[/SIDE]", help=what)
 
 
 def add_region(group, usual: str = "middle") -> None:
@@ -115,15 +103,8 @@ def add_normalise(group, words: tuple[str, ...], usual: tuple[str, ...] = ()) ->
     def read(given: list[str]) -> dict:
         return {name: on if word in given else off for word in words for name, off, on, _ in [NORMALISE[word]]}
 
-    options.add_spread(
-        group,
-        "--normalise",
-        read,
-        usual,
-        nargs="*",
-        choices=words,
-        help="; ".join(f"{word}: {NORMALISE[word][3]}" for word in words) + "; for a random start on few clips",
-    )
+    what = "; ".join(f"{word}: {NORMALISE[word][3]}" for word in words) + "; for a random start on few clips"
+    options.add_spread(group, "--normalise", read, usual, nargs="*", choices=words, help=what)
 
 
 def add_input(
@@ -187,14 +168,9 @@ def add_recipe(flags, recipe: str, without: tuple[str, ...] = (), named: bool = 
         recipe: the script's own; named: another may be named; without: settings that this training does not have.
     """
     fields = [*options.options(Recipe), *(row for row in options.options(Augmentation) if row.name == "smoothing")]
-    options.add_settings(
-        flags,
-        "--recipe",
-        [row for row in fields if row.name not in without],
-        _recipes(recipe, named),
-        "how it is trained: " + ("a recipe, its parts one by one, or both" if named else "its parts one by one"),
-        named,
-    )
+    fields = [row for row in fields if row.name not in without]
+    what = "how it is trained: " + ("a recipe, its parts one by one, or both" if named else "its parts one by one")
+    options.add_settings(flags, "--recipe", fields, _recipes(recipe, named), what, named)
 
 
 def add_augmentation(flags, recipe: str, named: bool = True, pictures: bool = True) -> None:
@@ -204,13 +180,9 @@ def add_augmentation(flags, recipe: str, named: bool = True, pictures: bool = Tr
         recipe, named: as of `add_recipe`; pictures: or features, that nothing can be moved in.
     """
     left_out = {"smoothing", *(() if pictures else PICTURE)}
-    options.add_settings(
-        flags,
-        "--augment",
-        [row for row in options.options(Augmentation) if row.name not in left_out],
-        _recipes(recipe, named),
-        "what is drawn at random for each clip and epoch",
-    )
+    fields = [row for row in options.options(Augmentation) if row.name not in left_out]
+    what = "what is drawn at random for each clip and epoch"
+    options.add_settings(flags, "--augment", fields, _recipes(recipe, named), what)
 
 
 def add_flip(flags) -> None:

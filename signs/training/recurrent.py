@@ -42,10 +42,9 @@ def input_spec(args, made: ClipSpec) -> InputSpec:
     sampling = args.sampling.split("/")[-1]
     spec = replace(made.input, frames=args.frames, sampling=sampling, views=args.views)
     if spec.still == "subtract" and not ClipSpec(made.stored, spec).sees_all:
-        raise Problem(
-            f"--normalise mean: features are made of clips less the average of all {made.stored.frames} "
-            "pictures, so all have to be seen: --frames N of a store of N, or --frames run:N/whole"
-        )
+        why = f"features are made of clips less the average of all {made.stored.frames} pictures"
+        what = "all have to be seen: --frames N of a store of N, or --frames run:N/whole"
+        raise Problem(f"--normalise mean: {why}, so {what}")
     return spec
 
 
@@ -68,10 +67,9 @@ def clip_spec(args, abouts: dict[str, About]) -> ClipSpec:
     first = next(iter(abouts.values()))
     for stream, about in abouts.items():
         if about.spec.input != first.spec.input or about.spec.stored.without_flow() != first.spec.stored.without_flow():
-            raise Problem(
-                f"the {stream} features were made of other pictures than the others ({about.spec.input}, not "
-                f"{first.spec.input}); run feature.py with the same settings for both"
-            )
+            differ = f"other pictures than the others ({about.spec.input}, not {first.spec.input})"
+            step = "run feature.py with the same settings for both"
+            raise Problem(f"the {stream} features were made of {differ}; {step}")
     stored = next((about.spec.stored for about in abouts.values() if about.spec.stored.flow), first.spec.stored)
     return ClipSpec(stored, input_spec(args, first.spec))
 
