@@ -152,16 +152,9 @@ def load_teacher(args, data: Dataset) -> Bundle:
     return teacher
 
 
-def lesson_of(args, data: Dataset, teacher: Bundle) -> distillation.Lesson:
-    """What the teacher says of the clips that are trained on; its networks run where it is not stored yet."""
-    clips = [item for name in refit.SPLITS if name == "train" or args.refit for item in run_folder.split_of(data, name)]
-    return distillation.lesson(teacher, data, clips, args.temperature, args.alpha, args.squared, args.workers)
-
-
 def train_all(args, data: Dataset, teacher: Bundle | None) -> None:
     """Train every stream and write the bundle."""
-    for split in refit.SPLITS:
-        run_folder.split_of(data, split)
+    clips = {split: run_folder.split_of(data, split) for split in refit.SPLITS}
     streams, spec = expand_streams(args.stream), flags.clip_spec(args, data)
     if args.sampling == "whole" and spec.stored.frames.isdigit():
         print(f"every clip is stored as {spec.stored.frames} frames; frame.py --frames 10fps keeps their lengths")
@@ -173,7 +166,8 @@ def train_all(args, data: Dataset, teacher: Bundle | None) -> None:
 
     generators = {stream: datagenerator.generators(args, data, spec, stream) for stream in streams}
     with run_folder.claimed(args, data, spec) as settings:
-        lesson = lesson_of(args, data, teacher) if teacher else None
+        shown = clips["train"] + clips["valid"] * bool(args.refit)
+        lesson = distillation.lesson(args, teacher, data, shown) if teacher else None
         trained = [train_stream(args, data, spec, stream, generators[stream], lesson) for stream in streams]
         run_folder.write_bundle(args, data, spec, settings, trained)
 

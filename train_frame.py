@@ -52,9 +52,8 @@ def parse(argv=None) -> argparse.Namespace:
 
 def frame_flags(args, size: int) -> argparse.Namespace:
     """The flags of the image network's training. The LSTM's may change while this one goes on."""
-    images = argparse.Namespace(
-        **{name: value for name, value in vars(args).items() if name not in LATER and not name.startswith("recurrent_")}
-    )
+    later = {name for name in vars(args) if name in LATER or name.startswith("recurrent_")}
+    images = argparse.Namespace(**{name: value for name, value in vars(args).items() if name not in later})
     images.output, images.frames, images.sampling, images.views = args.output / "frame", args.frames_a_clip, "even", 1
     images.scale, images.crop = "fixed", args.crop or size
     images.short_side = args.short_side or round(images.crop * 8 / 7)  # 256 to 224, as is usual

@@ -88,10 +88,9 @@ def sweep(args, data: Dataset, folders: dict[str, Path]) -> None:
         dataset.write_table(args.output / f"comparison{tail}.csv", rows, rows[0])
         curves.write_side_by_side(logs, args.output / f"comparison{tail}.png")
         for row in rows:
-            print(
-                f"{row['start']:14}  best accuracy {float(row['most_val_accuracy']):6.1%} in epoch "
-                f"{row['epoch_of_most']}, lowest loss {row['least_val_loss']} in epoch {row['epoch_of_least']}"
-            )
+            best = f"best accuracy {float(row['most_val_accuracy']):6.1%} in epoch {row['epoch_of_most']}"
+            lowest = f"lowest loss {row['least_val_loss']} in epoch {row['epoch_of_least']}"
+            print(f"{row['start']:14}  {best}, {lowest}")
     print(f"comparison -> {args.output}")
 
 

@@ -173,7 +173,6 @@ def _openvino(path: Path, _shape, form: Form, threads: int):
         group = streaming.read_group(path)
         return _stepped(path, form, threads, group) if group else _streamed(path, form, threads)
     request = _request(path, form, threads)
-
     return OneByOne(lambda clip: _first_output(request, [clip]))
 
 

@@ -31,8 +31,6 @@ STARTS = {
     "kinetics-600": {"rgb": "rgb_scratch_kin600"},  # Kinetics-600 alone
     "kinetics-hub": {"rgb": "hub"},  # Kinetics-400, as TensorFlow Hub has it; from a Python package (hub.py)
 }
-
-
 # Bytes of the data file of each checkpoint, and what git calls this file and the index.
 DATA_BYTES = {"rgb_imagenet": 50_818_176, "rgb_scratch": 50_818_176, "rgb_scratch_kin600": 103_218_112}
 DATA_BYTES |= {"flow_imagenet": 50_730_368, "flow_scratch": 50_730_368}

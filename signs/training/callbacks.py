@@ -85,11 +85,8 @@ class Keeper(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.perf_counter() - self.started
-        print(
-            f"{self.stream:4} {self.phase} epoch {epoch + 1:2}/{self.last}  loss {logs['loss']:.3f}  "
-            f"accuracy {logs['accuracy']:6.1%}{valid_words(logs)}  {seconds:5.1f} s",
-            flush=True,
-        )
+        learnt = f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:6.1%}{valid_words(logs)}"
+        print(f"{self.stream:4} {self.phase} epoch {epoch + 1:2}/{self.last}  {learnt}  {seconds:5.1f} s", flush=True)
         if epoch + 1 == self.until or logs.get("val_loss", np.inf) < self.best_loss:
             self.best_loss = logs.get("val_loss", np.inf)
             with averaging.averaged(self.average):

@@ -69,6 +69,5 @@ class Checkpoint:
         self._name(State(self.state.epoch, self.state.weights, finished=True))
 
     def _name(self, state: State) -> None:
-        with command.atomic(self.path) as temporary:
-            temporary.write_text(json.dumps(vars(state)) + "\n")
+        command.write_text(self.path, json.dumps(vars(state)) + "\n")
         self.state = state

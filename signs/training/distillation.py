@@ -21,6 +21,7 @@ from signs.clips.dataset import Clip, Dataset
 from signs.command import Problem
 from signs.inference.bundle import Bundle
 from signs.inference.confidence import load_calibration
+from signs.training import options
 from signs.training.options import option
 
 import numpy as np
@@ -76,15 +77,13 @@ def check(teacher: Bundle, data: Dataset) -> None:
     check_store(teacher, data)
 
 
-def lesson(
-    teacher: Bundle, data: Dataset, clips: list[Clip], temperature: float, alpha: float, squared: bool, workers: int
-) -> Lesson:
+def lesson(args, teacher: Bundle, data: Dataset, clips: list[Clip]) -> Lesson:
     """The teacher's lesson on the training clips; its networks run only where their logits are not stored yet."""
-    answers = logits(teacher, data, clips, workers)
-    softened = {name: softmax(np.float64(rows / temperature), axis=-1) for name, rows in answers.items()}
+    answers = logits(teacher, data, clips, args.workers)
+    softened = {name: softmax(np.float64(rows / args.temperature), axis=-1) for name, rows in answers.items()}
     fused = load_calibration(teacher.folder, teacher.hashes).fuse(softened)
     order = {row.label: column for column, row in enumerate(teacher.classes)}
-    return Lesson(np.float32(fused[:, [order[row.label] for row in data.classes]]), temperature, alpha, squared)
+    return options.make(Lesson, args, soft=np.float32(fused[:, [order[row.label] for row in data.classes]]))
 
 
 def logits(teacher: Bundle, data: Dataset, clips: list[Clip], workers: int) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from argparse import Namespace
 from pathlib import Path
 
 from signs.clips.dataset import Label, load_dataset, save_dataset
@@ -90,17 +91,20 @@ def test_the_loss_is_the_papers():
     np.testing.assert_array_equal(weighed.accuracy(targets, logits), right)
 
 
+def settings(temperature: float) -> Namespace:
+    return Namespace(temperature=temperature, alpha=0.5, squared=False, workers=1)
+
+
 def test_two_streams_are_softened_and_then_weighed(known, data):
     someone, clips = load_bundle(known), load_dataset(data)
     train = clips.split("train")
     _, logits, _ = stored_clips.logits(Recogniser.load(known, "keras"), clips, train, 4, 1, "test")
-    lesson = distillation.lesson(someone, clips, train, 3.0, 0.5, False, 1)
+    lesson = distillation.lesson(settings(3.0), someone, clips, train)
     expected = 0.25 * softmax(logits["grey"] / 3, axis=-1) + 0.75 * softmax(logits["grey-depth"] / 3, axis=-1)
     np.testing.assert_allclose(lesson.soft, expected, rtol=1e-5)
     turned = dataclasses.replace(clips, classes=clips.classes[::-1])
-    np.testing.assert_array_equal(
-        distillation.lesson(someone, turned, train, 3.0, 0.5, False, 1).soft, lesson.soft[:, ::-1]
-    )
+    turned_lesson = distillation.lesson(settings(3.0), someone, turned, train)
+    np.testing.assert_array_equal(turned_lesson.soft, lesson.soft[:, ::-1])
 
 
 def test_what_the_teacher_says_is_computed_once(copied, data, monkeypatch, capsys):
@@ -109,7 +113,7 @@ def test_what_the_teacher_says_is_computed_once(copied, data, monkeypatch, capsy
     monkeypatch.setattr(stored_clips, "logits", lambda *given: calls.append(given[2]) or logits(*given))
 
     def ask(count=3, temperature=2.0, by=someone):
-        return distillation.lesson(by, clips, clips.split("train")[:count], temperature, 0.5, False, 1).soft
+        return distillation.lesson(settings(temperature), by, clips, clips.split("train")[:count]).soft
 
     first = ask()
     np.testing.assert_array_equal(ask(), first)
