@@ -27,12 +27,6 @@ class Run:
         """(scored,) bool."""
         return self.predictions.hits(self.predictions.fused)
 
-    @property
-    def checks(self) -> list[str]:
-        """What was wrong with the splits when it was evaluated, and overridden."""
-        splits = read_splits(self.folder)
-        return splits[self.split].checks if self.split in splits else []
-
 
 def load_runs(folders: list[Path], split: str) -> list[Run]:
     """The runs, their clips in one order; raises Problem where predictions are missing or two runs have not the same
@@ -62,8 +56,9 @@ def compare_runs(runs: list[Run]) -> dict:
     bootstrap = scores.draw_bootstrap(runs[0].predictions.signers)
     rows = []
     for run in runs:
-        stream = run.predictions.fused
-        about = {"model": str(run.folder), "stream": stream, "clips": len(run.right), "checks": run.checks}
+        stream, results = run.predictions.fused, read_splits(run.folder)
+        checks = results[run.split].checks if run.split in results else []
+        about = {"model": str(run.folder), "stream": stream, "clips": len(run.right), "checks": checks}
         rows.append(about | scores.score_stream(run.predictions, stream))
     pairs = [
         {"a": str(a.folder), "b": str(b.folder), **vars(scores.difference(a.right, b.right, bootstrap))}

@@ -14,7 +14,7 @@ from scipy import special
 
 DRAWS = 2000
 LEVEL = 0.95
-DEVIATIONS = special.ndtri((1 + LEVEL) / 2)  # to each side, that hold LEVEL of a normal distribution
+Z = special.ndtri((1 + LEVEL) / 2)  # standard deviations to each side that hold LEVEL of a normal distribution
 TOP = (1, 5, 10)
 PAIRS = 15  # of confused classes listed
 
@@ -64,9 +64,8 @@ def draw_bootstrap(signers: list[str]) -> Bootstrap:
 
 def wilson(share: float, count: float) -> tuple[float, float]:
     """Wilson's interval of a share of `count` independent clips (J. Am. Stat. Assoc. 22, 1927)."""
-    z = DEVIATIONS
-    middle, around = share + z**2 / (2 * count), z * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
-    low, high = (middle - around) / (1 + z**2 / count), (middle + around) / (1 + z**2 / count)
+    middle, around = share + Z**2 / (2 * count), Z * np.sqrt(share * (1 - share) / count + (Z / (2 * count)) ** 2)
+    low, high = (middle - around) / (1 + Z**2 / count), (middle + around) / (1 + Z**2 / count)
     return max(0.0, float(low)), min(1.0, float(high))
 
 
@@ -188,7 +187,7 @@ def difference(a: np.ndarray, b: np.ndarray, drawn: Bootstrap) -> Difference:
     only_a, only_b = int(np.sum(a & ~b)), int(np.sum(b & ~a))
     # Never narrower than for independent clips: the adjusted interval of Bonett & Price (2012) holds for few clips too.
     up, down, count = only_a + 1, only_b + 1, len(a) + 2
-    around = DEVIATIONS * np.sqrt(up + down - (up - down) ** 2 / count) / count
+    around = Z * np.sqrt(up + down - (up - down) ** 2 / count) / count
     low, high = min(value - spread, (up - down) / count - around), max(value + spread, (up - down) / count + around)
     p = float(stats.binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
     return Difference(value, max(-1.0, float(low)), min(1.0, float(high)), only_a, only_b, p)

@@ -156,9 +156,9 @@ def test_groups_for_valid(download, capsys):
     assert not made(download).split("valid")
     assert prepare(download, "--valid-groups", "3") == command.DONE
     assert all(each == 2 for each in made(download).count()["train"].values())
-    for number in ("4", "-1"):
+    for number, wrong in (("4", "001 has 4 groups to train on"), ("-1", "at least 0")):
         said = failing(download, capsys, command.NOTHING, "--valid-groups", number)
-        assert f"--valid-groups {number}: 001 has 4 groups to train on" in said
+        assert f"--valid-groups {number}: {wrong}" in said
 
 
 def test_fewer_classes(download):
