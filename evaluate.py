@@ -65,8 +65,7 @@ def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -
 def calibrate(recogniser, predictions: Predictions, rate: float) -> None:
     """Learn calibration.json from the validation clips, and have the recogniser use it."""
     bundle = recogniser.bundle
-    idle = calibration.idle_labels(bundle.classes)
-    learnt = calibration.learn_calibration(predictions, idle, rate, bundle.hashes)
+    learnt = calibration.learn_calibration(predictions, bundle.classes, rate, bundle.hashes)
     learnt.write(bundle.folder)
     recogniser.calibration = learnt
     limit = "none" if learnt.threshold is None else f"{learnt.threshold:.1%}"
@@ -147,9 +146,8 @@ def evaluate(args) -> int:
     """Evaluate some splits, write every file and print the tables; returns the exit code."""
     data = load_dataset(args.data)
     splits = [split for split in dataset.SPLITS if split in args.split]
-    for split in splits:
-        if not data.split(split):
-            raise Problem(f"{data.folder}/clips.csv: no clip in the split {split}")
+    if empty := [split for split in splits if not data.split(split)]:
+        raise Problem(f"{data.folder}/clips.csv: no clip in the split {empty[0]}")
     checks = check_model(args.model, data, splits, args.ignore_checks)
     load_keras()
     recogniser = Recogniser.load(args.model, runtime.KERAS)

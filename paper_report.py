@@ -63,8 +63,7 @@ def load_run(folder: Path, split: str) -> Run:
     """Raises Problem where a stream, the predictions of `split` or their classes are not those of the bundle."""
     bundle = load_bundle(folder)
     streams = [stream.name for stream in bundle.streams]
-    missing = [name for name in STREAMS if name not in streams]
-    if missing:
+    if missing := [name for name in STREAMS if name not in streams]:
         raise Problem(
             f"{folder}: no stream {' and '.join(missing)} in it, and the report is of both; "
             f"run train_i3d.py --stream {missing[0]} --output {folder}"
@@ -118,8 +117,7 @@ def mean_accuracy_by_epoch(run: Run) -> list[float]:
     """Validation accuracy of both streams' averaged probabilities after each epoch; raises Problem where the log does
     not tell it."""
     log = Log(run.folder / "log.csv")
-    missing = [stream for stream in STREAMS if not log.rows_of(stream)]
-    if missing:
+    if missing := [stream for stream in STREAMS if not log.rows_of(stream)]:
         raise Problem(
             f"{log.path}: no epoch of {' and '.join(missing)} in it; figure 3 needs the log that "
             "train_i3d.py writes there"

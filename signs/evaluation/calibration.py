@@ -124,11 +124,9 @@ def learn_weights(
     return weights if kept else {}, {"weights": weights, "gain": vars(gain), "kept": kept, "over": drawn.over}
 
 
-def count_false_alarms(learnt: Calibration, predictions: Predictions, stream: str, idle: set[str]) -> dict:
+def count_false_alarms(learnt: Calibration, predictions: Predictions, stream: str, classes: list[Label]) -> dict:
     """What the rejection threshold does to the answers of a split.
 
-    Args:
-        idle: labels of classes that are no gesture.
     Returns:
         of: "no gesture", the clips of those classes, or "all clips" where there are none; clips: how many; found,
         interval: share of them that gets a gesture for an answer (a wrong one, of all clips); gestures_answered: share
@@ -137,8 +135,8 @@ def count_false_alarms(learnt: Calibration, predictions: Predictions, stream: st
     """
     scored, truth = predictions.streams[stream][predictions.scored], predictions.truth
     confidence, answer = learnt.calibrated(scored).max(axis=1), scored.argmax(axis=1)
-    considered, false = _false_answers(predictions, answer, idle)
-    is_idle = np.isin(predictions.labels, sorted(idle))
+    is_idle = _is_idle(predictions, classes)
+    considered, false = _false_answers(truth, answer, is_idle)
     answered = confidence >= (learnt.threshold or 0)
     signers = [predictions.signers[index] for index in np.flatnonzero(considered)]
     share = scores.share((false & answered)[considered], scores.draw_bootstrap(signers))
@@ -154,33 +152,33 @@ def count_false_alarms(learnt: Calibration, predictions: Predictions, stream: st
     }
 
 
-def idle_labels(classes: list[Label]) -> set[str]:
-    """Labels of the classes that are no gesture."""
-    return {row.label for row in classes if row.kind == "none"}
+def _is_idle(predictions: Predictions, classes: list[Label]) -> np.ndarray:
+    """(labels,) bool: which of the predictions' labels are no gesture."""
+    return np.isin(predictions.labels, [row.label for row in classes if row.kind == "none"])
 
 
-def _false_answers(predictions: Predictions, answer: np.ndarray, idle: set[str]) -> tuple[np.ndarray, np.ndarray]:
+def _false_answers(truth: np.ndarray, answer: np.ndarray, is_idle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(scored,) bool each: the clips among which false alarms are counted, and the answers that are one."""
-    is_idle, truth = np.isin(predictions.labels, sorted(idle)), predictions.truth
     if is_idle[truth].any():
         return is_idle[truth], ~is_idle[answer]
     return np.ones(len(truth), bool), ~is_idle[answer] & (answer != truth)
 
 
-def learn_calibration(predictions: Predictions, idle: set[str], rate: float, model: dict[str, str]) -> Calibration:
+def learn_calibration(
+    predictions: Predictions, classes: list[Label], rate: float, model: dict[str, str]
+) -> Calibration:
     """Learn it all from the scored validation clips.
 
     Args:
-        idle: labels of classes that are no gesture; rate: false alarms that are allowed, a share of the clips of those
-            classes, or, where there are none, of all clips (then a wrong answer is a false alarm); model: hash of each
-            weight file.
+        rate: false alarms that are allowed, a share of the clips of classes that are no gesture, or, where there are
+            none, of all clips (then a wrong answer is a false alarm); model: hash of each weight file.
     """
     scored, truth = predictions.scored, predictions.truth
     streams = {name: rows[scored] for name, rows in predictions.streams.items() if name != BOTH}
     weights, fusion = learn_weights(streams, truth, predictions.signers)
     fused = fuse(streams, weights)
     temperature = fit_temperature(fused, truth)
-    considered, false = _false_answers(predictions, fused.argmax(axis=1), idle)
+    considered, false = _false_answers(truth, fused.argmax(axis=1), _is_idle(predictions, classes))
     threshold = find_threshold(tempered(fused, temperature).max(axis=1), false, considered, rate)
     about = {"clips": len(truth), "fusion": fusion, "allowed": rate}
     return Calibration(temperature, weights, threshold, about, model)

@@ -121,8 +121,7 @@ def measure(model: Path, folder: Path, source: Source, failed: dict[str, str]) -
     predictions, unread = stored_clips.predict(recogniser, source.data, source.clips, source.batch, source.workers)
     failed.update(unread)
     if model == folder:
-        idle = calibration.idle_labels(bundle.classes)
-        learnt = calibration.learn_calibration(predictions, idle, confidence.FALSE_ALARMS, bundle.hashes)
+        learnt = calibration.learn_calibration(predictions, bundle.classes, confidence.FALSE_ALARMS, bundle.hashes)
         learnt.write(folder)
         predictions = stored_clips.with_both(predictions, learnt.weights)
     predictions.write(path)

@@ -94,7 +94,6 @@ def measure_split(recogniser, predictions: Predictions, data: dict, checks: list
         learnt = recogniser.calibration if stream == fused else Calibration()
         measured = calibration.measure_calibration(learnt, predictions, stream)
         streams[stream] = {**scores.score_stream(predictions, stream), "calibration": measured}
-    idle = calibration.idle_labels(recogniser.classes)
     return SplitResult(
         data=data,
         checks=checks,
@@ -102,7 +101,7 @@ def measure_split(recogniser, predictions: Predictions, data: dict, checks: list
         clips=int(predictions.scored.sum()),
         classes=len(predictions.labels),
         unlabelled=int((~predictions.scored).sum()),
-        rejection=calibration.count_false_alarms(recogniser.calibration, predictions, fused, idle),
+        rejection=calibration.count_false_alarms(recogniser.calibration, predictions, fused, recogniser.classes),
         streams=streams,
         gains=gains if fused == BOTH else None,
     )

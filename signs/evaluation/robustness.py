@@ -66,8 +66,13 @@ def measure_robustness(recogniser: Recogniser, data: Dataset, clips: list[Clip])
     for name, right in hits.items():
         change = scores.difference(np.array(right), plain, bootstrap)
         rows[name] = {"top1": float(np.mean(right)), "difference": vars(change)}
-    about = {"clips": len(signers), "over": bootstrap.over, "top1": float(plain.mean())}
-    return {**about, "changes": rows, "failed": failed}
+    return {
+        "clips": len(signers),
+        "over": bootstrap.over,
+        "top1": float(plain.mean()),
+        "changes": rows,
+        "failed": failed,
+    }
 
 
 def print_robustness(measured: dict, split: str) -> None:

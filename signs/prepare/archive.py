@@ -155,10 +155,7 @@ def _tar_member(path: Path, info: tarfile.TarInfo) -> Member:
 def read_member(member: Member, password: str = "") -> Iterator[bytes]:
     """The content of a member of a zip or plain tar, in chunks; never more bytes than its header declares."""
     try:
-        if member.crc is None:
-            yield from _read_tar(member)
-            return
-        yield from _read_zip(_zip(member.archive), member, password)
+        yield from _read_tar(member) if member.crc is None else _read_zip(member, password)
     except NotImplementedError as error:
         raise Problem(
             f"{member.archive}: packed or encrypted in a way not read here ({error}); unpack it with 7-Zip beside "
@@ -172,7 +169,8 @@ def read_member(member: Member, password: str = "") -> Iterator[bytes]:
         raise Problem(f"{member.archive}: {member.name} is damaged ({error}), {hint}; download it again") from None
 
 
-def _read_zip(archive: zipfile.ZipFile, member: Member, password: str) -> Iterator[bytes]:
+def _read_zip(member: Member, password: str) -> Iterator[bytes]:
+    archive = _zip(member.archive)
     if member.encrypted and password:
         from signs.prepare import zipcrypto  # it brings Numba, which nobody else here needs
 

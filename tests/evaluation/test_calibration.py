@@ -2,7 +2,7 @@
 
 import json
 
-from signs.clips.dataset import Clip
+from signs.clips.dataset import Clip, Label
 from signs.command import Problem
 from signs.evaluation import calibration
 from signs.inference.confidence import CALIBRATION_FILE, Calibration, load_calibration, tempered
@@ -11,6 +11,9 @@ from signs.inference.predictions import Predictions
 import numpy as np
 import pytest
 from sklearn import metrics
+
+
+IDLE = [Label("0", "rest", "none"), Label("1", "wave")]
 
 
 def drawn(clips=4000, classes=8, sharp=1.0, seed=0, people=8, none=()) -> Predictions:
@@ -65,16 +68,16 @@ def test_the_threshold_lets_no_more_false_alarms_through(rate):
 
 def test_clips_without_a_gesture_set_the_threshold():
     some = drawn(clips=600)
-    found = calibration.learn_calibration(some, {"0"}, 0.1, {"w": "1"})
-    out = calibration.count_false_alarms(found, some, "rgb", {"0"})
+    found = calibration.learn_calibration(some, IDLE, 0.1, {"w": "1"})
+    out = calibration.count_false_alarms(found, some, "rgb", IDLE)
     fused = tempered(some.streams["rgb"], found.temperature)
     idle = some.truth == 0
     alarm = idle & (fused.argmax(axis=1) != 0) & (fused.max(axis=1) >= found.threshold)
     assert alarm.sum() / idle.sum() <= 0.1 and out["of"] == "no gesture"
     assert out["found"] == pytest.approx(alarm.sum() / idle.sum())
-    without = calibration.learn_calibration(some, set(), 0.1, {})
+    without = calibration.learn_calibration(some, [], 0.1, {})
     wrong = (fused.argmax(axis=1) != some.truth) & (fused.max(axis=1) >= without.threshold)
-    out = calibration.count_false_alarms(without, some, "rgb", set())
+    out = calibration.count_false_alarms(without, some, "rgb", [])
     assert out["found"] == pytest.approx(wrong.mean()) and wrong.mean() <= 0.1 and out["of"] == "all clips"
 
 
@@ -85,11 +88,11 @@ def two_streams() -> Predictions:
 
 
 def test_weights_are_kept_only_where_they_help():
-    noisy = calibration.learn_calibration(two_streams(), set(), 0.1, {})
+    noisy = calibration.learn_calibration(two_streams(), [], 0.1, {})
     assert noisy.weights["rgb"] > 0.8 and noisy.about["fusion"]["gain"]["low"] > 0 and noisy.about["fusion"]["kept"]
     some = two_streams()
     twice = Predictions(some.clips, some.labels, {"rgb": some.streams["rgb"], "flow": some.streams["rgb"]})
-    same = calibration.learn_calibration(twice, set(), 0.1, {})
+    same = calibration.learn_calibration(twice, [], 0.1, {})
     assert same.weights == {} and not same.about["fusion"]["kept"]
 
 
@@ -101,7 +104,7 @@ def test_weights_are_tried_on_people_they_were_not_learnt_on(monkeypatch):
 
 
 def test_a_calibration_of_other_weights_is_not_used(tmp_path):
-    found = calibration.learn_calibration(two_streams(), set(), 0.1, {"rgb.weights.h5": "12"})
+    found = calibration.learn_calibration(two_streams(), [], 0.1, {"rgb.weights.h5": "12"})
     found.write(tmp_path)
     assert load_calibration(tmp_path, {"rgb.weights.h5": "12"}) == found
     assert load_calibration(tmp_path, {"rgb.weights.h5": "13"}) == Calibration()
@@ -135,8 +138,8 @@ def test_a_model_that_happened_to_be_always_right_is_not_taken_for_infallible():
 
 def test_the_threshold_is_measured_on_other_clips_too():
     learnt, other = drawn(clips=600), drawn(clips=600, seed=8)
-    found = calibration.learn_calibration(learnt, {"0"}, 0.1, {})
-    out = calibration.count_false_alarms(found, other, "rgb", {"0"})
+    found = calibration.learn_calibration(learnt, IDLE, 0.1, {})
+    out = calibration.count_false_alarms(found, other, "rgb", IDLE)
     sure = tempered(other.streams["rgb"], found.temperature).max(axis=1) >= found.threshold
     answer, idle = other.streams["rgb"].argmax(axis=1), other.truth == 0
     assert out["of"] == "no gesture" and out["clips"] == idle.sum()
@@ -146,4 +149,4 @@ def test_the_threshold_is_measured_on_other_clips_too():
     assert out["risk"] == pytest.approx((answer != other.truth)[sure].mean())
     clips = [item for item in other.clips if item.label == "0"]
     only = Predictions(clips, other.labels, {"rgb": other.streams["rgb"][idle]})
-    assert calibration.count_false_alarms(found, only, "rgb", {"0"})["gestures_answered"] is None
+    assert calibration.count_false_alarms(found, only, "rgb", IDLE)["gestures_answered"] is None

@@ -53,7 +53,7 @@ def made(folder: Path, classes: int, clips: int) -> tuple[Metrics, dict[str, Pre
     """A page without loops, of drawn probabilities."""
     tables = {split: predictions(split, classes, clips, seed) for seed, split in enumerate(("valid", "test"))}
     model = Model(folder, classes)
-    model.calibration = calibration.learn_calibration(tables["valid"], set(), 0.1, {})
+    model.calibration = calibration.learn_calibration(tables["valid"], [], 0.1, {})
     results = {split: measured(model, table) for split, table in tables.items()}
     found = Metrics({}, json.loads(json.dumps(model.calibration.__dict__)), results)
     report_page.write_page(model.bundle, "drawn", "test", found, tables["test"])
