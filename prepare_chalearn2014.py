@@ -130,11 +130,8 @@ def without(lost: list[tuple[Clip, str]], reason: str) -> str:
 def remarks_on(made: list[Made], kept: list[Clip]) -> list[str]:
     """What a reader of the counts should know."""
     bare = Counter(result.recording.split for result in made if not result.labelled)
-    remarks = [
-        f"{split}: {bare[split]} recordings have no labels file; they cannot be cut and are left out"
-        for split in dataset.SPLITS
-        if bare[split]
-    ]
+    left_out = "recordings have no labels file; they cannot be cut and are left out"
+    remarks = [f"{split}: {bare[split]} {left_out}" for split in dataset.SPLITS if bare[split]]
     if kept:
         count = f"{len(kept):,} clips of {len({clip.group for clip in kept})} recordings"
         remarks.append(f"{count} that could not be read this time are kept as they were")

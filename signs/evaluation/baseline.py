@@ -1,8 +1,7 @@
 """Nearest class mean on pictures without order: is a data set a giveaway?
 
-A sign should be told by its movement. These two classifiers see none: the average frame of a clip (where hands and
-clothes are) and the average absolute difference of neighbouring frames (where hands move, and how much). A recogniser
-could get what they reach above chance without recognising signs.
+A sign should be told by its movement. These two classifiers see none: the average frame of a clip, and the average
+absolute difference of neighbouring frames. What they reach above chance takes no recognising of signs.
 """
 
 from pathlib import Path

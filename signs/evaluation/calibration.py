@@ -96,9 +96,8 @@ def fit_weights(streams: dict[str, np.ndarray], truth: np.ndarray) -> dict[str, 
     def shares(free) -> dict[str, float]:
         return dict(zip(names, softmax(np.append(0.0, np.clip(free, -20, 20))).tolist(), strict=True))
 
-    best = optimize.minimize(
-        lambda free: log_loss(fuse(streams, shares(free)), truth), np.zeros(len(names) - 1), method="Nelder-Mead"
-    )
+    alike = np.zeros(len(names) - 1)
+    best = optimize.minimize(lambda free: log_loss(fuse(streams, shares(free)), truth), alike, method="Nelder-Mead")
     return shares(best.x)
 
 

@@ -161,17 +161,13 @@ def score_stream(predictions: Predictions, stream: str) -> dict:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """How much more often `a` is right than `b` on the same clips.
+class Difference(Value):
+    """How much more often `a` is right than `b` on the same clips, a share of them, by a paired bootstrap.
 
-    value, low, high: share of clips, paired bootstrap; only_a, only_b: clips that only one of them gets right; mcnemar:
-    two-sided exact p of these two counts (McNemar, Psychometrika 12, 1947). It takes clips for independent: where
-    several are of one person it is too small.
+    only_a, only_b: clips that only one of them gets right; mcnemar: two-sided exact p of these two counts (McNemar,
+    Psychometrika 12, 1947). It takes clips for independent: where several are of one person it is too small.
     """
 
-    value: float
-    low: float
-    high: float
     only_a: int
     only_b: int
     mcnemar: float

@@ -102,9 +102,8 @@ def _warp(at, height, width, y):
     x_at = simd.maximum(simd.minimum(at.columns() + at("u1"), width + 1), -3.0)
     y_at = simd.maximum(simd.minimum(y + at("u2"), height + 1), -3.0)
     column, row = simd.floor(x_at), simd.floor(y_at)
-    at.gather(
-        column + (BLACK - 1), row + (BLACK - 1), _cubic(x_at - column), _cubic(y_at - row), ("constant", "gx", "gy")
-    )
+    weights = _cubic(x_at - column), _cubic(y_at - row)
+    at.gather(column + (BLACK - 1), row + (BLACK - 1), *weights, ("constant", "gx", "gy"))
 
 
 @numba.njit(**simd.COMPILE)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-
 IDLE = [Label("0", "rest", "none"), Label("1", "wave")]
 
 
