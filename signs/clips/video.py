@@ -134,7 +134,7 @@ class VideoReader:
 
     def picture(self, frame: av.VideoFrame) -> np.ndarray:
         """A frame -> (H, W, 3) uint8 RGB, upright, with square pixels, as large as the first one."""
-        image = frame.to_ndarray(format="rgb24")
+        image = rgb(frame)
         if (frame.width, frame.height) != self._size:
             image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
             if (note := "the size of its frames changes") not in self.notes:
@@ -144,6 +144,15 @@ class VideoReader:
             how = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR
             image = cv2.resize(image, (width, image.shape[0]), interpolation=how)
         return image if self._matrix is None else upright(image, self._matrix)
+
+
+def rgb(frame: av.VideoFrame) -> np.ndarray:
+    """A frame -> (H, W, 3) uint8 RGB as FFmpeg's own filters make it, by the frame's matrix and range."""
+    if frame.format.components[0].bits <= 8:
+        return frame.to_ndarray(format="rgb24")  # the same bytes, a little sooner
+    graph = _graph(frame, "format", "pix_fmts=rgb24")
+    graph.push(frame)
+    return graph.vpull().to_ndarray()
 
 
 class _Clock:
@@ -179,7 +188,7 @@ def deinterlaced(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
             yield from _pull(graph)
             graph = None
         if not graph and frame.interlaced_frame:
-            graph, kind = _yadif(frame), (frame.width, frame.height, frame.format.name)
+            graph, kind = _graph(frame, "yadif", "deint=interlaced"), (frame.width, frame.height, frame.format.name)
         if graph:
             graph.push(frame)
             yield from _pull(graph)
@@ -190,10 +199,11 @@ def deinterlaced(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         yield from _pull(graph)
 
 
-def _yadif(frame: av.VideoFrame) -> av.filter.Graph:
+def _graph(frame: av.VideoFrame, *filtering: str) -> av.filter.Graph:
+    """One of FFmpeg's filters and its options, for frames like this one."""
     graph = av.filter.Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
-    graph.link_nodes(source, graph.add("yadif", "deint=interlaced"), graph.add("buffersink")).configure()
+    graph.link_nodes(source, graph.add(*filtering), graph.add("buffersink")).configure()
     return graph
 
 

@@ -156,7 +156,8 @@ def test_fields_that_lie_apart_in_time_make_no_comb():
 
 
 @pytest.mark.parametrize(
-    ("codec", "pixels", "space", "full"), [("libx264", "yuv420p", 1, 1), ("mjpeg", "yuvj420p", 5, 2)]
+    ("codec", "pixels", "space", "full"),
+    [("libx264", "yuv420p", 1, 1), ("mjpeg", "yuvj420p", 5, 2), ("libx264", "yuv420p10le", 5, 1)],
 )
 def test_colours_follow_matrix_and_range(tmp_path, codec, pixels, space, full):
     path = encode(tmp_path / "a.mkv", tiny.moving(5), codec, pixels=pixels, colorspace=space, color_range=full)
