@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 EQUAL = 1e-6  # seconds; moments closer than this are one
+MOST = 9999  # frames, views or pixels of a side: more of them is a mistake
 REGIONS = ("middle", "signer", "body")
 RULE = re.compile(r"all|[1-9]\d*(fps)?")
 
@@ -27,6 +28,11 @@ class FlowSpec:
     bound: float = 20.0
     flow_from: str = "frames"  # from kept frame to kept frame; or "video": from the video's frame before each kept one
     quality: int = 95
+
+    def __post_init__(self):
+        if not 0 < self.bound <= MOST or not 1 <= self.quality <= 100:
+            found = f"flow with a bound of {self.bound} px, quality {self.quality}"
+            raise Problem(f"{found}; expected above 0, at most {MOST} px, and 1 to 100")
 
     @property
     def name(self) -> str:
@@ -51,6 +57,9 @@ class StoredSpec:
     def __post_init__(self):
         if not RULE.fullmatch(self.frames):
             raise Problem(f"frames {self.frames!r}; expected a number (40), a rate (10fps) or all")
+        if not 1 <= self.short_side <= MOST or not 1 <= self.quality <= 100:
+            found = f"a short side of {self.short_side} px, quality {self.quality}"
+            raise Problem(f"{found}; expected 1 to {MOST} px and 1 to 100")
         if self.part not in dataset.PARTS:
             raise Problem(f"part {self.part!r}; expected {', '.join(dataset.PARTS)}")
 
@@ -139,9 +148,10 @@ class InputSpec:
     def __post_init__(self):
         if self.sampling not in ("even", "run", "whole"):
             raise Problem(f"sampling {self.sampling!r}; expected even, run or whole")
-        if self.frames < 1 or self.crop < 1:
-            raise Problem(f"{self.frames} frames of {self.crop} px; at least 1 of each")
-        if self.views < 1 or (self.views > 1 and self.sampling == "whole"):
+        if not 1 <= self.frames <= MOST or self.crop < 1 or self.short_side > MOST:
+            found = f"{self.frames} frames of {self.crop} px, short side {self.short_side} px"
+            raise Problem(f"{found}; expected 1 to {MOST} of each")
+        if not 1 <= self.views <= MOST or (self.views > 1 and self.sampling == "whole"):
             raise Problem(f"{self.views} views of a clip; at least 1, and of a whole clip not more")
         if self.still not in ("keep", "subtract"):
             raise Problem(f"still {self.still!r}; expected keep or subtract")

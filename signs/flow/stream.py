@@ -16,6 +16,7 @@ from signs.flow.tvl1 import FAST, QUALITY, Solver, is_compiled
 import cv2
 import numpy as np
 
+LARGEST = 100  # of any parameter of a method
 FLOW_METHODS = {
     "tvl1-fast": FAST,
     "tvl1-quality": QUALITY,
@@ -50,13 +51,22 @@ def tvl1(previous: np.ndarray, current: np.ndarray, preset: str | dict = "fast")
     return solver.push(current)
 
 
+def check_parameters(method: str, parameters: dict) -> dict:
+    """The parameters that a store or a bundle names for a method; raises Problem where they are not its own."""
+    known = FLOW_METHODS[method]
+    numbers = [value for value in parameters.values() if isinstance(value, (int, float)) and 0 <= value <= LARGEST]
+    if parameters.keys() != known.keys() or len(numbers) < len(known) or not 0 < parameters.get("scale_step", 0.5) < 1:
+        raise Problem(f"flow {method} of {parameters}; expected numbers up to {LARGEST} for {', '.join(known)}")
+    return parameters
+
+
 class FlowStream:
     """Frames in one at a time, flow out one at a time; the pyramid of the frame before is kept, not built twice."""
 
     def __init__(self, method: str = "tvl1-fast", parameters: dict | None = None):
         if method not in FLOW_METHODS:
             raise Problem(f"flow method {method!r}; expected one of {', '.join(FLOW_METHODS)}")
-        self.parameters = FLOW_METHODS[method] if parameters is None else parameters
+        self.parameters = FLOW_METHODS[method] if parameters is None else check_parameters(method, parameters)
         self._family = method.split("-")[0]
         self._dis = cv2.DISOpticalFlow.create(self.parameters["preset"]) if self._family == "dis" else None
         self._solver = Solver(self.parameters) if self._family == "tvl1" else None

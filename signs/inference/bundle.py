@@ -22,6 +22,7 @@ from signs.clips import dataset
 from signs.clips.dataset import Label
 from signs.clips.modality import TABLE
 from signs.clips.spec import ClipSpec, InputSpec
+from signs.clips.typed import check_types
 from signs.command import Problem
 from signs.inference.confidence import CALIBRATION_FILE
 
@@ -120,27 +121,25 @@ def load_bundle(folder: Path) -> Bundle:
         content = json.loads((folder / BUNDLE_FILE).read_text())
     except FileNotFoundError:
         raise Problem(f"{folder}: no {BUNDLE_FILE} in it; finish its training with train_i3d.py") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Problem(f"{folder / BUNDLE_FILE}: not JSON; it was damaged, train again or get a whole copy") from None
     version = content.get("format") if isinstance(content, dict) else None
     if version != FORMAT:
         raise Problem(f"{folder / BUNDLE_FILE}: bundle format {version!r}; this version reads format {FORMAT}")
     try:
         bundle = _parse(folder, content)
-        _check_files(bundle, content["sha256"])
+        _check_parts(bundle)
     except (KeyError, TypeError, AttributeError) as error:
         raise Problem(f"{folder / BUNDLE_FILE}: incomplete or of another version ({error!r})") from None
+    except Problem as problem:
+        raise Problem(f"{folder / BUNDLE_FILE}: {problem}") from None
+    _check_files(bundle)
     return bundle
 
 
 def _parse(folder: Path, content: dict) -> Bundle:
     streams = [Stream(**stream) for stream in content["streams"]]
     streams = [replace(row, input=InputSpec(**row.input)) if row.input else row for row in streams]
-    for stream in streams:
-        if stream.network not in NETWORKS:
-            raise Problem(f"{folder / BUNDLE_FILE}: network {stream.network!r}; known are {', '.join(NETWORKS)}")
-        if stream.modality not in TABLE:
-            raise Problem(f"{folder / BUNDLE_FILE}: modality {stream.modality!r}; known are {', '.join(TABLE)}")
     known = {"format", "spec", "classes", "streams", "fusion", "sha256"}
     return Bundle(
         folder,
@@ -153,14 +152,47 @@ def _parse(folder: Path, content: dict) -> Bundle:
     )
 
 
-def _check_files(bundle: Bundle, hashes: dict[str, str]) -> None:
+def _check_parts(bundle: Bundle) -> None:
+    """Raise Problem or TypeError where a part is not what a training writes. Files get the names of streams."""
+    check_types(bundle)
+    for part in ("flags", "data", "training"):
+        if not isinstance(bundle.about.get(part, {}), dict):
+            raise TypeError(f"{part} is no table")
     for stream in bundle.streams:
+        dataset.check_name(stream.name, "stream")
         for name in {stream.files["weights"], *stream.files.values()}:
-            path = bundle.folder / dataset.check_name(name, f"{bundle.folder / BUNDLE_FILE}: file")
+            dataset.check_name(name, "file")
+        if stream.network not in NETWORKS:
+            raise Problem(f"network {stream.network!r}; known are {', '.join(NETWORKS)}")
+        if stream.modality not in TABLE:
+            raise Problem(f"modality {stream.modality!r}; known are {', '.join(TABLE)}")
+        if TABLE[stream.modality].kind == "flow" and not bundle.spec.stored.flow:
+            raise Problem(f"stream {stream.name} sees flow, and the spec has none")
+        seen, shape = bundle.spec_of(stream).input, stream.arguments["input_shape"]
+        picture = [seen.crop, seen.crop, TABLE[stream.modality].channels]
+        if shape[1:] != picture or shape[0] not in (None, seen.frames):
+            raise Problem(f"stream {stream.name} takes {shape}, and a clip is seen as {[seen.frames, *picture]}")
+        if (classes := stream.arguments["classes"]) != len(bundle.classes):
+            raise Problem(
+                f"stream {stream.name} tells {classes} classes apart, and the table has {len(bundle.classes)}"
+            )
+    for what, names in (
+        ("class", [row.label for row in bundle.classes]),
+        ("stream", [row.name for row in bundle.streams]),
+    ):
+        if not names or len(set(names)) < len(names):
+            raise Problem(f"no {what} in it, or one twice")
+
+
+def _check_files(bundle: Bundle) -> None:
+    """Raise Problem where a weight file is missing or was changed."""
+    for stream in bundle.streams:
+        for name in stream.files.values():
+            path = bundle.folder / name
             what = f"not the file that {BUNDLE_FILE} was written with"
             if not path.is_file():
                 what = f"missing, though {BUNDLE_FILE} names it"
-            elif command.sha256(path) == hashes.get(name):
+            elif command.sha256(path) == bundle.hashes.get(name):
                 continue
             raise Problem(f"{path}: {what}; train again or get a whole copy")
 

@@ -68,7 +68,7 @@ def add_frames(group, forms: tuple[str, ...], usual: str | None) -> None:
     def read(text: str) -> dict:
         form = re.sub(r"x[1-9]\d{0,3}$", "xV", re.sub(r"^(run:)?[1-9]\d{0,3}(?!\d)", r"\1N", text))
         if form not in forms:
-            raise ArgumentTypeError(f"{text}: expected {' or '.join(forms)}, N and V from 1 to 9999")
+            raise ArgumentTypeError(f"{text}: expected {' or '.join(forms)}, N and V at least 1, at most 9999")
         numbers = [int(digits) for digits in re.findall(r"\d+", text)]
         values = {"frames": None, "sampling": FRAMES[form][0]} | ({"views": 1} if "whole" in form else {})
         return values | dict(zip(("frames", "views"), numbers, strict=False))

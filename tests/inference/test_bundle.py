@@ -1,10 +1,13 @@
 """bundle.json is checked before anything of it is used; nothing in it is run."""
 
+import functools
 import json
+import operator
 
 from signs.command import Problem
 from signs.inference.bundle import BUNDLE_FILE, load_bundle, save_bundle
 
+import numpy as np
 import pytest
 
 
@@ -85,11 +88,56 @@ def test_a_weight_file_missing_or_changed_by_one_byte(copied):
         ("files", {"weights": 3}, "incomplete"),
         ("files", {}, "incomplete"),
         ("extra", 1, "incomplete"),
+        ("name", "../rgb", "stream '../rgb' is no plain name"),
+        ("name", 3, "streams[0].name is '3', expected str"),
+        ("name", "flow", "no stream in it, or one twice"),
+        ("arguments", {"classes": 7, "input_shape": [8, 32, 32, 3]}, "tells 7 classes apart, and the table has 8"),
     ],
 )
 def test_a_stream_that_is_not_ours(copied, key, value, said):
     change(copied, lambda content: content["streams"][0].update({key: value}))
     assert said in told(copied)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("stored/short_side", "x", "another version"),
+        ("stored/short_side", 1e300, "expected 1 to 9999 px"),
+        ("stored/short_side", True, "short_side is 'True', expected int"),
+        ("stored/quality", 0, "1 to 100"),
+        ("stored/flow", None, "stream flow sees flow, and the spec has none"),
+        ("stored/flow/bound", 0, "a bound of 0 px"),
+        ("stored/flow/bound", float("nan"), "a bound of nan px"),
+        ("stored/flow/parameters", [], "parameters is '[]', expected dict"),
+        ("stored/flow/parameters/scales", "many", "expected numbers up to 100 for tau"),
+        ("stored/flow/parameters/scale_step", 0, "expected numbers up to 100 for tau"),
+        ("input/frames", 10**30, "expected 1 to 9999 of each"),
+        ("stored/flow/bound", 1e300, "a bound of 1e+300 px"),
+        ("input/frames", 9, "stream rgb takes [8, 32, 32, 3], and a clip is seen as [9, 32, 32, 3]"),
+        ("input/frames", 8.0, "frames is '8.0', expected int"),
+        ("input/views", 10**30, "views of a clip"),
+        ("input/short_side", 10**9, "expected 1 to 9999 of each"),
+    ],
+)
+def test_a_spec_that_no_clip_can_have(copied, place, value, said):
+    from signs.inference.recogniser import Recogniser
+
+    def put(content):
+        *parts, last = place.split("/")
+        functools.reduce(operator.getitem, parts, content["spec"])[last] = value
+
+    change(copied, put)
+    with pytest.raises(Problem) as caught:
+        recogniser = Recogniser.load(copied)
+        recogniser.predict(np.zeros((4, 64, 64, 3), np.uint8), np.arange(4) / 10)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("part", "value"), [("classes", []), ("streams", []), ("flags", 3), ("training", [])])
+def test_a_part_that_is_empty_or_another_kind(copied, part, value):
+    change(copied, lambda content: content.update({part: value}))
+    told(copied)
 
 
 def test_nothing_in_it_is_run(copied, tmp_path):
@@ -106,9 +154,6 @@ def test_nothing_in_it_is_run(copied, tmp_path):
             change(copied, lambda content, place=place, attack=attack: content["streams"][0].update({place: attack}))
             from signs.inference.recogniser import Recogniser
 
-            if place == "name":
-                load_bundle(copied)  # only a name, and used as one
-            else:
-                with pytest.raises(Problem):
-                    Recogniser.load(copied)
+            with pytest.raises(Problem):
+                Recogniser.load(copied)
     assert not mark.exists()

@@ -104,8 +104,8 @@ def test_a_recipe_and_parts_of_it():
         (["--recipe", "strong", "paper"], "recipe stands there twice"),
         (["--recipe", "warm-up=1", "warm-up=2"], "warm-up stands there twice"),
         (["--augment", "rotation=inf"], "rotation=inf: no finite number"),
-        (["--frames", "99999999999999999999"], "N and V from 1 to 9999"),
-        (["--frames", "8x99999"], "N and V from 1 to 9999"),
+        (["--frames", "99999999999999999999"], "N and V at least 1, at most 9999"),
+        (["--frames", "8x99999"], "N and V at least 1, at most 9999"),
         (["--crop", "48/99999999"], "expected pixels"),
     ],
 )
