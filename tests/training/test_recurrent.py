@@ -405,7 +405,7 @@ def test_frames_one_by_one(features, tmp_path):
     [
         (["--frames", "4x2"], "--frames 4x2: expected N or run:N or run:NxV or run:N/whole"),
         (["--frames", "whole"], "--frames whole: expected N or run:N"),
-        (["--frames", "run:0"], "--frames run:0: expected .*N and V at least 1"),
+        (["--frames", "run:0"], "--frames run:0: expected .*N and V from 1 to 9999"),
         (["--frames", "run:9", "--augment", "part=0.5"], "--augment part=0.5: of --frames N"),
         (["--augment", "zoom=0.1"], "--augment zoom=0.1: expected part=VALUE, mixup=VALUE"),
         (["--recipe", "top-epochs=1"], "--recipe top-epochs=1: expected patience"),
