@@ -220,12 +220,13 @@ def main(argv=None) -> int:
         flags, streams = compression.flags_of(source, args), source.streams if args.epochs else []
         batches = {stream.name: bundle_generators(flags, data, source, stream) for stream in streams}
         books = Books(args, Source(data, clips, stopwatch, args.batch, args.workers))
-        make_steps(args, compression.Steps(args.output, source, flags, batches, args.precision), books)
+        steps = compression.Steps(args.output, source, flags, batches, args.precision)
+        make_steps(args, steps, books)
         chosen = compression_table.choose_row(books.rows, args.budget)
         copy_bundle(args.output / chosen.name, args.output)
         books.close(chosen)
     print(f"{chosen.name}, {chosen.bytes:,} bytes; model bundle, ledger.csv, ledger.md -> {args.output}")
-    return Outcome([args.output], list(books.failed.items())).summary()
+    return Outcome([args.output], [*books.failed.items(), *steps.failed]).summary()
 
 
 if __name__ == "__main__":

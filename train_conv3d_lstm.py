@@ -152,8 +152,8 @@ def load_teacher(args, data: Dataset) -> Bundle:
     return teacher
 
 
-def train_all(args, data: Dataset, teacher: Bundle | None) -> None:
-    """Train every stream and write the bundle."""
+def train_all(args, data: Dataset, teacher: Bundle | None) -> int:
+    """Train every stream and write the bundle; returns the exit code."""
     clips = {split: run_folder.split_of(data, split) for split in refit.SPLITS}
     streams, spec = expand_streams(args.stream), flags.clip_spec(args, data)
     if args.sampling == "whole" and spec.stored.frames.isdigit():
@@ -169,14 +169,13 @@ def train_all(args, data: Dataset, teacher: Bundle | None) -> None:
         shown = clips["train"] + clips["valid"] * bool(args.refit)
         lesson = distillation.lesson(args, teacher, data, shown) if teacher else None
         trained = [train_stream(args, data, spec, stream, generators[stream], lesson) for stream in streams]
-        run_folder.write_bundle(args, data, spec, settings, trained)
+        return run_folder.write_bundle(args, data, spec, settings, trained)
 
 
 def main(argv=None) -> int:
     args = parse(argv)
     data = load_dataset(args.data)
-    train_all(args, data, load_teacher(args, data) if args.teacher else None)
-    return command.DONE
+    return train_all(args, data, load_teacher(args, data) if args.teacher else None)
 
 
 if __name__ == "__main__":

@@ -140,13 +140,13 @@ def main(argv=None) -> int:
     outcome = Outcome()
     with run_folder.claimed(frames, data, spec) as settings:
         trained = [train_frames(frames, data, spec, stream) for stream in modality.expand_streams(args.stream)]
-        run_folder.write_bundle(frames, data, spec, settings, trained)
+        code = run_folder.write_bundle(frames, data, spec, settings, trained)
     folders = extract_frames(args, data, spec, outcome)
     try:
-        recurrent.train(recurrent_flags(args), data, folders)
+        code = max(code, recurrent.train(recurrent_flags(args), data, folders))
         outcome.done.append(args.output)
     finally:
-        code = outcome.summary()
+        code = max(code, outcome.summary())
     return code
 
 

@@ -100,7 +100,7 @@ def main(argv=None) -> int:
         args.output = held.enter_context(distribute.output(devices, args.output))
         trained = [train_stream(args, data, spec, stream, generators[stream], devices) for stream in streams]
         if args.host == 0:
-            run_folder.write_bundle(args, data, spec, settings, trained)
+            return run_folder.write_bundle(args, data, spec, settings, trained)
     return command.DONE
 
 

@@ -258,8 +258,7 @@ def main(argv=None) -> int:
         if args.network == "i3d":
             pretrained.fetch_pretrained(args.weights, streams)
         trained = [Stream(args, data, stream, generators[stream]).train() for stream in streams]
-        run_folder.write_bundle(args, data, spec, flags, trained)
-    return command.DONE
+        return run_folder.write_bundle(args, data, spec, flags, trained)
 
 
 if __name__ == "__main__":

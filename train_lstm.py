@@ -70,14 +70,14 @@ def variants(args) -> dict[str, argparse.Namespace]:
     return runs
 
 
-def sweep(args, data: Dataset, folders: dict[str, Path]) -> None:
-    """Train every variant, then draw them side by side."""
-    runs = variants(args)
+def sweep(args, data: Dataset, folders: dict[str, Path]) -> int:
+    """Train every variant, then draw them side by side; returns the exit code."""
+    runs, code = variants(args), command.DONE
     for folder in folders.values():  # before the random start, which takes its time and needs no model
         recurrent.trained_lstm(args.start, recurrent.about_of(folder), args)
     for name, flags in runs.items():
         print(f"-- {name}")
-        recurrent.train(flags, data, folders)
+        code = max(code, recurrent.train(flags, data, folders))
     from signs.evaluation import curves
     from signs.training.log import Log
 
@@ -92,6 +92,7 @@ def sweep(args, data: Dataset, folders: dict[str, Path]) -> None:
             lowest = f"lowest loss {row['least_val_loss']} in epoch {row['epoch_of_least']}"
             print(f"{row['start']:14}  {best}, {lowest}")
     print(f"comparison -> {args.output}")
+    return code
 
 
 def extremes(logs: dict[str, list[dict]]) -> list[dict]:
@@ -111,8 +112,7 @@ def main(argv=None) -> int:
     data, streams = load_dataset(args.data), modality.expand_streams(args.stream)
     folders = {stream: feature_file.find_features(data, args.features, stream) for stream in streams}
     learn = sweep if args.sweep else recurrent.train
-    learn(args, data, folders)
-    return command.DONE
+    return learn(args, data, folders)
 
 
 if __name__ == "__main__":

@@ -200,10 +200,15 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def remove_leftovers(folder: Path, part: str = "") -> None:
-    """Delete the temporary files, of names that begin with `part`, that a killed run left below; hold its lock."""
-    for path in folder.rglob(f".{part}*.part*"):
-        path.unlink(missing_ok=True)
+def remove_leftovers(folder: Path, stem: str = r"[^.]*") -> None:
+    """Delete the temporary files of `atomic` that a killed run left below; hold its lock.
+
+    Args:
+        stem: a regular expression for what comes before the first dot of the files' whole names.
+    """
+    for path in folder.rglob(".*.part*"):
+        if re.fullmatch(rf"\.(?:{stem})\.\d+\.part(?:\..*)?", path.name):
+            path.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

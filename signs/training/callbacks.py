@@ -7,7 +7,7 @@ from pathlib import Path
 from signs.training import averaging, distribute
 from signs.training.averaging import Average
 from signs.training.checkpoint import Checkpoint
-from signs.training.log import HEADER, Log, Validated, valid_words
+from signs.training.log import HEADER, Log, Validated, valid_loss, valid_words
 
 import keras
 import numpy as np
@@ -54,21 +54,27 @@ class Validation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         clips, targets = np.array([item.clip for item in self.valid.clips]), self.valid.targets
+        if not np.isfinite(logs.get("loss", 0)):
+            logs |= {"val_loss": np.nan, "val_accuracy": 0.0}
+            return
         with averaging.averaged(self.average):
             steps = self.whole.predict(self.valid, verbose=0)
         logits = np.float64(self.readout(steps)[: len(clips)])  # several devices fill the last batch up
         validated = Validated(clips, targets, softmax(logits, axis=-1).astype(np.float32))
-        validated.write(self.folder, self.stream, epoch + 1)
-        # From the logits: a probability may be rounded to zero.
-        losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(targets)), targets]
+        with np.errstate(invalid="ignore"):  # Keeper ends the training
+            # From the logits: a probability may be rounded to zero.
+            losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(targets)), targets]
         logs |= {"val_loss": float(losses.mean()), "val_accuracy": validated.accuracy}
+        if np.isfinite(losses).all():
+            validated.write(self.folder, self.stream, epoch + 1)
 
 
 class Keeper(keras.callbacks.Callback):
     """After each epoch: a line for people, then the best weights, a row of the log and a checkpoint, in this order,
     which resuming relies on.
 
-    Without validation the weights after epoch `until` are kept.
+    Without validation the weights after epoch `until` are kept. Weights whose loss is no number, NaN or infinite, are
+    lost: at the first such loss training ends, with the best epoch before it; raises Problem where there is none.
     """
 
     def __init__(self, folder: Path, phase: str, last: int, checkpoint: Checkpoint, average, until=None):
@@ -77,13 +83,21 @@ class Keeper(keras.callbacks.Callback):
         self.phase, self.last, self.checkpoint, self.average, self.until = phase, last, checkpoint, average, until
         self.stream, self.log = checkpoint.stream, Log(folder / "log.csv")
         self.best_path = folder / f"{self.stream}.weights.h5"
-        losses = [] if until else [float(row["val_loss"]) for row in self.log.rows_of(self.stream)]
+        losses = [] if until else [valid_loss(row) for row in self.log.rows_of(self.stream)]
         self.best_loss = min(losses, default=float("inf"))
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
 
+    def on_train_batch_end(self, batch, logs=None):
+        if not np.isfinite(logs["loss"]):
+            self.model.stop_training = True  # then comes the end of the epoch
+
     def on_epoch_end(self, epoch, logs=None):
+        if not np.isfinite([logs["loss"], logs.get("val_loss", 0)]).all():
+            self.model.stop_training = True
+            self.checkpoint.end_at_no_number(epoch + 1, self.best_path.exists())
+            return
         seconds = time.perf_counter() - self.started
         learnt = f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:6.1%}{valid_words(logs)}"
         print(f"{self.stream:4} {self.phase} epoch {epoch + 1:2}/{self.last}  {learnt}  {seconds:5.1f} s", flush=True)
@@ -111,10 +125,10 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         for row in self.earlier:
-            self.on_epoch_end(int(row["epoch"]) - 1, {"val_loss": float(row["val_loss"])})
+            self.on_epoch_end(int(row["epoch"]) - 1, {"val_loss": valid_loss(row)})
 
 
 def is_spent(rows: list[dict], patience: int) -> bool:
     """Whether EarlyStopping ended the phase with these rows of the log, even if the run was killed right then."""
-    losses = [float(row["val_loss"]) for row in rows]
+    losses = [valid_loss(row) for row in rows]
     return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= max(patience, 1)

@@ -8,6 +8,7 @@ A checkpoint is written whole and then named, so a kill at any moment loses at m
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +19,25 @@ from signs.training.averaging import Average
 
 import keras
 
+NO_NUMBER = "the loss is no number (NaN or infinite)"
+
 
 @dataclass
 class State:
-    """How far one stream's training has come."""
+    """How far one stream's training has come; no_number: the epoch whose loss was none, with which it ended."""
 
     epoch: int = 0
     weights: str | None = None
     finished: bool = False
+    no_number: int | None = None
+
+    @property
+    def fault(self) -> str:
+        """Why training ended before its time, for people; empty where it did not."""
+        if self.no_number is None:
+            return ""
+        kept = "the best epoch before it is kept; for more train with a lower --learning-rate into another --output"
+        return f"{NO_NUMBER} in epoch {self.no_number}; {kept}"
 
 
 class Checkpoint:
@@ -55,8 +67,9 @@ class Checkpoint:
             with averaging.averaged(average):
                 averaging.save_weights(model, averaging.beside(weights))
         self._name(State(epoch, weights.name))
-        for path in self.folder.glob(f"{self.stream}-*.weights.h5"):
-            if path not in (weights, averaging.beside(weights)):
+        of_stream = re.compile(rf"{re.escape(self.stream)}-\d+(\.average)?\.weights\.h5")
+        for path in self.folder.glob("*.weights.h5"):
+            if of_stream.fullmatch(path.name) and path not in (weights, averaging.beside(weights)):
                 path.unlink()
 
     def restore(self, model: keras.Model) -> None:
@@ -67,6 +80,16 @@ class Checkpoint:
     def finish(self) -> None:
         """Note that nothing is left to train."""
         self._name(State(self.state.epoch, self.state.weights, finished=True))
+
+    def end_at_no_number(self, epoch: int, kept: bool) -> None:
+        """Note that the loss of an epoch was no number; raises Problem where no epoch before it was `kept`."""
+        if not kept:
+            other = "into another --output" if self.state.epoch else "into the same --output"
+            raise Problem(
+                f"{self.stream}: {NO_NUMBER} in epoch {epoch}, and none before it was kept; train with a lower "
+                f"--learning-rate, {other}"
+            )
+        self._name(State(self.state.epoch, self.state.weights, finished=True, no_number=epoch))
 
     def _name(self, state: State) -> None:
         command.write_text(self.path, json.dumps(vars(state)) + "\n")

@@ -19,6 +19,7 @@ from signs.models import sparse_weights
 from signs.training import averaging, options, pruning, run_folder
 from signs.training.augmentation import Augmentation
 from signs.training.callbacks import Validation
+from signs.training.checkpoint import Checkpoint
 from signs.training.flags import recipe_of
 from signs.training.log import Log
 from signs.training.loop import Training
@@ -51,6 +52,8 @@ def keep_start(model: keras.Model, valid, folder: Path, stream: str) -> None:
     validation.set_model(model)
     validation.on_train_begin()
     validation.on_epoch_end(-1, measured)
+    if not np.isfinite(measured["val_loss"]):
+        raise Problem(f"{folder}: what is left of {stream} answers with no numbers; prune less, or another model")
     averaging.save_weights(model, folder / f"{stream}.weights.h5")
     row = {"stream": stream, "phase": "pruned", "epoch": 0, "learning_rate": 0, "seconds": 0}
     row |= {"loss": "nan", "accuracy": "nan"} | {name: f"{value:.6g}" for name, value in measured.items()}
@@ -92,13 +95,13 @@ class Steps:
     """What is made of `source` below `output`: each step in float32, from the one before it, and in `precisions`.
 
     flags: `flags_of`; batches: {stream: its generators}, empty where nothing is to be trained; last: the bundle that
-    the next step begins with.
+    the next step begins with; failed: (step and stream, why its training ended before its time).
     """
 
     def __init__(self, output: Path, source: Bundle, flags: Namespace, batches: dict, precisions: list[str]):
         self.output, self.source, self.flags, self.batches = output, source, flags, batches
         self.precisions = list(dict.fromkeys([FULL, *precisions]))
-        self.last, self._models = source, {}
+        self.last, self._models, self.failed = source, {}, []
 
     def folder(self, step: str, precision: str = FULL) -> Path:
         return self.output / (step if precision == FULL else f"{step}-{precision}")
@@ -114,6 +117,8 @@ class Steps:
                 models[stream.name] = prune_stream(self.flags, batches, stream, start, folder, **limit)
             self._write(models, step, FULL)
         self.last, self._models = load_bundle(folder), {}
+        ends = {stream.name: Checkpoint(folder, stream.name).state for stream in self.last.streams}
+        self.failed += [(f"{step}, {name}", state.fault) for name, state in ends.items() if state.fault]
         for precision in self.precisions:
             if not is_whole(self.folder(step, precision)):
                 self._write(self.models(), step, precision)

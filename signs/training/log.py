@@ -8,6 +8,8 @@ The second is there because the mean of two streams cannot be had from their acc
 249 classes it takes 6.5 MB an epoch and stream; it may be deleted once there is a report.
 """
 
+import math
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +41,7 @@ class Log:
 
     def best(self, stream: str) -> dict:
         """The row of the epoch whose weights are kept: the lowest validation loss."""
-        return min(self.rows_of(stream), key=lambda row: float(row["val_loss"]))
+        return min(self.rows_of(stream), key=valid_loss)
 
     def fine_tuning(self, stream: str) -> float | None:
         """Between which epochs everything began to be trained: 3.5 after three of the top; None where it did not."""
@@ -50,10 +52,13 @@ class Log:
     def cut(self, stream: str, epochs: int) -> None:
         """Forget what was logged of a stream after that many epochs: the checkpoint does not have it."""
         with command.lock(self.path.parent, "log", wait=True):
-            command.remove_leftovers(self.path.parent, "log.")
+            command.remove_leftovers(self.path.parent, "log")
             self._write([row for row in self.rows if row["stream"] != stream or int(row["epoch"]) <= epochs])
-        for path in (self.path.parent / FOLDER).glob(f"{stream}-*.npz"):
-            if int(path.stem.rsplit("-", 1)[1]) > epochs:
+        for path in (self.path.parent / FOLDER).glob("*.npz"):
+            of_stream = re.fullmatch(
+                rf"{re.escape(stream)}-(\d+)", path.stem
+            )  # `grey-depth` is another one than `grey`
+            if of_stream and int(of_stream[1]) > epochs:
                 path.unlink()
 
     def add(self, row: dict) -> None:
@@ -63,6 +68,12 @@ class Log:
 
     def _write(self, rows: list[dict]) -> None:
         dataset.write_table(self.path, rows, HEADER)
+
+
+def valid_loss(row: dict) -> float:
+    """Of an epoch; infinite where it was no number, which an earlier version went on after."""
+    loss = float(row["val_loss"])
+    return loss if math.isfinite(loss) else math.inf
 
 
 def valid_words(measured: dict) -> str:

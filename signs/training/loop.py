@@ -5,6 +5,7 @@ It leaves what checkpoint.py and log.py say in `model/<run>/`, there the weights
 """
 
 import functools
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,7 @@ class Training:
         checkpoint, log = Checkpoint(self.folder, self.stream), Log(self.folder / "log.csv")
         if checkpoint.state.finished:
             print(f"{self.stream}: trained already, {checkpoint.state.epoch} epochs")
+            self._name_fault(checkpoint)
             return
         log.cut(self.stream, checkpoint.state.epoch)
         if checkpoint.state.epoch:
@@ -73,8 +75,15 @@ class Training:
                     callbacks=self._callbacks(phase, last, earlier, checkpoint, average),
                     class_weight=self.recipe.class_weights(self.generators["train"].targets),
                 )
+            if checkpoint.state.finished:
+                self._name_fault(checkpoint)
+                return
             first = last
         checkpoint.finish()
+
+    def _name_fault(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.state.fault:
+            print(f"{self.stream}: {checkpoint.state.fault}", file=sys.stderr)
 
     def _may_end_early(self, phase: Phase) -> bool:
         return self.generators["valid"] is not None and not phase.top_only

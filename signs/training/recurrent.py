@@ -183,8 +183,8 @@ def write_whole_network(args, classes: int, sees: InputSpec, about: About, folde
     return replace(lstm, files={"weights": name})
 
 
-def train(args, data: Dataset, folders: dict[str, Path]) -> None:
-    """Train every stream on the features in its folder and write the bundle."""
+def train(args, data: Dataset, folders: dict[str, Path]) -> int:
+    """Train every stream on the features in its folder and write the bundle; returns the exit code."""
     abouts = {stream: about_of(folder) for stream, folder in folders.items()}
     spec = clip_spec(args, abouts)
     load_keras()  # seconds; so after what can be wrong without it
@@ -193,4 +193,4 @@ def train(args, data: Dataset, folders: dict[str, Path]) -> None:
         for stream, network in flags["image_network"].items():
             print(f"{stream}: features of {network}")
         trained = [train_stream(args, data, spec, about, folders[stream]) for stream, about in abouts.items()]
-        run_folder.write_bundle(args, data, spec, flags, trained)
+        return run_folder.write_bundle(args, data, spec, flags, trained)

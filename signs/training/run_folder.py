@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,8 @@ from signs.training.log import Log
 NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "recurrent_epochs", "workers", *distribute.FLAGS)
 # Flags that a run of an earlier version may lack. Its `input` says what the last two did.
 NEW_FLAGS = ("script", "recipe", "sampling", "views")
+# What the names of a stream's files begin with: `grey`, `grey-0007`, `grey-network`, but not `grey-depth`.
+FILES_OF = r"{}(?:-\d+|-network)?"
 
 
 def settle_flags(args, data: Dataset, spec: ClipSpec) -> dict:
@@ -72,7 +75,7 @@ def claimed(args, data: Dataset, spec: ClipSpec) -> Iterator[dict]:
         for stream in modality.expand_streams(args.stream):
             # One lock a stream: on a CPU two processes that train one each are quicker than one after the other.
             held.enter_context(command.lock(args.output, stream))
-            command.remove_leftovers(args.output, stream)
+            command.remove_leftovers(args.output, FILES_OF.format(re.escape(stream)))
         yield settle_flags(args, data, spec)
 
 
@@ -103,17 +106,19 @@ def split_of(data: Dataset, split: str) -> list[Clip]:
 
 
 def trained_stream(output: Path, name: str, network: str, arguments: dict) -> Stream:
-    """A stream that was trained, for the bundle; raises Problem where no epoch was worth keeping."""
+    """A stream that was trained, for the bundle; raises Problem where nothing was worth keeping."""
     stream = Stream(name, name, network, arguments, {"weights": f"{name}.weights.h5"})
     if not (output / stream.files["weights"]).exists():
-        raise Problem(f"{output / 'log.csv'}: the validation loss was never a number; lower --learning-rate")
+        raise Problem(f"{output / 'log.csv'}: the validation loss was never a number; train with other settings")
     return stream
 
 
-def write_bundle(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[Stream]) -> None:
-    """Join the streams trained now with those of an earlier `--stream` in the same folder."""
+def write_bundle(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[Stream]) -> int:
+    """Join the streams trained now with those of an earlier `--stream` in the same folder; the script's exit code."""
+    from signs.training.checkpoint import Checkpoint
+
     with command.lock(args.output, wait=True):  # the other stream's process may be doing the same
-        command.remove_leftovers(args.output, "bundle.")
+        command.remove_leftovers(args.output, "bundle")
         bundle = bundle_of_run(args, data, spec, flags, trained)
         save_bundle(bundle)
         if refit.learnt_from_valid(bundle):
@@ -124,6 +129,8 @@ def write_bundle(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list
         else:
             print(f"{name}: best at epoch {row['epoch']:.0f}, validation accuracy {row['val_accuracy']:.1%}")
     print(f"model bundle -> {args.output}")
+    faulty = any(Checkpoint(args.output, stream.name).state.fault for stream in trained)
+    return command.PARTLY if faulty else command.DONE
 
 
 def bundle_of_run(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[Stream]) -> Bundle:
