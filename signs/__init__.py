@@ -1,5 +1,7 @@
 """What supports the scripts at the root, in rooms; imports go down only, and none goes back to a script.
 
+errors                  what went wrong, in one line
+workers                 jobs on all cores, whose processes may die
 command                 flags, exit codes, locks, progress, files written whole
 clips                   the data set, its stores, videos, what a network sees of a clip
 flow                    TV-L1 optical flow
@@ -37,6 +39,8 @@ if _MISSING:
 # Before anything heavy is imported: a broken video and a missing GPU get our one line, not twenty of a library's.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if not os.environ.get("SIGNS_TRACEBACK"):
+    os.environ.setdefault("PYTHONFAULTHANDLER", "")  # else joblib's processes print pages when a decoder crashes
 # On x86 processors without VNNI TensorFlow leaves oneDNN out, and a training step of I3D takes eighty times as long.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # OpenVINO reports each import and each conversion to its makers. Without this package it does not.

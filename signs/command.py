@@ -8,7 +8,7 @@ that says what was found, what was expected and what to do.
 import argparse
 import contextlib
 import difflib
-import errno
+import functools
 import hashlib
 import io
 import math
@@ -20,16 +20,13 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from signs.errors import Problem, describe, explain, is_disc_full, is_expected, traceback_of
+from signs.workers import Lost, run_jobs
+
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
-DISC_FULL = (errno.ENOSPC, errno.EDQUOT)
-MEMORY_FULL = "the memory is full; less at once needs less: --batch, --frames, --crop, --workers"
 # What may run the networks: runtime.py has them, but --help does not wait for it.
 OPENVINO = ("openvino-int8", "openvino-bf16", "openvino", "stream-int8", "stream-bf16", "stream")
 RUNTIMES = ("auto", "keras", *OPENVINO, "onnx", "litert")
-
-
-class Problem(Exception):
-    """Something the user can mend, as one line: what was found, what was expected, what to do."""
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -138,35 +135,17 @@ def run(main: Callable[[], int | None]) -> int:
         return STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (Problem, OSError) as error:
-        print(f"{name}: {describe(error)}", file=sys.stderr)
     except Exception as error:
-        if not _is_memory_full(error):
+        if not is_expected(error):
             raise
-        print(f"{name}: {MEMORY_FULL}", file=sys.stderr)
+        print(f"{traceback_of(error)}{name}: {describe(error)}", file=sys.stderr)
     return NOTHING
-
-
-def _is_memory_full(error: Exception) -> bool:
-    """Whether NumPy, TensorFlow or JAX found no room, on the GPU too."""
-    return isinstance(error, MemoryError) or bool(re.search("ResourceExhausted|RESOURCE_EXHAUSTED", repr(error)))
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:
     """`a, b, c and 5 more`"""
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def describe(error: BaseException) -> str:
-    """One line for an exception: what happened and, where that helps, what to do."""
-    if isinstance(error, OSError) and error.errno in DISC_FULL:
-        return "the disc is full; make room and run the same command again, it goes on from here"
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    if isinstance(error, Problem):
-        return str(error)
-    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
 
 
 def lock(folder: Path, part: str = "", wait: bool = False) -> contextlib.AbstractContextManager:
@@ -243,35 +222,27 @@ def noting(failed: list[tuple[str, str]], name: str) -> Iterator[None]:
         failed.append((name, str(problem)))
 
 
-def _guarded(function: Callable, name: str, item) -> tuple[str, object, str | None]:
+def _guarded(function: Callable, item) -> tuple[object, str | None]:
     try:
-        return name, function(item), None
+        return function(item), None
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in DISC_FULL:
+        if is_disc_full(error):
             raise  # the next clip would meet the same full disc
-        return name, None, describe(error)
+        return None, explain(error)
 
 
 def parallel(function: Callable, items: Iterable[tuple[str, object]], workers: int, title: str) -> Outcome:
-    """`function(item)` for each (name, item) on all cores, under one progress bar; failures are named, not raised.
-
-    joblib does the work, so `joblib.parallel_config(backend="dask")` around it spreads the same jobs over a cluster.
-    """
-    import joblib
-
-    items, outcome = list(items), Outcome()
+    """`function(item)` for each (name, item) on all cores, under one progress bar; failures are named, not raised."""
+    items, results = list(items), {}
     if not items:
-        return outcome
-    jobs = (joblib.delayed(_guarded)(function, name, item) for name, item in items)
-    # One job at a time: batches of them leave a core without work at the end.
-    results = joblib.Parallel(n_jobs=workers, batch_size=1, return_as="generator")(jobs)
+        return Outcome()
+    jobs = run_jobs(functools.partial(_guarded, function), [item for _, item in items], workers)
     with progress() as bar:
-        for name, result, reason in bar.track(results, len(items), description=title):
-            if reason is None:
-                outcome.done.append(result)
-            else:
-                outcome.failed.append((name, reason))
-    return outcome
+        for number, result in bar.track(jobs, len(items), description=title):
+            results[number] = (None, str(result)) if isinstance(result, Lost) else result
+    rows = [(name, *results[number]) for number, (name, _) in enumerate(items)]
+    done = [result for _, result, reason in rows if reason is None]
+    return Outcome(done, [(name, reason) for name, _, reason in rows if reason is not None])
 
 
 def print_table(

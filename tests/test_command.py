@@ -34,6 +34,7 @@ def raising(error: BaseException):
         (raising(OSError(errno.ENOSPC, "No space left on device", "x")), 2, "the disc is full"),
         (raising(MemoryError()), 2, "the memory is full"),
         (raising(RuntimeError("RESOURCE_EXHAUSTED: Out of memory")), 2, "the memory is full"),
+        (raising(RuntimeError("RESOURCE_EXHAUSTED: x; No space left on device")), 2, "the disc is full"),
         (raising(PermissionError(errno.EACCES, "Permission denied", "x.csv")), 2, "x.csv: Permission denied"),
     ],
 )
@@ -224,9 +225,57 @@ def test_parallel(workers, capsys):
     items = [(f"item {number}", number) for number in range(10)]
     outcome = command.parallel(reciprocal, items, workers, "working")
     assert outcome.done == [1 / number for number in range(1, 10) if number != 7]
-    assert outcome.failed == [("item 0", "ZeroDivisionError: division by zero"), ("item 7", "seven is not liked")]
+    own = "ZeroDivisionError: division by zero; SIGNS_TRACEBACK=1 before the command shows where"
+    assert outcome.failed == [("item 0", own), ("item 7", "seven is not liked")]
     assert outcome.summary() == command.PARTLY
     assert "2 not done (named above), 8 done" in capsys.readouterr().err
+
+
+def fatal(number: int) -> int:
+    if number in (3, 8):
+        os.kill(os.getpid(), {3: signal.SIGKILL, 8: signal.SIGSEGV}[number])
+    return number
+
+
+def test_a_process_that_dies_takes_its_job_alone(capfd):
+    """The system ends what takes too much memory, and a decoder may crash."""
+    outcome = command.parallel(fatal, [(f"clip {number}", number) for number in range(10)], 2, "working")
+    assert outcome.done == [0, 1, 2, 4, 5, 6, 7, 9]
+    (first, killed), (second, crashed) = outcome.failed
+    assert (first, second) == ("clip 3", "clip 8") and "killed" in killed and "crashed (SIGSEGV" in crashed
+    assert outcome.summary() == command.PARTLY
+    assert capfd.readouterr().err.count("\n") == 3, "a line each and the counts, no traceback"
+
+
+def kill_once(job: tuple[Path, int]) -> int:
+    folder, number = job
+    if number == 4 and not (folder / "killed").exists():
+        (folder / "killed").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_a_job_whose_process_was_killed_is_done_again(tmp_path):
+    outcome = command.parallel(kill_once, [(str(number), (tmp_path, number)) for number in range(6)], 2, "working")
+    assert (outcome.done, outcome.failed) == (list(range(6)), []) and (tmp_path / "killed").exists()
+
+
+@pytest.mark.parametrize("shown", ["", "1"])
+def test_a_fault_of_our_own_keeps_its_traceback(shown, monkeypatch, capsys):
+    monkeypatch.setenv("SIGNS_TRACEBACK", shown)
+    ((_, reason),) = command.parallel(reciprocal, [("item 0", 0)], 1, "working").failed
+    assert reason.startswith("ZeroDivisionError: division by zero")
+    assert ("SIGNS_TRACEBACK=1" in reason, "in reciprocal" in reason) == (not shown, bool(shown))
+
+    def damaged():
+        try:
+            reciprocal(0)
+        except ZeroDivisionError:
+            raise Problem("cut short") from None
+
+    assert command.run(damaged) == command.NOTHING
+    err = capsys.readouterr().err
+    assert err.endswith(": cut short\n") and ("in reciprocal" in err) == bool(shown)
 
 
 def fill(_):

@@ -6,7 +6,15 @@ from pathlib import Path
 import tiny
 
 # What a room may import from: itself and what stands before it.
-FLOORS = [["command"], ["clips", "models"], ["flow", "prepare"], ["inference"], ["training", "live"], ["evaluation"]]
+FLOORS = [
+    ["errors", "workers"],
+    ["command"],
+    ["clips", "models"],
+    ["flow", "prepare"],
+    ["inference"],
+    ["training", "live"],
+    ["evaluation"],
+]
 ROOMS = [room for floor in FLOORS for room in floor]
 HEAVY = {"tensorflow", "keras", "torch", "jax", "matplotlib"}
 LIGHT_ROOMS = ("clips", "flow", "prepare", "live")  # nobody waits for TensorFlow to prepare, to cut and to see flow

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from signs import command
+from signs import command, errors
 from signs.clips import dataset
 from signs.clips.container import video_problem
 from signs.clips.dataset import Clip
@@ -90,7 +90,7 @@ def _hardlink(source: Path, target: Path) -> None:
     try:
         os.link(source.resolve(), target)
     except OSError as error:
-        if error.errno in command.DISC_FULL:
+        if errors.is_disc_full(error):
             raise
         raise NoHardLink("no hard link can be made there (another disc?); use --transfer copy or link") from None
 
