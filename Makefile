@@ -40,7 +40,8 @@ RECIPE := --weights none --batch 8 --recipe dropout=0 ema=0.98 --epochs 10 --see
 demo: demo-model
 	$(RUN) evaluate.py --data $(DATA) --model $(MODEL) --split valid test --baselines --robustness 24
 	$(RUN) paper_report.py --data $(DATA) --model $(MODEL)
-	$(RUN) export.py --data $(DATA) --model $(MODEL) --forms openvino openvino-int8
+	@# 1: a form does not agree on this processor; it is named, and the others stay
+	$(RUN) export.py --data $(DATA) --model $(MODEL) --forms openvino openvino-int8 || test $$? -eq 1
 	$(RUN) predict.py --model $(MODEL) $$(ls $(DATA)/video/test/*/*.avi | head -n 2)
 	$(RUN) livedemo.py --model $(MODEL) --no-window --video $$(ls $(DATA)/video/test/*/*.avi | tail -n 1)
 	@echo

@@ -8,23 +8,25 @@ out:  model/<run>/export/openvino, openvino-int8, stream, stream-int8, onnx and 
       validation clips, the time a clip takes, and whether predict.py and livedemo.py may use it
 
 The stream forms work while a sign is recorded. docs/live.md says which network has which form, and when one may be
-used. Needs `pip install ".[cpu,export]"`, for ONNX and LiteRT `".[cpu,export,exchange]"`; the laptop needs `".[live]"`.
+used. A form that cannot be made or opened, or that does not agree, is named, and the others stay: exit code 1, or 2
+where none is left. Needs `pip install ".[cpu,export]"`, for ONNX and LiteRT `".[cpu,export,exchange]"`; the laptop
+needs `".[live]"`.
 """
 
 import argparse
-import json
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Problem
-from signs.inference import exported, runtime
+from signs.inference import exported, quickest, runtime
 from signs.inference.bundle import load_keras
 from signs.inference.exported import EXPORT_FILE, MADE_OF, WRITERS
 from signs.inference.recogniser import Recogniser, check_store
-from signs.inference.runtime import FORMS
+from signs.inference.runtime import FORMS, Form
 
 
 def possible(recogniser: Recogniser, wanted: list[str]) -> list[str]:
@@ -50,45 +52,76 @@ def show(measured: dict, sample) -> None:
     for name, row in measured.items():
         times = [f"{row[key]:.0f}" for key in ("ms", "after_ms")]
         off = [f"{row[key]:.2g}" for key in ("difference", "probability")]
-        used = "yes" if row["use"] else f"no: {row['why']}"
+        used = "yes" if row["use"] else "no"
         rows.append((name, *times, *off, share(row["equal"]), share(row["accuracy"]), used))
-    heads = ("form", "ms a clip", "after its end", "logits off by", "answers off by", "equal", "accuracy", "used")
-    command.print_table(heads, rows, f"forms of the networks, on {len(sample.inputs)} clips", left=("used",))
+    heads = ("form", "ms", "after", "logits off", "answers off", "equal", "right", "used")
+    title = f"forms of the networks, {len(sample.inputs)} clips: ms a clip, and after its last frame"
+    command.print_table(heads, rows, title, left=("used",))
 
 
-def write_forms(recogniser: Recogniser, data: Dataset, args: argparse.Namespace) -> None:
-    """Write every form that the networks can have, check it, and say in export.json what was found."""
+def attempt(form: str, work: Callable[[], dict | Path]) -> dict | Path | None:
+    """What `work` returns; None where it fails, and then the form and the reason are named."""
+    try:
+        return work()
+    except Exception as error:  # converters and libraries have many
+        if isinstance(error, OSError) and error.errno in command.DISC_FULL:
+            raise  # the next form would meet the same full disc
+        reason = command.describe(error).removesuffix("; run export.py again")
+        print(f"{form} is left out: {reason[:250]}", flush=True)
+        return None
+
+
+def make_form(recogniser: Recogniser, data: Dataset, name: str, sample, calibrate: int) -> dict:
+    """Write and check a form, and its bfloat16 where the processor has it: {form: its row of export.json}, without what
+    fails."""
+    from signs.inference import agreement, convert
+
+    bundle, rows = recogniser.bundle, {}
+    print(f"writing {bundle.folder / FORMS[name].folder}", flush=True)
+    if not attempt(name, lambda: convert.write_form(recogniser, data, name, calibrate)):
+        return {}
+    for form in filter(runtime.runs_here, sharing(name)):
+        row = attempt(form.name, lambda form=form: agreement.measure(bundle, form, sample, recogniser.calibration))
+        if row and not row["use"]:
+            print(f"{form.name} is left out: {row['why']}", flush=True)
+        rows |= {form.name: row} if row else {}
+    return rows
+
+
+def sharing(name: str) -> list[Form]:
+    """The form, and those that run the same files."""
+    return sorted((form for form in FORMS.values() if form.folder == FORMS[name].folder), key=lambda form: form.reduced)
+
+
+def write_forms(recogniser: Recogniser, data: Dataset, args: argparse.Namespace) -> int:
+    """Write every form that the networks can have, check it, and say in export.json what was found; the exit code.
+
+    export.json is written before the files of a form change and after it was checked: at any moment it names what is
+    whole, also of earlier exports.
+    """
     from signs.inference import agreement, convert
 
     bundle, measured = recogniser.bundle, {}
     forms = possible(recogniser, args.forms)
     sample = agreement.read_sample(recogniser, data, args.split, args.clips)
-    for name in forms:
-        print(f"writing {bundle.folder / FORMS[name].folder}", flush=True)
-        convert.write_form(recogniser, data, name, args.calibrate)
-        for form in [FORMS[name], *(form for form in FORMS.values() if form.name == f"{name}-bf16")]:
-            if not runtime.runs_here(form):
-                continue
-            try:
-                measured[form.name] = agreement.measure(bundle, form, sample, recogniser.calibration)
-            except Problem as problem:  # OpenVINO compiles no int8 layer of some sizes on some processors
-                print(f"{form.name} is left out: {str(problem).rpartition('; ')[0]}", flush=True)
-    content = {
-        "format": exported.FORMAT,
-        "model": bundle.hashes,
-        "data": data.folder.name,
-        "split": args.split,
-        "clips": len(sample.inputs),
-        "threads": runtime.cores(),
-        runtime.KERAS: {"accuracy": sample.accuracy, "ms": round(sample.ms, 2)},
-        "forms": measured,
-    }
-    command.write_text(bundle.folder / EXPORT_FILE, json.dumps(content, indent=1) + "\n")
+    about = {"data": data.folder.name, "split": args.split, "clips": len(sample.inputs), "threads": runtime.cores()}
+    about[runtime.KERAS] = {"accuracy": sample.accuracy, "ms": round(sample.ms, 2)}
+    convert.remove_leftovers(bundle)
+    rows = exported.read_forms(bundle)
+    for name in args.forms:
+        rows = {form: row for form, row in rows.items() if FORMS[form] not in sharing(name)}
+        exported.write_forms(bundle, rows, about)
+        made = make_form(recogniser, data, name, sample, args.calibrate) if name in forms else {}
+        measured, rows = measured | made, rows | made
+        exported.write_forms(bundle, rows, about)
     show(measured, sample)
+    here = quickest.rows_here(bundle)
     for script, live in (("predict.py", False), ("livedemo.py", True)):
-        form = exported.choose_form(bundle, exported.AUTO, live)
-        print(f"{script} runs {form.name if form else runtime.KERAS} from now on")
+        form = exported.choose_form(bundle, here, exported.AUTO, live)
+        print(f"{script} runs {form.name if form else runtime.KERAS} here from now on")
     print(f"-> {bundle.folder / EXPORT_FILE}")
+    used = [name for name in forms if name in measured and measured[name]["use"]]
+    return command.DONE if used == forms else command.PARTLY if used else command.NOTHING
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -128,8 +161,7 @@ def main(argv: list[str] | None = None) -> int:
     recogniser = Recogniser.load(args.model, runtime.KERAS)
     check_store(recogniser.bundle, data)
     with command.lock(args.model):
-        write_forms(recogniser, data, args)
-    return command.DONE
+        return write_forms(recogniser, data, args)
 
 
 if __name__ == "__main__":

@@ -35,10 +35,12 @@ import bench_flow
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
+from signs import command
 from signs.clips import storage
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.spec import ClipSpec, InputSpec
 from signs.clips.video import read_video
+from signs.command import Problem
 from signs.flow import tvl1
 from signs.flow.stream import to_grey
 from signs.inference import runtime
@@ -231,7 +233,9 @@ def export_model(model: Path, data: Path) -> list[str]:
     bundle = load_bundle(model)
     if not read_forms(bundle):
         flags = ["--data", data, "--model", model, "--clips", "8", "--calibrate", "16", "--forms", *FORMS_MADE]
-        subprocess.run([sys.executable, HERE.parent / "export.py", *flags], check=True)
+        done = subprocess.run([sys.executable, HERE.parent / "export.py", *flags], check=False)
+        if done.returncode not in (command.DONE, command.PARTLY):
+            raise Problem(f"{model}: export.py made none of its forms; it says why above")
     there = read_forms(bundle)
     return [runtime.KERAS, *(name for name, form in runtime.FORMS.items() if name in there and runtime.runs_here(form))]
 

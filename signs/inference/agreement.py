@@ -4,18 +4,14 @@ sample = read_sample(recogniser, data, "valid", 200)
 row = measure(bundle, runtime.FORMS["openvino"], sample, recogniser.calibration)        a row of export.json
 """
 
-import statistics
 import sys
-import timeit
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Dataset
 from signs.command import Problem
-from signs.inference import exported, runtime, stored_clips
+from signs.inference import exported, quickest, stored_clips
 from signs.inference.bundle import Bundle
 from signs.inference.confidence import Calibration
 from signs.inference.recogniser import Recogniser
@@ -27,7 +23,6 @@ from scipy.special import softmax
 CLOSE = 1e-3  # logits of float32 forms, of the largest logit where that is above 1
 LOST = 0.01  # accuracy that a reduced form may lose
 SURE = 0.2  # margin between the two best above which no answer may change
-TIMED = 5  # runs of which the median is taken
 
 
 @dataclass(frozen=True)
@@ -59,42 +54,13 @@ def read_sample(recogniser: Recogniser, data: Dataset, split: str, count: int) -
         raise Problem(f"{data.folder}: no readable clip in the split {split} to check the forms on")
     logits, truth = logits_of(recogniser.networks, inputs), np.array(truth)
     accuracy = accuracy_of(fused(recogniser.calibration, logits), truth)
-    return Sample(inputs, truth, logits, accuracy, 1000 * seconds_of(recogniser.networks, inputs[0], False))
+    return Sample(inputs, truth, logits, accuracy, 1000 * quickest.seconds_of(recogniser.networks, inputs[0], False))
 
 
 def logits_of(networks: dict, inputs: list[dict]) -> dict[str, np.ndarray]:
     """{stream: (N, classes)} of the clips, views averaged."""
     rows = {name: [network.logits(clip[name]).mean(axis=0) for clip in inputs] for name, network in networks.items()}
     return {name: np.stack(row) for name, row in rows.items()}
-
-
-def median_seconds(run: Callable[[], object], before: Callable[[], object] = lambda: None) -> float:
-    """Median time of `run` over TIMED runs; `before` each of them comes what is not timed."""
-    return statistics.median(timeit.repeat(run, before, number=1, repeat=TIMED))
-
-
-def seconds_of(networks: dict, clip: dict, together: bool) -> float:
-    """Median time of one clip through all streams, one after the other or at once."""
-    with ThreadPoolExecutor(len(networks)) as pool:
-        each = pool.map if together else map
-        return median_seconds(lambda: list(each(lambda name: networks[name].logits(clip[name]), networks)))
-
-
-def seconds_after(networks: dict, clip: dict) -> float:
-    """Median time from a clip's last frame to the logits of all streams, which have had the other frames before."""
-
-    def begin() -> None:
-        for name, network in networks.items():
-            network.reset()
-            for frame in clip[name][0][:-1]:
-                network.push(frame[None])
-
-    def end() -> None:
-        for name, network in networks.items():
-            network.push(clip[name][0][-1:])
-            network.answer()
-
-    return median_seconds(end, begin)
 
 
 def fused(calibration: Calibration, logits: dict[str, np.ndarray]) -> np.ndarray:
@@ -148,23 +114,17 @@ def measure(bundle: Bundle, form: Form, sample: Sample, calibration: Calibration
     """Open a form that was written and compare it with Keras: its row of export.json.
 
     Returns:
-        What `compare` gives, and ms: of a clip through all streams; after_ms: the part of it after the clip's last
-        frame; together: whether the streams run side by side; sha256: of each of its files.
+        What `compare` and `quickest.time_form` give, and processor: that it was timed on; sha256: of each of its files.
+    Raises:
+        Problem: it cannot be opened.
     """
     folder, clip = bundle.folder / form.folder, sample.inputs[0]
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     networks = exported.open_files(bundle, form)
     compared = compare(form, logits_of(networks, sample.inputs), sample.logits, calibration, sample.truth)
-    seconds, together = seconds_of(networks, clip, False), False
-    if not form.streamed and len(networks) > 1 and runtime.cores() > 1:
-        beside = exported.open_files(bundle, form, max(1, runtime.cores() // len(networks)))
-        at_once = seconds_of(beside, clip, True)
-        if at_once < 0.95 * seconds:
-            seconds, together = at_once, True
-    after = seconds_after(networks, clip) if form.streamed else seconds
-    return compared | {
-        "ms": round(1000 * seconds, 2),
-        "after_ms": round(1000 * after, 2),
-        "together": together,
+    return {
+        **compared,
+        **quickest.time_form(bundle, form, networks, clip),
+        "processor": quickest.processor(),
         "sha256": {path.relative_to(folder).as_posix(): command.sha256(path) for path in files},
     }

@@ -52,6 +52,12 @@ def read_forms(bundle: Bundle) -> dict:
         raise Problem(f"{path}: damaged; delete it and run {AGAIN.format(bundle.folder)} again") from None
 
 
+def write_forms(bundle: Bundle, rows: dict, about: dict) -> None:
+    """Write export.json: {form: its row}, and what was found beside it."""
+    content = {"format": FORMAT, "model": bundle.hashes, **about, "forms": rows}
+    command.write_text(bundle.folder / EXPORT_FILE, json.dumps(content, indent=1) + "\n")
+
+
 def works_while_recording(bundle: Bundle) -> bool:
     """Whether the networks can begin before the last frame: each sees all frames, and each frame by itself."""
     specs = [bundle.spec_of(stream) for stream in bundle.streams]
@@ -59,15 +65,21 @@ def works_while_recording(bundle: Bundle) -> bool:
     return all(spec.sees_all and spec.input == replace(spec.input, **alone) for spec in specs)
 
 
-def choose_form(bundle: Bundle, wanted: str, live: bool = False) -> Form | None:
+def usable_forms(bundle: Bundle, rows: dict) -> list[Form]:
+    """Those of {form: its row of export.json} that agree, run here and suit what the networks see."""
+    forms = [FORMS[name] for name, row in rows.items() if row["use"] and runtime.runs_here(FORMS[name])]
+    return forms if works_while_recording(bundle) else [form for form in forms if not form.streamed]
+
+
+def choose_form(bundle: Bundle, rows: dict, wanted: str, live: bool = False) -> Form | None:
     """The form to run: the quickest that agrees and runs here, or the one that is wanted; None is Keras itself.
 
     Args:
+        rows: {form: its row of export.json}, with the times that count.
         live: the quickest after the last frame of a recording, rather than in all.
     Raises:
         Problem: the wanted form is not there.
     """
-    rows = read_forms(bundle)
     if wanted == runtime.KERAS:
         return None
     if wanted in rows:
@@ -75,9 +87,7 @@ def choose_form(bundle: Bundle, wanted: str, live: bool = False) -> Form | None:
     if wanted != AUTO:
         have, again = ", ".join(rows) or "none", AGAIN.format(bundle.folder)
         raise Problem(f"{bundle.folder}: no form {wanted} of its networks (it has {have}); run {again}")
-    usable = [FORMS[name] for name, row in rows.items() if row["use"] and runtime.runs_here(FORMS[name])]
-    if not works_while_recording(bundle):
-        usable = [form for form in usable if not form.streamed]
+    usable = usable_forms(bundle, rows)
     return min(usable, key=lambda form: rows[form.name]["after_ms" if live else "ms"], default=None)
 
 

@@ -16,7 +16,7 @@ from signs.clips import modality, preprocess
 from signs.clips.dataset import Dataset
 from signs.command import Problem
 from signs.flow.stream import compile_solver
-from signs.inference import exported
+from signs.inference import exported, quickest
 from signs.inference.bundle import Bundle, Stream, load_bundle
 from signs.inference.confidence import load_calibration
 from signs.inference.recording import Recorded, Recording
@@ -50,18 +50,19 @@ class Recogniser:
         """Read a bundle; raises Problem where it is missing, of another format or changed.
 
         Args:
-            runtime: "keras", a form of runtime.py that export.py made, or "auto": the quickest of them that agrees.
+            runtime: "keras", a form of runtime.py that export.py made, or "auto": the quickest here that agrees.
             live: the quickest after the last frame of a recording, rather than in all; `whole` is then the other.
         """
         bundle = load_bundle(folder)
-        recogniser = cls._open(bundle, exported.choose_form(bundle, runtime, live))
+        rows = quickest.rows_here(bundle) if runtime == exported.AUTO else exported.read_forms(bundle)
+        recogniser = cls._open(bundle, rows, exported.choose_form(bundle, rows, runtime, live))
         if recogniser.form and recogniser.works_while_recording and runtime == exported.AUTO:
-            recogniser.whole = cls._open(bundle, exported.choose_form(bundle, runtime))
+            recogniser.whole = cls._open(bundle, rows, exported.choose_form(bundle, rows, runtime))
         return recogniser
 
     @classmethod
-    def _open(cls, bundle: Bundle, form: Form | None) -> "Recogniser":
-        together = form is not None and exported.read_forms(bundle)[form.name]["together"]
+    def _open(cls, bundle: Bundle, rows: dict, form: Form | None) -> "Recogniser":
+        together = form is not None and rows[form.name]["together"]
         threads = max(1, cores() // len(bundle.streams)) if together else None
         return cls(bundle, exported.open_networks(bundle, form, threads), form, together)
 

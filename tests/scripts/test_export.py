@@ -14,7 +14,7 @@ from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.spec import ClipSpec, InputSpec
 from signs.clips.video import read_video
 from signs.command import Problem
-from signs.inference import agreement, bundle, convert, exported, runtime, stored_clips
+from signs.inference import bundle, convert, exported, runtime, stored_clips
 from signs.inference.bundle import Bundle, Stream, load_bundle
 from signs.inference.exported import EXPORT_FILE
 from signs.inference.recogniser import Recogniser
@@ -89,7 +89,8 @@ def small(demo, tmp_path_factory):
     keras.utils.set_random_seed(0)
     networks = {"rgb": small_network.build((40, 32, 32, 3), 8), "flow": small_network.build((40, 32, 32, 2), 8)}
     save_bundle(folder, data, networks)
-    assert export.main(["--data", str(demo), "--model", str(folder), "--clips", "6", "--calibrate", "8"]) == 0
+    flags = ["--data", str(demo), "--model", str(folder), "--clips", "6", "--calibrate", "8"]
+    assert export.main(flags) in (command.DONE, command.PARTLY), "weights are random: an answer in int8 may be another"
     yield folder
     patch.undo()
 
@@ -223,6 +224,11 @@ def test_with_a_form_there_is_no_tensorflow(small, keras_form, demo, script):
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and 'pip install ".[cpu]"' in done.stderr
 
 
+def chosen(found: Bundle, wanted: str, live: bool = False) -> str | None:
+    form = exported.choose_form(found, exported.read_forms(found), wanted, live)
+    return form and form.name
+
+
 def test_the_quickest_that_may_be_used_is_run(own):
     found = load_bundle(own)
     content = json.loads((own / EXPORT_FILE).read_text())
@@ -232,18 +238,18 @@ def test_the_quickest_that_may_be_used_is_run(own):
     }
     content["forms"]["onnx"]["use"] = content["forms"]["stream-int8"]["use"] = False
     (own / EXPORT_FILE).write_text(json.dumps(content))
-    assert exported.choose_form(found, "auto").name == "openvino"
-    assert exported.choose_form(found, "auto", live=True).name == "stream"
+    assert chosen(found, "auto") == "openvino"
+    assert chosen(found, "auto", live=True) == "stream"
     whole = replace(found, spec=replace(found.spec, input=replace(found.spec.input, still="subtract")))
-    assert exported.choose_form(whole, "auto", live=True).name == "openvino-int8", "its frames depend on each other"
-    assert exported.choose_form(found, "onnx").name == "onnx", "whoever asks for it gets it"
-    assert exported.choose_form(found, "keras") is None
+    assert chosen(whole, "auto", live=True) == "openvino-int8", "its frames depend on each other"
+    assert chosen(found, "onnx") == "onnx", "whoever asks for it gets it"
+    assert chosen(found, "keras") is None
     (own / EXPORT_FILE).write_text(json.dumps(content | {"model": {"rgb.weights.h5": "0"}}))
-    assert exported.choose_form(found, "auto") is None, "made of other weights"
+    assert chosen(found, "auto") is None, "made of other weights"
     with pytest.raises(Problem, match=r"no form onnx .*it has none.*run export.py"):
-        exported.choose_form(found, "onnx")
+        chosen(found, "onnx")
     (own / EXPORT_FILE).unlink()
-    assert exported.choose_form(found, "auto") is None
+    assert chosen(found, "auto") is None
 
 
 def test_a_form_that_is_not_known_any_more_is_left_alone(own):
@@ -252,9 +258,9 @@ def test_a_form_that_is_not_known_any_more_is_left_alone(own):
     content["forms"]["saved-model"] = content["forms"]["onnx"] | {"use": False, "why": "for other programs"}
     (own / EXPORT_FILE).write_text(json.dumps(content))
     with_it = load_bundle(own)
-    assert exported.choose_form(with_it, "auto").name in exported.read_forms(with_it)
+    assert chosen(with_it, "auto") in exported.read_forms(with_it)
     with pytest.raises(Problem, match="no form saved-model"):
-        exported.choose_form(with_it, "saved-model")
+        chosen(with_it, "saved-model")
 
 
 @pytest.mark.parametrize(
@@ -285,23 +291,6 @@ def test_what_is_no_network_is_one_line(tmp_path, name):
 
 def test_the_flags_know_every_form():
     assert (exported.AUTO, runtime.KERAS, *runtime.FORMS) == command.RUNTIMES
-
-
-def test_a_form_that_does_not_run_here_is_left_out(own, demo, monkeypatch, capsys):
-    """OpenVINO compiles no int8 layer of four outputs on some processors: the other forms are of use all the same."""
-
-    def measure(bundle, form, *_):
-        if form.reduced:
-            raise Problem("rgb.xml: openvino does not take it (OC; scale); run export.py again")
-        figures = dict.fromkeys(("ms", "after_ms", "difference", "probability", "equal", "accuracy"), 1.0)
-        return {**figures, "use": True, "why": "", "sha256": {}}
-
-    monkeypatch.setattr(agreement, "measure", measure)
-    monkeypatch.setattr(convert, "write_form", lambda *_: None)
-    flags = ["--data", str(demo), "--model", str(own), "--clips", "1", "--forms", "openvino", "openvino-int8"]
-    assert export.main(flags) == command.DONE
-    assert set(forms(own)) == {"openvino"}
-    assert "openvino-int8 is left out: rgb.xml: openvino does not take it (OC; scale)\n" in capsys.readouterr().out
 
 
 def test_jax_and_missing_converters_are_one_line(small, demo, monkeypatch):

@@ -10,6 +10,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from signs import command
 from signs.clips import modality, storage
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.spec import ClipSpec, InputSpec
@@ -67,7 +68,7 @@ def write_forms(folder: Path, demo: Path, *forms: str) -> tuple[Path, str]:
     """(The bundle, what export.py said.)"""
     flags = ["--data", str(demo), "--model", str(folder), "--clips", "3", "--calibrate", "3", "--forms", *forms]
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        assert export.main(flags) == 0
+        assert export.main(flags) in (command.DONE, command.PARTLY), "random weights: int8 may answer otherwise"
     return folder, said.getvalue()
 
 
