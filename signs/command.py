@@ -7,6 +7,7 @@ that says what was found, what was expected and what to do.
 
 import argparse
 import contextlib
+import csv
 import difflib
 import functools
 import hashlib
@@ -16,10 +17,12 @@ import operator
 import os
 import re
 import sys
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# Every script knows them as `command.listed`, ...: handed on.
+from signs.console import folded, listed, one_line, print_table, progress  # noqa: F401
 from signs.errors import Problem, describe, explain, is_disc_full, is_expected, traceback_of
 from signs.workers import Lost, run_jobs
 
@@ -138,14 +141,8 @@ def run(main: Callable[[], int | None]) -> int:
     except Exception as error:
         if not is_expected(error):
             raise
-        print(f"{traceback_of(error)}{name}: {describe(error)}", file=sys.stderr)
+        print(traceback_of(error) + one_line(f"{name}: {describe(error)}"), file=sys.stderr)
     return NOTHING
-
-
-def listed(names: Sequence[str], most: int = 12) -> str:
-    """`a, b, c and 5 more`"""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def lock(folder: Path, part: str = "", wait: bool = False) -> contextlib.AbstractContextManager:
@@ -203,13 +200,23 @@ class Outcome:
     done: list = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
 
-    def summary(self) -> int:
-        """Name every failure on stderr; the exit code that fits."""
-        for name, reason in self.failed:
-            print(f"  {name}: {reason}", file=sys.stderr)
+    def summary(self, full: Path | None = None) -> int:
+        """Name what failed on stderr, equal reasons folded; the exit code that fits.
+
+        `full`: a CSV for all of it, name and reason; it is there only if not all are named on the screen.
+        """
+        if full:
+            full.unlink(missing_ok=True)
         if not self.failed:
             return DONE
-        print(f"{len(self.failed)} not done (named above), {len(self.done)} done", file=sys.stderr)
+        lines, whole = folded(self.failed)
+        where = "named above" if whole else "some named above"
+        if full and not whole:
+            with atomic(full) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([("name", "reason"), *self.failed])
+            where = f"all named in {full}"
+        print("\n".join(lines), file=sys.stderr)
+        print(f"{len(self.failed):,} not done ({where}), {len(self.done):,} done", file=sys.stderr)
         return PARTLY if self.done else NOTHING
 
 
@@ -243,42 +250,3 @@ def parallel(function: Callable, items: Iterable[tuple[str, object]], workers: i
     rows = [(name, *results[number]) for number, (name, _) in enumerate(items)]
     done = [result for _, result, reason in rows if reason is None]
     return Outcome(done, [(name, reason) for name, _, reason in rows if reason is not None])
-
-
-def print_table(
-    columns: Sequence[str],
-    rows: Iterable[Sequence[str | int]],
-    title: str = "",
-    left: Container[str] = (),
-    bold: Container[int] = (),
-) -> None:
-    """Print a table as wide as the terminal allows, with `title` as a line above it.
-
-    Args:
-        columns: the heads; the first column and those named in `left` are flush left, the rest, numbers, flush right.
-        rows: cells; whole numbers get thousands separators, an empty row is a blank line.
-        bold: numbers of the rows to stress, the first is 0.
-    """
-    from rich import box, console, table
-
-    shown = table.Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for number, column in enumerate(columns):
-        justify = "left" if number == 0 or column in left else "right"
-        shown.add_column(column, justify=justify, overflow="fold")
-    for number, row in enumerate(rows):
-        cells = (f"{cell:,}" if isinstance(cell, int) else cell for cell in row)
-        shown.add_row(*cells, style="bold" if number in bold else None)
-    # Labels and paths are text: `[a]` is no markup and `:a:` no emoji.
-    screen = console.Console(markup=False, emoji=False, highlight=False)
-    if title:
-        screen.print(title, soft_wrap=True)
-    screen.print(shown, "")
-
-
-def progress(unit: str = "items"):
-    """One rich progress bar with time left, of items or of bytes; on a dumb terminal it prints only its last state."""
-    from rich import progress as parts
-
-    count = parts.DownloadColumn() if unit == "bytes" else parts.MofNCompleteColumn()
-    times = parts.TimeElapsedColumn(), "left", parts.TimeRemainingColumn()
-    return parts.Progress("{task.description}", parts.BarColumn(), count, *times)

@@ -5,6 +5,8 @@ import os
 import re
 import traceback
 
+from signs.console import one_line
+
 DISC_FULL = (errno.ENOSPC, errno.EDQUOT)
 MEMORY_FULL = "the memory is full; less at once needs less: --batch, --frames, --crop, --workers"
 TRACEBACK = "SIGNS_TRACEBACK"  # set to anything, errors come with all that led to them
@@ -34,12 +36,12 @@ def describe(error: BaseException) -> str:
     if is_disc_full(error):
         return "the disc is full; make room and run the same command again, it goes on from here"
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
+        return one_line(f"{error.filename}: {error.strerror}")
     if isinstance(error, Problem):
-        return str(error)
+        return one_line(str(error))
     if is_memory_full(error):
         return MEMORY_FULL
-    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+    return one_line(f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}")
 
 
 def explain(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """What all commands share: exit codes, one line a failure, locks, atomic files, work on all cores."""
 
+import csv
 import errno
 import importlib
 import os
@@ -307,3 +308,50 @@ def test_a_table_keeps_every_cell_in_a_narrow_terminal(capsys, monkeypatch):
 def test_nothing_is_reported_to_the_makers_of_a_library():
     with pytest.raises(ImportError):
         importlib.import_module("openvino_telemetry")
+
+
+def lines_of(failed: list[tuple[str, str]], capsys, done: int = 1, full: Path | None = None) -> list[str]:
+    assert Outcome([None] * done, failed).summary(full) == (command.PARTLY if done else command.NOTHING)
+    lines = capsys.readouterr().err.splitlines()
+    assert max(map(len, lines)) <= 300
+    return lines
+
+
+def test_equal_reasons_are_folded_with_a_count(tmp_path, capsys):
+    """A table of 91,149 rows with 2,974 repeats printed megabytes."""
+    full = tmp_path / "not_done.csv"
+    rows = [(f"t.csv line {n}, in/{n}.avi", f"stands in t.csv line {n // 2} already; left out") for n in range(2, 2976)]
+    lines = lines_of([("a.avi", "an empty file"), *rows], capsys, 88_175, full)
+    assert lines[:2] == ["  a.avi: an empty file", "  t.csv line 2, in/2.avi: stands in t.csv line 1 already; left out"]
+    assert lines[2].startswith("  and 2,973 more like it: t.csv line 3, in/3.avi, ") and "more" in lines[2][30:]
+    assert lines[3:] == [f"2,975 not done (all named in {full}), 88,175 done"]
+    with open(full, newline="") as file:
+        assert list(csv.reader(file))[2:] == [list(row) for row in rows]
+    lines_of(rows[:3], capsys, 1, full)
+    assert not full.exists()
+
+
+def test_few_of_a_kind_are_named_each(capsys):
+    reasons = [("a", "no such file"), ("b", "an empty file"), ("c", "no such file"), ("d", "no such file")]
+    assert lines_of(reasons, capsys, 0) == [
+        *("  a: no such file", "  c: no such file", "  d: no such file", "  b: an empty file"),
+        "4 not done (named above), 0 done",
+    ]
+    lines = lines_of([*reasons, ("e", "no such file")], capsys)
+    assert "  and 3 more like it: c, d, e" in lines and "5 not done (named above), 1 done" in lines
+
+
+def test_many_kinds_of_reasons_end_somewhere(capsys):
+    words = [f"{a}{b}" for a in "abcdefgh" for b in "abcdefgh"]
+    lines = lines_of([("x", f"reason {word}") for word in words], capsys)
+    assert lines[-2:] == ["  and 34 more for 34 other reasons", "64 not done (some named above), 1 done"]
+
+
+def test_no_line_is_longer_than_300_characters(capsys):
+    lines = lines_of([("n" * 5000, "r" * 5000 + "; do this")], capsys)
+    assert len(lines) == 2 and lines[0].startswith("  nnn") and lines[0].endswith("rrr; do this")
+    command.run(raising(Problem(f"{'x' * 6_000_000}; expected a table; do this")))
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and len(said) <= 301 and said.endswith("xxx; expected a table; do this\n")
+    command.run(raising(FileNotFoundError(errno.ENOENT, "No such file or directory", "y" * 4000)))
+    assert len(capsys.readouterr().err) <= 301

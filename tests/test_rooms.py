@@ -7,6 +7,7 @@ import tiny
 
 # What a room may import from: itself and what stands before it.
 FLOORS = [
+    ["console"],
     ["errors", "workers"],
     ["command"],
     ["clips", "models"],

@@ -97,10 +97,10 @@ def detect_kind(path: Path) -> str:
         return "tar"
     if head[:4] in FOREIGN:
         name, programs = FOREIGN[head[:4]]
-        ways = " or ".join(f"{program} {shlex.quote(path.name)}" for program in programs)
+        ways = f"{', '.join(programs[:-1])} or {programs[-1]} {shlex.quote(path.name)}"
         raise Foreign(
-            f"{path}: a {name} archive, which is not read here; unpack it beside itself (cd "
-            f"{shlex.quote(str(path.parent))}, then {ways}), then run this again"
+            f"{path}: a {name} archive, which is not read here; unpack it there (cd {shlex.quote(str(path.parent))}, "
+            f"then {ways}), then run this again"
         )
     raise Problem(f"{path}: not a zip or tar archive, or damaged; download it again")
 

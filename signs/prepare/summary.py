@@ -12,6 +12,7 @@ from signs.command import Outcome
 
 MOST_LINES = 50  # of one kind of note
 MOST_CLASSES = 40  # that are printed one by one
+NOT_DONE = "not_done.csv"  # what could not be brought and why, where the screen does not name all of it
 
 
 def left_over(data: Dataset) -> int:
@@ -69,7 +70,7 @@ def save_and_report(data: Dataset, outcome: Outcome, expected: Counter, fresh: i
         save_dataset(data)
         print_counts(data, expected)
         for line in [*remarks, *notes(data)]:
-            print(f"note: {line}")
+            print(command.one_line(f"note: {line}"))
         there = len(data.clips) - fresh
         if fresh:
             print(f"{fresh:,} videos written, {there:,} were already there")
@@ -77,4 +78,4 @@ def save_and_report(data: Dataset, outcome: Outcome, expected: Counter, fresh: i
             print(f"nothing to do: all {there:,} videos were already there")
     sys.stdout.flush()
     outcome.done = data.clips
-    return outcome.summary()
+    return outcome.summary(data.folder / NOT_DONE)
