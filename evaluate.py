@@ -149,6 +149,13 @@ def evaluate(args) -> int:
     if empty := [split for split in splits if not data.split(split)]:
         raise Problem(f"{data.folder}/clips.csv: no clip in the split {empty[0]}")
     checks = check_model(args.model, data, splits, args.ignore_checks)
+    with command.lock(args.model, "evaluation"):  # metrics.json is read, changed and written; the page shows its loops
+        return evaluate_splits(args, data, splits, checks)
+
+
+def evaluate_splits(args, data: Dataset, splits: list[str], checks: list[str]) -> int:
+    command.remove_leftovers(args.model / "report")
+    command.remove_leftovers(args.model, r"(?:metrics|report|(?:predictions|confusion)-[^.]*)", deep=False)
     load_keras()
     recogniser = Recogniser.load(args.model, runtime.KERAS)
     check_store(recogniser.bundle, data)

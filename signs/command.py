@@ -176,13 +176,13 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def remove_leftovers(folder: Path, stem: str = r"[^.]*") -> None:
-    """Delete the temporary files of `atomic` that a killed run left below; hold its lock.
+def remove_leftovers(folder: Path, stem: str = r"[^.]*", deep: bool = True) -> None:
+    """Delete the temporary files of `atomic` that a killed run left in a folder, and below it; hold its lock.
 
     Args:
         stem: a regular expression for what comes before the first dot of the files' whole names.
     """
-    for path in folder.rglob(".*.part*"):
+    for path in (folder.rglob if deep else folder.glob)(".*.part*"):
         if re.fullmatch(rf"\.(?:{stem})\.\d+\.part(?:\..*)?", path.name):
             path.unlink(missing_ok=True)
 

@@ -220,7 +220,9 @@ def fill_store(
                 f"{older} clips come from another reader of videos than FFmpeg {READER['ffmpeg']}: they are made again"
             )
         make = functools.partial(make_archive, folder=data.folder, stored=stored)
-        return command.parallel(make, jobs, workers, title)
+        outcome = command.parallel(make, jobs, workers, title)
+        command.remove_leftovers(folder)  # of a process that died
+        return outcome
 
 
 def check_video(item: Clip, folder: Path, part: str) -> Path:

@@ -19,6 +19,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -217,4 +218,12 @@ def stopwatch() -> Iterator[Callable[[Path], tuple[float, str]]]:
     """A function: folder of a bundle -> (median milliseconds a clip, what ran it). It raises what loading raises."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, initializer=_one_core) as pool:
-        yield lambda folder: pool.submit(_time_bundle, folder).result()
+
+        def measure(folder: Path) -> tuple[float, str]:
+            try:
+                return pool.submit(_time_bundle, folder).result()
+            except BrokenProcessPool:
+                why = "the process that times it was killed, by hand or for want of memory"
+                raise Problem(f"{folder}: {why}; run the same command again, it goes on from here") from None
+
+        yield measure

@@ -52,7 +52,7 @@ class Log:
     def cut(self, stream: str, epochs: int) -> None:
         """Forget what was logged of a stream after that many epochs: the checkpoint does not have it."""
         with command.lock(self.path.parent, "log", wait=True):
-            command.remove_leftovers(self.path.parent, "log")
+            command.remove_leftovers(self.path.parent, "log", deep=False)
             self._write([row for row in self.rows if row["stream"] != stream or int(row["epoch"]) <= epochs])
         for path in (self.path.parent / FOLDER).glob("*.npz"):
             of_stream = re.fullmatch(

@@ -20,18 +20,17 @@ from signs.clips.spec import ClipSpec
 from signs.command import Problem
 from signs.inference.bundle import Bundle, Stream, is_bundle, load_bundle, save_bundle
 from signs.training import distribute, refit
-from signs.training.log import Log
+from signs.training.log import FOLDER, Log
 
 # Flags that may change when a run goes on.
 NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "recurrent_epochs", "workers", *distribute.FLAGS)
 # Flags that a run of an earlier version may lack. Its `input` says what the last two did.
 NEW_FLAGS = ("script", "recipe", "sampling", "views")
-# What the names of a stream's files begin with: `grey`, `grey-0007`, `grey-network`, but not `grey-depth`.
-FILES_OF = r"{}(?:-\d+|-network)?"
 
 
 def settle_flags(args, data: Dataset, spec: ClipSpec) -> dict:
-    """The flags of the run, written beside its checkpoint; raises Problem where the folder holds another run."""
+    """The flags of the run, written beside its checkpoint; raises Problem where the folder holds another run, or
+    another one, of another stream, has just begun there."""
     path = args.output / "checkpoint" / "run.json"
     flags = {name: value for name, value in vars(args).items() if name not in NOT_PART_OF_A_RUN}
     if getattr(args, "schedule", None) == "cosine":
@@ -42,15 +41,38 @@ def settle_flags(args, data: Dataset, spec: ClipSpec) -> dict:
         "input": spec.to_json()["input"],
         "store": spec.stored.frame_store,
         "classes": [row.label for row in data.classes],
+        "clips": clips_of(data),
     }
     settings = json.loads(json.dumps(settings, default=str))
-    if path.exists() and any((*path.parent.glob("*.weights.h5"), *args.output.glob("*.weights.h5"))):
+    trained = any((*path.parent.glob("*.weights.h5"), *args.output.glob("*.weights.h5")))
+    if path.exists() and (trained or is_training(args.output, modality.expand_streams(args.stream))):
         if changed := ", ".join(changed_settings(json.loads(path.read_text()), settings)):
             what = f"holds a run with other settings ({changed})"
             raise Problem(f"{args.output}: {what}; choose another --output, or delete it")
     else:
         command.write_text(path, json.dumps(settings, indent=1) + "\n")
     return settings["flags"]
+
+
+def clips_of(data: Dataset) -> dict:
+    """What a run learns from and is judged by: how many clips, and a hash of all that matters of them."""
+    clips = [item for item in data.clips if item.split in refit.SPLITS and item.label]
+    known = sorted((item.split, item.label, item.clip, item.sha256) for item in clips)
+    counts = {split: sum(item.split == split for item in clips) for split in refit.SPLITS}
+    return {**counts, "sha256": hashlib.sha256(json.dumps(known).encode()).hexdigest()}
+
+
+def is_training(output: Path, streams: list[str]) -> bool:
+    """Whether another process trains other streams than these in the folder at this moment; hold its lock `run`."""
+    for path in output.glob(".lock-*"):
+        stream = path.name.removeprefix(".lock-")
+        if stream in modality.TABLE and stream not in streams:
+            try:
+                with command.lock(output, stream):
+                    pass
+            except Problem:
+                return True
+    return False
 
 
 def changed_settings(before: dict, settings: dict) -> list[str]:
@@ -62,7 +84,18 @@ def changed_settings(before: dict, settings: dict) -> list[str]:
         changed.append("the classes of class.csv")
     if not changed and any(before[name] != settings[name] for name in ("input", "store")):
         changed.append("stored frames")
+    clips = settings["clips"]
+    if before.get("clips", clips) != clips:  # an earlier version did not keep them
+        train, valid = (f"{clips[split]} {split}, {before['clips'][split]} then" for split in refit.SPLITS)
+        changed.append(f"the clips of clips.csv: {train}; {valid}")
     return changed
+
+
+def remove_leftovers(output: Path, stream: str) -> None:
+    """Delete the temporary files of a stream's killed training, and no other's; hold its lock."""
+    for folder in (output, output / "checkpoint", output / FOLDER):
+        # Of `grey`, `grey-0007` and `grey-network`, but not of `grey-depth`.
+        command.remove_leftovers(folder, rf"{re.escape(stream)}(?:-\d+|-network)?", deep=False)
 
 
 @contextlib.contextmanager
@@ -72,11 +105,13 @@ def claimed(args, data: Dataset, spec: ClipSpec) -> Iterator[dict]:
         refit.check_classes(args, data)
     dataset.check_no_dataset(args.output)
     with contextlib.ExitStack() as held:
-        for stream in modality.expand_streams(args.stream):
-            # One lock a stream: on a CPU two processes that train one each are quicker than one after the other.
-            held.enter_context(command.lock(args.output, stream))
-            command.remove_leftovers(args.output, FILES_OF.format(re.escape(stream)))
-        yield settle_flags(args, data, spec)
+        with command.lock(args.output, "run", wait=True):  # of two that begin at once, the second sees the first
+            for stream in modality.expand_streams(args.stream):
+                # One lock a stream: on a CPU two processes that train one each are quicker than one after the other.
+                held.enter_context(command.lock(args.output, stream))
+                remove_leftovers(args.output, stream)
+            flags = settle_flags(args, data, spec)
+        yield flags
 
 
 def stamp(args, data: Dataset, spec: ClipSpec) -> str:
@@ -118,7 +153,7 @@ def write_bundle(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list
     from signs.training.checkpoint import Checkpoint
 
     with command.lock(args.output, wait=True):  # the other stream's process may be doing the same
-        command.remove_leftovers(args.output, "bundle")
+        command.remove_leftovers(args.output, "bundle", deep=False)
         bundle = bundle_of_run(args, data, spec, flags, trained)
         save_bundle(bundle)
         if refit.learnt_from_valid(bundle):

@@ -242,3 +242,11 @@ def test_a_missing_video_costs_the_robustness_table_only(demo, copied, loaded, t
     assert "robustness needs them" in capsys.readouterr().err
     assert "Not measured" in (copied / "report" / "index.html").read_text()
     assert json.loads((copied / "metrics.json").read_text())["test"]["clips"] == 8
+
+
+def test_two_evaluations_of_a_model_at_once(demo, copied):
+    """Each would write the splits that it read, and clear the other's loops."""
+    before = {path: path.stat().st_mtime_ns for path in copied.rglob("*") if path.name != ".lock-evaluation"}
+    with command.lock(copied, "evaluation"), pytest.raises(Problem, match="another run is writing there; wait for it"):
+        evaluate.main(["--data", str(demo), "--model", str(copied), "--split", "test"])
+    assert {path: path.stat().st_mtime_ns for path in before} == before

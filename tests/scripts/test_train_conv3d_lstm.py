@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from signs import command
 from signs.clips import dataset, modality
 from signs.clips.dataset import load_dataset
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
@@ -204,3 +205,20 @@ def test_the_3d_cnn_is_a_bundle_too(data, tmp_path):
         assert main([*flags, "--frames", "4", "--crop", "16", "--epochs", "1"]) == 0
     row = load_bundle(tmp_path).streams[0]
     assert (row.network, row.modality, row.arguments["input_shape"]) == ("conv3d", "rgb", [4, 16, 16, 3])
+
+
+def test_a_loss_that_is_no_number_ends_the_training_with_the_best_epoch(data, tmp_path, monkeypatch, capsys):
+    batch = ClipGenerator.__getitem__
+
+    def spoilt(self, number):
+        inputs, targets = batch(self, number)
+        return inputs * (np.nan if self.epoch == 1 else 1), targets
+
+    monkeypatch.setattr(ClipGenerator, "__getitem__", spoilt)
+    flags = ["--data", str(data), "--output", str(tmp_path), *SMALL, "--network", "conv3d", "--frames", "8"]
+    flags = [*flags[: flags.index("--size")], *flags[flags.index("--size") + 2 :], "--epochs", "3"]
+    with without_graphs():
+        assert main(flags) == command.PARTLY
+    assert "in epoch 2; the best epoch before it is kept" in capsys.readouterr().err
+    assert load_bundle(tmp_path).about["training"]["grey"]["epoch"] == 1
+    assert main(flags) == command.PARTLY and "in epoch 2; the best" in capsys.readouterr().err

@@ -113,7 +113,7 @@ def test_a_stream_whose_name_begins_alike_is_another_one(tmp_path):
     """`grey-depth` is trained in the same folder by another process."""
     others = written(tmp_path, "grey-depth")
     mine = [path for path in written(tmp_path, "grey") if ".part" in path.name]
-    command.remove_leftovers(tmp_path, run_folder.FILES_OF.format("grey"))
+    run_folder.remove_leftovers(tmp_path, "grey")
     assert mine and not any(path.exists() for path in mine)
     train(tmp_path, stream="grey")
     assert [path for path in others if not path.exists()] == []

@@ -6,6 +6,7 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
+from signs.clips.dataset import Clip, Dataset, Label
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.command import Problem
 from signs.training import run_folder
@@ -13,7 +14,7 @@ from signs.training import run_folder
 import pytest
 
 RUNS = {row["script"]: row for row in json.loads((Path(__file__).parent / "earlier_runs.json").read_text())}
-CLASSES = Namespace(classes=[Namespace(label="001"), Namespace(label="002")])
+CLASSES = Dataset(Path(), [Clip("a", "train", "001"), Clip("b", "valid", "001")], [Label("001", ""), Label("002", "")])
 
 
 def begin(name: str, folder: Path) -> ClipSpec:
@@ -64,3 +65,45 @@ def test_a_teacher_is_new(tmp_path):
     args = parse("train_conv3d_lstm", tmp_path, "--teacher", "model/chalearn")
     with pytest.raises(Problem, match=r"holds a run with other settings \(alpha, squared, teacher, temperature\)"):
         run_folder.settle_flags(args, CLASSES, spec)
+
+
+def flags_of(output: Path, stream: str = "rgb", seed: int = 0) -> Namespace:
+    return Namespace(output=output, stream=stream, seed=seed, batch=4)
+
+
+def test_of_two_trainings_that_begin_at_once_the_second_fits_the_first(tmp_path):
+    """Neither has weights yet: only the other's lock tells that it is there."""
+    spec = ClipSpec(StoredSpec("40", 96), InputSpec(8))
+    known = tmp_path / "checkpoint" / "run.json"
+    with run_folder.claimed(flags_of(tmp_path), CLASSES, spec):
+        begun = known.read_text()
+        with pytest.raises(Problem, match=r"holds a run with other settings \(seed\); choose another --output"):
+            with run_folder.claimed(flags_of(tmp_path, "flow", seed=1), CLASSES, spec):
+                pass
+        with pytest.raises(Problem, match="another run is writing there"):
+            with run_folder.claimed(flags_of(tmp_path, seed=1), CLASSES, spec):
+                pass
+        with run_folder.claimed(flags_of(tmp_path, "flow"), CLASSES, spec):
+            pass
+        assert known.read_text() == begun
+    with run_folder.claimed(flags_of(tmp_path, "flow", seed=1), CLASSES, spec):  # the first left nothing
+        assert json.loads(known.read_text())["flags"]["seed"] == 1
+
+
+def test_a_new_clip_of_an_old_class_is_named_when_a_run_goes_on(tmp_path):
+    spec = ClipSpec(StoredSpec("40", 96), InputSpec(8))
+    with run_folder.claimed(flags_of(tmp_path), CLASSES, spec):
+        (tmp_path / "checkpoint" / "rgb-0001.weights.h5").touch()
+    unscored = [Clip("c", "test", "001"), Clip("d", "train", "")]
+    with run_folder.claimed(flags_of(tmp_path), replace(CLASSES, clips=CLASSES.clips[::-1] + unscored), spec):
+        pass
+    more = replace(CLASSES, clips=[*CLASSES.clips, Clip("c", "train", "001")])
+    with pytest.raises(Problem, match=r"\(the clips of clips.csv: 2 train, 1 then; 1 valid, 1 then\)"):
+        with run_folder.claimed(flags_of(tmp_path), more, spec):
+            pass
+    changed = [replace(CLASSES.clips[0], sha256="another"), CLASSES.clips[1]]
+    with (
+        pytest.raises(Problem, match="1 train, 1 then"),
+        run_folder.claimed(flags_of(tmp_path), replace(CLASSES, clips=changed), spec),
+    ):
+        pass
