@@ -11,6 +11,7 @@ import inspect
 import sys
 from pathlib import Path
 
+from signs import command
 from signs.command import Problem
 
 import keras
@@ -41,7 +42,7 @@ def applications() -> dict[str, object]:
 def size_of(network: str) -> int:
     """Pixels of the square that an image network was trained on; raises Problem where there is no such network."""
     if _plain(network) not in applications():
-        raise Problem(f"no network {network!r}; there are {', '.join(sorted(applications()))}")
+        raise Problem(f"no network {network!r}; there are {command.listed(sorted(applications()))}")
     return SIZES.get(_plain(network), USUAL_SIZE)
 
 
