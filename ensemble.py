@@ -21,6 +21,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips import dataset
+from signs.clips.names import check_name
 from signs.clips.spec import ClipSpec
 from signs.command import Problem
 from signs.inference.bundle import Bundle, Stream, load_bundle, save_bundle
@@ -116,7 +117,7 @@ def main(argv=None) -> int:
         raise Problem(f"{args.output}: holds a training; choose another --output")
     common_spec(models)
     reference = check_calibration(args.calibration, set(named_streams(models))) if args.calibration else None
-    dataset.check_name(args.output.name, "--output")
+    check_name(args.output.name, "--output")
     with command.lock(args.output):
         command.remove_leftovers(args.output)
         joined = write_ensemble(models, args.output)

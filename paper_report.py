@@ -141,6 +141,7 @@ def confused_rows(run: Run, data: Dataset, split: str) -> list[dict]:
     """What `paper_figures.write_figure4` draws: for each pair its counts, names, and the frames of two clips."""
     predictions, store = run.predictions[split], run.bundle.spec.stored.frame_store
     names, rows = [readable_name(row) for row in run.bundle.classes], []
+    lying = {item.clip: item for item in data.clips}  # a table of predictions does not say where a clip lies
     for pair in predictions.confused(BOTH, PAIRS):
         label = predictions.labels[pair.taken]
         # Of the sign it was taken for, a clip that is recognised shows best what that looks like.
@@ -150,7 +151,8 @@ def confused_rows(run: Run, data: Dataset, split: str) -> list[dict]:
         items = predictions.example(BOTH, pair.true, pair.taken), other
         there = f"taken for the right one: {pair.count} of {pair.clips}"
         back = f"taken for the left one: {pair.back} of {pair.back_clips}"
-        frames = [item and storage.read_archive(item.archive(data.folder, store)).images for item in items]
+        paths = [item and lying.get(item.clip, item).archive(data.folder, store) for item in items]
+        frames = [path and storage.read_archive(path).images for path in paths]
         rows.append({"names": [names[pair.true], names[pair.taken]], "counts": [there, back], "frames": frames})
     return rows
 

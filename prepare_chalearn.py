@@ -19,6 +19,7 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.dataset import Clip
+from signs.clips.names import check_path
 from signs.command import Problem
 from signs.prepare import archive, file_list
 from signs.prepare.file_list import Download, Plan, Row
@@ -38,8 +39,7 @@ def read_row(line: str, split: str, where: str) -> Row:
         raise Problem(f"{where}: label {number!r} is no number; expected {LIST_ROW!r}")
     colour = next((word for word in words if re.split(r"[/\\]", word)[-1].startswith("M_")), words[0])
     path = colour.replace("\\", "/").removeprefix("./")
-    for part in path.split("/"):
-        dataset.check_name(part, f"{where}: {colour!r}:")
+    check_path(path, where)
     return Row(split, PurePosixPath(path), file_list.number_label(number) if number else "", where)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from signs import command
 from signs.clips import dataset, leakage
 from signs.clips.dataset import Clip, Label
+from signs.clips.names import check_path, check_text
 from signs.command import Problem
 from signs.prepare import archive, file_list, splits
 from signs.prepare.file_list import Download, Plan, Row
@@ -83,7 +84,7 @@ def read_actions(path: Path, text: str) -> list[Label]:
             continue
         if len(words) != 2 or not re.fullmatch(r"[0-9]{1,3}", words[0]):
             raise Problem(f"{path} line {number}: {line.strip()[:80]!r}; expected '1 ApplyEyeMakeup'")
-        name = dataset.check_name(words[1], f"{path} line {number}: action")
+        name = check_text(words[1], f"{path} line {number}: action")
         classes.append(Label(file_list.number_label(words[0]), name))
     if not classes:
         raise Problem(f"{path}: no class in it; expected rows '1 ApplyEyeMakeup'")
@@ -104,8 +105,7 @@ def read_list(path: Path, text: str, split: str, classes: list[Label]) -> tuple[
         match = VIDEO.fullmatch(name)  # the video's name may spell its action with other capitals than the folder
         if not match or match[1].casefold() != match[2].casefold() or len(number) > 1:
             raise Problem(f"{where}: {line.strip()[:80]!r} is no row of a list; expected {LIST_ROW!r}")
-        for part in name.split("/"):
-            dataset.check_name(part, f"{where}: {name!r}:")
+        check_path(name, where)
         # In quotes an unknown action is no label that a class can have, so `check_rows` counts and names it.
         label = labels.get(match[1], repr(match[1]))
         if number and match[1] in labels and number[0].zfill(3) != label:

@@ -153,7 +153,7 @@ def prepare(flags: argparse.Namespace) -> int:
     read = command.parallel(hashed, [(video.where, video) for video in videos], flags.workers, "reading")
     videos, how = share_out(read.done, flags)
     top = flags.videos if flags.videos.is_dir() else flags.videos.parent
-    clips = [as_clip(video, top) for video in videos]
+    clips = dataset.placed(as_clip(video, top) for video in videos)
     if not flags.allow_shared_signers:
         for signer, splits in leakage.in_two_splits((clip.signer, clip.split) for clip in clips).items():
             both = " and ".join(splits)

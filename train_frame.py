@@ -19,8 +19,9 @@ import sys
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset, modality
+from signs.clips import modality
 from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.names import check_name
 from signs.clips.spec import ClipSpec
 from signs.command import Outcome, Problem
 from signs.inference import feature_file, predictions
@@ -89,7 +90,7 @@ def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> Stream:
 
 def check_features(args, data: Dataset, spec: ClipSpec) -> None:
     """Raise Problem where another run left features of that name: better now than after hours."""
-    name = dataset.check_name(args.output.resolve().name, "--output")
+    name = check_name(args.output.resolve().name, "--output")
     for stream in modality.expand_streams(args.stream):
         folder = data.folder / feature_file.store_name(name, spec.stored, stream)
         begun = (args.output / "frame" / "checkpoint" / f"{stream}.json").exists()

@@ -7,7 +7,8 @@
     frame-<store>/<split>/<label>/<clip>.zip by frame.py; the name of a store says of which part, if not of `video`
     flow-<store>/<split>/<label>/<clip>.zip  by opticalflow.py
 
-Labels are strings that are safe as one folder name (`001`). Clips without a label lie under `_unlabelled`: they can be
+Labels, signers and clip names are any text of one line; the tables hold them as they are, and the folder and file
+names made of them are safe on every system (names.py). Clips without a label lie under `_unlabelled`: they can be
 predicted and are never scored. Clip names are unique in a data set.
 """
 
@@ -15,10 +16,11 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 
 from signs import command
+from signs.clips.names import check_text, safe_name, safe_names
 from signs.command import Problem
 
 import numpy as np
@@ -28,14 +30,16 @@ UNLABELLED = "_unlabelled"
 # What there may be of a clip: the colour video, its depth, and of both the upper body and the higher hand cut out.
 PARTS = ("video", "depth", "upper", "hand", "upper_depth", "hand_depth")
 KINDS = ("gesture", "none")
-# One folder name on every system: no separators, no leading dot or dash, nothing a shell or Windows would read.
-PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.()+-]{0,99}")
-WINDOWS_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+SUFFIX = re.compile(r"\.[a-z0-9]{1,9}")  # of a video; what else a source ends in is no part of a file's name
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One row of clips.csv; `label` and `signer` are empty where nobody knows them."""
+    """One row of clips.csv; `label` and `signer` are empty where nobody knows them.
+
+    `label_folder` and `file` are no columns: the safe names that `placed` finds where those made of the label or the
+    clip's name alone would be like another's.
+    """
 
     clip: str
     split: str
@@ -44,22 +48,46 @@ class Clip:
     group: str = ""
     source: str = ""
     sha256: str = ""
+    label_folder: str = field(default="", compare=False, repr=False)
+    file: str = field(default="", compare=False, repr=False)
 
     @property
     def folder(self) -> PurePosixPath:
         """`<split>/<label>`, below `video/` or a store."""
-        return PurePosixPath(self.split, self.label or UNLABELLED)
+        named = (self.label_folder or safe_name(self.label)) if self.label else UNLABELLED
+        return PurePosixPath(self.split, named)
+
+    @property
+    def stem(self) -> str:
+        """The name of the clip's files, without a suffix."""
+        return self.file or safe_name(self.clip)
 
     def video(self, data: Path, part: str = "video") -> Path:
         """Where a part of the clip lies. A clip that was cut out of a file has no suffix in `source`: it is an AVI."""
-        return data / part / self.folder / (self.clip + (PurePosixPath(self.source).suffix.lower() or ".avi"))
+        suffix = PurePosixPath(self.source).suffix.lower()
+        return data / part / self.folder / (self.stem + (suffix if SUFFIX.fullmatch(suffix) else ".avi"))
 
     def archive(self, data: Path, store: str) -> Path:
         """`store` is the whole folder name: `frame-40x240`, `flow-40x240-tvl1-fast`."""
-        return data / store / self.folder / f"{self.clip}.zip"
+        return data / store / self.folder / f"{self.stem}.zip"
 
 
-CLIP_COLUMNS = [column.name for column in fields(Clip)]
+CLIP_COLUMNS = [column.name for column in fields(Clip) if column.compare]
+
+
+def placed(clips: Iterable[Clip]) -> list[Clip]:
+    """The clips with folder and file names of which no two are alike on any system; of two alike the later gets a
+    hash. Whatever has all clips of a data set calls this before it asks for a path."""
+    clips = list(clips)
+    texts = [clip.label for clip in clips], [clip.clip for clip in clips]
+    folders, files = (
+        {text: name for text, name in safe_names(each).items() if name != safe_name(text)} for each in texts
+    )
+    places = [(folders.get(clip.label, ""), files.get(clip.clip, "")) for clip in clips]
+    return [
+        clip if (clip.label_folder, clip.file) == place else replace(clip, label_folder=place[0], file=place[1])
+        for clip, place in zip(clips, places, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -109,13 +137,6 @@ def part_of(store: str) -> str:
     return next((word for word in store.split("-") if word in PARTS), "video")
 
 
-def check_name(name: str, what: str) -> str:
-    """`name` if it is safe as one folder name; raises Problem otherwise."""
-    if PLAIN_NAME.fullmatch(name) and name.rstrip(" .") == name and name.split(".")[0].lower() not in WINDOWS_DEVICES:
-        return name
-    raise Problem(f"{what} {name!r} is no plain name; letters, digits, spaces and _.()+- are, not at the edges")
-
-
 def read_table(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
     """Rows of a CSV file with a header, every value a string; raises Problem where a required column is missing."""
     try:
@@ -142,14 +163,19 @@ def write_table(path: Path, rows: Iterable[dict[str, str]], header: Iterable[str
         writer.writerows(rows)
 
 
+def _text(text: str, what: str) -> str:
+    """`check_text`, of what may be empty."""
+    return check_text(text, what) if text.strip() else ""
+
+
 def read_classes(path: Path) -> list[Label]:
-    """class.csv -> its rows, checked: plain labels, each once, a known kind."""
+    """class.csv -> its rows, checked: labels and names of one line, each label once, a known kind."""
     classes: dict[str, Label] = {}
     for row in read_table(path, ("label", "name")):
-        label = check_name(row.pop("label"), f"{path}: label")
+        label = check_text(row.pop("label"), f"{path}: label")
         if label in classes:
             raise Problem(f"{path}: label {label} stands twice")
-        name, kind = row.pop("name"), row.pop("kind", "") or "gesture"
+        name, kind = _text(row.pop("name"), f"{path}: name of label {label}"), row.pop("kind", "") or "gesture"
         if kind not in KINDS:
             raise Problem(f"{path}: kind {kind!r} of label {label}; expected {' or '.join(KINDS)}")
         classes[label] = Label(label, name, kind, row)
@@ -166,19 +192,18 @@ def write_classes(path: Path, classes: list[Label]) -> None:
 
 
 def read_clips(path: Path) -> list[Clip]:
-    """clips.csv -> its rows, checked: plain unique names, known splits."""
+    """clips.csv -> its rows, checked: unique names of one line, known splits; each with its place."""
     clips: dict[str, Clip] = {}
     for row in read_table(path, CLIP_COLUMNS):
-        clip = Clip(**{name: row[name] for name in CLIP_COLUMNS})
-        check_name(clip.clip, f"{path}: clip")
-        if clip.label:
-            check_name(clip.label, f"{path}: label")
+        check_text(row["clip"], f"{path}: clip")
+        known = {name: _text(row[name], f"{path}: {name} of {row['clip']}") for name in ("label", "signer")}
+        clip = Clip(**{name: row[name] for name in CLIP_COLUMNS} | known)
         if clip.split not in SPLITS:
             raise Problem(f"{path}: split {clip.split!r} of {clip.clip}; expected {', '.join(SPLITS)}")
         if clip.clip in clips:
             raise Problem(f"{path}: clip {clip.clip} stands twice")
         clips[clip.clip] = clip
-    return list(clips.values())
+    return placed(clips.values())
 
 
 def check_no_dataset(folder: Path) -> None:
@@ -204,4 +229,5 @@ def load_dataset(folder: Path) -> Dataset:
 def save_dataset(data: Dataset) -> None:
     """Write class.csv, then clips.csv: a folder with clips.csv is a whole data set."""
     write_classes(data.folder / "class.csv", data.classes)
-    write_table(data.folder / "clips.csv", map(asdict, data.clips), CLIP_COLUMNS)
+    rows = ({name: getattr(clip, name) for name in CLIP_COLUMNS} for clip in data.clips)
+    write_table(data.folder / "clips.csv", rows, CLIP_COLUMNS)

@@ -81,7 +81,7 @@ class Gallery:
             top, left = ((size - spec.input.crop) // 2 for size in square.shape[:2])
             square = enlarged(square[top : top + spec.input.crop, left : left + spec.input.crop])
             loop.append(np.hstack([enlarged(full), warmed(square, cv2.resize(warmth, square.shape[1::-1]))]))
-        return self._write(f"{item.clip}-{stream.name}.webp", loop)
+        return self._write(f"{item.stem}-{stream.name}.webp", loop)
 
     def write_clip_loop(self, item: Clip, name: str) -> str:
         """A training clip as the first stream has it; returns the file's name."""
@@ -124,7 +124,7 @@ class Gallery:
         }
         if item.clip in nearest:
             other, alike = nearest[item.clip]
-            loop = self.write_clip_loop(other, f"{item.clip}-nearest.webp")
+            loop = self.write_clip_loop(other, f"{item.stem}-nearest.webp")
             about = {"clip": other.clip, "signer": other.signer, "label": other.label}
             row["nearest"] = {**about, "alike": alike, "loop": loop}
         return row

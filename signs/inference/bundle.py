@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset
 from signs.clips.dataset import Label
 from signs.clips.modality import TABLE
+from signs.clips.names import check_name, check_text
 from signs.clips.spec import ClipSpec, InputSpec
 from signs.clips.typed import check_types
 from signs.command import Problem
@@ -118,7 +118,7 @@ def load_bundle(folder: Path) -> Bundle:
     if not folder.is_dir():
         raise Problem(f"{folder}: no such folder; train a model with train_i3d.py")
     try:
-        content = json.loads((folder / BUNDLE_FILE).read_text())
+        content = json.loads((folder / BUNDLE_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Problem(f"{folder}: no {BUNDLE_FILE} in it; finish its training with train_i3d.py") from None
     except (ValueError, RecursionError):
@@ -159,9 +159,9 @@ def _check_parts(bundle: Bundle) -> None:
         if not isinstance(bundle.about.get(part, {}), dict):
             raise TypeError(f"{part} is no table")
     for stream in bundle.streams:
-        dataset.check_name(stream.name, "stream")
+        check_name(stream.name, "stream")
         for name in {stream.files["weights"], *stream.files.values()}:
-            dataset.check_name(name, "file")
+            check_name(name, "file")
         if stream.network not in NETWORKS:
             raise Problem(f"network {stream.network!r}; known are {', '.join(NETWORKS)}")
         if stream.modality not in TABLE:
@@ -176,6 +176,9 @@ def _check_parts(bundle: Bundle) -> None:
             raise Problem(
                 f"stream {stream.name} tells {classes} classes apart, and the table has {len(bundle.classes)}"
             )
+    for row in bundle.classes:
+        check_text(row.label, "label")
+        check_text(row.name or row.label, f"name of {row.label}")
     for what, names in (
         ("class", [row.label for row in bundle.classes]),
         ("stream", [row.name for row in bundle.streams]),

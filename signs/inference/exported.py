@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset
+from signs.clips.names import check_name
 from signs.command import Problem
 from signs.inference import runtime
 from signs.inference.bundle import Bundle, Stream
@@ -98,7 +98,7 @@ def open_networks(bundle: Bundle, form: Form | None, threads: int | None = None)
         return {stream.name: KerasNetwork.load(stream, bundle.weights(stream)) for stream in bundle.streams}
     folder = bundle.folder / form.folder
     for name, digest in read_forms(bundle)[form.name]["sha256"].items():
-        path = folder / dataset.check_name(name, f"{bundle.folder / EXPORT_FILE}: file")
+        path = folder / check_name(name, f"{bundle.folder / EXPORT_FILE}: file")
         if not path.is_file() or command.sha256(path) != digest:
             what = "not the file that export.py checked" if path.is_file() else "missing"
             raise Problem(f"{path}: {what}; run {AGAIN.format(bundle.folder)} again")

@@ -33,7 +33,7 @@ import numpy as np
 
 FORMAT = 1
 WEIGHTS = "network.weights.h5"  # in a folder of features: the image network that made them
-NAME, DIGEST = "S100", "S64"  # the longest clip name, dataset.PLAIN_NAME; a SHA-256
+SHORTEST = 100  # bytes kept of a name, at least
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,9 @@ def create(path: Path, about: About, entries: list[Entry]) -> None:
     lengths = np.array([entry.length for entry in entries], np.int64)
     with command.atomic(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["about"] = about.to_json()
-        for name, kind in (("clip", NAME), ("label", NAME), ("archive", DIGEST)):
-            file[name] = np.array([getattr(entry, name) for entry in entries], kind)
+        for name in ("clip", "label", "archive"):
+            texts = [getattr(entry, name).encode() for entry in entries]
+            file[name] = np.array(texts, f"S{max([SHORTEST, *map(len, texts)])}")
         file["first"], file["length"] = np.cumsum(lengths) - lengths, lengths
         file["done"] = np.zeros(len(entries), np.uint8)
         file["mean"], file["std"] = np.full((2, about.dimension), np.nan)

@@ -20,6 +20,7 @@ from signs import command
 from signs.clips import dataset, preprocess, storage
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.modality import TABLE, read_stored
+from signs.clips.names import check_name
 from signs.clips.spec import ClipSpec, StoredSpec
 from signs.command import Outcome, Problem
 from signs.inference import feature_file, timing
@@ -212,7 +213,7 @@ def extract_features(
 def extract_splits(extractor: Extractor, data: Dataset, name: str, batch: int, workers: int, outcome: Outcome) -> Path:
     """The feature files of all splits, the training split's first, whose mean and deviation all of them get."""
     about, paths = extractor.about, {}
-    dataset.check_name(name, "--name")
+    check_name(name, "--name")
     folder = data.folder / feature_file.store_name(name, about.spec.stored, about.modality)
     with command.lock(folder):
         command.remove_leftovers(folder)

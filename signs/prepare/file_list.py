@@ -197,7 +197,8 @@ class Plan:
 
 def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
     """Bring every video of the plan from the download folder to its place and write the tables; the exit code."""
-    targets = {path: clip.video(flags.output) for path, clip in plan.clips.items()}
+    clips = dict(zip(plan.clips, dataset.placed(plan.clips.values()), strict=True))
+    targets = {path: clip.video(flags.output) for path, clip in clips.items()}
     videos = Videos(targets)
     for path in plan.download.archives:
         videos.look_in(path)
@@ -206,15 +207,15 @@ def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
     with command.lock(flags.output):
         command.remove_leftovers(flags.output / "video")
         earlier = transfer.earlier_clips(flags.output)
-        transfer.move_changed(flags.output, earlier, plan.clips.values())
-        recorded = {path: earlier[clip.clip].sha256 for path, clip in plan.clips.items() if clip.clip in earlier}
+        transfer.move_changed(flags.output, earlier, clips.values())
+        recorded = {path: earlier[clip.clip].sha256 for path, clip in clips.items() if clip.clip in earlier}
         videos.recall(recorded)
         transfer.check_room(flags.output, videos.bytes_needed())
         outcome = videos.unpack(password, flags.workers)
         missing = name_missing(plan.rows, set(videos.found), flags.download)
         outcome.failed = plan.failed + outcome.failed + missing
         sums = {path: digest for path, digest, _ in outcome.done}
-        done = [replace(clip, sha256=sums[path]) for path, clip in plan.clips.items() if path in sums]
+        done = [replace(clip, sha256=sums[path]) for path, clip in clips.items() if path in sums]
         keep_class_table(plan.own_folder, flags.output, plan.classes)
         fresh = sum(written for _, _, written in outcome.done)
         expected = Counter(row.split for row in plan.rows)

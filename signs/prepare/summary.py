@@ -3,12 +3,14 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from signs import command
 from signs.clips import dataset, leakage
 from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.dataset import Dataset, save_dataset
 from signs.command import Outcome
+from signs.prepare import transfer
 
 MOST_LINES = 50  # of one kind of note
 MOST_CLASSES = 40  # that are printed one by one
@@ -67,6 +69,10 @@ def save_and_report(data: Dataset, outcome: Outcome, expected: Counter, fresh: i
     `expected`: clips that each split should have; `fresh`: how many videos this run wrote; `remarks` precede the notes.
     """
     if data.clips:
+        # Where a clip was left out, another one of a like name has no need of a hash.
+        settled = dataset.placed(data.clips)
+        transfer.move_changed(data.folder, {clip.clip: clip for clip in data.clips}, settled)
+        data = replace(data, clips=settled)
         save_dataset(data)
         print_counts(data, expected)
         for line in [*remarks, *notes(data)]:

@@ -127,11 +127,12 @@ def earlier_clips(folder: Path) -> dict[str, Clip]:
 
 
 def move_changed(folder: Path, earlier: dict[str, Clip], clips: Iterable[Clip]) -> None:
-    """Rename videos whose split or label is another than in the last run, so that they are not made again."""
+    """Rename videos whose place is another than in the last run, so that they are not made again."""
     for clip in clips:
         before = earlier.get(clip.clip)
-        if before and before.folder != clip.folder:
-            old, new = before.video(folder), clip.video(folder)
-            if old.is_file() and not new.exists():
-                new.parent.mkdir(parents=True, exist_ok=True)
-                old.rename(new)
+        if not before:
+            continue
+        old, new = before.video(folder), clip.video(folder)
+        if old != new and old.is_file() and not new.exists():
+            new.parent.mkdir(parents=True, exist_ok=True)
+            old.rename(new)

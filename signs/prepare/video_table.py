@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from signs import command
 from signs.clips import dataset
 from signs.clips.container import VIDEO_SUFFIXES
+from signs.clips.names import check_text
 from signs.command import Problem
 
 SPLIT_WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}
@@ -58,7 +59,9 @@ def read_row(row: dict[str, str], folder: Path, where: str) -> Video:
     if not name:
         raise Problem("no video in this row; expected a path, relative to the table")
     if label:
-        dataset.check_name(label, "label")
+        label = check_text(label, "label")
+    if signer:
+        signer = check_text(signer, "signer")
     if chosen and chosen not in dataset.SPLITS:
         raise Problem(f"split {asked!r}; expected {', '.join(dataset.SPLITS)} or nothing")
     return Video(folder / name.replace("\\", "/"), label, f"{where}, {name}", signer, chosen)
@@ -72,7 +75,7 @@ def read_folder(folder: Path) -> tuple[list[Video], list[tuple[str, str]]]:
             continue
         files = sorted(each for each in path.rglob("*") if each.suffix.lower() in VIDEO_SUFFIXES)
         with command.noting(failed, str(path)):
-            label = dataset.check_name(path.name, "label")
+            label = check_text(path.name, "label")
             if not files:
                 raise Problem("no video in this folder")
             videos += [Video(file, label, str(file.relative_to(folder))) for file in files]
@@ -82,14 +85,15 @@ def read_folder(folder: Path) -> tuple[list[Video], list[tuple[str, str]]]:
 
 
 def name_clips(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]:
-    """The videos with their clip names; (where, reason) of those whose file name makes no plain one."""
+    """The videos with their clip names; (where, reason) of those whose file name makes none."""
     named, failed = [], []
     paths = [Path(os.path.abspath(video.path)) for video in videos]
     top = os.path.commonpath([path.parent for path in paths]) if paths else ""
     names = unique_names([PurePath(os.path.relpath(path, top)) for path in paths])
     for video, name in zip(videos, names, strict=True):
         with command.noting(failed, video.where):
-            named.append(replace(video, clip=dataset.check_name(name, "clip name")))
+            check_text(name, "clip name")
+            named.append(replace(video, clip=name))
     return named, failed
 
 

@@ -3,6 +3,7 @@
 import json
 
 from signs.clips import dataset
+from signs.clips.names import check_name
 from signs.clips.spec import ClipSpec, FlowSpec, InputSpec, StoredSpec, resize_short_side
 from signs.command import Problem
 
@@ -78,7 +79,7 @@ def test_rules_that_are_none(rule):
 )
 def test_store_names(stored, frame_store, flow_store):
     assert (stored.frame_store, stored.flow_store) == (frame_store, flow_store)
-    assert dataset.check_name(flow_store, "store") and stored.without_flow().frame_store == frame_store
+    assert check_name(flow_store, "store") and stored.without_flow().frame_store == frame_store
     assert dataset.part_of(frame_store) == dataset.part_of(flow_store) == stored.part
 
 

@@ -383,9 +383,9 @@ def test_disc_fills(download, capsys, monkeypatch):
         ("hello", "is no row of a list; expected"),
         ("train/001/M_00009.avi train/001/K_00009.avi one", "label 'one' is no number"),
         ("train/001/M_00009.avi train/001/K_00009.avi 250", "line 7: label 250 is not in"),
-        ("../../M_00009.avi ../../K_00009.avi 1", "is no plain name"),
-        ("/train/001/M_00009.avi /train/001/K_00009.avi 1", "is no plain name"),
-        ("train/con/M_00009.avi train/con/K_00009.avi 1", "is no plain name"),
+        ("../../M_00009.avi ../../K_00009.avi 1", "leads elsewhere; expected a path without . and .."),
+        ("/train/001/M_00009.avi /train/001/K_00009.avi 1", "part is empty"),
+        ("train/\x1b/M_00009.avi train/\x1b/K_00009.avi 1", "holds a character that controls the screen"),
         ("train/001/M_00001.avi train/001/K_00001.avi 1", "stands in train_list.txt line 1 already"),
     ],
 )

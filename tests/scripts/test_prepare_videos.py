@@ -240,8 +240,9 @@ def test_no_video(table, capsys, content, reason):
     ("row", "reason"),
     [
         ({"video": ""}, "line 2: no video in this row"),
-        ({"label": "../up"}, "label '../up' is no plain name"),
-        ({"label": "con"}, "label 'con' is no plain name"),
+        ({"label": "up\x1b[2J"}, "label 'up\\x1b[2J' holds a character that controls the screen, U+001B"),
+        ({"label": "w" * 201}, "has 201 characters; expected one line of text, at most 200 characters"),
+        ({"signer": "\u200b"}, "signer '\\u200b' shows nothing"),
         ({"split": "exam"}, "split 'exam'; expected train, valid, test"),
         ({"video": "in/P1/wave_2.avi"}, "stands in videos.csv line 2 already"),
     ],
@@ -260,7 +261,8 @@ def test_bad_file_name(table, capsys):
     rows = read_rows(table)
     rows[0]["video"] = "in/P1/-wave\n.avi"
     write_rows(table, rows)
-    assert "is no plain name" in failing(table, capsys, command.PARTLY)
+    said = failing(table, capsys, command.PARTLY)
+    assert "in/P1/-wave\\n.avi: clip name '" in said and "wave\\n' holds a character that controls the screen" in said
 
 
 def test_no_table(table, capsys):
