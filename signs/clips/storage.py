@@ -217,7 +217,7 @@ def fill_store(
             print(f"{len(clips) - len(jobs)} of {len(clips)} clips are there already")
         if older:
             print(
-                f"{older} clips come from another reader of videos than FFmpeg {READER['ffmpeg']}: they are made again"
+                f"{older} of {len(clips)} clips were read by another version than FFmpeg {READER['ffmpeg']}; made again"
             )
         make = functools.partial(make_archive, folder=data.folder, stored=stored)
         outcome = command.parallel(make, jobs, workers, title)

@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 from signs import command
@@ -57,6 +58,32 @@ def test_archives_of_a_data_set(data, unbroken, capsys):
         assert read.info["times"] == [round(float(times[index]), 6) for index in kept]
         assert (read.info["source"], read.info["sha256"]) == (item.source, item.sha256)
         assert read.info["stored"]["frames"] == "6" and read.info["stored"]["flow"] is None
+
+
+@pytest.mark.parametrize("reader", [None, {"signs": 0, "ffmpeg": "1.0"}])
+def test_what_another_reader_made_is_made_again(data, unbroken, reader, capsys):
+    """OpenCV read the videos once, and said nothing of itself in clip.json."""
+    assert run(data) == command.DONE
+    path = data / STORE / "train" / "001" / "a_1.zip"
+    archive = storage.read_archive(path)
+    older = {key: value for key, value in archive.info.items() if key != "reader"} | (
+        {"reader": reader} if reader else {}
+    )
+    storage.write_archive(path, archive.images[::-1], older)
+    capsys.readouterr()
+    assert run(data) == command.DONE
+    assert "1 of 6 clips were read by another version than FFmpeg" in capsys.readouterr().out
+    assert tiny.contents(data / STORE) == unbroken
+
+
+def test_what_is_odd_about_a_video_is_said_once_and_kept(data, capsys):
+    item = load_dataset(data).clips[0]
+    video = tiny.write_video(item.video(data), tiny.moving(1)[[0] * 12])
+    rows = [replace(each, sha256=command.sha256(video)) if each == item else each for each in load_dataset(data).clips]
+    save_dataset(Dataset(data, rows, load_dataset(data).classes))
+    assert run(data) == command.DONE
+    assert "one picture from start to end: train/001/a_1" in capsys.readouterr().out
+    assert storage.read_archive(item.archive(data, STORE)).info["notes"] == ["one picture from start to end"]
 
 
 def test_any_number_of_processes_gives_the_same_bytes(data, unbroken):
