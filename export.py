@@ -19,7 +19,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from signs import command
+from signs import command, errors
 from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Problem
 from signs.inference import exported, quickest, runtime
@@ -64,10 +64,10 @@ def attempt(form: str, work: Callable[[], dict | Path]) -> dict | Path | None:
     try:
         return work()
     except Exception as error:  # converters and libraries have many
-        if isinstance(error, OSError) and error.errno in command.DISC_FULL:
+        if errors.is_disc_full(error):
             raise  # the next form would meet the same full disc
-        reason = command.describe(error).removesuffix("; run export.py again")
-        print(f"{form} is left out: {reason[:250]}", flush=True)
+        reason = errors.describe(error).removesuffix("; run export.py again")
+        print(f"{errors.traceback_of(error)}{form} is left out: {reason[:250]}", flush=True)
         return None
 
 
@@ -132,8 +132,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     which = "which to write; all that can be written here without it"
     flags.add_argument("--forms", nargs="+", choices=WRITERS, help=which)
     flags.add_argument("--split", choices=("train", "valid"), default="valid", help="clips that forms are checked on")
-    flags.add_argument("--clips", type=int, default=200, metavar="N", help="how many of them at most")
-    flags.add_argument("--calibrate", type=int, default=100, metavar="N", help="training clips that int8 is fitted to")
+    count = command.number(int, least=1)
+    flags.add_argument("--clips", type=count, default=200, metavar="N", help="how many of them at most")
+    flags.add_argument(
+        "--calibrate", type=count, default=100, metavar="N", help="training clips that int8 is fitted to"
+    )
     args = flags.parse_args(argv)
     if args.clips < 1 or args.calibrate < 1:
         flags.error(f"--clips {args.clips} --calibrate {args.calibrate}; expected 1 or more")

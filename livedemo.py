@@ -71,7 +71,7 @@ def check_combination(flags: argparse.ArgumentParser, args: argparse.Namespace) 
 
 def camera(text: str) -> int | str:
     """The type of --camera; argparse says this function's name where the text is neither."""
-    return text if text == LIST else int(text)
+    return text if text == LIST else command.number(int, least=0, most=9999)(text)
 
 
 def main(argv=None) -> int:

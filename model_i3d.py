@@ -34,11 +34,10 @@ def load_kinetics_checkpoint(model, path: Path) -> None:
 def main(argv=None) -> int:
     flags = command.parser(__doc__)
     flags.add_argument("--stream", choices=("rgb", "flow"), default="rgb", help="what the network sees")
-    flags.add_argument("--frames", type=int, default=40, metavar="N", help="frames of a clip")
-    flags.add_argument("--crop", type=int, default=224, metavar="PX", help="pixels of each side")
-    flags.add_argument(
-        "--classes", type=command.number(int, least=1), default=KINETICS_CLASSES, metavar="N", help="size of the top"
-    )
+    count = command.number(int, least=1)
+    flags.add_argument("--frames", type=count, default=40, metavar="N", help="frames of a clip")
+    flags.add_argument("--crop", type=count, default=224, metavar="PX", help="pixels of each side")
+    flags.add_argument("--classes", type=count, default=KINETICS_CLASSES, metavar="N", help="size of the top")
     flags.add_argument("--checkpoint", type=Path, metavar="CKPT", help="published weights to check: .../model.ckpt")
     args = flags.parse_args(argv)
     channels = modality.TABLE[args.stream].channels

@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from signs import command
 from signs.command import Problem
 from signs.training.hosts import call_hosts
 
@@ -48,8 +49,20 @@ def add_flags(flags) -> None:
     group.add_argument("--devices", metavar="N|all", help="of this machine, to share each batch (default: its GPUs)")
     where = "of the machine that is host 0, any free port; with KERAS_BACKEND=jax"
     group.add_argument("--coordinator", metavar="HOST:PORT", help=where)
-    group.add_argument("--hosts", type=int, default=1, metavar="N", help="machines in all, each with its own --host")
-    group.add_argument("--host", type=int, default=0, metavar="I", help="number of this one; 0 writes the model")
+    group.add_argument(
+        "--hosts",
+        type=command.number(int, least=1),
+        default=1,
+        metavar="N",
+        help="machines in all, each with its own --host",
+    )
+    group.add_argument(
+        "--host",
+        type=command.number(int, least=0),
+        default=0,
+        metavar="I",
+        help="number of this one; 0 writes the model",
+    )
 
 
 def check(args) -> None:
