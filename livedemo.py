@@ -14,6 +14,7 @@ full screen, q or Esc quits. A video file is shown over and over.
 
 import argparse
 import contextlib
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -70,8 +71,10 @@ def check_combination(flags: argparse.ArgumentParser, args: argparse.Namespace) 
 
 
 def camera(text: str) -> int | str:
-    """The type of --camera; argparse says this function's name where the text is neither."""
-    return text if text == LIST else command.number(int, least=0, most=9999)(text)
+    """The type of --camera."""
+    if text != LIST and not re.fullmatch("[0-9]{1,4}", text):  # OpenCV crashes at -1
+        raise argparse.ArgumentTypeError(f"{text}: a number from 0 to 9999, or {LIST}")
+    return text if text == LIST else int(text)
 
 
 def main(argv=None) -> int:

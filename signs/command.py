@@ -71,7 +71,11 @@ def _path(text: str) -> Path:
 def bounds_of(above=None, least=None, below=None, most=None) -> str:
     """`at least 0, below 1`"""
     bounds = {"above": above, "at least": least, "below": below, "at most": most}
-    return ", ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
+    return ", ".join(
+        f"{word} {bound if isinstance(bound, int) else f'{bound:g}'}"
+        for word, bound in bounds.items()
+        if bound is not None
+    )
 
 
 def number(kind: type = float, above=None, least=None, below=None, most=None) -> Callable[[str], float]:

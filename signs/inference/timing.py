@@ -21,7 +21,10 @@ BEHIND = 5  # of 19 steps of niceness
 def step_back() -> None:
     """Let other threads go before this one and those that it starts (Linux): the picture moves while networks work."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
+        thread = threading.get_native_id()
+        behind = min(os.getpriority(os.PRIO_PROCESS, thread) + BEHIND, 19)  # who began with `nice` may not go before it
+        with contextlib.suppress(OSError):  # a container that forbids it; the picture may stutter
+            os.setpriority(os.PRIO_PROCESS, thread, behind)
 
 
 class Timings:
