@@ -1,6 +1,8 @@
 """Tiny pictures, videos and data sets: the one place where the tests of frames and flow make them."""
 
 import contextlib
+import functools
+import io
 import os
 import random
 import signal
@@ -15,6 +17,7 @@ from pathlib import Path
 from signs import command
 from signs.clips.dataset import Clip, Dataset, Label, save_dataset
 
+import av
 import cv2
 import h5py
 import numpy as np
@@ -52,8 +55,22 @@ CLIPS = [
 
 
 def avi(seed: int, size: int = 3000) -> bytes:
-    """Bytes that begin as an AVI does and differ from clip to clip: enough for what opens no video."""
-    return b"RIFF" + struct.pack("<I", size) + b"AVI LIST" + random.Random(seed).randbytes(size)
+    """An AVI of one picture, and `size` random bytes that no player reads and that differ from clip to clip."""
+    junk = random.Random(seed).randbytes(size + size % 2)
+    content = picture_avi()[8:] + b"JUNK" + struct.pack("<I", len(junk)) + junk
+    return b"RIFF" + struct.pack("<I", len(content)) + content
+
+
+@functools.cache
+def picture_avi() -> bytes:
+    """An AVI of one black picture."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="avi") as container:
+        stream = container.add_stream("mpeg4", rate=10, width=16, height=16, pix_fmt="yuv420p")
+        black = av.VideoFrame.from_ndarray(np.zeros((24, 16), np.uint8), format="yuv420p")
+        for frame in (black, None):
+            container.mux(stream.encode(frame))
+    return file.getvalue()
 
 
 def texture(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -9,6 +9,7 @@ stream's matrix and range. Times are the file's own; the first frame is at 0. Eq
 version of FFmpeg. Notes name what is odd about a video that is read all the same.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -214,6 +215,19 @@ def _pull(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
             yield graph.vpull()
         except (av.BlockingIOError, av.EOFError):
             return
+
+
+def first_frame_problem(path: Path) -> str | None:
+    """What keeps the first frame of `path` from being decoded, in one line; None where nothing does.
+
+    It takes some milliseconds whatever the length. Damage further on is found by who reads the whole video.
+    """
+    try:
+        with VideoReader(path, threads=1) as video, contextlib.closing(video.timed()) as frames:
+            next(frames)
+    except Problem as problem:
+        return str(problem).removeprefix(f"{path}: ")
+    return None
 
 
 def iter_video(path: Path) -> Iterator[tuple[np.ndarray, float]]:

@@ -16,6 +16,7 @@ from signs import command, errors
 from signs.clips import dataset
 from signs.clips.container import video_problem
 from signs.clips.dataset import Clip
+from signs.clips.video import first_frame_problem
 from signs.command import Problem
 
 import cv2
@@ -63,15 +64,19 @@ def write_video(path: Path, pictures: np.ndarray, rate: float, codec: str) -> No
 
 
 def check_is_video(path: Path) -> None:
-    """Raise Problem where the file is no video."""
-    if problem := video_problem(path):
+    """Raise Problem where the file is no video, or its first frame cannot be decoded."""
+    if problem := first_frame_problem(path):
         raise Problem(problem)
 
 
 def bring_video(source: Path, target: Path, transfer: str, digest: str = "") -> tuple[str, bool]:
-    """Bring a video file to its place by `transfer`; (its SHA-256, whether anything had to be done)."""
-    check_is_video(source)
-    digest = digest or command.sha256(source)
+    """Bring a video file to its place by `transfer`; (its SHA-256, whether anything had to be done).
+
+    `digest`: the SHA-256 of a source that was opened already. Raises Problem where the source is no video.
+    """
+    if not digest:
+        check_is_video(source)
+        digest = command.sha256(source)
     if _is_there(source, target, transfer, digest):
         return digest, False
     with command.atomic(target) as temporary:

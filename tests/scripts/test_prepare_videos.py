@@ -3,7 +3,6 @@
 import csv
 import errno
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -21,12 +20,9 @@ import pytest
 
 import prepare_videos
 import tiny
+from tiny import avi
 
 REPOSITORY = tiny.REPOSITORY
-
-
-def avi(seed: int) -> bytes:
-    return b"RIFF\x00\x01\x00\x00AVI LIST" + random.Random(seed).randbytes(500)
 
 
 def write_rows(table: Path, rows: list[dict[str, str]]) -> None:
