@@ -125,9 +125,9 @@ class InputSpec:
     A network from a random start learns from few clips then, where rooms and clothes would drown the movement; the
     published weights want "keep".
     views: how many times a clip is looked at when it is predicted, at frames in between; the logits are averaged.
-    region: "middle", or "signer": the square round what moves (region.signer_square) takes the crop's place, so that a
+    region: "middle", or "signer": the square round what moves (region.py) takes the crop's place, so that a
     far signer is seen as large as a near one; flow grows with it. Or "body": the square round the person
-    (region.body_square), as large for a sign of the fingers as for one of the whole arm.
+    (person.py), as large for a sign of the fingers as for one of the whole arm.
     scale: "fixed", or "own": each clip is divided by its own root mean square. How much moves, and how fast, differs
     tenfold between clips; a network from a random start learns little from those with small values then. The published
     weights want "fixed".

@@ -1,6 +1,6 @@
 """The squares round what moves and round the person: where they are, at any size, and what is cut out of them."""
 
-from signs.clips import preprocess, region, storage
+from signs.clips import person, preprocess, region, storage
 from signs.clips.dataset import load_dataset
 from signs.clips.spec import InputSpec
 from signs.clips.video import read_video
@@ -10,6 +10,16 @@ import numpy as np
 import pytest
 
 FINE = 4  # parts of a pixel in which a person is drawn
+
+
+def square(frames, name="signer"):
+    return region.find_squares(frames, [name])[name]
+
+
+def head_of(frames) -> np.ndarray:
+    """x, y of the crown, height, in pixels of the frames."""
+    greys = region.small_greys(frames)
+    return np.array(person.find_head(greys)) * (frames.shape[2] / greys.shape[2])
 
 
 def moving(shape=(240, 320), middle=(90, 130), reach=30, half=6, noise=2.0, light=0.0, frames=20):
@@ -27,7 +37,7 @@ def moving(shape=(240, 320), middle=(90, 130), reach=30, half=6, noise=2.0, ligh
 
 @pytest.mark.parametrize("light", [0.0, 0.15])
 def test_the_square_holds_what_moves_and_little_else(light):
-    x, y, side = region.signer_square(moving(light=light))
+    x, y, side = square(moving(light=light))
     assert abs(x - 90) < 5 and abs(y - 130) < 5
     assert 72 <= side <= 125, "the disc covers 72 pixels; the square is at most 1.4 times as large, and some"
 
@@ -37,20 +47,20 @@ def test_a_nearer_camera_gives_a_square_as_much_larger(scale):
     frames = moving(noise=0.5)
     size = (round(320 * scale), round(240 * scale))
     other = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
-    np.testing.assert_allclose(region.signer_square(other), np.multiply(region.signer_square(frames), scale), rtol=0.06)
+    np.testing.assert_allclose(square(other), np.multiply(square(frames), scale), rtol=0.06)
 
 
 def test_a_far_signer_s_square_is_never_tiny_and_a_near_one_s_never_larger_than_the_picture():
-    assert region.signer_square(moving(reach=3, half=3))[2] >= 44
-    assert region.signer_square(moving(middle=(160, 120), reach=150, half=60))[2] == 240
+    assert square(moving(reach=3, half=3))[2] >= 44
+    assert square(moving(middle=(160, 120), reach=150, half=60))[2] == 240
 
 
 @pytest.mark.parametrize("frames", [1, 8])
 def test_where_nothing_moves_there_is_no_square(frames):
     still = np.repeat(moving(frames=1), frames, axis=0)
-    assert region.signer_square(still) is None
+    assert square(still) is None
     noisy = np.clip(still + np.random.default_rng(0).normal(0, 3, still.shape), 0, 255).astype(np.uint8)
-    assert region.signer_square(noisy) is None
+    assert square(noisy) is None
 
 
 @pytest.mark.parametrize("size", [32, 60, 200])
@@ -86,7 +96,7 @@ def test_without_a_square_and_by_default_the_middle_is_seen():
         assert magnified == 1 and np.array_equal(seen, preprocess.resize_all(images, 60))
 
 
-def person(head=24, x=150.0, crown=60.0, hand=(2.0, 1.5), frames=20, light=0.0, shape=(240, 320)):
+def signing(head=24, x=150.0, crown=60.0, hand=(2.0, 1.5), frames=20, light=0.0, shape=(240, 320)):
     """Someone before a textured wall who sways by a third of a pixel and waves, (T, H, W, 3) uint8. `head`: pixels,
     crown to chin; `hand`: where it waves, in heads from the middle of the crown."""
     rng = np.random.default_rng(1)
@@ -126,7 +136,7 @@ def person(head=24, x=150.0, crown=60.0, hand=(2.0, 1.5), frames=20, light=0.0, 
 )
 def test_head_and_shoulders_are_found_at_any_size_and_place(changes):
     wanted = {"head": 24, "x": 150.0, "crown": 60.0, **changes}
-    x, crown, head = region.find_head(person(**changes))
+    x, crown, head = head_of(signing(**changes))
     assert head == pytest.approx(wanted["head"], rel=0.25)
     assert (x, crown) == (
         pytest.approx(wanted["x"], abs=0.4 * wanted["head"]),
@@ -135,7 +145,7 @@ def test_head_and_shoulders_are_found_at_any_size_and_place(changes):
 
 
 def test_the_square_does_not_follow_the_hand_as_that_of_the_movement_does():
-    near, far = person(hand=(0.8, 1.6)), person(hand=(2.8, 1.6))
+    near, far = signing(hand=(0.8, 1.6)), signing(hand=(2.8, 1.6))
     squares = [region.find_squares(frames) for frames in (near, far)]
     moved = abs(squares[0]["signer"][0] - squares[1]["signer"][0])
     assert moved > 15 and abs(squares[0]["body"][0] - squares[1]["body"][0]) < 6
@@ -143,10 +153,42 @@ def test_the_square_does_not_follow_the_hand_as_that_of_the_movement_does():
     assert side == pytest.approx(6 * 24, rel=0.25) and y == pytest.approx(60 + 1.6 * 24, abs=14)
 
 
+def searched(frames) -> tuple[person.Search, np.ndarray]:
+    """The search in a clip, and the heads to try."""
+    deviation, slope = person.flicker(region.small_greys(frames)[:: max(1, len(frames) // person.FRAMES)])
+    moved = np.clip(deviation - person.STILL, 0, person.STRONG_FLICKER)
+    return person.Search(person.pattern_of(deviation, slope), moved), person.HEADS * min(deviation.shape)
+
+
+def same_as_everywhere(frames) -> bool:
+    search, heads = searched(frames)
+    fits = [search.fits(head, person.FINE) for head in heads]
+    head, best = max(zip(heads, fits, strict=True), key=lambda found: found[1].max())
+    crown, x = person.FINE.place(*np.unravel_index(best.argmax(), best.shape), head)
+    return search.best(heads) == pytest.approx((x, crown, head))
+
+
+def test_half_the_size_first_finds_what_a_search_everywhere_finds(shared):
+    videos = sorted(shared("clips/gestures").rglob("*.avi"))[::45]
+    drawn = [signing(head=head, x=x, crown=30, frames=12) for head, x in ((13, 60.0), (22, 200.0), (40, 150.0))]
+    assert all(same_as_everywhere(frames) for frames in [*drawn, *(read_video(path, 240)[0] for path in videos)])
+
+
+def test_the_flicker_is_that_of_the_pictures_without_their_light():
+    greys = region.small_greys(signing(light=0.1)).astype(np.float64)
+    deviation, _ = person.flicker(np.uint8(greys))
+    mean = greys.mean(axis=0)
+    centred = mean - mean.mean()
+    gains = (greys * centred).mean(axis=(1, 2)) / np.square(centred).mean()
+    rest = greys - gains[:, None, None] * centred
+    rest -= np.median(rest, axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(deviation, np.sqrt(np.square(rest).mean(axis=0)) * (mean < 235), atol=0.01)
+
+
 def test_where_nothing_moves_there_is_nobody():
-    still = np.repeat(person(frames=1), 8, axis=0)
-    assert region.body_square(still) is None and region.body_square(still[:1]) is None
-    assert region.body_square(np.zeros((5, 30, 40, 3), np.uint8)) is None
+    still = np.repeat(signing(frames=1), 8, axis=0)
+    assert square(still, "body") is None and square(still[:1], "body") is None
+    assert square(np.zeros((5, 30, 40, 3), np.uint8), "body") is None
 
 
 def test_it_stands_in_the_archives_of_frames_and_flow(demo):
@@ -160,10 +202,10 @@ def test_it_stands_in_the_archives_of_frames_and_flow(demo):
 def test_real_people_have_one_size_at_one_distance(shared):
     """Clips of one person from one place: heads of one height, within a quarter, in nine of ten."""
     heads = {}
-    for person_ in (1, 3, 5, 6):
-        for path in sorted(shared(f"clips/gestures/S{person_}").rglob("*4m*.avi"))[:4]:
+    for number in (1, 3, 5, 6):
+        for path in sorted(shared(f"clips/gestures/S{number}").rglob("*4m*.avi"))[:4]:
             frames, _ = read_video(path, 240)
-            found = region.find_head(frames[:: max(1, len(frames) // 40)])
-            heads.setdefault(person_, []).append(found[2])
+            found = head_of(frames[:: max(1, len(frames) // 40)])
+            heads.setdefault(number, []).append(found[2])
     close = [abs(np.log(head / np.median(row))) < 0.25 for row in heads.values() for head in row]
     assert len(close) >= 12 and np.mean(close) >= 0.85
