@@ -9,13 +9,14 @@ beside them; flow is coded in 8 bits as TSN, denseflow and MMAction2 do. A plain
 A clip is done when its archive is whole and its `clip.json` holds what would be written now.
 """
 
+import contextlib
 import errno
 import functools
 import io
 import json
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -80,15 +81,30 @@ def read_archive(path: Path, pick: Callable[[int], np.ndarray] | None = None) ->
     if path.is_dir():
         names = {file.name: file for file in path.iterdir()}
         return _archive_of(path, names, lambda name: names[name].read_bytes(), pick)
+    with contextlib.ExitStack() as held:
+        with _damage_named(path):
+            archive = held.enter_context(zipfile.ZipFile(path))
+        return _archive_of(path, set(archive.namelist()), archive.read, pick)
+
+
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """A Problem of what is raised where bytes are wrong; nothing but what reads them belongs into the block."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _archive_of(path, set(archive.namelist()), archive.read, pick)
+        yield
     except FileNotFoundError:
         raise Problem(f"{path}: no such clip; run frame.py (and opticalflow.py) first") from None
     except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         raise Problem(f"{path}: cut short or damaged; delete it and run the step that wrote it again") from None
+
+
+def _parse_info(content: bytes) -> dict:
+    info = json.loads(content)
+    if not isinstance(info, dict):
+        raise ValueError("clip.json is no table")
+    return info
 
 
 def _archive_of(path: Path, names, read: Callable[[str], bytes], pick) -> Archive:
@@ -98,7 +114,8 @@ def _archive_of(path: Path, names, read: Callable[[str], bytes], pick) -> Archiv
     if not pictures:
         raise Problem(f"{path}: no picture in it; expected img_00001.jpg ... or flow_x_00001.jpg ...")
     frames = [(name, name.replace("flow_x_", "flow_y_")) for name in flow_x] or [(name,) for name in pictures]
-    info = json.loads(read("clip.json")) if "clip.json" in names else {}
+    with _damage_named(path):
+        info = _parse_info(read("clip.json")) if "clip.json" in names else {}
     if info.get("format", FORMAT) != FORMAT:
         raise Problem(
             f"{path}: written by another version (format {info['format']}, not {FORMAT}); run frame.py and "
@@ -109,7 +126,8 @@ def _archive_of(path: Path, names, read: Callable[[str], bytes], pick) -> Archiv
     chosen = frames if pick is None else [frames[index] for index in pick(len(frames))]
     if missing := [name for frame in chosen for name in frame if name not in names]:
         raise Problem(f"{path}: {missing[0]} is missing; {again}")
-    cache = {name: read(name) for frame in dict.fromkeys(chosen) for name in frame}
+    with _damage_named(path):
+        cache = {name: read(name) for frame in dict.fromkeys(chosen) for name in frame}
     try:
         images = decode([cache[name] for frame in chosen for name in frame], len(chosen[0]))
     except Problem as problem:
@@ -121,7 +139,7 @@ def read_info(path: Path) -> dict | None:
     """clip.json of an archive; None where the archive is missing or cut short."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("clip.json"))
+            return _parse_info(archive.read("clip.json"))
     except (*DAMAGED, OSError):
         return None
 
@@ -183,7 +201,7 @@ def find_stored(data: Dataset, kind: str, name: str | None = None, part: str = "
         raise Problem(f"{data.folder}: several stores, {', '.join(stores)}; choose one with --store")
     for archive in (data.folder / stores[0]).rglob("[!.]*.zip"):
         info = read_info(archive)
-        if info:
+        if info and "stored" in info:
             return stored_from_json(info["stored"])
     raise Problem(f"{data.folder / stores[0]}: no whole clip in it; run {step} --data {data.folder} again")
 

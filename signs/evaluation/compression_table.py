@@ -42,6 +42,7 @@ SPLIT = "valid"  # whose people decide and calibrate
 GIVEN = ("teacher", "model")  # steps that are only compared with
 HEADS = ("model", "M weights", "not zero", "MB", "accuracy", "ms", "agrees")
 WARM_UP, LEAST, MOST, ENOUGH = 3, 9, 99, 2.0  # calls not counted; counted at least, at most; seconds that suffice
+NUMBERS = ("parameters", "ms", "runtime", "nonzero")  # of a model, in FILE
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
@@ -110,12 +111,9 @@ def measure(model: Path, folder: Path, source: Source, failed: dict[str, str]) -
     A bundle that lies in `folder` itself is calibrated on the clips first, as evaluate.py does.
     """
     bundle, path = load_bundle(model), Predictions.path(folder, SPLIT)
-    try:
-        content = json.loads((folder / FILE).read_text())
-        if content.pop("model") == bundle.hashes:
+    if (content := _numbers_of(folder, bundle.hashes)) and path.is_file():
+        with contextlib.suppress(Problem):  # not whole: once more
             return Measured(Predictions.read(path, SPLIT), bundle_size(bundle), **content)
-    except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError, Problem):
-        pass  # not there, or not whole: once more
     from signs.inference import stored_clips
 
     recogniser = Recogniser.load(model, KERAS)
@@ -132,6 +130,17 @@ def measure(model: Path, folder: Path, source: Source, failed: dict[str, str]) -
     content = {"parameters": parameters, "ms": round(ms, 2), "runtime": runtime, "nonzero": nonzero}
     command.write_text(folder / FILE, json.dumps({"model": bundle.hashes, **content}) + "\n")
     return Measured(predictions, bundle_size(bundle), **content)
+
+
+def _numbers_of(folder: Path, model: dict[str, str]) -> dict | None:
+    """What FILE says of the weights `model`; None where it is not there, not whole, or of others."""
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    if not isinstance(content, dict) or content.keys() != {"model", *NUMBERS} or content.pop("model") != model:
+        return None
+    return content
 
 
 def agreement(one: Measured, other: Measured) -> float:

@@ -4,6 +4,7 @@ model/<run>/metrics.json    {"model": hashes of the weights, "calibration": ...,
 """
 
 import json
+import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -69,12 +70,16 @@ class Metrics:
 
 def read_splits(folder: Path, model: dict[str, str] | None = None) -> dict[str, SplitResult]:
     """{split: its result} of metrics.json; empty where there is none, or it is not about the weights `model`."""
+    path = folder / "metrics.json"
     try:
-        content = json.loads((folder / "metrics.json").read_text())
-        if model is not None and content.get("model") != model:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if model is not None and content["model"] != model:
             return {}
         return {split: SplitResult.from_json(content[split]) for split in dataset.SPLITS if split in content}
-    except (FileNotFoundError, ValueError, TypeError):
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError):
+        print(f"{path}: damaged, or of another version; its numbers are left out", file=sys.stderr)
         return {}
 
 

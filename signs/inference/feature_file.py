@@ -183,6 +183,8 @@ def opened(path: Path, write: bool = False) -> Iterator[FeatureFile]:
     except BlockingIOError:
         raise Problem(f"{path}: another run has it open; wait for it") from None
     except OSError as error:
+        if error.errno is not None:  # the disc's, or of rights: HDF5 says without a number what is wrong in the file
+            raise
         raise Problem(f"{path}: cut short or damaged ({_reason(error)}); delete it and run feature.py again") from None
     with file:
         try:

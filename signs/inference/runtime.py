@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from signs import errors
 from signs.command import Problem
 from signs.inference import streaming
-from signs.inference.bundle import NETWORKS, Stream, load_keras, quiet_stderr
+from signs.inference.bundle import BUNDLE_FILE, NETWORKS, Stream, load_keras, quiet_stderr
 from signs.inference.streaming import Plan, Stage, SteppedNetwork, StreamedNetwork
 from signs.models import sparse_weights
 
@@ -90,10 +91,15 @@ class KerasNetwork:
         load_keras()
         try:
             model = build_network(stream)
+        except (ValueError, TypeError) as error:  # Keras's, where sizes do not go together
+            what = f"no {stream.network} can be built of {stream.arguments}"
+            raise Problem(f"{weights.parent / BUNDLE_FILE}: {what} ({errors.describe(error)})") from None
+        try:
             load_weights(model, weights)
         except (ValueError, TypeError, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise Problem(f"{weights}: not the weights of this network ({reason})") from None
+            if getattr(error, "errno", None) is not None:
+                raise  # the disc's, or of rights
+            raise Problem(f"{weights}: not the weights of this network ({errors.describe(error)})") from None
         # After its weights, or Keras warns of a missing optimiser. On a CPU XLA is slower.
         model.compile(jit_compile=False)
         if stream.network not in STEPPED:

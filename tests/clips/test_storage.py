@@ -243,3 +243,23 @@ def test_an_archive_of_another_version_is_said(tmp_path):
     storage.write_archive(tmp_path / "a.zip", np.zeros((1, 8, 8, 3), np.uint8), info)
     with pytest.raises(Problem, match=r"another version \(format 2, not 3\); run frame.py"):
         storage.read_archive(tmp_path / "a.zip")
+
+
+def test_a_fault_of_our_own_is_no_damage(archive):
+    """Whoever is told that a clip is damaged deletes it."""
+
+    def pick(count: int) -> np.ndarray:
+        raise ValueError("a fault of ours")
+
+    with pytest.raises(ValueError, match="of ours"):
+        storage.read_archive(archive, pick)
+    with pytest.raises(IndexError):
+        storage.read_archive(archive, lambda count: np.array([count]))
+
+
+@pytest.mark.parametrize("bad", [b"{", b"[]", b"\xff", b"{" * 5000])
+def test_a_table_of_a_clip_that_is_none(archive, bad):
+    rewrite(archive, lambda content: content.update({"clip.json": bad}))
+    with pytest.raises(Problem, match="a.zip: cut short or damaged"):
+        storage.read_archive(archive)
+    assert storage.read_info(archive) is None

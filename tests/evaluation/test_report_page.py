@@ -121,7 +121,7 @@ def test_confused_classes_stand_side_by_side():
         assert abs(found.index(one) - found.index(other)) == 1
 
 
-def test_what_is_read_is_what_was_written(tmp_path):
+def test_what_is_read_is_what_was_written(tmp_path, capsys):
     found, _ = made(tmp_path, 5, 40)
     found.splits["test"].gallery, found.splits["valid"].robustness = [], {"clips": 3}
     found.write(tmp_path)
@@ -132,6 +132,8 @@ def test_what_is_read_is_what_was_written(tmp_path):
     assert read_splits(tmp_path, {"rgb.weights.h5": "12"}) == {}, "of other weights"
     (tmp_path / "metrics.json").write_text(json.dumps({"model": {}, "test": {"clips": 3}}))
     assert read_splits(tmp_path) == {}, "not whole"
+    (tmp_path / "metrics.json").write_text("[]")
+    assert read_splits(tmp_path, {}) == {} and capsys.readouterr().err.count("its numbers are left out") == 2
 
 
 def test_249_classes_can_be_read(tmp_path):
