@@ -119,7 +119,7 @@ def demonstrate(args) -> int:
         # A file is not recorded beyond its end, and compared as a whole.
         seconds = source.span(float("inf") if args.check else args.seconds) or args.seconds
         countdown = 0.0 if args.no_window and args.video else args.countdown
-        loading = worker.submit(load_recogniser, model, args.runtime)
+        loading = worker.submit(load_recogniser, model, args.runtime, not args.no_window)
         demo = Demo(
             source, loading, lambda loaded: build_modes(loaded, worker, countdown, seconds, args.seconds), args.mode
         )
@@ -142,12 +142,14 @@ def find_model(model: Path | None) -> Path:
     raise Problem(f"no model yet; make one with `make demo` (some minutes), or {own}")
 
 
-def load_recogniser(folder: Path, runtime: str) -> Recogniser:
+def load_recogniser(folder: Path, runtime: str, in_window: bool) -> Recogniser:
     """In a thread, while the picture is there already."""
     timing.step_back()  # what the networks' libraries start inherits it
     recogniser = Recogniser.load(folder, runtime, live=True)
     check_camera(recogniser.bundle)
     recogniser.warm_up()  # the first answer should not take longer than the others
+    if in_window:
+        window.names_of(recogniser)  # nor should the first picture wait for fonts
     return recogniser
 
 

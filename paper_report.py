@@ -139,8 +139,10 @@ def readable_name(row: Label) -> str:
 
 def confused_rows(run: Run, data: Dataset, split: str) -> list[dict]:
     """What `paper_figures.write_figure4` draws: for each pair its counts, names, and the frames of two clips."""
+    from signs.evaluation import plots
+
     predictions, store = run.predictions[split], run.bundle.spec.stored.frame_store
-    names, rows = [readable_name(row) for row in run.bundle.classes], []
+    names, rows = plots.legible([readable_name(row) for row in run.bundle.classes]), []
     lying = {item.clip: item for item in data.clips}  # a table of predictions does not say where a clip lies
     for pair in predictions.confused(BOTH, PAIRS):
         label = predictions.labels[pair.taken]

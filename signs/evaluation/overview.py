@@ -20,7 +20,8 @@ ANSWERS = 5
 
 def write_overview(path: Path, recogniser, data: Dataset, predictions: Predictions, split: str) -> None:
     """Frames, flow and probabilities of some clips of the split, training curves, accuracies."""
-    bundle, names = recogniser.bundle, {row.label: row.name for row in recogniser.classes}
+    bundle, names = recogniser.bundle, plots.legible([row.name or row.label for row in recogniser.classes])
+    names = dict(zip(recogniser.labels, names, strict=True))
     picked = pick_clips(predictions, predictions.fused, CLIPS, CLIPS)
     chosen = picked[:1] + picked[1:][1 - CLIPS :]  # what goes wrong, where anything does, then rather what does not
     figure = plt.figure(figsize=(15, 2.5 * len(chosen) + 3.4), layout="constrained")

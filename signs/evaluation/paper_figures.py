@@ -46,7 +46,7 @@ def write_figure4(rows: list[dict], title: str, path: Path) -> None:
     figure.suptitle(title, fontsize=13)
     for line, row in zip(grid, rows, strict=True):
         for axes, name, counts, frames in zip(line, row["names"], row["counts"], row["frames"], strict=True):
-            axes.set_title(plots.shortened(name), loc="left", fontsize=11, pad=4)
+            axes.set_title(name, loc="left", fontsize=11, pad=4)
             axes.set_title(counts, loc="right", fontsize=10, pad=4, color=plots.SOFT)
             axes.axis("off")
             if frames is None:

@@ -3,15 +3,19 @@
 What all pictures share stands here too: the colours of the streams, the look of axes, and `save`.
 """
 
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 from signs import command
 from signs.clips import modality
 from signs.inference.predictions import BOTH
+from signs.live import fonts
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import font_manager
 from scipy.cluster import hierarchy
 
 COLOURS = {name: kind.colour for name, kind in modality.TABLE.items()} | {BOTH: "#222222"}
@@ -22,6 +26,32 @@ INCHES = 0.15  # of a class beyond that, on each axis: names of 5 points can sti
 LONGEST_NAME = 52  # characters; beside it there is room for counts
 
 matplotlib.use("Agg")
+plt.rcParams["text.parse_math"] = False  # names are text: `5 $ or 10 $` is no formula
+
+
+def legible(names: Sequence[str]) -> list[str]:
+    """The names as a picture that is drawn next can show them: not longer than LONGEST_NAME; `sign 3` for the third,
+    where neither matplotlib's own font nor one of this system has its letters."""
+    if lost := tuple(name for name in names if not _has_fonts(name)):
+        fonts.say_missing(lost, "pictures show")
+    return [f"sign {number}" if name in lost else shortened(name) for number, name in enumerate(names, 1)]
+
+
+@functools.cache
+def _has_fonts(name: str) -> bool:
+    """Whether all letters of a name can be drawn, by matplotlib's font and others that it is told of here."""
+    own = fonts.letters_of(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))
+    if not (others := fonts.visible(name) - own):
+        return True
+    together = fonts.find_font(others)
+    paths = [together] if together else [fonts.find_font(each) for each in sorted(others)]
+    if None in paths:
+        return False
+    for path in paths:
+        font_manager.fontManager.addfont(path)
+        family = font_manager.FontProperties(fname=path).get_name()
+        plt.rcParams["font.family"] = list(dict.fromkeys([*plt.rcParams["font.family"], family]))
+    return True
 
 
 def save(figure, path: Path) -> None:
@@ -85,7 +115,7 @@ def draw_confusion(axes, counts: np.ndarray, names: list[str], size: float | Non
 def write_confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> None:
     """A confusion matrix as a picture, confused classes side by side; it grows with the classes."""
     order = similar_order(counts)
-    names, few = [names[index] for index in order], len(names) <= FEW
+    names, few = [legible(names)[index] for index in order], len(names) <= FEW
     side = float(max(5, 2 + (0.42 if few else INCHES) * len(names)))
     figure, axes = plt.subplots(figsize=(side + 0.5, side), layout="constrained")
     draw_confusion(axes, counts[np.ix_(order, order)], names, 9 if few else 5)
@@ -107,12 +137,12 @@ def write_gains(
         bars: (name, gain as a share of its clips, counts in words), most gained first.
         matrices: (model, (classes, classes) counts, true class by row), two.
     """
-    height = max(6, 1.5 + 0.34 * len(bars))
+    height, shown = max(6, 1.5 + 0.34 * len(bars)), dict(zip(names, legible(names), strict=True))
     figure, (left, *panels) = plt.subplots(1, 3, figsize=(21, height), width_ratios=(1.1, 1, 1), layout="constrained")
     places, gains = range(len(bars))[::-1], [100 * share for _, share, _ in bars]
     drawn = left.barh(places, gains, color=[RIGHT if gain > 0 else WRONG for gain in gains])
     left.bar_label(drawn, [counts for _, _, counts in bars], padding=4, fontsize=8, color=SOFT)
-    left.set_yticks(places, [shortened(name) for name, _, _ in bars])
+    left.set_yticks(places, [shown[name] for name, _, _ in bars])
     left.margins(x=0.3)
     left.axvline(0, color="black", lw=0.8)
     left.set(xlabel="points gained or lost", title="right clips, from the first model to the last")
@@ -120,7 +150,7 @@ def write_gains(
     order = similar_order(sum(counts for _, counts in matrices))
     size = min(9, 240 / len(names)) if len(names) <= FEW else None
     for axes, (model, counts) in zip(panels, matrices, strict=True):
-        draw_confusion(axes, counts[np.ix_(order, order)], [names[index] for index in order], size)
+        draw_confusion(axes, counts[np.ix_(order, order)], [shown[names[index]] for index in order], size)
         axes.set_title(model)
     save(figure, path)
 

@@ -13,6 +13,7 @@ from signs.inference.predictions import Predictions, titles
 from signs.training.log import Log
 
 import jinja2
+import markupsafe
 
 WORDS = {"train": "training", "valid": "validation", "test": "test"}
 
@@ -65,7 +66,8 @@ def write_page(bundle: Bundle, data: str, split: str, metrics: Metrics, predicti
         "split": split,
         "stream": stream,
         "metrics": metrics,
-        "names": names,
+        # In <bdi> a name from right to left leaves the words around it where they are.
+        "names": {label: markupsafe.Markup("<bdi>{}</bdi>").format(name) for label, name in names.items()},
         "titles": called,
         "words": WORDS,
         "columns": [f"top{k}" for k in scores.TOP if k < max(result.classes, 2)] + ["mean_per_class"],

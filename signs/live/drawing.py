@@ -5,12 +5,15 @@
     drawing.text(canvas, "hello", 36, 64, size=24, weight=drawing.BOLD)
 
 `contain` and `blurred` return new images; everything else paints into the canvas it is given. Positions and sizes are
-pixels. Text is set in the fonts that OpenCV 5 brings along, so it looks the same on every system.
+pixels. Text is set in the fonts that OpenCV 5 brings along, so it looks the same on every system; scripts that these
+have not are set in a font of the system (lettering.py).
 """
 
 import functools
 import math
 from collections.abc import Callable
+
+from signs.live import lettering
 
 import cv2
 import numpy as np
@@ -84,15 +87,22 @@ def _blend(canvas: Image, box: Box, radius: float, alpha: float, front: Callable
     canvas[top : top + height, left : left + width] = cv2.blendLinear(front(behind), behind, *weights)
 
 
-@functools.cache
-def _face() -> "cv2.FontFace":
-    return cv2.FontFace("sans")
+def _parts(string: str) -> lettering.Parts:
+    """The parts of a line; what no font can draw is left to OpenCV, which draws `?` for it."""
+    return lettering.lay_out(string) or [(None, string)]
 
 
 @functools.lru_cache(maxsize=512)
 def text_width(string: str, size: float, weight: int = REGULAR) -> int:
     """Pixels from the start of `string` to its end."""
-    return cv2.getTextSize((0, 0), string, (0, 0), _face(), _pixels(size), weight)[2]
+    size = _pixels(size)
+    return sum(_part_width(font, part, size, weight) for font, part in _parts(string))
+
+
+def _part_width(font, part: str, size: int, weight: int) -> int:
+    if font:
+        return lettering.width_of(font, part, size, weight == BOLD)
+    return cv2.getTextSize((0, 0), part, (0, 0), lettering.own_face(), size, weight)[2]
 
 
 def text(
@@ -102,7 +112,23 @@ def text(
     string = string if room is None else fitted(string, size, weight, room)
     size = _pixels(size)
     x -= {"left": 0, "centre": 0.5, "right": 1}[align] * text_width(string, size, weight)
-    cv2.putText(canvas, string, (round(x), round(y)), colour, _face(), size, weight)
+    for font, part in _parts(string):
+        if font:
+            _ink(canvas, lettering.picture_of(font, part, size, weight == BOLD), round(x), round(y), colour)
+        else:
+            cv2.putText(canvas, part, (round(x), round(y)), colour, lettering.own_face(), size, weight)
+        x += _part_width(font, part, size, weight)
+
+
+def _ink(canvas: Image, lettered: tuple[Image, int, int], x: int, y: int, colour) -> None:
+    """Paint a part that Pillow set; what is beyond the canvas is left out."""
+    picture, left, top = lettered
+    left, top = x + left, y + top
+    picture = picture[max(0, -top) : max(0, canvas.shape[0] - top), max(0, -left) : max(0, canvas.shape[1] - left)]
+    left, top = max(0, left), max(0, top)
+    behind = canvas[top : top + picture.shape[0], left : left + picture.shape[1]]
+    share = picture[..., None] / np.float32(255)
+    behind[:] = np.round(behind * (1 - share) + np.float32(colour) * share)
 
 
 def fitted(string: str, size: float, weight: int, width: float) -> str:

@@ -20,8 +20,9 @@ from signs.live.motion import Detector
 
 
 class HistoryLine(NamedTuple):
-    """A sign of this session: its name, and whether it was sure enough for an answer."""
+    """A sign of this session: its label and name, and whether it was sure enough for an answer."""
 
+    label: str
     name: str
     known: bool
 
@@ -98,7 +99,7 @@ class Mode:
 
     def remember(self, label: str, known: bool) -> None:
         """Add a sign to the history."""
-        self.history.append(HistoryLine(self.recogniser.name(label), known))
+        self.history.append(HistoryLine(label, self.recogniser.name(label), known))
 
     def watch(self, frame, seconds: float) -> str | None:
         """The detector's event of a frame; keeps how much moves, for the screen."""

@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from signs.live import drawing
+from signs.live import drawing, lettering
 
 import cv2
 
@@ -139,7 +139,9 @@ def draw_best(canvas: drawing.Image, result: Result, unit: float, corner, room: 
     mark, note, ink, colour = ("", "", drawing.INK, drawing.TEAL)
     if not result.known:
         mark, note, ink, colour = ("?", ", not sure", drawing.DIM, drawing.DIM)
-    drawing.text(canvas, name + mark, left, top + 34 * unit, 26 * unit, ink, drawing.BOLD, room=room)
+    drawing.text(
+        canvas, lettering.isolated(name) + mark, left, top + 34 * unit, 26 * unit, ink, drawing.BOLD, room=room
+    )
     drawing.bar(canvas, (left, top + 44 * unit, room, 8 * unit), probability, colour)
     line = f"{probability * 100:.0f} %{note}   after {result.latency:.2f} s"
     drawing.text(canvas, line, left, top + 70 * unit, 13 * unit, drawing.DIM)
@@ -258,7 +260,9 @@ def draw_answer(canvas: drawing.Image, result: Result, unit: float, box) -> None
     for place, (name, probability) in enumerate(result.ranked[:3]):
         if place == 0:
             size, weight, ink, thick, step = 26 * unit, drawing.BOLD, drawing.INK, 8, 44
-            name, colour = (name, drawing.TEAL) if result.known else (f"{name}?  (not sure)", drawing.DIM)
+            name, colour = (
+                (name, drawing.TEAL) if result.known else (f"{lettering.isolated(name)}?  (not sure)", drawing.DIM)
+            )
         else:
             size, weight, ink, thick, step = 16 * unit, drawing.REGULAR, drawing.DIM, 5, 37
             colour = drawing.DIM
@@ -272,8 +276,9 @@ def draw_answer(canvas: drawing.Image, result: Result, unit: float, box) -> None
 def draw_steps(canvas: drawing.Image, result: Result, unit: float, place) -> None:
     """Two lines at (left, y) in `width` pixels: each stream's answer; the seconds of the steps and the frame rate."""
     (left, y, width), size = place, 13 * unit
-    streams = [f"{TITLES.get(key, key)}: {name} {part * 100:.0f} %" for key, (name, part) in result.streams.items()]
-    drawing.text(canvas, "   ".join(streams), left, y, size, room=width)
+    named = {TITLES.get(key, key): (lettering.isolated(name), part) for key, (name, part) in result.streams.items()}
+    streams = "   ".join(f"{title}: {name} {part * 100:.0f} %" for title, (name, part) in named.items())
+    drawing.text(canvas, streams, left, y, size, room=width)
     y += 20 * unit
     steps = ",  ".join(f"{key} {seconds:.2f}" for key, seconds in result.seconds.items())
     line = f"answer after {result.latency:.2f} s" + (f"   ({steps})" if steps else "")

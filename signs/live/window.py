@@ -19,7 +19,7 @@ from pathlib import Path
 from signs import command
 from signs.command import Problem
 from signs.flow.stream import flow_to_colour
-from signs.live import overlay
+from signs.live import fonts, lettering, overlay
 from signs.live.overlay import Result, View
 
 import cv2
@@ -117,11 +117,16 @@ class Coloured(Sequence):
         return self._pictures[index]()
 
 
-def result_of(mode, pictures: bool) -> Result:
+def names_of(recogniser) -> dict[str, str]:
+    """{label: its name as the window can draw it}. The first time it looks through the fonts of the system."""
+    return fonts.shown_names(recogniser.classes, lettering.can_draw, "the window shows")
+
+
+def result_of(mode, names: dict[str, str], pictures: bool) -> Result:
     """The mode's answer in names; with the kept frames and their flow where the window has room for `pictures`."""
-    answer, name = mode.answer, mode.recogniser.name
-    best = [(name(label), probability) for label, probability in answer.ranked[:3]]
-    streams = {key: (name(ranked[0][0]), ranked[0][1]) for key, ranked in answer.streams.items()}
+    answer = mode.answer
+    best = [(names[label], probability) for label, probability in answer.ranked[:3]]
+    streams = {key: (names[ranked[0][0]], ranked[0][1]) for key, ranked in answer.streams.items()}
     frames = list(answer.frames) if pictures else []
     flow = Coloured(answer.flow) if pictures and answer.flow is not None else []
     return Result(best, streams, mode.latency, dict(answer.seconds), mode.rate, frames, flow, answer.known)
@@ -132,7 +137,7 @@ class Screen:
 
     def __init__(self, demo):
         self.demo, self.mirror = demo, True
-        self._answer = self._result = self._field = self._colour = None
+        self._answer = self._result = self._field = self._colour = self._names = None
         self.painted, self._drawn, self._moment = "", 0.0, 0.0
 
     @property
@@ -149,12 +154,15 @@ class Screen:
         return overlay.draw_window(self.demo.picture, self._view(mode) if mode else View("loading"), size)
 
     def _view(self, mode) -> View:
+        if self._names is None:
+            self._names = names_of(mode.recogniser)
         if mode.answer is not self._answer:
             self._answer = mode.answer
-            self._result = result_of(mode, pictures=mode.state == "result") if mode.answer else None
+            self._result = result_of(mode, self._names, pictures=mode.state == "result") if mode.answer else None
         shared = {name: getattr(mode, name) for name in ("state", "left", "progress", "elapsed", "message", "level")}
         flow = self._flow(mode)
-        return View(**shared, mode=mode.name, mirror=self.mirror, result=self._result, history=mode.history, flow=flow)
+        history = [(self._names[line.label], line.known) for line in mode.history[-overlay.SHOWN :]]
+        return View(**shared, mode=mode.name, mirror=self.mirror, result=self._result, history=history, flow=flow)
 
     def _flow(self, mode) -> np.ndarray | None:
         """The newest flow field in colour, made once a field, where something may move."""
