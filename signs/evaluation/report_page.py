@@ -10,6 +10,7 @@ from signs.evaluation import curves, plots, scores
 from signs.evaluation.metrics import Metrics
 from signs.inference.bundle import Bundle
 from signs.inference.predictions import Predictions, titles
+from signs.live import lettering
 from signs.training.log import Log
 
 import jinja2
@@ -25,6 +26,11 @@ def readable_names(classes) -> dict[str, str]:
         row.label: name if names.count(name) == 1 else f"{row.label} {name}"
         for row, name in zip(classes, names, strict=True)
     }
+
+
+def own(name: str) -> str:
+    """A name, in <bdi> where its script runs from right to left: the words around it stay where they are."""
+    return markupsafe.Markup("<bdi>{}</bdi>").format(name) if lettering.is_rightward(name) else name
 
 
 def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
@@ -66,8 +72,8 @@ def write_page(bundle: Bundle, data: str, split: str, metrics: Metrics, predicti
         "split": split,
         "stream": stream,
         "metrics": metrics,
-        # In <bdi> a name from right to left leaves the words around it where they are.
-        "names": {label: markupsafe.Markup("<bdi>{}</bdi>").format(name) for label, name in names.items()},
+        "names": {label: own(name) for label, name in names.items()},
+        "own": own,
         "titles": called,
         "words": WORDS,
         "columns": [f"top{k}" for k in scores.TOP if k < max(result.classes, 2)] + ["mean_per_class"],

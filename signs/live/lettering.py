@@ -29,7 +29,7 @@ def own_face() -> "cv2.FontFace":
 
 def isolated(name: str) -> str:
     """A name as part of a line: from right to left or not, the rest of the line stays where it is."""
-    return f"{ISOLATE}{name}{END}" if any(map(_is_rightward, name)) else name
+    return f"{ISOLATE}{name}{END}" if is_rightward(name) else name
 
 
 def can_draw(text: str) -> bool:
@@ -80,8 +80,9 @@ def _has_raqm() -> bool:
     return features.check("raqm")
 
 
-def _is_rightward(each: str) -> bool:
-    return unicodedata.bidirectional(each) in ("R", "AL")
+def is_rightward(text: str) -> bool:
+    """Whether a letter of the text belongs to a script that runs from right to left."""
+    return not text.isascii() and any(unicodedata.bidirectional(each) in ("R", "AL") for each in text)
 
 
 def _begins_rightward(text: str) -> bool:
@@ -89,8 +90,8 @@ def _begins_rightward(text: str) -> bool:
     depth = 0
     for each in text:
         depth += (each == ISOLATE) - (each == END)
-        if not depth and (_is_rightward(each) or unicodedata.bidirectional(each) == "L"):
-            return _is_rightward(each)
+        if not depth and (is_rightward(each) or unicodedata.bidirectional(each) == "L"):
+            return is_rightward(each)
     return False
 
 
@@ -99,7 +100,7 @@ def _is_simple(each: str) -> bool:
     """Whether OpenCV draws a character as it should be: it has a picture of it, and it needs no neighbour's."""
     if each.isascii():
         return True
-    if _is_rightward(each) or unicodedata.category(each) in ("Mn", "Mc", "Me", "Cf"):
+    if is_rightward(each) or unicodedata.category(each) in ("Mn", "Mc", "Me", "Cf"):
         return False
     return not np.array_equal(_own_picture(each), _own_picture("?"))
 
