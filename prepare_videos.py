@@ -22,8 +22,9 @@ from signs.clips import dataset, leakage
 from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.dataset import Clip, Dataset, Label
 from signs.command import Outcome, Problem
-from signs.prepare import summary, video_table
-from signs.prepare.splits import by_label, by_signer, split_shares
+from signs.prepare import sharing, summary, video_folder, video_table
+from signs.prepare.class_numbers import check_start
+from signs.prepare.path_pattern import PathPattern
 from signs.prepare.transfer import TRANSFERS, bring_video, check_is_video, check_room, earlier_clips, move_changed
 from signs.prepare.video_table import Video
 
@@ -50,6 +51,7 @@ def known_classes(
     known = {row.label for row in classes}
     if unknown := sorted(none_labels - known):
         raise Problem(f"--none-labels {unknown[0]}: no such label; there are {command.listed(sorted(known))}")
+    check_start({video.label for video in videos}, known, str(table))
     strays = [video for video in videos if video.label and video.label not in known]
     outside = [(video.where, f"label {video.label} is not in {table}; left out") for video in strays]
     return [replace(row, kind="none") if row.label in none_labels else row for row in classes], outside
@@ -68,6 +70,10 @@ def choose_classes(
     best = set([label for label in by_count if label in enough][:most])
     # No gesture is no class to drop for being rare: it is what keeps the others honest.
     kept = [row for row in classes if row.label in best or row.kind == "none"]
+    if len(kept) < 2:
+        raise Problem(
+            f"{flags.videos}: one label only, {kept[0].label}; a classifier needs two or more, one may be no gesture"
+        )
     remarks = []
     if len(best) < (most or 0):
         remarks.append(f"--classes {most}: only {len(best)} gestures have {flags.min_clips} videos")
@@ -85,50 +91,21 @@ def hashed(video: Video) -> Video:
     return replace(video, sha256=command.sha256(video.path))
 
 
-def share_out(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Video], list[str]]:
-    """The videos, each with a split, and notes on how that was chosen.
-
-    The table's split column and the flags that name signers come first: all videos of a signer go where one is put.
-    The rest is shared out by signer; where no signer is known, or one may be in two splits, within each label.
-    """
-    named = signers_of_flags(flags, videos)
-    of_signer = named or {video.signer: video.split for video in videos if video.signer and video.split}
-    videos = [replace(video, split=video.split or of_signer.get(video.signer, "")) for video in videos]
-    free = [video for video in videos if not video.split]
-    if not free:
-        return videos, []
-    known = [video for video in free if video.signer]
-    if named or (known and not flags.allow_shared_signers):
-        counts = defaultdict(Counter)
-        for video in known:
-            counts[video.signer][video.label] += 1
-        drawn = {} if named else by_signer(counts, split_shares(*flags.shares), flags.seed)
-        unknown = len(free) - len(known)
-        remarks = [f"{unknown} videos of unknown signers went to train"] if unknown else []
-        return [replace(video, split=video.split or drawn.get(video.signer, "train")) for video in videos], remarks
-    of_file = by_label([(video.sha256, video.label) for video in free], split_shares(*flags.shares), flags.seed)
-    remark = "clips were shared out within each label" + ("" if known else ", as no signer is known")
-    return [replace(video, split=video.split or of_file[video.sha256]) for video in videos], [remark]
-
-
-def signers_of_flags(flags: argparse.Namespace, videos: list[Video]) -> dict[str, str]:
-    """{signer: split} as `--train-signers` and the others name them.
-
-    Raises Problem where a signer is named twice or is unknown, or the table has its own splits.
-    """
-    named: dict[str, str] = {}
-    for part in dataset.SPLITS:
-        for signer in sorted(getattr(flags, f"{part}_signers")):
-            if signer in named:
-                raise Problem(f"signer {signer} is named for {named[signer]} and {part}; a signer has one split")
-            named[signer] = part
-    known = {video.signer for video in videos if video.signer}
-    if named and any(video.split for video in videos):
-        raise Problem("the table has a split column, which wins; leave it out or leave out the --*-signers flags")
-    if unknown := sorted(named.keys() - known):
-        there = command.listed(sorted(known)) or "none, for there is no signer column"
-        raise Problem(f"signer {unknown[0]} is not in the table; signers there: {there}")
-    return named
+def refuse_two_labels(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]:
+    """The videos, and (where, reason) of files whose content stands under two labels."""
+    same = defaultdict(list)
+    for video in videos:
+        same[video.sha256].append(video)
+    kept, failed = [], []
+    for video in videos:
+        others = [each for each in same[video.sha256] if each.label not in (video.label, "")]
+        if video.label and others:
+            other = others[0]
+            labels = f"{video.label!r} here, {other.label!r} there"
+            failed.append((video.where, f"the same file as {other.where}, but labelled {labels}; both left out"))
+        else:
+            kept.append(video)
+    return kept, failed
 
 
 def bring(job: tuple[Clip, Path, Path], transfer: str) -> tuple[str, bool]:
@@ -137,34 +114,54 @@ def bring(job: tuple[Clip, Path, Path], transfer: str) -> tuple[str, bool]:
     return clip.clip, bring_video(source, target, transfer, clip.sha256)[1]
 
 
+def read_videos(flags: argparse.Namespace) -> tuple[list[Video], list[tuple[str, str]], list[str]]:
+    """The videos asked for with their clip names, (where, reason) of those that cannot be used, and notes."""
+    if flags.videos.is_dir():
+        if flags.output.resolve().is_relative_to(flags.videos.resolve()):
+            raise Problem(f"--output {flags.output}: lies in {flags.videos}; choose a folder that is not read")
+        videos, failed, notes = video_folder.read_folder(flags.videos, flags.signer_from)
+    else:
+        videos, failed = video_table.read_table(flags.videos, flags.signer_from)
+        notes = []
+    if flags.signer_from and failed and not videos:
+        raise Problem(f"no video can be used; {failed[0][0]}: {failed[0][1]}")
+    if flags.signer_from and (signers := {video.signer for video in videos} - {""}):
+        first = next(video for video in videos if video.signer)
+        notes.append(
+            f"--signer-from: {len(signers)} signer{'s' * (len(signers) > 1)}, such as {first.signer} of {first.where}"
+        )
+    videos, unnamed = video_table.name_clips(videos)
+    return videos, failed + unnamed, notes
+
+
 def prepare(flags: argparse.Namespace) -> int:
     """Do what the flags say; the exit code."""
     if not flags.videos.exists():
         raise Problem(f"{flags.videos}: no such file or folder; give a table video,label or a folder per label")
     if flags.videos.suffix.lower() in VIDEO_SUFFIXES:
         raise Problem(f"{flags.videos}: a video; expected a table video,label of many, or a folder per label")
-    videos, failed = (video_table.read_folder if flags.videos.is_dir() else video_table.read_table)(flags.videos)
-    videos, unnamed = video_table.name_clips(videos)
+    videos, failed, notes = read_videos(flags)
     most, table = number_and_table(flags.classes)
     classes, outside = known_classes(table, flags.none_labels, videos)
     classes, remarks = choose_classes(flags, most, classes, videos)
     kept = {row.label for row in classes} | {""}
     videos = [video for video in videos if video.label in kept]
     read = command.parallel(hashed, [(video.where, video) for video in videos], flags.workers, "reading")
-    videos, how = share_out(read.done, flags)
+    videos, twice = refuse_two_labels(read.done)
+    videos, how = sharing.share_out(videos, flags)
     top = flags.videos if flags.videos.is_dir() else flags.videos.parent
     clips = dataset.placed(as_clip(video, top) for video in videos)
-    if not flags.allow_shared_signers:
+    if len({clip.signer for clip in clips} - {""}) > 1 and not flags.allow_shared_signers:
         for signer, splits in leakage.in_two_splits((clip.signer, clip.split) for clip in clips).items():
             both = " and ".join(splits)
             raise Problem(f"signer {signer} is in {both}; mend the split column or --allow-shared-signers")
     with command.lock(flags.output):
         outcome = transfer_all(flags, clips, [video.path for video in videos])
-        outcome.failed = failed + unnamed + outside + read.failed + outcome.failed
+        outcome.failed = failed + outside + read.failed + twice + outcome.failed
         written = dict(outcome.done)
         data = Dataset(flags.output, [clip for clip in clips if clip.clip in written], classes)
         fresh, expected = sum(written.values()), Counter(clip.split for clip in clips)
-        return summary.save_and_report(data, outcome, expected, fresh, remarks + how)
+        return summary.save_and_report(data, outcome, expected, fresh, notes + remarks + how)
 
 
 def as_clip(video: Video, top: Path) -> Clip:
@@ -192,8 +189,10 @@ def names(text: str) -> set[str]:
 def main(argv: list[str] | None = None) -> int:
     flags = command.parser(__doc__)
     given = "a CSV, or a folder per label"
+    pattern = "who signs, from the path below --videos or in the table, such as {label}/{signer}_{take}"
     flags.add_argument("--videos", type=Path, required=True, metavar="TABLE|FOLDER", help=given)
     flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the data set, data_set/<name>")
+    flags.add_argument("--signer-from", type=PathPattern, metavar="PATTERN", help=pattern)
     transfer = "copy the videos, or hard-link or link them: no room taken, but they change when the sources do"
     flags.add_argument("--transfer", choices=TRANSFERS, default="copy", help=transfer)
     group = flags.add_argument_group("classes")

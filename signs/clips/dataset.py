@@ -15,11 +15,12 @@ predicted and are never scored. Clip names are unique in a data set.
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 
 from signs import command
+from signs.clips import tables
 from signs.clips.names import check_text, safe_name, safe_names
 from signs.command import Problem
 
@@ -137,22 +138,10 @@ def part_of(store: str) -> str:
     return next((word for word in store.split("-") if word in PARTS), "video")
 
 
-def read_table(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
+def read_table(path: Path, required: Collection[str], optional: Collection[str] = ()) -> list[dict[str, str]]:
     """Rows of a CSV file with a header, every value a string; raises Problem where a required column is missing."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header = reader.fieldnames or []
-            missing = [name for name in required if name not in header]
-            if missing:
-                raise Problem(f"{path}: no column {', '.join(missing)}; found {', '.join(header) or 'nothing'}")
-            return [{key: value or "" for key, value in row.items() if key} for row in reader]
-    except FileNotFoundError:
-        raise Problem(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise Problem(f"{path}: not a text file in UTF-8") from None
-    except csv.Error as error:
-        raise Problem(f"{path}: not a CSV table ({error})") from None
+    rows = tables.read_rows(path, required, optional)
+    return [{key: value for key, value in row.items() if key} for _, row in rows]
 
 
 def write_table(path: Path, rows: Iterable[dict[str, str]], header: Iterable[str]) -> None:
@@ -171,7 +160,7 @@ def _text(text: str, what: str) -> str:
 def read_classes(path: Path) -> list[Label]:
     """class.csv -> its rows, checked: labels and names of one line, each label once, a known kind."""
     classes: dict[str, Label] = {}
-    for row in read_table(path, ("label", "name")):
+    for row in read_table(path, ("label", "name"), ("kind",)):
         label = check_text(row.pop("label"), f"{path}: label")
         if label in classes:
             raise Problem(f"{path}: label {label} stands twice")

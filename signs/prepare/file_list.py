@@ -21,6 +21,7 @@ from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.dataset import Clip, Dataset, Label
 from signs.command import Problem
 from signs.prepare import archive, summary, transfer
+from signs.prepare.class_numbers import check_start
 from signs.prepare.unpack import Videos
 
 FULL_TABLE = "class-full.csv"
@@ -95,12 +96,13 @@ def read_rows(
 def check_rows(rows: list[Row], classes: list[Label], table: Path) -> tuple[list[Row], list[tuple[str, str]]]:
     """The rows that stand once and whose label is in the class table; (split, reason) for the others."""
     known = {row.label for row in classes}
+    check_start({row.label for row in rows}, known, str(table))
     good, failed, outside = {}, [], {}
     for row in rows:
         if row.label and row.label not in known:
             outside.setdefault((row.split, row.label), []).append(row)
         elif (first := good.setdefault(row.path, row)) is not row:
-            failed.append((row.split, f"{row.where}: {row.path} stands in {first.where} already; left out"))
+            failed.append((f"{row.where}, {row.path}", f"stands in {first.where} already; left out"))
     for (split, label), strays in outside.items():
         count = f"{len(strays)} rows left out, the first" if len(strays) > 1 else "left out"
         failed.append((split, f"{strays[0].where}: label {label} is not in {table}; {count} {strays[0].path}"))

@@ -35,8 +35,9 @@ def by_signer(counts: dict[str, Counter], wanted: dict[str, float], seed: int) -
     signers = sorted(counts)
     if len(signers) < len(wanted):
         raise Problem(
-            f"{len(signers)} signers are too few for {' and '.join(wanted)} without sharing one; ask for fewer splits "
-            "(--shares 0 0.15), or allow --allow-shared-signers"
+            f"{len(signers)} signers are too few for {', '.join(wanted)} with nobody in two of them; --shares 0.15 0 "
+            "puts one into valid, none into test (then evaluate.py --split valid); --allow-shared-signers shares out "
+            "clips, which tells nothing of new people"
         )
     draw, best, best_cost = random.Random(seed), {}, float("inf")
     for _ in range(STARTS):

@@ -1,7 +1,6 @@
-"""Videos of any origin: a table of them, or a folder per label.
+"""Videos of any origin, of which a table tells the labels.
 
     videos, failed = video_table.read_table(Path("videos.csv"))     columns video and label; signer and split if known
-    videos, failed = video_table.read_folder(Path("videos"))        videos/<label>/**/<video>
     videos, failed = video_table.name_clips(videos)
 
 `failed` holds (where, reason) of what cannot be used.
@@ -14,12 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from signs import command
-from signs.clips import dataset
-from signs.clips.container import VIDEO_SUFFIXES
+from signs.clips import dataset, tables
 from signs.clips.names import check_text
 from signs.command import Problem
+from signs.prepare.path_pattern import PathPattern
 
 SPLIT_WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}
+SYNONYMS = {
+    **dict.fromkeys(("file", "path", "filename", "file_name", "file name", "filepath", "video_path", "clip"), "video"),
+    **dict.fromkeys(("gloss", "sign", "class", "word", "gesture"), "label"),
+    **dict.fromkeys(("person", "subject", "speaker", "signer_id", "participant"), "signer"),
+    **dict.fromkeys(("subset", "partition"), "split"),
+}
 
 
 @dataclass(frozen=True)
@@ -35,53 +40,48 @@ class Video:
     sha256: str = ""
 
 
-def read_table(table: Path) -> tuple[list[Video], list[tuple[str, str]]]:
-    """The rows of a table of videos, and (where, reason) of those that cannot be used."""
+def read_table(table: Path, pattern: PathPattern | None = None) -> tuple[list[Video], list[tuple[str, str]]]:
+    """The rows of a table of videos, and (where, reason) of those that cannot be used.
+
+    `pattern`: of the videos' paths, or of their ends.
+    """
+    required = ("video",) if pattern and "label" in pattern.words else ("video", "label")
     videos, failed, lines = [], [], {}
-    for number, row in enumerate(dataset.read_table(table, ("video", "label")), 2):
-        where = f"{table.name} line {number}"
+    for number, row in tables.read_rows(table, required, ("label", "signer", "split"), SYNONYMS):
+        name = row["video"].strip().replace("\\", "/")
+        where = f"{table.name} line {number}{name and f', {name}'}"
         with command.noting(failed, where):
-            video = read_row(row, table.parent, where)
-            first = lines.setdefault(os.path.abspath(video.path), where)
-            if first != where:
-                raise Problem(f"{row['video']} stands in {first} already; left out")
+            if not name:
+                raise Problem("no video in this row; expected a path, relative to the table")
+            if row[None]:
+                raise Problem(f"{row[None]!r} stands behind the last column; put values with a comma in quotes")
+            video = as_video(table.parent / name, where, row, pattern, name)
+            first = lines.setdefault(os.path.abspath(video.path), f"{table.name} line {number}")
+            if first != f"{table.name} line {number}":
+                raise Problem(f"stands in {first} already; left out")
             videos.append(video)
     if not videos and not failed:
         raise Problem(f"{table}: no row in it; expected a row per video: video,label[,signer][,split]")
     return videos, failed
 
 
-def read_row(row: dict[str, str], folder: Path, where: str) -> Video:
-    """A row of a table of videos; raises Problem where a value in it cannot be used."""
-    name, label, signer = (row.get(key, "").strip() for key in ("video", "label", "signer"))
-    asked = row.get("split", "").strip().lower()
-    chosen = SPLIT_WORDS.get(asked, asked)
-    if not name:
-        raise Problem("no video in this row; expected a path, relative to the table")
-    if label:
-        label = check_text(label, "label")
-    if signer:
-        signer = check_text(signer, "signer")
+def as_video(path: Path, where: str, known: dict, pattern: PathPattern | None, place: str) -> Video:
+    """A video of which a row or a folder says `known` and its path, written as `place`, the rest by `pattern`.
+
+    Raises Problem where a value cannot be used, or the path does not fit the pattern.
+    """
+    said = {name: check_text(value, name) for name in ("label", "signer") if (value := known.get(name, "").strip())}
+    split = known.get("split", "").strip().lower()
+    if pattern:
+        read = pattern.read(place, anywhere="video" in known)
+        if not read:
+            raise Problem(f"does not fit --signer-from '{pattern}', as {pattern.example()} does; left out")
+        split = split or read.get("split", "").lower()
+        said = {name: check_text(read[name], name) for name in ("label", "signer") if name in read} | said
+    chosen = SPLIT_WORDS.get(split, split)
     if chosen and chosen not in dataset.SPLITS:
-        raise Problem(f"split {asked!r}; expected {', '.join(dataset.SPLITS)} or nothing")
-    return Video(folder / name.replace("\\", "/"), label, f"{where}, {name}", signer, chosen)
-
-
-def read_folder(folder: Path) -> tuple[list[Video], list[tuple[str, str]]]:
-    """The videos of a folder that holds a folder per label, at any depth below it."""
-    videos, failed = [], []
-    for path in sorted(folder.iterdir()):
-        if not path.is_dir() or path.name.startswith("."):
-            continue
-        files = sorted(each for each in path.rglob("*") if each.suffix.lower() in VIDEO_SUFFIXES)
-        with command.noting(failed, str(path)):
-            label = check_text(path.name, "label")
-            if not files:
-                raise Problem("no video in this folder")
-            videos += [Video(file, label, str(file.relative_to(folder))) for file in files]
-    if not videos:
-        raise Problem(f"{folder}: no video in it; expected a folder per label with videos, or give a table")
-    return videos, failed
+        raise Problem(f"split {split!r}; expected {', '.join(dataset.SPLITS)} or nothing")
+    return Video(path, said.get("label", ""), where, said.get("signer", ""), chosen)
 
 
 def name_clips(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]:

@@ -264,8 +264,8 @@ def test_bad_file_name(table, capsys):
 def test_no_table(table, capsys):
     assert "no such file or folder" in failing(table.parent / "nowhere.csv", capsys, command.NOTHING)
     assert "a video; expected a table" in failing(table.parent / "in/P1/wave_1.avi", capsys, command.NOTHING)
-    table.write_text("path,label\n")
-    assert "no column video; found path, label" in failing(table, capsys, command.NOTHING)
+    table.write_text("where,label\n")
+    assert "no column video; found where, label" in failing(table, capsys, command.NOTHING)
     table.write_text("video,label\n")
     assert "no row in it" in failing(table, capsys, command.NOTHING)
     table.write_bytes(avi(1) + b"\xff\xfe")

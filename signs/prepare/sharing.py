@@ -1,0 +1,66 @@
+"""Who goes to which split: the table's own splits and the flags that name signers first, the rest is drawn.
+
+videos, remarks = sharing.share_out(videos, flags)        flags of prepare_videos.py
+"""
+
+import argparse
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+from signs import command
+from signs.clips import dataset
+from signs.command import Problem
+from signs.prepare.splits import by_label, by_signer, split_shares
+from signs.prepare.video_table import Video
+
+
+def share_out(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Video], list[str]]:
+    """The videos, each with a split, and notes on how that was chosen.
+
+    The table's split column and the flags that name signers come first: all videos of a signer go where one is put.
+    The rest is shared out by signer; where no signer is known, or one may be in two splits, within each label.
+    """
+    named = signers_of_flags(flags, videos)
+    of_signer = named or {video.signer: video.split for video in videos if video.signer and video.split}
+    videos = [replace(video, split=video.split or of_signer.get(video.signer, "")) for video in videos]
+    free = [video for video in videos if not video.split]
+    if not free:
+        return videos, []
+    known = [video for video in free if video.signer]
+    people = sorted({video.signer for video in videos if video.signer})
+    if named or (known and len(people) > 1 and not flags.allow_shared_signers):
+        counts = defaultdict(Counter)
+        for video in known:
+            counts[video.signer][video.label] += 1
+        drawn = {} if named else by_signer(counts, split_shares(*flags.shares), flags.seed)
+        unknown = len(free) - len(known)
+        remarks = [f"{unknown} videos of unknown signers went to train"] if unknown else []
+        return [replace(video, split=video.split or drawn.get(video.signer, "train")) for video in videos], remarks
+    of_file = by_label([(video.sha256, video.label) for video in free], split_shares(*flags.shares), flags.seed)
+    remark = "clips were shared out within each label"
+    if not people:
+        remark += ", as no signer is known"
+    elif known:
+        few = f", as {people[0]} alone signs" if len(people) == 1 else ""
+        remark += f"{few}: measures will say nothing about new people, and evaluate.py asks for --ignore-checks"
+    return [replace(video, split=video.split or of_file[video.sha256]) for video in videos], [remark]
+
+
+def signers_of_flags(flags: argparse.Namespace, videos: list[Video]) -> dict[str, str]:
+    """{signer: split} as `--train-signers` and the others name them.
+
+    Raises Problem where a signer is named twice or is unknown, or the table has its own splits.
+    """
+    named: dict[str, str] = {}
+    for part in dataset.SPLITS:
+        for signer in sorted(getattr(flags, f"{part}_signers")):
+            if signer in named:
+                raise Problem(f"signer {signer} is named for {named[signer]} and {part}; a signer has one split")
+            named[signer] = part
+    known = {video.signer for video in videos if video.signer}
+    if named and any(video.split for video in videos):
+        raise Problem("the table has a split column, which wins; leave it out or leave out the --*-signers flags")
+    if unknown := sorted(named.keys() - known):
+        there = command.listed(sorted(known)) or "none, for there is no signer column"
+        raise Problem(f"signer {unknown[0]} is not in the table; signers there: {there}")
+    return named

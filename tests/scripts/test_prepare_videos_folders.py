@@ -1,0 +1,158 @@
+"""prepare_videos.py on folders: every file is accounted for, and what is no label is not taken for one."""
+
+import shutil
+from pathlib import Path
+
+from signs import command
+from signs.clips.dataset import load_dataset
+
+import pytest
+
+import prepare_videos
+import tiny
+
+VIDEOS = Path(__file__).parent.parent / "clips" / "video"
+LABELS, PEOPLE, NAMES, TAKES = ("hello", "stop"), ("S1", "S2", "S3"), ("anna", "ben", "cara"), (1, 2, 3)
+SPLITS = ("train", "val", "test")
+
+
+def laid_out(folder: Path, paths: list[str]) -> Path:
+    """A folder with a file at each of these paths, all different: videos, and text."""
+    for seed, name in enumerate(paths):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(tiny.avi(seed, 100) if path.suffix == ".avi" else name.encode())
+    return folder
+
+
+def prepare(videos: Path, capsys, *more: str, code: int = command.DONE) -> str:
+    """Run, expect this exit code, and return what was said: one line where nothing is done."""
+    argv = ["--videos", str(videos), "--output", str(videos.parent / "made"), "--workers", "1", *more]
+    assert command.run(lambda: prepare_videos.main(argv)) == code
+    said = capsys.readouterr()
+    assert code != command.NOTHING or said.err.count("\n") == 1 and not (videos.parent / "made" / "clips.csv").exists()
+    assert all(len(line) <= 300 for line in (said.out + said.err).splitlines())
+    return said.out + said.err
+
+
+def clips(videos: Path) -> set[tuple[str, str, str]]:
+    return {(clip.source, clip.label, clip.signer) for clip in load_dataset(videos.parent / "made").clips}
+
+
+@pytest.fixture
+def videos(tmp_path) -> Path:
+    return laid_out(tmp_path / "signs", [f"{label}/{take}.avi" for label in LABELS for take in TAKES])
+
+
+def test_what_is_no_video_is_counted_by_suffix_and_named(videos, capsys):
+    others = [
+        *(f"notes{n}.txt" for n in range(8)),
+        *(f"hello/{n}.JPG" for n in range(3)),
+        "stop/far/down/a.docx",
+        "stop/raw",
+    ]
+    laid_out(videos, [*others, "Thumbs.db", ".DS_Store", "hello/._1.avi", "stop/desktop.ini", "__MACOSX/x/1.avi"])
+    said = prepare(videos, capsys)
+    expected = "8 .txt, 3 .jpg, 1 .docx, 1 without suffix (hello/0.JPG, hello/1.JPG, hello/2.JPG, ...)"
+    assert f"note: 13 files are no videos: {expected}\n" in said and len(clips(videos)) == 6
+    assert not any(name in said for name in ("Thumbs", "DS_Store", "desktop.ini", "MACOSX", "._1"))
+
+
+def test_videos_beside_the_labels_and_deep_below_them(videos, capsys):
+    laid_out(videos, ["lost.avi", "hello/more/deep/down/9.avi"])
+    assert "  lost.avi: lies in no label's folder; move it into one\n" in prepare(videos, capsys, code=command.PARTLY)
+    assert ("hello/more/deep/down/9.avi", "hello", "") in clips(videos) and len(clips(videos)) == 7
+
+
+def test_links_to_folders_are_followed_and_loops_end(videos, capsys):
+    laid_out(videos.parent / "elsewhere", ["linked.avi"])
+    (videos / "hello" / "more").symlink_to(videos.parent / "elsewhere")
+    (videos / "stop" / "back").symlink_to(videos)
+    (videos / "stop" / "broken.avi").symlink_to(videos / "nowhere.avi")
+    said = prepare(videos, capsys, code=command.PARTLY)
+    assert "note: links to a folder above them, not followed: stop/back\n" in said
+    assert "stop/broken.avi: no such file" in said
+    assert len(clips(videos)) == 7 and ("hello/more/linked.avi", "hello", "") in clips(videos)
+
+
+def test_what_cannot_be_decoded_enters_no_split(videos, capsys):
+    whole = (VIDEOS / "whole.mp4").read_bytes()
+    start = whole.index(b"mdat") + 4
+    size = int.from_bytes(whole[start - 8 : start - 4], "big") - 8
+    (videos / "hello" / "zeros.mp4").write_bytes(whole[:start] + bytes(size) + whole[start + size :])
+    shutil.copy(VIDEOS / "av1.mp4", videos / "hello" / "good.mp4")
+    said = prepare(videos, capsys, code=command.PARTLY)
+    assert (
+        "hello/zeros.mp4: no frame in it can be decoded (h264)" in said and "1 not done (named above), 7 done" in said
+    )
+
+
+def test_the_same_file_under_two_labels(videos, capsys):
+    shutil.copy(videos / "hello" / "1.avi", videos / "stop" / "copy.avi")
+    shutil.copy(videos / "hello" / "2.avi", videos / "hello" / "copy.avi")
+    said = prepare(videos, capsys, code=command.PARTLY)
+    assert "hello/1.avi: the same file as stop/copy.avi, but labelled 'hello' here, 'stop' there; both left out" in said
+    assert "stop/copy.avi: the same file as hello/1.avi, but labelled 'stop' here, 'hello' there" in said
+    assert len(clips(videos)) == 6, "a copy under the same label stays"
+
+
+@pytest.mark.parametrize(
+    ("layout", "above", "expected", "how"),
+    [
+        ("{0}/{label}/{n}.avi", PEOPLE, "people (S1, S2, S3), signs/<S1>/<hello>/...; ", "{signer}/{label}/{take}"),
+        ("{0}/{label}_{n}.avi", PEOPLE, "people (S1, S2, S3), signs/<S1>/...; ", "{signer}/{label}_{take}"),
+        ("signer{0}/{label}/a/{n}.avi", "12", "people (signer1, signer2)", "{signer}/{label}/{folder0}/{take}"),
+        ("{0}/{label}/{n}.avi", NAMES, "labels, anna, ben, cara or hello, stop?", "{signer}/{label}/{take}"),
+        ("{0}/{label}/{n}.avi", SPLITS, "splits (test, train, val), signs/<test>/<hello>/", "{split}/{label}/{take}"),
+        ("{0}/{label}/S1/{n}.avi", SPLITS, "its folders are splits", "{split}/{label}/{signer}/{take}"),
+        ("{label}_{n}{0}.avi", [""], "6 videos lie in it directly (hello_1.avi, hello_2.avi, ", "{label}_{take}"),
+    ],
+)
+def test_folders_that_are_no_labels(tmp_path, capsys, layout, above, expected, how):
+    paths = [layout.format(top, label=label, n=n) for top in above for label in LABELS for n in TAKES]
+    videos = laid_out(tmp_path / "signs", paths)
+    said = prepare(videos, capsys, code=command.NOTHING)
+    assert f"{videos}: " in said and expected in said and f'--signer-from "{how}"' in said
+    prepare(videos, capsys, "--signer-from", how, "--allow-shared-signers")
+    assert {label for _, label, _ in clips(videos)} == {"hello", "stop"} and len(clips(videos)) == len(paths)
+    assert all(bool(signer) == ("{signer}" in how) for _, _, signer in clips(videos))
+
+
+def test_videos_in_a_folder_of_that_name(tmp_path, capsys):
+    videos = laid_out(tmp_path / "signs", [f"videos/{label}/{n}.avi" for label in LABELS for n in TAKES] + ["list.csv"])
+    said = prepare(videos, capsys, code=command.NOTHING)
+    assert "one folder, videos, and in it hello, stop" in said and f"--videos {videos / 'videos'} reads those" in said
+
+
+def test_one_label(tmp_path, capsys):
+    videos = laid_out(tmp_path / "signs", [f"hello/{n}.avi" for n in TAKES])
+    assert "one label only, hello; a classifier needs two or more" in prepare(videos, capsys, code=command.NOTHING)
+    laid_out(videos, ["stop/1.avi"])
+    said = prepare(videos, capsys, "--min-clips", "2", code=command.NOTHING)
+    assert "one label only, hello; a classifier needs two or more" in said
+
+
+def test_people_below_labels(tmp_path, capsys):
+    videos = laid_out(
+        tmp_path / "signs", [f"{label}/{who}/{n}.avi" for who in PEOPLE for label in LABELS for n in TAKES]
+    )
+    said = prepare(videos, capsys)
+    assert 'people (S1, S2, S3): --signer-from "{label}/{signer}/{take}" keeps each of them in one split' in said
+    assert "look like people" not in prepare(videos, capsys, "--signer-from", "{label}/{signer}/{take}")
+    assert {who for _, _, who in clips(videos)} == set(PEOPLE)
+
+
+def test_sessions_below_labels_are_no_question(tmp_path, capsys):
+    paths = [f"{label}/session {day}/{n}.avi" for day in TAKES for label in LABELS for n in TAKES]
+    prepare(laid_out(tmp_path / "signs", paths), capsys)
+
+
+def test_no_video(tmp_path, capsys):
+    videos = laid_out(tmp_path / "signs", ["hello/a.txt", "stop/b.txt"])
+    assert "no video in it (2 files are no videos: 2 .txt" in prepare(videos, capsys, code=command.NOTHING)
+
+
+def test_output_below_the_videos(videos, capsys):
+    argv = ["--videos", str(videos), "--output", str(videos / "made")]
+    assert command.run(lambda: prepare_videos.main(argv)) == command.NOTHING
+    assert "choose a folder that is not read" in capsys.readouterr().err and not (videos / "made").exists()
