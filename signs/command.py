@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 # Every script knows them as `command.listed`, ...: handed on.
-from signs.console import folded, listed, one_line, print_table, progress  # noqa: F401
+from signs.console import folded, listed, one_line, open_closed, print_table, progress  # noqa: F401
 from signs.errors import Problem, describe, explain, is_disc_full, is_expected, traceback_of
 from signs.workers import Lost, run_jobs
 
@@ -130,6 +130,7 @@ def add_runtime(flags: argparse.ArgumentParser) -> None:
 def run(main: Callable[[], int | None]) -> int:
     """Call `main()` and turn what it raises into one line on stderr and an exit code."""
     name = Path(sys.argv[0]).name
+    open_closed()
     for console in (sys.stdout, sys.stderr):
         if isinstance(console, io.TextIOWrapper):  # a console without `ß` shows `?`
             console.reconfigure(errors="replace")

@@ -1,7 +1,9 @@
 """What stands on the screen: lines of at most 300 characters, equal reasons folded, tables, progress bars."""
 
 import itertools
+import os
 import re
+import sys
 import unicodedata
 from collections.abc import Container, Iterable, Sequence
 
@@ -10,6 +12,14 @@ FEW = 3  # lines of one kind that are printed each by itself
 KINDS = 30  # of lines that are printed
 VARIES = re.compile(r"'[^']*'|\S*[\d/\\]\S*")  # what lines of one kind differ in: quoted words, numbers, paths
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they turn the text beside them round
+
+
+def open_closed() -> None:
+    """Where the caller has closed the standard input, output or error (`2>&-`), nothing there stands in for it."""
+    for number, console, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, console) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, console, os.fdopen(number, mode, closefd=False))
 
 
 def printable(text: str) -> str:

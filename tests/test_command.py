@@ -76,6 +76,15 @@ def test_a_console_of_another_encoding_shows_what_it_can(encoding):
     assert out.count(word) == 2 and "80 %" in out and ("你好" in out) == (encoding == "utf-8")
 
 
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_closed_console_is_nobody_listening(closed, tmp_path):
+    code = "import os, sys\nfrom signs import command\ndef main():\n    print('x')\n"
+    code += "    print('y', file=sys.stderr)\n    os.fstat(1), os.fstat(2)\n    return 1\nsys.exit(command.run(main))"
+    line = f'"{sys.executable}" -c "$CODE" {closed}'
+    run = subprocess.run(["sh", "-c", line], env={**os.environ, "CODE": code, "PYTHONPATH": str(REPOSITORY)})
+    assert run.returncode == command.PARTLY
+
+
 def import_signs(folder: Path, opencv: str) -> subprocess.CompletedProcess:
     """Start a script whose OpenCV is this Python text."""
     (folder / "cv2.py").write_text(opencv)

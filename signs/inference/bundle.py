@@ -37,6 +37,7 @@ NETWORKS = {  # name in a bundle -> (module, builder)
     "conv3d-lstm": ("signs.models.conv3d_lstm", "build_conv3d_lstm"),
     "histogram": ("signs.models.histogram", "build_histogram"),
 }
+BACKENDS = ("tensorflow", "jax")
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-python", "numba")
 
 
@@ -220,6 +221,9 @@ def quiet_stderr() -> Iterator[None]:
 
 def load_keras() -> None:
     """Import Keras and its backend, without TensorFlow's messages about the machine."""
+    backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if backend not in BACKENDS:
+        raise Problem(f"KERAS_BACKEND={backend}; expected {' or '.join(BACKENDS)}")
     try:
         with quiet_stderr():
             import keras

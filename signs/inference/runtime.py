@@ -96,7 +96,7 @@ class KerasNetwork:
             raise Problem(f"{weights.parent / BUNDLE_FILE}: {what} ({errors.describe(error)})") from None
         try:
             load_weights(model, weights)
-        except (ValueError, TypeError, OSError) as error:
+        except (ValueError, TypeError, OSError, LookupError, RuntimeError) as error:  # h5py's and Keras's
             if getattr(error, "errno", None) is not None:
                 raise  # the disc's, or of rights
             raise Problem(f"{weights}: not the weights of this network ({errors.describe(error)})") from None

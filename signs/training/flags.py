@@ -194,6 +194,8 @@ def add_flip(flags) -> None:
 def complete_recipe(args: argparse.Namespace) -> argparse.Namespace:
     """Give every setting that nobody named what the recipe says; raises Problem where --flip makes no sense, before
     anything is read or fetched."""
+    if args.recipe not in RECIPES:
+        raise Problem(f"recipe {args.recipe!r} of an earlier run; known are {', '.join(RECIPES)}")
     recipe = RECIPES[args.recipe]
     options.fill(args, [*options.options(Recipe), *options.options(Augmentation)], recipe)
     args.views = args.views or recipe.get("views", 1)

@@ -21,6 +21,7 @@ from dataclasses import Field
 from typing import Any
 
 from signs import command
+from signs.command import Problem
 
 YES_NO = {"yes": True, "no": False}
 
@@ -43,9 +44,28 @@ def options(kind: type) -> list[Field]:
 
 
 def make(kind: type, args: argparse.Namespace, **more):
-    """The dataclass, with what the namespace has of its options and with `more`."""
+    """The dataclass, with what the namespace has of its options and with `more`; raises Problem where a bundle gave the
+    namespace what no flag gives."""
     values = {field.name: getattr(args, field.name) for field in options(kind) if hasattr(args, field.name)}
+    for field in options(kind):
+        if field.name in values and not _may_be(field, values[field.name]):
+            raise Problem(
+                f"{_hyphened(field.name)} {values[field.name]!r} in the flags of a run; no training writes that"
+            )
     return kind(**values, **more)
+
+
+def _may_be(field: Field, value) -> bool:
+    """Whether a flag can have given an option this value."""
+    if isinstance(field.default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(field.default, bool)
+    if not isinstance(value, (str, int, float)):
+        return False
+    try:
+        _read_value("", field, str(value))
+    except ArgumentTypeError:
+        return False
+    return True
 
 
 def fill(args: argparse.Namespace, fields: list[Field], recipe: dict | None = None) -> None:

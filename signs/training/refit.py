@@ -10,6 +10,7 @@ split can say. docs/training.md says what it is for.
 import argparse
 import json
 from dataclasses import replace
+from pathlib import Path
 
 from signs.clips import modality
 from signs.clips.dataset import Dataset
@@ -35,8 +36,23 @@ def parse(flags: argparse.ArgumentParser, argv) -> argparse.Namespace:
     args = flags.parse_args(argv)
     if args.refit is None:
         return args
+    try:
+        return _as_before(flags, argv, args)
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        what = f"bundle.json has flags that no training writes ({error!r})"
+        raise Problem(f"--refit {args.refit}: {what}; get a whole copy") from None
+
+
+def _as_before(flags: argparse.ArgumentParser, argv, args: argparse.Namespace) -> argparse.Namespace:
+    """`parse`, where there is a run behind --refit; any error of Python's means that its flags are no flags."""
     reference = load_reference(args.refit, args.script)
     known = {name: value for name, value in flags_of(reference).items() if name in args and name != "refit"}
+    lists = {action.dest for action in flags._actions if action.nargs in ("*", "+")}
+    choices = {action.dest: [*action.choices, None] for action in flags._actions if action.choices and not action.nargs}
+    for name, value in known.items():
+        listed = name not in lists or isinstance(value or [], list)
+        if not _is_alike(value, getattr(args, name)) or not listed or value not in choices.get(name, [value]):
+            raise TypeError(f"{name}: {value!r}")
     flags.set_defaults(**known, stream=[stream.name for stream in reference.streams])
     args = flags.parse_args(argv)
     now = json.loads(json.dumps({name: getattr(args, name) for name in known}, default=str))
@@ -49,6 +65,15 @@ def parse(flags: argparse.ArgumentParser, argv) -> argparse.Namespace:
     for stream in modality.expand_streams(args.stream):
         chosen(args, stream)
     return args
+
+
+def _is_alike(value, usual) -> bool:
+    """Whether a value from a bundle is of the same kind as a flag's usual one; a flag without one takes any words."""
+    if usual is None:
+        words = value if isinstance(value, list) else [value]
+        return value is None or all(isinstance(word, (str, int, float)) for word in words)
+    kinds = next((kinds for kinds in ((bool,), (int, float), (str, Path), (list,)) if isinstance(usual, kinds)), object)
+    return isinstance(value, kinds) and isinstance(value, bool) == isinstance(usual, bool)
 
 
 def script_of(model: Bundle) -> str:
@@ -73,7 +98,7 @@ def in_todays_words(flags: dict) -> dict:
         flags["sampling"] = "whole"
     elif length:
         flags["frames"] = length  # that an LSTM reads
-    if "loss_weights" in flags and flags["loss_weights"] == flags["output_weights"]:
+    if "loss_weights" in flags and flags["loss_weights"] == flags.get("output_weights"):
         flags["read"] = flags["loss_weights"]
     return flags
 

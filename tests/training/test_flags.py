@@ -122,6 +122,17 @@ def test_two_trainings_of_one_script():
     assert (args.learning_rate, args.recurrent_learning_rate) == (1e-2, 1e-3)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("zoom", "x"), ("zoom", 1), ("zoom", True), ("shift", float("inf")), ("part", None)]
+)
+def test_what_no_flag_gives_is_no_augmentation(name, value):
+    """A bundle's flags go the same way as a person's, and a bundle may be damaged."""
+    args = parse(train_i3d)
+    setattr(args, name, value)
+    with pytest.raises(Problem, match=f"{name} .* no training writes that"):
+        flags.augmentation_of(args)
+
+
 @dataclass(frozen=True)
 class Made:
     size: int = option(3, "how large", least=1, most=9)

@@ -174,6 +174,27 @@ def test_a_run_of_an_earlier_version(runs, tmp_path, length):
 
 
 @pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("flags", "epochs", None),
+        ("flags", "batch", "x"),
+        ("flags", "flip", 3),
+        ("flags", "recipe", "x"),
+        ("flags", "recipe", []),
+        ("training", "rgb", "x"),
+        ("training", "rgb", {}),
+    ],
+)
+def test_a_run_with_damaged_flags(runs, tmp_path, part, name, value):
+    folder = shutil.copytree(runs["small"], tmp_path / "damaged")
+    content = json.loads((folder / "bundle.json").read_text())
+    content[part][name] = value
+    (folder / "bundle.json").write_text(json.dumps(content))
+    with pytest.raises(Problem, match="no training writes|of an earlier run"):
+        train_conv3d_lstm.parse(["--data", "data", "--output", "model", "--refit", str(folder)])
+
+
+@pytest.mark.parametrize(
     ("flags", "networks", "script"),
     [
         ({"penalty": [1.0], "network": "i3d"}, ["i3d"], "train_linear.py"),
