@@ -54,7 +54,7 @@ def parse(argv=None) -> argparse.Namespace:
     refit.add_flag(parser)
     flags.add_store(more)
     flags.add_input(parser, more, ("N", "NxV", "whole"), frames=None, crop="64", normalise=("mean",))
-    flags.add_training(parser, more, (40, 8, 1e-3))
+    flags.add_training(parser, more, (40, 8, 1e-3), top=True)
     flags.add_recipe(parser, "compact")
     flags.add_augmentation(parser, "compact")
     flags.add_flip(more)
@@ -78,6 +78,7 @@ def add_teacher(parser: argparse.ArgumentParser) -> None:
 def complete(args) -> argparse.Namespace:
     """What was not named; raises Problem where the flags contradict each other."""
     flags.complete_recipe(args)
+    flags.check_epochs(args)
     if args.teacher:
         options.fill(args, options.options(distillation.Lesson))
     whole = args.sampling == "whole"
@@ -125,12 +126,13 @@ def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: d
     from signs.training.loop import Objective, Training
 
     arguments = arguments_of(args, data, spec, stream)
-    run_folder.seed(args.seed)
+    started = args.weights != "none"
+    row, start = find_start(args, stream, arguments) if started else (None, None)
+    generators["train"].seed = run_folder.begin(args.seed, args.output, stream, start)
     masked = {"masked": True} if spec.input.sampling == "whole" else {}
     model = runtime.build_network(Stream(stream, stream, args.network, {**arguments, **masked}, {}))
-    started = args.weights != "none"
     if started:
-        copy_weights(KerasNetwork.load(*find_start(args, stream, arguments)).model, model)
+        copy_weights(KerasNetwork.load(row, start).model, model)
     recipe, objective = flags.recipe_of(args), Objective()
     if lesson:
         generators["train"].soft = lesson.soft

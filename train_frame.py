@@ -8,10 +8,11 @@ out:  model/<run>/frame/                a model that names a clip by the mean of
       model/<run>/frame/single-<split>-<stream>.csv and .png    confusion matrix of single frames
       model/<run>/                      the model that reads them in order
 
-An image network trained on ImageNet gets a new top, which is trained first, then everything at a tenth of the rate. The
-recurrent network then takes 120 frames one after the other, names the clip at every step, and later steps count more
-(docs/lstm.md). `train_lstm.py --features <run>` tries other recurrent networks on the same features, and
-`evaluate.py --compare model/<run>/frame model/<run> --split test` says which classes gained and which lost.
+An image network trained on ImageNet gets a new top, which is trained first, then everything at a tenth of the rate;
+`--epochs 0` trains the top alone, for the `top-epochs` of --recipe. The recurrent network then takes 120 frames one
+after the other, names the clip at every step, and later steps count more (docs/lstm.md). `train_lstm.py --features
+<run>` tries other recurrent networks on the same features, and `evaluate.py --compare model/<run>/frame model/<run>
+--split test` says which classes gained and which lost.
 """
 
 import argparse
@@ -44,11 +45,15 @@ def parse(argv=None) -> argparse.Namespace:
     sees = {"type": command.number(int, least=1), "help": "that the image network sees in each epoch, evenly"}
     more.add_argument("--frames-a-clip", default=8, metavar="N", **sees)
     recurrent.add_flags(parser, more, lstm=[512], frames="run:120", read="linear")
-    flags.add_training(parser, more, (20, 8, 1e-3), (60, 32, 1e-3), of=": of the image network, of the LSTM")
+    flags.add_training(parser, more, (20, 8, 1e-3), (60, 32, 1e-3), of=": of the image network, of the LSTM", top=True)
     flags.add_recipe(parser, "paper", named=False)
     flags.add_augmentation(parser, "paper", named=False)
     flags.add_flip(parser)
-    return flags.complete_recipe(parser.parse_args(argv))
+    args = flags.complete_recipe(parser.parse_args(argv))
+    if not args.recurrent_epochs:
+        raise Problem("--epochs 0: at least 1 for the LSTM, which has no top of its own")
+    flags.check_epochs(args)
+    return args
 
 
 def frame_flags(args, size: int) -> argparse.Namespace:
@@ -77,10 +82,11 @@ def train_frames(args, data: Dataset, spec: ClipSpec, stream: str) -> Stream:
     import datagenerator
 
     generators = datagenerator.generators(args, data, spec, stream)
-    run_folder.seed(args.seed)
+    weights = None if args.weights == "none" else args.weights
+    start = Path(weights) if weights not in (None, "imagenet") and Path(weights).is_file() else None
+    generators["train"].seed = run_folder.begin(args.seed, args.output, stream, start)
     arguments = {"input_shape": generators["train"].shape, "classes": len(data.classes)}
     arguments |= {"network": args.network, "dropout": args.dropout}
-    weights = None if args.weights == "none" else args.weights
     momentum = None if weights else flags.SCRATCH_MOMENTUM
     model = cnn_lstm.build_frames(**arguments, weights=weights, momentum=momentum, steps=True)
     training = Training(model, generators, args.output, stream, flags.recipe_of(args), recurrent.objective("mean"))
@@ -119,7 +125,7 @@ def extract_frames(args, data: Dataset, spec: ClipSpec, outcome: Outcome) -> dic
             counts, classes = feature_answers.count_frames(path), extractor.about.classes
             table = frames.folder / f"single-{path.stem}-{stream}.csv"
             predictions.write_counts(table, counts, classes)
-            signs, title = [names[label] for label in classes], f"single frames, {stream}, {path.stem}"
+            signs, title = [names[label] for label in classes], f"frames, each counts once: {stream}, {path.stem}"
             plots.write_confusion(counts, signs, title, table.with_suffix(".png"))
     return folders
 

@@ -20,7 +20,7 @@ from signs import command
 from signs.clips import modality
 from signs.clips.dataset import Dataset, load_dataset
 from signs.command import Problem
-from signs.inference.bundle import Stream, is_bundle, load_keras
+from signs.inference.bundle import Stream, load_keras
 from signs.models import kinetics
 from signs.training import distribute, flags, pretrained, refit, run_folder
 
@@ -37,7 +37,7 @@ def parse(argv=None):
     refit.add_flag(parser)
     flags.add_store(more)
     flags.add_input(parser, more)
-    flags.add_training(parser, more, (40, 4, 1e-3))
+    flags.add_training(parser, more, (40, 4, 1e-3), top=True)
     flags.add_recipe(parser, "paper")
     precisions = ("float32", "mixed_float16", "mixed_bfloat16")
     mixed = "mixed: of the arithmetic; the weights stay float32. For a GPU"
@@ -49,6 +49,7 @@ def parse(argv=None):
     for name, least in SMALLEST.items():
         if getattr(args, name) < least:
             raise Problem(f"--{name} {getattr(args, name)}: at least {least}")
+    flags.check_epochs(args)
     distribute.check(args)
     return args
 
@@ -60,12 +61,13 @@ def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devic
 
     import keras
 
-    run_folder.seed(args.seed)
+    scratch = args.weights == "none"
+    start = None if scratch else pretrained.start_of(args.weights, stream)
+    generators["train"].seed = run_folder.begin(args.seed, args.output, stream, start)
     keras.config.set_dtype_policy(args.precision)
     size = (spec.input.frames, spec.input.crop, spec.input.crop, modality.TABLE[stream].channels)
-    scratch = args.weights == "none"
     arguments = {"input_shape": size, "classes": len(data.classes), "dropout": args.dropout}
-    if scratch or is_bundle(args.weights):
+    if scratch or start:
         arguments["momentum"] = flags.SCRATCH_MOMENTUM
     for generator in filter(None, generators.values()):
         generator.devices = devices

@@ -129,7 +129,10 @@ class Stream:
         if args.network == "histogram":
             arguments["flow"] = modality.TABLE[stream].kind == "flow"
         self.row = bundle.Stream(stream, stream, args.network, arguments, {"weights": f"{stream}.weights.h5"})
-        run_folder.seed(args.seed)
+        start = pretrained.start_of(args.weights, stream) if args.network == "i3d" else None
+        number = run_folder.begin(args.seed, args.output, stream, start)
+        for generator in generators.values():
+            generator.seed = number
         self.model = runtime.build_network(self.row)
         if args.network == "i3d":
             pretrained.load_pretrained(self.model, args.weights, stream)
@@ -164,14 +167,18 @@ class Stream:
         self.truth = self.generators["valid"].targets
         ridge = Ridge(features, targets)
         del features  # up to a gigabyte, of which the ridge has its own
-        clips, seconds = len(self.generators["train"].clips), time.perf_counter() - started
-        size = f"{clips} clips, {args.copies + 1} times each, {self.valid.shape[1]:,} features"
-        print(f"{self.name}: {size}, {seconds:.1f} s")
         if args.refit:
-            self.again(ridge, targets)
+            self.again(ridge, targets, started)
         else:
+            self.tell(("train",), started)
             self.choose(ridge, targets.argmax(axis=1))
         return run_folder.trained_stream(args.output, self.name, args.network, self.row.arguments)
+
+    def tell(self, splits: tuple[str, ...], started: float) -> None:
+        """One line for people: what is learnt from."""
+        clips, seconds = sum(len(self.generators[split].clips) for split in splits), time.perf_counter() - started
+        size = f"{clips} clips, {self.args.copies + 1} times each, {self.valid.shape[1]:,} features"
+        print(f"{self.name}: {size}, {seconds:.1f} s")
 
     def choose(self, ridge: Ridge, truth: np.ndarray) -> None:
         """Keep the penalty of the lowest loss on the validation clips."""
@@ -190,12 +197,13 @@ class Stream:
             Validated(names, self.truth, answers).write(self.args.output, self.name, number)
             self.note(number, {**measured, "seconds": time.perf_counter() - started})
 
-    def again(self, ridge: Ridge, targets: np.ndarray) -> None:
+    def again(self, ridge: Ridge, targets: np.ndarray, began: float) -> None:
         """Fit to the validation clips too, with the penalty that was chosen and the temperature that belongs to it."""
         started, number = time.perf_counter(), int(refit.chosen(self.args, self.name)["epoch"])
         penalty = self.args.penalty[number - 1]
         temperature = self.temperature(*ridge.solve(penalty))
         valid_features, valid_targets = self.learnt_from("valid")
+        self.tell(refit.SPLITS, began)
         targets = np.concatenate([targets, valid_targets])
         ridge = Ridge(np.concatenate([ridge.features, valid_features]), targets)
         weights, bias = (part / temperature for part in ridge.solve(penalty))

@@ -8,7 +8,8 @@ out:  model/<run>/: bundle.json, <stream>-network.weights.h5 (image network and 
 
 Two LSTM layers of 1024 units over 40 frames, half of the input dropped, Adam at 1e-3; the last step names the sign.
 For a small set of signs start from a model that knows many: `--weights model/lstm` takes all of it but the last layer,
-and `--freeze 1|2|both` keeps LSTM layers as they are. `--sweep` tries every choice, and a random start beside them:
+with its --lstm, --dense, --batch-norm, --read and --normalise, and `--freeze 1|2|both` keeps LSTM layers as they are.
+`--sweep` tries every choice, and a random start beside them:
 
     python train_lstm.py --data data_set/ledasila --output model/transfer --features inception-v3 \\
         --weights model/lstm --sweep
@@ -45,7 +46,12 @@ def parse(argv=None) -> argparse.Namespace:
     add_training(flags, more, (60, 32, 1e-3))
     add_recipe(flags, "paper", named=False, without=("top_epochs",))
     add_augmentation(flags, "paper", named=False, pictures=False)
-    args = complete_recipe(flags.parse_args(argv))
+    args = flags.parse_args(argv)
+    if args.start:
+        row, _ = recurrent.find_lstm(args.start, modality.expand_streams(args.stream)[0])
+        flags.set_defaults(**{name: row.arguments[name] for name in (*recurrent.BUILT, "read")})
+        args = flags.parse_args(argv)
+    complete_recipe(args)
     if not args.start and (args.sweep or args.freeze != "none"):
         raise Problem("--freeze and --sweep need a model to start from: --weights model/<run>")
     if len(args.lstm) < {"none": 0, "1": 1}.get(args.freeze, 2):

@@ -86,17 +86,19 @@ def labelled_logits(file: FeatureFile) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def frame_accuracy(path: Path) -> dict[str, float] | None:
-    """Share of the frames of labelled clips, each by itself, whose class is the 1, 5 or 10 most probable; None where
-    the network names no frames. Clips count alike, however long."""
+    """Share of the frames of labelled clips whose class is among the 1, 5 or 10 most probable; None where the network
+    names no frames. Each frame counts once, as in `count_frames`, so a long clip counts more than a short one."""
     with feature_file.opened(path) as file:
-        shares = []
+        hits = []
         for true, logits in labelled_logits(file) if file.about.classes else ():
-            shares.append([np.mean(in_top(logits, np.full(len(logits), true), k)) for k in (1, 5, 10)])
-    return dict(zip(("top1", "top5", "top10"), np.mean(shares, axis=0).tolist(), strict=True)) if shares else None
+            hits.append(np.stack([in_top(logits, np.full(len(logits), true), k) for k in (1, 5, 10)]))
+    if not hits:
+        return None
+    return dict(zip(("top1", "top5", "top10"), np.concatenate(hits, axis=1).mean(axis=1).tolist(), strict=True))
 
 
 def count_frames(path: Path) -> np.ndarray:
-    """(classes, classes) frames, true class by row, of a file whose network names frames."""
+    """(classes, classes) frames, true class by row, of a file whose network names frames; each frame counts once."""
     with feature_file.opened(path) as file:
         answers = [(true, answer) for true, logits in labelled_logits(file) for answer in logits.argmax(axis=1)]
         return count_answers(*np.array(answers, int).reshape(-1, 2).T, len(file.about.classes))
@@ -108,4 +110,4 @@ def print_frame_accuracy(folder: Path) -> None:
         accuracy = frame_accuracy(path)
         if accuracy:
             shares = ", ".join(f"{name.replace('top', 'top-')} {share:.1%}" for name, share in accuracy.items())
-            print(f"{path.stem}: single frames {shares}")
+            print(f"{path.stem}: single frames, each counts once: {shares}")

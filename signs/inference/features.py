@@ -28,6 +28,7 @@ from signs.inference.bundle import Bundle
 from signs.inference.feature_file import About, Entry
 from signs.inference.runtime import KerasNetwork
 from signs.models import cnn_lstm
+from signs.models.weights import write_weights
 
 import keras
 import numpy as np
@@ -222,8 +223,7 @@ def extract_splits(extractor: Extractor, data: Dataset, name: str, batch: int, w
             if clips:
                 paths[split] = feature_file.path_of(folder, split)
                 feature_file.prepare(paths[split], about, clips)
-        with command.atomic(folder / feature_file.WEIGHTS) as temporary:
-            extractor.cnn.save_weights(temporary)
+        write_weights(extractor.cnn, folder / feature_file.WEIGHTS)
         for split, path in paths.items():
             extract_features(extractor, data, split, path, batch, workers, outcome)
         feature_file.share_statistics(folder)

@@ -1,13 +1,30 @@
-"""Weights into networks: the published I3D checkpoint, and another network of the same layers."""
+"""Weights into networks, the published I3D checkpoint or another network's, and into files."""
 
+import io
 import re
 from pathlib import Path
 
+from signs import command
 from signs.command import Problem
 from signs.models import hub
 
+import h5py
 import keras
 import numpy as np
+
+
+def write_weights(model: keras.Model, path: Path) -> None:
+    """Write what `model.load_weights` reads, whole or not at all; equal weights give equal bytes.
+
+    Keras notes each layer's name in the file, which it never reads. Layers without a name are numbered as a process
+    makes them, so the names of a resumed training are others.
+    """
+    with command.atomic(path) as temporary:
+        model.save_weights(temporary)
+        content = io.BytesIO(temporary.read_bytes())
+        with h5py.File(content) as named, h5py.File(temporary, "w") as nameless:
+            for group in named:
+                named.copy(group, nameless, without_attrs=True)
 
 
 def inflate(kernel: np.ndarray, frames: int) -> np.ndarray:

@@ -9,17 +9,15 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from signs import command
+from signs.models.weights import write_weights
 
 import keras
 import numpy as np
 
 
 def save_weights(model: keras.Model, path: Path) -> None:
-    """Write the model's weights without its optimiser, whole or not at all."""
-    bare = keras.Model(model.inputs, model.outputs)  # the same layers, not compiled
-    with command.atomic(path) as temporary:
-        bare.save_weights(temporary)
+    """Write the model's weights without its optimiser, equal ones as equal bytes."""
+    write_weights(keras.Model(model.inputs, model.outputs), path)  # the same layers, not compiled
 
 
 def towards(values: list, current: list, share) -> list:

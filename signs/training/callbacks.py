@@ -7,7 +7,7 @@ from pathlib import Path
 from signs.training import averaging, distribute
 from signs.training.averaging import Average
 from signs.training.checkpoint import Checkpoint
-from signs.training.log import HEADER, Log, Validated, valid_loss, valid_words
+from signs.training.log import DIGITS, HEADER, Log, Validated, logged, valid_loss, valid_words
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ class EpochStart(keras.callbacks.Callback):
         self.train.epoch = epoch
         for number, layer in enumerate(_dropout_layers(self.model)):
             # Each step adds one to the second.
-            layer.seed_generator.state.assign([self.train.seed + (number << 16), epoch << 16])
+            layer.seed_generator.state.assign([(self.train.seed + (number << 16)) % 2**32, epoch << 16])
 
 
 def _dropout_layers(model: keras.Model) -> Iterator:
@@ -64,7 +64,8 @@ class Validation(keras.callbacks.Callback):
         with np.errstate(invalid="ignore"):  # Keeper ends the training
             # From the logits: a probability may be rounded to zero.
             losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(targets)), targets]
-        logs |= {"val_loss": float(losses.mean()), "val_accuracy": validated.accuracy}
+        # As the log has it, by which a resumed run chooses the best epoch.
+        logs |= {"val_loss": logged(losses.mean()), "val_accuracy": validated.accuracy}
         if np.isfinite(losses).all():
             validated.write(self.folder, self.stream, epoch + 1)
 
@@ -111,7 +112,7 @@ class Keeper(keras.callbacks.Callback):
     def _log(self, epoch: int, seconds: float, logs: dict) -> None:
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row = {"stream": self.stream, "phase": self.phase, "epoch": epoch, "learning_rate": f"{rate:.3g}"}
-        measured = {name: f"{logs[name]:.6g}" for name in HEADER if name in logs}
+        measured = {name: DIGITS.format(logs[name]) for name in HEADER if name in logs}
         self.log.add({**measured, **row, "seconds": f"{seconds:.1f}"})
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from signs import command
 from signs.command import Problem
+from signs.models.weights import write_weights
 from signs.training import averaging
 from signs.training.averaging import Average
 
@@ -61,8 +62,7 @@ class Checkpoint:
     def save(self, model: keras.Model, average: Average | None, epoch: int) -> None:
         """Write the state after an epoch, then name it, then delete the one before."""
         weights = self.folder / f"{self.stream}-{epoch:04d}.weights.h5"
-        with command.atomic(weights) as temporary:
-            model.save_weights(temporary)
+        write_weights(model, weights)
         if average:
             with averaging.averaged(average):
                 averaging.save_weights(model, averaging.beside(weights))

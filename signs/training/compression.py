@@ -68,11 +68,12 @@ def prune_stream(flags, batches: dict | None, stream: Stream, start: Path, folde
         start: file of the weights to begin with; folder: for log, checkpoints and the best weights.
         limit: threshold or sparsity, see pruning.prune; with neither nothing is pruned.
     """
-    run_folder.seed(flags.seed)
+    number = run_folder.begin(flags.seed, folder, stream.name, start)
     model = runtime.build_network(stream)
     runtime.load_weights(model, start)
     masks = pruning.prune(model, **limit) if limit else {}
     if batches:
+        batches["train"].seed = number
         pruning.hold(model, masks)
         keep_start(model, batches["valid"], folder, stream.name)
         phase = Phase("held", flags.epochs, flags.learning_rate)

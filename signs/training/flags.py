@@ -123,16 +123,18 @@ def add_input(
     add_normalise(more, ("mean", "scale"), normalise)
 
 
-def add_training(flags, more, *trained: tuple[int, int, float], of: str = "") -> None:
+def add_training(flags, more, *trained: tuple[int, int, float], of: str = "", top: bool = False) -> None:
     """`--epochs`, `--batch` and `--learning-rate`.
 
     Args:
         trained: most epochs, batch and learning rate of what is trained, one after the other; names in the namespace of
-            the second begin with `recurrent_`. of: says which is which.
+            the second begin with `recurrent_`. of: says which is which. top: no epoch is possible, the new top is
+            trained alone; `check_epochs` has to follow.
     """
     count = command.number(int, least=1)
+    epochs = command.number(int, least=0) if top else count
     rows = (
-        (flags, "epochs", count, "N", "most epochs"),
+        (flags, "epochs", epochs, "N", "most epochs" + "; 0: of a new top, which is trained alone" * top),
         (flags, "batch", count, "N", "clips a step, of all devices together"),
         (more, "learning_rate", command.number(above=0), "RATE", "at the start"),
     )
@@ -229,6 +231,12 @@ def clip_spec(args, data: Dataset) -> ClipSpec:
     named = {name: getattr(args, name) for name in ("crop", "still", "region", "scale", "sampling")}
     side = args.short_side or stored.short_side
     return ClipSpec(stored, InputSpec(frames=frames, views=views, short_side=side, **named))
+
+
+def check_epochs(args) -> None:
+    """Raise Problem where nothing would be trained."""
+    if not args.epochs and (args.weights == "none" or not args.top_epochs):
+        raise Problem("--epochs 0: at least 1, or a new top to train alone: other --weights, --recipe top-epochs=N")
 
 
 def phases_of(args, start: bool) -> list[Phase]:

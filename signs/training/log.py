@@ -23,6 +23,7 @@ import numpy as np
 
 HEADER = ("stream", "phase", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 FOLDER = "valid"
+DIGITS = "{:.6g}"  # of a measured number in the log
 
 
 class Log:
@@ -74,6 +75,11 @@ def valid_loss(row: dict) -> float:
     """Of an epoch; infinite where it was no number, which an earlier version went on after."""
     loss = float(row["val_loss"])
     return loss if math.isfinite(loss) else math.inf
+
+
+def logged(value: float) -> float:
+    """The value as the log has it."""
+    return float(DIGITS.format(value))
 
 
 def valid_words(measured: dict) -> str:

@@ -19,6 +19,12 @@ def check_pretrained(weights: str, stream: str) -> Stream | None:
     raise Problem(f"{weights}: no I3D on {stream} in it, only {', '.join(row.name for row in streams)}")
 
 
+def start_of(weights: str, stream: str) -> Path | None:
+    """The weight file of the bundle to start from, or None for published weights."""
+    trained = check_pretrained(weights, stream)
+    return Path(weights) / trained.files["weights"] if trained else None
+
+
 def fetch_pretrained(weights: str, streams: list[str]) -> None:
     """Fetch the published weights of all streams, unless they are here already or `weights` is a bundle."""
     if not is_bundle(weights):

@@ -21,6 +21,7 @@ from signs.training.flags import add_frames, recipe_of
 from signs.training.recipe import Phase
 
 READ = ("last", "mean", "linear")  # cnn_lstm.READOUTS, whose import waits for Keras
+BUILT = ("lstm", "dense", "batch_norm", "centre")  # arguments of the LSTM that its weights depend on
 FREEZE = {"none": (), "1": ("lstm_1", "norm_1"), "2": ("lstm_2", "norm_2"), "both": ("lstm_", "norm_")}
 
 
@@ -78,21 +79,27 @@ def head_arguments(args) -> dict:
     return {name: getattr(args, name) for name in ("lstm", "dense", "dropout", "batch_norm", "centre")}
 
 
+def find_lstm(folder: Path, stream: str) -> tuple[Stream, Path]:
+    """The row of a bundle whose LSTM reads a stream, and its weight file; raises Problem where there is none."""
+    source = load_bundle(folder)
+    for row in source.streams:
+        if row.network == "cnn-lstm" and row.modality == stream:
+            return row, source.weights(row)
+    raise Problem(f"{folder}: no LSTM on {stream} in it; name a model of train_lstm.py or train_frame.py")
+
+
 def trained_lstm(folder: Path, about: About, args):
     """The LSTM of a bundle to start from; raises Problem where it read other features or is built otherwise."""
     from signs.inference import features
     from signs.inference.runtime import KerasNetwork
     from signs.models import cnn_lstm
 
-    source = load_bundle(folder)
-    stream = next((row for row in source.streams if row.network == "cnn-lstm" and row.modality == about.modality), None)
-    if stream is None:
-        raise Problem(f"{folder}: no LSTM on {about.modality} in it; name a model of train_lstm.py or train_frame.py")
-    built = {name: stream.arguments[name] for name in ("lstm", "dense", "batch_norm", "centre")}
+    stream, weights = find_lstm(folder, about.modality)
+    built = {name: stream.arguments[name] for name in BUILT}
     wanted = {name: value for name, value in head_arguments(args).items() if name in built}
     if built != wanted:
-        raise Problem(f"{folder}: its network is {built}, not {wanted}; name the same --lstm, --dense, ...")
-    model = KerasNetwork.load(stream, source.weights(stream)).model
+        raise Problem(f"{folder}: its network is {built}, not {wanted}; leave --lstm, --dense, ... out")
+    model = KerasNetwork.load(stream, weights).model
     if features.digest(model.get_layer(cnn_lstm.CNN)) != about.weights:
         what = f"it reads features of another network ({stream.arguments['network']}) than {args.features}"
         raise Problem(f"{folder}: {what}; run feature.py --network {folder}, or choose its --features")
@@ -147,7 +154,8 @@ def train_stream(args, data: Dataset, spec: ClipSpec, about: About, folder: Path
         paths = {split: feature_file.path_of(folder, split) for split in ("train", "valid")}
         files = {split: held.enter_context(feature_file.opened(path)) for split, path in paths.items()}
         generators = feature_generators(args, data, files, sequence)
-        run_folder.seed(args.seed)
+        start = find_lstm(args.start, stream)[1] if args.start else None
+        generators["train"].seed = run_folder.begin(args.seed, args.output, stream, start)
         size, classes = (sequence.frames, about.dimension), len(data.classes)
         head = cnn_lstm.build_head(size, classes, truncate=args.truncate, **head_arguments(args))
         head.get_layer("standardise").learn(*files["train"].statistics)
@@ -162,6 +170,7 @@ def write_whole_network(args, classes: int, sees: InputSpec, about: About, folde
     """Write the image network and the trained LSTM as one; the stream, for the bundle."""
     from signs.inference import features
     from signs.models import cnn_lstm
+    from signs.models.weights import write_weights
 
     frames, name = None if sees.sampling == "whole" else sees.frames, f"{about.modality}-network.weights.h5"
     arguments = {
@@ -178,8 +187,7 @@ def write_whole_network(args, classes: int, sees: InputSpec, about: About, folde
     if features.digest(cnn) != about.weights:
         raise Problem(f"{folder / feature_file.WEIGHTS}: not the network that made the features; run feature.py again")
     model.get_layer("lstm").load_weights(args.output / lstm.files["weights"])
-    with command.atomic(args.output / name) as temporary:
-        model.save_weights(temporary)
+    write_weights(model, args.output / name)
     return replace(lstm, files={"weights": name})
 
 

@@ -132,6 +132,25 @@ def seed(number: int) -> None:
         keras.utils.set_random_seed(number)
 
 
+def begin(number: int, output: Path, stream: str, start: Path | None = None) -> int:
+    """`seed` for a stream's training; returns the seed of its batches.
+
+    A training that goes on from the weights in the file `start` draws other numbers, from `number` and that file: else
+    it would begin with the very order, augmentation and dropout that these weights were learnt with. Raises Problem
+    where it began with other weights.
+    """
+    if start:
+        known, now = output / "checkpoint" / f"{stream}.start", command.sha256(start)
+        begun = known.exists() and known.with_suffix(".json").exists()
+        if begun and known.read_text(encoding="utf-8") != now:
+            what = f"its {stream} training began with other weights than {start} has now"
+            raise Problem(f"{output}: {what}; choose another --output, or delete it")
+        command.write_text(known, now)
+        number = int(hashlib.sha256(f"{number} {now}".encode()).hexdigest()[:8], 16)
+    seed(number)
+    return number
+
+
 def split_of(data: Dataset, split: str) -> list[Clip]:
     """The labelled clips of a split that a training needs; raises Problem where there is none."""
     clips = data.split(split, labelled=True)

@@ -240,10 +240,9 @@ def test_killed_it_goes_on_to_the_weights_of_an_unbroken_run(features, tmp_path,
     for name in ("stopped", "whole"):
         assert train(features, tmp_path / name, *flags) == command.DONE
     assert "rgb: going on after epoch 1" in capsys.readouterr().out
-    found, expected = weights(tmp_path / "stopped"), weights(tmp_path / "whole")
-    for name, values in expected.items():
-        for one, other in zip(found[name], values, strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-4, err_msg=name)
+    assert load_bundle(tmp_path / "stopped").hashes == load_bundle(tmp_path / "whole").hashes
+    for name in ("rgb.weights.h5", "checkpoint/rgb-0002.weights.h5"):
+        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def test_a_feature_file_that_is_cut_short(copied, tmp_path):
@@ -405,11 +404,10 @@ def test_frames_one_by_one(features, tmp_path):
     [
         (["--frames", "4x2"], "--frames 4x2: expected N or run:N or run:NxV or run:N/whole"),
         (["--frames", "whole"], "--frames whole: expected N or run:N"),
-        (["--frames", "run:0"], "--frames run:0: expected .*N and V from 1 to 9999"),
+        (["--frames", "run:0"], "--frames run:0: expected .*N and V at least 1, at most 9999"),
         (["--frames", "run:9", "--augment", "part=0.5"], "--augment part=0.5: of --frames N"),
         (["--augment", "zoom=0.1"], "--augment zoom=0.1: expected part=VALUE, mixup=VALUE"),
         (["--recipe", "top-epochs=1"], "--recipe top-epochs=1: expected patience"),
-        (["--freeze", "1", "--weights", "model/none", "--lstm"], r"--freeze 1: --lstm has 0 layer"),
         (["--freeze", "1"], "--freeze and --sweep need a model to start from"),
         (["--lstm", "0"], "--lstm 0: at least 1"),
         (["--sweep"], "need a model to start from"),
@@ -426,10 +424,14 @@ def test_flags_that_make_no_sense(features, tmp_path, flags, said):
 
 def test_a_model_to_start_from_that_does_not_fit(features, models, tmp_path):
     flags = ["--frames", "4", "--weights", models / "even", "--freeze", "2"]
-    with pytest.raises(Problem, match=r"its network is .*'lstm': \[5, 4\].*not .*\[5\].*name the same --lstm"):
+    with pytest.raises(
+        Problem, match=r"its network is .*'lstm': \[5, 4\].*not .*\[5\].*leave --lstm, --dense, ... out"
+    ):
         train(features, tmp_path / "new", *flags[:4], "--lstm", "5")
     with pytest.raises(Problem, match=r"--freeze 2: --lstm has 1 layer"):
         train(features, tmp_path / "new", *flags, "--lstm", "5")
+    with pytest.raises(Problem, match=r"--freeze 1: --lstm has 0 layer"):
+        train(features, tmp_path / "new", *flags[:-1], "1", "--lstm")
     with pytest.raises(Problem, match="no LSTM on flow in it; name a model of train_lstm.py"):
         train(features, tmp_path / "new", "--frames", "4", "--stream", "flow", "--weights", models / "whole")
 
