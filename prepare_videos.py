@@ -21,6 +21,7 @@ from signs import command
 from signs.clips import dataset, leakage
 from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.dataset import Clip, Dataset, Label
+from signs.clips.names import check_text
 from signs.command import Outcome, Problem
 from signs.prepare import sharing, summary, video_folder, video_table
 from signs.prepare.class_numbers import check_start
@@ -183,7 +184,7 @@ def transfer_all(flags: argparse.Namespace, clips: list[Clip], sources: list[Pat
 
 def names(text: str) -> set[str]:
     """`a,b` -> {"a", "b"}"""
-    return {name.strip() for name in text.split(",") if name.strip()}
+    return {check_text(name, "name") for name in text.split(",") if name.strip()}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -217,7 +217,10 @@ class Outcome:
         lines, whole = folded(self.failed)
         where = "named above" if whole else "some named above"
         if full and not whole:
-            with atomic(full) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            with (
+                atomic(full) as temporary,
+                open(temporary, "w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+            ):
                 csv.writer(file).writerows([("name", "reason"), *self.failed])
             where = f"all named in {full}"
         print("\n".join(lines), file=sys.stderr)

@@ -152,11 +152,6 @@ def write_table(path: Path, rows: Iterable[dict[str, str]], header: Iterable[str
         writer.writerows(rows)
 
 
-def _text(text: str, what: str) -> str:
-    """`check_text`, of what may be empty."""
-    return check_text(text, what) if text.strip() else ""
-
-
 def read_classes(path: Path) -> list[Label]:
     """class.csv -> its rows, checked: labels and names of one line, each label once, a known kind."""
     classes: dict[str, Label] = {}
@@ -164,7 +159,8 @@ def read_classes(path: Path) -> list[Label]:
         label = check_text(row.pop("label"), f"{path}: label")
         if label in classes:
             raise Problem(f"{path}: label {label} stands twice")
-        name, kind = _text(row.pop("name"), f"{path}: name of label {label}"), row.pop("kind", "") or "gesture"
+        name = check_text(row.pop("name"), f"{path}: name of label {label}", may_be_empty=True)
+        kind = row.pop("kind", "") or "gesture"
         if kind not in KINDS:
             raise Problem(f"{path}: kind {kind!r} of label {label}; expected {' or '.join(KINDS)}")
         classes[label] = Label(label, name, kind, row)
@@ -185,7 +181,7 @@ def read_clips(path: Path) -> list[Clip]:
     clips: dict[str, Clip] = {}
     for row in read_table(path, CLIP_COLUMNS):
         check_text(row["clip"], f"{path}: clip")
-        known = {name: _text(row[name], f"{path}: {name} of {row['clip']}") for name in ("label", "signer")}
+        known = {name: check_text(row[name], f"{path}: {name} of {row['clip']}", True) for name in ("label", "signer")}
         clip = Clip(**{name: row[name] for name in CLIP_COLUMNS} | known)
         if clip.split not in SPLITS:
             raise Problem(f"{path}: split {clip.split!r} of {clip.clip}; expected {', '.join(SPLITS)}")

@@ -33,9 +33,11 @@ WINDOWS_DEVICES = frozenset(
 )
 
 
-def check_text(text: str, what: str) -> str:
+def check_text(text: str, what: str, may_be_empty: bool = False) -> str:
     """`text` without blanks at its ends, its letters composed (NFC); raises Problem where it is not one line of
     visible text, has more than LONGEST characters, or would disturb a screen."""
+    if may_be_empty and not text.strip(" "):
+        return ""
     shown = f"{what} {text[:60]!r}{'...' * (len(text) > 60)}"
     expected = f"expected one line of text, at most {LONGEST} characters"
     kept = unicodedata.normalize("NFC", text.strip())

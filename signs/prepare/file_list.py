@@ -19,6 +19,7 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.dataset import Clip, Dataset, Label
+from signs.clips.names import check_text
 from signs.command import Problem
 from signs.prepare import archive, summary, transfer
 from signs.prepare.class_numbers import check_start
@@ -178,7 +179,10 @@ def choose_classes(wanted: str, classes: list[Label], rows: list[Row]) -> tuple[
 def read_signers(path: Path | None, column: str) -> dict[str, str]:
     """{value of `column`, a path or a name: signer} of a table signers.csv; empty where there is none."""
     rows = dataset.read_table(path, (column, "signer")) if path else []
-    return {row[column].strip().replace("\\", "/"): row["signer"].strip() for row in rows}
+    return {
+        row[column].strip().replace("\\", "/"): check_text(row["signer"], f"{path}: signer", may_be_empty=True)
+        for row in rows
+    }
 
 
 @dataclass

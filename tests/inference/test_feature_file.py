@@ -64,6 +64,13 @@ def test_a_new_file_has_nothing_done_and_its_arrays_in_one_piece(tmp_path):
         assert file.entries == [] and file.position == {}
 
 
+def test_names_of_any_length_and_language_are_kept_whole(tmp_path):
+    entries = [Entry("長" * 200, "नमस्ते " * 28, 4, "0" * 64), Entry("b", "", 3, "1" * 64)]
+    feature_file.create(tmp_path / "valid.h5", ABOUT, entries)
+    with feature_file.opened(tmp_path / "valid.h5") as file:
+        assert file.entries == entries and file.position == {"長" * 200: 0, "b": 1}
+
+
 def test_mean_and_deviation_are_those_of_what_is_done(path):
     fill(path, 1)
     every = np.concatenate([rows(entry) for entry in ENTRIES])
