@@ -234,7 +234,7 @@ def noting(failed: list[tuple[str, str]], name: str) -> Iterator[None]:
     try:
         yield
     except Problem as problem:
-        failed.append((name, str(problem)))
+        failed.append((name, str(problem).removeprefix(f"{name}: ")))
 
 
 def _guarded(function: Callable, item) -> tuple[object, str | None]:
