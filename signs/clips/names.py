@@ -44,7 +44,9 @@ def check_text(text: str, what: str, may_be_empty: bool = False) -> str:
     if not kept:
         raise Problem(f"{what} is empty; {expected}")
     if bad := next((each for each in text if unicodedata.category(each) in REFUSED_KINDS or each in TURNING), ""):
-        kind = "half of a character" if unicodedata.category(bad) == "Cs" else "a character that controls the screen"
+        kind = (
+            "a byte that is no UTF-8" if unicodedata.category(bad) == "Cs" else "a character that controls the screen"
+        )
         raise Problem(f"{shown} holds {kind}, U+{ord(bad):04X}; {expected}")
     if all(unicodedata.category(each) in INVISIBLE_KINDS for each in kept):
         raise Problem(f"{shown} shows nothing; {expected}")

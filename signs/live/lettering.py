@@ -9,6 +9,7 @@ with raqm in a font of this system: Arabic joins its letters and runs from right
 
 import functools
 import itertools
+import re
 import unicodedata
 from pathlib import Path
 
@@ -48,10 +49,13 @@ def lay_out(text: str) -> Parts | None:
         return None
     if whole := fonts.find_font(text):
         return [(whole, text)]
-    font = fonts.find_font(special)
-    if font is None:
+    owners = _owners(text)
+    if owners is None:
         return None
-    parts = _split(text, font)
+    shown = [pair for pair in zip(owners, text, strict=True) if pair[1] not in (ISOLATE, END)]
+    groups = itertools.groupby(shown, key=lambda pair: pair[0])
+    parts = [(owner, "".join(each for _, each in group)) for owner, group in groups]
+    parts = [(owner, part if owner else _for_opencv(part)) for owner, part in parts]
     return parts[::-1] if _begins_rightward(text) else parts
 
 
@@ -60,16 +64,25 @@ def _for_opencv(text: str) -> str:
     return "".join(each for each in text if unicodedata.category(each) != "Cf")
 
 
-def _split(text: str, font: Path) -> Parts:
-    """Parts in the order of the text; blanks and signs stay in a part of the font, where it has them."""
-    has, owners, inside = fonts.letters_of(font), [], False
-    for each in text:
-        neutral = unicodedata.category(each)[0] in "CPZ"
-        inside = not _is_simple(each) or (inside and neutral and (each in has or unicodedata.category(each) == "Cf"))
-        owners.append(font if inside else None)
-    pairs = itertools.groupby(zip(owners, text, strict=True), key=lambda pair: pair[0])
-    parts = [(owner, "".join(each for _, each in group)) for owner, group in pairs]
-    return [(owner, part if owner else _for_opencv(part)) for owner, part in parts]
+def _owners(text: str) -> list[Path | None] | None:
+    """The font of each character, None for OpenCV's; None in all where a word has letters that no font has together.
+
+    Signs and blanks between letters of a font are of that font, where it has them: they may be part of a phrase.
+    """
+    owners: list[Path | None] = []
+    for word in re.split(r"(\s+)", text):
+        special = fonts.visible("".join(each for each in word if not _is_simple(each)))
+        font = fonts.find_font(special) if special else None
+        if special and font is None:
+            return None
+        owners += [font if not _is_simple(each) else None for each in word]
+    letters = [place for place, owner in enumerate(owners) if owner]
+    for before, after in itertools.pairwise(letters):
+        between, font = text[before + 1 : after], owners[before]
+        signs = all(unicodedata.category(each)[0] in "CPZ" for each in between)
+        if font == owners[after] and signs and fonts.visible(between) <= fonts.letters_of(font):
+            owners[before + 1 : after] = [font] * len(between)
+    return owners
 
 
 @functools.cache

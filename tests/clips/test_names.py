@@ -109,7 +109,7 @@ def test_one_text_whatever_wrote_its_accents():
         ("\x1b[2J", r"'\\x1b\[2J' holds a character that controls the screen, U\+001B"),
         ("a\u2028b", r"U\+2028"),
         ("a\u202eb", r"'a\\u202eb' holds a character that controls the screen, U\+202E"),
-        ("\udc80", r"half of a character, U\+DC80"),
+        ("\udc80", r"a byte that is no UTF-8, U\+DC80"),
         ("\u200d\u200b", "shows nothing"),
         ("\u0301", "shows nothing"),
         ("x" * 201, "has 201 characters; expected one line of text, at most 200 characters"),

@@ -77,6 +77,14 @@ def test_a_name_leaves_the_line_around_it_alone():
     assert lettering.isolated("wave") == "wave"
 
 
+def test_a_line_of_several_scripts_has_a_font_for_each():
+    name, other = wanted(ARABIC), wanted(DEVANAGARI)
+    parts = lettering.lay_out(f"colour: {lettering.isolated(name)} 70 %   movement: {other}, {other} 50 %")
+    assert [part for _, part in parts] == ["colour: ", name, " 70 %   movement: ", f"{other}, {other}", " 50 %"]
+    assert [font is None for font, _ in parts] == [True, False, True, False, True]
+    assert lettering.lay_out(f"{name} {other} x"), "and where the line runs to the left"
+
+
 def test_what_is_too_long_is_cut_and_what_is_outside_is_left_out():
     text = wanted(DEVANAGARI * 30)
     cut = drawing.fitted(text, 24, drawing.REGULAR, 200)
