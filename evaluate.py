@@ -32,6 +32,7 @@ from signs.inference.predictions import Predictions, titles, write_counts
 from signs.inference.recogniser import Recogniser, check_store
 from signs.training import refit
 
+SHOWN = 2  # faults of the splits named in a line
 WORST = 5  # signs and people named below it
 Predicted = dict[str, tuple[Predictions, list]]  # {split: (its probabilities, [(clip, why it was not read), ...])}
 
@@ -54,11 +55,12 @@ def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -
         )
     if leaks and not ignored:
         raise Problem(
-            f"{data.folder}: the splits give numbers that mean nothing: {'; '.join(leaks)}. Split the data "
-            "again, or say --ignore-checks, which the report will show"
+            f"{data.folder}: the splits give numbers that mean nothing: {'; '.join(leaks[:SHOWN])}"
+            f"{f'; {len(leaks) - SHOWN} more' * (len(leaks) > SHOWN)}. Split the data again, or say --ignore-checks, "
+            "which the report will show"
         )
     for line in leaks:
-        print(f"CHECK OVERRIDDEN: {line}")
+        print(command.one_line(f"CHECK OVERRIDDEN: {line}"))
     return leaks
 
 
@@ -111,7 +113,7 @@ def print_failures(score: dict, names: dict[str, str]) -> None:
     for title, rows in (("signs", signs), ("people", people)):
         worst = [f"{name} {row['right']}/{row['clips']}" for name, row in rows if row["right"] < row["clips"]]
         if worst:
-            print(f"worst {title}: {', '.join(worst[:WORST])}")
+            print(command.one_line(f"worst {title}: {', '.join(worst[:WORST])}"))
 
 
 def predict_splits(recogniser, data: Dataset, splits: list[str], args) -> Predicted:

@@ -89,7 +89,8 @@ def print_table(
     left: Container[str] = (),
     bold: Container[int] = (),
 ) -> None:
-    """Print a table as wide as the terminal allows, with `title` as a line above it.
+    """Print a table as wide as the terminal allows, with `title` as a line above it and, where names are too long for
+    it, numbers in their place and the names below it.
 
     Args:
         columns: the heads; the first column and those named in `left` are flush left, the rest, numbers, flush right.
@@ -98,18 +99,52 @@ def print_table(
     """
     from rich import box, console, table
 
-    shown = table.Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for number, column in enumerate(columns):
-        justify = "left" if number == 0 or column in left else "right"
-        shown.add_column(column, justify=justify, overflow="fold")
-    for number, row in enumerate(rows):
-        cells = (f"{cell:,}" if isinstance(cell, int) else printable(cell) for cell in row)
-        shown.add_row(*cells, style="bold" if number in bold else None)
     # Labels and paths are text: `[a]` is no markup and `:a:` no emoji.
     screen = console.Console(markup=False, emoji=False, highlight=False)
+    cells = [[f"{cell:,}" if isinstance(cell, int) else printable(cell) for cell in row] for row in rows]
+    names = [number for number, column in enumerate(columns) if number == 0 or column in left]
+    legend, widths = _number_names(columns, cells, names, screen.width)
+    shown = table.Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for number, column in enumerate(columns):
+        justify = "left" if number in names else "right"
+        shown.add_column(column, justify=justify, overflow="fold", width=widths and widths[number])
+    for number, row in enumerate(cells):
+        shown.add_row(*row, style="bold" if number in bold else None)
     if title:
         screen.print(one_line(title), soft_wrap=True)
-    screen.print(shown, "")
+    screen.print(shown, *(["", *legend] if legend else []), "", sep="\n", soft_wrap=bool(legend))
+
+
+def _number_names(
+    columns: Sequence[str], cells: list[list[str]], names: Sequence[int], width: int
+) -> tuple[list[str], list[int] | None]:
+    """Where the rows are wider than the screen: names that do not fit become numbers in `cells`; (the lines that tell
+    which name each is, widths of the columns). Else nothing."""
+    from rich.cells import cell_len
+
+    def widest(number: int, head: Sequence[str], broken: bool = False) -> int:
+        texts = [row[number] for row in cells if row]
+        return max(map(cell_len, [*head, *(" ".join(texts).split() if broken else texts)]))
+
+    every, gaps = range(len(columns)), 2 * (len(columns) - 1)
+    if sum(widest(number, columns[number].split("\n")) for number in every) + gaps <= width:
+        return [], None
+    # Heads and names may be broken at blanks, numbers may not.
+    least = [widest(number, columns[number].split(), number in names) for number in every]
+    left = width - gaps - sum(least[number] for number in every if number not in names)
+    room, legend = max(left // len(names), 5), []
+    if sum(least[number] for number in names) > left:
+        numbers: dict[str, str] = {}
+        for row in filter(None, cells):
+            for number in names:
+                if max(map(cell_len, row[number].split()), default=0) > room:
+                    row[number] = numbers.setdefault(row[number], f"({len(numbers) + 1})")
+        least = [widest(number, columns[number].split(), number in names) for number in every]
+        legend = [one_line(f"{mark} {name}") for name, mark in numbers.items()]
+    for number in every:
+        spare = max(0, width - gaps - sum(least))
+        least[number] += min(spare, widest(number, columns[number].split("\n")) - least[number])
+    return legend, least
 
 
 def progress(unit: str = "items"):

@@ -103,7 +103,7 @@ def write_gains(first: Run, last: Run, names: dict[str, str], path: Path) -> Non
     plots.write_gains(bars, matrices, [names[label] for label in labels], path)
     for word, rows in (("gained", gained), ("lost", lost)):
         classes = ", ".join(f"{row.name} {100 * row.gain:+.0f} ({row.counts})" for row in rows.itertuples())
-        print(f"{word} most from {first.folder} to {last.folder}: {classes or 'none'}")
+        print(command.one_line(f"{word} most from {first.folder} to {last.folder}: {classes or 'none'}"))
     print(f"{path.name} -> {path.parent}")
 
 
@@ -111,7 +111,7 @@ def print_comparison(compared: dict, split: str) -> None:
     """The two tables of `compare_runs`, and the checks that were overridden."""
     first, rows, names = compared["runs"][0], [], ("top1", "top5", "mean_per_class")
     for run in compared["runs"]:
-        shares = [scores.with_interval(run[name], run["intervals"][name]) for name in names]
+        shares = [scores.in_short(run[name], run["intervals"][name]) for name in names]
         worst = "-" if run["worst_signer"] is None else f"{100 * run['worst_signer']:.1f}"
         rows.append([run["model"], run["stream"], *shares, worst])
     title = f"{split}, {first['clips']} clips, percent; 95 % intervals over {first['groups']} {first['over']}"
@@ -126,4 +126,4 @@ def print_comparison(compared: dict, split: str) -> None:
     print("McNemar's test takes clips for independent; where people made several, go by the interval.")
     for run in compared["runs"]:
         for line in run["checks"]:
-            print(f"CHECK OVERRIDDEN for {run['model']}: {line}")
+            print(command.one_line(f"CHECK OVERRIDDEN for {run['model']}: {line}"))

@@ -192,3 +192,8 @@ def difference(a: np.ndarray, b: np.ndarray, drawn: Bootstrap) -> Difference:
 def with_interval(value: float, interval, sign: str = "") -> str:
     """`71.2 (64.0 to 77.9)`, percent or points."""
     return f"{100 * value:{sign}.1f} ({100 * interval[0]:{sign}.1f} to {100 * interval[1]:{sign}.1f})"
+
+
+def in_short(value: float, interval) -> str:
+    """`71.2 64-78`, percent."""
+    return f"{100 * value:.1f} {100 * interval[0]:.0f}-{100 * interval[1]:.0f}"
