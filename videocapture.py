@@ -27,7 +27,8 @@ import numpy as np
 Stamped = tuple[np.ndarray, float]
 TRIED = 3.0  # seconds that a camera has to send a picture in when all are listed
 SILENCE = 5.0  # seconds without a frame before a camera counts as stopped; laptop cameras need up to three to start
-WAITING = 32  # frames that may wait to be taken: one second of a camera
+WAITING = 32  # frames of a camera that may wait to be taken: one second
+AHEAD = 2  # frames that are read ahead of a file, which waits
 CAMERA_SIZE = (640, 480)  # asked of a camera; networks see half of it, and larger modes are often slower
 LATE = 0.5  # seconds that playing a file may lag before it goes on from where it is instead of hurrying
 
@@ -35,8 +36,8 @@ LATE = 0.5  # seconds that playing a file may lag before it goes on from where i
 class _Pass:
     """One run through a source: what its thread has read, and how it ended. A restart begins another."""
 
-    def __init__(self):
-        self.waiting: deque[Stamped] = deque(maxlen=WAITING)  # the oldest is lost where one too many comes
+    def __init__(self, most: int):
+        self.waiting: deque[Stamped] = deque(maxlen=most)  # the oldest is lost where one too many comes
         self.ended, self.stop, self.problem = False, threading.Event(), None
         self.arrival = time.monotonic()
         self.changed = threading.Condition()
@@ -69,7 +70,7 @@ class VideoSource:
         self.close()
 
     def _start(self) -> None:
-        self._pass = _Pass()
+        self._pass = _Pass(WAITING if self.drops else AHEAD)
         self._thread = threading.Thread(target=self._pump, args=(self._pass,), name=self.name, daemon=True)
         self._thread.start()
 
@@ -90,7 +91,7 @@ class VideoSource:
         try:
             for stamped in reading:
                 with run.changed:
-                    while not self.drops and len(run.waiting) >= WAITING and not run.stop.is_set():
+                    while not self.drops and len(run.waiting) >= run.waiting.maxlen and not run.stop.is_set():
                         run.changed.wait(0.1)
                     run.waiting.append(stamped)
                     run.arrival = time.monotonic()
@@ -150,7 +151,7 @@ class VideoFile(VideoSource):
         self._start()
 
     def span(self, limit: float) -> float | None:
-        with VideoReader(self.path) as video:
+        with VideoReader(self.path, threads=1) as video:  # the other one is read at once
             for _, last in video.timed():
                 if last >= limit:
                     return limit

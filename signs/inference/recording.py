@@ -12,6 +12,7 @@ and evaluation all end in the same 8-bit pictures: those that frame.py and optic
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from signs.clips import preprocess, region, storage
 from signs.clips.spec import FlowSpec, StoredSpec
@@ -49,6 +50,14 @@ class Kept:
     image: np.ndarray
     field: np.ndarray | None
     coded: np.ndarray | None
+
+
+class Chosen(NamedTuple):
+    """A frame that will be kept: its number, itself and the video's frame before it, resized."""
+
+    number: int
+    frame: np.ndarray
+    before: np.ndarray | None
 
 
 def images_of(kept: list[Kept]) -> dict[str, np.ndarray]:
@@ -91,25 +100,37 @@ class Recording:
 
     def push(self, frame: np.ndarray, seconds: float) -> None:
         """Take a frame, (H, W, 3) uint8 RGB, not mirrored, unless it is no later; seconds on any clock."""
+        self.code(self.choose(frame, seconds))
+
+    def choose(self, frame: np.ndarray, seconds: float) -> list[Chosen]:
+        """The quick half of `push`: the frames that are certain to be kept now.
+
+        `code` takes them, maybe in another thread: what waits for it is what is kept, as large as it is stored.
+        """
         if self.grid.times and seconds <= self.grid.times[-1]:
-            return  # a camera that sends a frame twice
+            return []  # a camera that sends a frame twice
         number = len(self.grid.times)
         with self.timings.measure("frames"):
             self._frames[number] = self.stored.resize(frame)
-        self._keep(self.grid.push(seconds))
+        chosen = self._chosen(self.grid.push(seconds))
         if self.grid.known:  # the frame before may still be kept, and its flow needs the one before that
             self._frames.pop(number - 2, None)
+        return chosen
+
+    def code(self, chosen: list[Chosen]) -> None:
+        """The other half of `push`: kept frames are coded and get their flow."""
+        for frame in chosen:
+            self.kept.append(self._coder.code(*frame))
 
     def finish(self) -> Recorded:
         """What was kept of all frames; raises Problem where none was pushed."""
         if not self.grid.times:
             raise Problem("no frame came while recording; is the camera still connected?")
-        self._keep(self.grid.finish())
+        self.code(self._chosen(self.grid.finish()))
         return clip_of(self.kept, self._regions)
 
-    def _keep(self, numbers: list[int]) -> None:
-        for number in numbers:
-            self.kept.append(self._coder.code(number, self._frames[number], self._frames.get(number - 1)))
+    def _chosen(self, numbers: list[int]) -> list[Chosen]:
+        return [Chosen(number, self._frames[number], self._frames.get(number - 1)) for number in numbers]
 
 
 class Coder:

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from signs.inference import timing
-from signs.inference.recording import Recording
+from signs.inference.recording import Chosen, Recording
 from signs.inference.timing import Timings
 
 import numpy as np
@@ -51,11 +51,12 @@ class Session:
 
     def push(self, frame: np.ndarray, seconds: float) -> None:
         """frame (H, W, 3) uint8 RGB, not mirrored and not written to any more; seconds on any clock that only goes
-        forward. Returns at once."""
-        self._pushed.append(self._worker.submit(self._push, frame, seconds))
+        forward. Returns at once: what waits for the thread are kept frames alone, as large as they are stored."""
+        if chosen := self.recording.choose(frame, seconds):
+            self._pushed.append(self._worker.submit(self._code, chosen))
 
-    def _push(self, frame: np.ndarray, seconds: float) -> None:
-        self.recording.push(frame, seconds)
+    def _code(self, chosen: list[Chosen]) -> None:
+        self.recording.code(chosen)
         if self._while_recording:
             self._advance()
 

@@ -31,6 +31,7 @@ PEAK = 0.5  # seconds for which an answer has to stay the surest: while a sign e
 FIRST = 0.1  # seconds that the first answer after a rest stands for
 FADED = 0.6  # share of the needed confidence below which a sign is over and may come again
 UNSURE = 0.5  # needed confidence where the bundle has no threshold
+BACKLOG = 32  # frames that may wait for their flow; then the picture waits, and a camera's frames are lost meanwhile
 BEFORE = 0.5  # seconds before a movement at which networks that go on begin
 
 
@@ -188,8 +189,9 @@ class Continuous(Mode):
 
     def frame(self, frame, seconds: float) -> None:
         self.watch(frame, seconds)
-        self._pushing.append(self._keeper.submit(self.window.push, frame, seconds))
-        while self._pushing and self._pushing[0].done():
+        small = self.window.stored.resize(frame)
+        self._pushing.append(self._keeper.submit(self.window.push, small, seconds))
+        while self._pushing and (self._pushing[0].done() or len(self._pushing) > BACKLOG):
             self._pushing.popleft().result()
         self._moment = seconds
 

@@ -38,10 +38,9 @@ class HandsFree(Mode):
 
     def frame(self, frame, seconds: float) -> None:
         event = self.watch(frame, seconds)
-        if self.state == "recording":
-            self._record(frame, seconds, event)
-        elif self.state == "ready":
-            self._wait(frame, seconds, event)
+        if self.state in ("recording", "ready"):
+            small = self.recogniser.bundle.spec.stored.resize(frame)  # a second of large pictures is a gigabyte
+            (self._record if self.state == "recording" else self._wait)(small, seconds, event)
 
     def _wait(self, frame, seconds: float, event: str | None) -> None:
         self._before.append((frame, seconds))

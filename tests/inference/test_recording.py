@@ -77,6 +77,23 @@ def test_with_a_known_length_the_work_is_done_when_the_last_frame_comes():
     assert recording.timings.sums()["flow"] == before
 
 
+def test_what_waits_to_be_coded_is_what_is_kept_as_large_as_it_is_stored():
+    """A file is read faster than its flow is computed: 150 pictures of 4K would wait, four gigabytes."""
+    recording, together = Recording(spec("12"), (), TIMES[-1]), Recording(spec("12"), (), TIMES[-1])
+    waiting = []
+    for image, seconds in zip(FRAMES, TIMES, strict=True):
+        large = image.repeat(2, axis=0).repeat(2, axis=1)
+        waiting += recording.choose(large, seconds)
+        together.push(large, seconds)
+        assert len(recording._frames) <= 2
+    assert len(waiting) == 12 and not recording.kept
+    assert {min(chosen.frame.shape[:2]) for chosen in waiting} == {48}
+    recording.code(waiting)
+    found, expected = recording.finish(), together.finish()
+    assert found.numbers == expected.numbers
+    np.testing.assert_array_equal(found.images["flow"], expected.images["flow"])
+
+
 def test_a_camera_that_ends_early_repeats_its_last_frame():
     some = spec("12")
     recording = Recording(some, REGIONS, 2.0)

@@ -56,6 +56,7 @@ def test_hands_free_records_from_just_before_the_movement_to_just_after():
         assert session.length is None and session.times == sorted(session.times)
         assert start - HandsFree.BEFORE - 0.3 < session.times[0] < start
         assert end < session.times[-1] < end + HandsFree.AFTER + 0.3
+        assert {min(picture.shape[:2]) for picture in session.frames} == {64}, "none is held larger than it is stored"
 
 
 def test_hands_free_leaves_out_a_twitch_and_ends_what_never_ends(monkeypatch):

@@ -71,6 +71,13 @@ def test_a_file_without_window_is_faster_than_its_own_rate(video):
     assert time.monotonic() - began < 1
 
 
+def test_of_a_file_that_nobody_takes_only_a_few_frames_are_held(video):
+    with videocapture.open_source(video=video) as source:
+        time.sleep(0.2)
+        assert len(source._pass.waiting) == videocapture.AHEAD
+        assert len(list(source)) == 24, "it waits, nothing is lost"
+
+
 def test_a_paced_file_plays_in_real_time(video):
     began = time.monotonic()
     with videocapture.open_source(video=video, paced=True) as source:
