@@ -33,6 +33,7 @@ SLOW = (
     *("inference/test_convert.py", "inference/test_streaming.py", "scripts/test_compress.py", "scripts/test_train_*"),
     *("scripts/test_datagenerator.py", "scripts/test_ensemble.py", "scripts/test_evaluate.py", "scripts/test_export*"),
     *("scripts/test_feature.py", "scripts/test_paper_report.py", "scripts/test_pipeline.py"),
+    "scripts/test_prepare_videos_people.py",
 )
 SLOW_FIXTURES = {"model", "i3d", "features", "recogniser", "display"}
 
