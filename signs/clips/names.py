@@ -38,6 +38,8 @@ def check_text(text: str, what: str, may_be_empty: bool = False) -> str:
     visible text, has more than LONGEST characters, or would disturb a screen."""
     if may_be_empty and not text.strip(" "):
         return ""
+    if text.isascii() and text.isprintable() and text.strip() == text and 0 < len(text) <= LONGEST:
+        return text  # as most names are, of which a data set may have fifty thousand
     shown = f"{what} {text[:60]!r}{'...' * (len(text) > 60)}"
     expected = f"expected one line of text, at most {LONGEST} characters"
     kept = unicodedata.normalize("NFC", text.strip())
@@ -86,9 +88,11 @@ def safe_names(texts: Iterable[str]) -> dict[str, str]:
     """{text: its safe name}; of texts that a system may take for one (`Go` and `go`) the later get a hash."""
     names, taken = {}, set()
     for text in dict.fromkeys(texts):
-        choices = (safe_name(text), *(_marked(text, digits) for digits in (DIGITS, 2 * DIGITS, 8 * DIGITS)))
-        names[text] = next(name for name in choices if folded(name) not in taken)
-        taken.add(folded(names[text]))
+        name, digits = safe_name(text), DIGITS
+        while folded(name) in taken:
+            name, digits = _marked(text, digits), 2 * digits
+        names[text] = name
+        taken.add(folded(name))
     return names
 
 

@@ -112,6 +112,6 @@ def shown_names(classes: Sequence[Label], can_draw: Callable[[str], bool], where
 
 @functools.cache
 def say_missing(names: tuple[str, ...], where: str) -> None:
-    """Say once which names `where` shows by number."""
+    """Say, once of the same names, which of them `where` shows by number."""
     line = f"no font here has all letters of {command.listed(names, 3)}: {where} numbers instead; {ADVICE}"
     print(command.one_line(line), file=sys.stderr)
