@@ -13,6 +13,7 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import load_dataset
 from signs.clips.video import read_video
+from signs.evaluation import paper_figures
 from signs.inference.bundle import load_bundle
 from signs.live import lettering
 
@@ -26,6 +27,7 @@ import fake_recogniser
 import frame
 import livedemo
 import opticalflow
+import paper_report
 import predict
 import prepare_videos
 import tiny
@@ -97,6 +99,18 @@ def test_the_page_shows_them(made, tmp_path):
     if browser.CHROMIUM:
         pictures, missing, *_ = browser.look(page, 1000, tmp_path)
         assert pictures > 9 and not missing, "loops of clips called #226 too"
+
+
+def test_the_papers_figures_find_the_clips(made, monkeypatch):
+    """A table of predictions has names alone; `go` lies beside `Go`."""
+    data, model = made
+    shown = []
+    monkeypatch.setattr(paper_report, "PAIRS", 99)
+    monkeypatch.setattr(paper_figures, "write_figure4", lambda rows, title, path: shown.extend(rows))
+    with conftest.sketches():
+        assert paper_report.main(["--model", str(model), "--data", str(data)]) == 0
+    assert "go" in {name for row in shown for name in row["names"]}
+    assert all(frames.shape[1:] == (32, 43, 3) for row in shown for frames in row["frames"] if frames is not None)
 
 
 def test_a_prediction_and_a_demo_without_window_name_them(made, capsys):
