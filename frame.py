@@ -53,7 +53,7 @@ def extract_all(data: Dataset, stored: StoredSpec, splits: list[str], workers: i
     for note, name in itertools.chain.from_iterable(notes for _, notes in outcome.done):
         odd[note].append(name)
     for note, names in odd.items():
-        print(f"  {note}: {command.listed(names)}")
+        print(command.one_line(f"  {note}: {command.listed(names)}"))
     return outcome
 
 

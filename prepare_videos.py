@@ -52,7 +52,7 @@ def known_classes(
     known = {row.label for row in classes}
     if unknown := sorted(none_labels - known):
         raise Problem(f"--none-labels {unknown[0]}: no such label; there are {command.listed(sorted(known))}")
-    check_start({video.label for video in videos}, known, str(table))
+    check_start({video.label: video.where for video in reversed(videos)}, known, str(table))
     strays = [video for video in videos if video.label and video.label not in known]
     outside = [(video.where, f"label {video.label} is not in {table}; left out") for video in strays]
     return [replace(row, kind="none") if row.label in none_labels else row for row in classes], outside

@@ -97,7 +97,7 @@ def read_rows(
 def check_rows(rows: list[Row], classes: list[Label], table: Path) -> tuple[list[Row], list[tuple[str, str]]]:
     """The rows that stand once and whose label is in the class table; (split, reason) for the others."""
     known = {row.label for row in classes}
-    check_start({row.label for row in rows}, known, str(table))
+    check_start({row.label: row.where for row in reversed(rows)}, known, str(table))
     good, failed, outside = {}, [], {}
     for row in rows:
         if row.label and row.label not in known:

@@ -48,6 +48,17 @@ def test_the_table_and_the_pairs(runs, capsys):
     assert "66.7" in said and "53.3" in said and "+13.3" in said and "0.0078" in said
 
 
+def test_two_long_names_are_told_apart_on_80_columns(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    names = [f"i3d-kinetics-rgb-flow-{'x' * 60}-fold{n}" for n in (1, 2)]
+    for name in names:
+        written(tmp_path / name, [True] * 30)
+    assert evaluate.main(["--compare", *(str(tmp_path / name) for name in names), "--split", "test"]) == 0
+    tables = capsys.readouterr().out.split("McNemar's test")[0].splitlines()
+    assert [line for line in tables if len(line) > 80] == [f"({n}) {tmp_path / names[n - 1]}" for n in (1, 2)] * 2
+    assert sum("(1)" in line for line in tables) == 4 and not any("i3d" in line for line in tables if len(line) < 80)
+
+
 def test_classes_that_gain_and_lose(tmp_path, capsys):
     """Of twenty clips a sign the second model gets four more of a, six fewer of b and as many of c."""
     before, after = ([i // 3 < limits[i % 3] for i in range(60)] for limits in ((10, 12, 5), (14, 6, 5)))

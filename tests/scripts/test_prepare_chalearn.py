@@ -375,6 +375,24 @@ def test_disc_fills(download, capsys, monkeypatch):
     assert len(made(download).clips) == 11
 
 
+def test_lists_that_count_from_0(download, capsys):
+    (download / "lists/train_list.txt").write_text(rows("train", [0, 0, 0, 1, 1, 2]))
+    (download / "lists/valid.txt").write_text(rows("valid", [0, 1, 248]))
+    said = failing(download, capsys, command.NOTHING)
+    assert said.count("\n") == 1 and "train_list.txt line 1: label 0: labels count from 0 (to 248)" in said
+    (download / "lists/valid.txt").write_text(rows("valid", [0, 1, 249]))
+    said = failing(download, capsys, command.PARTLY)
+    assert "label 000 is not in" in said, "249 is there, so 0 is a slip"
+
+
+def test_thousands_of_repeated_rows_are_a_few_lines(download, capsys):
+    with open(download / "lists/train_list.txt", "a") as file:
+        file.write("train/001/M_00001.avi train/001/K_00001.avi 1\n" * 2974)
+    said = failing(download, capsys, command.PARTLY)
+    assert "  train_list.txt line 7, train/001/M_00001.avi: stands in train_list.txt line 1 already; left out\n" in said
+    assert "and 2,973 more like it: train_list.txt line 8, " in said and len(said) < 1000
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [

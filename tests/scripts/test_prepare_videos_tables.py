@@ -123,7 +123,10 @@ def test_labels_counted_from_0(videos, capsys):
     videos.write_text(table_text().replace(",hello", ",0").replace(",stop", ",1"))
     (videos.parent / "classes.csv").write_text("label,name\n1,hello\n2,stop\n")
     said = prepare(videos, capsys, "--classes", str(videos.parent / "classes.csv"), code=command.NOTHING)
-    assert "labels count from 0 (0 to 1), the classes of" in said and "add 1 to every label" in said
+    assert (
+        "in/hello/anna_1.avi: label 0: labels count from 0 (to 1), the classes of" in said
+        and "add 1 to every label" in said
+    )
 
 
 def test_signers_from_a_folder(videos, capsys):
