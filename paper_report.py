@@ -4,8 +4,10 @@
 
 in:   model/<run>: bundle.json, log.csv, valid/ (train_i3d.py), predictions-<split>.csv (evaluate.py); for figure 4 the
       data set's frames
-out:  model/<run>/report/figure3.png   validation accuracy by epoch: RGB, flow and their mean
-      model/<run>/report/figure4.png   the pairs of signs most often mistaken for each other, with frames
+out:  model/<run>/report/training.png  accuracy and loss by epoch, training and validation
+      model/<run>/report/figure3.png   validation accuracy by epoch: RGB, flow and their mean
+      model/<run>/report/figure4.png   frames: a sign by different people, like signs told apart, signs most often
+                                       mistaken for each other
       model/<run>/report/figure5.png   with --compare: start weights side by side
       model/<run>/report/table1.md     top-1 beside published results, validation and test apart
 
@@ -24,6 +26,7 @@ from signs.clips import storage
 from signs.clips.dataset import Dataset, Label, load_dataset
 from signs.command import Problem
 from signs.evaluation import paper_table
+from signs.evaluation.paper_examples import Examples, Shown
 from signs.evaluation.paper_table import PAPER_SPLITS, Row
 from signs.inference.bundle import BUNDLE_FILE, Bundle, load_bundle
 from signs.inference.predictions import BOTH, TITLES, Predictions
@@ -31,7 +34,7 @@ from signs.training import refit
 from signs.training.log import Log, mean_by_epoch
 
 STREAMS = ["rgb", "flow"]
-PAIRS = 6  # of signs in figure 4
+RIGHT, PAIRS = 2, 6  # rows of figure 4 with recognised clips, of each kind, and with mistaken ones
 STARTS = {
     "kinetics": "ImageNet + Kinetics",
     "kinetics-scratch": "Kinetics alone",
@@ -137,26 +140,23 @@ def readable_name(row: Label) -> str:
     return (row.label if name in ("", row.label) else f"{row.label} {name}") + f" ({vocabulary})" * bool(vocabulary)
 
 
-def confused_rows(run: Run, data: Dataset, split: str) -> list[dict]:
-    """What `paper_figures.write_figure4` draws: for each pair its counts, names, and the frames of two clips."""
+def chosen_examples(run: Run, data: Dataset, split: str) -> dict[str, list[Shown]]:
+    """What `paper_figures.write_figure4` draws: {heading: pairs of clips}, without headings of none."""
     from signs.evaluation import plots
 
-    predictions, store = run.predictions[split], run.bundle.spec.stored.frame_store
-    names, rows = plots.legible([readable_name(row) for row in run.bundle.classes]), []
+    store, names = run.bundle.spec.stored.frame_store, [readable_name(row) for row in run.bundle.classes]
     lying = {item.clip: item for item in data.clips}  # a table of predictions does not say where a clip lies
-    for pair in predictions.confused(BOTH, PAIRS):
-        label = predictions.labels[pair.taken]
-        # Of the sign it was taken for, a clip that is recognised shows best what that looks like.
-        other = predictions.example(BOTH, pair.taken, pair.taken) or next(
-            (item for item in data.split(split, "train") if item.label == label), None
-        )
-        items = predictions.example(BOTH, pair.true, pair.taken), other
-        there = f"taken for the right one: {pair.count} of {pair.clips}"
-        back = f"taken for the left one: {pair.back} of {pair.back_clips}"
-        paths = [item and lying.get(item.clip, item).archive(data.folder, store) for item in items]
-        frames = [path and storage.read_archive(path).images for path in paths]
-        rows.append({"names": [names[pair.true], names[pair.taken]], "counts": [there, back], "frames": frames})
-    return rows
+
+    def read(item):
+        return storage.read_archive(lying.get(item.clip, item).archive(data.folder, store)).images
+
+    examples = Examples(run.predictions[split], BOTH, plots.legible(names), read)
+    parts = {
+        "The same sign by different people, recognised": examples.people(RIGHT),
+        "Like signs told apart: likely for each other, never mistaken": examples.apart(RIGHT),
+        "Most often mistaken for each other": examples.confused(PAIRS, data.split(split, "train")),
+    }
+    return {heading: rows for heading, rows in parts.items() if rows}
 
 
 def find_data(run: Run, folder: Path | None) -> Dataset:
@@ -190,20 +190,23 @@ def table_rows(runs: list[Run]) -> tuple[list[Row], list[str]]:
     return sorted(rows, key=lambda row: list(TITLES).index(row.stream)), notes
 
 
-def write_figures(runs: list[Run], mean: list[float], confused: list[dict], split: str, output: Path) -> list[str]:
-    """Write figure 3 and, where there is something to show, 4 and 5; returns their names."""
-    from signs.evaluation import paper_figures
+def write_figures(runs: list[Run], mean: list[float], examples: dict, split: str, output: Path) -> list[str]:
+    """Write the training's curves, figure 3 and, where there is something to show, 4 and 5; returns their names."""
+    from signs.evaluation import curves, paper_figures
 
-    run, written = runs[0], ["figure3.png"]
-    where = f"{PAPER_SPLITS[split]}, {int(run.predictions[split].scored.sum()):,} clips"
-    paper_figures.write_figure3(Log(run.folder / "log.csv"), STREAMS, mean, output / "figure3.png")
-    if confused:
-        title = f"Most often mistaken for each other ({where})"
-        paper_figures.write_figure4(confused, title, output / "figure4.png")
+    run, written = runs[0], ["training.png", "figure3.png"]
+    where, log = (
+        f"{PAPER_SPLITS[split]}, {int(run.predictions[split].scored.sum()):,} clips",
+        Log(run.folder / "log.csv"),
+    )
+    curves.write_training(log, STREAMS, output / "training.png")
+    paper_figures.write_figure3(log, STREAMS, mean, output / "figure3.png")
+    if examples:
+        paper_figures.write_figure4(examples, where, output / "figure4.png")
         written.append("figure4.png")
     else:
         (output / "figure4.png").unlink(missing_ok=True)
-        print(f"no figure 4: of {where} none was mistaken")
+        print(f"no figure 4: of {where} none was mistaken, and no two can be set side by side")
     if len(runs) > 1:
         names = [f"{one.start}\n{one.folder.name}" for one in runs]
         shares = [{stream: one.predictions[split].top(stream, 1) for stream in (*STREAMS, BOTH)} for one in runs]
@@ -227,8 +230,8 @@ def main(argv=None) -> int:
     args = parse(argv)
     runs, output = load_runs(args.model, args.compare, args.split), args.model / "report"
     mean = mean_accuracy_by_epoch(runs[0])
-    confused = confused_rows(runs[0], find_data(runs[0], args.data), args.split)
-    written = write_figures(runs, mean, confused, args.split, output)
+    examples = chosen_examples(runs[0], find_data(runs[0], args.data), args.split)
+    written = write_figures(runs, mean, examples, args.split, output)
     rows, notes = table_rows(runs)
     command.write_text(output / "table1.md", paper_table.markdown_table(rows, notes))
     paper_table.print_table(rows, notes)

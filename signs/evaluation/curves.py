@@ -11,14 +11,17 @@ import matplotlib.pyplot as plt
 # What is drawn of a training: column of the log, which of its values is best, in a word, and how it is written.
 KINDS = (("accuracy", max, "highest", "{:.1f} %"), ("loss", min, "lowest", "{:.3f}"))
 
+AXES = {"accuracy": {"ylabel": "accuracy in %", "ylim": (0, 102)}, "loss": {"ylabel": "loss", "ylim": (0, None)}}
+
 
 def values(rows: list[dict], column: str) -> list[float]:
     """A column of the log; accuracies in percent."""
     return [float(row[column]) * (100 if column.endswith("accuracy") else 1) for row in rows]
 
 
-def draw_accuracy(axes, log: Log, streams: list[str], training: bool = True) -> None:
-    """Accuracy by epoch of each stream: validation, with a dot where the kept weights are from, and training, dashed.
+def draw_curves(axes, log: Log, streams: list[str], kind: str = "accuracy", training: bool = True) -> None:
+    """Accuracy or loss by epoch of each stream: validation, with a dot where the kept weights are from, and training,
+    dashed.
 
     A stream that has learnt from the validation clips shows its training alone. A dotted line is where fine-tuning of
     everything starts.
@@ -27,20 +30,20 @@ def draw_accuracy(axes, log: Log, streams: list[str], training: bool = True) -> 
     for stream in streams:
         rows, colour = log.rows_of(stream), plots.COLOURS[modality_of(stream)]
         name, epochs = names[stream], [int(row["epoch"]) for row in rows]
-        if all(row["val_accuracy"] for row in rows):
-            accuracies, best = values(rows, "val_accuracy"), int(log.best(stream)["epoch"])
+        if all(row[f"val_{kind}"] for row in rows):
+            measured, best = values(rows, f"val_{kind}"), int(log.best(stream)["epoch"])
             label = f"{name}, validation" if training else name
-            axes.plot(epochs, accuracies, color=colour, label=label, lw=1.6)
-            axes.plot(best, accuracies[epochs.index(best)], "o", color=colour)
+            axes.plot(epochs, measured, color=colour, label=label, lw=1.6)
+            axes.plot(best, measured[epochs.index(best)], "o", color=colour)
         if training:
-            axes.plot(epochs, values(rows, "accuracy"), "--", color=colour, label=f"{name}, training", lw=1.2)
+            axes.plot(epochs, values(rows, kind), "--", color=colour, label=f"{name}, training", lw=1.2)
     if any(row["val_accuracy"] for row in log.rows):
         axes.plot([], [], "o", color="grey", label="kept: lowest validation loss")
     for start in {log.fine_tuning(stream) for stream in streams} - {None}:
         axes.axvline(start, color="grey", linestyle=":")
         where = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
         axes.annotate("fine-tuning starts", (start, 1), (4, -4), color="grey", fontsize=9, **where)
-    axes.set(xlabel="epoch", ylabel="accuracy in %", ylim=(0, 102))
+    axes.set(xlabel="epoch", **AXES[kind])
     axes.legend(fontsize=9)
     finish(axes)
 
@@ -52,10 +55,11 @@ def finish(axes) -> None:
     plots.open_frame(axes)
 
 
-def write_accuracy(log: Log, streams: list[str], path: Path) -> None:
-    """Accuracy by epoch, training and validation, as a picture."""
-    figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
-    draw_accuracy(axes, log, streams)
+def write_training(log: Log, streams: list[str], path: Path) -> None:
+    """Accuracy and loss by epoch, training and validation, side by side as a picture."""
+    figure, panels = plt.subplots(1, 2, figsize=(13, 4.4), layout="constrained")
+    for axes, kind in zip(panels, AXES, strict=True):
+        draw_curves(axes, log, streams, kind)
     plots.save(figure, path)
 
 
@@ -76,7 +80,7 @@ def write_side_by_side(logs: dict[str, list[dict]], path: Path) -> None:
             axes.tick_params(labelbottom=True)
             finish(axes)
         grid[0, column].set_title(name)
-    grid[0, 0].set(ylabel="accuracy in %", ylim=(0, 102))
-    grid[1, 0].set(ylabel="loss")
+    for axes, kind in zip(grid[:, 0], AXES, strict=True):
+        axes.set(**AXES[kind])
     grid[0, 0].legend(fontsize=8)
     plots.save(figure, path)

@@ -31,12 +31,15 @@ def write_overview(path: Path, recogniser, data: Dataset, predictions: Predictio
         axes.imshow(clip_pictures(bundle, data, predictions.clips[position]))
         axes.axis("off")
         draw_answers(figure.add_subplot(grid[line, 1]), predictions, position, names)
-    log, axes = Log(bundle.folder / "log.csv"), figure.add_subplot(grid[-1, 0])
+    log, last = Log(bundle.folder / "log.csv"), grid[-1, 0]
     logged = [stream.name for stream in bundle.streams if log.rows_of(stream.name)]
     if logged:
-        curves.draw_accuracy(axes, log, logged)
-        axes.set_title("training")
+        for place, kind in zip(last.subgridspec(1, 2), curves.AXES, strict=True):
+            axes = figure.add_subplot(place)
+            curves.draw_curves(axes, log, logged, kind)
+            axes.set_title(f"training: {kind}")
     else:
+        axes = figure.add_subplot(last)
         axes.text(0.5, 0.5, "joined of other models, whose own reports show their training", ha="center", va="center")
         axes.axis("off")
     draw_scores(figure.add_subplot(grid[-1, 1]), predictions, split)

@@ -1,8 +1,10 @@
-"""Figures 3, 4 and 5 of Sarhan & Frintrop (2020), with matplotlib: accuracy by epoch, confused signs, start weights."""
+"""Figures 3, 4 and 5 of Sarhan & Frintrop (2020), with matplotlib: accuracy by epoch, signs told apart and
+mistaken, start weights."""
 
 from pathlib import Path
 
 from signs.evaluation import curves, plots
+from signs.evaluation.paper_examples import Shown
 from signs.inference.predictions import BOTH, TITLES
 from signs.training.log import Log
 
@@ -20,7 +22,7 @@ def write_figure3(log: Log, streams: list[str], mean: list[float], path: Path) -
     looks = {"color": plots.COLOURS[BOTH], "lw": 2.2, "zorder": 2.5}
     axes.plot(epochs[:shared], percent[:shared], label=f"{TITLES[BOTH]}, mean of both", **looks)
     axes.plot(epochs[shared - 1 :], percent[shared - 1 :], "--", **looks)
-    curves.draw_accuracy(axes, log, streams, training=False)
+    curves.draw_curves(axes, log, streams, training=False)
     notes = [
         f"After its last epoch, {ends[stream]}, {TITLES[stream]} goes into the mean (then dashed) "
         f"with epoch {log.best(stream)['epoch']}, its best."
@@ -33,27 +35,32 @@ def write_figure3(log: Log, streams: list[str], mean: list[float], path: Path) -
     plots.save(figure, path)
 
 
-def write_figure4(rows: list[dict], title: str, path: Path) -> None:
-    """Signs that are mistaken for each other, a row per pair.
-
-    Args:
-        rows: of `names`, two; `counts`, two; `frames`, two (T, H, W, 3) uint8 RGB: a clip of the first sign that was
-            taken for the second, and a clip of the second, or None where there is none to show.
-    """
-    height, width = rows[0]["frames"][0].shape[1:3]
+def write_figure4(parts: dict[str, list[Shown]], title: str, path: Path) -> None:
+    """Clips side by side: {heading: its rows}, none of them empty."""
+    height, width = next(iter(parts.values()))[0].frames[0].shape[1:3]
     high = 7.4 / FRAMES * height / width + 0.4  # inches: a strip of FRAMES pictures and the line over it
-    figure, grid = plt.subplots(len(rows), 2, figsize=(15, high * len(rows) + 0.5), squeeze=False, layout="constrained")
+    heights = [high * len(rows) + 0.5 for rows in parts.values()]
+    figure = plt.figure(figsize=(15, sum(heights) + 0.4), layout="constrained")
     figure.suptitle(title, fontsize=13)
-    for line, row in zip(grid, rows, strict=True):
-        for axes, name, counts, frames in zip(line, row["names"], row["counts"], row["frames"], strict=True):
-            axes.set_title(name, loc="left", fontsize=11, pad=4)
-            axes.set_title(counts, loc="right", fontsize=10, pad=4, color=plots.SOFT)
-            axes.axis("off")
-            if frames is None:
-                axes.text(0.5, 0.5, "no clip of it", ha="center", va="center", color=plots.SOFT)
-                continue
-            axes.imshow(plots.strip(frames[plots.middle_frames(len(frames), FRAMES)]))
+    for part, (heading, rows) in zip(
+        figure.subfigures(len(parts), height_ratios=heights, squeeze=False)[:, 0], parts.items(), strict=True
+    ):
+        part.suptitle(heading, fontsize=12, x=0.005, ha="left", weight="bold")
+        for line, row in zip(part.subplots(len(rows), 2, squeeze=False), rows, strict=True):
+            for axes, name, note, frames in zip(line, row.names, row.notes, row.frames, strict=True):
+                draw_clip(axes, name, note, frames)
     plots.save(figure, path)
+
+
+def draw_clip(axes, name: str, note: str, frames: np.ndarray | None) -> None:
+    """FRAMES of a clip's frames in a row, its sign and a note above."""
+    axes.set_title(name, loc="left", fontsize=11, pad=4)
+    axes.set_title(note, loc="right", fontsize=10, pad=4, color=plots.SOFT)
+    axes.axis("off")
+    if frames is None:
+        axes.text(0.5, 0.5, "no clip of it", ha="center", va="center", color=plots.SOFT)
+    else:
+        axes.imshow(plots.strip(frames[plots.middle_frames(len(frames), FRAMES)]))
 
 
 def write_figure5(names: list[str], scores: list[dict[str, float]], subtitle: str, path: Path) -> None:

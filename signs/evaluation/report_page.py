@@ -65,7 +65,7 @@ def write_page(bundle: Bundle, data: str, split: str, metrics: Metrics, predicti
     plots.write_calibration(result.streams[stream]["calibration"], result.rejection, folder / "calibration.png")
     logged = [each.name for each in bundle.streams if log.rows_of(each.name)]
     if logged:
-        curves.write_accuracy(log, logged, folder / "training.png")
+        curves.write_training(log, logged, folder / "training.png")
     words = {
         "run": bundle.folder.resolve().name,
         "data": data,

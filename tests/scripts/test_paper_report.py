@@ -12,7 +12,7 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Label, load_dataset
 from signs.command import Problem
-from signs.evaluation import paper_figures, paper_table, plots
+from signs.evaluation import curves, paper_figures, paper_table, plots
 from signs.inference.bundle import Bundle, load_bundle, save_bundle
 from signs.inference.predictions import Pair, Predictions
 from signs.training.log import HEADER, Log, Validated, mean_by_epoch
@@ -152,7 +152,8 @@ def test_the_script_writes_its_files_without_tensorflow(demo, run):
     )
     done = tiny.python("-c", code, "--model", run, "--data", demo, PYTHONPATH=str(tiny.REPOSITORY))
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (run / "report").iterdir()} == {"figure3.png", "figure4.png", "table1.md"}
+    names = {path.name for path in (run / "report").iterdir()}
+    assert names == {"training.png", "figure3.png", "figure4.png", "table1.md"}
     for path in (run / "report").glob("*.png"):
         content = path.read_bytes()
         assert content.startswith(b"\x89PNG") and len(content) > 10000
@@ -163,14 +164,14 @@ def test_the_script_writes_its_files_without_tensorflow(demo, run):
         line = next(line for line in lines if f"| **{title}** |" in line)
         assert line == f"| **ours: run, random start** | **{title}** | **{100 * share:.2f}** | - |", stream
     assert "I3D-SLR" not in "".join(lines) and "8 classes of this model are not ChaLearn's 249" in "".join(lines)
-    assert "figure3.png, figure4.png, table1.md ->" in done.stdout and "not ChaLearn's 249" in done.stdout
+    assert "training.png, figure3.png, figure4.png, table1.md ->" in done.stdout and "not ChaLearn's 249" in done.stdout
 
 
 def test_the_confused_pairs_and_their_frames(demo, run, monkeypatch):
     from signs.clips import storage
 
     shown = []
-    monkeypatch.setattr(paper_figures, "write_figure4", lambda rows, title, path: shown.append((rows, title)))
+    monkeypatch.setattr(paper_figures, "write_figure4", lambda parts, title, path: shown.append((parts, title)))
     monkeypatch.setattr(paper_report, "PAIRS", 3)
     assert paper_report.main(["--model", str(run), "--data", str(demo)]) == command.DONE
     table = [row for row in rows_of(run / "predictions-valid.csv") if row["stream"] == "both"]
@@ -182,13 +183,14 @@ def test_the_confused_pairs_and_their_frames(demo, run, monkeypatch):
     }
     both = [(row["label"], taken[row["clip"]]) for row in table]
     wrong = Counter(frozenset(pair) for pair in both if pair[0] != pair[1])
-    (rows, title), names = shown[0], {row.name: row.label for row in load_dataset(demo).classes}
-    assert title == "Most often mistaken for each other (validation, 8 clips)"
+    (parts, title), names = shown[0], {row.name: row.label for row in load_dataset(demo).classes}
+    rows = parts["Most often mistaken for each other"]
+    assert title == "validation, 8 clips"
     assert len(rows) == min(3, len(wrong)) > 0
     data = load_dataset(demo)
     for row, (_, count) in zip(rows, wrong.most_common(), strict=False):
-        left, right = (names[name.split(" ", 1)[1]] for name in row["names"])
-        there, back = (int(text.split(": ")[1].split(" of ")[0]) for text in row["counts"])
+        left, right = (names[name.split(" ", 1)[1]] for name in row.names)
+        there, back = (int(text.split(": ")[1].split(" of ")[0]) for text in row.notes)
         assert there + back == wrong[frozenset((left, right))] == count and there >= back
         frames = [
             next(
@@ -197,8 +199,8 @@ def test_the_confused_pairs_and_their_frames(demo, run, monkeypatch):
                 if item.label == left and taken[item.clip] == right
             )
         ]
-        assert np.array_equal(row["frames"][0], frames[0])
-        assert row["frames"][1].shape == frames[0].shape
+        assert np.array_equal(row.frames[0], frames[0])
+        assert row.frames[1].shape == frames[0].shape
 
 
 def test_pairs_and_examples_of_known_numbers():
@@ -213,6 +215,18 @@ def test_pairs_and_examples_of_known_numbers():
     assert some.confused("both", 1) == [Pair(0, 1, 2, 3, 1, 2)]
     assert some.example("both", 0, 1).clip == "1" and some.example("both", 1, 1).clip == "4"
     assert some.example("both", 2, 2) is None
+
+
+def test_a_training_is_drawn_with_its_loss(run, monkeypatch):
+    figures, log = drawn(monkeypatch), Log(run / "log.csv")
+    curves.write_training(log, ["rgb", "flow"], run / "training.png")
+    for axes, kind, factor in zip(figures[0].axes, ("accuracy", "loss"), (100, 1), strict=True):
+        lines = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+        for stream, name in (("rgb", "RGB"), ("flow", "optical flow")):
+            rows = log.rows_of(stream)
+            for column, title in ((f"val_{kind}", "validation"), (kind, "training")):
+                assert lines[f"{name}, {title}"] == pytest.approx([factor * float(row[column]) for row in rows])
+        assert kind in axes.get_ylabel()
 
 
 def test_start_weights_side_by_side(demo, evaluated, run, monkeypatch):
