@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import csv
 import difflib
+import errno
 import functools
 import hashlib
 import io
@@ -173,6 +174,17 @@ def atomic(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def reserve(path: Path, size: int) -> None:
+    """Take so many bytes of a disc, before HDF5 fills the file: it would crash where there is no room for them."""
+    with open(path, "ab") as file:
+        try:
+            if size and hasattr(os, "posix_fallocate"):  # not on macOS and Windows
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):  # file systems that reserve nothing
+                raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -33,6 +33,7 @@ import numpy as np
 
 FORMAT = 1
 WEIGHTS = "network.weights.h5"  # in a folder of features: the image network that made them
+HEAD, CLIP = 16384, 2048  # bytes of a file beside its rows, and of each clip there, at most
 SHORTEST = 100  # bytes kept of a name, at least
 
 
@@ -151,7 +152,17 @@ def path_of(store: Path, split: str) -> Path:
 def create(path: Path, about: About, entries: list[Entry]) -> None:
     """A file with room for these clips, none of them done."""
     lengths = np.array([entry.length for entry in entries], np.int64)
-    with command.atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    columns = about.dimension + len(about.classes or ())
+    with command.atomic(path) as temporary:
+        head = HEAD + len(about.to_json().encode()) + CLIP * len(entries)
+        command.reserve(temporary, head + 4 * columns * int(lengths.sum()))
+        _fill(temporary, about, entries, lengths)
+        command.reserve(temporary, temporary.stat().st_size)
+
+
+def _fill(path: Path, about: About, entries: list[Entry], lengths: np.ndarray) -> None:
+    """Write all but the rows, whose place is taken."""
+    with h5py.File(path, "w") as file:
         file.attrs["about"] = about.to_json()
         for name in ("clip", "label", "archive"):
             texts = [getattr(entry, name).encode() for entry in entries]
@@ -212,15 +223,14 @@ def prepare(path: Path, about: About, entries: list[Entry]) -> None:
             raise Problem(f"{path}: features of other settings ({difference}); {what}")
         if entries == old.entries:
             return
-        grown = path.with_name(f".{path.stem}.part{path.suffix}")
-        create(grown, about, entries)
-        with opened(grown, write=True) as new:
-            for position, entry in enumerate(entries):
-                before = old.position.get(entry.clip)
-                done = before is not None and old.done[before]
-                if done and replace(old.entries[before], label=entry.label) == entry:
-                    new.write(position, old.rows(before), old.rows(before, "logits") if about.classes else None)
-    grown.replace(path)
+        with command.atomic(path) as grown:
+            create(grown, about, entries)
+            with opened(grown, write=True) as new:
+                for position, entry in enumerate(entries):
+                    before = old.position.get(entry.clip)
+                    done = before is not None and old.done[before]
+                    if done and replace(old.entries[before], label=entry.label) == entry:
+                        new.write(position, old.rows(before), old.rows(before, "logits") if about.classes else None)
 
 
 def files_of(folder: Path) -> list[Path]:

@@ -13,18 +13,27 @@ import keras
 import numpy as np
 
 
+class _Memory(io.BytesIO):
+    """Keras writes to it as to a file of this name."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
 def write_weights(model: keras.Model, path: Path) -> None:
     """Write what `model.load_weights` reads, whole or not at all; equal weights give equal bytes.
 
     Keras notes each layer's name in the file, which it never reads. Layers without a name are numbered as a process
-    makes them, so the names of a resumed training are others.
+    makes them, so the names of a resumed training are others. HDF5 gets no file of a disc, which may be full: it
+    would crash.
     """
+    content, kept = _Memory(), io.BytesIO()
+    model.save_weights(content)
+    with h5py.File(content) as named, h5py.File(kept, "w") as nameless:
+        for group in named:
+            named.copy(group, nameless, without_attrs=True)
     with command.atomic(path) as temporary:
-        model.save_weights(temporary)
-        content = io.BytesIO(temporary.read_bytes())
-        with h5py.File(content) as named, h5py.File(temporary, "w") as nameless:
-            for group in named:
-                named.copy(group, nameless, without_attrs=True)
+        temporary.write_bytes(kept.getbuffer())
 
 
 def inflate(kernel: np.ndarray, frames: int) -> np.ndarray:

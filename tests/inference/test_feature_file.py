@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from signs.clips.dataset import Dataset
 from signs.clips.spec import ClipSpec, FlowSpec, InputSpec, StoredSpec
@@ -235,3 +236,22 @@ def test_features_of_several_stores_have_to_be_told_apart(data):
     with pytest.raises(Problem, match="from several stores, feature-small-10fpsx48, feature-small-6x48; name one"):
         feature_file.find_features(data, "small", "rgb")
     assert feature_file.find_features(data, "small-10fpsx48", "rgb").name == "feature-small-10fpsx48"
+
+
+FULL = """
+import pathlib, resource, sys, test_feature_file
+from signs import command
+from signs.inference import feature_file
+path = pathlib.Path(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+sys.exit(command.run(lambda: feature_file.create(path, test_feature_file.ABOUT, test_feature_file.ENTRIES)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no room is taken beforehand")
+@pytest.mark.parametrize("room", [100, 10_000])
+def test_where_there_is_no_room_that_is_said_before_hdf5_crashes(tmp_path, room):
+    path = os.pathsep.join([str(tiny.REPOSITORY), str(Path(__file__).parent), str(tiny.REPOSITORY / "tests")])
+    done = tiny.python("-c", FULL, tmp_path / "train.h5", str(room), PYTHONPATH=path)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "File too large" in done.stderr, done.stderr
+    assert not os.listdir(tmp_path)
