@@ -28,6 +28,7 @@ from signs.live import window
 from signs.live.demo import MODES, Demo, build_modes
 
 import cv2
+from rich.cells import cell_len, set_cell_size
 
 import videocapture
 
@@ -176,9 +177,9 @@ def print_sign(demo: Demo) -> int:
     record_once(demo)
     recogniser, mode, answer = demo.recogniser, demo.mode, demo.mode.answer
     best = [(recogniser.name(label), probability) for label, probability in answer.ranked[:3]]
-    wide = max(len(name) for name, _ in best)
+    wide = max(cell_len(name) for name, _ in best)
     for place, (name, probability) in enumerate(best, start=1):
-        print(f"{place}  {name:{wide}}  {probability:6.1%}")
+        print(f"{place}  {set_cell_size(name, wide)}  {probability:6.1%}")
     if not answer.known:
         needed = recogniser.calibration.threshold
         print(f"not sure: calibrated {answer.confidence:.0%}, an answer needs {needed:.0%}")

@@ -1,8 +1,8 @@
 """Names: what a label, a signer and a clip may be called, and the folder or file name that is made of it.
 
     names.check_text("thank you / thanks", "label")       one line of text in any language, as tables keep it
-    names.safe_name("thank you / thanks")                 `thank you _ thanks~1f0c5a3e`
-    names.safe_names(["Go", "go"])                        {"Go": "Go", "go": "go~e5a8bb6c"}
+    names.safe_name("thank you / thanks")                 `thank you _ thanks~e3256b59`
+    names.safe_names(["Go", "go"])                        {"Go": "Go", "go": "go~4cd0e21a"}
 
 A safe name is one folder or file name on every system: letters of any language stay, what some system refuses becomes
 `_`, and a hash of the true text tells apart what would be alike.
