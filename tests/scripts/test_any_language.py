@@ -106,11 +106,13 @@ def test_the_papers_figures_find_the_clips(made, monkeypatch):
     data, model = made
     shown = []
     monkeypatch.setattr(paper_report, "PAIRS", 99)
-    monkeypatch.setattr(paper_figures, "write_figure4", lambda rows, title, path: shown.extend(rows))
+    monkeypatch.setattr(
+        paper_figures, "write_figure4", lambda parts, title, path: shown.extend(sum(parts.values(), []))
+    )
     with conftest.sketches():
         assert paper_report.main(["--model", str(model), "--data", str(data)]) == 0
-    assert "go" in {name for row in shown for name in row["names"]}
-    assert all(frames.shape[1:] == (32, 43, 3) for row in shown for frames in row["frames"] if frames is not None)
+    assert "go" in {name for row in shown for name in row.names}
+    assert all(frames.shape[1:] == (32, 43, 3) for row in shown for frames in row.frames if frames is not None)
 
 
 def test_a_prediction_and_a_demo_without_window_name_them(made, capsys):
