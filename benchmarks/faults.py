@@ -50,7 +50,7 @@ class Part:
     made: tuple[str, ...]
 
 
-TRAIN = "--store 12x64 --size small --frames 8 --crop 32/36 --epochs 3 --batch 16 --stream rgb"
+TRAIN = "--size small --frames 8 --crop 32/36 --epochs 3 --batch 16 --stream rgb"
 PARTS = {
     "prepare": Part(
         40, "prepare_chalearn.py --download {data}/_download --output {data} --workers 2", ("video/**/*", "*.csv")
