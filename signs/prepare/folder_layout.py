@@ -17,7 +17,7 @@ PEOPLE = re.compile(rf"(?:s|p|id)[ _-]?\d{{1,4}}|(?:{PERSON})[ _-]?(?:\d{{1,4}}|
 # Folders below a label that are neither people nor labels: sessions, views, numbers.
 SESSIONS = re.compile(
     r"(?:session|take|day|week|part|set|batch|round|trial|rec|recordings?|cam|camera|view|front|side|left|right|rgb|"
-    r"colou?r|depth|videos?|clips?|raw|data|v)?[ _-]*\d*",
+    r"colou?r|depth|videos?|clips?|raw|data|v)?[ _-]*\d*|\w+[ _-](?:videos?|clips?|recordings?|sessions?)",
     re.IGNORECASE,
 )
 SHOWN = 3  # names of folders in a line
@@ -107,13 +107,14 @@ def repeated(below: dict[str, set[str]]) -> bool:
 def labels_below(paths: list[PurePosixPath], subs: list[str], levels: int) -> str:
     """The pattern that reads labels below people: from folders, or from what file names begin with; empty where there
     is none of it."""
-    if subs:
+    if subs and not are_sessions(subs):
         return "" if are_people(subs) else folders("signer", "label", levels)
     words = defaultdict(set)
     for path in paths:
         words[re.split(r"[_\- .]", path.stem)[0]].add(path.parts[0])
     often = [word for word, tops in words.items() if len(tops) > 1 and not word.isdigit()]
-    return "{signer}/{label}_{take}" if len(often) > 1 else ""
+    between = "".join(f"{{folder{number}}}/" for number in range(levels - 2))
+    return f"{{signer}}/{between}{{label}}_{{take}}" if len(often) > 1 else ""
 
 
 def split_pattern(levels: int, paths: list[PurePosixPath]) -> str:

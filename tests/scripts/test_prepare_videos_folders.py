@@ -100,6 +100,7 @@ def test_the_same_file_under_two_labels(videos, capsys):
     ("layout", "above", "expected", "how"),
     [
         ("{0}/{label}/{n}.avi", PEOPLE, "people (S1, S2, S3), signs/<S1>/<hello>/...; ", "{signer}/{label}/{take}"),
+        ("{0}/more_videos/{label}_{n}.avi", PEOPLE, "people (S1, S2, S3)", "{signer}/{folder0}/{label}_{take}"),
         ("{0}/{label}_{n}.avi", PEOPLE, "people (S1, S2, S3), signs/<S1>/...; ", "{signer}/{label}_{take}"),
         ("signer{0}/{label}/a/{n}.avi", "12", "people (signer1, signer2)", "{signer}/{label}/{folder0}/{take}"),
         ("{0}/{label}/{n}.avi", NAMES, "labels, anna, ben, cara or hello, stop?", "{signer}/{label}/{take}"),
