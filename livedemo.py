@@ -97,7 +97,7 @@ def print_cameras() -> int:
             print(f"{camera.index}  {camera.name}: {camera.problem}")
             continue
         path = Path(f"camera-{camera.index}.png")
-        cv2.imwrite(str(path), camera.picture[..., ::-1])
+        path.write_bytes(cv2.imencode(".png", camera.picture[..., ::-1])[1])  # imwrite says nothing of a full disc
         height, width = camera.picture.shape[:2]
         print(f"{camera.index}  {camera.name}: {width}x{height}, {camera.rate:.0f} frames/s -> {path}")
     usable = [camera.index for camera in cameras if camera.picture is not None]

@@ -40,6 +40,7 @@ if _MISSING:
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if not os.environ.get("SIGNS_TRACEBACK"):
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # else a line a picture where a disc is full
     os.environ.setdefault("PYTHONFAULTHANDLER", "")  # else joblib's processes print pages when a decoder crashes
 # On x86 processors without VNNI TensorFlow leaves oneDNN out, and a training step of I3D takes eighty times as long.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -109,6 +109,14 @@ def test_what_tensorflow_reads_is_set_before_it_is_imported():
         assert not heavy or "signs" in order[: heavy[0]], f"{name}.py imports {order[heavy[0]]} before signs"
 
 
+def test_a_clock_that_jumps_changes_nothing():
+    """Durations are those of a clock that only goes on; what is up to date, hashes say."""
+    wall = {"time.time", "datetime.now", "time.localtime", "time.gmtime", "getmtime"}
+    files = [*tiny.REPOSITORY.glob("*.py"), *(tiny.REPOSITORY / "signs").rglob("*.py")]
+    calls = {path.name: {call for call in wall if f"{call}(" in path.read_text(encoding="utf-8")} for path in files}
+    assert len(files) > 100 and not {name: found for name, found in calls.items() if found}
+
+
 def test_no_file_is_a_drawer():
     assert not {"utils", "util", "helpers", "common", "misc"} & {name.rpartition(".")[2] for name in MODULES}
 

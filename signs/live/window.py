@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from signs import command
+from signs.clips.container import video_problem
 from signs.command import Problem
 from signs.flow.stream import flow_to_colour
 from signs.live import fonts, lettering, overlay
@@ -177,7 +178,7 @@ class Record:
     """The window as a video, at an even rate whatever the drawing's was."""
 
     def __init__(self, path: Path, size: tuple[int, int]):
-        self.size, self._begun, self._written = size, time.monotonic(), 0
+        self.path, self.size, self._begun, self._written = path, size, time.monotonic(), 0
         codec = "mp4v" if path.suffix.lower() == ".mp4" else "MJPG"
         self._video = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), RECORD_RATE, size)
         if not self._video.isOpened():
@@ -193,7 +194,10 @@ class Record:
         self._written = max(due, self._written)
 
     def close(self) -> None:
+        """Raises Problem where the video is not whole: the writer says nothing of a disc that has filled."""
         self._video.release()
+        if video_problem(self.path):
+            raise Problem(f"{self.path}: could not be written whole; make room on the disc, and record again")
 
 
 def run_window(demo, full_screen: bool = False, record: Path | None = None) -> int:

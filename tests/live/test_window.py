@@ -1,5 +1,6 @@
 """The window without a screen: what keys do, when it closes, what it saves, and that no old picture is shown."""
 
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import fake_recogniser
+import tiny
 import videocapture
 from videocapture import VideoSource
 
@@ -153,3 +155,23 @@ def test_a_picture_that_became_old_while_it_was_drawn_is_not_shown(monkeypatch, 
         assert all(late) and len(drawn) == pytest.approx(2 * len(ages), abs=1)
     else:
         assert not any(late) and len(drawn) >= len(ages) + 2
+
+
+FULL = """
+import pathlib, resource, sys
+import numpy as np
+from signs import command
+from signs.live.window import Record
+resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+video = Record(pathlib.Path(sys.argv[1]), (320, 240))
+video.add(np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8))
+sys.exit(command.run(video.close))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+@pytest.mark.parametrize("name", ["session.mp4", "session.avi"])
+def test_a_recording_that_did_not_fit_on_the_disc_is_named(name, tmp_path):
+    done = tiny.python("-c", FULL, tmp_path / name, PYTHONPATH=str(tiny.REPOSITORY))
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert f"{name}: could not be written whole" in done.stderr
