@@ -7,7 +7,7 @@ Like Mullick & Namboodiri (ICIP 2017) it stores a bit for each weight that says 
 HDF5 compresses both. docs/compact.md has the sizes. In it are:
 
     format      attribute: FORMAT
-    variables   JSON: {path: shape} of every variable of the network; the parts below are in this order
+    variables   JSON: {path: shape} of every variable of the network, `_renumbered`; the parts below are in this order
     places      of the kernels: a bit for each weight, 1 where it is not zero; eight to a byte, the highest first
     values      the kernels' weights that are not zero
     scales      int8 alone: what the values of each output channel are multiplied by
@@ -23,6 +23,7 @@ import hashlib
 import io
 import json
 import math
+import re
 import struct
 import zlib
 from collections.abc import Iterable
@@ -113,8 +114,8 @@ def load(model, path: Path) -> None:
         raise Problem(f"{path}: cut short, changed, or no weights of compress.py ({text}); get a whole copy") from None
     except Problem as problem:
         raise Problem(f"{path}: {problem}") from None
-    for variable in model.weights:
-        variable.assign(arrays[variable.path])
+    for variable, name in zip(model.weights, shapes, strict=True):
+        variable.assign(arrays[name])
 
 
 def _shapes(model) -> dict[str, tuple[int, ...]]:
@@ -122,7 +123,22 @@ def _shapes(model) -> dict[str, tuple[int, ...]]:
     shapes = {variable.path: tuple(variable.shape) for variable in model.weights}
     if len(shapes) < len(model.weights):
         raise ValueError("layers of the same name; expected a name for each")
-    return shapes
+    return _renumbered(shapes)
+
+
+def _renumbered(shapes: dict) -> dict:
+    """The same with the numbers at the ends of names counted from 0 in their order: Keras numbers layers without a name
+    as a process makes them, so the same network has `conv2d_3` in one and `conv2d_97` in another."""
+    numbers, renamed = {}, {}
+    for path, shape in shapes.items():
+        parts = []
+        for part in path.split("/"):
+            name = re.sub(r"(_\d+)+$", "", part)
+            known = numbers.setdefault(name, {})
+            number = known.setdefault(part, len(known))
+            parts.append(f"{name}_{number}" if number else name)
+        renamed["/".join(parts)] = shape
+    return renamed
 
 
 def _check_format(version: int, known: int) -> None:
@@ -146,6 +162,7 @@ def _read(content: bytes, expected: dict) -> dict[str, np.ndarray]:
         shapes = {
             name: tuple(shape) for name, shape in json.loads(_dataset(file, "variables", (), [object])[()]).items()
         }
+        shapes = _renumbered(shapes)
         _check_shapes(shapes, expected)
         kernels = {name: shape for name, shape in shapes.items() if len(shape) > 1}
         vectors = {name: shape for name, shape in shapes.items() if len(shape) < 2}
@@ -208,10 +225,11 @@ def _read_old(content: bytes, expected: dict) -> dict[str, np.ndarray]:
     shapes = {line["path"]: tuple(line["shape"]) for line in lines}
     if len(shapes) < len(lines):
         raise ValueError("a variable stands there twice")
+    shapes = _renumbered(shapes)
     _check_shapes(shapes, expected)
-    for line in lines:
+    for line, name in zip(lines, shapes, strict=True):
         parts = [file.read(size) for size in line["bytes"]]
-        arrays[line["path"]] = _old_array(line, *parts, expected[line["path"]])
+        arrays[name] = _old_array(line, *parts, expected[name])
     if file.read(1):
         raise ValueError("more bytes than it says")
     return arrays

@@ -285,3 +285,19 @@ def test_what_makes_no_sense_is_told_before_anything_is_trained(data, tmp_path, 
     with pytest.raises(Problem, match=said) as caught:
         train(data, tmp_path / "new", *flags)
     assert "\n" not in str(caught.value) and not (tmp_path / "new" / "frame" / "log.csv").exists()
+
+
+def test_the_new_top_alone(data, tmp_path):
+    """As the UCF-101 course trains it: the image network stays as it was."""
+    small_cnn.small(False, (32, 32, 3), None).save_weights(tmp_path / "own.weights.h5")
+    flags = ["--weights", tmp_path / "own.weights.h5", "--epochs", "0", "1", "--recipe"]
+    assert train(data, tmp_path / "new", *flags, "top-epochs=2") == command.DONE
+    with open(tmp_path / "new" / "frame" / "log.csv", newline="") as file:
+        assert [row["phase"] for row in csv.DictReader(file)] == ["top", "top"]
+    found = arrays(tmp_path / "new" / "frame" / "rgb.weights.h5")
+    for value in arrays(tmp_path / "own.weights.h5").values():
+        assert any(np.array_equal(value, other) for other in found.values())
+    with pytest.raises(Problem, match="--epochs 0: at least 1, or a new top to train alone"):
+        train(data, tmp_path / "other", *flags, "top-epochs=0")
+    with pytest.raises(Problem, match="--epochs 0: at least 1, or a new top to train alone"):
+        train(data, tmp_path / "other", "--epochs", "0", "1")

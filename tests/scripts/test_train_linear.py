@@ -162,9 +162,10 @@ def test_the_top_of_i3d_is_fitted_and_nothing_else(inflated, demo):
     assert Run(load_bundle(model), {}).start, "Figure 5 names where it started"
 
 
-def test_it_is_refitted_and_trained_further(inflated, demo, tmp_path):
+def test_it_is_refitted_and_trained_further(inflated, demo, tmp_path, capsys):
     model, folder, published = inflated
     again = train(demo, tmp_path / "again", "--refit", str(model))
+    assert "rgb: 24 clips, 1 times each, 1,024 features" in capsys.readouterr().out, "those of both splits"
     assert load_bundle(again).about["flags"]["weights"] == str(folder)
     assert_one_factor_apart(*answers_of(published, again, ("train", "valid"), demo))
     with pytest.raises(Problem, match="it had another --network"):
@@ -194,6 +195,25 @@ def test_it_is_refitted_and_trained_further(inflated, demo, tmp_path):
         )
     with open(tmp_path / "on" / "log.csv") as file:
         assert [row["phase"] for row in csv.DictReader(file)] == ["all"]
+
+
+def test_from_another_model_it_draws_other_numbers(inflated, demo, tmp_path, monkeypatch):
+    """Else its augmented clips would be those that the I3D below has learnt by heart."""
+    model, folder, _ = inflated
+    seen = []
+
+    def note(stream):
+        augmented = stream.generators["train, augmented"]
+        seen.append([augmented._draw(position).brightness.tolist() for position in range(4)])
+        raise StopIteration
+
+    monkeypatch.setattr(train_linear.Stream, "train", note)
+    for number, weights in enumerate((folder, model, model)):
+        with pytest.raises(StopIteration):
+            flags = ("--network", "i3d", "--weights", str(weights), "--stream", "rgb", "--copies", "1")
+            train(demo, tmp_path / str(number), *flags)
+    published, first, again = seen
+    assert first == again and not any(one == other for one, other in zip(first, published, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import time
 from signs import command
 from signs.command import Problem
 from signs.inference.bundle import load_bundle
+from signs.models import sparse_weights
 from signs.models.weights import write_weights
 from signs.training import compression
 from signs.training.callbacks import EpochStart, _dropout_layers
@@ -65,6 +66,13 @@ def test_equal_weights_are_equal_bytes_whatever_the_layers_are_called(tmp_path):
         assert np.array_equal(found, expected)
     write_weights(one, tmp_path / "one.weights.h5")
     assert (tmp_path / "one.weights.h5").read_bytes() == (tmp_path / "other.weights.h5").read_bytes()
+    # So it is with files of compress.py, of an Inception whose layers have no names.
+    assert sparse_weights.pack(one, "int8") == sparse_weights.pack(other, "int8")
+    sparse_weights.save(other, tmp_path / "other.sparse.h5")
+    one.set_weights([np.zeros_like(value) for value in one.get_weights()])
+    sparse_weights.load(one, tmp_path / "other.sparse.h5")
+    for found, expected in zip(one.get_weights(), other.get_weights(), strict=True):
+        assert np.array_equal(found, expected)
 
 
 @pytest.fixture
