@@ -278,7 +278,7 @@ def test_a_bad_test_clip_is_named_and_the_model_is_made(data, tmp_path, capsys):
         ),
         (["--learning-rate", "1e-3", "0"], "--learning-rate 0: above 0"),
         (["--store", "20x64"], "no flow store 20x64"),
-        (["--output", "model/ünplain"], "--output 'ünplain' is no plain"),
+        (["--output", "model/a:b"], "--output 'a:b' is no plain"),
     ],
 )
 def test_what_makes_no_sense_is_told_before_anything_is_trained(data, tmp_path, flags, said):
