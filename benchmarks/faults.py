@@ -82,8 +82,8 @@ def start(line: str, data: Path) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, ROOT / words[0], *words[1:]], start_new_session=True, **pipes)
 
 
-def digest(path: Path) -> str | None:
-    """SHA-256 of what a file holds; None where it cannot be read."""
+def digest(path: Path, data: Path) -> str | None:
+    """SHA-256 of what a file holds, but for the clock and the place of the data; None where it cannot be read."""
     try:
         if path.suffix == ".zip":
             with zipfile.ZipFile(path) as archive:
@@ -96,7 +96,7 @@ def digest(path: Path) -> str | None:
         return None
     content = path.read_bytes()
     if path.suffix in (".csv", ".json"):
-        content = CLOCK.sub("", content.decode()).encode()
+        content = CLOCK.sub("", content.decode().replace(str(data), "")).encode()
     return hashlib.sha256(content).hexdigest()
 
 
@@ -107,7 +107,7 @@ def result_files(data: Path, part: Part) -> list[Path]:
 
 def result(data: Path, part: Part) -> dict[str, str | None]:
     """{file: digest} of what the command leaves."""
-    return {path.relative_to(data).as_posix(): digest(path) for path in result_files(data, part)}
+    return {path.relative_to(data).as_posix(): digest(path, data) for path in result_files(data, part)}
 
 
 def kill(process: subprocess.Popen, data: Path, part: Part, files: int, delay: float, worker: bool, rng) -> str:
