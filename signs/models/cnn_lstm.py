@@ -7,6 +7,7 @@ weights each step's loss: the `last` alone (Sprint 3), the `mean`, or `linear`, 
 comes later has seen more of the clip (the UCF-101 course).
 """
 
+import difflib
 import inspect
 import sys
 from pathlib import Path
@@ -42,7 +43,9 @@ def applications() -> dict[str, object]:
 def size_of(network: str) -> int:
     """Pixels of the square that an image network was trained on; raises Problem where there is no such network."""
     if _plain(network) not in applications():
-        raise Problem(f"no network {network!r}; there are {command.listed(sorted(applications()))}")
+        names = sorted(applications())
+        alike = difflib.get_close_matches(_plain(network), names)
+        raise Problem(f"no network {network!r}; there are {command.listed(list(dict.fromkeys([*alike, *names])))}")
     return SIZES.get(_plain(network), USUAL_SIZE)
 
 

@@ -255,7 +255,7 @@ def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys, monke
         (["--frames", "whole"], "--frames whole: expected N or NxV"),
         (["--crop", "0"], "--crop 0: expected pixels, 224, or"),
         (["--normalise", "all"], "--normalise invalid choice: 'all'"),
-        (["--epochs", "0"], "--epochs 0: at least 1"),
+        (["--epochs", "-1"], "--epochs -1: at least 0"),
         (["--learning-rate", "0"], "--learning-rate 0: above 0"),
         (["--recipe", "accumulate=0"], "--recipe accumulate=0: at least 1"),
         (["--flip", "left"], "--flip left: pairs of labels"),
