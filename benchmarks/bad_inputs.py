@@ -127,14 +127,19 @@ def bad_videos(avi: bytes) -> dict[str, bytes]:
 
 def prepared(folder: Path) -> Path:
     """A data set of four clips with frames."""
-    rows = [f"{name},{split},{label},{name},,{name}.avi," for name, split, label in
-            (("a", "train", "x"), ("b", "train", "y"), ("c", "valid", "x"), ("d", "test", "y"))]  # fmt: skip
+    rows = [
+        f"{name},{split},{label},{name},,{name}.avi,"
+        for name, split, label in (("a", "train", "x"), ("b", "train", "y"), ("c", "valid", "x"), ("d", "test", "y"))
+    ]
     for row in csv.reader(rows):
         video(folder / "video" / row[1] / row[2] / f"{row[0]}.avi")
     table(folder / "clips.csv", "\n".join([CLIPS, *rows]) + "\n")
     table(folder / "class.csv", "label,name,kind\nx,x,gesture\ny,y,gesture\n")
-    subprocess.run([sys.executable, ROOT / "frame.py", "--data", folder, "--frames", "6", "--short-side", "32"],
-                   check=True, capture_output=True)  # fmt: skip
+    subprocess.run(
+        [sys.executable, ROOT / "frame.py", "--data", folder, "--frames", "6", "--short-side", "32"],
+        check=True,
+        capture_output=True,
+    )
     return folder
 
 
@@ -239,10 +244,13 @@ def try_all(place: Path, bar) -> list[Tried]:
 
 def print_all(tried: list[Tried]) -> None:
     """What was tried, and in full what was answered wrongly."""
-    rows = [(kind, len(each), sum(one.good for one in each)) for kind, each in (
-        ("exit code 2, one line", [one for one in tried if one.expected == command.NOTHING]),
-        ("exit code 1, the clip is named", [one for one in tried if one.expected == command.PARTLY]),
-    )]  # fmt: skip
+    rows = [
+        (kind, len(each), sum(one.good for one in each))
+        for kind, each in (
+            ("exit code 2, one line", [one for one in tried if one.expected == command.NOTHING]),
+            ("exit code 1, the clip is named", [one for one in tried if one.expected == command.PARTLY]),
+        )
+    ]
     command.print_table(("bad inputs", "tried", "right"), rows)
     for one in tried:
         if not one.good:

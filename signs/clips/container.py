@@ -70,8 +70,10 @@ def cut_off(file: BinaryIO, kind: str, size: int) -> str | None:
     """One line where a file of `size` bytes was cut off, or was never closed by its writer; None where it is whole, or
     where the container does not tell: a transport stream may end anywhere."""
     ends: dict[str, Callable[[BinaryIO, int], int]] = {
-        "AVI": _end_of_avi, "MP4 or MOV": _end_of_boxes, "Matroska or WebM": _end_of_matroska
-    }  # fmt: skip
+        "AVI": _end_of_avi,
+        "MP4 or MOV": _end_of_boxes,
+        "Matroska or WebM": _end_of_matroska,
+    }
     declared = ends[kind](file, size) if kind in ends else size
     if declared < 0:
         return "its writer was cut off before it closed the file; get a whole copy"

@@ -144,8 +144,13 @@ def test_a_stream_whose_name_begins_alike_is_another_one(tmp_path):
     train(tmp_path, stream="grey")
     assert [path for path in others if not path.exists()] == []
     assert sorted(path.name for path in tmp_path.glob("*/grey-0*")) == [
-        "grey-0001.npz", "grey-0002.npz", "grey-0003.npz", "grey-0004.npz", "grey-0005.npz", "grey-0005.weights.h5"
-    ]  # fmt: skip
+        "grey-0001.npz",
+        "grey-0002.npz",
+        "grey-0003.npz",
+        "grey-0004.npz",
+        "grey-0005.npz",
+        "grey-0005.weights.h5",
+    ]
 
 
 def test_a_file_of_the_user_is_no_leftover(tmp_path):
