@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -87,7 +88,9 @@ def video(path: Path, frames: int = 12) -> bytes:
     """A small MJPEG AVI of coloured noise, written to `path`; its bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
-    for picture in np.random.default_rng(len(str(path))).integers(0, 256, (frames, 48, 64, 3), np.uint8):
+    for picture in np.random.default_rng(zlib.crc32(str(path).encode())).integers(
+        0, 256, (frames, 48, 64, 3), np.uint8
+    ):
         writer.write(picture)
     writer.release()
     return path.read_bytes()
