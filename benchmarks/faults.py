@@ -154,7 +154,7 @@ def strike(before: Path, part: Part, length: float, worker: bool, rng: random.Ra
 def run_part(name: str, before: Path, kills: int, rng: random.Random, progress: Callable) -> tuple[Counter, Path]:
     """All kills of a part; the counts and the folder as its unbroken run leaves it, which the next part begins with."""
     part = PARTS[name]
-    whole = before.parent / f"after-{name}"
+    whole = before.parent.parent / f"after-{name}" / "data"  # the folder's name stands in a bundle
     shutil.copytree(before, whole)
     began = time.perf_counter()
     if start(part.line, whole).wait(1200):
@@ -180,7 +180,7 @@ def main(argv=None) -> int:
     args = parse(argv)
     rng, table = random.Random(args.seed), {}
     with tempfile.TemporaryDirectory(prefix="faults-") as place, command.progress() as bar:
-        before = Path(place) / "start"
+        before = Path(place) / "start" / "data"
         drawing = f"prepare_demo.py --output {before}/_download --signers 2 --clips 1 --workers 2"
         if start(drawing, before).wait(600):
             raise command.Problem("prepare_demo.py does not end well by itself")
