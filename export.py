@@ -138,8 +138,6 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         "--calibrate", type=count, default=100, metavar="N", help="training clips that int8 is fitted to"
     )
     args = flags.parse_args(argv)
-    if args.clips < 1 or args.calibrate < 1:
-        flags.error(f"--clips {args.clips} --calibrate {args.calibrate}; expected 1 or more")
     args.forms = args.forms or [form for form in WRITERS if can_write(form)] or list(WRITERS)
     wanted = {*args.forms, *(MADE_OF[form] for form in args.forms if form in MADE_OF)}
     args.forms = [form for form in WRITERS if form in wanted]

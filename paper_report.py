@@ -195,10 +195,8 @@ def write_figures(runs: list[Run], mean: list[float], examples: dict, split: str
     from signs.evaluation import curves, paper_figures
 
     run, written = runs[0], ["training.png", "figure3.png"]
-    where, log = (
-        f"{PAPER_SPLITS[split]}, {int(run.predictions[split].scored.sum()):,} clips",
-        Log(run.folder / "log.csv"),
-    )
+    where = f"{PAPER_SPLITS[split]}, {int(run.predictions[split].scored.sum()):,} clips"
+    log = Log(run.folder / "log.csv")
     curves.write_training(log, STREAMS, output / "training.png")
     paper_figures.write_figure3(log, STREAMS, mean, output / "figure3.png")
     if examples:

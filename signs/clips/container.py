@@ -45,17 +45,25 @@ def video_kind(head: bytes) -> str | None:
 
 def video_problem(path: Path) -> str | None:
     """What keeps `path` from being a video, in one line, found without a decoder; None where nothing does."""
+    return look_into(path)[1]
+
+
+def look_into(path: Path) -> tuple[str | None, str | None]:
+    """The container of a file, `video_kind`, and what keeps it from being a video, `video_problem`."""
     try:
         with open(path, "rb") as file:
             head = file.read(4096)
-            kind = video_kind(head)
-            if kind:
-                size = os.fstat(file.fileno()).st_size
-                return cut_off(file, kind, size)
+            if kind := video_kind(head):
+                return kind, cut_off(file, kind, os.fstat(file.fileno()).st_size)
     except FileNotFoundError:
-        return "no such file"
+        return None, "no such file"
     except OSError as error:
-        return f"cannot be read ({error.strerror})"
+        return None, f"cannot be read ({error.strerror})"
+    return None, _foreign(head)
+
+
+def _foreign(head: bytes) -> str:
+    """What a file is that begins like no video, in words for people."""
     if not head:
         return "an empty file"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":

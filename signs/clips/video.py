@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from signs.clips.container import DEMUXERS, video_kind, video_problem
+from signs.clips.container import DEMUXERS, look_into
 from signs.clips.spec import StoredSpec, resize_short_side
 from signs.command import Problem
 
@@ -41,10 +41,9 @@ class VideoReader:
         self.path, self.notes = Path(path), []
         self._size = self._matrix = None  # of the first frame
         self._damaged = 0
-        if problem := video_problem(self.path):
+        kind, problem = look_into(self.path)
+        if problem:
             raise self._problem(problem)
-        with open(self.path, "rb") as file:
-            kind = video_kind(file.read(4096))
         try:
             self._container = av.open(str(self.path), format=DEMUXERS[kind])
         except (av.FFmpegError, OSError):
@@ -154,9 +153,7 @@ def rgb(frame: av.VideoFrame) -> np.ndarray:
         plane = frame.reformat(format="rgb24", threads=1).planes[0]
         rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
         return rows[:, : 3 * plane.width].reshape(plane.height, plane.width, 3)
-    graph = _graph(frame, "format", "pix_fmts=rgb24")
-    graph.push(frame)
-    return graph.vpull().to_ndarray()
+    return next(_through(_graph(frame, "format", "pix_fmts=rgb24"), frame)).to_ndarray()
 
 
 class _Clock:
@@ -186,21 +183,18 @@ def deinterlaced(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     """The same frames, those that are interlaced through FFmpeg's yadif, which has the frames around each."""
     graph, kind = None, None
     for frame in frames:
-        changed = (frame.width, frame.height, frame.format.name) != kind
-        if graph and changed:
-            graph.push(None)
-            yield from _pull(graph)
+        before, kind = kind, (frame.width, frame.height, frame.format.name)
+        if graph and kind != before:
+            yield from _through(graph, None)
             graph = None
         if not graph and frame.interlaced_frame:
-            graph, kind = _graph(frame, "yadif", "deint=interlaced"), (frame.width, frame.height, frame.format.name)
+            graph = _graph(frame, "yadif", "deint=interlaced")
         if graph:
-            graph.push(frame)
-            yield from _pull(graph)
+            yield from _through(graph, frame)
         else:
             yield frame
     if graph:
-        graph.push(None)
-        yield from _pull(graph)
+        yield from _through(graph, None)
 
 
 def _graph(frame: av.VideoFrame, *filtering: str) -> av.filter.Graph:
@@ -211,8 +205,9 @@ def _graph(frame: av.VideoFrame, *filtering: str) -> av.filter.Graph:
     return graph
 
 
-def _pull(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
-    """What a graph has ready."""
+def _through(graph: av.filter.Graph, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
+    """What a graph has ready once it has the frame; all of the rest where that is None."""
+    graph.push(frame)
     while True:
         try:
             yield graph.vpull()

@@ -80,6 +80,12 @@ class Bundle:
         """What is stored of a clip, and what this stream sees of it."""
         return replace(self.spec, input=stream.input or self.spec.input)
 
+    def input_shape(self, stream: Stream) -> tuple[int, ...]:
+        """(views, T, crop, crop, C) of a clip as this stream sees it; T as it was trained where any length will do."""
+        frames, *picture = stream.arguments["input_shape"]
+        seen = self.spec_of(stream).input
+        return (seen.views, frames or seen.frames, *picture)
+
     @property
     def regions(self) -> set[str]:
         """Regions of a picture that the streams see."""

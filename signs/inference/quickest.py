@@ -68,6 +68,8 @@ def known_times(bundle: Bundle, rows: dict, names: list[str]) -> dict:
     path = _times_file(rows)
     times = _read_times(path, names)
     missing = [name for name in names if name not in times]
+    if not missing:
+        return times
     started, clip = time.perf_counter(), random_clip(bundle)
     for name in missing:
         try:
@@ -79,9 +81,8 @@ def known_times(bundle: Bundle, rows: dict, names: list[str]) -> dict:
     if (seconds := time.perf_counter() - started) > TOLD:
         names = ", ".join(name for name in missing if name in times)
         print(f"{names or 'forms'} timed on this processor, once: {seconds:.0f} s", file=sys.stderr)
-    if missing:
-        with contextlib.suppress(OSError):
-            command.write_text(path, json.dumps(times) + "\n")
+    with contextlib.suppress(OSError):
+        command.write_text(path, json.dumps(times) + "\n")
     return times
 
 
@@ -113,13 +114,8 @@ def _read_times(path: Path, names: list[str]) -> dict:
 
 def random_clip(bundle: Bundle) -> dict[str, np.ndarray]:
     """{stream: (views, T, crop, crop, C) float32} noise: the time of a network does not depend on what it sees."""
-    rng, clip = np.random.default_rng(0), {}
-    for stream in bundle.streams:
-        frames, *picture = stream.arguments["input_shape"]  # frames is None where clips are of any length
-        spec = bundle.spec_of(stream).input
-        shape = (spec.views, frames or spec.frames, *picture)
-        clip[stream.name] = rng.uniform(-1, 1, shape).astype(np.float32)
-    return clip
+    rng = np.random.default_rng(0)
+    return {row.name: rng.uniform(-1, 1, bundle.input_shape(row)).astype(np.float32) for row in bundle.streams}
 
 
 def time_form(bundle: Bundle, form: Form, networks: dict, clip: dict, patience: float = math.inf) -> dict:

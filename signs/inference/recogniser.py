@@ -156,9 +156,7 @@ class Recogniser:
         if self.bundle.spec.stored.flow:
             compile_solver()
         for stream in self.bundle.streams:
-            frames, *picture = stream.arguments["input_shape"]  # frames is None where clips are of any length
-            spec = self.bundle.spec_of(stream).input
-            zeros = np.zeros((spec.views, frames or spec.frames, *picture), np.float32)
+            zeros = np.zeros(self.bundle.input_shape(stream), np.float32)
             if self.works_while_recording:  # frame by frame: each number of frames at once has its own graph
                 network = self.networks[stream.name]
                 network.reset()

@@ -16,22 +16,12 @@ from signs.clips.dataset import Label
 
 SUFFIXES = (".ttf", ".otf", ".ttc")
 # Words of file names: what is rather not taken, and blocks of letters whose fonts have other names.
+# fmt: off
 LATER = (
-    "italic",
-    "oblique",
-    "mono",
-    "serif",
-    "naskh",
-    "kufi",
-    "nastaliq",
-    "bold",
-    "black",
-    "thin",
-    "light",
-    "condensed",
-    "ui",
+    "italic", "oblique", "mono", "serif", "naskh", "kufi", "nastaliq", "bold", "black", "thin", "light", "condensed",
+    "ui", "looped", "display",
 )
-LATER += ("looped", "display")
+# fmt: on
 CJK = ("hiragana", "katakana", "hangul", "cjk", "bopomofo")
 USELESS = ("lastresort", "adobeblank", "notdef")  # they have a box for every letter
 OUTLINES = ("glyf", "CFF ", "CFF2")

@@ -9,9 +9,11 @@ import re
 from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
 
+from signs.clips import dataset
 from signs.command import Problem, listed
+from signs.prepare.video_table import SPLIT_WORDS
 
-SPLITS = {"train", "training", "valid", "val", "validation", "dev", "test", "testing"}
+SPLITS = {*dataset.SPLITS, *SPLIT_WORDS}
 PERSON = "signer|person|people|subject|subj|user|speaker|performer|participant|proband|student|actor|volunteer"
 PEOPLE = re.compile(rf"(?:s|p|id)[ _-]?\d{{1,4}}|(?:{PERSON})[ _-]?(?:\d{{1,4}}|[a-z])", re.IGNORECASE)
 # Folders below a label that are neither people nor labels: sessions, views, numbers.
@@ -53,7 +55,7 @@ def check_layout(folder: Path, paths: list[PurePosixPath]) -> list[str]:
             f"{folder}: {seen}: which are the labels, {listed(tops, SHOWN)} or {listed(subs, SHOWN)}? Say "
             f'--signer-from "{labels}" or --signer-from "{people}"'
         )
-    return [*remarks_on_folders(subs, levels)]
+    return remarks_on_folders(subs, levels)
 
 
 def remarks_on_folders(subs: list[str], levels: int) -> list[str]:

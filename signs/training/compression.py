@@ -21,7 +21,7 @@ from signs.training.augmentation import Augmentation
 from signs.training.callbacks import Validation
 from signs.training.checkpoint import Checkpoint
 from signs.training.flags import recipe_of
-from signs.training.log import Log
+from signs.training.log import DIGITS, Log
 from signs.training.loop import Training
 from signs.training.recipe import Phase, Recipe
 
@@ -56,7 +56,7 @@ def keep_start(model: keras.Model, valid, folder: Path, stream: str) -> None:
         raise Problem(f"{folder}: what is left of {stream} answers with no numbers; prune less, or another model")
     averaging.save_weights(model, folder / f"{stream}.weights.h5")
     row = {"stream": stream, "phase": "pruned", "epoch": 0, "learning_rate": 0, "seconds": 0}
-    row |= {"loss": "nan", "accuracy": "nan"} | {name: f"{value:.6g}" for name, value in measured.items()}
+    row |= {"loss": "nan", "accuracy": "nan"} | {name: DIGITS.format(value) for name, value in measured.items()}
     log.add(row)
 
 

@@ -49,20 +49,9 @@ def add_flags(flags) -> None:
     group.add_argument("--devices", metavar="N|all", help="of this machine, to share each batch (default: its GPUs)")
     where = "of the machine that is host 0, any free port; with KERAS_BACKEND=jax"
     group.add_argument("--coordinator", metavar="HOST:PORT", help=where)
-    group.add_argument(
-        "--hosts",
-        type=command.number(int, least=1),
-        default=1,
-        metavar="N",
-        help="machines in all, each with its own --host",
-    )
-    group.add_argument(
-        "--host",
-        type=command.number(int, least=0),
-        default=0,
-        metavar="I",
-        help="number of this one; 0 writes the model",
-    )
+    count, place = command.number(int, least=1), command.number(int, least=0)
+    group.add_argument("--hosts", type=count, default=1, metavar="N", help="machines in all, each with its own --host")
+    group.add_argument("--host", type=place, default=0, metavar="I", help="number of this one; 0 writes the model")
 
 
 def check(args) -> None:

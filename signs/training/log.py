@@ -56,9 +56,7 @@ class Log:
             command.remove_leftovers(self.path.parent, "log", deep=False)
             self._write([row for row in self.rows if row["stream"] != stream or int(row["epoch"]) <= epochs])
         for path in (self.path.parent / FOLDER).glob("*.npz"):
-            of_stream = re.fullmatch(
-                rf"{re.escape(stream)}-(\d+)", path.stem
-            )  # `grey-depth` is another one than `grey`
+            of_stream = re.fullmatch(rf"{re.escape(stream)}-(\d+)", path.stem)  # not `grey-depth` for `grey`
             if of_stream and int(of_stream[1]) > epochs:
                 path.unlink()
 
