@@ -32,19 +32,12 @@ def measure(path: Path, stored: StoredSpec, spent: dict[str, list[float]]) -> No
     frames, times, _ = read_kept(path, stored, threads=1)
     frames = frames[stored.keep(times)]
     moments.append(time.process_time())
-    greys = region.small_greys(frames)
-    moments.append(time.process_time())
     for find in region.SQUARES.values():
-        find(greys)
+        find(frames)
         moments.append(time.process_time())
     storage.as_stored(frames, stored.quality)  # codes and decodes
     moments.append(time.process_time())
-    steps = (
-        "read and resize",
-        "small grey pictures",
-        *(f"{name} square" for name in region.SQUARES),
-        "JPEG, both ways",
-    )
+    steps = ("read and resize", *(f"{name} square" for name in region.SQUARES), "JPEG, both ways")
     for step, seconds in zip(steps, np.diff(moments), strict=True):
         spent[step].append(float(seconds))
 

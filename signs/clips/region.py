@@ -33,22 +33,15 @@ SMALLEST = 44 / 240  # of the short side
 
 def small_grey(frame: np.ndarray, side: int) -> np.ndarray:
     """(H, W, 3) uint8 RGB -> (h, w) uint8 grey, `side` pixels to the short side at most."""
-    return shrunk(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), side)
+    return cv2.cvtColor(resize_short_side(frame, min(side, *frame.shape[:2])), cv2.COLOR_RGB2GRAY)
 
 
-def shrunk(grey: np.ndarray, side: int) -> np.ndarray:
-    """(H, W) uint8 -> (h, w), `side` pixels to the short side at most; halving is five times as fast as one step."""
-    while min(grey.shape) >= 2 * side and not any(length % 2 for length in grey.shape):
-        grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return resize_short_side(grey, min(side, *grey.shape))
-
-
-def movement(greys: np.ndarray) -> np.ndarray:
-    """(T, H, W) uint8 -> (h, w) float32: how much each place changes, SIDE pixels to the short side at most.
+def movement(frames: np.ndarray) -> np.ndarray:
+    """(T, H, W, 3) uint8 RGB -> (h, w) float32: how much each place changes, SIDE pixels to the short side at most.
 
     Where the light changes over the whole picture, that change is taken away.
     """
-    greys = np.stack([shrunk(grey, SIDE) for grey in greys])
+    greys = np.stack([small_grey(frame, SIDE) for frame in frames])
     if len(greys) == 1:
         return np.zeros(greys.shape[1:], np.float32)
     flat = greys.reshape(len(greys), -1)
@@ -57,11 +50,11 @@ def movement(greys: np.ndarray) -> np.ndarray:
     return np.clip(change - still, 0, STRONG).sum(axis=0).reshape(greys.shape[1:])
 
 
-def signer_square(greys: np.ndarray) -> tuple[float, float, float] | None:
-    """(T, h, w) uint8 -> (x, y, side) of the square round what moves, in pixels, (x, y) its middle; None where
-    nothing moves."""
-    moved = movement(greys)
-    scale = greys.shape[2] / moved.shape[1]
+def signer_square(frames: np.ndarray) -> list[float] | None:
+    """(T, H, W, 3) uint8 RGB -> [x, y, side] of the square round what moves, in pixels of the frames, (x, y) its
+    middle; None where nothing moves."""
+    moved = movement(frames)
+    scale = frames.shape[2] / moved.shape[1]
     moved = cv2.GaussianBlur(moved, (0, 0), 1.0)
     moved = np.maximum(moved - 0.05 * moved.max(), 0)
     if not moved.any():
@@ -71,26 +64,36 @@ def signer_square(greys: np.ndarray) -> tuple[float, float, float] | None:
         share = np.cumsum(moved.sum(axis=axis), dtype=np.float64)
         share = np.concatenate([[0], share / share[-1]])
         spans.append(np.interp([TAIL, 1 - TAIL], share, np.arange(len(share))) * scale)
-    short_side = min(greys.shape[1:])
+    short_side = min(frames.shape[1:3])
     side = np.clip(MARGIN * max(last - first for first, last in spans), SMALLEST * short_side, short_side)
-    x, y = (sum(span) / 2 for span in spans)
-    return x, y, side
+    return [round(float(value), 1) for value in (*(sum(span) / 2 for span in spans), side)]
 
 
-SQUARES = {"signer": signer_square, "body": body_square}  # region of spec.InputSpec: what finds it
+def shrunk(grey: np.ndarray, side: int) -> np.ndarray:
+    """(H, W) uint8 -> (h, w), `side` pixels to the short side at most; halving is five times as fast as one step."""
+    while min(grey.shape) >= 2 * side and not any(length % 2 for length in grey.shape):
+        grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return resize_short_side(grey, min(side, *grey.shape))
 
 
 def small_greys(frames: np.ndarray) -> np.ndarray:
-    """(T, H, W, 3) uint8 RGB -> (T, h, w) uint8, in which squares are looked for."""
-    return np.stack([small_grey(frame, HEAD_SIDE) for frame in frames])
+    """(T, H, W, 3) uint8 RGB -> (T, h, w) uint8, in which the person is looked for."""
+    return np.stack([shrunk(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), HEAD_SIDE) for frame in frames])
+
+
+def person_square(frames: np.ndarray) -> list[float] | None:
+    """(T, H, W, 3) uint8 RGB -> [x, y, side] of `person.body_square`, in pixels of the frames."""
+    greys = small_greys(frames)
+    square, scale = body_square(greys), frames.shape[2] / greys.shape[2]
+    return square and [round(float(value) * scale, 1) for value in square]
+
+
+SQUARES = {"signer": signer_square, "body": person_square}  # region of spec.InputSpec: what finds it
 
 
 def find_squares(frames: np.ndarray, regions: Iterable[str] = tuple(SQUARES)) -> dict[str, list[float] | None]:
     """(T, H, W, 3) uint8 RGB -> {region: [x, y, side], or None where there is none}, pixels of the frames."""
-    greys = small_greys(frames)
-    scale = frames.shape[2] / greys.shape[2]
-    squares = {name: SQUARES[name](greys) for name in regions}
-    return {name: square and [round(float(value) * scale, 1) for value in square] for name, square in squares.items()}
+    return {name: SQUARES[name](frames) for name in regions}
 
 
 def cut_square(images: np.ndarray, square: list[float], size: int) -> np.ndarray:
