@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 from signs import command
@@ -52,6 +53,28 @@ CLIPS = [
     ("c_1", "test", "001"),
     ("c_2", "test", ""),
 ]
+
+
+def encode(
+    path: Path, images: np.ndarray, codec: str = "libx264", times=None, pixels="yuv420p", rate=10, **more
+) -> Path:
+    """(T, H, W, 3) uint8 RGB -> a video by FFmpeg's encoder; `times` in ms; `more`: of the codec's context."""
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream(codec, rate=rate, options=more.pop("options", {}))
+        stream.width, stream.height, stream.pix_fmt = images.shape[2], images.shape[1], pixels
+        if "turn" in more:
+            stream.set_display_rotation(more.pop("turn"))
+        if times is not None:
+            more["time_base"] = Fraction(1, 1000)
+        for name, value in more.items():
+            setattr(stream.codec_context, name, value)
+        for number, image in enumerate(images):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=pixels)
+            if times is not None:
+                frame.pts, frame.time_base = times[number], Fraction(1, 1000)
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode(None))
+    return path
 
 
 def avi(seed: int, size: int = 3000) -> bytes:

@@ -10,10 +10,12 @@ version of FFmpeg. Notes name what is odd about a video that is read all the sam
 """
 
 import contextlib
+import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from signs.clips.clock import Clock
 from signs.clips.container import DEMUXERS, look_into
 from signs.clips.spec import StoredSpec, resize_short_side
 from signs.command import Problem
@@ -23,9 +25,15 @@ import cv2
 import numpy as np
 
 FALLBACK_RATE = 10.0  # frames/s for a file that does not say; ChaLearn's
-READER = {"signs": 1, "ffmpeg": av.ffmpeg_version_info}  # what made an archive; the 1 goes up when frames change
+READER = {"signs": 2, "ffmpeg": av.ffmpeg_version_info}  # what made an archive; the 2 goes up when frames change
 MOST_THREADS = 4  # each holds pictures of its own, and 4K pictures are large
 HDR = {16: "PQ", 18: "HLG"}  # transfer characteristics of ITU-T H.273
+# FFmpeg's numbers of the order of fields that a container tells, as yadif calls it.
+PARITIES = {2: "tff", 3: "bff", 4: "tff", 5: "bff"}
+# Codecs whose every frame says whether it is interlaced; what a container says of them is often wrong.
+TELLING = {"h264", "hevc", "mpeg2video", "mpeg4", "vc1", "wmv3", "dvvideo", "dnxhd", "prores", "ffv1", "vvc", "cavs"}
+PARTS_WRAP = 0x200  # FFmpeg's flag of containers whose times may jump where parts were joined
+JUMP_ON = 10.0  # seconds: a longer gap there is a join
 LOST = 0.1  # share of the frames that may be damaged
 SAME, BLACK = 3, 24  # grey levels: by which pictures that count as one may differ, and up to which one is black
 
@@ -53,6 +61,8 @@ class VideoReader:
         self._stream.codec_context.thread_count = min(threads, os.cpu_count() or 1)
         rate = float(self._stream.guessed_rate or 0)
         self._rate = rate if 0 < rate < 1000 else FALLBACK_RATE
+        self._is_avi = kind == "AVI"
+        self._most_on = JUMP_ON if self._container.format.flags & PARTS_WRAP else math.inf
         aspect = float(self._stream.sample_aspect_ratio or 1)
         self._pixel_aspect = aspect if 0.1 < aspect < 10 else 1.0
 
@@ -86,7 +96,7 @@ class VideoReader:
         packets = [each for each in self._packets() if each.size and not each.is_discard]
         stamps = [each.dts if each.pts is None else each.pts for each in packets]
         known = sorted(float(stamp * self._stream.time_base) for stamp in stamps if stamp is not None)
-        clock = _Clock(self._rate)
+        clock = Clock(self._rate, self._most_on)
         return np.array([clock.read(seconds) for seconds in [*known, *[None] * (len(stamps) - len(known))]])
 
     def timed(self) -> Iterator[tuple[av.VideoFrame, float]]:
@@ -94,8 +104,10 @@ class VideoReader:
 
         Raises Problem where there is none, or too many are damaged.
         """
-        clock, number = _Clock(self._rate), 0
-        for number, frame in enumerate(deinterlaced(self._decoded()), 1):
+        clock, number = Clock(self._rate, self._most_on), 0
+        codec = self._stream.codec_context
+        parity = None if codec.name in TELLING else PARITIES.get(codec.field_order)
+        for number, frame in enumerate(deinterlaced(self._decoded(), parity), 1):
             if number == 1:
                 self._look_at(frame)
             yield frame, clock.read(frame.time)
@@ -109,10 +121,15 @@ class VideoReader:
             self.notes.append(f"{self._damaged} frames are damaged, {number} came")
 
     def _packets(self) -> Iterator[av.Packet]:
+        # The index of an AVI names each packet; that of others may not, or is made as packets come.
+        missing = sum(entry.size > 0 for entry in self._stream.index_entries) if self._is_avi else 0
         try:
-            yield from self._container.demux(self._stream)
+            for packet in self._container.demux(self._stream):
+                missing -= packet.size > 0
+                yield packet
         except av.FFmpegError:
             self._damaged += 3  # what comes before the damaged place is there
+        self._damaged += max(0, missing)
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         for packet in self._packets():
@@ -121,8 +138,11 @@ class VideoReader:
             except av.FFmpegError:
                 self._damaged += 1
                 continue
-            self._damaged += sum(frame.is_corrupt for frame in frames)
-            yield from frames
+            for frame in frames:
+                self._damaged += frame.is_corrupt
+                if self._is_avi:  # it has no times of showing; FFmpeg makes up false ones where frames are reordered
+                    frame.pts = frame.dts
+                yield frame
 
     def _look_at(self, frame: av.VideoFrame) -> None:
         """What the first frame says of all of them."""
@@ -134,7 +154,11 @@ class VideoReader:
 
     def picture(self, frame: av.VideoFrame) -> np.ndarray:
         """A frame -> (H, W, 3) uint8 RGB, upright, with square pixels, as large as the first one."""
-        image = rgb(frame)
+        try:
+            image = rgb(frame)
+        except (av.FFmpegError, OSError):
+            colours = f"{frame.format.name}, colour matrix {frame.colorspace}"
+            raise self._problem(f"FFmpeg cannot make RGB of its colours ({colours}); convert it to BT.709") from None
         if (frame.width, frame.height) != self._size:
             image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
             if (note := "the size of its frames changes") not in self.notes:
@@ -150,25 +174,10 @@ def rgb(frame: av.VideoFrame) -> np.ndarray:
     """A frame -> (H, W, 3) uint8 RGB as FFmpeg's own filters make it, by the frame's matrix and range."""
     if frame.format.components[0].bits <= 8:
         # The same bytes, a little sooner; a view of FFmpeg's memory, which it keeps alive.
-        plane = frame.reformat(format="rgb24", threads=1).planes[0]
+        plane = frame.reformat(format="rgb24", interpolation="BICUBIC", threads=1).planes[0]
         rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
         return rows[:, : 3 * plane.width].reshape(plane.height, plane.width, 3)
     return next(_through(_graph(frame, "format", "pix_fmts=rgb24"), frame)).to_ndarray()
-
-
-class _Clock:
-    """Times from 0 on; one that is missing or goes back follows the one before at the file's rate (frames/s)."""
-
-    def __init__(self, rate: float):
-        self._step, self._first, self._last = 1 / rate, None, None
-
-    def read(self, seconds: float | None) -> float:
-        if self._last is None:
-            self._first, self._last = seconds or 0.0, 0.0
-        else:
-            since = self._last if seconds is None else seconds - self._first
-            self._last = since if since > self._last else self._last + self._step
-        return self._last
 
 
 def upright(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -179,16 +188,21 @@ def upright(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image[:: steps[0], :: steps[1]])
 
 
-def deinterlaced(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """The same frames, those that are interlaced through FFmpeg's yadif, which has the frames around each."""
+def deinterlaced(frames: Iterable[av.VideoFrame], parity: str | None = None) -> Iterator[av.VideoFrame]:
+    """The same frames, those that are interlaced through FFmpeg's yadif, which has the frames around each.
+
+    parity: `tff` or `bff` where all of them are, whatever each says: the upper or the lower field is the first.
+    """
     graph, kind = None, None
+    which = f"deint=all:parity={parity}" if parity else "deint=interlaced"
     for frame in frames:
         before, kind = kind, (frame.width, frame.height, frame.format.name)
         if graph and kind != before:
             yield from _through(graph, None)
             graph = None
-        if not graph and frame.interlaced_frame:
-            graph = _graph(frame, "yadif", "deint=interlaced")
+        # yadif refuses pictures of fewer than 3 rows or columns.
+        if not graph and (parity or frame.interlaced_frame) and min(frame.width, frame.height) > 2:
+            graph = _graph(frame, "yadif", which)
         if graph:
             yield from _through(graph, frame)
         else:
@@ -221,7 +235,7 @@ def first_frame_problem(path: Path) -> str | None:
     It takes some milliseconds whatever the length. Damage further on is found by who reads the whole video.
     """
     try:
-        with VideoReader(path, threads=1) as video, contextlib.closing(video.timed()) as frames:
+        with VideoReader(path, threads=1) as video, contextlib.closing(iter(video)) as frames:
             next(frames)
     except Problem as problem:
         return str(problem).removeprefix(f"{path}: ")
@@ -268,7 +282,8 @@ def read_kept(path: Path, stored: StoredSpec, threads: int = MOST_THREADS) -> tu
         if needed <= pictures.keys():  # else the packets' times were not the frames': once more, with the true ones
             chosen = sorted(needed)
             frames = np.stack([pictures[number] for number in chosen])
-            return frames, np.array(times)[chosen], [*video.notes, *picture_notes(frames)]
+            single = ["one frame only, no film"] if len(times) == 1 else []
+            return frames, np.array(times)[chosen], [*video.notes, *single, *picture_notes(frames)]
 
 
 def picture_notes(frames: np.ndarray) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tiny
+from tiny import encode
 
 VIDEOS = Path(__file__).parent / "video"
 
@@ -100,3 +101,33 @@ def test_an_avi_of_a_recorder_that_writes_into_a_pipe_is_whole(tmp_path):
     content[4:8] = b"\xff" * 4
     (tmp_path / "pipe.avi").write_bytes(content)
     assert video_problem(tmp_path / "pipe.avi") is None
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "rate"),
+    [
+        ("flv", "flv1", 25), ("wmv", "wmv2", 25), ("ogv", "libvpx", 25), ("gif", "gif", 25), ("mpg", "mpeg1video", 25),
+        ("vob", "mpeg2video", 25), ("mxf", "mpeg2video", 25),
+    ],
+)  # fmt: skip
+def test_every_container_that_tells_its_end(tmp_path, suffix, codec, rate):
+    pixels = "rgb8" if codec == "gif" else "yuv420p"
+    whole = encode(tmp_path / f"whole.{suffix}", tiny.moving(40, 96, 128), codec, pixels=pixels, rate=rate)
+    assert video_problem(whole) is None
+    content = whole.read_bytes()
+    (tmp_path / f"more.{suffix}").write_bytes(content + bytes(100))  # what some cameras fill up with
+    assert video_problem(tmp_path / f"more.{suffix}") is None
+    for share in (0.43, 0.66, 0.91):
+        (tmp_path / f"cut.{suffix}").write_bytes(content[: int(share * len(content))])
+        assert "get a whole copy" in video_problem(tmp_path / f"cut.{suffix}")
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mkv", "libx264"), ("webm", "libvpx"), ("ogv", "libvpx")])
+def test_damaged_inside(tmp_path, suffix, codec):
+    """FFmpeg leaves out what comes behind the damaged place, or some of it, and says nothing."""
+    path = encode(tmp_path / f"a.{suffix}", tiny.moving(60, 96, 128), codec)
+    content = bytearray(path.read_bytes())
+    half = len(content) // 2
+    content[half : half + half // 2] = bytes(half // 2)
+    path.write_bytes(content)
+    assert video_problem(path) == "damaged inside, the rest of it would be lost; get a whole copy"

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from signs.clips.spec import FlowSpec, StoredSpec
-from signs.clips.video import iter_video, read_kept, read_video, upright
+from signs.clips.video import first_frame_problem, iter_video, read_kept, read_video, upright
 from signs.command import Problem
 
 import av
@@ -17,30 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tiny
+from tiny import encode
 
 VIDEOS = Path(__file__).parent / "video"
-
-
-def encode(
-    path: Path, images: np.ndarray, codec: str = "libx264", times=None, pixels="yuv420p", rate=10, **more
-) -> Path:
-    """(T, H, W, 3) uint8 RGB -> a video by FFmpeg's encoder; `times` in ms; `more`: of the codec's context."""
-    with av.open(str(path), "w") as film:
-        stream = film.add_stream(codec, rate=rate, options=more.pop("options", {}))
-        stream.width, stream.height, stream.pix_fmt = images.shape[2], images.shape[1], pixels
-        if "turn" in more:
-            stream.set_display_rotation(more.pop("turn"))
-        if times is not None:
-            more["time_base"] = Fraction(1, 1000)
-        for name, value in more.items():
-            setattr(stream.codec_context, name, value)
-        for number, image in enumerate(images):
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=pixels)
-            if times is not None:
-                frame.pts, frame.time_base = times[number], Fraction(1, 1000)
-            film.mux(stream.encode(frame))
-        film.mux(stream.encode(None))
-    return path
 
 
 @pytest.mark.parametrize("codec", ["MJPG", "XVID"])
@@ -191,6 +170,53 @@ def test_every_display_matrix(order, x_sign, y_sign):
     assert np.array_equal(upright(image, matrix), expected)
 
 
+@pytest.mark.parametrize(("order", "parity"), [("tt", "tff"), ("bb", "bff"), ("tb", "tff"), ("bt", "bff")])
+def test_fields_that_the_container_alone_tells_of(tmp_path, order, parity):
+    """Motion JPEG, HuffYUV, PNG, ...: no frame says that it is interlaced, the head of the file does."""
+    path = encode(tmp_path / "a.mkv", tiny.moving(8), "mjpeg", pixels="yuvj420p", options={"field_order": order})
+    with av.open(str(path)) as film:
+        assert not any(frame.interlaced_frame for frame in film.decode(video=0))
+    assert np.array_equal(read_video(path)[0], by_ffmpeg(path, ("yadif", f"deint=all:parity={parity}")))
+
+
+def test_fields_of_a_picture_too_small_for_them(tmp_path):
+    options = {"flags": "+ilme+ildct"}
+    path = encode(tmp_path / "a.mkv", tiny.moving(3)[:, :2, :2], "mpeg2video", rate=25, options=options)
+    with av.open(str(path)) as film:
+        assert all(frame.interlaced_frame for frame in film.decode(video=0))
+    assert read_video(path)[0].shape == (3, 2, 2, 3)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_an_avi_with_frames_in_another_order(tmp_path, codec):
+    """AVI has no time of showing for each frame; FFmpeg's own are out of order where B frames are."""
+    frames, times = read_video(encode(tmp_path / "a.avi", tiny.moving(20), codec, max_b_frames=3))
+    assert len(frames) == 20 and np.allclose(times, np.arange(20) / 10)
+
+
+def test_joined_recordings(tmp_path):
+    """Transport streams one behind the other: each has times of its own, the intervals of all of them are true."""
+    quick = encode(tmp_path / "quick.ts", tiny.moving(40), rate=25)
+    slow = encode(tmp_path / "slow.ts", tiny.moving(20), rate=5)
+    (tmp_path / "joined.ts").write_bytes(slow.read_bytes() + quick.read_bytes() + slow.read_bytes())
+    steps = np.diff(read_video(tmp_path / "joined.ts")[1])
+    assert np.allclose(steps[:19], 0.2) and np.allclose(steps[20:59], 0.04) and np.allclose(steps[60:], 0.2)
+    assert (steps > 0).all() and steps.max() < 0.21
+
+
+def test_colours_that_ffmpeg_cannot_convert(tmp_path):
+    path = encode(tmp_path / "a.mp4", tiny.moving(3), pixels="yuv444p", colorspace=8)  # YCgCo
+    with pytest.raises(Problem, match="a.mp4: FFmpeg cannot make RGB of its colours .yuv444p, colour matrix 8"):
+        read_video(path)
+    assert "cannot make RGB" in first_frame_problem(path)
+
+
+@pytest.mark.parametrize(("pixels", "size"), [("yuv420p", (47, 63)), ("yuv410p", (48, 64)), ("yuv440p", (48, 64))])
+def test_colours_of_odd_pictures(tmp_path, pixels, size):
+    path = encode(tmp_path / "a.mkv", tiny.moving(3, *size), "ffv1", pixels=pixels)
+    assert np.array_equal(read_video(path)[0], by_ffmpeg(path))
+
+
 def test_frames_that_change_their_size(tmp_path):
     """What a call over a weak network leaves: the sender makes its pictures smaller half-way."""
     parts = [encode(tmp_path / f"{size}.ts", tiny.moving(4, *size)) for size in ((96, 128), (48, 64))]
@@ -212,6 +238,7 @@ def test_hdr_black_and_still_are_noted(tmp_path):
     )
     films = {hdr: "HDR video (HLG)", encode(tmp_path / "black.mp4", images * 0): "all of it is black"}
     films[encode(tmp_path / "still.mp4", images[[0] * 6])] = "one picture from start to end"
+    films[encode(tmp_path / "one.mp4", images[:1])] = "one frame only"
     for path, note in films.items():
         assert [each.startswith(note) for each in read_kept(path, StoredSpec())[2]] == [True]
     assert read_kept(encode(tmp_path / "fine.mp4", images), StoredSpec())[2] == []
@@ -245,6 +272,18 @@ def test_a_file_that_is_damaged_inside(tmp_path):
     (tmp_path / "a.mp4").write_bytes(content)
     with pytest.raises(Problem, match=r"frames are damaged, \d+ came; get a whole copy"):
         read_video(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("mpeg4", "avi"), ("libx264", "mkv"), ("libvpx", "webm")])
+def test_zeros_inside_lose_no_frames_in_silence(tmp_path, codec, suffix):
+    """What a stick that was pulled out, or a download in parts, leaves."""
+    path = encode(tmp_path / f"a.{suffix}", tiny.moving(60, 96, 128), codec)
+    content = bytearray(path.read_bytes())
+    half = len(content) // 2
+    content[half : half + half // 2] = bytes(half // 2)
+    path.write_bytes(content)
+    with pytest.raises(Problem, match="damaged inside|frames are damaged"):
+        read_video(path)
 
 
 @pytest.mark.parametrize("name", ["whole.mp4", "interlaced.mp4", "vfr.avi", "browser.webm", "00001.MTS"])
