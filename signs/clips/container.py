@@ -13,7 +13,8 @@ from typing import BinaryIO
 # fmt: off
 VIDEO_SUFFIXES = (
     ".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts", ".m2t", ".wmv",
-    ".flv", ".ogv", ".3gp", ".3g2", ".dv", ".mxf", ".gif",
+    ".flv", ".ogv", ".3gp", ".3g2", ".dv", ".mxf", ".gif", ".asf", ".divx", ".f4v", ".m1v", ".m2p", ".m2v", ".mod",
+    ".mpe", ".mpv", ".ogm", ".qt", ".tod", ".tp", ".trp",
 )
 # FFmpeg's demuxer for each container: it is named, so that no file is taken for a playlist that opens others.
 DEMUXERS = {
@@ -54,6 +55,8 @@ def video_problem(path: Path) -> str | None:
 def look_into(path: Path) -> tuple[str | None, str | None]:
     """The container of a file, `video_kind`, and what keeps it from being a video, `video_problem`."""
     try:
+        if Path(path).is_fifo():  # opening it would wait for a writer
+            return None, "a pipe, not a file; save what comes through it as a file first"
         with open(path, "rb") as file:
             head = file.read(4096)
             if kind := video_kind(head):

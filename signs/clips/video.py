@@ -53,7 +53,7 @@ class VideoReader:
         if problem:
             raise self._problem(problem)
         try:
-            self._container = av.open(str(self.path), format=DEMUXERS[kind])
+            self._container = av.open(os.path.abspath(path), format=DEMUXERS[kind])  # `10:30.mp4` alone is a protocol
         except (av.FFmpegError, OSError):
             raise self._problem("a video by its first bytes, but it cannot be decoded; is it whole?") from None
         self._stream = self._choose_stream()

@@ -56,16 +56,23 @@ def _look_into(folder: Path, above: tuple[tuple[int, int], ...], found: Found) -
     for path in paths:
         if is_hidden(path):
             continue
-        if path.is_dir():
-            about = path.stat()
-            if (about.st_dev, about.st_ino) in inside:
-                found.loops.append(path)
-            else:
-                _look_into(path, inside, found)
-        elif path.suffix.lower() in VIDEO_SUFFIXES and (path.is_file() or not path.exists()):
-            found.videos.append(path)  # a link that leads nowhere too: it is a video that is missing
+        try:
+            _look_at(path, inside, found)
+        except OSError as error:  # the folder may be listed, but what lies in it may not be looked at
+            found.unread.append((str(path), f"cannot be read ({error.strerror})"))
+
+
+def _look_at(path: Path, inside: tuple[tuple[int, int], ...], found: Found) -> None:
+    if path.is_dir():
+        about = path.stat()
+        if (about.st_dev, about.st_ino) in inside:
+            found.loops.append(path)
         else:
-            found.others.append(path)
+            _look_into(path, inside, found)
+    elif path.suffix.lower() in VIDEO_SUFFIXES and (path.is_file() or not path.exists()):
+        found.videos.append(path)  # a link that leads nowhere too: it is a video that is missing
+    else:
+        found.others.append(path)
 
 
 def read_folder(

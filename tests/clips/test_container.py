@@ -1,5 +1,6 @@
 """What a file is by its bytes, and whether all of it is there, before a decoder sees it."""
 
+import os
 from pathlib import Path
 
 from signs.clips.container import video_kind, video_problem
@@ -47,6 +48,12 @@ def test_no_video(tmp_path):
     assert "directory" in video_problem(tmp_path).lower()
     (tmp_path / "pointer.avi").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:12\n")
     assert "a text file, not a video; it begins 'version https://git-lfs" in video_problem(tmp_path / "pointer.avi")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "clip.avi")
+    assert "a pipe, not a file" in video_problem(tmp_path / "clip.avi")
 
 
 def test_a_picture_that_may_be_a_film_is_named(tmp_path):

@@ -320,6 +320,14 @@ def test_a_long_video_fits_into_memory(tmp_path):
     assert count == 40 and megabytes < 120
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+@pytest.mark.parametrize("name", ["10:30:05.mp4", "http:a.mp4", "concat:a|b.mp4", "file:a.mp4", "-a.mp4", "a%03d.mp4"])
+def test_names_that_ffmpeg_takes_for_something_else(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes((VIDEOS / "whole.mp4").read_bytes())
+    assert len(read_video(Path(name))[0]) == 48
+
+
 def test_streaming_gives_what_reading_gives():
     streamed = list(iter_video(VIDEOS / "browser.webm"))
     frames, times = read_video(VIDEOS / "browser.webm")

@@ -1,5 +1,6 @@
 """prepare_videos.py on folders: every file is accounted for, and what is no label is not taken for one."""
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -151,6 +152,30 @@ def test_sessions_below_labels_are_no_question(tmp_path, capsys):
 def test_no_video(tmp_path, capsys):
     videos = laid_out(tmp_path / "signs", ["hello/a.txt", "stop/b.txt"])
     assert "no video in it (2 files are no videos: 2 .txt" in prepare(videos, capsys, code=command.NOTHING)
+
+
+def test_a_folder_whose_files_may_not_be_looked_at(tmp_path, capsys, monkeypatch):
+    """`chmod a-x`: its names are read, nothing else."""
+    real = Path.is_dir
+
+    def is_dir(path):
+        if path.parent.name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    videos = laid_out(tmp_path / "signs", [f"{label}/{n}.avi" for label in LABELS for n in range(4)])
+    laid_out(videos, ["hello/locked/9.avi"])
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    said = prepare(videos, capsys, code=command.PARTLY)
+    assert "locked/9.avi: cannot be read (Permission denied)" in said and len(clips(videos)) == 8
+
+
+def test_suffixes_of_camcorders_and_older_programs(tmp_path, capsys):
+    suffixes = ("mod", "asf", "divx", "qt", "tod")
+    videos = laid_out(tmp_path / "signs", [f"{label}/{n}.avi" for label in LABELS for n in range(5)])
+    for path, suffix in zip(sorted(videos.glob("hello/*")), suffixes, strict=True):
+        path.rename(path.with_suffix(f".{suffix}"))
+    assert "no video" not in prepare(videos, capsys) and len(clips(videos)) == 10
 
 
 def test_output_below_the_videos(videos, capsys):
