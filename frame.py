@@ -11,10 +11,8 @@ A clip whose archive already holds what would be written now is skipped, so the 
 bad video does not stop the others: it is named at the end. Sarhan & Frintrop (2020) keep 40 frames, evenly.
 """
 
-import itertools
 import sys
 import time
-from collections import defaultdict
 from pathlib import Path
 
 from signs import command
@@ -49,11 +47,7 @@ def extract_all(data: Dataset, stored: StoredSpec, splits: list[str], workers: i
     print(
         f"{len(outcome.done)} clips, {sum(frames for frames, _ in outcome.done)} frames in {seconds:.1f} s -> {store}"
     )
-    odd = defaultdict(list)
-    for note, name in itertools.chain.from_iterable(notes for _, notes in outcome.done):
-        odd[note].append(name)
-    for note, names in odd.items():
-        print(command.one_line(f"  {note}: {command.listed(names)}"))
+    storage.print_notes(outcome)
     return outcome
 
 

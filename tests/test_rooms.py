@@ -12,13 +12,20 @@ FLOORS = [
     ["command"],
     ["clips", "models"],
     ["flow", "prepare"],
+    ["landmarks"],
     ["inference"],
     ["training", "live"],
     ["evaluation"],
 ]
 ROOMS = [room for floor in FLOORS for room in floor]
 HEAVY = {"tensorflow", "keras", "torch", "jax", "matplotlib"}
-LIGHT_ROOMS = ("clips", "flow", "prepare", "live")  # nobody waits for TensorFlow to prepare, to cut and to see flow
+LIGHT_ROOMS = (
+    "clips",
+    "flow",
+    "prepare",
+    "landmarks",
+    "live",
+)  # nobody waits for TensorFlow to prepare, to cut and to see flow
 HANDED_ON = {"datagenerator", "model_i3d"}  # scripts' names that other scripts may import
 
 

@@ -41,11 +41,29 @@ class FlowSpec:
 
 
 @dataclass(frozen=True)
+class LandmarkSpec:
+    """How points of body and hands were found: in up to `rate` frames a second, by this version of the chain
+    (signs/landmarks) and these networks."""
+
+    chain: int
+    networks: str
+    rate: int = 30
+
+    @property
+    def store(self) -> str:
+        """Folder name: `landmark-30fps`."""
+        return f"landmark-{self.rate}fps"
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class StoredSpec:
     """Which frames of a video are kept and how.
 
     frames: "40" (that many, evenly spread in time), "all", or "10fps" (a fixed rate); short_side in pixels; part: which
-    video of the clip, of dataset.PARTS.
+    video of the clip, of dataset.PARTS; landmark: of the points beside the frames, where there are any.
     """
 
     frames: str = "40"
@@ -53,6 +71,7 @@ class StoredSpec:
     quality: int = 95
     flow: FlowSpec | None = None
     part: str = "video"
+    landmark: LandmarkSpec | None = None
 
     def __post_init__(self):
         if not RULE.fullmatch(self.frames):
@@ -73,6 +92,16 @@ class StoredSpec:
     def flow_store(self) -> str:
         """Folder name of the flow: `flow-40x240-tvl1-fast`."""
         return f"{self.frame_store.replace('frame', 'flow', 1)}-{self.flow.name}"
+
+    @property
+    def store(self) -> str:
+        """Folder name of the flow, or of the frames where there is none."""
+        return self.flow_store if self.flow else self.frame_store
+
+    def to_json(self) -> dict:
+        """As clip.json and bundle.json have it; without `landmark` where there is none."""
+        content = asdict(self)
+        return content if self.landmark else {name: value for name, value in content.items() if name != "landmark"}
 
     def without_flow(self) -> "StoredSpec":
         return replace(self, flow=None)
@@ -201,7 +230,7 @@ class ClipSpec:
     input: InputSpec
 
     def to_json(self) -> dict:
-        return asdict(self)
+        return {"stored": self.stored.to_json(), "input": asdict(self.input)}
 
     @classmethod
     def from_json(cls, spec: dict) -> "ClipSpec":
@@ -215,9 +244,10 @@ class ClipSpec:
 
 def stored_from_json(spec: dict) -> StoredSpec:
     """The spec of a clip.json or of a bundle; raises Problem where another version wrote it."""
-    flow = spec.get("flow")
+    flow, landmark = spec.get("flow"), spec.get("landmark")
     try:
-        return StoredSpec(**{**spec, "flow": FlowSpec(**flow) if flow else None})
+        parts = {"flow": flow and FlowSpec(**flow), "landmark": landmark and LandmarkSpec(**landmark)}
+        return StoredSpec(**{**spec, **parts})
     except TypeError as error:
         reason = str(error).split(") ")[-1]
         raise Problem(f"written by another version ({reason}); run frame.py and opticalflow.py again") from None

@@ -13,17 +13,19 @@ import contextlib
 import errno
 import functools
 import io
+import itertools
 import json
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from signs import command
 from signs.clips import dataset, preprocess
 from signs.clips.dataset import Clip, Dataset
-from signs.clips.spec import StoredSpec, stored_from_json
+from signs.clips.spec import LandmarkSpec, StoredSpec, stored_from_json
 from signs.clips.video import READER
 from signs.command import Outcome, Problem
 
@@ -63,7 +65,12 @@ def write_archive(path: Path, images: np.ndarray, info: dict) -> None:
     """
     stored = info["stored"]
     quality = stored["quality"] if images.shape[-1] == 3 else stored["flow"]["quality"]
-    members = {"clip.json": (json.dumps(info, indent=1, sort_keys=True) + "\n").encode(), **encode(images, quality)}
+    write_members(path, encode(images, quality), info)
+
+
+def write_members(path: Path, members: dict[str, bytes], info: dict) -> None:
+    """Write a zip with clip.json and the members, {name: content}, whole or not at all; equal ones give equal bytes."""
+    members = {"clip.json": (json.dumps(info, indent=1, sort_keys=True) + "\n").encode(), **members}
     content = io.BytesIO()  # one write of a finished file; a clip is a megabyte or two
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for name, member in members.items():
@@ -82,13 +89,13 @@ def read_archive(path: Path, pick: Callable[[int], np.ndarray] | None = None) ->
         names = {file.name: file for file in path.iterdir()}
         return _archive_of(path, names, lambda name: names[name].read_bytes(), pick)
     with contextlib.ExitStack() as held:
-        with _damage_named(path):
+        with damage_named(path):
             archive = held.enter_context(zipfile.ZipFile(path))
         return _archive_of(path, set(archive.namelist()), archive.read, pick)
 
 
 @contextlib.contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
+def damage_named(path: Path) -> Iterator[None]:
     """A Problem of what is raised where bytes are wrong; nothing but what reads them belongs into the block."""
     try:
         yield
@@ -100,7 +107,7 @@ def _damage_named(path: Path) -> Iterator[None]:
         raise Problem(f"{path}: cut short or damaged; delete it and run the step that wrote it again") from None
 
 
-def _parse_info(content: bytes) -> dict:
+def parse_info(content: bytes) -> dict:
     info = json.loads(content)
     if not isinstance(info, dict):
         raise ValueError("clip.json is no table")
@@ -114,8 +121,8 @@ def _archive_of(path: Path, names, read: Callable[[str], bytes], pick) -> Archiv
     if not pictures:
         raise Problem(f"{path}: no picture in it; expected img_00001.jpg ... or flow_x_00001.jpg ...")
     frames = [(name, name.replace("flow_x_", "flow_y_")) for name in flow_x] or [(name,) for name in pictures]
-    with _damage_named(path):
-        info = _parse_info(read("clip.json")) if "clip.json" in names else {}
+    with damage_named(path):
+        info = parse_info(read("clip.json")) if "clip.json" in names else {}
     if info.get("format", FORMAT) != FORMAT:
         raise Problem(
             f"{path}: written by another version (format {info['format']}, not {FORMAT}); run frame.py and "
@@ -126,7 +133,7 @@ def _archive_of(path: Path, names, read: Callable[[str], bytes], pick) -> Archiv
     chosen = frames if pick is None else [frames[index] for index in pick(len(frames))]
     if missing := [name for frame in chosen for name in frame if name not in names]:
         raise Problem(f"{path}: {missing[0]} is missing; {again}")
-    with _damage_named(path):
+    with damage_named(path):
         cache = {name: read(name) for frame in dict.fromkeys(chosen) for name in frame}
     try:
         images = decode([cache[name] for frame in chosen for name in frame], len(chosen[0]))
@@ -139,7 +146,7 @@ def read_info(path: Path) -> dict | None:
     """clip.json of an archive; None where the archive is missing or cut short."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return _parse_info(archive.read("clip.json"))
+            return parse_info(archive.read("clip.json"))
     except (*DAMAGED, OSError):
         return None
 
@@ -206,22 +213,27 @@ def find_stored(data: Dataset, kind: str, name: str | None = None, part: str = "
     raise Problem(f"{data.folder / stores[0]}: no whole clip in it; run {step} --data {data.folder} again")
 
 
-def expected_info(item: Clip, stored: StoredSpec) -> dict:
+def expected_info(item: Clip, stored: StoredSpec | LandmarkSpec) -> dict:
     """What clip.json of this clip must hold for the clip to count as done; it may hold more."""
     made_of = {"source": item.source, "sha256": item.sha256, "reader": READER}
-    return {"format": FORMAT, **made_of, "stored": asdict(stored)}
+    return {"format": FORMAT, **made_of, "stored": stored.to_json()}
 
 
 def fill_store(
-    data: Dataset, stored: StoredSpec, splits: list[str], make_archive: Callable, workers: int, title: str
+    data: Dataset,
+    stored: StoredSpec | LandmarkSpec,
+    splits: list[str],
+    make_archive: Callable,
+    workers: int,
+    title: str,
 ) -> Outcome:
-    """Make every archive, of the flow if `stored` has one, that is not there or not what would be written now.
+    """Make every archive of `stored.store` that is not there or not what would be written now.
 
     Args:
         splits: only these; all where there is none.
         make_archive: (Clip, folder of the data set, stored) -> its number of pictures; writes the archive.
     """
-    store = stored.flow_store if stored.flow else stored.frame_store
+    store = stored.store
     clips, folder = data.split(*splits), data.folder / store
     with command.lock(folder):
         command.remove_leftovers(folder)
@@ -241,6 +253,15 @@ def fill_store(
         outcome = command.parallel(make, jobs, workers, title)
         command.remove_leftovers(folder)  # of a process that died
         return outcome
+
+
+def print_notes(outcome: Outcome) -> None:
+    """What was odd about which clips: of results (number, [(note, clip), ...]) one line a note."""
+    odd = defaultdict(list)
+    for note, name in itertools.chain.from_iterable(notes for _, notes in outcome.done):
+        odd[note].append(name)
+    for note, names in odd.items():
+        print(command.one_line(f"  {note}: {command.listed(names)}"))
 
 
 def check_video(item: Clip, folder: Path, part: str) -> Path:

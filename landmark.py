@@ -1,0 +1,74 @@
+"""Find the points of body and hands in every video of a data set, as one archive a clip.
+
+    python landmark.py --data data_set/gestures
+
+in:   data_set/<name>/clips.csv and video/<split>/<label>/<clip>.avi
+out:  data_set/<name>/landmark-30fps/<split>/<label>/<clip>.zip
+
+Points are found in the video at its own size, in up to 30 frames a second, and stored with the frames' times: 33 of the
+body, 21 of each hand, x and y in pixels. frame.py need not have run. The networks are MediaPipe's (Apache 2.0); they
+are fetched once, from the Python package registry, into model/mediapipe. A clip that is done is skipped: the same
+command goes on.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from signs import command
+from signs.clips import dataset, storage
+from signs.clips.dataset import Clip, Dataset, load_dataset
+from signs.clips.spec import LandmarkSpec
+from signs.clips.video import VideoReader
+from signs.command import Outcome
+from signs.landmarks import models
+from signs.landmarks.points import collect, write_points
+from signs.landmarks.stream import LandmarkStream, landmark_spec
+
+import cv2
+import numpy as np
+
+__all__ = ["LandmarkStream", "main"]
+
+
+def find(item: Clip, folder: Path, stored: LandmarkSpec) -> tuple[int, list[tuple[str, str]]]:
+    """Write a clip's points; returns its number of frames and what is odd: (note, clip)."""
+    cv2.setNumThreads(1)  # a clip a process is the parallelism
+    stream = LandmarkStream(models.networks_here())
+    with VideoReader(storage.check_video(item, folder, "video"), threads=1) as video:
+        points = collect(video, stream.push, stored.rate)
+    notes = [*video.notes, *stream.notes]
+    if np.isnan(points.body[:, 0, 0]).all():
+        notes.append("nobody is found")
+    info = {**storage.expected_info(item, stored), "notes": notes}
+    write_points(item.archive(folder, stored.store), points, info)
+    return len(points.times), [(note, f"{item.folder}/{item.clip}") for note in notes]
+
+
+def find_all(data: Dataset, stored: LandmarkSpec, splits: list[str], workers: int) -> Outcome:
+    """Find what is missing and print what was done."""
+    started = time.perf_counter()
+    outcome = storage.fill_store(data, stored, splits, find, workers, "landmarks")
+    frames, seconds = sum(number for number, _ in outcome.done), time.perf_counter() - started
+    rate = f", {frames / seconds:.0f} frames/s" if frames else ""
+    print(f"{len(outcome.done)} clips, {frames} frames in {seconds:.1f} s{rate} -> {data.folder / stored.store}")
+    storage.print_notes(outcome)
+    return outcome
+
+
+def main(argv=None) -> int:
+    flags = command.parser(__doc__)
+    flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/gestures")
+    copy = "a copy of the networks: the wheel of mediapipe, or a folder with its files; without it they are fetched"
+    flags.add_argument("--networks", type=Path, metavar="FILE", help=copy)
+    flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
+    command.add_workers(flags)
+    args = flags.parse_args(argv)
+    data = load_dataset(args.data)
+    models.fetch(args.networks)
+    models.check_there()
+    return find_all(data, landmark_spec(), args.split, args.workers).summary()
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))

@@ -1,0 +1,204 @@
+"""The networks that find a body's and a hand's points: Google's MediaPipe, fetched once, checked, run by OpenVINO.
+
+    networks = open_networks()                 Problem where the files are not there: landmark.py fetches them
+    fetch(), fetch(copy)                       from the Python package registry, or from a wheel or folder
+
+The wheel of mediapipe 0.10.21 still carries the files (Apache 2.0). It is neither installed nor imported: pip downloads
+it, for whatever system and Python, four files and the licence are taken out of it, and each is checked by SHA-256.
+"""
+
+import contextlib
+import functools
+import hashlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from signs import command
+from signs.command import Problem
+
+import numpy as np
+
+VERSION = "0.10.21"
+WHEEL = f"mediapipe-{VERSION}-cp312-cp312-manylinux_2_28_x86_64.whl"
+WHEEL_SHA256 = "956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5"
+FOLDER = Path(__file__).resolve().parents[2] / "model" / "mediapipe"
+MODULES = "mediapipe/modules"
+LICENCE = f"mediapipe-{VERSION}.dist-info/LICENSE"
+NOTICE = f"""These networks are part of MediaPipe {VERSION}, Copyright The MediaPipe Authors, https://github.com/google-ai-edge/mediapipe
+They are unchanged, and licensed under the Apache License, Version 2.0, which lies beside them.
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of the wheel below MODULES, its SHA-256, and which of the network's outputs are asked for."""
+
+    path: str
+    sha256: str
+    outputs: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+
+SOURCES = {
+    "detector": Source(
+        "pose_detection/pose_detection.tflite",
+        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+        (0, 1),
+    ),
+    "body": Source(
+        "pose_landmark/pose_landmark_full.tflite",
+        "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        (0, 1, 3),
+    ),
+    "recrop": Source(
+        "holistic_landmark/hand_recrop.tflite", "67d996ce96f9d36fe17d2693022c6da93168026ab2f028f9e2365398d8ac7d5d", (0,)
+    ),
+    "hand": Source(
+        "hand_landmark/hand_landmark_full.tflite",
+        "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+        (0, 1),
+    ),
+}
+WANTED = f"version {VERSION} of mediapipe, its file {WHEEL} (SHA-256 {WHEEL_SHA256})"
+
+
+def missing(folder: Path = FOLDER) -> list[Path]:
+    """The files of the networks that are not there."""
+    return [folder / source.name for source in SOURCES.values() if not (folder / source.name).is_file()]
+
+
+def check_there(folder: Path = FOLDER) -> None:
+    """Raise Problem where a network's file is missing, or is not the known one."""
+    if absent := missing(folder):
+        raise Problem(f"{absent[0]}: no such file; landmark.py fetches the networks that find hands, once")
+    for source in SOURCES.values():
+        _check(source, (folder / source.name).read_bytes(), folder / source.name)
+
+
+def _check(source: Source, content: bytes, path: Path) -> None:
+    found = hashlib.sha256(content).hexdigest()
+    if found != source.sha256:
+        again = "delete it, and landmark.py fetches it anew"
+        raise Problem(f"{path}: not the known network (SHA-256 {found}, expected {source.sha256}); {again}")
+
+
+def fetch(copy: Path | None = None, folder: Path = FOLDER) -> None:
+    """Bring the networks' files to `folder`, once; raises Problem where they cannot be had, or are others.
+
+    copy: the wheel, or a folder that has the four files anywhere below it.
+    """
+    with command.lock(folder, wait=True):
+        command.remove_leftovers(folder, deep=False)
+        if not copy and not missing(folder):
+            return
+        with contextlib.ExitStack() as held:
+            if copy is None:
+                copy = _download(Path(held.enter_context(tempfile.TemporaryDirectory())))
+            contents = _contents(copy / WHEEL if (copy / WHEEL).is_file() else copy)
+        for name, content in contents.items():
+            with command.atomic(folder / name) as temporary:
+                temporary.write_bytes(content)
+
+
+def _contents(copy: Path) -> dict[str, bytes]:
+    """{file name: content} of a wheel or a folder, each network checked."""
+    read = _reader(copy)
+    contents = {}
+    for source in SOURCES.values():
+        contents[source.name] = read(f"{MODULES}/{source.path}")
+        _check(source, contents[source.name], copy / source.name)
+    with contextlib.suppress(Problem):
+        contents["LICENSE"] = read(LICENCE)
+    return {**contents, "NOTICE": NOTICE.encode()}
+
+
+def _reader(copy: Path) -> Callable[[str], bytes]:
+    """Reads a file of the wheel by its name there, from the wheel or from wherever below a folder it lies."""
+
+    def from_wheel(name: str) -> bytes:
+        try:
+            with zipfile.ZipFile(copy) as wheel:
+                return wheel.read(name)
+        except (zipfile.BadZipFile, KeyError, EOFError) as error:
+            raise Problem(f"{copy}: {error}; expected {WANTED}") from None
+
+    def from_folder(name: str) -> bytes:
+        for path in (copy / name, copy / Path(name).name, *sorted(copy.rglob(Path(name).name))):
+            if path.is_file():
+                return path.read_bytes()
+        raise Problem(f"{copy}: no {Path(name).name} in it; expected the files of {WANTED}")
+
+    if not copy.exists():
+        raise Problem(f"{copy}: no such file or folder; expected {WANTED}")
+    return from_folder if copy.is_dir() else from_wheel
+
+
+def _download(folder: Path) -> Path:
+    """The wheel, brought by pip; or by uv, which unpacks it."""
+    print(f"fetching the networks that find hands: mediapipe {VERSION}, 36 MB, once")
+    which = ["--no-deps", "--only-binary=:all:", "--python-version", "3.12"]
+    named = f"mediapipe=={VERSION}"
+    ways = [
+        [sys.executable, "-m", "pip", "download", *which, "--platform", "manylinux_2_28_x86_64", "-d", folder, named],
+        ["uv", "pip", "install", *which[:2], "--python-version", "3.12", "--python-platform", "x86_64-manylinux_2_28"],
+    ]
+    ways[1] += ["--target", folder, named]
+    reasons = []
+    for way in ways:
+        with contextlib.suppress(OSError):  # no uv here
+            done = subprocess.run([*map(str, way)], capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                return next(folder.glob("*.whl"), folder)
+            reasons += done.stderr.strip().splitlines()[-1:]
+    raise Problem(
+        f"mediapipe {VERSION} cannot be fetched ({'; '.join(reasons)}); get {WANTED} elsewhere and name it: "
+        "landmark.py --networks FILE"
+    )
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Each: float32 arrays in -> a list of float32 arrays out."""
+
+    detector: Callable
+    body: Callable
+    recrop: Callable
+    hand: Callable
+
+
+def open_networks(folder: Path = FOLDER) -> Networks:
+    """The networks, each on one thread in float32, so that equal pictures give equal points in files and live."""
+    check_there(folder)
+    try:
+        import openvino
+    except ModuleNotFoundError:
+        raise Problem('no OpenVINO is installed, which finds hands; pip install ".[live]"') from None
+    core = openvino.Core()
+    hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
+
+    def opened(source: Source) -> Callable:
+        model = core.read_model(folder / source.name)
+        model = openvino.Model([model.output(index) for index in source.outputs], model.get_parameters())
+        request = core.compile_model(model, "CPU", hints).create_infer_request()
+
+        def run(inputs: np.ndarray) -> list[np.ndarray]:
+            request.infer([inputs])
+            return [np.array(request.get_output_tensor(index).data) for index in range(len(source.outputs))]
+
+        return run
+
+    return Networks(**{name: opened(source) for name, source in SOURCES.items()})
+
+
+@functools.lru_cache(1)
+def networks_here() -> Networks:
+    """`open_networks`, once a process."""
+    return open_networks()

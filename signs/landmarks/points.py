@@ -1,0 +1,91 @@
+"""A clip's points as they are stored: one zip a clip, which NumPy reads too.
+
+    write_points(path, points, info)
+    points = read_points(path)              points.body, points.hands, points.times
+
+    landmark-30fps/<split>/<label>/<clip>.zip      clip.json, body.npy, hands.npy
+
+clip.json is what it is in every store (signs/clips/storage.py): source and its hash, the times of the frames, every
+parameter of the step, notes; and the size of the frames that the points' pixels are of.
+"""
+
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from signs.clips import storage
+from signs.command import Problem
+
+import numpy as np
+
+SHAPES = {"body": (33, 4), "hands": (2, 21, 4)}  # of a frame
+
+
+@dataclass(frozen=True)
+class Points:
+    """body: (T, 33, 4), hands: (T, 2, 21, 4) float32, as `LandmarkStream.push` gives them, NaN where not seen; times:
+    (T,) float64 seconds; size: (height, width) of the frames."""
+
+    body: np.ndarray
+    hands: np.ndarray
+    times: np.ndarray
+    size: tuple[int, int]
+
+
+def write_points(path: Path, points: Points, info: dict) -> None:
+    """Write a clip's points, whole or not at all; equal arguments give equal bytes."""
+    about = {"times": [round(float(seconds), 6) for seconds in points.times], "size": list(points.size)}
+    members = {f"{name}.npy": _npy(getattr(points, name)) for name in SHAPES}
+    storage.write_members(path, members, {**info, **about})
+
+
+def _npy(array: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    np.save(content, np.ascontiguousarray(array, np.float32), allow_pickle=False)
+    return content.getvalue()
+
+
+def read_points(path: Path) -> Points:
+    """Read what write_points wrote; raises Problem where it is missing or damaged."""
+    path = Path(path)
+    again = "delete it and run landmark.py again"
+    if not path.is_file():
+        raise Problem(f"{path}: no such clip; run landmark.py first")
+    with storage.damage_named(path), zipfile.ZipFile(path) as archive:
+        info = storage.parse_info(archive.read("clip.json"))
+        arrays = {name: np.load(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False) for name in SHAPES}
+        times, size = np.array(info["times"], np.float64), tuple(map(int, info["size"]))
+    for name, shape in SHAPES.items():
+        if arrays[name].shape != (len(times), *shape) or not len(times) or len(size) != 2:
+            raise Problem(f"{path}: {name} of {arrays[name].shape}, expected {(len(times), *shape)}; {again}")
+    return Points(**arrays, times=times, size=size)
+
+
+class Pace:
+    """Which frames of a video or camera are looked at: `rate` a second at most, whatever comes."""
+
+    def __init__(self, rate: int):
+        self._rate, self._last = rate, -1
+
+    def takes(self, seconds: float) -> bool:
+        """Whether the frame at `seconds` is; times rise."""
+        number = int(seconds * self._rate + 0.25)  # a frame that comes a little early counts as in time
+        takes, self._last = number > self._last, max(number, self._last)
+        return takes
+
+
+def collect(frames, look: Callable, rate: int) -> Points:
+    """The points of a video: of ((H, W, 3) uint8 RGB, seconds) pairs those frames that `Pace` takes, through `look`.
+
+    look: `LandmarkStream.push`.
+    """
+    pace, rows, times, size = Pace(rate), [], [], (0, 0)
+    for frame, seconds in frames:
+        if pace.takes(seconds):
+            rows.append(look(frame, seconds))
+            times.append(seconds)
+            size = frame.shape[:2]
+    body, hands = (np.stack(part) for part in zip(*rows, strict=True))
+    return Points(body, hands, np.array(times), size)

@@ -1,0 +1,92 @@
+"""A clip's points on disc, and which frames are looked at."""
+
+import io
+import json
+import zipfile
+
+from signs.command import Problem
+from signs.landmarks.points import Pace, Points, collect, read_points, write_points
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def points() -> Points:
+    rng = np.random.default_rng(0)
+    body, hands = rng.random((3, 33, 4), np.float32), rng.random((3, 2, 21, 4), np.float32)
+    hands[1, 0] = np.nan
+    return Points(body, hands, np.array([0, 0.1, 0.2]), (48, 64))
+
+
+def test_there_and_back(points, tmp_path):
+    write_points(tmp_path / "a.zip", points, {"format": 3})
+    write_points(tmp_path / "b.zip", points, {"format": 3})
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    read = read_points(tmp_path / "a.zip")
+    assert np.array_equal(read.body, points.body) and np.array_equal(read.hands, points.hands, equal_nan=True)
+    assert read.times.tolist() == [0, 0.1, 0.2] and read.size == (48, 64)
+    with np.load(tmp_path / "a.zip") as plain:  # NumPy alone reads it
+        assert np.array_equal(plain["body"], points.body)
+
+
+def damage_cut(path):
+    path.write_bytes(path.read_bytes()[:300])
+
+
+def damage_other_array(path):
+    rewrite(path, {"body.npy": b"no array"})
+
+
+def damage_other_length(path):
+    with zipfile.ZipFile(path) as archive:
+        info = json.loads(archive.read("clip.json"))
+    rewrite(path, {"clip.json": json.dumps({**info, "times": [0.0]}).encode()})
+
+
+def damage_pickle(path):
+    content = io.BytesIO()
+    np.save(content, np.array([print], object))
+    rewrite(path, {"hands.npy": content.getvalue()})
+
+
+def rewrite(path, changed: dict[str, bytes]):
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {**members, **changed}.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize("damage", [damage_cut, damage_other_array, damage_other_length, damage_pickle])
+def test_a_damaged_clip_is_named(points, tmp_path, damage):
+    write_points(tmp_path / "a.zip", points, {"format": 3})
+    damage(tmp_path / "a.zip")
+    with pytest.raises(Problem, match=r"a\.zip: .*delete it and run"):
+        read_points(tmp_path / "a.zip")
+
+
+def test_a_clip_that_is_not_there(tmp_path):
+    with pytest.raises(Problem, match=r"no such clip; run landmark\.py first"):
+        read_points(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize("rate, taken", [(10, 10), (25, 25), (30, 30), (40, 30), (50, 30), (60, 30), (120, 30)])
+def test_at_most_thirty_a_second(rate, taken):
+    pace = Pace(30)
+    assert sum(pace.takes(number / rate) for number in range(10 * rate)) == pytest.approx(10 * taken, abs=1)
+
+
+def test_frames_that_come_early_and_late_count():
+    pace, rng = Pace(30), np.random.default_rng(0)
+    assert all(pace.takes(number / 30 + rng.uniform(-0.007, 0.007) * (number > 0)) for number in range(300))
+
+
+def test_points_of_a_video():
+    frames = [(np.full((4, 6, 3), number, np.uint8), number / 60) for number in range(6)]
+
+    def look(frame, _):
+        return np.full((33, 4), frame[0, 0, 0], np.float32), np.zeros((2, 21, 4), np.float32)
+
+    points = collect(frames, look, 30)
+    assert points.body[:, 0, 0].tolist() == [0, 2, 4] and points.size == (4, 6)
