@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +64,13 @@ def test_a_new_file_has_nothing_done_and_its_arrays_in_one_piece(tmp_path):
     feature_file.create(tmp_path / "empty.h5", about, [])
     with feature_file.opened(tmp_path / "empty.h5") as file:
         assert file.entries == [] and file.position == {}
+
+
+def test_equal_features_are_equal_bytes_whenever_they_are_made(tmp_path):
+    for name in ("one.h5", "two.h5"):
+        feature_file.create(tmp_path / name, ABOUT, ENTRIES)
+        time.sleep(1.01)  # HDF5 keeps times to the second
+    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
 
 
 def test_names_of_any_length_and_language_are_kept_whole(tmp_path):
