@@ -56,9 +56,10 @@ def read_table(table: Path, pattern: PathPattern | None = None) -> tuple[list[Vi
             if row[None]:
                 raise Problem(f"{row[None]!r} stands behind the last column; put values with a comma in quotes")
             video = as_video(table.parent / name, where, row, pattern, name)
-            first = lines.setdefault(os.path.abspath(video.path), f"{table.name} line {number}")
-            if first != f"{table.name} line {number}":
-                raise Problem(f"stands in {first} already; left out")
+            first, line = lines.setdefault(os.path.abspath(video.path), (video, number))
+            # A video with two labels goes on: nobody knows which is right, so refuse_two_labels leaves both out.
+            if first is not video and (video.label == first.label or not (video.label and first.label)):
+                raise Problem(f"stands in {table.name} line {line} already; left out")
             videos.append(video)
     if not videos and not failed:
         raise Problem(f"{table}: no row in it; expected a row per video: video,label[,signer][,split]")

@@ -129,6 +129,16 @@ def test_labels_counted_from_0(videos, capsys):
     )
 
 
+def test_a_path_under_two_labels(videos, capsys):
+    """As a file that is there twice: nobody knows which label is right."""
+    path = paths()[0]
+    videos.write_text(table_text() + f"\n./{path},stop,anna")
+    said = prepare(videos, capsys, code=command.PARTLY)
+    labels = "labelled 'hello' here, 'stop' there; both left out"
+    assert f"line 2, {path}: the same file as videos.csv line 14, ./{path}, but {labels}" in said
+    assert "2 not done (named above), 11 done" in said and len(clips(videos)) == 11
+
+
 def test_signers_from_a_folder(videos, capsys):
     said = prepare(videos.parent / "in", capsys, "--signer-from", PATTERN)
     assert "--signer-from: 3 signers, such as anna of hello/anna_1.avi" in said
