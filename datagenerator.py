@@ -8,9 +8,8 @@ is learnt from them and which of them are mixed.
 
 from signs.clips import preprocess
 from signs.clips.dataset import Clip, Dataset
-from signs.clips.modality import TABLE, missing_archives, read_stored
+from signs.clips.modality import TABLE, read_stored
 from signs.clips.spec import ClipSpec
-from signs.command import Problem
 from signs.training import refit, run_folder
 from signs.training.batches import Batches
 from signs.training.flags import augmentation_of
@@ -46,14 +45,6 @@ class ClipGenerator(Batches):
         self.data, self.spec, self.modality = data, spec, modality
         self.bound = self._modality.bound(spec.stored)
         self._kept, self._room = {}, memory
-
-    def check(self) -> None:
-        """Raise Problem where a clip's archive is missing; better before the first epoch than in its middle."""
-        missing = missing_archives(self.data, self.clips, self.modality, self.spec.stored)
-        if missing:
-            what = f"no such clip, and {len(missing) - 1} more of {len(self.clips)}"
-            step = f"run {'opticalflow.py' if self.modality == 'flow' else 'frame.py'} --data {self.data.folder}"
-            raise Problem(f"{missing[0]}: {what}; {step}, or leave them out of clips.csv")
 
     def _images(self, position: int) -> tuple[np.ndarray, float]:
         """The stored pictures that the network may see, as `preprocess.cut_out` gives them; kept in memory as long as
@@ -107,14 +98,12 @@ class ClipGenerator(Batches):
 
 
 def generator(args, data: Dataset, spec: ClipSpec, stream: str, splits, augmented: bool, **more) -> ClipGenerator:
-    """Batches of a stream's clips of some splits; every archive they need is there. `more`: for ClipGenerator."""
+    """Batches of a stream's clips of some splits. `more`: for ClipGenerator."""
     clips = [item for split in splits for item in run_folder.split_of(data, split)]
     labels = [row.label for row in data.classes]
     more |= {"batch": args.batch, "seed": args.seed, "workers": args.workers}
     augmentation = augmentation_of(args) if augmented else None
-    batches = ClipGenerator(data, clips, spec, stream, labels, augmentation=augmentation, **more)
-    batches.check()
-    return batches
+    return ClipGenerator(data, clips, spec, stream, labels, augmentation=augmentation, **more)
 
 
 def generators(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:

@@ -50,6 +50,8 @@ def compute(item: Clip, folder: Path, stored: StoredSpec) -> int:
     """Write a clip's flow archive; returns its number of fields."""
     cv2.setNumThreads(1)  # a clip a process is the parallelism
     archive = item.archive(folder, stored.frame_store)
+    if not archive.exists():
+        raise Problem("has no frames: frame.py could not read its video; run it again to see why, or delete its row")
     frames = storage.read_archive(archive)
     frame_info = storage.expected_info(item, stored.without_flow())
     if any(frames.info.get(key) != value for key, value in frame_info.items()):

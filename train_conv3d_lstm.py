@@ -156,8 +156,11 @@ def load_teacher(args, data: Dataset) -> Bundle:
 
 def train_all(args, data: Dataset, teacher: Bundle | None) -> int:
     """Train every stream and write the bundle; returns the exit code."""
-    clips = {split: run_folder.split_of(data, split) for split in refit.SPLITS}
     streams, spec = expand_streams(args.stream), flags.clip_spec(args, data)
+    data = run_folder.with_archives(data, streams, spec.stored)
+    if teacher:
+        data = run_folder.with_archives(data, [row.modality for row in teacher.streams], teacher.spec.stored)
+    clips = {split: run_folder.split_of(data, split) for split in refit.SPLITS}
     if args.sampling == "whole" and spec.stored.frames.isdigit():
         print(f"every clip is stored as {spec.stored.frames} frames; frame.py --frames 10fps keeps their lengths")
     if args.weights != "none":

@@ -138,6 +138,7 @@ def main(argv=None) -> int:
 
     frames = frame_flags(args, cnn_lstm.size_of(args.network))
     spec = flags.clip_spec(frames, data)
+    data = run_folder.with_archives(data, modality.expand_streams(args.stream), spec.stored)
     recurrent.input_spec(args, spec)
     if spec.input.still == "subtract" and not spec.sees_all:
         why = "features are made of clips less the average of all their pictures"

@@ -87,6 +87,7 @@ def main(argv=None) -> int:
     args = parse(argv)
     data, streams = load_dataset(args.data), modality.expand_streams(args.stream)
     spec = flags.clip_spec(args, data)
+    data = run_folder.with_archives(data, streams, spec.stored)
     if args.weights != "none":
         for stream in streams:
             pretrained.check_pretrained(args.weights, stream)

@@ -257,6 +257,7 @@ def main(argv=None) -> int:
     clips = {split: len(run_folder.split_of(data, split)) for split in refit.SPLITS}
     check_size(args, sum(clips.values()) if args.refit else clips["train"])
     spec, streams = clip_spec(args, data), modality.expand_streams(args.stream)
+    data = run_folder.with_archives(data, streams, spec.stored)
     if args.network == "i3d":
         for stream in streams:
             pretrained.check_pretrained(args.weights, stream)

@@ -103,11 +103,15 @@ class Label:
 
 @dataclass(frozen=True)
 class Dataset:
-    """`folder`, its clips and its class table, both in the order of the files."""
+    """`folder`, its clips and its class table, both in the order of the files.
+
+    left_out: names of clips that a training leaves out of `clips` (run_folder.leave_out).
+    """
 
     folder: Path
     clips: list[Clip]
     classes: list[Label]
+    left_out: tuple[str, ...] = ()
 
     def split(self, *names: str, labelled: bool = False) -> list[Clip]:
         """The clips of these splits (of all, where none is named)."""

@@ -89,13 +89,6 @@ def check_stores(data: Dataset, streams: list[str], stored: StoredSpec) -> None:
                 raise Problem(f"{data.folder}: no {store}, which {stream} is read from; run {step}")
 
 
-def missing_archives(data: Dataset, clips: list[Clip], stream: str, stored: StoredSpec) -> list:
-    """The archives of the clips that are not there."""
-    stores = TABLE[stream].stores(stored)
-    paths = (item.archive(data.folder, store) for item in clips for store in stores)
-    return [path for path in paths if not path.exists()]
-
-
 def read_stored(
     stream: str, data: Dataset, item: Clip, stored: StoredSpec, pick: Callable[[int], np.ndarray] | None = None
 ) -> tuple[np.ndarray, dict[str, list[float] | None]]:

@@ -116,7 +116,13 @@ def list_entries(data: Dataset, about: About, split: str, failed: list) -> list[
             entries.append(Entry(item.clip, item.label, len(info["times"]), feature_file.fingerprint(info)))
         else:
             step = "opticalflow.py" if about.modality == "flow" else "frame.py"
-            why = "no frame in it" if info else "no whole clip"
+            why = (
+                "no frame in it"
+                if info
+                else "no whole clip"
+                if path.exists()
+                else f"not there: {step} could not make it"
+            )
             failed.append((item.clip, f"{path}: {why}; run {step} --data {data.folder} again"))
     return entries
 

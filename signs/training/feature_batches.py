@@ -27,14 +27,9 @@ class FeatureGenerator(Batches):
         self._places = [file.position[item.clip] for item in clips]
 
     def check(self) -> None:
-        """Raise Problem where the file lacks a clip, or has it under another label."""
-        place = self.file.position
-        missing = [item.clip for item in self.clips if item.clip not in place or not self.file.done[place[item.clip]]]
-        if missing:
-            what = f"{len(missing)} of {len(self.clips)} clips are not in it, {missing[0]} among them"
-            raise Problem(f"{self.file.path}: {what}; run feature.py again, or leave them out of clips.csv")
+        """Raise Problem where the file has a clip under another label."""
         for item in self.clips:
-            label = self.file.labels[place[item.clip]]
+            label = self.file.labels[self.file.position[item.clip]]
             if label != item.label:
                 what = f"{item.clip} has label {label} there and {item.label} in clips.csv"
                 raise Problem(f"{self.file.path}: {what}; run feature.py again")
@@ -61,7 +56,7 @@ def feature_generators(args, data: Dataset, files: dict[str, FeatureFile], spec:
     for split, file in files.items():
         clips = run_folder.split_of(data, split)
         for item in clips:
-            if item.clip in file.position and not file.is_fresh(data, item):
+            if not file.is_fresh(data, item):
                 raise Problem(f"{file.path}: {item.clip} was stored anew since; run feature.py again")
         augmentation = options.make(Augmentation, args) if split == "train" else None
         generators[split] = FeatureGenerator(file, clips, spec, labels, augmentation=augmentation, **settings)

@@ -16,7 +16,7 @@ from signs.command import Problem
 from signs.inference import feature_file
 from signs.inference.bundle import Stream, load_bundle, load_keras
 from signs.inference.feature_file import About
-from signs.training import run_folder
+from signs.training import refit, run_folder
 from signs.training.flags import add_frames, recipe_of
 from signs.training.recipe import Phase
 
@@ -191,8 +191,20 @@ def write_whole_network(args, classes: int, sees: InputSpec, about: About, folde
     return replace(lstm, files={"weights": name})
 
 
+def with_features(data: Dataset, folder: Path) -> Dataset:
+    """The data set without the few clips to learn from that have no features; raises Problem as `leave_out`."""
+    done = set()
+    for split in refit.SPLITS:
+        with feature_file.opened(feature_file.path_of(folder, split)) as file:
+            done |= {name for name, place in file.position.items() if file.done[place]}
+    missing = {item.clip for item in data.clips} - done
+    return run_folder.leave_out(data, missing, folder, f"feature.py --data {data.folder}")
+
+
 def train(args, data: Dataset, folders: dict[str, Path]) -> int:
     """Train every stream on the features in its folder and write the bundle; returns the exit code."""
+    for folder in folders.values():
+        data = with_features(data, folder)
     abouts = {stream: about_of(folder) for stream, folder in folders.items()}
     spec = clip_spec(args, abouts)
     load_keras()  # seconds; so after what can be wrong without it

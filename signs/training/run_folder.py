@@ -9,14 +9,15 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from signs import command
 from signs.clips import dataset, modality
 from signs.clips.dataset import Clip, Dataset
-from signs.clips.spec import ClipSpec
+from signs.clips.spec import ClipSpec, StoredSpec
 from signs.command import Problem
 from signs.inference.bundle import Bundle, Stream, is_bundle, load_bundle, save_bundle
 from signs.training import distribute, refit
@@ -26,6 +27,7 @@ from signs.training.log import FOLDER, Log
 NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "recurrent_epochs", "workers", *distribute.FLAGS)
 # Flags that a run of an earlier version may lack. Its `input` says what the last two did.
 NEW_FLAGS = ("script", "recipe", "sampling", "views")
+FEW = 0.1  # share of a split's clips that a training leaves out; of a small split two clips, but not half of it
 
 
 def settle_flags(args, data: Dataset, spec: ClipSpec) -> dict:
@@ -159,6 +161,39 @@ def split_of(data: Dataset, split: str) -> list[Clip]:
     return clips
 
 
+def with_archives(data: Dataset, streams: list[str], stored: StoredSpec) -> Dataset:
+    """The data set without the few clips to learn from whose archives are missing; raises Problem as `leave_out`."""
+    for stream in streams:
+        kind = modality.TABLE[stream]
+        step = f"{'opticalflow.py' if kind.kind == 'flow' else 'frame.py'} --data {data.folder}"
+        for part, store in zip(kind.parts, kind.stores(stored), strict=True):
+            missing = {item.clip for item in data.clips if not item.archive(data.folder, store).exists()}
+            run = step + f" --part {part}" * (part != "video")
+            data = leave_out(data, missing, data.folder / store, run)
+    return data
+
+
+def leave_out(data: Dataset, missing: Collection[str], where: Path, step: str) -> Dataset:
+    """The data set without the labelled clips of `train` and `valid` that are missing in `where`, which are named.
+
+    They are few where `step` could not read them. Raises Problem where they are many: it was not run to its end.
+    """
+    lacking = []
+    for split in refit.SPLITS:
+        clips = split_of(data, split)
+        names = [item.clip for item in clips if item.clip in missing]
+        if len(names) > max(2, FEW * len(clips)) or 2 * len(names) >= len(clips):
+            what = f"{len(names)} of {len(clips)} clips of {split} are not there, {names[0]} among them"
+            raise Problem(f"{where}: {what}; run {step} to its end, or delete their rows from clips.csv")
+        if names:
+            named = f"{len(names)} of {len(clips)} clips of {split} are not in {where} ({command.listed(names, 3)})"
+            how = f"left out; {step} says why. Mend their videos or delete their rows"
+            print(command.one_line(f"{named}: {how}"), file=sys.stderr)
+        lacking += names
+    kept = [item for item in data.clips if item.clip not in {*lacking}]
+    return replace(data, clips=kept, left_out=(*data.left_out, *lacking))
+
+
 def trained_stream(output: Path, name: str, network: str, arguments: dict) -> Stream:
     """A stream that was trained, for the bundle; raises Problem where nothing was worth keeping."""
     stream = Stream(name, name, network, arguments, {"weights": f"{name}.weights.h5"})
@@ -184,7 +219,7 @@ def write_bundle(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list
             print(f"{name}: best at epoch {row['epoch']:.0f}, validation accuracy {row['val_accuracy']:.1%}")
     print(f"model bundle -> {args.output}")
     faulty = any(Checkpoint(args.output, stream.name).state.fault for stream in trained)
-    return command.PARTLY if faulty else command.DONE
+    return command.PARTLY if faulty or data.left_out else command.DONE
 
 
 def bundle_of_run(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[Stream]) -> Bundle:

@@ -11,6 +11,7 @@ from signs.clips.video import read_video
 from signs.command import Problem
 from signs.inference import feature_file
 from signs.inference.feature_file import About, Entry
+from signs.training import run_folder
 from signs.training.augmentation import Augmentation
 from signs.training.callbacks import EpochStart
 from signs.training.distribute import Devices
@@ -318,17 +319,26 @@ def test_mixed_features_are_between_two_clips(data, file):
 
 
 @pytest.mark.parametrize(("modality", "step"), [("rgb", "frame.py"), ("flow", "opticalflow.py")])
-def test_a_missing_archive_is_told_before_training(data, tmp_path, modality, step):
-    some = generator(data, modality)
-    some.check()
+def test_few_missing_archives_are_left_out_and_many_refused_before_training(data, tmp_path, capsys, modality, step):
+    stored = generator(data, modality).spec.stored
     copy = Dataset(tmp_path, data.clips, data.classes)
-    store = TABLE[modality].stores(some.spec.stored)[0]
+    store = TABLE[modality].stores(stored)[0]
     shutil.copytree(data.folder / store, tmp_path / store)
-    some = ClipGenerator(copy, copy.split("train"), some.spec, modality, LABELS)
-    copy.split("train")[3].archive(tmp_path, store).unlink()
-    with pytest.raises(Problem, match=f"no such clip, and 0 more of 16; run {step}") as caught:
-        some.check()
-    assert copy.split("train")[3].clip in str(caught.value)
+    assert run_folder.with_archives(copy, [modality], stored) == copy and not capsys.readouterr().err
+    few, third = copy.split("train")[3:5], copy.split("train")[7]
+    for item in few:
+        item.archive(tmp_path, store).unlink()
+    copy.split("test")[0].archive(tmp_path, store).unlink()
+    rest = run_folder.with_archives(copy, [modality], stored)
+    names = tuple(item.clip for item in few)
+    assert rest.left_out == names and {*rest.clips} == {*copy.clips} - {*few}
+    assert run_folder.clips_of(rest) != run_folder.clips_of(copy), "a run goes on with the same clips alone"
+    said = capsys.readouterr().err
+    assert f"2 of 16 clips of train are not in {tmp_path / store} ({', '.join(names)}): left out; {step}" in said
+    assert said.count("\n") == 1 and len(said) <= 301
+    third.archive(tmp_path, store).unlink()
+    with pytest.raises(Problem, match=f"3 of 16 clips of train are not there, {names[0]} among them; run {step}"):
+        run_folder.with_archives(copy, [modality], stored)
 
 
 def test_in_a_mirror_some_signs_are_others_and_their_clips_are_named_so(data):

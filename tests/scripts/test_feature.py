@@ -182,7 +182,7 @@ def test_bad_clips_are_named_and_the_rest_is_done(features, data, capsys):
     assert run(data) == command.PARTLY
     said = capsys.readouterr().err
     for item, why in (
-        (missing, "no whole clip; run frame.py"),
+        (missing, "not there: frame.py could not make it; run frame.py"),
         (cut, "no whole clip"),
         (empty, "no frame in it"),
         (broken, "cut short or damaged"),

@@ -195,7 +195,8 @@ def test_depth_that_lacks_a_clip_or_has_other_frames(data, tmp_path):
     with pytest.raises(Problem, match="6 pictures of .* and 9 pictures"):
         modality.read_stored("grey-depth", other, other.clips[0], stored)
     archive.unlink()
-    with pytest.raises(Problem, match="frame-allx32-depth.*no such clip, and 0 more"):
+    other.clips[1].archive(copy, "frame-allx32-depth").unlink()
+    with pytest.raises(Problem, match="frame-allx32-depth: 2 of 3 clips of .* run frame.py .*--part depth to its end"):
         train(copy, tmp_path / "model", "--stream", "grey-depth", "--frames", "4")
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 from signs import command
 from signs.clips.dataset import load_dataset
@@ -24,7 +25,7 @@ import export
 import train_i3d
 import train_linear
 from checkpoints import randomised, write_checkpoint
-from conftest import without_graphs
+from conftest import linked, without_graphs
 from datagenerator import ClipGenerator
 from paper_report import Run
 
@@ -42,6 +43,24 @@ def train(data, output, *flags):
 @pytest.fixture(scope="module")
 def trained(demo, tmp_path_factory):
     return train(demo, tmp_path_factory.mktemp("model") / "histogram", "--copies", "2", "--penalty", "1", "10", "3")
+
+
+def test_clips_without_an_archive_are_left_out_until_they_have_one(demo, tmp_path, capsys):
+    data, store = linked(demo, tmp_path / "data"), "frame-40x64"
+    (data / store).unlink()
+    shutil.copytree(demo / store, data / store)
+    item = load_dataset(data).split("train")[0]
+    whole = item.archive(data, store).rename(tmp_path / "whole.zip")
+    flags = ["--data", str(data), "--output", str(tmp_path / "model"), *SEES, "--copies", "0", "--penalty", "1"]
+    for _ in range(2):
+        with without_graphs():
+            assert train_linear.main(flags) == command.PARTLY
+        assert f"1 of 16 clips of train are not in {data / store} ({item.clip}): left out" in capsys.readouterr().err
+    made = load_bundle(tmp_path / "model")
+    assert len(made.streams) == 2 and made.about["data"]["clips"]["train"] == 15
+    whole.rename(item.archive(data, store))
+    with pytest.raises(Problem, match="the clips of clips.csv: 16 train, 15 then"):
+        train_linear.main(flags)
 
 
 def test_the_best_penalty_is_kept_and_all_are_logged(trained, demo):
