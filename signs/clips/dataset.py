@@ -13,6 +13,7 @@ predicted and are never scored. Clip names are unique in a data set.
 """
 
 import csv
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -76,19 +77,35 @@ class Clip:
 CLIP_COLUMNS = [column.name for column in fields(Clip) if column.compare]
 
 
-def placed(clips: Iterable[Clip]) -> list[Clip]:
+def placed(clips: Iterable[Clip], data: Path | None = None) -> list[Clip]:
     """The clips with folder and file names of which no two are alike on any system; of two alike the later gets a
-    hash. Whatever has all clips of a data set calls this before it asks for a path."""
+    hash. Whatever has all clips of a data set calls this before it asks for a path.
+
+    `data`: a folder whose videos keep their names, whichever rows clips.csv has lost or got since.
+    """
     clips = list(clips)
     texts = [clip.label for clip in clips], [clip.clip for clip in clips]
+    there = names_on_disc(data) if data else ((), ())
     folders, files = (
-        {text: name for text, name in safe_names(each).items() if name != safe_name(text)} for each in texts
+        {text: name for text, name in safe_names(*each).items() if name != safe_name(text)}
+        for each in zip(texts, there, strict=True)
     )
     places = [(folders.get(clip.label, ""), files.get(clip.clip, "")) for clip in clips]
     return [
         clip if (clip.label_folder, clip.file) == place else replace(clip, label_folder=place[0], file=place[1])
         for clip, place in zip(clips, places, strict=True)
     ]
+
+
+def names_on_disc(data: Path) -> tuple[set[str], set[str]]:
+    """The folders of labels and, without suffixes, the files in them: of the videos or, without these, of a store."""
+    stores = [data / "video", *sorted(data.glob("frame-*")), *sorted(data.glob("flow-*"))]
+    folders, files = set(), set()
+    for folder, _, inside in os.walk(next(filter(Path.is_dir, stores), data / "video")):
+        if inside:
+            folders.add(Path(folder).name)
+            files.update(name.rpartition(".")[0] for name in inside)
+    return folders, files
 
 
 @dataclass(frozen=True)
@@ -181,7 +198,7 @@ def write_classes(path: Path, classes: list[Label]) -> None:
 
 
 def read_clips(path: Path) -> list[Clip]:
-    """clips.csv -> its rows, checked: unique names of one line, known splits; each with its place."""
+    """clips.csv -> its rows, checked: unique names of one line, known splits; each with its place on disc."""
     clips: dict[str, Clip] = {}
     for row in read_table(path, CLIP_COLUMNS):
         check_text(row["clip"], f"{path}: clip")
@@ -192,7 +209,7 @@ def read_clips(path: Path) -> list[Clip]:
         if clip.clip in clips:
             raise Problem(f"{path}: clip {clip.clip} stands twice")
         clips[clip.clip] = clip
-    return placed(clips.values())
+    return placed(clips.values(), path.parent)
 
 
 def check_no_dataset(folder: Path) -> None:

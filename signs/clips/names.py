@@ -11,7 +11,7 @@ A safe name is one folder or file name on every system: letters of any language 
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from signs.command import Problem
 from signs.console import TURNING
@@ -84,8 +84,12 @@ def safe_name(text: str) -> str:
     return text if _kept(text) == text and text[0] != "_" else _marked(text, DIGITS)
 
 
-def safe_names(texts: Iterable[str]) -> dict[str, str]:
-    """{text: its safe name}; of texts that a system may take for one (`Go` and `go`) the later get a hash."""
+def safe_names(texts: Iterable[str], there: Collection[str] = ()) -> dict[str, str]:
+    """{text: its safe name}; of texts that a system may take for one (`Go` and `go`) the later get a hash.
+
+    `there`: names on disc. Where a text's name is none of them, but is one with a hash, or without it, that is taken:
+    the text had it while other texts stood before it.
+    """
     names, taken = {}, set()
     for text in dict.fromkeys(texts):
         name, digits = safe_name(text), DIGITS
@@ -93,6 +97,10 @@ def safe_names(texts: Iterable[str]) -> dict[str, str]:
             name, digits = _marked(text, digits), 2 * digits
         names[text] = name
         taken.add(folded(name))
+    for text, name in names.items() if there else ():
+        other = _marked(text, DIGITS) if name == safe_name(text) else safe_name(text)
+        if name not in there and other in there:
+            names[text] = other
     return names
 
 

@@ -135,3 +135,23 @@ def test_clips_that_one_system_would_take_for_one():
         paths[3].stem + ".avi",
     ]
     assert Clip("c", "train", source="c.mp4?x=1").video(Path("v")).name == "c.avi"
+
+
+def test_rows_that_are_deleted_or_come_before_move_no_other_clip(tmp_path):
+    for store, suffix in (("video", "avi"), ("frame-6x32", "zip")):
+        data = tmp_path / store
+        rows = [Clip("A", "train", "Go"), Clip("a", "train", "go"), Clip("c", "test", "stop")]
+        data.mkdir()
+        dataset.save_dataset(dataset.Dataset(data, rows, [dataset.Label(label, "") for label in ("Go", "go", "stop")]))
+        paths = {}
+        for clip in dataset.placed(rows):
+            paths[clip.clip] = (data / store / clip.folder / clip.stem).with_suffix(f".{suffix}")
+            paths[clip.clip].parent.mkdir(parents=True)
+            paths[clip.clip].touch()
+        (data / store / "train" / "go").mkdir()  # empty: left by an earlier move
+        for kept in (rows, rows[1:], [Clip("C", "train", "Stop"), *rows[1:]]):
+            classes = [dataset.Label(label, "") for label in sorted({clip.label for clip in kept})]
+            dataset.save_dataset(dataset.Dataset(data, kept, classes))
+            for clip in dataset.load_dataset(data).clips:
+                path = clip.video(data) if store == "video" else clip.archive(data, store)
+                assert path == paths.get(clip.clip, path)
