@@ -41,7 +41,7 @@ def as_json(path: Path, answer: Answer, top: int) -> str:
 
 def as_text(path: Path, answer: Answer, recogniser: Recogniser, top: int) -> str:
     """Ranked labels with their names, and each stream's first."""
-    lines = [str(path)]
+    lines = [command.one_line(str(path))]
     for label, probability in answer.ranked[:top]:
         name = recogniser.name(label)
         lines.append(f"  {probability:6.1%}  {label}" + (f"  {name}" if name != label else ""))
@@ -60,7 +60,7 @@ def predict(recogniser: Recogniser, paths: list[Path], top: int, json_lines: boo
         with command.noting(outcome.failed, str(path)):
             frames, times, notes = read_kept(path, recogniser.bundle.spec.stored)
             for note in notes:
-                print(f"{path}: {note}", file=sys.stderr)
+                print(command.one_line(f"{path}: {note}"), file=sys.stderr)
             answer = recogniser.answer(frames, times)
             print(as_json(path, answer, top) if json_lines else as_text(path, answer, recogniser, top), flush=True)
             outcome.done.append(path)

@@ -36,7 +36,7 @@ def describe(error: BaseException) -> str:
     if is_disc_full(error):
         return "the disc is full; make room and run the same command again, it goes on from here"
     if isinstance(error, OSError) and error.filename:
-        return one_line(f"{error.filename}: {error.strerror}")
+        return one_line(f"{error.filename2 or error.filename}: {error.strerror}")  # of a renaming the target
     if isinstance(error, Problem):
         return one_line(str(error))
     if is_memory_full(error):

@@ -364,3 +364,10 @@ def test_no_line_is_longer_than_300_characters(capsys):
     assert said.count("\n") == 1 and len(said) <= 301 and said.endswith("xxx; expected a table; do this\n")
     command.run(raising(FileNotFoundError(errno.ENOENT, "No such file or directory", "y" * 4000)))
     assert len(capsys.readouterr().err) <= 301
+
+
+def test_a_file_that_cannot_be_put_in_its_place_is_named_by_that_place(tmp_path):
+    (tmp_path / "index.html").mkdir()
+    with pytest.raises(OSError) as caught:
+        command.write_text(tmp_path / "index.html", "x")
+    assert command.describe(caught.value).startswith(f"{tmp_path / 'index.html'}: ")

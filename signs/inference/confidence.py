@@ -8,6 +8,7 @@ seven in ten should be right. An answer below the threshold is `not known`.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -55,10 +56,13 @@ class Calibration:
 def load_calibration(folder: Path, model: dict[str, str]) -> Calibration:
     """The calibration of a bundle; the plain one where there is none, or it belongs to other weights."""
     try:
-        calibration = Calibration(**json.loads((folder / CALIBRATION_FILE).read_text()))
+        calibration = Calibration(**json.loads((folder / CALIBRATION_FILE).read_text(encoding="utf-8")))
+        numbers = [calibration.temperature, calibration.threshold or 0, *calibration.weights.values()]
+        if not (calibration.temperature > 0 and all(0 <= number < math.inf for number in numbers)):
+            raise ValueError
     except FileNotFoundError:
         return Calibration()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         raise Problem(f"{folder / CALIBRATION_FILE}: damaged; delete it and run evaluate.py --split valid") from None
     return calibration if calibration.model == model else Calibration()
 

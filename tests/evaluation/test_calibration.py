@@ -149,3 +149,13 @@ def test_the_threshold_is_measured_on_other_clips_too():
     clips = [item for item in other.clips if item.label == "0"]
     only = Predictions(clips, other.labels, {"rgb": other.streams["rgb"][idle]})
     assert calibration.count_false_alarms(found, only, "rgb", IDLE)["gestures_answered"] is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"temperature": -1}, {"temperature": float("nan")}, {"threshold": -0.5}, {"weights": {"rgb": -1}}]
+)
+def test_numbers_that_no_calibration_has(tmp_path, change):
+    """They turn the answers upside down, or let every one pass."""
+    (tmp_path / "calibration.json").write_text(json.dumps({"temperature": 1.0, "model": {}, **change}))
+    with pytest.raises(Problem, match=r"calibration.json: damaged; delete it"):
+        load_calibration(tmp_path, {})

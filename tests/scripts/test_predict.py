@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 from signs import command
 from signs.clips.dataset import load_dataset
@@ -44,6 +45,13 @@ def test_text_for_people_names_the_signs(clips, copied, loaded, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == str(clips[0]) and len(lines) == 7
     assert any(loaded.name(label) in lines[1] and label in lines[1] for label in loaded.labels)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_a_name_that_would_move_the_cursor(clips, copied, loaded, tmp_path, capsys):
+    shutil.copy(clips[0], tmp_path / "a\nb\x1b[2J.avi")
+    assert run(copied, tmp_path / "a\nb\x1b[2J.avi") == command.DONE
+    assert capsys.readouterr().out.splitlines()[0] == f"{tmp_path}/a\\nb\\x1b[2J.avi"
 
 
 def test_a_bad_file_among_good_ones(clips, copied, loaded, tmp_path, capsys):
