@@ -7,6 +7,7 @@ Each form imports its own library and no other, when it is opened: with OpenVINO
 of these files can hold code: OpenVINO's IR, ONNX and LiteRT are tables of known operations and numbers.
 """
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -102,27 +103,29 @@ class KerasNetwork:
             raise Problem(f"{weights}: not the weights of this network ({errors.describe(error)})") from None
         # After its weights, or Keras warns of a missing optimiser. On a CPU XLA is slower.
         model.compile(jit_compile=False)
-        if stream.network not in STEPPED:
-            return cls(model)
-        module = network_module(stream)
-        step = module.build_step(model)
-        step.compile(jit_compile=False)
-        return SteppedKeras(model, step, module.group_of(model))
+        return SteppedKeras(model, network_module(stream)) if stream.network in STEPPED else cls(model)
 
     def logits(self, batch: np.ndarray) -> np.ndarray:
         return np.asarray(self.model.predict_on_batch(batch))
 
 
 class SteppedKeras(KerasNetwork, SteppedNetwork):
-    """A network for whole clips, and `step`, which shares its weights and goes on group by group."""
+    """A network for whole clips, and its step, which shares its weights and goes on group by group. The step is built
+    at its first group: what predicts whole clips never needs it."""
 
-    def __init__(self, model, step, group: int):
+    def __init__(self, model, module):
+        @functools.cache
+        def step():
+            built = module.build_step(model)
+            built.compile(jit_compile=False)
+            return built
+
         def run(frames: np.ndarray, states: list) -> tuple[np.ndarray, list]:
-            logits, *after = step.predict_on_batch([frames, *states])
+            logits, *after = step().predict_on_batch([frames, *states])
             return np.asarray(logits), after
 
         KerasNetwork.__init__(self, model)
-        SteppedNetwork.__init__(self, run, [part.shape[1] for part in step.inputs[1:]], group)
+        SteppedNetwork.__init__(self, run, list(module.state_sizes(model).values()), module.group_of(model))
 
 
 def network_module(stream: Stream):

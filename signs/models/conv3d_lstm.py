@@ -168,6 +168,12 @@ def group_of(model: keras.Model) -> int:
     return math.prod(model.get_layer(f"Conv3d_{number}_conv_3d").strides[0] for number in range(1, len(WIDTHS) + 1))
 
 
+def state_sizes(model: keras.Model) -> dict[str, int]:
+    """{state: its size} of what `build_step` hands on."""
+    units, classes = model.get_layer("LSTM").units, model.get_layer("Logits_dense").units
+    return {"hidden": units, "carry": units, "total": classes, "count": 1}
+
+
 def build_step(model: keras.Model) -> keras.Model:
     """One group of a clip after the other, for a network of `build_conv3d_lstm`, whose weights it shares.
 
@@ -177,8 +183,8 @@ def build_step(model: keras.Model) -> keras.Model:
     """
     lstm, dense = model.get_layer("LSTM"), model.get_layer("Logits_dense")
     group = keras.Input((None, *model.inputs[0].shape[2:]), name="group")
-    sizes = {"hidden": lstm.units, "carry": lstm.units, "total": dense.units, "count": 1}
-    hidden, carry, total, count = states = [keras.Input((size,), name=name) for name, size in sizes.items()]
+    states = [keras.Input((size,), name=name) for name, size in state_sizes(model).items()]
+    hidden, carry, total, count = states
     code, _ = _codes(model.get_layer, group)
     x, (hidden, carry) = lstm.cell(layers.Reshape(code.shape[2:])(code), [hidden, carry])
     total, count = total + dense(x), count + 1
