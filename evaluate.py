@@ -48,7 +48,7 @@ def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -
             "evaluate on data with the model's own class table"
         )
     store = model.spec.stored.frame_store
-    leaks = leakage.find_leaks(data, splits, store if store in data.stores("frame") else None)
+    leaks, notes = leakage.find_leaks(data, splits, store if store in data.stores("frame") else None)
     if "valid" in splits and refit.learnt_from_valid(model):
         raise Problem(
             f"{folder}: has learnt from the validation clips (--refit), which say nothing of it any more; --split test"
@@ -59,8 +59,8 @@ def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -
             f"{f'; {len(leaks) - SHOWN} more' * (len(leaks) > SHOWN)}. Split the data again, or say --ignore-checks, "
             "which the report will show"
         )
-    for line in leaks:
-        print(command.one_line(f"CHECK OVERRIDDEN: {line}"))
+    for line in (*(f"CHECK OVERRIDDEN: {leak}" for leak in leaks), *(f"note: {note}" for note in notes)):
+        print(command.one_line(line))
     return leaks
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 # Every script knows them as `command.listed`, ...: handed on.
-from signs.console import folded, listed, one_line, open_closed, print_table, progress  # noqa: F401
+from signs.console import counted, folded, listed, one_line, open_closed, print_table, progress  # noqa: F401
 from signs.errors import Problem, describe, explain, is_disc_full, is_expected, traceback_of
 from signs.workers import Lost, run_jobs
 

@@ -39,6 +39,11 @@ def one_line(text: str, most: int = LONGEST) -> str:
     return text if len(text) <= most else f"{text[: most - end - 5]} ... {text[-end:]}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 clip`, `2 clips`; `many` where that is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def listed(names: Sequence[str], most: int = 12) -> str:
     """`a, b, c and 5 more`"""
     rest = len(names) - most

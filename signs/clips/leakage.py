@@ -1,6 +1,6 @@
 """What makes a number worthless before it is computed: people, groups or clips in two splits, classes without training.
 
-    leakage.find_leaks(data, ["valid", "test"], "frame-40x240")     a line each; none where the splits can be trusted
+    leaks, notes = leakage.find_leaks(data, ["valid", "test"], "frame-40x240")   lines; without leaks splits are sound
     leakage.in_two_splits((clip.signer, clip.split) for ...)        what every check of a prepare step asks
 
 Two clips are the same by what they show, not by name: the videos have the same SHA-256 (clips.csv), or all the stored
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Dataset
-from signs.command import listed
+from signs.clips.names import folded
+from signs.command import counted, listed
 
 EXAMPLES = 3  # named in a line
 
@@ -23,38 +24,46 @@ EXAMPLES = 3  # named in a line
 def in_two_splits(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
     """{value: {split: how often}} of the values that stand in more than one split, for (value, split) pairs.
 
-    An empty value is none; splits are in their own order.
+    An empty value is none; splits are in their own order. Values that differ in capitals alone are one, `Anna = anna`.
     """
     counts: dict[str, Counter] = defaultdict(Counter)
+    spellings: dict[str, dict[str, None]] = defaultdict(dict)
     for value, split in pairs:
-        counts[value][split] += 1
+        counts[folded(value)][split] += 1
+        spellings[folded(value)][value] = None
     return {
-        value: {split: splits[split] for split in dataset.SPLITS if split in splits}
+        " = ".join(sorted(spellings[value])): {split: splits[split] for split in dataset.SPLITS if split in splits}
         for value, splits in counts.items()
         if value and len(splits) > 1
     }
 
 
-def find_leaks(data: Dataset, splits: list[str], store: str | None) -> list[str]:
-    """All that is wrong with the splits of a data set, a line each; `store`: of frames, where there is one."""
-    both = [*shared_values(data, "signer", "people"), *shared_values(data, "group", "groups")]
-    return [*both, *same_clips(data, store), *untrained_classes(data, splits)]
+def find_leaks(data: Dataset, splits: list[str], store: str | None) -> tuple[list[str], list[str]]:
+    """All that is wrong with the splits of a data set, and what is odd but harms no number, a line each.
+
+    `store`: of frames, where there is one.
+    """
+    both = [*shared_values(data, "signer", ("person", "people")), *shared_values(data, "group", ("group", "groups"))]
+    same, notes = same_clips(data, store)
+    return [*both, *same, *untrained_classes(data, splits)], notes
 
 
-def shared_values(data: Dataset, column: str, what: str) -> list[str]:
+def shared_values(data: Dataset, column: str, what: tuple[str, str]) -> list[str]:
     """A line for each two splits with the same person, or group of clips, in both."""
     counts, lines = in_two_splits((getattr(item, column), item.split) for item in data.clips), []
     for first, later in itertools.combinations(dataset.SPLITS, 2):
         values = sorted(value for value, splits in counts.items() if first in splits and later in splits)
         if values:
-            where = f"{len(values)} {what} are in {first} and in {later} ({listed(values, EXAMPLES)})"
+            are = f"{counted(len(values), *what)} {'is' if len(values) == 1 else 'are'}"
+            where = f"{are} in {first} and in {later} ({listed(values, EXAMPLES)})"
             clips = sum(counts[value][later] for value in values)
             lines.append(f"{where}: {clips} of {len(data.split(later))} clips of {later}")
     return lines
 
 
-def same_clips(data: Dataset, store: str | None) -> list[str]:
-    """A line for each two splits (or one) that hold the same clip; `store`: of frames, where there is one."""
+def same_clips(data: Dataset, store: str | None) -> tuple[list[str], list[str]]:
+    """A line for each two splits that hold the same clip, and for each split that holds it twice; `store`: of frames,
+    where there is one."""
     same = defaultdict(set)
     for position, item in enumerate(data.clips):
         if item.sha256:
@@ -69,11 +78,14 @@ def same_clips(data: Dataset, store: str | None) -> list[str]:
         first, later = sorted(clips, key=lambda item: dataset.SPLITS.index(item.split))
         label = f", labelled {first.label or 'not'} and {later.label or 'not'}" * (first.label != later.label)
         names[first.split, later.split].append(f"{first.clip} = {later.clip}{label}")
-    lines = []
+    leaks, notes = [], []
     for (first, later), alike in names.items():
-        where = f"twice in {first}" if first == later else f"the same in {first} and in {later}"
-        lines.append(f"{len(alike)} clips are {where} ({listed(alike, EXAMPLES)})")
-    return lines
+        are = f"{counted(len(alike), 'clip')} {'is' if len(alike) == 1 else 'are'}"
+        if first == later:
+            notes.append(f"{are} twice in {first} ({listed(alike, EXAMPLES)}); delete one row of each from clips.csv")
+        else:
+            leaks.append(f"{are} the same in {first} and in {later} ({listed(alike, EXAMPLES)})")
+    return leaks, notes
 
 
 def pictures_of(path: Path) -> tuple | None:
@@ -92,9 +104,9 @@ def untrained_classes(data: Dataset, splits: list[str]) -> list[str]:
     for split in splits if trained else []:
         if missing := sorted(counts[split].keys() - trained - {""}):
             clips = sum(counts[split][label] for label in missing)
-            lines.append(
-                f"{len(missing)} classes of {split} have no training clip ({listed(missing, EXAMPLES)}): {clips} clips"
-            )
+            have = f"{counted(len(missing), 'class', 'classes')} of {split} {'has' if len(missing) == 1 else 'have'}"
+            clips = counted(clips, "clip")
+            lines.append(f"{have} no training clip ({listed(missing, EXAMPLES)}): {clips}")
     return lines
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from signs import command
 from signs.clips import dataset
+from signs.clips.names import folded
 from signs.command import Problem
 from signs.prepare.splits import by_label, by_signer, split_shares
 from signs.prepare.video_table import Video
@@ -20,22 +21,24 @@ def share_out(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Vide
     The table's split column and the flags that name signers come first: all videos of a signer go where one is put.
     The rest is shared out by signer; where no signer is known, or one may be in two splits, within each label.
     """
-    named = signers_of_flags(flags, videos)
-    of_signer = named or {video.signer: video.split for video in videos if video.signer and video.split}
-    videos = [replace(video, split=video.split or of_signer.get(video.signer, "")) for video in videos]
+    named, person = signers_of_flags(flags, videos), people_of(videos)
+    of_signer = named or {person[video.signer]: video.split for video in videos if video.signer and video.split}
+    videos = [replace(video, split=video.split or of_signer.get(person[video.signer], "")) for video in videos]
     free = [video for video in videos if not video.split]
     if not free:
         return videos, []
     known = [video for video in free if video.signer]
-    people = sorted({video.signer for video in videos if video.signer})
+    people = sorted({*person.values()} - {""})
     if named or (known and len(people) > 1 and not flags.allow_shared_signers):
         counts = defaultdict(Counter)
         for video in known:
-            counts[video.signer][video.label] += 1
+            counts[person[video.signer]][video.label] += 1
         drawn = {} if named else by_signer(counts, split_shares(*flags.shares), flags.seed)
         unknown = len(free) - len(known)
         remarks = [f"{unknown} videos of unknown signers went to train"] if unknown else []
-        return [replace(video, split=video.split or drawn.get(video.signer, "train")) for video in videos], remarks
+        return [
+            replace(video, split=video.split or drawn.get(person[video.signer], "train")) for video in videos
+        ], remarks
     of_file = by_label([(video.sha256, video.label) for video in free], split_shares(*flags.shares), flags.seed)
     remark = "clips were shared out within each label"
     if not people:
@@ -47,20 +50,27 @@ def share_out(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Vide
 
 
 def signers_of_flags(flags: argparse.Namespace, videos: list[Video]) -> dict[str, str]:
-    """{signer: split} as `--train-signers` and the others name them.
+    """{person: split} as `--train-signers` and the others name them.
 
     Raises Problem where a signer is named twice or is unknown, or the table has its own splits.
     """
     named: dict[str, str] = {}
+    known = people_of(videos)
+    person = {folded(signer): one for signer, one in known.items()}
     for part in dataset.SPLITS:
-        for signer in sorted(getattr(flags, f"{part}_signers")):
-            if signer in named:
+        for text in sorted(getattr(flags, f"{part}_signers")):
+            signer = person.get(folded(text), text)
+            if named.setdefault(signer, part) != part:
                 raise Problem(f"signer {signer} is named for {named[signer]} and {part}; a signer has one split")
-            named[signer] = part
-    known = {video.signer for video in videos if video.signer}
     if named and any(video.split for video in videos):
         raise Problem("the table has a split column, which wins; leave it out or leave out the --*-signers flags")
     if unknown := sorted(named.keys() - known):
-        there = command.listed(sorted(known)) or "none, for there is no signer column"
+        there = command.listed(sorted({*known} - {""})) or "none, for there is no signer column"
         raise Problem(f"signer {unknown[0]} is not in the table; signers there: {there}")
     return named
+
+
+def people_of(videos: list[Video]) -> dict[str, str]:
+    """{signer: person}: the first of the signers that differ in capitals alone."""
+    first: dict[str, str] = {}
+    return {signer: first.setdefault(folded(signer), signer) for signer in sorted({video.signer for video in videos})}

@@ -2,13 +2,14 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from signs import command
 from signs.clips import dataset, leakage
 from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.dataset import Dataset, save_dataset
+from signs.clips.names import folded
 from signs.command import Outcome
 from signs.prepare import transfer
 
@@ -44,13 +45,26 @@ def _split_row(data: Dataset, split: str, counts: Counter, expected: int) -> tup
     return split, expected, there, expected - there, counts[""], signers or "?", len(each), spread
 
 
+def spelled_alike(texts: Iterable[str]) -> list[str]:
+    """`Anna = anna` of texts that differ in capitals alone."""
+    spellings: dict[str, list[str]] = {}
+    for text in sorted(set(texts)):
+        spellings.setdefault(folded(text), []).append(text)
+    return [" = ".join(alike) for alike in spellings.values() if len(alike) > 1]
+
+
 def notes(data: Dataset) -> Iterator[str]:
-    """What a reader of the table should know: empty classes, copies and signers in two splits, left-over videos."""
+    """What a reader of the table should know: empty classes, names that are alike, copies and signers in two splits,
+    left-over videos."""
     counts = data.count()
     for split in dataset.SPLITS:
         empty = [row.label for row in data.classes if not counts[split][row.label]]
         if empty and counts[split].keys() - {""}:
             yield f"{split}: no clip of {len(empty)} of {len(data.classes)} classes: {command.listed(empty)}"
+    if alike := spelled_alike(clip.signer for clip in data.clips):
+        yield f"signers who differ in capitals alone count as one person: {command.listed(alike)}"
+    if alike := spelled_alike(row.label for row in data.classes):
+        yield f"labels that differ in capitals alone are classes of their own: {command.listed(alike)}"
     signers = leakage.in_two_splits((clip.signer, clip.split) for clip in data.clips)
     if shared := [f"{signer} ({', '.join(splits)})" for signer, splits in signers.items()]:
         yield f"signers in two splits, so that measures there say little about new people: {command.listed(shared)}"

@@ -73,7 +73,7 @@ def test_one_signer(tmp_path, capsys):
         train_and_evaluate(tmp_path / "made", "--split", "valid", "test", *advised(said, "evaluate.py")) == command.DONE
     )
     said = capsys.readouterr().out
-    assert "CHECK OVERRIDDEN: 1 people are in train and in valid (anna)" in said and "report/index.html" in said
+    assert "CHECK OVERRIDDEN: 1 person is in train and in valid (anna)" in said and "report/index.html" in said
 
 
 def test_two_signers(tmp_path, capsys):
@@ -109,3 +109,27 @@ def test_one_signer_in_a_split_column(tmp_path, capsys):
     assert command.run(lambda: prepare_videos.main(argv)) == command.DONE
     assert "measures there say little about new people: anna (train, valid, test)" in capsys.readouterr().out
     assert len(made(videos).clips) == 6
+
+
+def test_names_that_differ_in_capitals_alone(tmp_path, capsys):
+    """One person is in one split, whichever way the name is written; labels are two classes, and named."""
+    videos = record(tmp_path / "in", "Anna", "anna", "ben", "cleo", takes=2)
+    tiny.write_video(videos / "Left" / "ben_9.avi", tiny.moving(8, 40, 48, seed=99))
+    said = prepare(videos, capsys)
+    assert "note: signers who differ in capitals alone count as one person: Anna = anna" in said
+    assert "note: labels that differ in capitals alone are classes of their own: Left = left" in said
+    people = {clip.signer: clip.split for clip in made(videos).clips}
+    assert people["Anna"] == people["anna"] and sorted(map(people.get, ("anna", "ben", "cleo"))) == sorted(
+        dataset.SPLITS
+    )
+    prepare(videos, capsys, "--valid-signers", "ANNA", "--test-signers", "Ben")
+    people = {clip.signer: clip.split for clip in made(videos).clips}
+    assert people == {"Anna": "valid", "anna": "valid", "ben": "test", "cleo": "train"}
+    rows = [
+        f"{path},{path.parent.name},{path.name[:4]},{'valid' if path.name[0] == 'A' else 'train'}"
+        for path in videos.rglob("*.avi")
+    ]
+    (tmp_path / "in.csv").write_text("\n".join(["video,label,signer,split", *rows]))
+    argv = ["--videos", str(tmp_path / "in.csv"), "--output", str(tmp_path / "other")]
+    assert command.run(lambda: prepare_videos.main(argv)) == command.NOTHING
+    assert "signer Anna = anna is in train and valid" in capsys.readouterr().err
