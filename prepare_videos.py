@@ -139,7 +139,7 @@ def prepare(flags: argparse.Namespace) -> int:
     """Do what the flags say; the exit code."""
     if not flags.videos.exists():
         raise Problem(f"{flags.videos}: no such file or folder; give a table video,label or a folder per label")
-    if flags.videos.suffix.lower() in VIDEO_SUFFIXES:
+    if flags.videos.suffix.lower() in VIDEO_SUFFIXES or video_folder.is_video(flags.videos):
         raise Problem(f"{flags.videos}: a video; expected a table video,label of many, or a folder per label")
     videos, failed, notes = read_videos(flags)
     most, table = number_and_table(flags.classes)

@@ -77,6 +77,17 @@ def encode(
     return path
 
 
+def sound(path: Path) -> Path:
+    """A second of silence, without a picture."""
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("aac", rate=16000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
+        frame.rate = 16000
+        film.mux(stream.encode(frame))
+        film.mux(stream.encode(None))
+    return path
+
+
 def avi(seed: int, size: int = 3000) -> bytes:
     """An AVI of one picture, and `size` random bytes that no player reads and that differ from clip to clip."""
     junk = random.Random(seed).randbytes(size + size % 2)

@@ -20,11 +20,12 @@ VIDEO_SUFFIXES = (
 DEMUXERS = {
     "AVI": "avi", "MP4 or MOV": "mov", "Matroska or WebM": "matroska", "MPEG transport stream": "mpegts",
     "MPEG": "mpeg", "MPEG video": "mpegvideo", "FLV": "flv", "Ogg": "ogg", "WMV": "asf", "DV": "dv", "MXF": "mxf",
-    "GIF": "gif",
+    "GIF": "gif", "RealMedia": "rm",
 }
 MAGIC = {
     b"\x1aE\xdf\xa3": "Matroska or WebM", b"\0\0\x01\xba": "MPEG", b"\0\0\x01\xb3": "MPEG video", b"FLV\x01": "FLV",
     b"OggS": "Ogg", b"0&\xb2u": "WMV", b"\x1f\x07\0": "DV", b"\x06\x0e\x2b\x34": "MXF", b"GIF8": "GIF",
+    b".RMF": "RealMedia",
 }
 # fmt: on
 BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")

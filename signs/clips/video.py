@@ -34,6 +34,7 @@ PARITIES = {2: "tff", 3: "bff", 4: "tff", 5: "bff"}
 TELLING = {"h264", "hevc", "mpeg2video", "mpeg4", "vc1", "wmv3", "dvvideo", "dnxhd", "prores", "ffv1", "vvc", "cavs"}
 PARTS_WRAP = 0x200  # FFmpeg's flag of containers whose times may jump where parts were joined
 JUMP_ON = 10.0  # seconds: a longer gap there is a join
+ONLY_SOUND = "no video in it, only sound"
 LOST = 0.1  # share of the frames that may be damaged
 SAME, BLACK = 3, 24  # grey levels: by which pictures that count as one may differ, and up to which one is black
 
@@ -84,7 +85,7 @@ class VideoReader:
         streams = self._container.streams.video
         films = [each for each in streams if not each.disposition & each.disposition.attached_pic]
         if not films:
-            raise self._problem(f"no video in it, only sound{' and a cover picture' if streams else ''}")
+            raise self._problem(f"{ONLY_SOUND}{' and a cover picture' if streams else ''}")
         best = self._container.streams.best("video")
         stream = best if best in films else films[0]
         if stream.codec_context is None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from signs import command
 from signs.clips import dataset, leakage
-from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.dataset import Dataset, save_dataset
 from signs.clips.names import folded
 from signs.command import Outcome
@@ -18,11 +17,11 @@ MOST_CLASSES = 40  # that are printed one by one
 NOT_DONE = "not_done.csv"  # what could not be brought and why, where the screen does not name all of it
 
 
-def left_over(data: Dataset) -> int:
-    """How many videos lie below `video/` that no row of clips.csv names."""
+def left_over(data: Dataset) -> list[str]:
+    """The files below `video/` that no row of clips.csv names."""
     named = {clip.video(data.folder) for clip in data.clips}
-    videos = (path for path in (data.folder / "video").rglob("*") if path.suffix in VIDEO_SUFFIXES)
-    return sum(path not in named for path in videos)
+    files = (path for path in (data.folder / "video").rglob("[!.]*") if not path.is_dir())
+    return sorted(path.relative_to(data.folder).as_posix() for path in files if path not in named)
 
 
 def print_counts(data: Dataset, expected: Counter) -> None:
@@ -74,7 +73,8 @@ def notes(data: Dataset) -> Iterator[str]:
     if len(copies) > MOST_LINES:
         yield f"and {len(copies) - MOST_LINES:,} more identical files in two splits; clips.csv has their sha256"
     if unused := left_over(data):
-        yield f"{unused:,} videos below {data.folder / 'video'} are in no row of clips.csv; delete them if not wanted"
+        are = f"{command.counted(len(unused), 'file')} below {data.folder} {'is' if len(unused) == 1 else 'are'}"
+        yield f"{are} in no row of clips.csv; delete what is not wanted: {command.listed(unused)}"
 
 
 def save_and_report(data: Dataset, outcome: Outcome, expected: Counter, fresh: int, remarks: list[str]) -> int:

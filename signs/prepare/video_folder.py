@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from signs import command
-from signs.clips.container import VIDEO_SUFFIXES
+from signs.clips.container import VIDEO_SUFFIXES, look_into
+from signs.clips.video import ONLY_SOUND, first_frame_problem
 from signs.command import Problem
 from signs.prepare import folder_layout
 from signs.prepare.path_pattern import PathPattern
@@ -19,6 +20,9 @@ from signs.prepare.video_table import Video, as_video
 
 # What systems leave in folders; nobody wants to hear of it.
 SYSTEM = {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information", "@eadir", "icon\r"}
+# What is not looked into: it lies beside videos by the thousand, or begins as they do and is a picture.
+NO_VIDEO = {".txt", ".csv", ".json", ".xml", ".eaf", ".srt", ".vtt", ".jpg", ".jpeg", ".png", ".thm", ".wav", ".mp3"}
+NO_VIDEO |= {".heic", ".heif", ".avif", ".cr3", ".m4a", ".npy"}
 EXAMPLES = 3  # of other files, named
 MOST_SUFFIXES = 8
 
@@ -72,7 +76,14 @@ def _look_at(path: Path, inside: tuple[tuple[int, int], ...], found: Found) -> N
     elif path.suffix.lower() in VIDEO_SUFFIXES and (path.is_file() or not path.exists()):
         found.videos.append(path)  # a link that leads nowhere too: it is a video that is missing
     else:
-        found.others.append(path)
+        (found.videos if is_video(path) else found.others).append(path)
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file begins as a video does and has more than sound in it; its suffix may be any but NO_VIDEO."""
+    if path.suffix.lower() in NO_VIDEO or not path.is_file() or not look_into(path)[0]:
+        return False
+    return not (first_frame_problem(path) or "").startswith(ONLY_SOUND)
 
 
 def read_folder(

@@ -244,19 +244,9 @@ def test_hdr_black_and_still_are_noted(tmp_path):
     assert read_kept(encode(tmp_path / "fine.mp4", images), StoredSpec())[2] == []
 
 
-def sound(path: Path) -> Path:
-    with av.open(str(path), "w") as film:
-        stream = film.add_stream("aac", rate=16000)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
-        frame.rate = 16000
-        film.mux(stream.encode(frame))
-        film.mux(stream.encode(None))
-    return path
-
-
 def test_a_sound_file(tmp_path):
     with pytest.raises(Problem, match="no video in it, only sound"):
-        read_video(sound(tmp_path / "a.mp4"))
+        read_video(tiny.sound(tmp_path / "a.mp4"))
 
 
 def test_an_unknown_codec(tmp_path):

@@ -100,7 +100,16 @@ def test_seed(table):
         assert signers(made(table)) == first
         found.add(str(sorted(first["test"])))
     assert len(found) > 1
-    assert summary.left_over(made(table)) == 0, "videos move with their split"
+    assert summary.left_over(made(table)) == [], "videos move with their split"
+
+
+def test_files_that_no_row_names_are_named(table, capsys):
+    prepare(table)
+    (table.parent / "made" / "video" / "train" / "old.lrv").touch()
+    capsys.readouterr()
+    prepare(table)
+    found = "made is in no row of clips.csv; delete what is not wanted: video/train/old.lrv"
+    assert found in "".join(capsys.readouterr().out.splitlines())
 
 
 def test_named_signers(table, capsys):

@@ -178,6 +178,25 @@ def test_suffixes_of_camcorders_and_older_programs(tmp_path, capsys):
     assert "no video" not in prepare(videos, capsys) and len(clips(videos)) == 10
 
 
+def test_a_video_is_one_whatever_its_suffix(tmp_path, capsys):
+    """And sound, pictures and text are none, though some of them begin alike."""
+    videos = laid_out(tmp_path / "signs", [f"{label}/{n}.avi" for label in LABELS for n in range(4)])
+    for path, name in zip(sorted(videos.glob("hello/*")), ("GOPR1.LRV", "clip", "2.mp4.part", "3.backup"), strict=True):
+        path.rename(path.with_name(name))
+    tiny.encode(videos / "stop" / "real.rm", tiny.moving(8, 48, 64), "rv20")
+    whole = (VIDEOS / "whole.mp4").read_bytes()
+    (videos / "stop" / "cut.mp4.download").write_bytes(whole[: len(whole) // 2])
+    (videos / "stop" / "photo.heic").write_bytes(whole)
+    tiny.sound(tmp_path / "a.mp4").rename(videos / "stop" / "sound.m4b")
+    laid_out(videos, ["stop/a.txt", "stop/b.docx"])
+    said = prepare(videos, capsys, code=command.PARTLY)
+    assert "note: 4 files are no videos: 1 .txt, 1 .docx, 1 .heic, 1 .m4b" in said and "1 not done" in said
+    assert "stop/cut.mp4.download: stops after" in said and len(clips(videos)) == 9
+    one = ["--videos", str(videos / "hello" / "clip"), "--output", str(tmp_path / "made")]
+    assert command.run(lambda: prepare_videos.main(one)) == command.NOTHING
+    assert "a video; expected a table video,label" in capsys.readouterr().err
+
+
 def test_output_below_the_videos(videos, capsys):
     argv = ["--videos", str(videos), "--output", str(videos / "made")]
     assert command.run(lambda: prepare_videos.main(argv)) == command.NOTHING
