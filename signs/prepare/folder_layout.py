@@ -22,6 +22,7 @@ SESSIONS = re.compile(
     r"colou?r|depth|videos?|clips?|raw|data|v)?[ _-]*\d*|\w+[ _-](?:videos?|clips?|recordings?|sessions?)",
     re.IGNORECASE,
 )
+SEPARATOR = re.compile(r"[_\- .]")  # behind the first word of a file's name
 SHOWN = 3  # names of folders in a line
 
 
@@ -55,6 +56,15 @@ def check_layout(folder: Path, paths: list[PurePosixPath]) -> list[str]:
             f"{folder}: {seen}: which are the labels, {listed(tops, SHOWN)} or {listed(subs, SHOWN)}? Say "
             f'--signer-from "{labels}" or --signer-from "{people}"'
         )
+    if (not subs or are_sessions(subs)) and (words := recurring_words(inside)) and not are_people(words):
+        people, labels, neither = (
+            stem_pattern(inside, levels, first, then)
+            for first, then in (("signer", "label"), ("label", "signer"), ("label", ""))
+        )
+        raise Problem(
+            f"{folder}: {seen}: which are the labels, {listed(tops, SHOWN)} or {listed(words, SHOWN)}? Say "
+            f'--signer-from "{labels}" or "{people}", or "{neither}" where neither are people'
+        )
     return remarks_on_folders(subs, levels)
 
 
@@ -81,14 +91,14 @@ def folders(first: str, then: str, levels: int) -> str:
 
 
 def folders_below(paths: list[PurePosixPath]) -> dict[str, set[str]]:
-    """{folder: the folders in it}; of a folder with videos of its own none."""
-    below: dict[str, set[str]] = defaultdict(set)
+    """{folder: the folders in it}; none of a folder most of whose videos lie in it directly."""
+    below: dict[str, Counter] = defaultdict(Counter)
     for path in paths:
-        below[path.parts[0]] |= set(path.parts[1:-1][:1])
-    for path in paths:
-        if len(path.parts) == 2:
-            below[path.parts[0]] = set()
-    return below
+        below[path.parts[0]][path.parts[1] if len(path.parts) > 2 else ""] += 1
+    return {
+        top: {sub for sub in inside if sub} if 2 * inside[""] < inside.total() else set()
+        for top, inside in below.items()
+    }
 
 
 def are_people(names: list[str]) -> bool:
@@ -111,12 +121,27 @@ def labels_below(paths: list[PurePosixPath], subs: list[str], levels: int) -> st
     is none of it."""
     if subs and not are_sessions(subs):
         return "" if are_people(subs) else folders("signer", "label", levels)
+    return stem_pattern(paths, levels, "signer", "label") if recurring_words(paths) else ""
+
+
+def recurring_words(paths: list[PurePosixPath]) -> list[str]:
+    """What names of files begin with in several folders, as they do with labels below people or people below labels;
+    empty where it is one word alone, or most are in one folder."""
     words = defaultdict(set)
     for path in paths:
-        words[re.split(r"[_\- .]", path.stem)[0]].add(path.parts[0])
-    often = [word for word, tops in words.items() if len(tops) > 1 and not word.isdigit()]
+        words[SEPARATOR.split(path.stem)[0]].add(path.parts[0])
+    words = {word: tops for word, tops in words.items() if not SESSIONS.fullmatch(word)}
+    often = [word for word, tops in words.items() if len(tops) > 1]
+    return sorted(often) if len(often) > 1 and 2 * len(often) >= len(words) else []
+
+
+def stem_pattern(paths: list[PurePosixPath], levels: int, first: str, then: str) -> str:
+    """`{first}/{then}_{take}`, with the separator that most names have, and a word for every folder between."""
     between = "".join(f"{{folder{number}}}/" for number in range(levels - 2))
-    return f"{{signer}}/{between}{{label}}_{{take}}" if len(often) > 1 else ""
+    marks = Counter(match[0] if (match := SEPARATOR.search(path.stem)) else "" for path in paths)
+    mark = marks.most_common(1)[0][0]
+    last = f"{{{then}}}" + f"{mark}{{take}}" * bool(mark) if then else "{take}"
+    return f"{{{first}}}/{between}{last}"
 
 
 def split_pattern(levels: int, paths: list[PurePosixPath]) -> str:

@@ -105,6 +105,9 @@ def test_the_same_file_under_two_labels(videos, capsys):
         ("{0}/{label}_{n}.avi", PEOPLE, "people (S1, S2, S3), signs/<S1>/...; ", "{signer}/{label}_{take}"),
         ("signer{0}/{label}/a/{n}.avi", "12", "people (signer1, signer2)", "{signer}/{label}/{folder0}/{take}"),
         ("{0}/{label}/{n}.avi", NAMES, "labels, anna, ben, cara or hello, stop?", "{signer}/{label}/{take}"),
+        ("{0}/{label}_{n}.avi", NAMES, "labels, anna, ben, cara or hello, stop?", "{signer}/{label}_{take}"),
+        ("{label}/{0}-{n}.avi", NAMES, "labels, hello, stop or anna, ben, cara?", "{label}/{signer}-{take}"),
+        ("{label}/day {n}/{0}.avi", NAMES, "hello, stop or anna, ben, cara?", "{label}/{folder0}/{signer}"),
         ("{0}/{label}/{n}.avi", SPLITS, "splits (test, train, val), signs/<test>/<hello>/", "{split}/{label}/{take}"),
         ("{0}/{label}/S1/{n}.avi", SPLITS, "its folders are splits", "{split}/{label}/{signer}/{take}"),
         ("{label}_{n}{0}.avi", [""], "6 videos lie in it directly (hello_1.avi, hello_2.avi, ", "{label}_{take}"),
@@ -114,10 +117,28 @@ def test_folders_that_are_no_labels(tmp_path, capsys, layout, above, expected, h
     paths = [layout.format(top, label=label, n=n) for top in above for label in LABELS for n in TAKES]
     videos = laid_out(tmp_path / "signs", paths)
     said = prepare(videos, capsys, code=command.NOTHING)
-    assert f"{videos}: " in said and expected in said and f'--signer-from "{how}"' in said
+    assert f"{videos}: " in said and expected in said and "--signer-from" in said and f'"{how}"' in said
     prepare(videos, capsys, "--signer-from", how, "--allow-shared-signers")
     assert {label for _, label, _ in clips(videos)} == {"hello", "stop"} and len(clips(videos)) == len(paths)
     assert all(bool(signer) == ("{signer}" in how) for _, _, signer in clips(videos))
+
+
+def test_one_loose_file_leaves_the_question_who_the_folders_are(tmp_path, capsys):
+    paths = [f"{who}/{label}/{n}.avi" for who in NAMES for label in LABELS for n in TAKES]
+    videos = laid_out(tmp_path / "signs", [*paths, "anna/extra.avi"])
+    said = prepare(videos, capsys, code=command.NOTHING)
+    assert "labels, anna, ben, cara or hello, stop?" in said
+    said = prepare(videos, capsys, "--signer-from", "{signer}/{label}/{take}", code=command.PARTLY)
+    assert "anna/extra.avi: does not fit" in said and len(clips(videos)) == len(paths)
+
+
+@pytest.mark.parametrize("name", ["IMG_{n}", "take_{n}", "{label}_{n}", "{n}", "front_{n}"])
+def test_names_of_files_that_are_no_question(tmp_path, capsys, name):
+    paths = [f"{label}/{name.format(label=label, n=n)}.avi" for label in LABELS for n in TAKES]
+    videos = laid_out(tmp_path / "signs", [*paths, "hello/side_1.avi", "stop/side_1.avi"])
+    prepare(videos, capsys)
+    assert len(clips(videos)) == len(paths) + 2
+    prepare(videos, capsys, "--signer-from", "{label}/{take}")
 
 
 def test_videos_in_a_folder_of_that_name(tmp_path, capsys):
