@@ -19,7 +19,7 @@ import pytest
 import conftest
 
 pytestmark = pytest.mark.usefixtures("eager")
-PHASES = [Phase("top", 1, 1e-2, top_only=True), Phase("all", 5, 1e-3)]
+PHASES = [Phase("top", 1, 1e-2, top_only=True), Phase("all", 3, 1e-3)]
 
 
 class Data(keras.utils.PyDataset):
@@ -79,10 +79,10 @@ def unbroken(tmp_path_factory):
 
 def test_log_has_each_epoch_with_its_phase_and_rate(unbroken):
     folder, _ = unbroken
-    assert rows(folder) == [("top", 1, 1e-2), *(("all", epoch, 1e-3) for epoch in range(2, 7))]
+    assert rows(folder) == [("top", 1, 1e-2), *(("all", epoch, 1e-3) for epoch in range(2, 5))]
     assert next((folder / "events" / "rgb").rglob("events.out.tfevents.*")).stat().st_size > 0
     assert Checkpoint(folder, "rgb").state.finished
-    assert [path.name for path in (folder / "checkpoint").glob("*.h5")] == ["rgb-0006.weights.h5"]
+    assert [path.name for path in (folder / "checkpoint").glob("*.h5")] == ["rgb-0004.weights.h5"]
 
 
 def test_the_weights_are_those_of_the_best_epoch(unbroken):
@@ -122,7 +122,7 @@ def best_of(folder) -> int:
 def test_each_epochs_probabilities_are_kept(unbroken):
     folder, _ = unbroken
     found = validated(folder)
-    assert len(found) == 6 and not np.array_equal(found[1].probabilities, found[2].probabilities)
+    assert len(found) == 4 and not np.array_equal(found[1].probabilities, found[2].probabilities)
     for one in found:
         assert one.clips.tolist() == [item.clip for item in Data(moves=False).clips]
         assert one.targets.tolist() == Data(moves=False).targets.tolist()
@@ -207,7 +207,7 @@ def test_a_stopped_run_goes_on_to_the_weights_of_an_unbroken_one(unbroken, tmp_p
         np.testing.assert_allclose(one, other, atol=1e-6)
     for one, other in zip(validated(tmp_path), validated(folder), strict=True):
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
-    for name in ("rgb.weights.h5", "checkpoint/rgb-0006.weights.h5"):
+    for name in ("rgb.weights.h5", "checkpoint/rgb-0004.weights.h5"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
 
@@ -223,9 +223,9 @@ def test_a_row_without_its_checkpoint_is_written_again(unbroken, tmp_path):
         wrong.write(tmp_path, stream, epoch)
     train(tmp_path)
     (tmp_path / "valid" / "flow-0003.npz").unlink()
-    assert len(validated(tmp_path)) == 6
+    assert len(validated(tmp_path)) == 4
     log = Log(tmp_path / "log.csv")
-    assert [int(row["epoch"]) for row in log.rows_of("rgb")] == [1, 2, 3, 4, 5, 6]
+    assert [int(row["epoch"]) for row in log.rows_of("rgb")] == [1, 2, 3, 4]
     assert len(log.rows_of("flow")) == 1
     assert [row["loss"] for row in log.rows_of("rgb")] == [row["loss"] for row in Log(unbroken[0] / "log.csv").rows]
 
@@ -260,16 +260,16 @@ def test_the_average_is_that_of_the_steps():
 
 
 def test_an_averaged_training_on_a_cosine_goes_on_to_the_weights_of_an_unbroken_one(tmp_path):
-    phases = [Phase("all", 5, 1e-2)]
+    phases = [Phase("all", 4, 1e-2)]
     recipe = {"ema": 0.9, "schedule": "cosine", "warm_up": 1, "accumulate": 2, "balance": True}
     train(tmp_path / "whole", phases=phases, **recipe)
     with pytest.raises(Exception, match="power cut"):
-        train(tmp_path / "stopped", Data(stop_at=3), phases=phases, **recipe)
+        train(tmp_path / "stopped", Data(stop_at=2), phases=phases, **recipe)
     train(tmp_path / "stopped", phases=phases, **recipe)
     assert rows(tmp_path / "stopped") == rows(tmp_path / "whole")
     rates = [rate for _, _, rate in rows(tmp_path / "whole")]
     assert rates[0] == pytest.approx(1e-2) and rates == sorted(rates, reverse=True) and rates[-1] < 1e-4
-    for name in ("rgb.weights.h5", "checkpoint/rgb-0005.average.weights.h5"):
+    for name in ("rgb.weights.h5", "checkpoint/rgb-0004.average.weights.h5"):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     whole, stopped = (validated(tmp_path / name) for name in ("whole", "stopped"))
     for one, other in zip(whole, stopped, strict=True):
@@ -277,7 +277,7 @@ def test_an_averaged_training_on_a_cosine_goes_on_to_the_weights_of_an_unbroken_
     best = best_of(tmp_path / "whole")
     np.testing.assert_allclose(whole[best].probabilities, kept_probabilities(tmp_path / "whole"), atol=1e-6)
     names = sorted(path.name for path in (tmp_path / "whole" / "checkpoint").glob("*.h5"))
-    assert names == ["rgb-0005.average.weights.h5", "rgb-0005.weights.h5"]
+    assert names == ["rgb-0004.average.weights.h5", "rgb-0004.weights.h5"]
     model = build()
     model.load_weights(tmp_path / "whole" / "rgb.weights.h5")
     model.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
@@ -311,7 +311,7 @@ def test_training_again_when_finished_does_nothing(unbroken, capsys):
     folder, _ = unbroken
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     train(folder)
-    assert "rgb: trained already, 6 epochs" in capsys.readouterr().out
+    assert "rgb: trained already, 4 epochs" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
