@@ -46,9 +46,8 @@ def test_the_bundle_has_both_streams_each_trained_by_itself(i3d):
     ]
     log = Log(i3d / "log.csv")
     for stream in ("rgb", "flow"):
-        assert [(row["phase"], row["epoch"], row["learning_rate"]) for row in log.rows_of(stream)] == [
-            ("all", str(epoch), "0.001") for epoch in (1, 2)
-        ]
+        rows = [(row["phase"], row["epoch"], row["learning_rate"]) for row in log.rows_of(stream)]
+        assert rows == [("all", "1", "0.001")]
         assert list((i3d / "events" / stream).rglob("events.out.tfevents.*"))
 
 
@@ -94,7 +93,7 @@ def test_again_does_nothing_and_other_settings_are_refused(demo, i3d, capsys):
     whole = json.loads((i3d / "bundle.json").read_text())
     assert train(demo, i3d, *conftest.I3D_TRAINING) == command.DONE
     said = capsys.readouterr().out
-    assert "rgb: trained already, 2 epochs" in said and "flow: trained already, 2 epochs" in said
+    assert "rgb: trained already, 1 epochs" in said and "flow: trained already, 1 epochs" in said
     with pytest.raises(Problem, match=r"holds a run with other settings \(dropout\)"):
         train(demo, i3d, *conftest.I3D_TRAINING, "--recipe", "dropout=0.4")
     with pytest.raises(Problem, match=r"other settings \(crop, seed\)"):
@@ -163,7 +162,7 @@ def test_from_published_weights_first_the_top_and_then_everything(demo, publishe
 
 
 def test_it_starts_from_another_model(demo, i3d, tmp_path, monkeypatch):
-    from signs.inference.recogniser import Recogniser
+    from signs.inference.runtime import KerasNetwork
 
     class Started(Exception):
         pass
@@ -177,7 +176,9 @@ def test_it_starts_from_another_model(demo, i3d, tmp_path, monkeypatch):
     monkeypatch.setattr(loop.Training, "fit", fit)
     with pytest.raises(Started):
         train(demo, tmp_path / "model", "--weights", str(i3d), "--stream", "flow", *SEES)
-    wanted = Recogniser.load(i3d).models["flow"].get_weights()
+    made = load_bundle(i3d)
+    stream = next(row for row in made.streams if row.name == "flow")
+    wanted = KerasNetwork.load(stream, made.weights(stream)).model.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(fit.weights, wanted, strict=True))
 
 

@@ -130,13 +130,14 @@ def test_what_the_teacher_says_is_computed_once(copied, data, monkeypatch, capsy
     assert "are there already" in capsys.readouterr().out
 
 
-def test_a_two_stream_i3d_teaches(i3d, demo):
-    clips = load_dataset(demo)
+def test_a_two_stream_i3d_teaches(i3d, demo, monkeypatch):
+    clips, recogniser, asked = load_dataset(demo), Recogniser.load(i3d, "keras"), []
+    monkeypatch.setattr(Recogniser, "load", lambda folder, runtime: asked.append((folder, runtime)) or recogniser)
     some, someone = clips.split("train")[:3], load_bundle(i3d)
     distillation.check(someone, clips)
-    found, _ = stored_clips.predict(Recogniser.load(i3d, "keras"), clips, some, 4, 1)
+    found, _ = stored_clips.predict(recogniser, clips, some, 4, 1)
     logits = distillation._compute(someone, clips, some, 1)
-    assert set(logits) == {"rgb", "flow"}
+    assert set(logits) == {"rgb", "flow"} and asked == [(i3d, "keras")]
     fused = load_calibration(i3d, someone.hashes).fuse({name: softmax(rows, axis=-1) for name, rows in logits.items()})
     np.testing.assert_allclose(fused, found.streams["both"], atol=1e-6)
 
