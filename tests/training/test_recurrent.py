@@ -26,7 +26,7 @@ import starter
 import tiny
 import train_lstm
 
-pytestmark = pytest.mark.usefixtures("small_network")
+pytestmark = pytest.mark.usefixtures("small_network", "sketched")
 FLAGS = ["--features", "small", "--lstm", "5", "4", "--epochs", "1", "--batch", "8"]
 # What an LSTM is trained on, and what it sees when it predicts.
 KINDS = {
@@ -152,7 +152,7 @@ def test_evaluate_predict_the_report_and_the_live_demo_agree(features, models, l
                 assert share == pytest.approx(float(rows[item.clip, stream][f"p_{label}"]), abs=2e-3)
     assert (model / "report" / "index.html").stat().st_size > 10000
     assert paper_report.main(["--data", str(features), "--model", str(model)]) == command.DONE
-    assert (model / "report" / "figure3.png").stat().st_size > 5000
+    assert (model / "report" / "figure3.png").stat().st_size > 1000
     capsys.readouterr()
     for kind in ("even", "whole"):
         assert livedemo.main(["--model", str(models / kind), "--video", videos[0], "--check"]) == command.DONE
@@ -198,7 +198,7 @@ def test_the_sweep_leaves_every_choice_and_a_comparison(features, models, tmp_pa
     from signs.evaluation import plots
 
     drawn = []
-    monkeypatch.setattr(plots, "save", lambda made, path: (drawn.append(made), made.savefig(path)))
+    monkeypatch.setattr(plots, "save", lambda made, path: (drawn.append(made), made.savefig(path, dpi=100)))
     flags = ["--frames", "4", "--weights", models / "even", "--seed", "7", "--sweep"]
     assert train(features, tmp_path / "sweep", *flags) == command.DONE
     names = list(FROZEN)
