@@ -202,6 +202,16 @@ def without_graphs(eager: bool = True):
 
 
 @pytest.fixture(scope="module")
+def narrow():
+    """A sixteenth of the weights of the smallest joined network, for files that start no process that reads them."""
+    from signs.models import conv3d_lstm
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(conv3d_lstm.SIZES, "small", 16)
+        yield
+
+
+@pytest.fixture(scope="module")
 def eager():
     """Trainings of a file are a few steps each, sooner done than traced; those in processes of their own are traced."""
     with without_graphs():

@@ -29,6 +29,7 @@ import tiny
 from conftest import once, without_graphs
 from datagenerator import ClipGenerator
 
+pytestmark = pytest.mark.usefixtures("narrow")
 FRAMES, SIZE, TINY = 4, 32, 0.6  # share of the weights that lie below 2^-100
 # What a training of long ago left; the rest is as it is today.
 FLAGS = {"batch": 8, "learning_rate": 1e-2, "shift": 0.05, "ema": 0.5, "seed": 3, "epochs": 40, "network": "other"}
@@ -50,14 +51,6 @@ def write_student(data: Dataset, folder, streams=("rgb", "flow"), classes=None, 
         averaging.save_weights(model, folder / f"{name}.weights.h5")
     spec = ClipSpec(stored, InputSpec(FRAMES, 36, SIZE))
     save_bundle(Bundle(folder, spec, classes, rows, "mean", {"flags": FLAGS}))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def narrow():
-    """A sixteenth of the weights of the smallest network."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(conv3d_lstm.SIZES, "small", 16)
-        yield
 
 
 @pytest.fixture(scope="module")

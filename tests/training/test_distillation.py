@@ -25,6 +25,7 @@ import train_conv3d_lstm
 from conftest import without_graphs
 from datagenerator import ClipGenerator
 
+pytestmark = pytest.mark.usefixtures("narrow")
 SMALL = ["--frames", "4", "--crop", "24", "--epochs", "2", "--batch", "2"]
 
 

@@ -25,11 +25,11 @@ import train_conv3d_lstm
 import train_linear
 from conftest import linked, without_graphs
 
-pytestmark = pytest.mark.usefixtures("sketched")
+pytestmark = pytest.mark.usefixtures("sketched", "narrow")
 
 SEES = ["--frames", "8", "--crop", "32/36", "--normalise", "mean", "scale", "--region", "signer", "--workers", "2"]
 HISTOGRAM = ["--copies", "1", "--penalty", "10", "1", *SEES]
-SMALL = ["--stream", "flow", "--size", "small", "--epochs", "3", "--batch", "8", *SEES]
+SMALL = ["--stream", "flow", "--size", "small", "--epochs", "2", "--batch", "8", *SEES]
 
 
 def call(script, data, output, *flags):
