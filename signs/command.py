@@ -212,10 +212,12 @@ def sha256(path: Path) -> str:
 
 @dataclass
 class Outcome:
-    """What became of many jobs: `done` results in the order of the items, `failed` as (item name, one line)."""
+    """What became of many jobs: `done` results in the order of the items, `failed` as (item name, one line), `noted` as
+    (what is odd, item name) of those that an earlier run did."""
 
     done: list = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    noted: list[tuple[str, str]] = field(default_factory=list)
 
     def summary(self, full: Path | None = None) -> int:
         """Name what failed on stderr, equal reasons folded; the exit code that fits.

@@ -237,12 +237,14 @@ def fill_store(
     clips, folder = data.split(*splits), data.folder / store
     with command.lock(folder):
         command.remove_leftovers(folder)
-        jobs, older = [], 0
+        jobs, noted, older = [], [], 0
         for item in clips:
             info, expected = read_info(item.archive(data.folder, store)), expected_info(item, stored)
             if info is None or not expected.items() <= info.items():
                 jobs.append((f"{item.folder}/{item.clip}", item))
                 older += info is not None and info | {"reader": READER} == info | expected
+            else:
+                noted += [(note, f"{item.folder}/{item.clip}") for note in info.get("notes", [])]
         if len(jobs) < len(clips):
             print(f"{len(clips) - len(jobs)} of {len(clips)} clips are there already")
         if older:
@@ -251,14 +253,16 @@ def fill_store(
             )
         make = functools.partial(make_archive, folder=data.folder, stored=stored)
         outcome = command.parallel(make, jobs, workers, title)
+        outcome.noted = noted
         command.remove_leftovers(folder)  # of a process that died
         return outcome
 
 
 def print_notes(outcome: Outcome) -> None:
-    """What was odd about which clips: of results (number, [(note, clip), ...]) one line a note."""
+    """What is odd about which clips of the store: of results (number, [(note, clip), ...]) and of what an earlier run
+    did one line a note."""
     odd = defaultdict(list)
-    for note, name in itertools.chain.from_iterable(notes for _, notes in outcome.done):
+    for note, name in itertools.chain(outcome.noted, *(notes for _, notes in outcome.done)):
         odd[note].append(name)
     for note, names in odd.items():
         print(command.one_line(f"  {note}: {command.listed(names)}"))
