@@ -28,6 +28,7 @@ from signs.live import window
 from signs.live.demo import MODES, Demo, build_modes
 
 import cv2
+import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 import videocapture
@@ -128,7 +129,7 @@ def demonstrate(args) -> int:
         if not args.no_window:
             code = window.run_window(demo, args.full_screen, args.record)
         else:
-            code = compare_with_file(demo, args.video) if args.check else print_sign(demo)
+            code = compare_with_file(demo, args.video) if args.check else print_sign(demo, args.video)
         if args.timings and demo.mode:
             demo.timings.update(demo.mode.timings)
             print(demo.timings.table())
@@ -172,9 +173,12 @@ def record_once(demo: Demo) -> None:
             raise Problem(mode.message)
 
 
-def print_sign(demo: Demo) -> int:
-    """Record one sign; print the three best, each stream's own first answer, and the time it took."""
+def print_sign(demo: Demo, path: Path | None) -> int:
+    """Record one sign; print what is odd about its file, if it has one, the three best, each stream's own first answer,
+    and the time it took."""
     record_once(demo)
+    if path:
+        read_noting(path, demo.recogniser)
     recogniser, mode, answer = demo.recogniser, demo.mode, demo.mode.answer
     best = [(recogniser.name(label), probability) for label, probability in answer.ranked[:3]]
     wide = max(cell_len(name) for name, _ in best)
@@ -190,12 +194,19 @@ def print_sign(demo: Demo) -> int:
     return command.DONE
 
 
+def read_noting(path: Path, recogniser: Recogniser) -> tuple[np.ndarray, np.ndarray]:
+    """Frames and times of a file as predict.py reads them; what is odd about it is said."""
+    frames, times, notes = read_kept(path, recogniser.bundle.spec.stored)
+    for note in notes:
+        print(f"{path}: {note}", file=sys.stderr)
+    return frames, times
+
+
 def compare_with_file(demo: Demo, path: Path) -> int:
     """The camera's path against predict.py's on one file; returns the exit code."""
     record_once(demo)
     recogniser, live = demo.recogniser, demo.mode.answer
-    frames, times, _ = read_kept(path, recogniser.bundle.spec.stored)
-    expected = recogniser.answer(frames, times)
+    expected = recogniser.answer(*read_noting(path, recogniser))
     worst = 0.0
     for name, logits in expected.logits.items():
         off = float(abs(logits - live.logits[name]).max())

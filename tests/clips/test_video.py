@@ -237,11 +237,21 @@ def test_hdr_black_and_still_are_noted(tmp_path):
         options={"x265-params": "log-level=none"},
     )
     films = {hdr: "HDR video (HLG)", encode(tmp_path / "black.mp4", images * 0): "all of it is black"}
-    films[encode(tmp_path / "still.mp4", images[[0] * 6])] = "one picture from start to end"
+    still = cv2.resize(tiny.moving(1, 240, 320)[0], (640, 480))[None].repeat(50, axis=0)
+    for number, (codec, crf) in enumerate((("libx264", 18), ("libx264", 28), ("libx264", 36), ("mjpeg", 0))):
+        pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        options = {"crf": str(crf)} if crf else {}
+        path = encode(tmp_path / f"still{number}.mkv", still, codec, pixels=pixels, options=options)
+        films[path] = "one picture from start to end"
     films[encode(tmp_path / "one.mp4", images[:1])] = "one frame only"
     for path, note in films.items():
         assert [each.startswith(note) for each in read_kept(path, StoredSpec())[2]] == [True]
     assert read_kept(encode(tmp_path / "fine.mp4", images), StoredSpec())[2] == []
+
+
+def test_people_who_hardly_move_are_no_still_picture(shared):
+    for path in sorted(shared("clips/gestures").glob("S[26]/videos/static_*")):
+        assert read_kept(path, StoredSpec())[2] == []
 
 
 def test_a_sound_file(tmp_path):

@@ -83,6 +83,13 @@ def test_no_window_prints_the_ranked_answer(video, tmp_path, monkeypatch, capsys
     assert "20 frames in 1.9 s; answer 0." in out[5]
 
 
+def test_no_window_says_what_is_odd_about_its_video(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(livedemo, "Recogniser", fake_recogniser.Recogniser)
+    still = tiny.encode(tmp_path / "still.mp4", tiny.moving(1, 240, 320).repeat(20, axis=0))
+    assert livedemo.main(["--model", str(tmp_path), "--video", str(still), "--no-window"]) == 0
+    assert capsys.readouterr().err == f"{still}: one picture from start to end\n"
+
+
 def test_a_camera_without_window_counts_down_on_the_terminal(tmp_path, monkeypatch, capsys):
     class Device:
         released = threading.Event()
