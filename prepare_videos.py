@@ -115,15 +115,15 @@ def bring(job: tuple[Clip, Path, Path], transfer: str) -> tuple[str, bool]:
     return clip.clip, bring_video(source, target, transfer, clip.sha256)[1]
 
 
-def read_videos(flags: argparse.Namespace) -> tuple[list[Video], list[tuple[str, str]], list[str]]:
-    """The videos asked for with their clip names, (where, reason) of those that cannot be used, and notes."""
+def read_videos(flags: argparse.Namespace) -> tuple[list[Video], Outcome, list[str]]:
+    """The videos asked for with their clip names; those that cannot be used and files that are no videos; notes."""
     if flags.videos.is_dir():
         if flags.output.resolve().is_relative_to(flags.videos.resolve()):
             raise Problem(f"--output {flags.output}: lies in {flags.videos}; choose a folder that is not read")
-        videos, failed, notes = video_folder.read_folder(flags.videos, flags.signer_from)
+        videos, failed, notes, others = video_folder.read_folder(flags.videos, flags.signer_from)
     else:
         videos, failed = video_table.read_table(flags.videos, flags.signer_from)
-        notes = []
+        notes, others = [], []
     if flags.signer_from and failed and not videos:
         raise Problem(f"no video can be used; {failed[0][0]}: {failed[0][1]}")
     if flags.signer_from and (signers := {video.signer for video in videos} - {""}):
@@ -132,7 +132,7 @@ def read_videos(flags: argparse.Namespace) -> tuple[list[Video], list[tuple[str,
             f"--signer-from: {len(signers)} signer{'s' * (len(signers) > 1)}, such as {first.signer} of {first.where}"
         )
     videos, unnamed = video_table.name_clips(videos)
-    return videos, failed + unnamed, notes
+    return videos, Outcome(failed=failed + unnamed, noted=others), notes
 
 
 def prepare(flags: argparse.Namespace) -> int:
@@ -141,7 +141,7 @@ def prepare(flags: argparse.Namespace) -> int:
         raise Problem(f"{flags.videos}: no such file or folder; give a table video,label or a folder per label")
     if flags.videos.suffix.lower() in VIDEO_SUFFIXES or video_folder.is_video(flags.videos):
         raise Problem(f"{flags.videos}: a video; expected a table video,label of many, or a folder per label")
-    videos, failed, notes = read_videos(flags)
+    videos, found, notes = read_videos(flags)
     most, table = number_and_table(flags.classes)
     classes, outside = known_classes(table, flags.none_labels, videos)
     classes, remarks = choose_classes(flags, most, classes, videos)
@@ -158,7 +158,8 @@ def prepare(flags: argparse.Namespace) -> int:
             raise Problem(f"signer {signer} is in {both}; mend the split column or --allow-shared-signers")
     with command.lock(flags.output):
         outcome = transfer_all(flags, clips, [video.path for video in videos])
-        outcome.failed = failed + outside + read.failed + twice + outcome.failed
+        outcome.failed = found.failed + outside + read.failed + twice + outcome.failed
+        outcome.noted = found.noted
         written = dict(outcome.done)
         data = Dataset(flags.output, [clip for clip in clips if clip.clip in written], classes)
         fresh, expected = sum(written.values()), Counter(clip.split for clip in clips)

@@ -213,7 +213,7 @@ def sha256(path: Path) -> str:
 @dataclass
 class Outcome:
     """What became of many jobs: `done` results in the order of the items, `failed` as (item name, one line), `noted` as
-    (what is odd, item name) of those that an earlier run did."""
+    (what is odd, item name) of what is no failure."""
 
     done: list = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
@@ -222,21 +222,23 @@ class Outcome:
     def summary(self, full: Path | None = None) -> int:
         """Name what failed on stderr, equal reasons folded; the exit code that fits.
 
-        `full`: a CSV for all of it, name and reason; it is there only if not all are named on the screen.
+        `full`: a CSV for all of it and for what is noted, name and reason; it is there only if the screen does not name
+        all that failed, or something is noted.
         """
         if full:
             full.unlink(missing_ok=True)
-        if not self.failed:
-            return DONE
         lines, whole = folded(self.failed)
         where = "named above" if whole else "some named above"
-        if full and not whole:
+        if full and (self.noted or not whole):
             with (
                 atomic(full) as temporary,
                 open(temporary, "w", newline="", encoding="utf-8", errors="backslashreplace") as file,
             ):
-                csv.writer(file).writerows([("name", "reason"), *self.failed])
+                noted = [(name, reason) for reason, name in self.noted]
+                csv.writer(file).writerows([("name", "reason"), *self.failed, *noted])
             where = f"all named in {full}"
+        if not self.failed:
+            return DONE
         print("\n".join(lines), file=sys.stderr)
         print(f"{len(self.failed):,} not done ({where}), {len(self.done):,} done", file=sys.stderr)
         return PARTLY if self.done else NOTHING

@@ -1,8 +1,9 @@
 """A folder of videos, one folder per label: every file below it is a video, or is counted and named.
 
-    videos, failed, remarks = video_folder.read_folder(Path("videos"))        videos/<label>/**/<video>
+    videos, failed, remarks, others = video_folder.read_folder(Path("videos"))        videos/<label>/**/<video>
 
-`failed` holds (where, reason) of videos that cannot be used; `remarks` say what else lies there.
+`failed` holds (where, reason) of videos that cannot be used; `remarks` say what else lies there, and `others` holds
+(reason, where) of it where they do not name all.
 """
 
 from collections import Counter
@@ -88,7 +89,7 @@ def is_video(path: Path) -> bool:
 
 def read_folder(
     folder: Path, pattern: PathPattern | None = None
-) -> tuple[list[Video], list[tuple[str, str]], list[str]]:
+) -> tuple[list[Video], list[tuple[str, str]], list[str], list[tuple[str, str]]]:
     """The videos of a folder that holds a folder per label, at any depth below it, or is laid out as `pattern` says.
 
     Raises Problem where there is no video, or the folders are no labels.
@@ -99,6 +100,9 @@ def read_folder(
     if not paths:
         also = f" ({remarks[0]})" if remarks else ""
         raise Problem(f"{folder}: no video in it{also}; expected a folder per label with videos, or give a table")
+    others = [("no video", path.relative_to(folder).as_posix()) for path in found.others]
+    if len(others) > EXAMPLES:
+        remarks[0] += "; not_done.csv in the data set names all"
     videos, failed, by_folder = [], list(found.unread), not pattern or "label" not in pattern.words
     if by_folder:
         remarks += folder_layout.check_layout(folder, paths)
@@ -109,7 +113,7 @@ def read_folder(
                 raise Problem("lies in no label's folder; move it into one")
             known = {"label": place.parts[0]} if by_folder else {}
             videos.append(as_video(path, str(place), known, pattern, str(place)))
-    return videos, failed, remarks
+    return videos, failed, remarks, others if len(others) > EXAMPLES else []
 
 
 def _empty_labels(folder: Path, paths: list[PurePosixPath]) -> Iterator[Path]:

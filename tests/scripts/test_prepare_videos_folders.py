@@ -55,7 +55,10 @@ def test_what_is_no_video_is_counted_by_suffix_and_named(videos, capsys):
     laid_out(videos, [*others, "Thumbs.db", ".DS_Store", "hello/._1.avi", "stop/desktop.ini", "__MACOSX/x/1.avi"])
     said = prepare(videos, capsys)
     expected = "8 .txt, 3 .jpg, 1 .docx, 1 without suffix (hello/0.JPG, hello/1.JPG, hello/2.JPG, ...)"
-    assert f"note: 13 files are no videos: {expected}\n" in said and len(clips(videos)) == 6
+    assert f"note: 13 files are no videos: {expected}; not_done.csv in the data set names all\n" in said
+    table = (videos.parent / "made" / "not_done.csv").read_text().splitlines()
+    assert table[0] == "name,reason" and {f"{name},no video" for name in others} == {*table[1:]}
+    assert len(clips(videos)) == 6
     assert not any(name in said for name in ("Thumbs", "DS_Store", "desktop.ini", "MACOSX", "._1"))
 
 
