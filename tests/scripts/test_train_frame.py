@@ -23,7 +23,7 @@ import starter
 import tiny
 import train_frame
 
-pytestmark = pytest.mark.usefixtures("small_network")
+pytestmark = pytest.mark.usefixtures("small_network", "sketched")
 FLAGS = [
     *small_cnn.FLAGS,
     "--frames-a-clip",
@@ -135,7 +135,7 @@ def test_single_frame_accuracy_and_confusion_counted_again(trained):
             table = list(csv.DictReader(file))
         assert [[int(row[label]) for label in file_labels(table)] for row in table] == counts.tolist()
         assert counts.sum() == 8 * 40 and counts.trace() / counts.sum() == pytest.approx(found["top1"])
-        assert (model / "frame" / f"single-valid-{stream}.png").stat().st_size > 5000
+        assert (model / "frame" / f"single-valid-{stream}.png").stat().st_size > 1000
 
 
 def file_labels(table: list[dict]) -> list[str]:
