@@ -1,9 +1,8 @@
-"""The real train_i3d.py on a very small demo: killed and gone on with, streams one by one, published weights."""
+"""The real train_i3d.py on a very small demo: streams one by one, published weights."""
 
 import json
 import os
 import shutil
-import time
 from pathlib import Path
 
 from signs import command
@@ -11,27 +10,17 @@ from signs.command import Problem
 from signs.inference.bundle import BUNDLE_FILE, load_bundle
 from signs.models import i3d as i3d_module
 from signs.training import loop
-from signs.training.log import Log, Validated
+from signs.training.log import Log
 
 import numpy as np
 import pytest
 
 import conftest
 import small_network
-import starter
-import tiny
 import train_i3d
 from tiny import arrays
 
 SEES = ["--frames", "8", "--crop", "32/36"]
-ROOT = tiny.REPOSITORY
-
-
-def state_of(folder: Path, stream: str) -> dict:
-    try:
-        return json.loads((folder / "checkpoint" / f"{stream}.json").read_text())
-    except FileNotFoundError:
-        return {"epoch": 0}
 
 
 def train(demo, output, *flags) -> int:
@@ -49,42 +38,6 @@ def test_the_bundle_has_both_streams_each_trained_by_itself(i3d):
         rows = [(row["phase"], row["epoch"], row["learning_rate"]) for row in log.rows_of(stream)]
         assert rows == [("all", "1", "0.001")]
         assert list((i3d / "events" / stream).rglob("events.out.tfevents.*"))
-
-
-def test_killed_in_the_middle_it_goes_on_as_if_it_had_not_been(demo, tmp_path, monkeypatch, capsys):
-    """With a network in I3D's place that compiles in a second; all else is the real thing."""
-    flags = ["--stream", "rgb", *conftest.TRAINING, "--epochs", "5"]
-    whole, output = tmp_path / "whole", tmp_path / "killed"
-    network = ROOT / "tests" / "small_network.py"
-    running = starter.start(network, "train_i3d", "--data", demo, "--output", output, *flags)
-    try:
-        until = time.monotonic() + 240
-        while state_of(output, "rgb")["epoch"] == 0:
-            assert running.poll() is None and time.monotonic() < until
-            time.sleep(0.002)
-    finally:
-        running.kill()
-        running.wait()
-    done = state_of(output, "rgb")["epoch"]
-    assert 1 <= done < 5 and not (output / "bundle.json").exists()
-
-    monkeypatch.setattr(i3d_module, "build_i3d", small_network.build)
-    assert train(demo, output, *flags) == train(demo, whole, *flags) == command.DONE
-    said = capsys.readouterr().out
-    assert f"rgb: going on after epoch {done}\n" in said and said.count("going on") == 1
-    assert [row["epoch"] for row in Log(output / "log.csv").rows] == ["1", "2", "3", "4", "5"]
-    assert not list(output.rglob(".*.part*"))
-    kept = sorted(path.name for path in (output / "valid").iterdir())
-    assert kept == [f"rgb-000{epoch}.npz" for epoch in (1, 2, 3, 4, 5)]
-    for epoch in (1, 2, 3, 4, 5):
-        found, expected = (Validated.read(folder, "rgb", epoch) for folder in (output, whole))
-        assert found.clips.tolist() == expected.clips.tolist()
-        np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-3)
-    for name in (f"checkpoint/{state_of(whole, 'rgb')['weights']}", "rgb.weights.h5"):
-        found, expected = arrays(output / name), arrays(whole / name)
-        assert found.keys() == expected.keys() and len(found) >= 6
-        for key, value in expected.items():
-            np.testing.assert_allclose(found[key], value, rtol=1e-3, atol=1e-5, err_msg=f"{name}: {key}")
 
 
 def test_again_does_nothing_and_other_settings_are_refused(demo, i3d, capsys):

@@ -10,7 +10,7 @@ from signs.models import sparse_weights
 from signs.models.weights import write_weights
 from signs.training import compression
 from signs.training.callbacks import EpochStart, _dropout_layers
-from signs.training.log import Log
+from signs.training.log import Log, Validated
 from signs.training.loop import Training
 
 import keras
@@ -40,15 +40,22 @@ def test_killed_at_any_moment_it_leaves_the_bytes_of_an_unbroken_run(demo, tmp_p
     while not (tmp_path / "stopped" / "checkpoint" / "rgb.json").exists() and stopped.poll() is None:
         time.sleep(0.01)
     stopped.kill()
-    assert stopped.wait().returncode == -9
+    assert stopped.wait().returncode == -9 and not (tmp_path / "stopped" / "bundle.json").exists()
     done = start("stopped").wait()
     assert done.returncode == command.DONE and "rgb: going on after epoch" in done.stdout
+    assert not list((tmp_path / "stopped").rglob(".*.part*"))
     for name in KEPT:
         assert command.sha256(tmp_path / "stopped" / name) == command.sha256(tmp_path / "whole" / name), name
     whole, stopped = (
         [{**row, "seconds": ""} for row in Log(tmp_path / name / "log.csv").rows] for name in ("whole", "stopped")
     )
-    assert whole == stopped
+    assert whole == stopped and [row["epoch"] for row in whole] == ["1", "2", "3"]
+    kept = sorted(path.name for path in (tmp_path / "stopped" / "valid").iterdir())
+    assert kept == [f"rgb-000{epoch}.npz" for epoch in (1, 2, 3)]
+    for epoch in (1, 2, 3):
+        one, other = (Validated.read(tmp_path / name, "rgb", epoch) for name in ("whole", "stopped"))
+        assert one.clips.tolist() == other.clips.tolist()
+        assert np.array_equal(one.probabilities, other.probabilities)
 
 
 def test_equal_weights_are_equal_bytes_whatever_the_layers_are_called(tmp_path):
