@@ -140,7 +140,7 @@ def score_splits(recogniser, data: Dataset, predicted: Predicted, checks: list[s
             results[split] = metrics.measure_split(recogniser, table, metrics.identity(data), checks, failed)
             write_confusions(folder, split, table, [row.name for row in recogniser.classes])
         else:
-            print(f"{len(table.clips)} clips predicted, none scored: {split} has no labels")
+            print(f"{command.counted(len(table.clips), 'clip')} predicted, none scored: {split} has no labels")
     return Metrics(recogniser.bundle.hashes, asdict(learnt) if learnt.about else None, results)
 
 

@@ -55,7 +55,7 @@ def show(measured: dict, sample) -> None:
         used = "yes" if row["use"] else "no"
         rows.append((name, *times, *off, share(row["equal"]), share(row["accuracy"]), used))
     heads = ("form", "ms", "after", "logits off", "answers off", "equal", "right", "used")
-    title = f"forms of the networks, {len(sample.inputs)} clips: ms a clip, and after its last frame"
+    title = f"forms of the networks, {command.counted(len(sample.inputs), 'clip')}: ms a clip, and after its last frame"
     command.print_table(heads, rows, title, left=("used",))
 
 

@@ -83,7 +83,7 @@ def main(argv=None) -> int:
     name = args.name or (Path(args.network).resolve().name if is_model(args.network) else args.network)
     folder = features.extract_splits(extractor, data, name, args.batch, args.workers, outcome)
     feature_answers.print_frame_accuracy(folder)
-    print(f"{len(outcome.done)} clips, {extractor.about.dimension} features a frame -> {folder}")
+    print(f"{command.counted(len(outcome.done), 'clip')}, {extractor.about.dimension} features a frame -> {folder}")
     return outcome.summary()
 
 

@@ -44,9 +44,8 @@ def extract_all(data: Dataset, stored: StoredSpec, splits: list[str], workers: i
     started = time.perf_counter()
     outcome = storage.fill_store(data, stored, splits, extract, workers, "frames")
     seconds, store = time.perf_counter() - started, data.folder / stored.frame_store
-    print(
-        f"{len(outcome.done)} clips, {sum(frames for frames, _ in outcome.done)} frames in {seconds:.1f} s -> {store}"
-    )
+    frames = command.counted(sum(frames for frames, _ in outcome.done), "frame")
+    print(f"{command.counted(len(outcome.done), 'clip')}, {frames} in {seconds:.1f} s -> {store}")
     storage.print_notes(outcome)
     return outcome
 

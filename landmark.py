@@ -51,7 +51,8 @@ def find_all(data: Dataset, stored: LandmarkSpec, splits: list[str], workers: in
     outcome = storage.fill_store(data, stored, splits, find, workers, "landmarks")
     frames, seconds = sum(number for number, _ in outcome.done), time.perf_counter() - started
     rate = f", {frames / seconds:.0f} frames/s" if frames else ""
-    print(f"{len(outcome.done)} clips, {frames} frames in {seconds:.1f} s{rate} -> {data.folder / stored.store}")
+    clips, found = command.counted(len(outcome.done), "clip"), command.counted(frames, "frame")
+    print(f"{clips}, {found} in {seconds:.1f} s{rate} -> {data.folder / stored.store}")
     storage.print_notes(outcome)
     return outcome
 

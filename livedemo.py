@@ -23,6 +23,7 @@ from signs import command
 from signs.clips.video import read_kept
 from signs.command import Problem
 from signs.inference import timing
+from signs.inference.confidence import unsure
 from signs.inference.recogniser import Recogniser, check_camera
 from signs.live import window
 from signs.live.demo import MODES, Demo, build_modes
@@ -140,7 +141,7 @@ def find_model(model: Path | None) -> Path:
     """The bundle that was asked for, or that of `make demo`; raises Problem where there is none."""
     if model is not None or (DEMO / "bundle.json").is_file():
         return model or DEMO
-    own = "train your own with train_i3d.py and name it with --model"
+    own = "train your own with one of the train_*.py and name it with --model"
     raise Problem(f"no model yet; make one with `make demo` (some minutes), or {own}")
 
 
@@ -185,11 +186,10 @@ def print_sign(demo: Demo, path: Path | None) -> int:
     for place, (name, probability) in enumerate(best, start=1):
         print(f"{place}  {set_cell_size(name, wide)}  {probability:6.1%}")
     if not answer.known:
-        needed = recogniser.calibration.threshold
-        print(f"not sure: calibrated {answer.confidence:.0%}, an answer needs {needed:.0%}")
+        print(unsure(answer.confidence, recogniser.calibration.threshold))
     print("   ".join(f"{key}: {recogniser.name(row[0][0])} {row[0][1]:.1%}" for key, row in answer.streams.items()))
     steps = ", ".join(f"{key} {seconds:.2f} s" for key, seconds in answer.seconds.items())
-    recorded = f"{mode.frames} frames in {mode.last - mode.first:.1f} s"
+    recorded = f"{command.counted(mode.frames, 'frame')} in {mode.last - mode.first:.1f} s"
     print(f"{recorded}; answer {mode.latency:.2f} s after the last (in all {steps})")
     return command.DONE
 

@@ -77,7 +77,8 @@ def compute_all(data: Dataset, stored: StoredSpec, splits: list[str], workers: i
     outcome = storage.fill_store(data, stored, splits, compute, workers, "flow")
     seconds, store = time.perf_counter() - started, data.folder / stored.flow_store
     rate = f", {len(outcome.done) / seconds:.1f} clips/s" if outcome.done else ""
-    print(f"{len(outcome.done)} clips, {sum(outcome.done)} fields in {seconds:.1f} s{rate} -> {store}")
+    clips, fields = command.counted(len(outcome.done), "clip"), command.counted(sum(outcome.done), "field")
+    print(f"{clips}, {fields} in {seconds:.1f} s{rate} -> {store}")
     return outcome
 
 

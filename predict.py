@@ -15,6 +15,7 @@ from pathlib import Path
 from signs import command
 from signs.clips.video import read_kept
 from signs.command import Outcome
+from signs.inference.confidence import unsure
 from signs.inference.recogniser import Recogniser, check_camera
 from signs.inference.session import Answer
 
@@ -46,8 +47,7 @@ def as_text(path: Path, answer: Answer, recogniser: Recogniser, top: int) -> str
         name = recogniser.name(label)
         lines.append(f"  {probability:6.1%}  {label}" + (f"  {name}" if name != label else ""))
     if not answer.known:
-        least = recogniser.calibration.threshold
-        lines.append(f"  not sure: calibrated {answer.confidence:.0%}, an answer needs {least:.0%}")
+        lines.append(f"  {unsure(answer.confidence, recogniser.calibration.threshold)}")
     best = {name: ranked[0] for name, ranked in answer.streams.items()}
     alone = ", ".join(f"{name} {recogniser.name(label)} {share:.0%}" for name, (label, share) in best.items())
     return "\n".join([*lines, f"  each stream alone: {alone}; {sum(answer.seconds.values()):.2f} s"])

@@ -81,7 +81,8 @@ def read_lists(download: Download) -> tuple[list[Row], list[tuple[str, str]], li
         if len(bare) == len(split_rows):
             remarks.append(f"{split}: its list has no labels; its clips can be predicted, not scored")
         elif bare:
-            remarks.append(f"{split}: {len(bare)} rows without a label, kept as unlabelled: {command.listed(bare)}")
+            some = command.counted(len(bare), "row")
+            remarks.append(f"{split}: {some} without a label, kept as unlabelled: {command.listed(bare)}")
     return rows, failed, remarks
 
 

@@ -133,7 +133,8 @@ def remarks_on(made: list[Made], kept: list[Clip]) -> list[str]:
     left_out = "recordings have no labels file; they cannot be cut and are left out"
     remarks = [f"{split}: {bare[split]} {left_out}" for split in dataset.SPLITS if bare[split]]
     if kept:
-        count = f"{len(kept):,} clips of {len({clip.group for clip in kept})} recordings"
+        recordings = command.counted(len({clip.group for clip in kept}), "recording")
+        count = f"{command.counted(len(kept), 'clip')} of {recordings}"
         remarks.append(f"{count} that could not be read this time are kept as they were")
     return remarks
 

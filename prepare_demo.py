@@ -102,7 +102,9 @@ def prepare_demo(
         finally:
             shutil.rmtree(drawing, ignore_errors=True)
     counts = ", ".join(f"{split} {sum(job.split == split for job in jobs)}" for split in LISTS)
-    print(f"{output}: {len(jobs)} clips of {signs or len(SIGNS)} signs ({counts})")
+    print(
+        f"{output}: {command.counted(len(jobs), 'clip')} of {command.counted(signs or len(SIGNS), 'sign')} ({counts})"
+    )
     return command.DONE
 
 

@@ -126,8 +126,9 @@ def find_classes(lists: dict[str, tuple[Path, str]]) -> tuple[list[Label], Path]
 def check_groups(rows: list[Row], names: dict[str, str]) -> None:
     """Raise Problem where a group is in the training list and in the test list, whose `names` are by split."""
     if shared := sorted(leakage.in_two_splits((group_of(row.path), row.split) for row in rows)):
+        groups = f"{command.counted(len(shared), 'group')} {'stands' if len(shared) == 1 else 'stand'}"
         raise Problem(
-            f"{len(shared)} groups stand in {names['train']} and in {names['test']} ({command.listed(shared)}); a "
+            f"{groups} in {names['train']} and in {names['test']} ({command.listed(shared)}); a "
             "group is one scene and has to be whole in one of them: take both lists from the same official split"
         )
 

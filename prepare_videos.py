@@ -65,8 +65,9 @@ def choose_classes(
     # Videos asked for, not those that open: the classes stay the same when a damaged file is mended.
     counts = Counter(video.label for video in videos)
     enough = {row.label for row in classes if row.kind == "gesture" and counts[row.label] >= flags.min_clips}
+    least = command.counted(flags.min_clips, "video")
     if not enough:
-        raise Problem(f"no label with {flags.min_clips} videos in {flags.videos}; lower --min-clips or mend the labels")
+        raise Problem(f"no label with {least} in {flags.videos}; lower --min-clips or mend the labels")
     by_count = sorted((row.label for row in classes), key=lambda label: (-counts[label], label))
     best = set([label for label in by_count if label in enough][:most])
     # No gesture is no class to drop for being rare: it is what keeps the others honest.
@@ -77,7 +78,7 @@ def choose_classes(
         )
     remarks = []
     if len(best) < (most or 0):
-        remarks.append(f"--classes {most}: only {len(best)} gestures have {flags.min_clips} videos")
+        remarks.append(f"--classes {most}: only {command.counted(len(best), 'gesture')} with {least} or more")
     left_out = {row.label for row in classes} - {row.label for row in kept}
     if dropped := [label for label in by_count if label in left_out]:
         lost, labels = sum(counts[label] for label in dropped), [f"{label} ({counts[label]})" for label in dropped]
@@ -128,9 +129,8 @@ def read_videos(flags: argparse.Namespace) -> tuple[list[Video], Outcome, list[s
         raise Problem(f"no video can be used; {failed[0][0]}: {failed[0][1]}")
     if flags.signer_from and (signers := {video.signer for video in videos} - {""}):
         first = next(video for video in videos if video.signer)
-        notes.append(
-            f"--signer-from: {len(signers)} signer{'s' * (len(signers) > 1)}, such as {first.signer} of {first.where}"
-        )
+        signers = command.counted(len(signers), "signer")
+        notes.append(f"--signer-from: {signers}, such as {first.signer} of {first.where}")
     videos, unnamed = video_table.name_clips(videos)
     return videos, Outcome(failed=failed + unnamed, noted=others), notes
 

@@ -72,7 +72,9 @@ def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devic
     for generator in filter(None, generators.values()):
         generator.devices = devices
         if not len(generator):
-            raise Problem(f"{data.folder}: {len(generator.clips)} clips for training, fewer than --devices")
+            raise Problem(
+                f"{data.folder}: {command.counted(len(generator.clips), 'clip')} for training, fewer than --devices"
+            )
     with devices.scope():
         model = i3d.build_i3d(**arguments)
         if not scratch:

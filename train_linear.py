@@ -177,7 +177,8 @@ class Stream:
     def tell(self, splits: tuple[str, ...], started: float) -> None:
         """One line for people: what is learnt from."""
         clips, seconds = sum(len(self.generators[split].clips) for split in splits), time.perf_counter() - started
-        size = f"{clips} clips, {self.args.copies + 1} times each, {self.valid.shape[1]:,} features"
+        views = f", {self.args.copies + 1} times each" * (self.args.copies > 0)
+        size = f"{command.counted(clips, 'clip')}{views}, {self.valid.shape[1]:,} features"
         print(f"{self.name}: {size}, {seconds:.1f} s")
 
     def choose(self, ridge: Ridge, truth: np.ndarray) -> None:

@@ -55,7 +55,7 @@ def parse(argv=None) -> argparse.Namespace:
     if not args.start and (args.sweep or args.freeze != "none"):
         raise Problem("--freeze and --sweep need a model to start from: --weights model/<run>")
     if len(args.lstm) < {"none": 0, "1": 1}.get(args.freeze, 2):
-        raise Problem(f"--freeze {args.freeze}: --lstm has {len(args.lstm)} layer(s)")
+        raise Problem(f"--freeze {args.freeze}: --lstm has {command.counted(len(args.lstm), 'layer')}")
     if args.sampling != "even" and args.part < 1:
         raise Problem(f"--augment part={args.part:g}: of --frames N; with run:N any N in a row are seen")
     return args

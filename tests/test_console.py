@@ -59,3 +59,9 @@ def test_a_wide_screen_shows_names_as_they_are(capsys, monkeypatch):
     assert any(
         LONG in line and "100.0 80-100" in line for line in table(capsys, HEADS, [[LONG, *NUMBERS]], left=("input",))
     )
+
+
+def test_one_is_no_plural():
+    said = [command.counted(number, "clip") for number in (0, 1, 2, 1200)]
+    assert said == ["0 clips", "1 clip", "2 clips", "1,200 clips"]
+    assert command.counted(1, "class", "classes") == "1 class" and command.counted(3, "class", "classes") == "3 classes"

@@ -27,7 +27,13 @@ MAGIC = {
     b"OggS": "Ogg", b"0&\xb2u": "WMV", b"\x1f\x07\0": "DV", b"\x06\x0e\x2b\x34": "MXF", b"GIF8": "GIF",
     b".RMF": "RealMedia",
 }
+OTHERS = {  # what gets a video's suffix now and then
+    b"\x89PNG": "a picture (PNG)", b"\xff\xd8\xff": "a picture (JPEG)", b"ID3": "a sound file (MP3)",
+    b"\xff\xfb": "a sound file (MP3)", b"fLaC": "a sound file (FLAC)", b"PK\x03\x04": "an archive (ZIP)",
+    b"Rar!": "an archive (RAR)", b"7z\xbc\xaf": "an archive (7z)", b"%PDF": "a document (PDF)",
+}
 # fmt: on
+POINTERS = (b"version https://git-lfs", b"http://", b"https://", b"[InternetShortcut]")  # text in place of a video
 BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 SEGMENT, CLUSTER = 0x18538067, 0x1F43B675  # of Matroska; these two are entered, other elements are stepped over
 ASF = bytes.fromhex("26b2758e66cf11a6d900aa0062ce6c")  # behind the first byte of the names of a WMV's head and data
@@ -75,9 +81,14 @@ def _foreign(head: bytes) -> str:
         return "an empty file"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "a WebP picture, which FFmpeg reads no film from; convert it to MP4"
+    if kind := next((kind for magic, kind in OTHERS.items() if head.startswith(magic)), None):
+        return f"{kind}, not a video"
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return "a sound file (WAV), not a video"
     if b"\0" not in head and head.isascii():
         start = " ".join(head.decode().split())[:60]
-        return f"a text file, not a video; it begins {start!r}; fetch the video it points to"
+        points = head.startswith(POINTERS) or (b"\n" not in head.strip() and b"annex/objects/" in head)
+        return f"a text file, not a video; it begins {start!r}" + "; fetch the video it points to" * points
     return f"no video; it begins with bytes {head[:8].hex(' ')}, and AVI, MP4, MOV, MKV, WebM, MPEG, ... do not"
 
 

@@ -57,7 +57,7 @@ def shared_values(data: Dataset, column: str, what: tuple[str, str]) -> list[str
             are = f"{counted(len(values), *what)} {'is' if len(values) == 1 else 'are'}"
             where = f"{are} in {first} and in {later} ({listed(values, EXAMPLES)})"
             clips = sum(counts[value][later] for value in values)
-            lines.append(f"{where}: {clips} of {len(data.split(later))} clips of {later}")
+            lines.append(f"{where}: {clips} of {counted(len(data.split(later)), 'clip')} of {later}")
     return lines
 
 

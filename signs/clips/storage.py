@@ -246,11 +246,12 @@ def fill_store(
             else:
                 noted += [(note, f"{item.folder}/{item.clip}") for note in info.get("notes", [])]
         if len(jobs) < len(clips):
-            print(f"{len(clips) - len(jobs)} of {len(clips)} clips are there already")
+            there = len(clips) - len(jobs)
+            count = f"{there} of {command.counted(len(clips), 'clip')}"
+            print(f"{count} {'is' if there == 1 else 'are'} there already")
         if older:
-            print(
-                f"{older} of {len(clips)} clips were read by another version than FFmpeg {READER['ffmpeg']}; made again"
-            )
+            count, version = f"{older} of {command.counted(len(clips), 'clip')}", f"FFmpeg {READER['ffmpeg']}"
+            print(f"{count} {'was' if older == 1 else 'were'} read by another version than {version}; made again")
         make = functools.partial(make_archive, folder=data.folder, stored=stored)
         outcome = command.parallel(make, jobs, workers, title)
         outcome.noted = noted

@@ -91,7 +91,9 @@ class Measured:
     def over(self) -> str:
         """What the numbers are of: `64 clips by 13 signers`."""
         drawn = scores.draw_bootstrap(self.predictions.signers)
-        return f"{len(drawn.owner)} clips" + (f" by {drawn.groups} signers" if drawn.over == "signers" else "")
+        return command.counted(len(drawn.owner), "clip") + (
+            f" by {drawn.groups} signers" if drawn.over == "signers" else ""
+        )
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
     stored, about, inputs = bundle.spec.stored, bundle.about, {}
     for stream in bundle.streams:
         seen = bundle.spec_of(stream).input
-        size = f"{seen.frames} frames, {seen.crop} pixels, {seen.views} view(s), region {seen.region}"
+        frames, views = command.counted(seen.frames, "frame"), command.counted(seen.views, "view")
+        size = f"{frames}, {seen.crop} pixels, {views}, region {seen.region}"
         inputs.setdefault(f"{size}, scale {seen.scale}, still {seen.still}", []).append(stream.name)
     flags = [f"{name.replace('_', ' ')} {value}" for name, value in about.get("flags", {}).items() if value is not None]
     alike = len(inputs) == 1

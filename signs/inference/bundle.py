@@ -123,11 +123,13 @@ def load_bundle(folder: Path) -> Bundle:
     """Read and check a bundle; raises Problem where it is missing, of another format, or its files were changed."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise Problem(f"{folder}: no such folder; train a model with train_i3d.py")
+        raise Problem(f"{folder}: no such folder; train a model with one of the train_*.py")
     try:
         content = json.loads((folder / BUNDLE_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Problem(f"{folder}: no {BUNDLE_FILE} in it; finish its training with train_i3d.py") from None
+        raise Problem(
+            f"{folder}: no {BUNDLE_FILE} in it; finish its training with the train_*.py that began it"
+        ) from None
     except (ValueError, RecursionError):
         raise Problem(f"{folder / BUNDLE_FILE}: not JSON; it was damaged, train again or get a whole copy") from None
     version = content.get("format") if isinstance(content, dict) else None

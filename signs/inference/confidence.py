@@ -53,6 +53,12 @@ class Calibration:
         command.write_text(folder / CALIBRATION_FILE, json.dumps(asdict(self), indent=1) + "\n")
 
 
+def unsure(confidence: float, threshold: float) -> str:
+    """`not sure: calibrated 59.2%, an answer needs 59.4%`, with as many digits as tell them apart."""
+    digits = next((digits for digits in range(4) if f"{confidence:.{digits}%}" != f"{threshold:.{digits}%}"), 4)
+    return f"not sure: calibrated {confidence:.{digits}%}, an answer needs {threshold:.{digits}%}"
+
+
 def load_calibration(folder: Path, model: dict[str, str]) -> Calibration:
     """The calibration of a bundle; the plain one where there is none, or it belongs to other weights."""
     try:

@@ -70,7 +70,7 @@ def logits(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int,
         for stream in bundle.streams
     }
     if all(rows is not None for rows in known.values()):
-        print(f"{what}: {len(clips)} clips from the features in {data.folder}")
+        print(f"{what}: {command.counted(len(clips), 'clip')} from the features in {data.folder}")
         return clips, known, []
     batched, kept, failed = {stream.name: [] for stream in bundle.streams}, [], []
     for items, inputs in batches(recogniser, data, clips, batch, workers, what, failed):

@@ -164,7 +164,8 @@ def choose_classes(wanted: str, classes: list[Label], rows: list[Row]) -> tuple[
     if wanted.isdigit():
         counts = Counter(row.label for row in rows if row.split == "train" and row.label)
         if not 1 <= int(wanted) <= len(counts):
-            raise Problem(f"--classes {wanted}: the training list has {len(counts)} labels; ask for 1 to {len(counts)}")
+            labels = command.counted(len(counts), "label")
+            raise Problem(f"--classes {wanted}: the training list has {labels}; ask for 1 to {len(counts)}")
         best = sorted(counts, key=lambda label: (-counts[label], label))[: int(wanted)]
         classes = [row for row in classes if row.label in best]
     elif wanted:

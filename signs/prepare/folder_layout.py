@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
 
 from signs.clips import dataset
-from signs.command import Problem, listed
+from signs.command import Problem, counted, listed
 from signs.prepare.video_table import SPLIT_WORDS
 
 SPLITS = {*dataset.SPLITS, *SPLIT_WORDS}
@@ -34,8 +34,9 @@ def check_layout(folder: Path, paths: list[PurePosixPath]) -> list[str]:
     levels = Counter(len(path.parts) for path in paths).most_common(1)[0][0]
     wanted = f"expected a folder per label, {folder.name}/<label>/..."
     if not tops:
+        lie = f"{counted(len(paths), 'video')} {'lies' if len(paths) == 1 else 'lie'} in it directly"
         raise Problem(
-            f"{folder}: {len(paths):,} videos lie in it directly ({listed([str(each) for each in paths], SHOWN)}); "
+            f"{folder}: {lie} ({listed([str(each) for each in paths], SHOWN)}); "
             f"{wanted}; where their names begin with it: {reading('{label}_{take}')}"
         )
     subs = sorted(set().union(*below.values()))
@@ -56,16 +57,22 @@ def check_layout(folder: Path, paths: list[PurePosixPath]) -> list[str]:
             f"{folder}: {seen}: which are the labels, {listed(tops, SHOWN)} or {listed(subs, SHOWN)}? Say "
             f'--signer-from "{labels}" or --signer-from "{people}"'
         )
-    if (not subs or are_sessions(subs)) and (words := recurring_words(inside)) and not are_people(words):
-        people, labels, neither = (
-            stem_pattern(inside, levels, first, then)
-            for first, then in (("signer", "label"), ("label", "signer"), ("label", ""))
-        )
-        raise Problem(
-            f"{folder}: {seen}: which are the labels, {listed(tops, SHOWN)} or {listed(words, SHOWN)}? Say "
-            f'--signer-from "{labels}" or "{people}", or "{neither}" where neither are people'
-        )
+    if not subs or are_sessions(subs):
+        check_names(f"{folder}: {seen}", tops, inside, levels)
     return remarks_on_folders(subs, levels)
+
+
+def check_names(where: str, tops: list[str], paths: list[PurePosixPath], levels: int) -> None:
+    """Raise Problem where what names of files begin with may be the labels, and the folders people."""
+    words = recurring_words(paths)
+    if not words or are_people(words):
+        return
+    pairs = (("signer", "label"), ("label", "signer"), ("label", ""))
+    people, labels, neither = (stem_pattern(paths, levels, first, then) for first, then in pairs)
+    raise Problem(
+        f"{where}: which are the labels, {listed(tops, SHOWN)} or {listed(words, SHOWN)}? Say "
+        f'--signer-from "{labels}" or "{people}", or "{neither}" where neither are people'
+    )
 
 
 def remarks_on_folders(subs: list[str], levels: int) -> list[str]:

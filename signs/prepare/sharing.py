@@ -35,7 +35,7 @@ def share_out(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Vide
             counts[person[video.signer]][video.label] += 1
         drawn = {} if named else by_signer(counts, split_shares(*flags.shares), flags.seed)
         unknown = len(free) - len(known)
-        remarks = [f"{unknown} videos of unknown signers went to train"] if unknown else []
+        remarks = [f"{command.counted(unknown, 'video')} of unknown signers went to train"] if unknown else []
         return [
             replace(video, split=video.split or drawn.get(person[video.signer], "train")) for video in videos
         ], remarks

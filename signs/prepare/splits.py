@@ -13,7 +13,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 
-from signs.command import Problem
+from signs.command import Problem, counted
 
 STARTS = 12  # random starts of the search; a handful finds the best answer for as many signers as data sets have
 UNCOVERED = {"train": 4.0, "valid": 0.5, "test": 0.5}  # cost of a split without any of the labels
@@ -112,6 +112,8 @@ def draw_groups(groups: Iterable[tuple[str, str]], number: int, seed: int) -> se
     drawn = set()
     for label, members in of_label.items():
         if not 0 <= number < len(members):
-            raise Problem(f"--valid-groups {number}: {label} has {len(members)} groups to train on; leave it one")
+            raise Problem(
+                f"--valid-groups {number}: {label} has {counted(len(members), 'group')} to train on; leave it one"
+            )
         drawn.update(random.Random(f"{seed}/{label}").sample(members, number))
     return drawn

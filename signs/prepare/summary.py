@@ -92,10 +92,11 @@ def save_and_report(data: Dataset, outcome: Outcome, expected: Counter, fresh: i
         for line in [*remarks, *notes(data)]:
             print(command.one_line(f"note: {line}"))
         there = len(data.clips) - fresh
+        were = "was" if there == 1 else "were"
         if fresh:
-            print(f"{fresh:,} videos written, {there:,} were already there")
+            print(f"{command.counted(fresh, 'video')} written, {there:,} {were} already there")
         else:
-            print(f"nothing to do: all {there:,} videos were already there")
+            print(f"nothing to do: {'all ' * (there > 1)}{command.counted(there, 'video')} {were} already there")
     sys.stdout.flush()
     outcome.done = data.clips
     return outcome.summary(data.folder / NOT_DONE)

@@ -130,7 +130,7 @@ def what_else(folder: Path, found: Found) -> Iterator[str]:
         counts = command.listed([f"{count:,} {suffix}" for suffix, count in suffixes], MOST_SUFFIXES)
         names = [path.relative_to(folder).as_posix() for path in others[:EXAMPLES]]
         more = ", ..." if len(others) > EXAMPLES else ""
-        files = "1 file is no video" if len(others) == 1 else f"{len(others):,} files are no videos"
-        yield f"{files}: {counts} ({', '.join(names)}{more})"
+        are = "is no video" if len(others) == 1 else "are no videos"
+        yield f"{command.counted(len(others), 'file')} {are}: {counts} ({', '.join(names)}{more})"
     if loops := [path.relative_to(folder).as_posix() for path in found.loops]:
         yield f"links to a folder above them, not followed: {command.listed(loops)}"

@@ -100,7 +100,7 @@ def logits(teacher: Bundle, data: Dataset, clips: list[Clip], workers: int) -> d
         answers = _compute(teacher, data, clips, workers)
         with command.atomic(path) as temporary:
             np.savez(temporary, about=about, **answers)
-    print(f"the teacher's answers, {len(clips)} clips -> {path}")
+    print(f"the teacher's answers, {command.counted(len(clips), 'clip')} -> {path}")
     return answers
 
 

@@ -227,7 +227,9 @@ def clip_spec(args, data: Dataset) -> ClipSpec:
     views = args.views
     if stored.frames.isdigit() and views * frames > int(stored.frames):
         views = max(int(stored.frames) // frames, 1)
-        print(f"{stored.frames} stored frames hold {views} view(s) of {frames} frames, not {args.views}")
+        print(
+            f"{stored.frames} stored frames hold {command.counted(views, 'view')} of {frames} frames, not {args.views}"
+        )
     named = {name: getattr(args, name) for name in ("crop", "still", "region", "scale", "sampling")}
     side = args.short_side or stored.short_side
     return ClipSpec(stored, InputSpec(frames=frames, views=views, short_side=side, **named))

@@ -183,12 +183,12 @@ def leave_out(data: Dataset, missing: Collection[str], where: Path, step: str) -
         clips = split_of(data, split)
         names = [item.clip for item in clips if item.clip in missing]
         if len(names) > max(2, FEW * len(clips)) or 2 * len(names) >= len(clips):
-            what = f"{len(names)} of {len(clips)} clips of {split} are not there, {names[0]} among them"
+            what = f"lacks {len(names)} of {command.counted(len(clips), 'clip')} of {split}, {names[0]} among them"
             raise Problem(f"{where}: {what}; run {step} to its end, or delete their rows from clips.csv")
         if names:
-            named = f"{len(names)} of {len(clips)} clips of {split} are not in {where} ({command.listed(names, 3)})"
+            what = f"lacks {len(names)} of {len(clips)} clips of {split} ({command.listed(names, 3)})"
             how = f"left out; {step} says why. Mend their videos or delete their rows"
-            print(command.one_line(f"{named}: {how}"), file=sys.stderr)
+            print(command.one_line(f"{where}: {what}: {how}"), file=sys.stderr)
         lacking += names
     kept = [item for item in data.clips if item.clip not in {*lacking}]
     return replace(data, clips=kept, left_out=(*data.left_out, *lacking))

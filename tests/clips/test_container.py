@@ -48,6 +48,20 @@ def test_no_video(tmp_path):
     assert "directory" in video_problem(tmp_path).lower()
     (tmp_path / "pointer.avi").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:12\n")
     assert "a text file, not a video; it begins 'version https://git-lfs" in video_problem(tmp_path / "pointer.avi")
+    assert video_problem(tmp_path / "pointer.avi").endswith("; fetch the video it points to")
+    for content, what in (
+        (b"Dear diary\n", "a text file, not a video; it begins 'Dear diary'"),
+        (
+            b"../.git/annex/objects/aa/x.mp4",
+            "a text file, not a video; it begins '../.git/annex/objects/aa/x.mp4'; fetch the",
+        ),
+        (b"RIFF\0\0\0\0WAVEfmt ", "a sound file (WAV), not a video"),
+        (b"\xff\xd8\xff\xe0", "a picture (JPEG), not a video"),
+        (b"\x89PNG\r\n\x1a\n", "a picture (PNG), not a video"),
+        (b"PK\x03\x04", "an archive (ZIP), not a video"),
+    ):
+        (tmp_path / "other.mp4").write_bytes(content)
+        assert video_problem(tmp_path / "other.mp4").startswith(what)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")

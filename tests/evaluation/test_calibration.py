@@ -5,7 +5,7 @@ import json
 from signs.clips.dataset import Clip, Label
 from signs.command import Problem
 from signs.evaluation import calibration
-from signs.inference.confidence import CALIBRATION_FILE, Calibration, load_calibration, tempered
+from signs.inference.confidence import CALIBRATION_FILE, Calibration, load_calibration, tempered, unsure
 from signs.inference.predictions import Predictions
 
 import numpy as np
@@ -159,3 +159,9 @@ def test_numbers_that_no_calibration_has(tmp_path, change):
     (tmp_path / "calibration.json").write_text(json.dumps({"temperature": 1.0, "model": {}, **change}))
     with pytest.raises(Problem, match=r"calibration.json: damaged; delete it"):
         load_calibration(tmp_path, {})
+
+
+def test_what_is_not_sure_is_told_with_as_many_digits_as_it_takes():
+    assert unsure(0.31, 0.594) == "not sure: calibrated 31%, an answer needs 59%"
+    assert unsure(0.5921, 0.594) == "not sure: calibrated 59.2%, an answer needs 59.4%"
+    assert unsure(0.59399, 0.594) == "not sure: calibrated 59.399%, an answer needs 59.400%"

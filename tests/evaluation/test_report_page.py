@@ -97,7 +97,7 @@ def test_the_page_needs_nothing_from_outside_and_escapes_names(tmp_path):
 
 def test_overridden_checks_and_missing_parts_are_said(tmp_path):
     found, tables = made(tmp_path, 5, 40)
-    found.splits["test"].checks = ["1 people are in train and in test (Ann)"]
+    found.splits["test"].checks = ["1 person is in train and in test (Ann)"]
     found.calibration = None
     report_page.write_page(Model(tmp_path, 5).bundle, "drawn", "test", found, tables["test"])
     text = (tmp_path / "report" / "index.html").read_text()
@@ -108,7 +108,7 @@ def test_overridden_checks_and_missing_parts_are_said(tmp_path):
     found.splits["test"] = measured(Model(tmp_path, 5), one, [["c", "cut short"]])
     report_page.write_page(Model(tmp_path, 5).bundle, "drawn", "test", found, one)
     text = (tmp_path / "report" / "index.html").read_text()
-    assert "All clips are of one person, Ann" in text and "1 clips could not be read" in text and "seed 0" in text
+    assert "All clips are of one person, Ann" in text and "1 clip could not be read" in text and "seed 0" in text
 
 
 def test_confused_classes_stand_side_by_side():

@@ -161,7 +161,7 @@ def test_the_one_of_two_like_names_that_is_left_has_the_plain_one(tmp_path, caps
     shutil.move(tmp_path / "0.avi", tmp_path / "in")
     capsys.readouterr()
     assert prepare_videos.main(flags) == command.DONE
-    assert "1 videos written, 1 were already there" in capsys.readouterr().out
+    assert "1 video written, 1 was already there" in capsys.readouterr().out
     paths = [item.video(tmp_path / "d") for item in load_dataset(tmp_path / "d").clips]
     assert paths[0] == tmp_path / "d/video/train/Go/0.avi" and all(path.is_file() for path in paths)
     assert paths[1].parent.name.startswith("go~") and not (tmp_path / "d/video/train/go/1.avi").exists()

@@ -334,10 +334,10 @@ def test_few_missing_archives_are_left_out_and_many_refused_before_training(data
     assert rest.left_out == names and {*rest.clips} == {*copy.clips} - {*few}
     assert run_folder.clips_of(rest) != run_folder.clips_of(copy), "a run goes on with the same clips alone"
     said = capsys.readouterr().err
-    assert f"2 of 16 clips of train are not in {tmp_path / store} ({', '.join(names)}): left out; {step}" in said
+    assert f"{tmp_path / store}: lacks 2 of 16 clips of train ({', '.join(names)}): left out; {step}" in said
     assert said.count("\n") == 1 and len(said) <= 301
     third.archive(tmp_path, store).unlink()
-    with pytest.raises(Problem, match=f"3 of 16 clips of train are not there, {names[0]} among them; run {step}"):
+    with pytest.raises(Problem, match=f"lacks 3 of 16 clips of train, {names[0]} among them; run {step}"):
         run_folder.with_archives(copy, [modality], stored)
 
 

@@ -205,7 +205,7 @@ def test_the_page_names_what_could_not_be_read_and_shows_every_loop(evaluated, a
     text = (folder / "report" / "index.html").read_text()
     found = json.loads((folder / "metrics.json").read_text())["valid"]
     assert found["failed"][0][0] == altered[2] and found["unlabelled"] == 1
-    assert "1 clips could not be read" in text and altered[2] in text and "1 clips without a label" in text
+    assert "1 clip could not be read" in text and altered[2] in text and "1 clip without a label" in text
     loops = [name for row in found["gallery"] for name in (*row["loops"].values(), row["nearest"]["loop"])]
     assert len(loops) == 3 * len(found["gallery"]) > 3
     assert all((folder / "report" / name).stat().st_size > 1000 and name in text for name in loops)

@@ -72,7 +72,7 @@ def test_what_another_reader_made_is_made_again(data, unbroken, reader, capsys):
     storage.write_archive(path, archive.images[::-1], older)
     capsys.readouterr()
     assert run(data) == command.DONE
-    assert "1 of 6 clips were read by another version than FFmpeg" in capsys.readouterr().out
+    assert "1 of 6 clips was read by another version than FFmpeg" in capsys.readouterr().out
     assert tiny.contents(data / STORE) == unbroken
 
 

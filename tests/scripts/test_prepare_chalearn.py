@@ -418,7 +418,7 @@ def test_bad_row(download, capsys, row, reason):
 def test_row_without_label(download, capsys):
     (download / "lists/train_list.txt").write_text(rows("train", [1, 1, 1, 2, 2, ""]))
     assert prepare(download) == command.DONE
-    assert "1 rows without a label, kept as unlabelled: train_list.txt line 6" in capsys.readouterr().out
+    assert "1 row without a label, kept as unlabelled: train_list.txt line 6" in capsys.readouterr().out
     data = made(download)
     assert data.clips[5].video(data.folder).parent.name == dataset.UNLABELLED
 

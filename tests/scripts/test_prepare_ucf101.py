@@ -191,7 +191,7 @@ def test_second_run(download, capsys):
     made(download).clips[0].video(download.parent / "made").unlink()
     capsys.readouterr()
     assert prepare(download) == command.DONE
-    assert "1 videos written, 47 were already there" in capsys.readouterr().out
+    assert "1 video written, 47 were already there" in capsys.readouterr().out
     assert prepare(download) == command.DONE
     assert "nothing to do: all 48" in capsys.readouterr().out
     assert {name: (download.parent / "made" / name).read_bytes() for name in tables} == tables
@@ -264,7 +264,7 @@ def test_many_rows_of_one_unknown_action_are_one_line(download, capsys):
 def test_a_group_in_both_lists(download, capsys, clip):
     append(download, "testlist01.txt", f"Archery/v_Archery_g05_{clip}.avi")
     said = failing(download, capsys, command.NOTHING)
-    assert "1 groups stand in trainlist01.txt and in testlist01.txt (Archery_g05)" in said
+    assert "1 group stands in trainlist01.txt and in testlist01.txt (Archery_g05)" in said
     assert not (download.parent / "made").exists()
 
 

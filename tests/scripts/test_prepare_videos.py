@@ -154,7 +154,7 @@ def test_some_signers(table, capsys):
     write_rows(table, rows)
     assert prepare(table) == command.DONE
     assert made(table).clips[0].split == "train"
-    assert "1 videos of unknown signers went to train" in capsys.readouterr().out
+    assert "1 video of unknown signers went to train" in capsys.readouterr().out
 
 
 def test_too_few_signers(table, capsys):
@@ -228,7 +228,7 @@ def test_identical_files(table, capsys):
         (None, "no such file"),
         (b"", "an empty file"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a text file, not a video; it begins 'version https"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "no video; it begins with bytes 89 50 4e 47"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture (PNG), not a video"),
     ],
 )
 def test_no_video(table, capsys, content, reason):

@@ -66,7 +66,7 @@ def test_both(signs, capsys):
     assert kept(signs) == ["Auto", "Haus"] and "only" not in said
     said = prepare(signs, capsys, "--classes", "5", "--min-clips", "6")
     assert kept(signs) == ["Auto", "Baum", "Dach", "Haus"]
-    assert "--classes 5: only 4 gestures have 6 videos" in said and "left out: 2 of 6 classes, 7 of 34" in said
+    assert "--classes 5: only 4 gestures with 6 videos or more" in said and "left out: 2 of 6 classes, 7 of 34" in said
 
 
 def test_what_is_no_gesture_stays_and_is_not_counted(signs, capsys):

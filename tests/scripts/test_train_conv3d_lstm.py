@@ -196,7 +196,9 @@ def test_depth_that_lacks_a_clip_or_has_other_frames(data, tmp_path):
         modality.read_stored("grey-depth", other, other.clips[0], stored)
     archive.unlink()
     other.clips[1].archive(copy, "frame-allx32-depth").unlink()
-    with pytest.raises(Problem, match="frame-allx32-depth: 2 of 3 clips of .* run frame.py .*--part depth to its end"):
+    with pytest.raises(
+        Problem, match="frame-allx32-depth: lacks 2 of 3 clips of .* run frame.py .*--part depth to its end"
+    ):
         train(copy, tmp_path / "model", "--stream", "grey-depth", "--frames", "4")
 
 

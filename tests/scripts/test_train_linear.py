@@ -56,7 +56,7 @@ def test_clips_without_an_archive_are_left_out_until_they_have_one(demo, tmp_pat
     for _ in range(2):
         with without_graphs():
             assert train_linear.main(flags) == command.PARTLY
-        assert f"1 of 16 clips of train are not in {data / store} ({item.clip}): left out" in capsys.readouterr().err
+        assert f"{data / store}: lacks 1 of 16 clips of train ({item.clip}): left out" in capsys.readouterr().err
     made = load_bundle(tmp_path / "model")
     assert len(made.streams) == 2 and made.about["data"]["clips"]["train"] == 15
     whole.rename(item.archive(data, store))

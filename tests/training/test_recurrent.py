@@ -274,11 +274,11 @@ def test_features_that_are_not_all_there(copied, tmp_path, capsys):
         name = file.entries[3].clip
         file.file["done"][3] = 0
     assert train(copied, tmp_path / "few", "--frames", "4", "--epochs", "1") == command.PARTLY
-    assert f"1 of 16 clips of train are not in {path.parent} ({name}): left out; feature.py" in capsys.readouterr().err
+    assert f"{path.parent}: lacks 1 of 16 clips of train ({name}): left out; feature.py" in capsys.readouterr().err
     assert load_bundle(tmp_path / "few").about["data"]["clips"]["train"] == 15
     with feature_file.opened(path, write=True) as file:
         file.file["done"][3:6] = 0
-    with pytest.raises(Problem, match=f"3 of 16 clips of train are not there, {name} among them; run feature.py"):
+    with pytest.raises(Problem, match=f"lacks 3 of 16 clips of train, {name} among them; run feature.py"):
         train(copied, tmp_path / "new", "--frames", "4")
     with feature_file.opened(path, write=True) as file:
         file.file["done"][4:6] = 1
