@@ -127,12 +127,19 @@ def read_videos(flags: argparse.Namespace) -> tuple[list[Video], Outcome, list[s
         notes, others = [], []
     if flags.signer_from and failed and not videos:
         raise Problem(f"no video can be used; {failed[0][0]}: {failed[0][1]}")
-    if flags.signer_from and (signers := {video.signer for video in videos} - {""}):
-        first = next(video for video in videos if video.signer)
-        signers = command.counted(len(signers), "signer")
-        notes.append(f"--signer-from: {signers}, such as {first.signer} of {first.where}")
+    if flags.signer_from:
+        notes.append(said_by(flags.signer_from, videos))
     videos, unnamed = video_table.name_clips(videos)
     return videos, Outcome(failed=failed + unnamed, noted=others), notes
+
+
+def said_by(pattern: PathPattern, videos: list[Video]) -> str:
+    """What `--signer-from` tells of the videos, and which of its words are forgotten."""
+    said, known = "--signer-from: no signer", [video for video in videos if video.signer]
+    if known:
+        signers = command.counted(len({video.signer for video in known}), "signer")
+        said = f"--signer-from: {signers}, such as {known[0].signer} of {known[0].where}"
+    return said + (f"; forgotten: {', '.join(pattern.forgotten)}" if pattern.forgotten else "")
 
 
 def prepare(flags: argparse.Namespace) -> int:

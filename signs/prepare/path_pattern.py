@@ -3,7 +3,8 @@
     pattern = PathPattern("{label}/{signer}_{take}")
     pattern.read("hello/anna_1.mp4")            {"label": "hello", "signer": "anna"}, or None where it does not fit
 
-Words in braces stand for any text without `/`, as short as it can be; `label`, `signer` and `split` are kept.
+Words in braces stand for any text without `/`, as short as it can be; `label`, `signer` and `split` are kept, also
+under the other names that a table's columns may have.
 """
 
 import argparse
@@ -11,6 +12,11 @@ import re
 from pathlib import PurePosixPath
 
 READ = ("label", "signer", "split")
+SYNONYMS = {
+    **dict.fromkeys(("gloss", "sign", "class", "word", "gesture"), "label"),
+    **dict.fromkeys(("person", "subject", "speaker", "signer_id", "participant"), "signer"),
+    **dict.fromkeys(("subset", "partition"), "split"),
+}
 EXAMPLE = {"label": "hello", "signer": "anna", "split": "train"}
 
 
@@ -20,7 +26,7 @@ class PathPattern:
     def __init__(self, text: str):
         self.text = text.replace("\\", "/").strip("/")
         pieces = re.split(r"\{([^{}]*)\}", self.text)
-        literals, self.words = pieces[::2], pieces[1::2]
+        literals, self.words = pieces[::2], known_words(text, pieces[1::2])
         if any("{" in piece or "}" in piece for piece in literals):
             raise argparse.ArgumentTypeError(f"{text!r}: a brace without its other one")
         if not set(self.words) & set(READ):
@@ -53,6 +59,23 @@ class PathPattern:
         match = self._expression.fullmatch("/".join(parts))
         return match and {word: match[f"w{self.words.index(word)}"].strip() for word in READ if word in self.words}
 
+    @property
+    def forgotten(self) -> list[str]:
+        """The words whose values are read and not kept."""
+        return [word for word in dict.fromkeys(self.words) if word not in READ]
+
     def example(self) -> str:
         """A path that fits."""
-        return re.sub(r"\{([^{}]*)\}", lambda match: EXAMPLE.get(match[1], "1"), self.text) + ".mp4"
+        values = iter(self.words)
+        return re.sub(r"\{[^{}]*\}", lambda _: EXAMPLE.get(next(values), "1"), self.text) + ".mp4"
+
+
+def known_words(text: str, words: list[str]) -> list[str]:
+    """The words of a pattern, synonyms by the names of READ; raises argparse.ArgumentTypeError where two may be one."""
+    for name in READ:
+        others = list(dict.fromkeys(word for word in words if SYNONYMS.get(word.lower(), word.lower()) == name))
+        if name not in others and len(others) > 1:
+            raise argparse.ArgumentTypeError(f"{text!r}: {' and '.join(others)} may each be the {name}")
+        if name not in words:
+            words = [name if word in others else word for word in words]
+    return words

@@ -16,14 +16,13 @@ from signs import command
 from signs.clips import dataset, tables
 from signs.clips.names import check_text
 from signs.command import Problem
+from signs.prepare import path_pattern
 from signs.prepare.path_pattern import PathPattern
 
 SPLIT_WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}
 SYNONYMS = {
     **dict.fromkeys(("file", "path", "filename", "file_name", "file name", "filepath", "video_path", "clip"), "video"),
-    **dict.fromkeys(("gloss", "sign", "class", "word", "gesture"), "label"),
-    **dict.fromkeys(("person", "subject", "speaker", "signer_id", "participant"), "signer"),
-    **dict.fromkeys(("subset", "partition"), "split"),
+    **path_pattern.SYNONYMS,
 }
 
 

@@ -141,7 +141,7 @@ def test_a_path_under_two_labels(videos, capsys):
 
 def test_signers_from_a_folder(videos, capsys):
     said = prepare(videos.parent / "in", capsys, "--signer-from", PATTERN)
-    assert "--signer-from: 3 signers, such as anna of hello/anna_1.avi" in said
+    assert "--signer-from: 3 signers, such as anna of hello/anna_1.avi; forgotten: take" in said
     check_all_read(videos, folder="")
     split_of = {clip.signer: clip.split for clip in clips(videos)}
     assert all(clip.split == split_of[clip.signer] for clip in clips(videos)) and len(set(split_of.values())) == 3
@@ -192,5 +192,12 @@ def test_patterns():
     assert read("1CM1_3_R_#226.avi") == {"signer": "1CM1"} and read("a/b_1.avi") is None and read("b.avi") is None
     assert PathPattern("{x}/{signer}/{x}_{n}").read("a/S1/a_3.avi") == {"signer": "S1"}
     assert PathPattern("{x}/{signer}/{x}_{n}").read("a/S1/b_3.avi") is None
+    for person in ("person", "Subject", "signer_id"):
+        pattern = PathPattern(f"{{gloss}}/{{{person}}}_{{take}}")
+        assert pattern.read("hello/anna_1.mp4") == {"label": "hello", "signer": "anna"}
+        assert pattern.forgotten == ["take"] and pattern.example() == "hello/anna_1.mp4"
+    assert PathPattern("{label}/{word}_{signer}").read("a/b_c.mp4") == {"label": "a", "signer": "c"}
+    with pytest.raises(argparse.ArgumentTypeError, match="person and subject may each be the signer"):
+        PathPattern("{person}/{subject}_{label}")
     assert PathPattern("v.{signer}+{label}").read("v.ü b+don't.mp4") == {"label": "don't", "signer": "ü b"}
     assert PathPattern("{signer}_{n}").read("/far/b_1.v2.avi", anywhere=True) == {"signer": "b"}
