@@ -87,6 +87,14 @@ def choose_classes(
     return kept, remarks
 
 
+def without_empty(data: Dataset) -> tuple[Dataset, list[str]]:
+    """The data set without the classes none of whose videos could be brought, and a note that names them."""
+    there = {clip.label for clip in data.clips}
+    empty = [row.label for row in data.classes if row.label not in there]
+    note = f"left out, as none of their videos can be read: {command.listed(empty)}"
+    return replace(data, classes=[row for row in data.classes if row.label in there]), [note] * bool(empty)
+
+
 def hashed(video: Video) -> Video:
     """The video with the SHA-256 of its file; raises Problem where that is no video."""
     check_is_video(video.path)
@@ -169,6 +177,9 @@ def prepare(flags: argparse.Namespace) -> int:
         outcome.noted = found.noted
         written = dict(outcome.done)
         data = Dataset(flags.output, [clip for clip in clips if clip.clip in written], classes)
+        if not table:
+            data, empty = without_empty(data)
+            remarks += empty
         fresh, expected = sum(written.values()), Counter(clip.split for clip in clips)
         return summary.save_and_report(data, outcome, expected, fresh, notes + remarks + how)
 

@@ -39,7 +39,7 @@ def read_rows(
             seen = listed([one_line(head, 40) for head in heads]) or "nothing"
             raise Problem(f"{path}: no column {', '.join(missing)}; found {seen}")
         for values in reader:
-            if values:
+            if any(value.strip() for value in values):  # spreadsheets leave rows of separators at the end
                 row: Row = dict(zip(columns, values, strict=False))
                 missing_values = dict.fromkeys(columns[len(values) :], "")
                 yield reader.line_num, {**row, **missing_values, None: " ".join(values[len(columns) :]).strip()}

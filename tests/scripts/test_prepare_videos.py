@@ -112,6 +112,18 @@ def test_files_that_no_row_names_are_named(table, capsys):
     assert found in "".join(capsys.readouterr().out.splitlines())
 
 
+def test_a_label_whose_only_video_is_missing_and_empty_rows(table, capsys):
+    rows = [*read_rows(table), {"video": "in/none.avi", "label": "gone", "signer": "P1", "light": ""}]
+    write_rows(table, rows)
+    with open(table, "a") as file:
+        file.write(",,,\n , ,,\n")
+    assert prepare(table) == command.PARTLY
+    said = capsys.readouterr()
+    assert "1 not done" in said.err and "in/none.avi: no such file" in said.err
+    assert "note: left out, as none of their videos can be read: gone" in said.out
+    assert [row.label for row in made(table).classes] == ["none", "stop", "wave"]
+
+
 def test_named_signers(table, capsys):
     assert prepare(table, "--valid-signers", "P2", "--test-signers", "P1,P6") == command.DONE
     assert signers(made(table)) == {"train": {"P3", "P4", "P5"}, "valid": {"P2"}, "test": {"P1", "P6"}}
