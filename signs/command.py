@@ -213,11 +213,12 @@ def sha256(path: Path) -> str:
 @dataclass
 class Outcome:
     """What became of many jobs: `done` results in the order of the items, `failed` as (item name, one line), `noted` as
-    (what is odd, item name) of what is no failure."""
+    (what is odd, item name) of what is no failure; how many items were `there` already, done by an earlier run."""
 
     done: list = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     noted: list[tuple[str, str]] = field(default_factory=list)
+    there: int = 0
 
     def summary(self, full: Path | None = None) -> int:
         """Name what failed on stderr, equal reasons folded; the exit code that fits.
@@ -241,7 +242,7 @@ class Outcome:
             return DONE
         print("\n".join(lines), file=sys.stderr)
         print(f"{len(self.failed):,} not done ({where}), {len(self.done):,} done", file=sys.stderr)
-        return PARTLY if self.done else NOTHING
+        return PARTLY if self.done or self.there else NOTHING
 
 
 @contextlib.contextmanager

@@ -100,7 +100,9 @@ def damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise Problem(f"{path}: no such clip; run frame.py (and opticalflow.py) first") from None
+        raise Problem(
+            f"{path}: no such clip; run frame.py (and opticalflow.py), which says why there is none"
+        ) from None
     except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
@@ -245,8 +247,7 @@ def fill_store(
                 older += info is not None and info | {"reader": READER} == info | expected
             else:
                 noted += [(note, f"{item.folder}/{item.clip}") for note in info.get("notes", [])]
-        if len(jobs) < len(clips):
-            there = len(clips) - len(jobs)
+        if there := len(clips) - len(jobs):
             count = f"{there} of {command.counted(len(clips), 'clip')}"
             print(f"{count} {'is' if there == 1 else 'are'} there already")
         if older:
@@ -254,7 +255,7 @@ def fill_store(
             print(f"{count} {'was' if older == 1 else 'were'} read by another version than {version}; made again")
         make = functools.partial(make_archive, folder=data.folder, stored=stored)
         outcome = command.parallel(make, jobs, workers, title)
-        outcome.noted = noted
+        outcome.noted, outcome.there = noted, there
         command.remove_leftovers(folder)  # of a process that died
         return outcome
 

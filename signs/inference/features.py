@@ -186,6 +186,7 @@ def extract_features(
     with feature_file.opened(path) as file:
         missing = {entry.clip: entry.length for entry, done in zip(file.entries, file.done, strict=True) if not done}
         there = len(file.entries) - len(missing)
+    outcome.there += there
     if there:
         print(f"{split}: {there} of {there + len(missing)} clips are there already")
     if not missing:  # not opened for writing: a training may be reading it

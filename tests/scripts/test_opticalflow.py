@@ -229,6 +229,8 @@ def test_bad_clips_are_named_and_the_rest_is_done(data, unbroken, capsys):
     assert "train/002/a_2: " in err and "a_2.zip: cut short or damaged" in err
     assert "  test/001/c_1: has no frames: frame.py could not read its video" in err
     assert "2 not done (named above), 4 done" in err
+    assert run(data) == command.PARTLY, "the others are there already"
+    assert "2 not done (named above), 0 done" in capsys.readouterr().err
     assert tiny.contents(data / STORE).keys() == unbroken.keys() - {"train/002/a_2.zip", "test/001/c_1.zip"}
     cut.write_bytes(whole)
     gone.write_bytes(content)
