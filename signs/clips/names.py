@@ -111,6 +111,14 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
+def one_spelling(texts: Iterable[str]) -> list[str]:
+    """The texts, of those that differ in capitals alone the first in the alphabet for all."""
+    texts, first = list(texts), {}
+    for text in sorted(set(texts)):
+        first.setdefault(folded(text), text)
+    return [first[folded(text)] for text in texts]
+
+
 def _marked(text: str, digits: int) -> str:
     """What is left of the text, and `~` with so many digits of its hash."""
     return f"{_kept(text)}~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:digits]}"

@@ -7,6 +7,7 @@ used as Student's t, and no interval is narrower than Wilson's for independent c
 
 from dataclasses import dataclass
 
+from signs.clips.names import one_spelling
 from signs.inference.predictions import Predictions
 
 import numpy as np
@@ -54,6 +55,7 @@ class Bootstrap:
 
 def draw_bootstrap(signers: list[str]) -> Bootstrap:
     """Draws with replacement over signers, or over clips where a signer is unknown or there is only one."""
+    signers = one_spelling(signers)
     names = sorted(set(signers))
     by_signer = len(names) > 1 and "" not in names
     owner = np.array([names.index(name) for name in signers]) if by_signer else np.arange(len(signers))
@@ -130,7 +132,7 @@ def per_class(predictions: Predictions, stream: str, drawn: Bootstrap) -> list[d
 
 def per_signer(right: np.ndarray, signers: list[str]) -> list[dict]:
     """A row per signer, worst first: clips, top-1 with Wilson's interval."""
-    rows = []
+    rows, signers = [], one_spelling(signers)
     for name in sorted(set(signers) - {""}):
         hits = right[np.array(signers) == name]
         top1 = float(hits.mean())

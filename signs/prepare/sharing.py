@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from signs import command
 from signs.clips import dataset
-from signs.clips.names import folded
+from signs.clips.names import folded, one_spelling
 from signs.command import Problem
 from signs.prepare.splits import by_label, by_signer, split_shares
 from signs.prepare.video_table import Video
@@ -71,6 +71,6 @@ def signers_of_flags(flags: argparse.Namespace, videos: list[Video]) -> dict[str
 
 
 def people_of(videos: list[Video]) -> dict[str, str]:
-    """{signer: person}: the first of the signers that differ in capitals alone."""
-    first: dict[str, str] = {}
-    return {signer: first.setdefault(folded(signer), signer) for signer in sorted({video.signer for video in videos})}
+    """{signer: person}, one for signers who differ in capitals alone."""
+    signers = [video.signer for video in videos]
+    return dict(zip(signers, one_spelling(signers), strict=True))

@@ -103,6 +103,12 @@ def test_paired_intervals_hold_the_true_difference():
     assert held / runs > 0.9
 
 
+def test_signers_who_differ_in_capitals_alone_are_one_person():
+    assert scores.draw_bootstrap(["Ann", "ann", "ANN"]).over == "clips", "of one person"
+    rows = scores.per_signer(np.array([True, False, True]), ["Ann", "ann", "Bo"])
+    assert [(row["signer"], row["clips"]) for row in rows] == [("Ann", 2), ("Bo", 1)]
+
+
 def test_unknown_signers_are_not_taken_for_one_person():
     assert scores.draw_bootstrap(["A", "A", "B"]).over == "signers"
     for signers in (["", "", ""], ["A", "A", "A"], ["A", "", "B"]):
