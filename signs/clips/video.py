@@ -19,7 +19,7 @@ from pathlib import Path
 from signs.clips.clock import Clock
 from signs.clips.container import DEMUXERS, look_into
 from signs.clips.spec import StoredSpec, resize_short_side
-from signs.command import Problem
+from signs.command import Problem, counted
 
 import av
 import cv2
@@ -122,7 +122,7 @@ class VideoReader:
         if self._damaged > max(2, LOST * number):
             raise self._problem(f"{self._damaged} frames are damaged, {number} came; get a whole copy")
         if self._damaged:
-            self.notes.append(f"{self._damaged} frames are damaged, {number} came")
+            self.notes.append(f"{counted(self._damaged, 'frame')} damaged, {number} came")
 
     def _packets(self) -> Iterator[av.Packet]:
         # The index of an AVI names each packet; that of others may not, or is made as packets come.
