@@ -8,6 +8,7 @@ from pathlib import Path
 
 from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset
+from signs.command import Problem
 
 import cv2
 import joblib
@@ -24,19 +25,33 @@ def still_features(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return stack.mean(axis=0), np.abs(np.diff(stack, axis=0)).mean(axis=0)
 
 
+def readable_features(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """`still_features`, or None where the archive is missing or damaged."""
+    try:
+        return still_features(path)
+    except Problem:
+        return None
+
+
 def nearest_class_mean(
     data: Dataset, store: str, train: list[Clip], test: list[Clip], workers: int = 2
 ) -> dict[str, float]:
-    """{"frame", "difference"}: share of `test` whose class has the nearest mean of `train`, by either feature."""
+    """{"frame", "difference"}: share of `test` whose class has the nearest mean of `train`, by either feature, of clips
+    that can be read."""
     from scipy.cluster import vq  # half a second, and evaluate.py --help needs none of it
 
     def features(clips):
-        jobs = (joblib.delayed(still_features)(item.archive(data.folder, store)) for item in clips)
-        return zip(*joblib.Parallel(n_jobs=workers, prefer="threads")(jobs), strict=True)
+        jobs = (joblib.delayed(readable_features)(item.archive(data.folder, store)) for item in clips)
+        pictures = joblib.Parallel(n_jobs=workers, prefer="threads")(jobs)
+        rows = [(item.label, *each) for item, each in zip(clips, pictures, strict=True) if each]
+        if not rows:
+            raise Problem(f"{data.folder / store}: no clip of {clips[0].split} can be read; run frame.py")
+        return zip(*rows, strict=True)
 
-    trained, truth = (np.array([item.label for item in clips]) for clips in (train, test))
+    (trained, *knowns), (truth, *news) = features(train), features(test)
+    trained, truth = np.array(trained), np.array(truth)
     labels, shares = np.unique(trained), {}
-    for name, known, new in zip(("frame", "difference"), features(train), features(test), strict=True):
+    for name, known, new in zip(("frame", "difference"), knowns, news, strict=True):
         known, new = (np.stack(pictures).reshape(len(pictures), -1) for pictures in (known, new))
         nearest, _ = vq.vq(new, np.stack([known[trained == label].mean(axis=0) for label in labels]))
         shares[name] = float(np.mean(labels[nearest] == truth))

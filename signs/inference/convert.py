@@ -125,16 +125,18 @@ def write_int8(recogniser: Recogniser, data: Dataset, form: str, calibrate: int,
 
 
 def training_clips(recogniser: Recogniser, data: Dataset, stream: Stream, count: int) -> list[np.ndarray]:
-    """At most `count` training clips as the stream sees them: (1, T, H, W, C) each; raises Problem without any."""
+    """At most `count` training clips as the stream sees them, those that can be read: (1, T, H, W, C) each; raises
+    Problem without any."""
     clips = dataset.spread(data.split("train"), count)
     if not clips:
         raise Problem(f"{data.folder}: no training clip to calibrate int8 on; leave it out with --forms")
     batches = []
     for item in clips:
         inputs, reason = stored_clips.read_inputs(recogniser, data, item)
-        if reason:
-            raise Problem(f"{item.clip}: {reason}")
-        batches.append(inputs[stream.name][:1])
+        if not reason:
+            batches.append(inputs[stream.name][:1])
+    if not batches:
+        raise Problem(f"{clips[-1].clip}: {reason}")
     return batches
 
 

@@ -69,6 +69,13 @@ def test_a_sign_that_was_not_trained_is_never_right(tmp_path):
     assert found["frame"] == pytest.approx(4 / 6)
 
 
+def test_clips_that_cannot_be_read_are_left_out(tmp_path):
+    data, store = made(tmp_path, in_its_place, clips=3), f"frame-{FRAMES}x{HEIGHT}"
+    data.split("train")[0].archive(tmp_path, store).unlink()
+    data.split("test")[-1].archive(tmp_path, store).write_bytes(b"PK")
+    assert shares(data) == pytest.approx({"frame": 1, "difference": 1})
+
+
 def test_features(tmp_path):
     data = made(tmp_path, in_its_place, clips=1)
     still, moved = baseline.still_features(data.clips[0].archive(tmp_path, f"frame-{FRAMES}x{HEIGHT}"))
