@@ -47,6 +47,8 @@ def common_spec(models: list[Bundle]) -> ClipSpec:
     first, spec = models[0], models[0].spec
     for model in models[1:]:
         stored, common = asdict(model.spec.stored), asdict(spec.stored)
+        if not (stored["landmark"] and common["landmark"]):
+            stored["landmark"] = common["landmark"] = None
         if not (stored["flow"] and common["flow"]):  # colour alone: any flow will do
             stored["flow"] = common["flow"] = None
         if changed := sorted(name for name, value in common.items() if stored[name] != value):
@@ -54,8 +56,9 @@ def common_spec(models: list[Bundle]) -> ClipSpec:
             raise Problem(f"{model.folder}: {what}; train both on one --store")
         if [row.label for row in model.classes] != [row.label for row in first.classes]:
             raise Problem(f"{model.folder}: has other classes than {first.folder}, or in another order")
-        if model.spec.stored.flow:
-            spec = replace(spec, stored=model.spec.stored)
+        stored = model.spec.stored
+        flow, landmark = stored.flow or spec.stored.flow, stored.landmark or spec.stored.landmark
+        spec = replace(spec, stored=replace(spec.stored, flow=flow, landmark=landmark))
     return spec
 
 

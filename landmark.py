@@ -18,11 +18,11 @@ from pathlib import Path
 from signs import command
 from signs.clips import dataset, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
+from signs.clips.points import PointRecorder, write_points
 from signs.clips.spec import LandmarkSpec
 from signs.clips.video import VideoReader
 from signs.command import Outcome
 from signs.landmarks import models
-from signs.landmarks.points import collect, write_points
 from signs.landmarks.stream import LandmarkStream, landmark_spec
 
 import cv2
@@ -35,8 +35,11 @@ def find(item: Clip, folder: Path, stored: LandmarkSpec) -> tuple[int, list[tupl
     """Write a clip's points; returns its number of frames and what is odd: (note, clip)."""
     cv2.setNumThreads(1)  # a clip a process is the parallelism
     stream = LandmarkStream(models.networks_here())
+    recorder = PointRecorder(stream.push, stored.rate)
     with VideoReader(storage.check_video(item, folder, "video"), threads=1) as video:
-        points = collect(video, stream.push, stored.rate)
+        for frame, seconds in video:
+            recorder.push(frame, seconds)
+    points = recorder.points()
     notes = [*video.notes, *stream.notes]
     if np.isnan(points.body[:, 0, 0]).all():
         notes.append("nobody is found")

@@ -29,7 +29,6 @@ from signs.live import window
 from signs.live.demo import MODES, Demo, build_modes
 
 import cv2
-import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 import videocapture
@@ -179,7 +178,7 @@ def print_sign(demo: Demo, path: Path | None) -> int:
     and the time it took."""
     record_once(demo)
     if path:
-        read_noting(path, demo.recogniser)
+        print_notes(path, read_kept(path, demo.recogniser.bundle.spec.stored)[2])
     recogniser, mode, answer = demo.recogniser, demo.mode, demo.mode.answer
     best = [(recogniser.name(label), probability) for label, probability in answer.ranked[:3]]
     wide = max(cell_len(name) for name, _ in best)
@@ -194,19 +193,18 @@ def print_sign(demo: Demo, path: Path | None) -> int:
     return command.DONE
 
 
-def read_noting(path: Path, recogniser: Recogniser) -> tuple[np.ndarray, np.ndarray]:
-    """Frames and times of a file as predict.py reads them; what is odd about it is said."""
-    frames, times, notes = read_kept(path, recogniser.bundle.spec.stored)
+def print_notes(path: Path, notes: list[str]) -> None:
+    """What is odd about a file, as predict.py says it."""
     for note in notes:
-        print(f"{path}: {note}", file=sys.stderr)
-    return frames, times
+        print(command.one_line(f"{path}: {note}"), file=sys.stderr)
 
 
 def compare_with_file(demo: Demo, path: Path) -> int:
     """The camera's path against predict.py's on one file; returns the exit code."""
     record_once(demo)
     recogniser, live = demo.recogniser, demo.mode.answer
-    expected = recogniser.answer(*read_noting(path, recogniser))
+    expected, notes = recogniser.answer_video(path)
+    print_notes(path, notes)
     worst = 0.0
     for name, logits in expected.logits.items():
         off = float(abs(logits - live.logits[name]).max())

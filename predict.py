@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from signs import command
-from signs.clips.video import read_kept
 from signs.command import Outcome
 from signs.inference.confidence import unsure
 from signs.inference.recogniser import Recogniser, check_camera
@@ -58,10 +57,9 @@ def predict(recogniser: Recogniser, paths: list[Path], top: int, json_lines: boo
     outcome = Outcome()
     for path in paths:
         with command.noting(outcome.failed, str(path)):
-            frames, times, notes = read_kept(path, recogniser.bundle.spec.stored)
+            answer, notes = recogniser.answer_video(path)
             for note in notes:
                 print(command.one_line(f"{path}: {note}"), file=sys.stderr)
-            answer = recogniser.answer(frames, times)
             print(as_json(path, answer, top) if json_lines else as_text(path, answer, recogniser, top), flush=True)
             outcome.done.append(path)
     return outcome

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import Dataset, load_dataset
-from signs.clips.modality import TABLE, expand_streams
+from signs.clips.modality import PICTURES, TABLE, expand_streams
 from signs.clips.spec import ClipSpec
 from signs.command import Problem
 from signs.inference.bundle import Bundle, Stream, is_bundle, load_bundle, load_keras
@@ -44,7 +44,7 @@ SIZE, STUDENT_SIZE = "joined", "small"  # where none is named: without a teacher
 def parse(argv=None) -> argparse.Namespace:
     parser, more = flags.begin(__doc__, "train_conv3d_lstm.py", "chalearn2014", "compact")
     seen = "what is seen, a network each; both: rgb and flow"
-    parser.add_argument("--stream", nargs="+", choices=(*TABLE, "both"), default=["grey"], help=seen)
+    parser.add_argument("--stream", nargs="+", choices=(*PICTURES, "both"), default=["grey"], help=seen)
     parser.add_argument("--network", choices=NETWORKS, default=NETWORKS[0], help="joined, CNN + LSTM, or 3D-CNN")
     default = f"(default: {SIZE}; with --teacher {STUDENT_SIZE})"
     size = f"medium, small: 4 and 16 times fewer weights than joined {default}"

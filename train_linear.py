@@ -65,7 +65,7 @@ def parse(argv=None) -> argparse.Namespace:
     weights = f"of --network i3d: {published}; or a folder with a copy, or a model (default: kinetics)"
     flags.add_argument("--weights", metavar="NAME|FOLDER", help=weights)
     seen = "what is seen, a classifier each; both: rgb and flow"
-    flags.add_argument("--stream", nargs="+", choices=(*modality.TABLE, "both"), default=["both"], help=seen)
+    flags.add_argument("--stream", nargs="+", choices=(*modality.PICTURES, "both"), default=["both"], help=seen)
     refit.add_flag(flags)
     add_store(more)
     add_input(flags, more, **NETWORKS[network_of(argv)])

@@ -31,11 +31,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Dataset, load_dataset, save_dataset
+from signs.clips.modality import STEPS
 from signs.inference import feature_file, predictions
 from signs.inference.predictions import Predictions
 
 ROOT = Path(__file__).resolve().parent.parent
-STREAMS = ("rgb", "flow", predictions.BOTH)
+STREAMS = ("rgb", "flow", "landmark", predictions.BOTH)
 
 
 def folds_of(people: list[str]) -> list[tuple[str, str]]:
@@ -52,7 +53,7 @@ def make_fold(data: Dataset, folder: Path, test: str, valid: str) -> None:
         moved.append(now)
         links = {
             now.archive(folder, store): item.archive(data.folder, store)
-            for store in data.stores("frame") + data.stores("flow")
+            for store in (store for kind in STEPS for store in data.stores(kind))
         }
         for link, target in {**links, now.video(folder): item.video(data.folder)}.items():
             link.parent.mkdir(parents=True, exist_ok=True)
@@ -85,12 +86,17 @@ def share_features(store: Path, fold: Dataset) -> None:
     feature_file.share_statistics(fold.folder / store.name)
 
 
+def stream_flags(stream: str) -> tuple[str, ...]:
+    """train_landmark.py has one stream, and no flag for it."""
+    return () if stream == "landmark" else ("--stream", stream)
+
+
 def call(script: str, *arguments) -> None:
     """Run a script of the repository; its output goes to a log beside what it writes."""
     trains = "--output" in arguments
     model = Path(arguments[arguments.index("--output" if trains else "--model") + 1])
     model.mkdir(parents=True, exist_ok=True)
-    name = f"{Path(script).stem}-{arguments[-1]}.txt" if trains else f"{Path(script).stem}.txt"
+    name = f"{Path(script).stem}-{Path(arguments[-1]).name}.txt" if trains else f"{Path(script).stem}.txt"
     line = [sys.executable, ROOT / script, *map(str, arguments)]
     with open(model / name, "a") as log:
         done = subprocess.run(line, stdout=log, stderr=log, check=False)
@@ -167,7 +173,7 @@ def main(argv=None) -> int:
     flags.add_argument("--output", type=Path, required=True, help="folder for the folds and their models")
     flags.add_argument("--table", type=Path, help="CSV with a column video, as in clips.csv's source, and --by's")
     flags.add_argument("--by", default="distance", help="column of --table by which clips are grouped")
-    flags.add_argument("--streams", nargs="+", choices=STREAMS[:2], default=STREAMS[:2])
+    flags.add_argument("--streams", nargs="+", choices=STREAMS[:3], default=STREAMS[:2])
     flags.add_argument("--people", nargs="+", help="leave out only these")
     flags.add_argument("--script", default="train_i3d.py", help="that trains; features are shared out")
     flags.add_argument("--refit", action="store_true", help="then learn from the validation person too")
@@ -189,8 +195,7 @@ def main(argv=None) -> int:
                 "--output",
                 args.output / test,
                 *(flag.format(test=test) for flag in args.train),
-                "--stream",
-                stream,
+                *stream_flags(stream),
             )
             for stream in args.streams
         ]
@@ -207,8 +212,7 @@ def main(argv=None) -> int:
                     args.output / "refit" / test,
                     "--refit",
                     args.output / test,
-                    "--stream",
-                    stream,
+                    *stream_flags(stream),
                 )
                 for test, _ in folds
                 for stream in args.streams

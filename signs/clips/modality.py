@@ -11,8 +11,9 @@ another line of the table.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from signs.clips import storage
+from signs.clips import posture, storage
 from signs.clips.dataset import Clip, Dataset
+from signs.clips.points import Points, read_points
 from signs.clips.spec import StoredSpec
 from signs.command import Problem
 
@@ -23,7 +24,8 @@ import numpy as np
 @dataclass(frozen=True)
 class Modality:
     """channels: of a network's input; title, colour: for people, in tables and plots; parts: the videos of a clip that
-    it sees (dataset.PARTS), each in grey but where there are three channels; kind: of store, `frame` or `flow`."""
+    it sees (dataset.PARTS), each in grey but where there are three channels; kind: of store, `frame`, `flow` or
+    `landmark`, whose channels are the values of a moment."""
 
     channels: int
     title: str
@@ -40,6 +42,8 @@ class Modality:
         """Folder names of the stores that it reads, one a part; `stored` is of the colour video."""
         if self.kind == "flow":
             return [stored.flow_store]
+        if self.kind == "landmark":
+            return [stored.landmark.store]
         return [replace(stored, flow=None, part=part).frame_store for part in self.parts]
 
     def bound(self, stored: StoredSpec) -> float | None:
@@ -68,7 +72,10 @@ TABLE = {
     "grey-depth": Modality(2, "grey and depth", "#4fa38c", ("video", "depth")),
     "upper": Modality(2, "upper body", "#b58900", ("upper", "upper_depth")),
     "hand": Modality(2, "hand", "#a33d6e", ("hand", "hand_depth")),
+    "landmark": Modality(posture.VALUES, "body and hands", "#2e8b57", kind="landmark"),
 }
+PICTURES = tuple(name for name, modality in TABLE.items() if modality.kind != "landmark")
+STEPS = {"frame": "frame.py", "flow": "opticalflow.py", "landmark": "landmark.py"}  # that make a store
 BOTH = ("rgb", "flow")  # what `--stream both` names
 
 
@@ -84,19 +91,20 @@ def check_stores(data: Dataset, streams: list[str], stored: StoredSpec) -> None:
         modality = TABLE[stream]
         for part, store in zip(modality.parts, modality.stores(stored), strict=True):
             if not (data.folder / store).is_dir():
-                script = "opticalflow.py" if modality.kind == "flow" else "frame.py"
-                step = f"{script} --data {data.folder}" + f" --part {part}" * (part != "video")
+                step = f"{STEPS[modality.kind]} --data {data.folder}" + f" --part {part}" * (part != "video")
                 raise Problem(f"{data.folder}: no {store}, which {stream} is read from; run {step}")
 
 
 def read_stored(
     stream: str, data: Dataset, item: Clip, stored: StoredSpec, pick: Callable[[int], np.ndarray] | None = None
-) -> tuple[np.ndarray, dict[str, list[float] | None]]:
+) -> tuple[np.ndarray | Points, dict[str, list[float] | None]]:
     """The stored pictures of a clip as a modality sees them, (T, H, W, channels) uint8, and the squares
-    (`region.find_squares`) of its first part; `pick` as of `storage.read_archive`.
+    (`region.find_squares`) of its first part; `pick` as of `storage.read_archive`. Of landmarks the Points, whole.
 
     Raises Problem where an archive is missing or damaged, or its parts are not of the same frames.
     """
+    if TABLE[stream].kind == "landmark":
+        return read_points(item.archive(data.folder, stored.landmark.store)), {}
     paths = [item.archive(data.folder, store) for store in TABLE[stream].stores(stored)]
     archives = [storage.read_archive(path, pick) for path in paths]
     sizes = [archive.images.shape[:3] for archive in archives]

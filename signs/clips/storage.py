@@ -215,6 +215,19 @@ def find_stored(data: Dataset, kind: str, name: str | None = None, part: str = "
     raise Problem(f"{data.folder / stores[0]}: no whole clip in it; run {step} --data {data.folder} again")
 
 
+def find_landmarks(data: Dataset) -> LandmarkSpec:
+    """How the points of a data set were found, read from one of its clips."""
+    stores = data.stores("landmark")
+    for archive in (path for store in stores for path in (data.folder / store).rglob("[!.]*.zip")):
+        info = read_info(archive)
+        if info and "stored" in info:
+            try:
+                return LandmarkSpec(**info["stored"])
+            except TypeError:
+                raise Problem(f"{archive}: written by another version; run landmark.py again") from None
+    raise Problem(f"{data.folder}: no landmark store; run landmark.py --data {data.folder}")
+
+
 def expected_info(item: Clip, stored: StoredSpec | LandmarkSpec) -> dict:
     """What clip.json of this clip must hold for the clip to count as done; it may hold more."""
     made_of = {"source": item.source, "sha256": item.sha256, "reader": READER}

@@ -13,7 +13,7 @@ import contextlib
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from signs.clips.clock import Clock
@@ -267,11 +267,14 @@ def read_video(path: Path, short_side: int | None = None) -> tuple[np.ndarray, n
     return np.stack(frames), np.array(times)
 
 
-def read_kept(path: Path, stored: StoredSpec, threads: int = MOST_THREADS) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def read_kept(
+    path: Path, stored: StoredSpec, threads: int = MOST_THREADS, each: Callable[[np.ndarray, float], None] | None = None
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """The frames of a video that a store needs, (T, H, W, 3) uint8 RGB as large as they are stored, their times (T,)
     float64 seconds, and notes: `stored.keep(times)` keeps of them what it keeps of all of the video's frames.
 
-    No other frame is held, so memory does not grow with the video's length. Raises Problem as `iter_video` does.
+    No other frame is held, so memory does not grow with the video's length. `each` is called with every frame, as large
+    as it is, and its seconds. Raises Problem as `iter_video` does.
     """
     with VideoReader(path, threads) as video:
         needed = stored.needed(video.packet_times())
@@ -280,8 +283,12 @@ def read_kept(path: Path, stored: StoredSpec, threads: int = MOST_THREADS) -> tu
         with VideoReader(path, threads) as video:
             for number, (frame, seconds) in enumerate(video.timed()):
                 times.append(seconds)
+                picture = video.picture(frame) if each or number in needed else None
+                if each:
+                    each(picture, seconds)
                 if number in needed:
-                    pictures[number] = stored.resize(video.picture(frame))
+                    pictures[number] = stored.resize(picture)
+        each = None
         needed = stored.needed(np.array(times))
         if needed <= pictures.keys():  # else the packets' times were not the frames': once more, with the true ones
             chosen = sorted(needed)

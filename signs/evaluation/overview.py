@@ -4,10 +4,12 @@ from pathlib import Path
 
 from signs.clips import modality, storage
 from signs.clips.dataset import Clip, Dataset
+from signs.clips.points import read_points
 from signs.evaluation import curves, plots
 from signs.evaluation.gallery import pick_clips
 from signs.flow.stream import flow_to_colour
 from signs.inference.predictions import Predictions, modality_of
+from signs.landmarks import skeleton
 from signs.training.log import Log
 
 import matplotlib.pyplot as plt
@@ -47,9 +49,13 @@ def write_overview(path: Path, recogniser, data: Dataset, predictions: Predictio
 
 
 def clip_pictures(bundle, data: Dataset, item: Clip) -> np.ndarray:
-    """(H, W, 3) uint8 RGB: frames of a clip in a row, below them the flow, where the model has it."""
+    """(H, W, 3) uint8 RGB: frames of a clip in a row, below them the flow, where the model has it; of a model that sees
+    points alone these, drawn."""
     stored = bundle.spec.stored
     modalities = [modality.TABLE[stream.modality] for stream in bundle.streams]
+    if all(row.kind == "landmark" for row in modalities):
+        points = read_points(item.archive(data.folder, stored.landmark.store))
+        return plots.strip(skeleton.pictures(points, plots.middle_frames(len(points.times), FRAMES)))
     store = next((row.stores(stored)[0] for row in modalities if row.kind == "frame"), stored.frame_store)
     frames = storage.read_archive(item.archive(data.folder, store)).images
     shown = plots.middle_frames(len(frames), FRAMES)

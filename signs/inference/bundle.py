@@ -19,7 +19,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import Label
-from signs.clips.modality import TABLE
+from signs.clips.modality import PICTURES, TABLE
 from signs.clips.names import check_name, check_text
 from signs.clips.spec import ClipSpec, InputSpec
 from signs.clips.typed import check_types
@@ -36,6 +36,7 @@ NETWORKS = {  # name in a bundle -> (module, builder)
     "conv2d-lstm": ("signs.models.conv3d_lstm", "build_conv2d_lstm"),
     "conv3d-lstm": ("signs.models.conv3d_lstm", "build_conv3d_lstm"),
     "histogram": ("signs.models.histogram", "build_histogram"),
+    "landmark": ("signs.models.landmark", "build_landmark"),
 }
 BACKENDS = ("tensorflow", "jax")
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-python", "numba")
@@ -177,8 +178,10 @@ def _check_parts(bundle: Bundle) -> None:
             raise Problem(f"modality {stream.modality!r}; known are {', '.join(TABLE)}")
         if TABLE[stream.modality].kind == "flow" and not bundle.spec.stored.flow:
             raise Problem(f"stream {stream.name} sees flow, and the spec has none")
+        if TABLE[stream.modality].kind == "landmark" and not bundle.spec.stored.landmark:
+            raise Problem(f"stream {stream.name} sees landmarks, and the spec has none")
         seen, shape = bundle.spec_of(stream).input, stream.arguments["input_shape"]
-        picture = [seen.crop, seen.crop, TABLE[stream.modality].channels]
+        picture = [seen.crop, seen.crop] * (stream.modality in PICTURES) + [TABLE[stream.modality].channels]
         if shape[1:] != picture or shape[0] not in (None, seen.frames):
             raise Problem(f"stream {stream.name} takes {shape}, and a clip is seen as {[seen.frames, *picture]}")
         if (classes := stream.arguments["classes"]) != len(bundle.classes):

@@ -10,16 +10,19 @@ form that export.py made of them and found to agree.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-from signs.clips import modality, preprocess
+from signs.clips import modality, posture, preprocess, storage
 from signs.clips.dataset import Dataset
+from signs.clips.points import Points
+from signs.clips.video import read_kept
 from signs.command import Problem
 from signs.flow.stream import compile_solver
 from signs.inference import exported, quickest
 from signs.inference.bundle import Bundle, Stream, load_bundle
 from signs.inference.confidence import load_calibration
-from signs.inference.recording import Recorded, Recording
+from signs.inference.recording import Recorded, Recording, point_recorder
 from signs.inference.runtime import KERAS, Form, cores
 from signs.inference.session import Answer, Following, Session
 from signs.inference.streaming import WhileRecording
@@ -95,12 +98,27 @@ class Recogniser:
         """frames (T, H, W, 3) uint8 RGB, times (T,) seconds -> (label, probability), best first."""
         return self.answer(frames, times).ranked
 
-    def answer(self, frames: np.ndarray, times: np.ndarray) -> Answer:
-        """As `predict`, with each stream's answer, the seconds each step took, and what was kept of the clip."""
-        recording = Recording(self.bundle.spec.stored, self.bundle.regions, float(times[-1]) - float(times[0]))
+    def answer(self, frames: np.ndarray, times: np.ndarray, points: Points | None = None) -> Answer:
+        """As `predict`, with each stream's answer, the seconds each step took, and what was kept of the clip.
+
+        points: of the same clip, where they are found already and the frames are no longer all there, or small.
+        """
+        stored, length = self.bundle.spec.stored, float(times[-1]) - float(times[0])
+        recording = Recording(stored if points is None else replace(stored, landmark=None), self.bundle.regions, length)
         for frame, seconds in zip(frames, times, strict=True):
             recording.push(frame, float(seconds))
-        return self.recognise(recording.finish(), recording.timings)
+        clip = recording.finish()
+        if points is not None:
+            clip.images["landmark"] = points
+        return self.recognise(clip, recording.timings)
+
+    def answer_video(self, path: Path) -> tuple[Answer, list[str]]:
+        """The answer to a video file and what is odd about the file, one line each; memory does not grow with its
+        length. Raises Problem where it cannot be read."""
+        stored = self.bundle.spec.stored
+        recorder = point_recorder(stored)
+        frames, times, notes = read_kept(path, stored, each=recorder and recorder.push)
+        return self.answer(frames, times, recorder and recorder.points()), notes
 
     def recognise(self, clip: Recorded, timings: Timings) -> Answer:
         """What was kept of a clip -> its answer; the networks' steps are added to `timings`."""
@@ -123,10 +141,12 @@ class Recogniser:
         streams = {name: self.rank(row) for name, row in probabilities.items()}
         return Answer(ranked, streams, logits, seconds, frames, flow, confidence, known)
 
-    def input(self, stream: Stream, images: np.ndarray, squares: dict) -> np.ndarray:
+    def input(self, stream: Stream, images: np.ndarray | Points, squares: dict) -> np.ndarray:
         """A clip as `modality.read_stored` gives it, (T, H, W, C) uint8 and where the signer is by region -> (views,
-        frames, crop, crop, C) float32."""
+        frames, crop, crop, C) float32; of Points (1, frames, values)."""
         spec = self.bundle.spec_of(stream)
+        if isinstance(images, Points):
+            return posture.seen(images, spec.input)[None]
         bound = modality.TABLE[stream.modality].bound(spec.stored)
         images, magnified = preprocess.cut_out(images, spec.input, squares)
         picked = spec.input.pick_views(len(images))
@@ -182,23 +202,32 @@ class Recogniser:
 
 
 def _pictures(stream: Stream, images: dict[str, np.ndarray]) -> np.ndarray:
-    """What a stream sees of a clip as recorded: (T, H, W, C) uint8 as `modality.read_stored` gives it of a stored clip.
+    """What a stream sees of a clip as recorded, (T, H, W, C) uint8 or Points, as `modality.read_stored` gives it of a
+    stored clip.
 
-    images: {modality: (T, H, W, 3 or 2) uint8}.
+    images: {modality: (T, H, W, 3 or 2) uint8, or Points}.
     """
-    return modality.TABLE[stream.modality].pictures([images["flow" if stream.modality == "flow" else "rgb"]])
+    kind = modality.TABLE[stream.modality]
+    if kind.kind == "landmark":
+        return images["landmark"]
+    return kind.pictures([images["flow" if stream.modality == "flow" else "rgb"]])
 
 
 def check_store(bundle: Bundle, data: Dataset) -> None:
     """Raise Problem where the data set lacks what the bundle's networks were trained on, e.g. another flow method."""
-    folders = [*sorted(data.folder.glob("frame-*")), *sorted(data.folder.glob("flow-*"))]
+    folders = [path for kind in modality.STEPS for path in sorted(data.folder.glob(f"{kind}-*"))]
     stores = [path.name for path in folders if path.is_dir()]
     have = ", ".join(stores) or "no clip archive"
-    for stream in bundle.streams:
-        for store in modality.TABLE[stream.modality].stores(bundle.spec.stored):
+    for kind in (modality.TABLE[stream.modality] for stream in bundle.streams):
+        for store in kind.stores(bundle.spec.stored):
             if store not in stores:
-                step = "run frame.py and opticalflow.py with the settings of the model"
+                step = f"run {modality.STEPS[kind.kind]} with the settings of the model"
                 raise Problem(f"{bundle.folder} was trained on {store}; {data.folder} has {have}; {step}")
+    trained = bundle.spec.stored.landmark
+    if trained and trained != (found := storage.find_landmarks(data)):
+        ways = [f"chain {spec.chain}, networks {spec.networks}" for spec in (trained, found)]
+        what = f"points that were found in one way ({ways[0]}); {data.folder} has others ({ways[1]})"
+        raise Problem(f"{bundle.folder} was trained on {what}; run landmark.py and train it again")
 
 
 def check_camera(bundle: Bundle) -> None:

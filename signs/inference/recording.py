@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from signs.clips import preprocess, region, storage
+from signs.clips.points import PointRecorder
 from signs.clips.spec import FlowSpec, StoredSpec
 from signs.command import Problem
 from signs.flow.stream import KeptFlow
 from signs.inference.timing import Timings
+from signs.landmarks import models
+from signs.landmarks.stream import LandmarkStream, landmark_spec
 
 import numpy as np
 
@@ -27,9 +30,9 @@ import numpy as np
 class Recorded:
     """What was kept of a clip.
 
-    images: by modality, (T, H, W, C) uint8 as the archives hold it; flow: (T, H, W, 2) float32 pixels, or None;
-    squares: {region: [x, y, side] or None} of `region.find_squares`; numbers: (T,) of the kept frames among those
-    pushed.
+    images: by modality, (T, H, W, C) uint8 as the archives hold it, and Points of landmarks; flow: (T, H, W, 2) float32
+    pixels, or None; squares: {region: [x, y, side] or None} of `region.find_squares`; numbers: (T,) of the kept frames
+    among those pushed.
     """
 
     images: dict[str, np.ndarray]
@@ -60,6 +63,27 @@ class Chosen(NamedTuple):
     before: np.ndarray | None
 
 
+class Look(NamedTuple):
+    """A frame in which points are looked for, as large as it came, and its time."""
+
+    frame: np.ndarray
+    seconds: float
+
+
+def point_recorder(stored: StoredSpec) -> PointRecorder | None:
+    """What collects a clip's points; None where a bundle sees none. Raises Problem without the networks for them."""
+    if not stored.landmark:
+        return None
+    if stored.landmark != landmark_spec(stored.landmark.rate):
+        raise Problem(
+            "this model was trained on points that another version found (chain {0.chain}, networks {0.networks}; here "
+            "chain {1.chain}, networks {1.networks}); run landmark.py and train it again".format(
+                stored.landmark, landmark_spec()
+            )
+        )
+    return PointRecorder(LandmarkStream(models.networks_here()).push, stored.landmark.rate)
+
+
 def images_of(kept: list[Kept]) -> dict[str, np.ndarray]:
     """{modality: (T, H, W, C) uint8} of kept frames, at least one, as the archives hold them."""
     images = {"rgb": np.stack([frame.image for frame in kept])}
@@ -85,6 +109,7 @@ class Recording:
         self._regions = set(regions) & set(region.SQUARES)
         self._coder = Coder(stored, self.timings)
         self._frames: dict[int, np.ndarray] = {}  # resized, those that may still be kept
+        self._points = point_recorder(stored)
         self.kept: list[Kept] = []
         self._given = 0  # kept frames that `fresh` has had
 
@@ -102,8 +127,8 @@ class Recording:
         """Take a frame, (H, W, 3) uint8 RGB, not mirrored, unless it is no later; seconds on any clock."""
         self.code(self.choose(frame, seconds))
 
-    def choose(self, frame: np.ndarray, seconds: float) -> list[Chosen]:
-        """The quick half of `push`: the frames that are certain to be kept now.
+    def choose(self, frame: np.ndarray, seconds: float) -> list[Chosen | Look]:
+        """The quick half of `push`: the frames that are certain to be kept now, and the one that is to be looked at.
 
         `code` takes them, maybe in another thread: what waits for it is what is kept, as large as it is stored.
         """
@@ -115,19 +140,28 @@ class Recording:
         chosen = self._chosen(self.grid.push(seconds))
         if self.grid.known:  # the frame before may still be kept, and its flow needs the one before that
             self._frames.pop(number - 2, None)
+        if self._points and self._points.takes(seconds):
+            chosen.append(Look(frame, seconds))
         return chosen
 
-    def code(self, chosen: list[Chosen]) -> None:
-        """The other half of `push`: kept frames are coded and get their flow."""
+    def code(self, chosen: list[Chosen | Look]) -> None:
+        """The other half of `push`: kept frames are coded and get their flow, points are found."""
         for frame in chosen:
-            self.kept.append(self._coder.code(*frame))
+            if isinstance(frame, Look):
+                with self.timings.measure("landmarks"):
+                    self._points.look(*frame)
+            else:
+                self.kept.append(self._coder.code(*frame))
 
     def finish(self) -> Recorded:
         """What was kept of all frames; raises Problem where none was pushed."""
         if not self.grid.times:
             raise Problem("no frame came while recording; is the camera still connected?")
         self.code(self._chosen(self.grid.finish()))
-        return clip_of(self.kept, self._regions)
+        clip = clip_of(self.kept, self._regions)
+        if self._points:
+            clip.images["landmark"] = self._points.points()
+        return clip
 
     def _chosen(self, numbers: list[int]) -> list[Chosen]:
         return [Chosen(number, self._frames[number], self._frames.get(number - 1)) for number in numbers]

@@ -4,7 +4,8 @@
     found.points, found.presence
 
 The square of the frame before is taken again as long as the hand has not moved far from it, which is steadier than a
-new one each time (MediaPipe's graphs hand_landmarks_from_pose and hand_tracking).
+new one each time (MediaPipe's graphs hand_landmarks_from_pose and hand_tracking). Where no hand is seen there, three
+other squares are tried: of raised hands that brings back one in eleven at 1 and 4 m and one in four at 6 m.
 """
 
 import math
@@ -18,6 +19,9 @@ RECROP_SIDE, SIDE = 256, 224  # pixels of the networks' inputs
 POINTS = 21
 # Wrist, little finger, index finger among the body's points: of the person's left and right hand.
 OF_BODY = ((15, 17, 19), (16, 18, 20))
+SURE = 0.5  # of its presence, from which a hand is one
+SPAN = (1.06, 0.66)  # of a second rough square; what fits hands that point at the camera (sign-language-processing)
+WIDER = 1.35  # of the square of a hand that was none, in which it is looked for once more
 VISIBLE = 0.1  # of the wrist among the body's points, below which there is no hand to look for
 ROUGH = 2.7  # of twice the way from wrist to middle finger
 UP = 0.1  # share by which the square of a hand is moved towards the fingers
@@ -53,13 +57,28 @@ class HandNetworks:
         rough = rough_square(body, side)
         if rough is None:
             return None
+        square = found = self._found_in(picture, rough)
+        if before and is_near(before, found):
+            square = before.square
+        hand = self._points(picture, square)
+        others = (
+            lambda: self._found_in(picture, rough_square(body, side, SPAN)),
+            lambda: rough.scaled(0.5),
+            lambda: self._found_in(picture, found.scaled(WIDER)),
+        )
+        for other in others:
+            if hand.presence >= SURE:
+                break
+            again = self._points(picture, other())
+            hand = max(hand, again, key=lambda hand: hand.presence)
+        return hand
+
+    def _found_in(self, picture: np.ndarray, rough: Square) -> Square:
+        """The square of a hand that is somewhere in a rough one."""
         patch = rough.cut(picture, RECROP_SIDE)
         pair = self._recrop(np.float32(patch)[None] / 255)[0].reshape(2, 2) / RECROP_SIDE
         centre, top = rough.to_picture(pair)
-        square = square_along(centre, top, 2 * float(np.hypot(*(top - centre))), downwards=True).scaled(1, UP)
-        if before and is_near(before, square):
-            square = before.square
-        return self._points(picture, square)
+        return square_along(centre, top, 2 * float(np.hypot(*(top - centre))), downwards=True).scaled(1, UP)
 
     def _points(self, picture: np.ndarray, square: Square) -> Hand:
         patch = square.cut(picture, SIDE)
@@ -71,14 +90,18 @@ class HandNetworks:
         return Hand(points, float(presence.item()), square_round(points[:, :2]))
 
 
-def rough_square(body: np.ndarray, side: int) -> Square | None:
-    """Where a hand is, from wrist and knuckles among the body's points, (33, 4)."""
+def rough_square(body: np.ndarray, side: int, span: tuple[float, float] = (2.0, 0.0)) -> Square | None:
+    """Where a hand is, from wrist and knuckles among the body's points, (33, 4); None where no wrist is seen.
+
+    span: how often the way from wrist to middle finger, and that between little finger and index finger, make its size.
+    """
     wrist, little, index = body[list(OF_BODY[side])]
     if not wrist[3] > VISIBLE:
         return None
     middle = (2 * index[:2] + little[:2]) / 3
-    size = 2 * float(np.hypot(*(middle - wrist[:2])))
-    if not size > 0:
+    lengths = np.hypot(*(middle - wrist[:2])), np.hypot(*(index[:2] - little[:2]))
+    size = float(np.dot(span, lengths))
+    if not lengths[0] > 0:
         return None
     turned = square_along(wrist[:2], middle, size)
     return Square(float(middle[0]), float(middle[1]), size, turned.angle).scaled(ROUGH, UP)

@@ -16,6 +16,7 @@ from signs.clips.spec import LandmarkSpec
 from signs.landmarks import models
 from signs.landmarks.body import SURE, Body, BodyNetwork
 from signs.landmarks.detector import Detector
+from signs.landmarks.hand import SURE as HAND_SURE
 from signs.landmarks.hand import HandNetworks
 from signs.landmarks.models import Networks
 from signs.landmarks.square import Square
@@ -33,10 +34,10 @@ CUT = 40.0  # grey levels by which two pictures in a row differ, in the mean, wh
 SMALL = (32, 24)  # pixels in which pictures are compared
 
 
-def landmark_spec() -> LandmarkSpec:
-    """How points are found now: what clip.json and bundle.json say of them."""
+def landmark_spec(rate: int = 30) -> LandmarkSpec:
+    """How points are found now, in up to `rate` frames a second: what clip.json and bundle.json say of them."""
     known = " ".join(source.sha256 for source in models.SOURCES.values())
-    return LandmarkSpec(VERSION, hashlib.sha256(known.encode()).hexdigest()[:16])
+    return LandmarkSpec(VERSION, hashlib.sha256(known.encode()).hexdigest()[:16], rate)
 
 
 @dataclass
@@ -97,7 +98,7 @@ class LandmarkStream:
             body[:] = self._people[0].body.points
         for side in (0, 1):
             hand = self._hands.look(frame, body, side, self._before[side])
-            self._before[side] = hand if hand and hand.presence >= SURE else None
+            self._before[side] = hand if hand and hand.presence >= HAND_SURE else None
             if self._before[side]:
                 hands[side] = np.column_stack([hand.points, np.full(21, hand.presence, np.float32)])
         return body, hands

@@ -17,7 +17,7 @@ from signs.clips.spec import REGIONS, ClipSpec, InputSpec
 from signs.command import Problem
 from signs.training import options
 from signs.training.augmentation import Augmentation
-from signs.training.recipe import RECIPES, Phase, Recipe
+from signs.training.recipe import NAMED, RECIPES, Phase, Recipe
 
 # The moving averages forget their random start after some ten steps instead of some hundred.
 SCRATCH_MOMENTUM = 0.9
@@ -160,7 +160,7 @@ def add_pair(group, flag: str, names: tuple[str, str], usual: list, **how) -> No
 
 def _recipes(first: str, named: bool) -> dict[str, dict]:
     """The script's own recipe and, where others may be named, these."""
-    return {first: RECIPES[first], **(RECIPES if named else {})}
+    return {name: RECIPES[name] for name in dict.fromkeys((first, *(NAMED if named else ())))}
 
 
 def add_recipe(flags, recipe: str, without: tuple[str, ...] = (), named: bool = True) -> None:
@@ -193,13 +193,13 @@ def add_flip(flags) -> None:
     flags.add_argument("--flip", nargs="*", metavar="LABEL=LABEL", help=f"{what}; {pairs}")
 
 
-def complete_recipe(args: argparse.Namespace) -> argparse.Namespace:
+def complete_recipe(args: argparse.Namespace, augmentation: type = Augmentation) -> argparse.Namespace:
     """Give every setting that nobody named what the recipe says; raises Problem where --flip makes no sense, before
     anything is read or fetched."""
     if args.recipe not in RECIPES:
         raise Problem(f"recipe {args.recipe!r} of an earlier run; known are {', '.join(RECIPES)}")
     recipe = RECIPES[args.recipe]
-    options.fill(args, [*options.options(Recipe), *options.options(Augmentation)], recipe)
+    options.fill(args, [*options.options(Recipe), *options.options(augmentation)], recipe)
     args.views = args.views or recipe.get("views", 1)
     swaps_of(args)
     return args

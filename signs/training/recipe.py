@@ -1,7 +1,7 @@
 """How a stream is trained: its phases, optimiser and loss, and three recipes by name.
 
 Recipe() is that of Sarhan & Frintrop (2020). `strong` adds what came after it; `compact` is for small networks from a
-random start.
+random start, `landmark` for points.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,10 @@ RECIPES = {
                "colour": 0.1, "zoom": 0.15, "part": 0.7, "mixup": 0.2, "views": 2},
     "compact": {"patience": 15, "schedule": "cosine", "warm_up": 1.0, "ema": 0.98,
                 "zoom": 0.15, "rotation": 10.0, "part": 0.8},
+    "landmark": {"patience": 200, "schedule": "cosine", "warm_up": 3.0, "ema": 0.98, "weight_decay": 0.05},
 }
 # fmt: on
+NAMED = ("paper", "strong", "compact")  # those of pictures, which any training of pictures may take
 
 
 @dataclass(frozen=True)

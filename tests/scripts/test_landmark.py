@@ -7,9 +7,9 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import load_dataset
+from signs.clips.points import read_points
 from signs.clips.video import iter_video
 from signs.landmarks import models
-from signs.landmarks.points import Pace, read_points
 from signs.landmarks.stream import LandmarkStream
 
 import cv2
@@ -67,8 +67,8 @@ def test_points_of_a_data_set(data, networks, capsys):
     assert "3 clips, 24 frames" in out and "nobody is found: test/hello/" in out
     for item in load_dataset(data).clips:
         points = read_points(item.archive(data, STORE))
-        stream, pace = LandmarkStream(networks), Pace(30)
-        live = [stream.push(*frame) for frame in iter_video(item.video(data)) if pace.takes(frame[1])]
+        stream = LandmarkStream(networks)
+        live = [stream.push(*frame) for frame in iter_video(item.video(data))]
         assert np.array_equal(points.body, [body for body, _ in live], equal_nan=True)
         assert np.array_equal(points.hands, [hands for _, hands in live], equal_nan=True)
         assert points.size == (720, 1280) and len(points.times) == 8

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from signs import command
-from signs.clips.video import read_video
+from signs.clips.video import iter_video, read_video
 from signs.command import Problem
 
 import cv2
@@ -200,12 +200,12 @@ def test_a_file_that_differs_from_the_cameras_path_is_said(video, tmp_path, monk
     """--check in earnest is in test_export.py; here the two paths disagree."""
 
     class Wrong(fake_recogniser.Recogniser):
-        def answer(self, frames, times):
+        def answer_video(self, path):
             session = self.session()
-            session.frames = list(frames)
+            session.frames = [frame for frame, _ in iter_video(path)]
             found = session.result()
             found.logits = {name: logits + 0.5 for name, logits in found.logits.items()}
-            return found
+            return found, []
 
     monkeypatch.setattr(fake_recogniser, "Recogniser", Wrong)
     monkeypatch.setattr(livedemo, "Recogniser", fake_recogniser.Recogniser)

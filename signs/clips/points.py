@@ -20,6 +20,7 @@ from signs.command import Problem
 
 import numpy as np
 
+LATE = 8  # frames that may wait to be looked at
 SHAPES = {"body": (33, 4), "hands": (2, 21, 4)}  # of a frame
 
 
@@ -63,29 +64,38 @@ def read_points(path: Path) -> Points:
     return Points(**arrays, times=times, size=size)
 
 
-class Pace:
-    """Which frames of a video or camera are looked at: `rate` a second at most, whatever comes."""
+class PointRecorder:
+    """The points of a clip whose frames come one at a time, of at most `rate` of them a second.
 
-    def __init__(self, rate: int):
-        self._rate, self._last = rate, -1
+    push: `LandmarkStream.push`. Frames may wait between `takes` and `look`, but not many: they are as large as they
+    came, so where LATE of them wait the next ones are left out.
+    """
+
+    def __init__(self, push: Callable, rate: int):
+        self._push, self._rate, self._last, self._waiting = push, rate, -1, 0
+        self._rows, self._times, self._size, self._first = [], [], (0, 0), None
 
     def takes(self, seconds: float) -> bool:
-        """Whether the frame at `seconds` is; times rise."""
-        number = int(seconds * self._rate + 0.25)  # a frame that comes a little early counts as in time
-        takes, self._last = number > self._last, max(number, self._last)
+        """Whether the frame at `seconds` is to be looked at; they rise, on any clock."""
+        self._first = seconds if self._first is None else self._first
+        number = int((seconds - self._first) * self._rate + 0.25)  # one that comes a little early counts as in time
+        takes, self._last = number > self._last and self._waiting < LATE, max(number, self._last)
+        self._waiting += takes
         return takes
 
+    def look(self, frame: np.ndarray, seconds: float) -> None:
+        """A frame that was taken, (H, W, 3) uint8 RGB."""
+        self._rows.append(self._push(frame, seconds - self._first))
+        self._times.append(seconds - self._first)
+        self._size = frame.shape[:2]
+        self._waiting -= 1
 
-def collect(frames, look: Callable, rate: int) -> Points:
-    """The points of a video: of ((H, W, 3) uint8 RGB, seconds) pairs those frames that `Pace` takes, through `look`.
+    def push(self, frame: np.ndarray, seconds: float) -> None:
+        """`look` at a frame if it is taken."""
+        if self.takes(seconds):
+            self.look(frame, seconds)
 
-    look: `LandmarkStream.push`.
-    """
-    pace, rows, times, size = Pace(rate), [], [], (0, 0)
-    for frame, seconds in frames:
-        if pace.takes(seconds):
-            rows.append(look(frame, seconds))
-            times.append(seconds)
-            size = frame.shape[:2]
-    body, hands = (np.stack(part) for part in zip(*rows, strict=True))
-    return Points(body, hands, np.array(times), size)
+    def points(self) -> Points:
+        """Those of all frames so far, at least one; times from 0."""
+        body, hands = (np.stack(part) for part in zip(*self._rows, strict=True))
+        return Points(body, hands, np.array(self._times), self._size)

@@ -4,8 +4,8 @@ import io
 import json
 import zipfile
 
+from signs.clips.points import LATE, PointRecorder, Points, read_points, write_points
 from signs.command import Problem
-from signs.landmarks.points import Pace, Points, collect, read_points, write_points
 
 import numpy as np
 import pytest
@@ -71,22 +71,36 @@ def test_a_clip_that_is_not_there(tmp_path):
         read_points(tmp_path / "a.zip")
 
 
+def nothing(frame, seconds):
+    return np.zeros((33, 4), np.float32), np.zeros((2, 21, 4), np.float32)
+
+
 @pytest.mark.parametrize("rate, taken", [(10, 10), (25, 25), (30, 30), (40, 30), (50, 30), (60, 30), (120, 30)])
 def test_at_most_thirty_a_second(rate, taken):
-    pace = Pace(30)
-    assert sum(pace.takes(number / rate) for number in range(10 * rate)) == pytest.approx(10 * taken, abs=1)
+    recorder = PointRecorder(nothing, 30)
+    for number in range(10 * rate):
+        recorder.push(np.zeros((4, 6, 3), np.uint8), 7 + number / rate)
+    assert len(recorder.points().times) == pytest.approx(10 * taken, abs=1) and recorder.points().times[0] == 0
 
 
 def test_frames_that_come_early_and_late_count():
-    pace, rng = Pace(30), np.random.default_rng(0)
-    assert all(pace.takes(number / 30 + rng.uniform(-0.007, 0.007) * (number > 0)) for number in range(300))
+    recorder, rng = PointRecorder(nothing, 30), np.random.default_rng(0)
+    for number in range(300):
+        recorder.push(np.zeros((4, 6, 3), np.uint8), number / 30 + rng.uniform(-0.007, 0.007) * (number > 0))
+    assert len(recorder.points().times) == 300
 
 
 def test_points_of_a_video():
-    frames = [(np.full((4, 6, 3), number, np.uint8), number / 60) for number in range(6)]
+    recorder = PointRecorder(lambda frame, _: (np.full((33, 4), frame[0, 0, 0]), np.zeros((2, 21, 4))), 30)
+    for number in range(6):
+        recorder.push(np.full((4, 6, 3), number, np.uint8), number / 60)
+    assert recorder.points().body[:, 0, 0].tolist() == [0, 2, 4] and recorder.points().size == (4, 6)
 
-    def look(frame, _):
-        return np.full((33, 4), frame[0, 0, 0], np.float32), np.zeros((2, 21, 4), np.float32)
 
-    points = collect(frames, look, 30)
-    assert points.body[:, 0, 0].tolist() == [0, 2, 4] and points.size == (4, 6)
+def test_where_frames_wait_too_long_some_are_left_out():
+    recorder = PointRecorder(nothing, 30)
+    taken = [number for number in range(20) if recorder.takes(number / 30)]
+    assert taken == list(range(LATE))
+    for number in taken:
+        recorder.look(np.zeros((4, 6, 3), np.uint8), number / 30)
+    assert recorder.takes(1.0)

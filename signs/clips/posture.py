@@ -1,0 +1,77 @@
+"""What a network sees of a clip's points: numbers that do not depend on camera, distance, place or frame rate.
+
+    posture.seen(points, spec)                 (T, VALUES) float32, T moments evenly from the clip's first to its last
+
+Body points are measured from the middle of the shoulders in shoulder widths, hand points from the wrist in palm
+lengths; each comes with how fast it changes. What is not seen is 0, and a value of its own says so.
+"""
+
+from signs.clips.points import Points
+from signs.clips.spec import InputSpec
+
+import numpy as np
+
+# Of the body: nose, eyes, ears, mouth, shoulders, elbows, wrists, hips.
+BODY = (0, 2, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 23, 24)
+NOSE, SHOULDERS, HIPS = 0, [11, 12], [23, 24]
+WRIST, KNUCKLE = 0, 9  # of a hand: the palm is as long as the way between them
+STEP = 0.1  # seconds that a change is given for
+FARTHEST = 4.0  # units: what is further away, or quicker, is cut off
+PLACES = 2 * len(BODY) + 2 * (3 * 20 + 2 + 2) + 2  # of a moment: body, both hands, one hand from the other
+VALUES = 2 * (PLACES + 3)  # with both hands' presence and the body's, and the changes of all
+
+
+def seen(points: Points, spec: InputSpec, first: float = 0.0, last: float = 1.0) -> np.ndarray:
+    """(spec.frames, VALUES) float32 of a clip, from `first` to `last`, shares of its length."""
+    begin, end = points.times[0], points.times[-1]
+    return at(points, np.linspace(begin + first * (end - begin), begin + last * (end - begin), spec.frames))
+
+
+def at(points: Points, moments: np.ndarray) -> np.ndarray:
+    """(T, VALUES) float32 of a clip at (T,) seconds, which do not fall."""
+    body, hands = (between(rows, points.times, moments) for rows in (points.body, points.hands))
+    places, present = places_of(body, hands)
+    gaps = np.maximum(np.diff(moments, prepend=moments[0]), 1e-3)[:, None] / STEP
+    changes = np.diff(places, axis=0, prepend=places[:1]) / gaps
+    appears = np.diff(present, axis=0, prepend=present[:1])
+    values = np.concatenate([places, present, changes, appears], axis=1)
+    return np.clip(np.nan_to_num(values), -FARTHEST, FARTHEST).astype(np.float32)
+
+
+def between(rows: np.ndarray, times: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """(T, ...) at (T,) seconds -> (S, ...) at (S,) seconds, on a straight line from frame to frame.
+
+    What is seen in one of two frames alone is where it was seen, if that frame is the nearer one.
+    """
+    after = np.clip(np.searchsorted(times, moments), 0, len(times) - 1)
+    before = np.maximum(after - 1, 0)
+    gap = np.where(after > before, times[after] - times[before], 1)
+    share = np.where(after > before, np.clip((moments - times[before]) / gap, 0, 1), 1)
+    share = share.reshape(-1, *[1] * (rows.ndim - 1))
+    left, right = rows[before], rows[after]
+    mixed = left + (right - left) * share
+    return np.where(np.isnan(mixed), np.where(share < 0.5, left, right), mixed)
+
+
+def places_of(body: np.ndarray, hands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """body (T, 33, 4), hands (T, 2, 21, 4) -> (T, PLACES), NaN where not seen, and (T, 3): presence of both hands and
+    of the body."""
+    middle, width = body[:, SHOULDERS, :2].mean(axis=1), shoulder_width(body)
+    bodies = (body[:, BODY, :2] - middle[:, None]) / width
+    wrists = (hands[:, :, WRIST, :2] - middle[:, None]) / width
+    palms = np.linalg.norm(hands[:, :, KNUCKLE, :3] - hands[:, :, WRIST, :3], axis=-1)
+    palms = np.maximum(palms, 0.1 * width)[..., None, None]
+    shapes = (hands[:, :, 1:, :3] - hands[:, :, :1, :3]) / palms
+    from_face = wrists - bodies[:, None, NOSE]
+    parts = [bodies, shapes, wrists, from_face, wrists[:, 0] - wrists[:, 1]]
+    present = [np.nan_to_num(hands[:, :, 0, 3]), ~np.isnan(middle[:, :1])]
+    return np.concatenate([part.reshape(len(body), -1) for part in parts], axis=1), np.concatenate(present, axis=1)
+
+
+def shoulder_width(body: np.ndarray) -> float:
+    """Pixels that count as a shoulder width in all of a clip, (T, 33, 4), whichever way somebody turns."""
+    shoulders, hips = body[:, SHOULDERS, :2], body[:, HIPS, :2]
+    across = np.hypot(*(shoulders[:, 0] - shoulders[:, 1]).T)
+    trunk = np.hypot(*(shoulders.mean(axis=1) - hips.mean(axis=1)).T)
+    widths = np.fmax(across, 0.6 * trunk)
+    return max(float(np.nanmedian(widths)), 1.0) if not np.isnan(widths).all() else 1.0

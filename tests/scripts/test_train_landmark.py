@@ -1,0 +1,154 @@
+"""A network on points: trained, resumed, refitted, joined, exported, and what it refuses. No networks are needed."""
+
+import json
+import shutil
+from pathlib import Path
+
+from signs import command
+from signs.clips import storage
+from signs.clips.dataset import load_dataset
+from signs.clips.points import read_points, write_points
+from signs.inference.bundle import load_bundle
+from signs.inference.predictions import Predictions
+from signs.training.checkpoint import Checkpoint
+
+import numpy as np
+import pytest
+
+import ensemble
+import evaluate
+import export
+import posed
+import train_landmark
+from conftest import without_graphs
+
+RECIPE = ["ema=0", "dropout=0", "warm-up=0"]
+FLAGS = ["--epochs", "20", "--batch", "9", "--frames", "16", "--flip", "left=right", "--recipe", *RECIPE]
+SHORT = ["--epochs", "1"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return posed.data_set(tmp_path_factory.mktemp("posed") / "data").folder
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory) -> Path:
+    model = tmp_path_factory.mktemp("trained") / "model"
+    assert run(data, model) == command.DONE
+    return model
+
+
+def run(data: Path, model: Path, *more: str) -> int:
+    with without_graphs():
+        return command.run(lambda: train_landmark.main(["--data", str(data), "--output", str(model), *FLAGS, *more]))
+
+
+def score(data: Path, model: Path, *more: str) -> int:
+    flags = ["--data", str(data), "--model", str(model), "--split", "valid", "test", "--gallery", "0", *more]
+    return command.run(lambda: evaluate.main(flags))
+
+
+def test_three_signs_of_somebody_new(data, trained, capsys):
+    assert score(data, trained) == command.DONE
+    assert "body and hands" in capsys.readouterr().out
+    bundle = load_bundle(trained)
+    assert [(row.name, row.modality, row.network) for row in bundle.streams] == [("landmark",) * 3]
+    assert bundle.spec.stored.landmark == storage.find_landmarks(load_dataset(data))
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["test"]["landmark"]["top1"] > 0.6 and metrics["test"]["landmark"]["signers"][0]["clips"] == 9
+    assert len(Predictions.read(Predictions.path(trained, "test"), "test").clips) == 9
+
+
+def test_going_on_gives_the_same_bytes(data, tmp_path):
+    flags = ["--recipe", *RECIPE, "schedule=constant", "patience=1"]
+    assert run(data, tmp_path / "model", "--epochs", "2", *flags) == command.DONE
+    with without_graphs(), pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Checkpoint, "finish", interrupted)
+        train_landmark.main(["--data", str(data), "--output", str(tmp_path / "again"), *FLAGS, *flags, "--epochs", "1"])
+    assert run(data, tmp_path / "again", "--epochs", "2", *flags) == command.DONE
+    weights = (folder / "landmark.weights.h5" for folder in (tmp_path / "model", tmp_path / "again"))
+    assert len({path.read_bytes() for path in weights}) == 1
+
+
+def interrupted(checkpoint):
+    raise KeyboardInterrupt
+
+
+def test_once_more_with_the_validation_people(data, trained, tmp_path, capsys):
+    with without_graphs():
+        assert command.run(lambda: train_landmark.main(refit_flags(data, trained, tmp_path / "again"))) == command.DONE
+    assert "learnt from the validation clips too" in capsys.readouterr().out
+    assert load_bundle(tmp_path / "again").about["refit"]["of"] == str(trained)
+
+
+def refit_flags(data: Path, trained: Path, output: Path) -> list[str]:
+    return ["--data", str(data), "--output", str(output), "--refit", str(trained)]
+
+
+def test_from_another_model_with_a_new_top(data, trained, tmp_path, capsys):
+    flags = ["--weights", str(trained), "--epochs", "0", "--recipe", "top-epochs=2"]
+    assert run(data, tmp_path / "model", *flags) == command.DONE
+    assert "top epoch  2/2" in capsys.readouterr().out
+
+
+def test_two_of_them_are_joined(data, trained, tmp_path):
+    assert run(data, tmp_path / "other", "--seed", "1", *SHORT) == command.DONE
+    joined = str(tmp_path / "joined")
+    assert ensemble.main(["--model", str(trained), str(tmp_path / "other"), "--output", joined]) == command.DONE
+    assert score(data, tmp_path / "joined") == command.DONE
+    assert [row.name for row in load_bundle(tmp_path / "joined").streams] == ["landmark", "landmark-landmark"]
+
+
+def test_forms_for_the_laptop(data, trained, tmp_path):
+    model = shutil.copytree(trained, tmp_path / "model")
+    assert (
+        export.main(["--data", str(data), "--model", str(model), "--forms", "openvino", "onnx", "litert"])
+        == command.DONE
+    )
+    forms = json.loads((model / "export.json").read_text())["forms"]
+    assert {name for name, row in forms.items() if row["use"]} >= {"openvino", "onnx", "litert"}
+
+
+def test_points_of_another_chain_are_refused(data, trained, tmp_path, capsys):
+    model = shutil.copytree(trained, tmp_path / "model")
+    text = (model / "bundle.json").read_text()
+    (model / "bundle.json").write_text(text.replace('"chain": 1', '"chain": 7'))
+    assert score(data, model) == command.NOTHING
+    err = capsys.readouterr().err
+    assert "chain 7" in err and "chain 1" in err and "landmark.py" in err
+
+
+def test_a_few_clips_without_points_are_left_out(data, tmp_path, capsys):
+    copy = shutil.copytree(data, tmp_path / "data")
+    item = load_dataset(copy).split("train")[0]
+    item.archive(copy, "landmark-30fps").unlink()
+    assert run(copy, tmp_path / "model", *SHORT) == command.PARTLY
+    assert f"lacks 1 of 18 clips of train ({item.clip})" in capsys.readouterr().err
+
+
+def test_without_points_the_step_is_named(tmp_path, capsys):
+    copy = posed.data_set(tmp_path / "data").folder
+    shutil.rmtree(copy / "landmark-30fps")
+    assert run(copy, tmp_path / "model") == command.NOTHING
+    assert "no landmark store; run landmark.py --data" in capsys.readouterr().err
+
+
+def test_clips_in_which_nobody_is_seen(data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "data")
+    for item in load_dataset(copy).clips[::3]:
+        path = item.archive(copy, "landmark-30fps")
+        points, info = read_points(path), storage.read_info(path)
+        points.body[:], points.hands[:] = np.nan, np.nan
+        write_points(path, points, info)
+    assert run(copy, tmp_path / "model", *SHORT) == command.DONE
+    assert score(copy, tmp_path / "model") == command.DONE
+
+
+def test_a_bundle_that_has_no_landmarks_is_damaged(trained, tmp_path, capsys):
+    model = shutil.copytree(trained, tmp_path / "model")
+    content = json.loads((model / "bundle.json").read_text())
+    del content["spec"]["stored"]["landmark"]
+    (model / "bundle.json").write_text(json.dumps(content))
+    with pytest.raises(command.Problem, match="sees landmarks, and the spec has none"):
+        load_bundle(model)

@@ -1,0 +1,103 @@
+"""Train a network on points of body and hands, and write a model bundle.
+
+    python train_landmark.py --data data_set/gestures --output model/landmark
+
+in:   data_set/<name>/landmark-30fps, which landmark.py makes; frames and flow are not needed
+out:  model/<run>/: bundle.json, landmark.weights.h5 (best epoch), log.csv, events/, checkpoint/
+
+The network (signs/models/landmark.py) sees 48 moments, evenly over the clip, of where body and hands are and how fast
+they move, in shoulder widths and palm lengths: room, clothes and distance do not matter. Each epoch shows every clip
+turned, stretched, at another speed, with hands that are lost for a while (`--augment`); `--flip left=right` shows half
+of them in a mirror. It takes minutes without a GPU. Stopped at any moment, the same command goes on after the last
+whole epoch. `--weights model/<run>` starts from another such model with a new top; `--refit model/<run>` trains once
+more as a finished run did, with the validation clips too.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from signs import command
+from signs.clips import posture, storage
+from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
+from signs.command import Problem
+from signs.inference.bundle import Stream, is_bundle, load_bundle, load_keras
+from signs.training import flags, options, refit, run_folder
+from signs.training.point_augmentation import PointAugmentation
+
+STREAM = "landmark"
+
+
+def parse(argv=None) -> argparse.Namespace:
+    parser, more = flags.begin(__doc__, "train_landmark.py", "gestures", STREAM)
+    start = "none: random start; or a model of this script, of which a new top is trained first"
+    parser.add_argument("--weights", default="none", metavar="none|FOLDER", help=start)
+    refit.add_flag(parser)
+    flags.add_frames(more, ("N",), "48")
+    flags.add_training(parser, more, (120, 32, 2e-3), top=True)
+    flags.add_recipe(parser, STREAM, named=False)
+    augmented = [field for field in options.options(PointAugmentation) if field.name != "smoothing"]
+    what = "what is drawn at random for each clip and epoch"
+    options.add_settings(parser, "--augment", augmented, {STREAM: {}}, what)
+    flags.add_flip(parser)
+    parser.set_defaults(stream=[STREAM])
+    args = flags.complete_recipe(refit.parse(parser, argv), PointAugmentation)
+    flags.check_epochs(args)
+    if args.weights != "none" and not is_bundle(args.weights):
+        raise Problem(f"--weights {args.weights}: none, or the folder of a model of train_landmark.py")
+    return args
+
+
+def clip_spec(args, data: Dataset) -> ClipSpec:
+    """What is stored, frames too where there are any to be shown, and what the network sees of it."""
+    kinds = [kind for kind in ("flow", "frame") if len(data.stores(kind)) == 1]
+    stored = storage.find_stored(data, kinds[0]) if kinds else StoredSpec()
+    return ClipSpec(replace(stored, flow=None, landmark=storage.find_landmarks(data)), InputSpec(frames=args.frames))
+
+
+def find_start(args) -> tuple[Stream, Path]:
+    """The trained network to start from and its weight file; raises Problem where there is none that fits."""
+    source = load_bundle(Path(args.weights))
+    for row in source.streams:
+        if row.network == STREAM and row.arguments["input_shape"][1] == posture.VALUES:
+            return row, source.weights(row)
+    raise Problem(f"{args.weights}: no network on points in it; name a model of train_landmark.py")
+
+
+def train(args, data: Dataset, spec: ClipSpec, generators: dict) -> Stream:
+    """Train to the end and return the bundle's row."""
+    from signs.inference import runtime
+    from signs.models.weights import copy_weights
+    from signs.training.loop import Training
+
+    arguments = {"input_shape": [args.frames, posture.VALUES], "classes": len(data.classes), "dropout": args.dropout}
+    row, start = (None, None) if args.weights == "none" else find_start(args)
+    generators["train"].seed = run_folder.begin(args.seed, args.output, STREAM, start)
+    model = runtime.build_network(Stream(STREAM, STREAM, STREAM, arguments, {}))
+    if start:
+        copy_weights(runtime.KerasNetwork.load(row, start).model, model)
+    until = int(refit.chosen(args, STREAM)["epoch"]) if args.refit else None
+    training = Training(model, generators, args.output, STREAM, flags.recipe_of(args), until=until)
+    training.fit(flags.phases_of(args, start is not None))
+    return run_folder.trained_stream(args.output, STREAM, STREAM, arguments)
+
+
+def main(argv=None) -> int:
+    args = parse(argv)
+    data = load_dataset(args.data)
+    spec = clip_spec(args, data)
+    data = run_folder.with_archives(data, [STREAM], spec.stored)
+    if args.weights != "none":
+        find_start(args)
+    load_keras()  # seconds; so after what can be wrong without it
+    from signs.training.point_batches import point_generators
+
+    generators = point_generators(args, data, spec)
+    with run_folder.claimed(args, data, spec) as settings:
+        return run_folder.write_bundle(args, data, spec, settings, [train(args, data, spec, generators)])
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))
