@@ -127,7 +127,7 @@ def predict_splits(recogniser, data: Dataset, splits: list[str], args) -> Predic
     if "valid" in tables and tables["valid"].scored.any():
         calibrate(recogniser, tables["valid"], args.false_alarms)
     weights = recogniser.calibration.weights
-    return {split: (stored_clips.with_both(table, weights), failed[split]) for split, table in tables.items()}
+    return {split: (stored_clips.with_fused(table, weights), failed[split]) for split, table in tables.items()}
 
 
 def score_splits(recogniser, data: Dataset, predicted: Predicted, checks: list[str]) -> Metrics:

@@ -36,7 +36,7 @@ from signs.inference import feature_file, predictions
 from signs.inference.predictions import Predictions
 
 ROOT = Path(__file__).resolve().parent.parent
-STREAMS = ("rgb", "flow", "landmark", predictions.BOTH)
+STREAMS = ("rgb", "flow", "landmark", *predictions.FUSED)
 
 
 def folds_of(people: list[str]) -> list[tuple[str, str]]:

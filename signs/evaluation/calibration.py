@@ -7,7 +7,7 @@ three are chosen, and confidence.py applies them.
 from signs.clips.dataset import Label
 from signs.evaluation import scores
 from signs.inference.confidence import Calibration, tempered
-from signs.inference.predictions import BOTH, Predictions, fuse, in_top
+from signs.inference.predictions import FUSED, Predictions, fuse, in_top
 
 import numpy as np
 from scipy.special import softmax
@@ -173,7 +173,7 @@ def learn_calibration(
             none, of all clips (then a wrong answer is a false alarm); model: hash of each weight file.
     """
     scored, truth = predictions.scored, predictions.truth
-    streams = {name: rows[scored] for name, rows in predictions.streams.items() if name != BOTH}
+    streams = {name: rows[scored] for name, rows in predictions.streams.items() if name not in FUSED}
     weights, fusion = learn_weights(streams, truth, predictions.signers)
     fused = fuse(streams, weights)
     temperature = fit_temperature(fused, truth)

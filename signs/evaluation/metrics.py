@@ -13,7 +13,7 @@ from signs.clips import dataset
 from signs.clips.dataset import Dataset
 from signs.evaluation import calibration, scores
 from signs.inference.confidence import Calibration
-from signs.inference.predictions import BOTH, Predictions
+from signs.inference.predictions import FUSED, Predictions
 
 
 @dataclass
@@ -24,7 +24,7 @@ class SplitResult:
     failed: (clip, reason) of clips that could not be read; clips, unlabelled: how many were scored, how many have no
     label; classes: how many the model knows; rejection: see `calibration.count_false_alarms`.
     streams: {stream: `scores.score_stream`, and as `calibration` `calibration.measure_calibration`}.
-    gains: {stream: `scores.Difference` of both together and it, as a dict}, None of a single stream.
+    gains: {stream: `scores.Difference` of all together and it, as a dict}, None of a single stream.
     robustness, gallery: None where they were not asked for.
     """
 
@@ -108,7 +108,7 @@ def measure_split(recogniser, predictions: Predictions, data: dict, checks: list
         unlabelled=int((~predictions.scored).sum()),
         rejection=calibration.count_false_alarms(recogniser.calibration, predictions, fused, recogniser.classes),
         streams=streams,
-        gains=gains if fused == BOTH else None,
+        gains=gains if fused in FUSED else None,
     )
 
 
@@ -128,7 +128,7 @@ def measure_earlier(recogniser, data: Dataset, splits: list[str]) -> dict[str, S
             print(f"{split}: of other data ({result.data['name']}); its numbers are left out of the report")
             continue
         path = Predictions.path(folder, split)
-        table = stored_clips.with_both(Predictions.read(path, split), recogniser.calibration.weights)
+        table = stored_clips.with_fused(Predictions.read(path, split), recogniser.calibration.weights)
         table.write(path)
         again = measure_split(recogniser, table, result.data, result.checks, result.failed)
         kept[split] = replace(again, robustness=result.robustness, gallery=result.gallery)

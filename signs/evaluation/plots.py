@@ -9,7 +9,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips import modality
-from signs.inference.predictions import BOTH
+from signs.inference.predictions import BOTH, FUSED
 from signs.live import fonts
 
 import matplotlib
@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib import font_manager
 from scipy.cluster import hierarchy
 
-COLOURS = {name: kind.colour for name, kind in modality.TABLE.items()} | {BOTH: "#222222"}
+COLOURS = {name: kind.colour for name, kind in modality.TABLE.items()} | dict.fromkeys(FUSED, "#222222")
 RIGHT, WRONG, OTHER = "#2e8b57", "#c0392b", "#b8bcc2"
 SOFT = "#555555"  # of words beside a picture
 FEW = 40  # classes up to which a matrix has large cells, and one panel of several has names

@@ -1,6 +1,8 @@
 """Probabilities of clips, by stream: what evaluate.py leaves and paper_report.py reads.
 
 model/<run>/predictions-<split>.csv    clip, signer, label, stream (rgb, flow, both), p_<label> a class
+
+The fused answer is `both` of RGB and flow, and `all` of any other streams.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,14 +16,21 @@ from signs.command import Problem
 
 import numpy as np
 
-BOTH = "both"  # the name of the fused prediction beside the streams' own
-TITLES = {name: modality.title for name, modality in TABLE.items()} | {BOTH: "RGB + flow"}
+BOTH, ALL = "both", "all"  # the fused prediction beside the streams' own: of RGB and flow, of any others
+FUSED = (BOTH, ALL)
+TITLES = {name: modality.title for name, modality in TABLE.items()} | {BOTH: "RGB + flow", ALL: "all joined"}
+SHORT = {"rgb": "RGB", "landmark": "body and hands"}  # in the title of what is fused; the others have their names
 COLUMNS = ["clip", "signer", "label", "stream"]
 
 
 def fuse(streams: dict[str, np.ndarray], weights: dict[str, float] | None = None) -> np.ndarray:
     """The mean of the streams' probabilities, plain (Sarhan & Frintrop 2020) unless weights are given."""
     return np.average(list(streams.values()), axis=0, weights=[weights[name] for name in streams] if weights else None)
+
+
+def fused_name(streams: Iterable[str]) -> str:
+    """What the fused prediction of these streams, its own name not among them, is called."""
+    return BOTH if set(streams) == {"rgb", "flow"} else ALL
 
 
 def modality_of(stream: str) -> str:
@@ -33,14 +42,14 @@ def modality_of(stream: str) -> str:
 def titles(streams: Iterable[str]) -> dict[str, str]:
     """{stream: its name for people}, in the modalities' order; the fused prediction, last, names what is fused."""
     order = list(TITLES)
-    modalities = {name: modality_of(name) for name in streams if name != BOTH and modality_of(name)}
+    modalities = {name: modality_of(name) for name in streams if name not in FUSED and modality_of(name)}
     alone = sorted(modalities, key=lambda name: (order.index(modalities[name]), name))
     networks = {name: name.removeprefix(modalities[name]).replace("-", " ") for name in alone}
-    together = " + ".join({"rgb": "RGB"}.get(modalities[name], modalities[name]) + networks[name] for name in alone)
+    together = " + ".join(SHORT.get(modalities[name], modalities[name]) + networks[name] for name in alone)
     if len(alone) > 3:
         together = f"mean of all {len(alone)}"
     named = {name: TITLES[modalities[name]] + networks[name] for name in alone}
-    return named | ({BOTH: together} if BOTH in streams else {})
+    return named | {name: together for name in FUSED if name in streams}
 
 
 def in_top(probabilities: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:
@@ -103,8 +112,8 @@ class Predictions:
 
     @property
     def fused(self) -> str:
-        """The stream that answers: both together, or the only one."""
-        return BOTH if BOTH in self.streams else next(iter(self.streams))
+        """The stream that answers: all together, or the only one."""
+        return next((name for name in FUSED if name in self.streams), next(iter(self.streams)))
 
     def hits(self, stream: str, k: int = 1) -> np.ndarray:
         """(scored,) bool: the true class is among the k most probable; of equal ones the first count."""

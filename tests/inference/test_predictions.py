@@ -5,7 +5,7 @@ import csv
 from signs.clips.dataset import Clip
 from signs.command import Problem
 from signs.inference import predictions
-from signs.inference.predictions import BOTH, Predictions
+from signs.inference.predictions import ALL, BOTH, Predictions
 
 import numpy as np
 import pytest
@@ -39,8 +39,18 @@ def test_titles_name_the_streams_among_what_is_there_in_one_order():
         "RGB histogram",
         "grey and depth",
     ]
-    assert predictions.titles(["rgb", "rgb-histogram", BOTH])[BOTH] == "RGB + RGB histogram"
-    assert predictions.titles(["rgb", "flow", "rgb-histogram", "flow-histogram", BOTH])[BOTH] == "mean of all 4"
+    assert predictions.titles(["rgb", "rgb-histogram", ALL])[ALL] == "RGB + RGB histogram"
+    assert predictions.titles(["landmark", "rgb-histogram", ALL])[ALL] == "RGB histogram + body and hands"
+    assert predictions.titles(["rgb", "flow", "rgb-histogram", "flow-histogram", ALL])[ALL] == "mean of all 4"
+    assert predictions.titles(["rgb", "landmark", BOTH])[BOTH] == "RGB + body and hands", "a table of before `all`"
+
+
+def test_both_are_rgb_and_flow_and_anything_else_is_all():
+    assert predictions.fused_name(["flow", "rgb"]) == BOTH
+    for streams in (["rgb", "landmark"], ["rgb", "flow", "landmark"], ["upper", "hand"], ["rgb", "rgb-histogram"]):
+        assert predictions.fused_name(streams) == ALL
+    for name in (BOTH, ALL):
+        assert Predictions([], [], {"rgb": np.empty((0, 2)), name: np.empty((0, 2))}).fused == name
 
 
 def some(names=("007", "NA", "clip"), labels=("001", "NA", "1e5"), signers=("NaN", "", "null")) -> Predictions:

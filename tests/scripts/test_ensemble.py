@@ -46,12 +46,12 @@ def test_the_answers_are_averaged(model, histogram, demo, tmp_path, capsys):
         for folder in (model, histogram, tmp_path / "joined")
     }
     whole = found[tmp_path / "joined"]
-    assert list(whole) == ["rgb", "flow", "rgb-histogram", "flow-histogram", predictions.BOTH]
+    assert list(whole) == ["rgb", "flow", "rgb-histogram", "flow-histogram", predictions.ALL]
     for name in ("rgb", "flow"):
         np.testing.assert_allclose(whole[name], found[model][name], atol=1e-5)
         np.testing.assert_allclose(whole[f"{name}-histogram"], found[histogram][name], atol=1e-5)
     np.testing.assert_allclose(
-        whole[predictions.BOTH], (found[model][predictions.BOTH] + found[histogram][predictions.BOTH]) / 2, atol=1e-5
+        whole[predictions.ALL], (found[model][predictions.BOTH] + found[histogram][predictions.BOTH]) / 2, atol=1e-5
     )
 
 
