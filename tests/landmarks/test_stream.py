@@ -94,3 +94,13 @@ def test_who_is_lost_and_found_elsewhere(scene):
     scene.people = [body_at(250, 80)]
     body, _ = stream.push(GREY, 0.08)
     assert np.array_equal(body, scene.people[0]) and any("another person" in note for note in stream.notes)
+
+
+@pytest.mark.parametrize("stays", [0, 1])
+def test_of_equals_one_walks_away(scene, stays):
+    stream, both = scene.stream(), [body_at(115, 80), body_at(205, 80)]
+    scene.people = both
+    stream.push(GREY, 0)
+    scene.people = [both[stays]]
+    body, _ = stream.push(GREY, 0.04)
+    assert np.array_equal(body, both[stays])
