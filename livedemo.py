@@ -132,6 +132,8 @@ def demonstrate(args) -> int:
             code = compare_with_file(demo, args.video) if args.check else print_sign(demo, args.video)
         if args.timings and demo.mode:
             demo.timings.update(demo.mode.timings)
+            if demo.mode.tracker:
+                demo.timings.update(demo.mode.tracker.timings)
             print(demo.timings.table())
     return code
 

@@ -37,11 +37,12 @@ class Session:
 
     delay, failure = 0.0, ""
 
-    def __init__(self, length=None):
-        self.frames, self.times, self.length = [], [], length
+    def __init__(self, length=None, given=False):
+        self.frames, self.times, self.length, self.given, self.found = [], [], length, given, []
         self.recording, self.timings = SimpleNamespace(newest=None), Timings()
 
-    def push(self, frame, seconds):
+    def push(self, frame, seconds, found=None):
+        self.found.append(found)
         self.frames.append(frame)
         self.times.append(seconds)
 
@@ -80,8 +81,8 @@ class Recogniser:
     def warm_up(self):
         pass
 
-    def session(self, length=None) -> Session:
-        self.sessions.append(Session(length))
+    def session(self, length=None, given=False) -> Session:
+        self.sessions.append(Session(length, given))
         return self.sessions[-1]
 
     def rank(self, probabilities):

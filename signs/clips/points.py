@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from signs.clips import storage
 from signs.command import Problem
@@ -32,6 +33,14 @@ class Points:
     body: np.ndarray
     hands: np.ndarray
     times: np.ndarray
+    size: tuple[int, int]
+
+
+class Found(NamedTuple):
+    """The points of one frame: body (33, 4) and hands (2, 21, 4) float32; size: its (height, width)."""
+
+    body: np.ndarray
+    hands: np.ndarray
     size: tuple[int, int]
 
 
@@ -64,31 +73,49 @@ def read_points(path: Path) -> Points:
     return Points(**arrays, times=times, size=size)
 
 
+class Pace:
+    """Which of the frames that come are looked at: at most `rate` a second, from the first on."""
+
+    def __init__(self, rate: int):
+        self._rate, self._first, self._last = rate, None, -1
+
+    def takes(self, seconds: float) -> bool:
+        """Whether the frame at `seconds` is looked at; they rise, on any clock."""
+        self._first = seconds if self._first is None else self._first
+        number = int((seconds - self._first) * self._rate + 0.25)  # one that comes a little early counts as in time
+        takes, self._last = number > self._last, max(number, self._last)
+        return takes
+
+
 class PointRecorder:
     """The points of a clip whose frames come one at a time, of at most `rate` of them a second.
 
-    push: `LandmarkStream.push`. Frames may wait between `takes` and `look`, but not many: they are as large as they
-    came, so where LATE of them wait the next ones are left out.
+    push: `LandmarkStream.push`; None where points that were found elsewhere are added. Frames may wait between `takes`
+    and `look`, but not many: they are as large as they came, so where LATE of them wait the next ones are left out.
     """
 
-    def __init__(self, push: Callable, rate: int):
-        self._push, self._rate, self._last, self._waiting = push, rate, -1, 0
+    def __init__(self, push: Callable | None, rate: int):
+        self._push, self._pace, self._waiting = push, Pace(rate), 0
         self._rows, self._times, self._size, self._first = [], [], (0, 0), None
 
     def takes(self, seconds: float) -> bool:
         """Whether the frame at `seconds` is to be looked at; they rise, on any clock."""
         self._first = seconds if self._first is None else self._first
-        number = int((seconds - self._first) * self._rate + 0.25)  # one that comes a little early counts as in time
-        takes, self._last = number > self._last and self._waiting < LATE, max(number, self._last)
+        takes = self._pace.takes(seconds) and self._waiting < LATE
         self._waiting += takes
         return takes
 
     def look(self, frame: np.ndarray, seconds: float) -> None:
         """A frame that was taken, (H, W, 3) uint8 RGB."""
-        self._rows.append(self._push(frame, seconds - self._first))
-        self._times.append(seconds - self._first)
-        self._size = frame.shape[:2]
+        self.add(Found(*self._push(frame, seconds - self._first), frame.shape[:2]), seconds)
         self._waiting -= 1
+
+    def add(self, found: Found, seconds: float) -> None:
+        """The points of a frame at `seconds`."""
+        self._first = seconds if self._first is None else self._first
+        self._rows.append(found[:2])
+        self._times.append(seconds - self._first)
+        self._size = found.size
 
     def push(self, frame: np.ndarray, seconds: float) -> None:
         """`look` at a frame if it is taken."""
@@ -96,6 +123,8 @@ class PointRecorder:
             self.look(frame, seconds)
 
     def points(self) -> Points:
-        """Those of all frames so far, at least one; times from 0."""
+        """Those of all frames so far; times from 0. Raises Problem where no frame was looked at."""
+        if not self._rows:
+            raise Problem("points of body and hands were looked for in no frame; is the camera still connected?")
         body, hands = (np.stack(part) for part in zip(*self._rows, strict=True))
         return Points(body, hands, np.array(self._times), self._size)

@@ -22,7 +22,7 @@ from signs.flow.stream import compile_solver
 from signs.inference import exported, quickest
 from signs.inference.bundle import Bundle, Stream, load_bundle
 from signs.inference.confidence import load_calibration
-from signs.inference.recording import Recorded, Recording, point_recorder
+from signs.inference.recording import Recorded, Recording, point_recorder, point_stream
 from signs.inference.runtime import KERAS, Form, cores
 from signs.inference.session import Answer, Following, Session
 from signs.inference.streaming import WhileRecording
@@ -172,7 +172,8 @@ class Recogniser:
         return [(self.labels[index], float(probabilities[index])) for index in order]
 
     def warm_up(self) -> None:
-        """Run each network once on zeros: the first call builds its graph."""
+        """Run each network once on zeros: the first call builds its graph. Open those that find points."""
+        point_stream(self.bundle.spec.stored)
         if self.bundle.spec.stored.flow:
             compile_solver()
         for stream in self.bundle.streams:
@@ -188,13 +189,14 @@ class Recogniser:
         if self.whole is not self:
             self.whole.warm_up()
 
-    def session(self, length: float | None = None) -> Session:
-        """A sign that is about to be recorded; `length` seconds long, where that is known beforehand.
+    def session(self, length: float | None = None, given: bool = False) -> Session:
+        """A sign that is about to be recorded; `length` seconds long, where that is known beforehand; with points that
+        are `given` with its frames or, where the bundle sees points, are found while it is recorded.
 
         Then frames are kept and flow is computed while it lasts; a bundle whose clips are stored at a rate does so
         without it.
         """
-        return Session(self, length)
+        return Session(self, length, given)
 
     def following(self, span: int) -> Following:
         """An endless picture, named by its last `span` kept frames; where `endless`."""

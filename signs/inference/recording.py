@@ -11,6 +11,7 @@ and evaluation all end in the same 8-bit pictures: those that frame.py and optic
 """
 
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -64,14 +65,16 @@ class Chosen(NamedTuple):
 
 
 class Look(NamedTuple):
-    """A frame in which points are looked for, as large as it came, and its time."""
+    """A frame in which points are looked for, as large as it came, and its time; or its points, which another thread
+    looks for: a future of Found."""
 
-    frame: np.ndarray
+    frame: np.ndarray | None
     seconds: float
+    found: Future | None = None
 
 
-def point_recorder(stored: StoredSpec) -> PointRecorder | None:
-    """What collects a clip's points; None where a bundle sees none. Raises Problem without the networks for them."""
+def point_stream(stored: StoredSpec) -> LandmarkStream | None:
+    """What finds points in frames; None where a bundle sees none. Raises Problem without the networks for them."""
     if not stored.landmark:
         return None
     if stored.landmark != landmark_spec(stored.landmark.rate):
@@ -81,7 +84,13 @@ def point_recorder(stored: StoredSpec) -> PointRecorder | None:
                 stored.landmark, landmark_spec()
             )
         )
-    return PointRecorder(LandmarkStream(models.networks_here()).push, stored.landmark.rate)
+    return LandmarkStream(models.networks_here())
+
+
+def point_recorder(stored: StoredSpec, given: bool = False) -> PointRecorder | None:
+    """What collects a clip's points, which are found here or `given`; None where a bundle sees none."""
+    stream = None if given else point_stream(stored)
+    return PointRecorder(stream and stream.push, stored.landmark.rate) if stored.landmark else None
 
 
 def images_of(kept: list[Kept]) -> dict[str, np.ndarray]:
@@ -101,15 +110,17 @@ def clip_of(kept: list[Kept], regions: set[str]) -> Recorded:
 
 class Recording:
     """regions: of the picture that will be seen; length: seconds from the first frame to the end of the recording,
-    where that is known beforehand."""
+    where that is known beforehand; given: points come with the frames, and none are looked for here."""
 
-    def __init__(self, stored: StoredSpec, regions: Iterable[str] = (), length: float | None = None):
+    def __init__(
+        self, stored: StoredSpec, regions: Iterable[str] = (), length: float | None = None, given: bool = False
+    ):
         self.stored, self.timings = stored, Timings()
         self.grid = Grid(stored, length)
         self._regions = set(regions) & set(region.SQUARES)
         self._coder = Coder(stored, self.timings)
         self._frames: dict[int, np.ndarray] = {}  # resized, those that may still be kept
-        self._points = point_recorder(stored)
+        self._points, self._look_here = point_recorder(stored, given), not given
         self.kept: list[Kept] = []
         self._given = 0  # kept frames that `fresh` has had
 
@@ -127,9 +138,10 @@ class Recording:
         """Take a frame, (H, W, 3) uint8 RGB, not mirrored, unless it is no later; seconds on any clock."""
         self.code(self.choose(frame, seconds))
 
-    def choose(self, frame: np.ndarray, seconds: float) -> list[Chosen | Look]:
+    def choose(self, frame: np.ndarray, seconds: float, found: Future | None = None) -> list[Chosen | Look]:
         """The quick half of `push`: the frames that are certain to be kept now, and the one that is to be looked at.
 
+        found: the frame's points, of a recording that does not look for them; None of a frame that has none.
         `code` takes them, maybe in another thread: what waits for it is what is kept, as large as it is stored.
         """
         if self.grid.times and seconds <= self.grid.times[-1]:
@@ -140,18 +152,22 @@ class Recording:
         chosen = self._chosen(self.grid.push(seconds))
         if self.grid.known:  # the frame before may still be kept, and its flow needs the one before that
             self._frames.pop(number - 2, None)
-        if self._points and self._points.takes(seconds):
+        if found and self._points:
+            chosen.append(Look(None, seconds, found))
+        elif self._points and self._look_here and self._points.takes(seconds):
             chosen.append(Look(frame, seconds))
         return chosen
 
     def code(self, chosen: list[Chosen | Look]) -> None:
         """The other half of `push`: kept frames are coded and get their flow, points are found."""
         for frame in chosen:
-            if isinstance(frame, Look):
-                with self.timings.measure("landmarks"):
-                    self._points.look(*frame)
-            else:
+            if isinstance(frame, Chosen):
                 self.kept.append(self._coder.code(*frame))
+            elif frame.found:
+                self._points.add(frame.found.result(), frame.seconds)
+            else:
+                with self.timings.measure("landmarks"):
+                    self._points.look(frame.frame, frame.seconds)
 
     def finish(self) -> Recorded:
         """What was kept of all frames; raises Problem where none was pushed."""

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from signs.inference import timing
-from signs.inference.recording import Chosen, Recording
+from signs.inference.recording import Chosen, Look, Recording
 from signs.inference.timing import Timings
 
 import numpy as np
@@ -36,11 +36,14 @@ class Answer:
 
 
 class Session:
-    """One sign that is being recorded by a Recogniser: a thread keeps frames and computes flow while more come."""
+    """One sign that is being recorded by a Recogniser: a thread keeps frames and computes flow while more come.
 
-    def __init__(self, recogniser, length: float | None = None):
+    given: each frame's points come with it, where it has some; none are looked for here.
+    """
+
+    def __init__(self, recogniser, length: float | None = None, given: bool = False):
         self.recogniser = recogniser
-        self.recording = Recording(recogniser.bundle.spec.stored, recogniser.bundle.regions, length)
+        self.recording = Recording(recogniser.bundle.spec.stored, recogniser.bundle.regions, length, given)
         self.timings = self.recording.timings
         self._while_recording = recogniser.works_while_recording and self.recording.grid.known
         if self._while_recording:
@@ -49,13 +52,14 @@ class Session:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="recording", initializer=timing.step_back)
         self._pushed: list[Future] = []
 
-    def push(self, frame: np.ndarray, seconds: float) -> None:
+    def push(self, frame: np.ndarray, seconds: float, found: Future | None = None) -> None:
         """frame (H, W, 3) uint8 RGB, not mirrored and not written to any more; seconds on any clock that only goes
-        forward. Returns at once: what waits for the thread are kept frames alone, as large as they are stored."""
-        if chosen := self.recording.choose(frame, seconds):
+        forward; found: of the frame's points (Found), where they are given. Returns at once: what waits for the thread
+        are kept frames alone, as large as they are stored."""
+        if chosen := self.recording.choose(frame, seconds, found):
             self._pushed.append(self._worker.submit(self._code, chosen))
 
-    def _code(self, chosen: list[Chosen]) -> None:
+    def _code(self, chosen: list[Chosen | Look]) -> None:
         self.recording.code(chosen)
         if self._while_recording:
             self._advance()

@@ -17,12 +17,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from signs.clips import region
+from signs.clips.points import Found, PointRecorder
 from signs.clips.spec import EQUAL, StoredSpec
 from signs.inference import recording, timing
 from signs.inference.recording import Coder, Kept, Recorded
 from signs.inference.timing import Timings
 from signs.live.modes import Mode
-from signs.live.motion import Detector
 
 import numpy as np
 
@@ -54,6 +54,7 @@ class SlidingWindow:
         self._kept: deque[Kept] = deque(maxlen=self.size)
         self._last: list[tuple[int, np.ndarray, float]] = []  # the three newest frames, resized
         self._number, self._start, self._points = 0, None, 0
+        self._found: deque[tuple[Found, float]] = deque()
         self.count, self._given = 0, 0  # frames kept so far, and those that `fresh` has had
 
     @property
@@ -61,10 +62,15 @@ class SlidingWindow:
         """The latest flow field, (H, W, 2) float32 pixels, to be shown."""
         return self._kept[-1].field if self._kept else None
 
-    def push(self, frame: np.ndarray, seconds: float) -> int:
-        """(H, W, 3) uint8 RGB and its time, later than the one before -> how many frames are now kept because of it."""
+    def push(self, frame: np.ndarray, seconds: float, found: Found | None = None) -> int:
+        """(H, W, 3) uint8 RGB and its time, later than the one before, and its points -> how many frames are now kept
+        because of it."""
         if self._last and seconds <= self._last[-1][2]:
             return 0
+        if found is not None:
+            self._found.append((found, seconds))
+        while self._found and self._found[0][1] < seconds - self.step * (self.size - 1) - EQUAL:
+            self._found.popleft()
         with self.timings.measure("frames"):
             small = self.stored.resize(frame)
         self._last = [*self._last[-2:], (self._number, small, seconds)]
@@ -92,9 +98,15 @@ class SlidingWindow:
 
     def clip(self) -> Recorded | None:
         """The window's frames as one clip; None until it is full."""
-        if len(self._kept) < self.size:
+        if len(self._kept) < self.size or (self.stored.landmark and not self._found):
             return None
-        return recording.clip_of(self._begun(list(self._kept)), self._regions)
+        clip = recording.clip_of(self._begun(list(self._kept)), self._regions)
+        if self._found:
+            recorder = PointRecorder(None, self.stored.landmark.rate)
+            for found, seconds in self._found:
+                recorder.add(found, seconds)
+            clip.images["landmark"] = recorder.points()
+        return clip
 
     def fresh(self, begin: bool = False) -> dict[str, np.ndarray]:
         """{modality: (t, H, W, C) uint8} of the frames kept since the last time; empty where there are none.
@@ -163,8 +175,8 @@ class Continuous(Mode):
 
     name = "continuous"
 
-    def __init__(self, recogniser, worker, seconds: float = 5.0, clock=time.monotonic):
-        super().__init__(recogniser, worker, clock)
+    def __init__(self, recogniser, worker, seconds: float = 5.0, clock=time.monotonic, tracker=None):
+        super().__init__(recogniser, worker, clock, tracker)
         self.seconds = seconds
         self.reporter = Reporter(recogniser, seconds / 2)
         self.following = None
@@ -173,7 +185,7 @@ class Continuous(Mode):
 
     def restart(self) -> None:
         bundle = self.recogniser.bundle
-        self.detector = Detector()
+        self.watch_anew()
         self.window = SlidingWindow(bundle.spec.stored, bundle.regions, self.seconds, self.timings)
         self.reporter.reset()
         self._done, self._moment, self._begin = 0, 0.0, True
@@ -188,9 +200,12 @@ class Continuous(Mode):
         self._keeper.shutdown(wait=False, cancel_futures=True)
 
     def frame(self, frame, seconds: float) -> None:
-        self.watch(frame, seconds)
+        self.look(frame, seconds)
+
+    def take(self, frame, seconds: float, found) -> None:
+        self.watch(frame, seconds, found)
         small = self.window.stored.resize(frame)
-        self._pushing.append(self._keeper.submit(self.window.push, small, seconds))
+        self._pushing.append(self._keeper.submit(self.window.push, small, seconds, found and found.result()))
         while self._pushing and (self._pushing[0].done() or len(self._pushing) > BACKLOG):
             self._pushing.popleft().result()
         self._moment = seconds

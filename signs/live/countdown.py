@@ -20,8 +20,10 @@ class Countdown(Mode):
 
     name = "countdown"
 
-    def __init__(self, recogniser, worker, countdown: float = 3.0, seconds: float = 5.0, clock=time.monotonic):
-        super().__init__(recogniser, worker, clock)
+    def __init__(
+        self, recogniser, worker, countdown: float = 3.0, seconds: float = 5.0, clock=time.monotonic, tracker=None
+    ):
+        super().__init__(recogniser, worker, clock, tracker)
         self.countdown, self.seconds = countdown, seconds
         self.frames, self.first, self.last = 0, 0.0, 0.0  # of the recording: how many, and the stamps of its ends
         self.enter(IDLE)
@@ -52,20 +54,24 @@ class Countdown(Mode):
     def tick(self) -> None:
         if self.state == COUNTING and self.elapsed >= self.countdown:
             self.frames, self.first, self.last = 0, 0.0, 0.0
-            self.session = self.recogniser.session(self.seconds)
+            self.session = self.recogniser.session(self.seconds, given=self.tracker is not None)
+            if self.tracker:
+                self.tracker.restart()  # as a file begins
             self.enter(RECORDING)
         super().tick()
 
     def frame(self, frame, seconds: float) -> None:
         """Whether a frame belongs to the recording is decided by its time stamp."""
         if self.state != RECORDING:
+            if self.tracker and self.state in (IDLE, COUNTING):
+                self.tracker.push(frame, seconds)  # to be seen on the screen
             return
         if self.frames and seconds - self.first > self.seconds + EQUAL:  # a file's last stamp may be rounded up
             self.ended()
             return
         self.first = self.first if self.frames else seconds
         self.frames, self.last = self.frames + 1, seconds
-        self.session.push(frame, seconds)
+        self.session.push(frame, seconds, self.tracker and self.tracker.push(frame, seconds))
         self._last = self.clock()
 
     def ended(self) -> None:

@@ -16,6 +16,7 @@ from signs.live.continuous import Continuous
 from signs.live.countdown import Countdown
 from signs.live.hands_free import HandsFree
 from signs.live.modes import Mode
+from signs.live.tracking import Tracker
 
 MODES = tuple(mode.name for mode in (Countdown, HandsFree, Continuous))
 GAP = 0.04  # seconds between a file's last frame and its first one, when it begins again
@@ -28,10 +29,12 @@ NOT_AHEAD = (
 def build_modes(recogniser, worker: ThreadPoolExecutor, countdown: float, seconds: float, window: float) -> dict:
     """{name: mode} of a loaded recogniser; seconds of the countdown, of a recording and of the sliding window."""
     unknown = recogniser if recogniser.endless else recogniser.whole  # for signs whose end is not known beforehand
+    stored = recogniser.bundle.spec.stored
+    tracker = Tracker(stored) if stored.landmark else None
     modes = [
-        Countdown(recogniser, worker, countdown, seconds),
-        HandsFree(unknown, worker),
-        Continuous(unknown, worker, window),
+        Countdown(recogniser, worker, countdown, seconds, tracker=tracker),
+        HandsFree(unknown, worker, tracker=tracker),
+        Continuous(unknown, worker, window, tracker=tracker),
     ]
     return {mode.name: mode for mode in modes}
 
@@ -80,6 +83,8 @@ class Demo:
         for frame, seconds in self.source.arrived(wait):
             self.picture, self.moment = frame, seconds
             if self.mode:
+                if self.mode.tracker and not self.source.drops:
+                    self.mode.tracker.catch_up()
                 self.mode.frame(frame, self._rising(seconds))
         if self.source.ended:
             if self.mode:
@@ -110,3 +115,5 @@ class Demo:
     def close(self) -> None:
         for mode in self.modes.values():
             mode.close()
+            if mode.tracker:
+                mode.tracker.close()

@@ -1,4 +1,5 @@
-"""Hands-free signing: the rest pose is learnt for 3 s (motion.py), then movement begins and ends a sign.
+"""Hands-free signing: the rest pose is learnt for 3 s, then movement begins and ends a sign (motion.py; point_motion.py
+where the model sees points).
 
 `HandsFree(recogniser, worker)` goes learning -> ready -> recording -> translating -> ready while frames come. `restart`
 learns the rest pose anew; so does the space bar.
@@ -9,7 +10,6 @@ from collections import deque
 
 from signs.live import motion
 from signs.live.modes import Mode
-from signs.live.motion import Detector
 
 
 class HandsFree(Mode):
@@ -21,12 +21,13 @@ class HandsFree(Mode):
     LONGEST = 12.0  # seconds; whoever moves on gets an answer all the same
     SHORTEST = 0.4  # seconds of movement; shorter is somebody scratching
 
-    def __init__(self, recogniser, worker, clock=time.monotonic):
-        super().__init__(recogniser, worker, clock)
+    def __init__(self, recogniser, worker, clock=time.monotonic, tracker=None):
+        super().__init__(recogniser, worker, clock, tracker)
         self.restart()
 
     def restart(self) -> None:
-        self.detector, self.session = Detector(), None
+        self.watch_anew()
+        self.session = None
         self._before: deque = deque()
         self._later: deque = deque()  # frames after the last movement; they belong to the sign only if it goes on
         self._began = 0.0
@@ -37,17 +38,21 @@ class HandsFree(Mode):
             self.restart()
 
     def frame(self, frame, seconds: float) -> None:
-        event = self.watch(frame, seconds)
+        self.look(frame, seconds)
+
+    def take(self, frame, seconds: float, found) -> None:
+        event = self.watch(frame, seconds, found)
         if self.state in ("recording", "ready"):
             small = self.recogniser.bundle.spec.stored.resize(frame)  # a second of large pictures is a gigabyte
-            (self._record if self.state == "recording" else self._wait)(small, seconds, event)
+            (self._record if self.state == "recording" else self._wait)((small, seconds, found), event)
 
-    def _wait(self, frame, seconds: float, event: str | None) -> None:
-        self._before.append((frame, seconds))
+    def _wait(self, stamped: tuple, event: str | None) -> None:
+        self._before.append(stamped)
+        seconds = stamped[1]
         while self._before[0][1] < seconds - self.BEFORE - motion.BEGIN:
             self._before.popleft()
         if event == "began":
-            self.session, self._began = self.recogniser.session(), seconds
+            self.session, self._began = self.recogniser.session(given=self.tracker is not None), seconds
             for stamped in self._before:
                 self.session.push(*stamped)
             self._before.clear()
@@ -55,14 +60,15 @@ class HandsFree(Mode):
             self.message, self.answer = "", None  # what is on the screen is not of this sign
             self.enter("recording")
 
-    def _record(self, frame, seconds: float, event: str | None) -> None:
-        self._later.append((frame, seconds))
+    def _record(self, stamped: tuple, event: str | None) -> None:
+        self._later.append(stamped)
+        seconds = stamped[1]
         until = self.detector.moved + self.AFTER
         while self._later and self._later[0][1] <= until:
             self.session.push(*self._later.popleft())
-        if event != "ended" and seconds - self._began <= self.LONGEST:
+        if event not in ("ended", "left") and seconds - self._began <= self.LONGEST:
             return
-        if self.detector.moved - self._began + motion.BEGIN < self.SHORTEST:
+        if event == "left" or self.detector.moved - self._began + motion.BEGIN < self.SHORTEST:
             self.enter("ready")
             return
         self._last = self.clock()

@@ -6,17 +6,22 @@
     mode.start()                        the space bar
     mode.state, mode.answer             what the window shows
 
-A mode knows neither window nor source. What takes long runs in `worker`, so that the picture goes on moving.
+A mode knows neither window nor source. What takes long runs in `worker`, so that the picture goes on moving. Where the
+model sees points of body and hands, a tracker finds them, and a frame is taken when its points are there.
 """
 
 import time
-from collections.abc import Callable
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
 from signs.command import Problem
 from signs.inference.timing import Timings
 from signs.live.motion import Detector
+from signs.live.point_motion import PointDetector
+from signs.live.tracking import Tracker
+
+import numpy as np
 
 
 class HistoryLine(NamedTuple):
@@ -28,19 +33,21 @@ class HistoryLine(NamedTuple):
 
 
 class Mode:
-    """What the three share. `answer` is the last one, `latency` the seconds from its last frame to it."""
+    """What the three share. `answer` is the last one, `latency` the seconds from its last frame to it; `tracker` is
+    there where the model sees points."""
 
     name = ""
     left = progress = level = rate = 0.0
 
-    def __init__(self, recogniser, worker: ThreadPoolExecutor, clock: Callable[[], float] = time.monotonic):
-        self.recogniser, self.worker, self.clock = recogniser, worker, clock
+    def __init__(self, recogniser, worker: ThreadPoolExecutor, clock=time.monotonic, tracker: Tracker | None = None):
+        self.recogniser, self.worker, self.clock, self.tracker = recogniser, worker, clock, tracker
         self.state, self.since, self.message = "", clock(), ""
         self.session = None
         self.answer, self.latency = None, 0.0
         self.history: list[HistoryLine] = []
         self.timings = Timings()
-        self.detector: Detector | None = None
+        self.detector: Detector | PointDetector | None = None
+        self._looking: deque[tuple[np.ndarray, float, Future | None]] = deque()  # frames whose points are looked for
         self._pending: Future | None = None
         self._last = 0.0  # when the last frame of the sign arrived
 
@@ -71,7 +78,8 @@ class Mode:
         """The source has no more frames."""
 
     def tick(self) -> None:
-        """Time passes; an answer may be there."""
+        """Time passes; points of a frame may be there, and an answer."""
+        self._take_looked()
         if self._pending and self._pending.done():
             pending, self._pending = self._pending, None
             try:
@@ -101,9 +109,32 @@ class Mode:
         """Add a sign to the history."""
         self.history.append(HistoryLine(label, self.recogniser.name(label), known))
 
-    def watch(self, frame, seconds: float) -> str | None:
+    def watch_anew(self) -> None:
+        """Learn the rest pose anew."""
+        self._looking.clear()
+        self.detector = PointDetector() if self.tracker else Detector()
+
+    def look(self, frame, seconds: float) -> None:
+        """`take` a frame: at once, or when its points are there."""
+        if self.tracker is None:
+            self.take(frame, seconds, None)
+            return
+        small = self.recogniser.bundle.spec.stored.resize(frame)  # those that wait are not held as large as they came
+        self._looking.append((small, seconds, self.tracker.push(frame, seconds)))
+        self._take_looked()
+
+    def take(self, frame, seconds: float, found: Future | None) -> None:
+        """A frame and its points, which are there."""
+
+    def _take_looked(self) -> None:
+        while self._looking and (self._looking[0][2] is None or self._looking[0][2].done()):
+            self.take(*self._looking.popleft())
+
+    def watch(self, frame, seconds: float, found: Future | None) -> str | None:
         """The detector's event of a frame; keeps how much moves, for the screen."""
-        event = self.detector.push(frame, seconds)
+        if self.tracker and found is None:
+            return None
+        event = self.detector.push(found.result() if self.tracker else frame, seconds)
         self.level = min(1.0, self.detector.level / (4 * self.detector.needed))
         self.progress = self.detector.progress
         if event == "learnt":

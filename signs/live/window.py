@@ -20,6 +20,7 @@ from signs import command
 from signs.clips.container import video_problem
 from signs.command import Problem
 from signs.flow.stream import flow_to_colour
+from signs.landmarks import skeleton
 from signs.live import fonts, lettering, overlay
 from signs.live.overlay import Result, View
 
@@ -152,7 +153,17 @@ class Screen:
         """The canvas of this moment, (height, width, 3) uint8 RGB."""
         mode, self._drawn, self._moment = self.demo.mode, time.monotonic(), self.demo.moment
         self.painted = mode.state if mode else "loading"
-        return overlay.draw_window(self.demo.picture, self._view(mode) if mode else View("loading"), size)
+        picture = self._with_points(mode) if mode else self.demo.picture
+        return overlay.draw_window(picture, self._view(mode) if mode else View("loading"), size)
+
+    def _with_points(self, mode) -> np.ndarray:
+        """The picture with body and hands drawn over it, where they are looked for."""
+        picture, found = self.demo.picture, mode.tracker.newest if mode.tracker else None
+        if found is None or found.size != picture.shape[:2] or mode.state == "result":
+            return picture
+        picture = picture.copy()
+        skeleton.draw(picture, found.body, found.hands)
+        return picture
 
     def _view(self, mode) -> View:
         if self._names is None:
