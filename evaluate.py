@@ -23,6 +23,7 @@ from pathlib import Path
 from signs import command
 from signs.clips import dataset, leakage
 from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.modality import shown_store
 from signs.command import Outcome, Problem
 from signs.evaluation import baseline, calibration, metrics
 from signs.evaluation.metrics import Metrics
@@ -47,8 +48,7 @@ def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -
             f"{data.folder}: label {min(unknown)} is not among the classes of {folder}; "
             "evaluate on data with the model's own class table"
         )
-    store = model.spec.stored.frame_store
-    leaks, notes = leakage.find_leaks(data, splits, store if store in data.stores("frame") else None)
+    leaks, notes = leakage.find_leaks(data, splits, shown_store(data, model.spec.stored))
     if "valid" in splits and refit.learnt_from_valid(model):
         raise Problem(
             f"{folder}: has learnt from the validation clips (--refit), which say nothing of it any more; --split test"
@@ -173,7 +173,8 @@ def evaluate_splits(args, data: Dataset, splits: list[str], checks: list[str]) -
         write_report(args, recogniser, data, last, predicted[last][0], scores, outcome)
     if args.baselines:
         for split in scored:
-            baseline.print_baselines(data, recogniser.bundle.spec.stored.frame_store, split, args.workers)
+            with command.noting(outcome.failed, f"{split}: baselines"):
+                baseline.print_baselines(data, shown_store(data, recogniser.bundle.spec.stored), split, args.workers)
     print(f"report/index.html, metrics.json, predictions -> {args.model}" if scored else f"predictions -> {args.model}")
     return outcome.summary()
 
@@ -186,11 +187,12 @@ def write_report(args, recogniser, data: Dataset, split: str, predictions: Predi
     print_scores(scores.splits, args.model)
     print_failures(result.streams[predictions.fused], report_page.readable_names(recogniser.classes))
     scores.write(args.model)
-    with command.noting(outcome.failed, f"{split}: part of the report"):
-        if args.robustness:
+    if args.robustness:
+        with command.noting(outcome.failed, f"{split}: robustness"):
             clips = dataset.spread(data.split(split, labelled=True), args.robustness)
             result.robustness = robustness.measure_robustness(recogniser, data, clips)
             robustness.print_robustness(result.robustness, split)
+    with command.noting(outcome.failed, f"{split}: part of the report"):
         if args.gallery:
             output = args.model / "report"
             result.gallery = gallery.write_gallery(recogniser, data, predictions, output, args.gallery, args.workers)

@@ -95,6 +95,13 @@ def check_stores(data: Dataset, streams: list[str], stored: StoredSpec) -> None:
                 raise Problem(f"{data.folder}: no {store}, which {stream} is read from; run {step}")
 
 
+def shown_store(data: Dataset, stored: StoredSpec) -> str | None:
+    """The store of frames to show a clip by: that of the spec, or, of a model of points alone, which needs none, any
+    that there is; None where there is none."""
+    stores = data.stores("frame")
+    return stored.frame_store if stored.frame_store in stores else next(iter(stores), None)
+
+
 def read_stored(
     stream: str, data: Dataset, item: Clip, stored: StoredSpec, pick: Callable[[int], np.ndarray] | None = None
 ) -> tuple[np.ndarray | Points, dict[str, list[float] | None]]:

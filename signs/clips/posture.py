@@ -75,3 +75,15 @@ def shoulder_width(body: np.ndarray) -> float:
     trunk = np.hypot(*(shoulders.mean(axis=1) - hips.mean(axis=1)).T)
     widths = np.fmax(across, 0.6 * trunk)
     return max(float(np.nanmedian(widths)), 1.0) if not np.isnan(widths).all() else 1.0
+
+
+def owners() -> np.ndarray:
+    """(VALUES, 75) float32: how much of each value is of each point, 33 of the body, 21 of the left and 21 of the right
+    hand."""
+    points = np.eye(33 + 2 * 21, dtype=np.float32)
+    hands = points[33:].reshape(2, 21, -1)
+    wrists = np.repeat(hands[:, WRIST], 2, axis=0)
+    apart = np.repeat(hands[:, WRIST].mean(axis=0, keepdims=True), 2, axis=0)
+    bodies, shapes = np.repeat(points[list(BODY)], 2, axis=0), np.repeat(np.concatenate(hands[:, 1:]), 3, axis=0)
+    present = np.concatenate([hands.mean(axis=1), points[SHOULDERS].mean(axis=0, keepdims=True)])
+    return np.concatenate([bodies, shapes, wrists, wrists, apart, present] * 2)

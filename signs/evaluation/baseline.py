@@ -58,11 +58,13 @@ def nearest_class_mean(
     return shares
 
 
-def print_baselines(data: Dataset, store: str, split: str, workers: int) -> None:
+def print_baselines(data: Dataset, store: str | None, split: str, workers: int) -> None:
     """What nearest class means reach, beside chance."""
     train, clips = data.split("train", labelled=True), data.split(split, labelled=True)
     if not train or not clips:
         return
+    if not store:
+        raise Problem(f"{data.folder}: no frames, which they look at; run frame.py")
     shares = nearest_class_mean(data, store, train, clips, workers)
     chance = 1 / len({item.label for item in clips})
     print(

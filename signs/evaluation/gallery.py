@@ -1,7 +1,9 @@
-"""Clips to look at, most of them wrong: loops of RGB and flow, where each network looked, the nearest training clip.
+"""Clips to look at, most of them wrong: loops of what each network saw, where it looked, the nearest training clip.
 
 gallery/<clip>-rgb.webp, -flow.webp    stored pictures; beside them what the network saw, warm where it speaks
                                        for the model's answer
+gallery/<clip>-landmark.webp           the skeleton over the stored pictures, where there are any, and alone; warm are
+                                       the points that speak for the answer
 gallery/<clip>-nearest.webp            the training clip that the networks find most alike
 """
 
@@ -10,9 +12,10 @@ from pathlib import Path
 from signs import command
 from signs.clips import dataset, preprocess
 from signs.clips.dataset import Clip, Dataset
-from signs.clips.modality import read_stored
+from signs.clips.modality import PICTURES, read_stored
+from signs.clips.points import Points
 from signs.command import Problem
-from signs.evaluation import gradcam
+from signs.evaluation import gradcam, joints
 from signs.flow.stream import flow_to_colour
 from signs.inference import runtime, stored_clips
 from signs.inference.bundle import Stream
@@ -64,7 +67,24 @@ class Gallery:
         self.parts = {
             stream.name: gradcam.cut(recogniser.models[stream.name], runtime.network_module(stream).MAPS)
             for stream in recogniser.bundle.streams
+            if stream.modality in PICTURES
         }
+
+    def write_points_loop(self, stream: Stream, item: Clip, answer: int) -> tuple[str, str]:
+        """Skeletons, warm where they speak for the answer; returns the file's name, and which points these are."""
+        spec = self.recogniser.bundle.spec_of(stream)
+        points, _ = read_stored(stream.modality, self.data, item, spec.stored)
+        values = self.recogniser.input(stream, points, {})[0]
+        said = joints.shares(self.recogniser.models[stream.name], values, answer)
+        moments = np.linspace(points.times[0], points.times[-1], len(values))
+        shown = np.linspace(0, len(values) - 1, min(len(values), joints.PICTURES)).round().astype(int)
+        loop = self._skeletons(item, points, moments[shown], joints.warmth(said)[shown])
+        return self._write(f"{item.stem}-{stream.name}.webp", loop), joints.in_words(said, moments)
+
+    def _skeletons(self, item: Clip, points: Points, moments: np.ndarray, heat=None) -> list[np.ndarray]:
+        """Pictures of a clip's points at (T,) seconds, as `joints.loop` draws them."""
+        frames = joints.stored_frames(self.data, self.recogniser.bundle.spec.stored, item, moments)
+        return joints.loop(joints.at_moments(points, moments), frames, SIDE, heat)
 
     def write_stream_loop(self, stream: Stream, item: Clip, answer: int) -> str:
         """Stored pictures beside what the network saw, with the heat of its answer; returns the file's name."""
@@ -87,6 +107,9 @@ class Gallery:
         """A training clip as the first stream has it; returns the file's name."""
         stored, modality = self.recogniser.bundle.spec.stored, self.recogniser.bundle.streams[0].modality
         images, _ = read_stored(modality, self.data, item, stored)
+        if isinstance(images, Points):
+            moments = np.linspace(images.times[0], images.times[-1], NEAREST_PICTURES)
+            return self._write(name, self._skeletons(item, images, moments))
         images = colours(images, modality, stored.flow.bound if stored.flow else 0.0)
         shown = np.linspace(0, len(images) - 1, min(len(images), NEAREST_PICTURES)).round().astype(int)
         return self._write(name, [enlarged(images[index]) for index in shown])
@@ -120,8 +143,14 @@ class Gallery:
                 name: [(labels[i], float(values[i])) for i in np.argsort(-values, kind="stable")[:BEST]]
                 for name, values in answers.items()
             },
-            "loops": {stream.name: self.write_stream_loop(stream, item, taken) for stream in streams},
+            "loops": {},
+            "looked": {},
         }
+        for stream in streams:
+            if stream.modality in PICTURES:
+                row["loops"][stream.name] = self.write_stream_loop(stream, item, taken)
+            else:
+                row["loops"][stream.name], row["looked"][stream.name] = self.write_points_loop(stream, item, taken)
         if item.clip in nearest:
             other, alike = nearest[item.clip]
             loop = self.write_clip_loop(other, f"{item.stem}-nearest.webp")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from signs.clips import modality, storage
 from signs.clips.dataset import Clip, Dataset
-from signs.clips.points import read_points
+from signs.clips.points import Points, read_points
+from signs.clips.spec import StoredSpec
 from signs.evaluation import curves, plots
 from signs.evaluation.gallery import pick_clips
 from signs.flow.stream import flow_to_colour
@@ -49,21 +50,39 @@ def write_overview(path: Path, recogniser, data: Dataset, predictions: Predictio
 
 
 def clip_pictures(bundle, data: Dataset, item: Clip) -> np.ndarray:
-    """(H, W, 3) uint8 RGB: frames of a clip in a row, below them the flow, where the model has it; of a model that sees
-    points alone these, drawn."""
+    """(H, W, 3) uint8 RGB: frames of a clip in a row, below them the flow and the points, where the model has them; of
+    a model that sees points alone these."""
     stored = bundle.spec.stored
     modalities = [modality.TABLE[stream.modality] for stream in bundle.streams]
     if all(row.kind == "landmark" for row in modalities):
         points = read_points(item.archive(data.folder, stored.landmark.store))
         return plots.strip(skeleton.pictures(points, plots.middle_frames(len(points.times), FRAMES)))
     store = next((row.stores(stored)[0] for row in modalities if row.kind == "frame"), stored.frame_store)
-    frames = storage.read_archive(item.archive(data.folder, store)).images
+    archive = storage.read_archive(item.archive(data.folder, store))
+    frames = archive.images
     shown = plots.middle_frames(len(frames), FRAMES)
     strips = [plots.strip(frames[shown])]
     if stored.flow:
         flow = storage.read_archive(item.archive(data.folder, stored.flow_store)).flow
         strips.append(plots.strip([flow_to_colour(flow[index]) for index in shown]))
+    if any(row.kind == "landmark" for row in modalities):
+        points = read_points(item.archive(data.folder, stored.landmark.store))
+        strips.append(plots.strip(skeletons_below(frames[shown], archive.info, points, shown)))
     return np.concatenate(strips)
+
+
+def skeletons_below(frames: np.ndarray, info: dict, points: Points, shown: np.ndarray) -> list[np.ndarray]:
+    """A skeleton on white for each frame, as large as the frame."""
+    times = np.array(info["times"])
+    nearest = StoredSpec.nearest(points.times, times[shown] - times[0])
+    height, width = frames.shape[1:3]
+    side, drawn = min(height, width), []
+    for alone in skeleton.pictures(points, nearest, side):
+        picture = np.full((height, width, 3), 255, np.uint8)
+        top, left = (height - side) // 2, (width - side) // 2
+        picture[top : top + side, left : left + side] = alone
+        drawn.append(picture)
+    return drawn
 
 
 def draw_answers(axes, predictions: Predictions, position: int, names: dict[str, str]) -> None:

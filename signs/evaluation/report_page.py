@@ -6,6 +6,7 @@ Everything on it comes from metrics.json and bundle.json; report_page.html is it
 from pathlib import Path
 
 from signs import command
+from signs.clips.modality import PICTURES, TABLE
 from signs.evaluation import curves, plots, scores
 from signs.evaluation.metrics import Metrics
 from signs.inference.bundle import Bundle
@@ -38,15 +39,19 @@ def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
     stored, about, inputs = bundle.spec.stored, bundle.about, {}
     for stream in bundle.streams:
         seen = bundle.spec_of(stream).input
+        if stream.modality not in PICTURES:
+            inputs.setdefault(f"points at {command.counted(seen.frames, 'moment')}", []).append(stream.name)
+            continue
         frames, views = command.counted(seen.frames, "frame"), command.counted(seen.views, "view")
         size = f"{frames}, {seen.crop} pixels, {views}, region {seen.region}"
         inputs.setdefault(f"{size}, scale {seen.scale}, still {seen.still}", []).append(stream.name)
     flags = [f"{name.replace('_', ' ')} {value}" for name, value in about.get("flags", {}).items() if value is not None]
     alike = len(inputs) == 1
+    stores = dict.fromkeys(store for stream in bundle.streams for store in TABLE[stream.modality].stores(stored))
     return [
         ("model", str(bundle.folder)),
         ("data set", data),
-        ("stored", " and ".join([stored.frame_store] + ([stored.flow_store] if stored.flow else []))),
+        ("stored", " and ".join(stores)),
         ("seen", "; ".join(text if alike else f"{', '.join(names)}: {text}" for text, names in inputs.items())),
         ("networks", ", ".join(f"{stream.name}: {stream.network}" for stream in bundle.streams)),
         ("training", ", ".join(flags)),

@@ -1,16 +1,19 @@
 """The same clips, worse: what a model loses when the picture is dark, blurred, moved, slow, crushed or mirrored.
 
-Every change is made to the video's frames, at the size that is stored. Everything after that, flow too, is what the
+Every change is made to the video's frames, at the size that is stored, or, for a model that sees points, with a short
+side of at most POINTS pixels: points are found in the picture as it comes. Everything after that, flow too, is what the
 recogniser always does.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 from signs import command
 from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset
-from signs.clips.video import read_video
+from signs.clips.spec import StoredSpec, resize_short_side
+from signs.clips.video import iter_video, read_video
 from signs.command import Problem
 from signs.evaluation import scores
 from signs.inference.recogniser import Recogniser, check_camera
@@ -23,6 +26,7 @@ DARKER = 0.4  # of each value
 BLUR = 0.015  # of the short side: standard deviation
 SHIFT = 0.1  # of width and height
 QUALITY = 10  # of JPEG
+POINTS = 480  # pixels: all changed frames of a clip are held, and those of 4K would be gigabytes
 
 
 def changes(frames: np.ndarray, times: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -40,6 +44,15 @@ def changes(frames: np.ndarray, times: np.ndarray) -> Iterator[tuple[str, np.nda
     yield "mirrored", np.ascontiguousarray(frames[:, :, ::-1]), times
 
 
+def read_frames(path: Path, stored: StoredSpec) -> tuple[np.ndarray, np.ndarray]:
+    """The frames of a video as they are changed, (T, H, W, 3) uint8 RGB, and their times."""
+    if not stored.landmark:
+        return read_video(path, stored.short_side)
+    rows = ((resize_short_side(image, min(POINTS, *image.shape[:2])), when) for image, when in iter_video(path))
+    frames, times = zip(*rows, strict=True)
+    return np.stack(frames), np.array(times)
+
+
 def measure_robustness(recogniser: Recogniser, data: Dataset, clips: list[Clip]) -> dict:
     """Top-1 of labelled clips as they are and under each change, with the paired difference.
 
@@ -53,7 +66,7 @@ def measure_robustness(recogniser: Recogniser, data: Dataset, clips: list[Clip])
     with command.progress() as bar:
         for item in bar.track(clips, description="robustness"):
             try:
-                frames, times = read_video(item.video(data.folder), recogniser.bundle.spec.stored.short_side)
+                frames, times = read_frames(item.video(data.folder), recogniser.bundle.spec.stored)
             except Problem as problem:
                 failed.append([item.clip, str(problem)])
                 continue

@@ -49,7 +49,7 @@ def test_a_model_that_sees_light_alone_loses_in_the_dark(demo):
 
             class spec:  # noqa: N801
                 class stored:  # noqa: N801
-                    short_side = 64
+                    short_side, landmark = 64, None
 
         def predict(self, frames, times):
             self.seen = frames.shape

@@ -45,7 +45,7 @@ def run(data: Path, model: Path, *more: str) -> int:
 
 
 def score(data: Path, model: Path, *more: str) -> int:
-    flags = ["--data", str(data), "--model", str(model), "--split", "valid", "test", "--gallery", "0", *more]
+    flags = ["--data", str(data), "--model", str(model), "--split", "valid", "test", "--gallery", "1", *more]
     return command.run(lambda: evaluate.main(flags))
 
 
@@ -58,6 +58,10 @@ def test_three_signs_of_somebody_new(data, trained, capsys):
     metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics["test"]["landmark"]["top1"] > 0.6 and metrics["test"]["landmark"]["signers"][0]["clips"] == 9
     assert len(Predictions.read(Predictions.path(trained, "test"), "test").clips) == 9
+    page = (trained / "report" / "index.html").read_text()
+    for row in metrics["test"]["gallery"]:
+        assert row["looked"]["landmark"] in page and (trained / "report" / row["loops"]["landmark"]).is_file()
+    assert "points at 16 moments" in page and "Grad-CAM" in page and "integrated gradients" in page
 
 
 def test_going_on_gives_the_same_bytes(data, tmp_path):
