@@ -15,6 +15,9 @@ import cv2
 import numpy as np
 
 
+COARSE = 4  # pixels of the picture for one of the network's, from which they are averaged; MediaPipe skips them
+
+
 @dataclass(frozen=True)
 class Square:
     """x, y: its centre, size: its side, pixels of the picture; angle: radians by which it is turned clockwise."""
@@ -48,7 +51,7 @@ class Square:
         across, down = self.axes / side
         corner = self.to_picture(np.zeros(2))
         matrix = np.array([[across[0], down[0], corner[0]], [across[1], down[1], corner[1]]])
-        if self.size > 2 * side:  # one pixel in three and more would be looked at: average them first
+        if self.size > COARSE * side:  # most pixels would be skipped: average them first
             picture, matrix = self._halved(picture, matrix, side)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(picture, matrix, (side, side), flags=flags, borderMode=border)

@@ -28,7 +28,7 @@ def test_moved_towards_its_own_top():
     assert (square.x, square.y, square.size) == pytest.approx((52, 50, 40))
 
 
-@pytest.mark.parametrize("size", [60, 300])  # larger than the network's input, and so much larger that it is averaged
+@pytest.mark.parametrize("size", [60, 400])  # larger than the network's input, and so much larger that it is averaged
 @pytest.mark.parametrize("angle", [0.0, 0.5])
 def test_what_is_cut_lies_where_points_say(size, angle):
     """A disc in the picture is found in the patch at the share that `to_shares` gives."""
