@@ -1,0 +1,215 @@
+"""Does the live demo say a sign when there is one, and nothing when there is none?
+
+    python benchmarks/bench_spotting.py --data data_set/gestures --model model/gestures --rest static \
+        [--table gestures.csv --by distance]
+
+The clips of each person of the test split (of each group, the distance from the camera, say) become one picture without
+an end: rest first, then clip after clip in an order that the seed gives, with rest between them. Rest is the clip of
+`--rest`, to and fro. Clips of other labels that are no gesture are other movements. The picture goes through hands-free
+and continuous mode, frame by frame as from a file, by its own clock: as on a machine that is quick enough.
+
+What is said counts for the clip in which, or within SLACK seconds of whose end, it is said; only answers that are sure
+enough are said. Printed for each mode: how many of the answers belong to a sign (a sign said twice is one and a false
+one), how many name it rightly; how many signs are spoken of, and rightly; false answers a minute. The last line is
+JSON. The people must be in no training of the model: those of a bundle's data set that are its test split are not.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from signs import command
+from signs.clips.dataset import Clip, load_dataset
+from signs.clips.video import read_video
+from signs.command import Problem
+from signs.inference.recogniser import Recogniser
+from signs.inference.recording import point_stream
+from signs.live.demo import build_modes
+from signs.live.tracking import Tracker
+
+FIRST, REST, SLACK = 4.5, 2.0, 1.75  # seconds of rest before all and between two clips; an answer that comes later
+MODES = ("hands-free", "continuous")
+Spans = list[tuple[Clip, float, float]]
+
+
+class Remembered:
+    """Points of a picture that several modes see: found once. Stands in for LandmarkStream."""
+
+    def __init__(self):
+        self._known, self._stream = {}, None
+
+    def __call__(self, stored) -> "Remembered":
+        self._stream = self._stream or point_stream(stored)
+        return self
+
+    def push(self, frame: np.ndarray, seconds: float):
+        key = round(seconds, 6)
+        if key not in self._known:
+            self._known[key] = self._stream.push(frame, seconds)
+        return self._known[key]
+
+
+class Joined:
+    """Clips as one picture: `frames()` yields (frame, seconds); `spans` says then which clip was when."""
+
+    def __init__(self, folder: Path, clips: list[Clip], rest: Clip):
+        self.folder, self.clips, self.rest = folder, clips, rest
+        self.spans: Spans = []
+        self.points = Remembered()
+
+    def frames(self) -> Iterator[tuple[np.ndarray, float]]:
+        self.spans, now = [], 0.0
+        still, times = read_video(self.rest.video(self.folder))
+        step = float(np.median(np.diff(times)))
+        turn = [*still, *still[-2:0:-1]]
+        for number, item in enumerate([None, *self.clips]):
+            if item:
+                images, times = read_video(item.video(self.folder))
+                begin = now
+                for image, moment in zip(images, times, strict=True):
+                    now = begin + float(moment - times[0])
+                    yield image, now
+                self.spans.append((item, begin, now))
+                now += step
+            for count in range(round((REST if number else FIRST) / step)):
+                yield turn[count % len(turn)], now
+                now += step
+
+    @property
+    def minutes(self) -> float:
+        return (self.spans[-1][2] + REST) / 60
+
+
+def join(data, split: str, rest: str, groups: dict[str, str], seed: int) -> list[Joined]:
+    """A string for each person and group of a split."""
+    parts = defaultdict(list)
+    for item in data.split(split):
+        parts[item.signer, groups.get(item.source, "")].append(item)
+    strings, rng = [], np.random.default_rng(seed)
+    for (person, group), clips in sorted(parts.items()):
+        still = [item for item in clips if item.label == rest]
+        if not still:
+            raise Problem(f"{person} {group}: no clip of {rest} to rest with; name another label with --rest")
+        others = [item for item in clips if item.label != rest]
+        strings.append(Joined(data.folder, [others[index] for index in rng.permutation(len(others))], still[0]))
+    return strings
+
+
+def play(mode, string: Joined) -> list[tuple[str, float]]:
+    """(label, seconds) of all that a mode says."""
+    said, gestures = [], {row.label for row in mode.recogniser.classes if row.kind == "gesture"}
+    seen = len(mode.history)
+    for frame, seconds in string.frames():
+        mode.frame(frame, seconds)
+        if mode.tracker:
+            wait(list(mode.tracker._waiting))
+        mode.tick()
+        if mode.name == "continuous":
+            mode._keeper.submit(int).result()  # the window has the frame
+            mode.tick()
+        mode.settle()
+        said += [(line.label, seconds) for line in mode.history[seen:] if line.known and line.label in gestures]
+        seen = len(mode.history)
+    return said
+
+
+def score(said: list[tuple[str, float]], spans: Spans, gestures: set[str]) -> dict:
+    """Counts of a string: said, belong, right (answers), signs, spotted, named (signs), false."""
+    spoken, counts = set(), dict.fromkeys(("said", "belong", "right", "signs", "false"), 0)
+    counts["signs"] = sum(item.label in gestures for item, *_ in spans)
+    for label, moment in said:
+        item = next((item for item, begin, end in spans if begin <= moment <= end + SLACK), None)
+        new = item is not None and item.label in gestures and item.clip not in spoken
+        counts["said"] += 1
+        counts["belong" if new else "false"] += 1
+        counts["right"] += new and item.label == label
+        spoken |= {item.clip} if item else set()
+    return counts
+
+
+def rates(counts: dict, minutes: float) -> dict:
+    said, signs = max(counts["said"], 1), max(counts["signs"], 1)
+    return {
+        **counts,
+        "minutes": round(minutes, 2),
+        "precision": round(counts["belong"] / said, 4),
+        "right_precision": round(counts["right"] / said, 4),
+        "recall": round(counts["belong"] / signs, 4),
+        "right_recall": round(counts["right"] / signs, 4),
+        "false_a_minute": round(counts["false"] / minutes, 3),
+    }
+
+
+def measure(recogniser: Recogniser, strings: list[Joined], modes: list[str], seconds: float) -> dict:
+    """{mode: rates} over all strings."""
+    gestures = {row.label for row in recogniser.classes if row.kind == "gesture"}
+    totals, minutes = {name: defaultdict(int) for name in modes}, 0.0
+    for string in strings:
+        for name in modes:
+            with ThreadPoolExecutor(1) as worker:
+                built = build_modes(recogniser, worker, 0.0, seconds, seconds)
+                mode = built[name]
+                if mode.tracker:
+                    mode.tracker = Tracker(recogniser.bundle.spec.stored, string.points)
+                said = play(mode, string)
+                for other in (*built.values(), *([mode.tracker] if mode.tracker else [])):
+                    other.close()
+            for key, value in score(said, string.spans, gestures).items():
+                totals[name][key] += value
+        minutes += string.minutes
+        print(string.rest.signer, {name: dict(counts) for name, counts in totals.items()}, file=sys.stderr, flush=True)
+    return {name: rates(counts, minutes) for name, counts in totals.items()}
+
+
+def print_table(rows: dict) -> None:
+    heads = ("mode", "said", "of a sign %", "right %", "signs", "spoken of %", "rightly %", "false a minute")
+    table = Table(*heads, title="signs in strings of clips; aims: 95 % of a sign, 0.5 false a minute")
+    for name, row in rows.items():
+        shares = [f"{100 * row[key]:.1f}" for key in ("precision", "right_precision", "recall", "right_recall")]
+        false = f"{row['false_a_minute']:.2f}"
+        table.add_row(name, str(row["said"]), *shares[:2], str(row["signs"]), *shares[2:], false)
+    Console(width=110).print(table)
+
+
+def groups_of(table: Path | None, by: str) -> dict[str, str]:
+    """{a clip's source: its group}; sources are compared by their name and the folder above."""
+    if not table:
+        return {}
+    with open(table, newline="", encoding="utf-8") as file:
+        return {row["video"]: row[by] for row in csv.DictReader(file)}
+
+
+def main(argv=None) -> int:
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--data", type=Path, required=True, help="data set folder with its videos")
+    flags.add_argument("--model", type=Path, required=True, help="a bundle that was not trained on the split's people")
+    flags.add_argument("--split", default="test")
+    flags.add_argument("--rest", default="static", help="label of the clips in which somebody stands still")
+    flags.add_argument("--table", type=Path, help="CSV with a column video, as in clips.csv's source, and --by's")
+    flags.add_argument("--by", default="distance", help="column of --table by which clips are joined")
+    flags.add_argument("--modes", nargs="+", choices=MODES, default=MODES)
+    flags.add_argument("--seconds", type=float, default=5.0, help="of the window of continuous mode")
+    flags.add_argument("--seed", type=int, default=0, help="of the order of the clips")
+    args = flags.parse_args(argv)
+    strings = join(load_dataset(args.data), args.split, args.rest, groups_of(args.table, args.by), args.seed)
+    recogniser = Recogniser.load(args.model, live=True)
+    recogniser.warm_up()
+    rows = measure(recogniser, strings, args.modes, args.seconds)
+    print_table(rows)
+    print(json.dumps(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))
