@@ -7,7 +7,8 @@
     reporter = Reporter(recogniser, gap=2.5)
     label = reporter.push(probabilities, moment)   a sign that is new, or None
 
-`Continuous` is the mode that joins the two. The rest pose is learnt first (motion.py); at rest nothing is recognised.
+`Continuous` is the mode that joins the two. The rest pose is learnt first (motion.py, point_motion.py); at rest nothing
+is recognised. Where points are seen, the window begins with the movement, and what a movement was is said at its end.
 """
 
 import time
@@ -96,15 +97,16 @@ class SlidingWindow:
         self._kept.append(self._coder.code(number, small, before))
         self.count += 1
 
-    def clip(self) -> Recorded | None:
-        """The window's frames as one clip; None until it is full."""
+    def clip(self, since: float = -np.inf) -> Recorded | None:
+        """The window's frames as one clip, with the points found `since` then; None until it is full."""
         if len(self._kept) < self.size or (self.stored.landmark and not self._found):
             return None
         clip = recording.clip_of(self._begun(list(self._kept)), self._regions)
         if self._found:
             recorder = PointRecorder(None, self.stored.landmark.rate)
             for found, seconds in self._found:
-                recorder.add(found, seconds)
+                if seconds >= since or seconds == self._found[-1][1]:
+                    recorder.add(found, seconds)
             clip.images["landmark"] = recorder.points()
         return clip
 
@@ -148,6 +150,15 @@ class Reporter:
         self.probabilities, self.confidence = None, 0.0
         self._moment, self._reported, self._surest = None, None, None
 
+    def finish(self) -> str | None:
+        """The movement is over -> the label of the sign that it was and that was not said yet, or None."""
+        label = None
+        if self.probabilities is not None and self._reported is None:
+            best = int(self.probabilities.argmax())
+            label = self.labels[best] if best not in self.none and self.confidence >= self.needed else None
+        self.reset()
+        return label
+
     def push(self, probabilities: np.ndarray, moment: float) -> str | None:
         """(classes,) probabilities of the window that ends at `moment` seconds -> the label of a new sign, or None."""
         since = FIRST if self._moment is None else moment - self._moment
@@ -188,7 +199,7 @@ class Continuous(Mode):
         self.watch_anew()
         self.window = SlidingWindow(bundle.spec.stored, bundle.regions, self.seconds, self.timings)
         self.reporter.reset()
-        self._done, self._moment, self._begin = 0, 0.0, True
+        self._done, self._moment, self._begin, self._since = 0, 0.0, True, -np.inf
         self._pushing: deque[Future] = deque()
         self.enter("learning")
 
@@ -203,7 +214,11 @@ class Continuous(Mode):
         self.look(frame, seconds)
 
     def take(self, frame, seconds: float, found) -> None:
-        self.watch(frame, seconds, found)
+        event = self.watch(frame, seconds, found)
+        if event == "began":
+            self._since = seconds - BEFORE
+        elif event == "ended" and self.tracker and (label := self.reporter.finish()):
+            self.remember(label, True)
         small = self.window.stored.resize(frame)
         self._pushing.append(self._keeper.submit(self.window.push, small, seconds, found and found.result()))
         while self._pushing and (self._pushing[0].done() or len(self._pushing) > BACKLOG):
@@ -218,11 +233,20 @@ class Continuous(Mode):
         super().tick()
         if self.state == "ready" and self._pending is None and self.window.count > self._done:
             self._done, self._last = self.window.count, self.clock()
-            if self._moment - self.detector.moved < self.seconds / 2:
+            if self._moves:
                 self._pending = self.worker.submit(self._look, self._moment)
             else:
                 self.reporter.reset()
-                self.answer, self._begin = None, True
+                self._begin = True
+                if self._moment - self.detector.moved >= self.seconds / 2:
+                    self.answer = None
+
+    @property
+    def _moves(self) -> bool:
+        """Whether there may be a sign in the window; points say when one is over."""
+        if self.tracker:
+            return self.detector.state == "moving"
+        return self._moment - self.detector.moved < self.seconds / 2
 
     def _look(self, moment: float):
         """In the worker: (answer of what the window shows now, moment), or None while it fills."""
@@ -230,7 +254,7 @@ class Continuous(Mode):
         if self.recogniser.endless:
             answer = self._go_on(timings)
         else:
-            clip = self._keeper.submit(self.window.clip).result()
+            clip = self._keeper.submit(self.window.clip, self._since if self.tracker else -np.inf).result()
             answer = self.recogniser.recognise(clip, timings) if clip else None
         self.timings.update(timings)
         return (answer, moment) if answer else None

@@ -75,6 +75,17 @@ def test_rest_ends_what_was_said():
     assert len(said(lambda second: (0.9, 0.1, 0.0), someone)) == 1
 
 
+def test_the_end_of_a_movement_says_what_was_not_said():
+    someone = reporter()
+    assert someone.finish() is None
+    for number in range(4):
+        assert someone.push(np.array([0.9, 0.1, 0.0]), number / 10) is None
+    assert someone.finish() == "a" and someone.finish() is None
+    assert said(lambda second: (0.9, 0.1, 0.0), someone) and someone.finish() is None, "said before"
+    said(lambda second: (0.0, 0.1, 0.9), someone)
+    assert someone.finish() is None
+
+
 RATE = 10  # frames a second
 REST, SIGN = 3.5, 1.5  # seconds; the window is 2 s
 
