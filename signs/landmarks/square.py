@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-
 COARSE = 4  # pixels of the picture for one of the network's, from which they are averaged; MediaPipe skips them
 
 
