@@ -115,10 +115,17 @@ class Recogniser:
     def answer_video(self, path: Path) -> tuple[Answer, list[str]]:
         """The answer to a video file and what is odd about the file, one line each; memory does not grow with its
         length. Raises Problem where it cannot be read."""
-        stored = self.bundle.spec.stored
+        stored, timings = self.bundle.spec.stored, Timings()
         recorder = point_recorder(stored)
-        frames, times, notes = read_kept(path, stored, each=recorder and recorder.push)
-        return self.answer(frames, times, recorder and recorder.points()), notes
+
+        def look(frame: np.ndarray, seconds: float) -> None:
+            with timings.measure("landmarks"):
+                recorder.push(frame, seconds)
+
+        frames, times, notes = read_kept(path, stored, each=look if recorder else None)
+        answer = self.answer(frames, times, recorder and recorder.points())
+        answer.seconds.update(timings.sums())
+        return answer, notes
 
     def recognise(self, clip: Recorded, timings: Timings) -> Answer:
         """What was kept of a clip -> its answer; the networks' steps are added to `timings`."""
