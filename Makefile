@@ -27,7 +27,7 @@ $(READY):
 
 $(TEST_READY): $(READY)
 	$(PIP) -r requirements.txt -r requirements-test.txt
-	@$(RUN) -c 'from signs.landmarks import models; models.fetch()' || echo "no networks that find hands: tests that need them are skipped"
+	@$(RUN) -c 'from signs.landmarks import models; models.fetch()' 2>/dev/null || echo "no networks that find hands: tests that need them are skipped"
 	@rm -f .venv/ready-test-*
 	@touch $@
 
