@@ -100,9 +100,12 @@ def join(data, split: str, rest: str, groups: dict[str, str], seed: int) -> list
     for (person, group), clips in sorted(parts.items()):
         still = [item for item in clips if item.label == rest]
         if not still:
-            raise Problem(f"{person} {group}: no clip of {rest} to rest with; name another label with --rest")
+            print(f"{person} {group}: left out, there is no clip of {rest} to rest with", file=sys.stderr)
+            continue
         others = [item for item in clips if item.label != rest]
         strings.append(Joined(data.folder, [others[index] for index in rng.permutation(len(others))], still[0]))
+    if not strings:
+        raise Problem(f"{split}: nobody has a clip of {rest} to rest with; name another label with --rest")
     return strings
 
 

@@ -23,6 +23,7 @@ from signs.clips.spec import EQUAL, StoredSpec
 from signs.inference import recording, timing
 from signs.inference.recording import Coder, Kept, Recorded
 from signs.inference.timing import Timings
+from signs.live import motion
 from signs.live.modes import Mode
 
 import numpy as np
@@ -159,8 +160,11 @@ class Reporter:
         self.reset()
         return label
 
-    def push(self, probabilities: np.ndarray, moment: float) -> str | None:
-        """(classes,) probabilities of the window that ends at `moment` seconds -> the label of a new sign, or None."""
+    def push(self, probabilities: np.ndarray, moment: float, waits: bool = False) -> str | None:
+        """(classes,) probabilities of the window that ends at `moment` seconds -> the label of a new sign, or None.
+
+        waits: nothing is said yet; `finish` will come.
+        """
         since = FIRST if self._moment is None else moment - self._moment
         share = 1 - np.exp(-since / SMOOTH)
         old = np.full(len(self.labels), 1 / len(self.labels)) if self.probabilities is None else self.probabilities
@@ -175,7 +179,7 @@ class Reporter:
         sign = best not in self.none and self.confidence >= self.needed and not again
         if sign and (self._surest is None or self.confidence > self._surest[1]):
             self._surest = best, self.confidence, moment
-        if self._surest is None or moment - self._surest[2] < PEAK:
+        if waits or self._surest is None or moment - self._surest[2] < PEAK:
             return None
         self._reported, self._surest = (self._surest[0], moment), None
         return self.labels[self._reported[0]]
@@ -217,13 +221,19 @@ class Continuous(Mode):
         event = self.watch(frame, seconds, found)
         if event == "began":
             self._since = seconds - BEFORE
-        elif event == "ended" and self.tracker and (label := self.reporter.finish()):
-            self.remember(label, True)
+        elif event == "ended" and self.tracker:
+            self._finish(self.detector.moved - self._since - BEFORE + motion.BEGIN)
         small = self.window.stored.resize(frame)
         self._pushing.append(self._keeper.submit(self.window.push, small, seconds, found and found.result()))
         while self._pushing and (self._pushing[0].done() or len(self._pushing) > BACKLOG):
             self._pushing.popleft().result()
         self._moment = seconds
+
+    def _finish(self, lasted: float) -> None:
+        """A movement of so many seconds is over; a short one was no sign."""
+        label = self.reporter.finish()
+        if label and lasted >= motion.SHORTEST:
+            self.remember(label, True)
 
     @property
     def field(self):
@@ -274,7 +284,8 @@ class Continuous(Mode):
         recogniser, reporter, fused = self.recogniser, self.reporter, dict(answer.ranked)
         self.latency = self.clock() - self._last
         self.timings.add("last frame to answer", self.latency)
-        new = reporter.push(np.array([fused[label] for label in recogniser.labels]), moment)
+        waits = self.tracker is not None and moment - self._since <= self.seconds  # the movement is in the window
+        new = reporter.push(np.array([fused[label] for label in recogniser.labels]), moment, waits)
         ranked, known = recogniser.rank(reporter.probabilities), reporter.confidence >= reporter.needed
         self.answer = replace(answer, ranked=ranked, confidence=reporter.confidence, known=known)
         if new is not None:

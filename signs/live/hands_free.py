@@ -19,7 +19,6 @@ class HandsFree(Mode):
     BEFORE = 0.5  # seconds from before the first movement
     AFTER = 0.25  # seconds after the last
     LONGEST = 12.0  # seconds; whoever moves on gets an answer all the same
-    SHORTEST = 0.4  # seconds of movement; shorter is somebody scratching
 
     def __init__(self, recogniser, worker, clock=time.monotonic, tracker=None):
         super().__init__(recogniser, worker, clock, tracker)
@@ -68,7 +67,7 @@ class HandsFree(Mode):
             self.session.push(*self._later.popleft())
         if event not in ("ended", "left") and seconds - self._began <= self.LONGEST:
             return
-        if event == "left" or self.detector.moved - self._began + motion.BEGIN < self.SHORTEST:
+        if event == "left" or self.detector.moved - self._began + motion.BEGIN < motion.SHORTEST:
             self.enter("ready")
             return
         self._last = self.clock()

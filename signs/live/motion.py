@@ -22,6 +22,7 @@ QUIETEST = 4.0  # grey levels, of 255, below which no change counts, however cle
 MOVED = 0.002  # share of the picture that has to move at least: a hand some six metres away
 ABOVE = 2.0  # times the most that moved while learning
 BEGIN = 0.12  # seconds of movement that begin a sign; shorter is a flicker
+SHORTEST = 0.4  # seconds of movement; shorter is somebody scratching
 END = 0.5  # seconds of stillness that end it
 HELD = 1.2  # the same where the pose is not that of rest
 POSED = 0.02  # share of the picture that differs from the rest pose in a hold
