@@ -100,8 +100,9 @@ class Demo:
     def _explain(self) -> None:
         """Say once what a model of so many frames, however long a sign is, cannot do ahead of time."""
         if self.wanted == HandsFree.name and self.loading.done() and not self._explained:
-            frames = self.recogniser.bundle.spec.stored.frames
-            if frames.isdigit():
+            bundle = self.recogniser.bundle
+            frames, modalities = bundle.spec.stored.frames, {stream.modality for stream in bundle.streams}
+            if frames.isdigit() and modalities != {"landmark"}:  # points are those of every frame
                 print(NOT_AHEAD.format(frames), flush=True)
             self._explained = True
 

@@ -12,13 +12,14 @@ of a file, `catch_up` waits.
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from signs.clips.points import LATE, Found, Pace
+from signs.clips.points import Found, Pace
 from signs.clips.spec import StoredSpec
-from signs.inference import timing
 from signs.inference.recording import point_stream
 from signs.inference.timing import Timings
 
 import numpy as np
+
+MOST = 3  # frames that may wait to be looked at: with more, points would lag behind the picture
 
 
 class Tracker:
@@ -26,7 +27,7 @@ class Tracker:
 
     def __init__(self, stored: StoredSpec, stream=point_stream):
         self._stored, self._stream_of, self.timings = stored, stream, Timings()
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="points", initializer=timing.step_back)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="points")  # steps back behind nobody: all wait for it
         self._waiting: deque[Future] = deque()
         self.newest: Found | None = None
         self.restart()
@@ -44,14 +45,14 @@ class Tracker:
         self._first = seconds if self._first is None else self._first
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()
-        if not self._pace.takes(seconds) or len(self._waiting) >= LATE:
+        if not self._pace.takes(seconds) or len(self._waiting) >= MOST:
             return None
         self._waiting.append(self._worker.submit(self._look, self._stream, frame, seconds - self._first))
         return self._waiting[-1]
 
     def catch_up(self) -> None:
         """Wait until the next frame can be looked at."""
-        if len(self._waiting) >= LATE:
+        if len(self._waiting) >= MOST:
             wait([self._waiting[0]])
 
     def close(self) -> None:

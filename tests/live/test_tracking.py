@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from types import SimpleNamespace
 
 from signs.clips.dataset import Label
-from signs.clips.points import LATE, Found
+from signs.clips.points import Found
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.clips.video import iter_video
 from signs.inference.bundle import Bundle, Stream
@@ -14,7 +14,7 @@ from signs.landmarks.stream import landmark_spec
 from signs.live.continuous import Continuous, SlidingWindow
 from signs.live.countdown import Countdown
 from signs.live.hands_free import HandsFree
-from signs.live.tracking import Tracker
+from signs.live.tracking import MOST, Tracker
 from signs.live.window import Screen
 
 import numpy as np
@@ -112,8 +112,8 @@ def test_a_recording_begins_as_a_file_does(tracked):
 
 def test_a_camera_that_is_too_quick_has_fewer_frames_looked_at(tracked):
     tracker, drawn = tracked(slow=0.05)
-    found = [tracker.push(FRAME, number / 25) for number in range(LATE + 5)]
-    assert sum(one is not None for one in found) <= LATE + 1
+    found = [tracker.push(FRAME, number / 25) for number in range(MOST + 5)]
+    assert sum(one is not None for one in found) <= MOST + 1
     tracker.catch_up()
     assert tracker.push(FRAME, 9.0), "of a file one waits"
     other, _ = tracked()
