@@ -21,6 +21,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips import dataset
+from signs.clips.modality import PICTURES
 from signs.clips.names import check_name
 from signs.clips.spec import ClipSpec
 from signs.command import Problem
@@ -41,17 +42,25 @@ def parse(argv=None) -> argparse.Namespace:
     return args
 
 
+def sees_pictures(model: Bundle) -> bool:
+    return any(stream.modality in PICTURES for stream in model.streams)
+
+
 def common_spec(models: list[Bundle]) -> ClipSpec:
-    """The first model's spec, with flow where any of them has it; raises Problem where their clips were stored in
-    different ways, or their classes differ."""
-    first, spec = models[0], models[0].spec
-    for model in models[1:]:
+    """The first model's spec, with flow and landmarks where any of them has these; raises Problem where their clips
+    were stored in different ways, or their classes differ. How frames are stored is nothing to a model of points alone.
+    """
+    first = next((model for model in models if sees_pictures(model)), models[0])
+    spec = first.spec
+    for model in models:
         stored, common = asdict(model.spec.stored), asdict(spec.stored)
         if not (stored["landmark"] and common["landmark"]):
             stored["landmark"] = common["landmark"] = None
         if not (stored["flow"] and common["flow"]):  # colour alone: any flow will do
             stored["flow"] = common["flow"] = None
-        if changed := sorted(name for name, value in common.items() if stored[name] != value):
+        if not sees_pictures(model):
+            stored = {"landmark": stored["landmark"]}
+        if changed := sorted(name for name, value in stored.items() if common[name] != value):
             what = f"of clips that were stored in another way than for {first.folder} ({', '.join(changed)})"
             raise Problem(f"{model.folder}: {what}; train both on one --store")
         if [row.label for row in model.classes] != [row.label for row in first.classes]:
