@@ -27,6 +27,7 @@ from pathlib import Path
 from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.modality import PICTURES
 from signs.command import Outcome, Problem
 from signs.evaluation import compression_table, scores
 from signs.evaluation.compression_table import Row, Source
@@ -201,9 +202,13 @@ def copy_bundle(folder: Path, output: Path) -> None:
 
 def bundle_generators(flags, data: Dataset, bundle: Bundle, stream: Stream) -> dict:
     """Batches of what a stream of the bundle sees, with the bundle's classes in their order."""
+    relabelled = replace(data, classes=bundle.classes)
+    if stream.modality not in PICTURES:
+        from signs.training.point_batches import point_generators
+
+        return point_generators(flags, relabelled, bundle.spec_of(stream))
     import datagenerator
 
-    relabelled = replace(data, classes=bundle.classes)
     return datagenerator.generators(flags, relabelled, bundle.spec_of(stream), stream.modality)
 
 

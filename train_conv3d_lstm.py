@@ -24,7 +24,6 @@ Hinton's T^2 before the first. The teacher's logits are stored and serve every l
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from signs import command
@@ -33,8 +32,7 @@ from signs.clips.modality import PICTURES, TABLE, expand_streams
 from signs.clips.spec import ClipSpec
 from signs.command import Problem
 from signs.inference.bundle import Bundle, Stream, is_bundle, load_bundle, load_keras
-from signs.inference.confidence import load_calibration
-from signs.training import distillation, flags, options, refit, run_folder
+from signs.training import distillation, flags, refit, run_folder
 
 NETWORKS = ("conv3d-lstm", "conv2d-lstm", "conv3d")
 SIZES = ("joined", "medium", "small")  # of conv3d_lstm, whose import waits for Keras
@@ -58,29 +56,15 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_recipe(parser, "compact")
     flags.add_augmentation(parser, "compact")
     flags.add_flip(more)
-    add_teacher(parser)
+    distillation.add_flag(parser)
     return complete(refit.parse(parser, argv))
-
-
-def add_teacher(parser: argparse.ArgumentParser) -> None:
-    """`--teacher MODEL NAME=VALUE ...`: the settings of distillation.Lesson."""
-    settings = options.options(distillation.Lesson)
-
-    def read(words: list[str]) -> dict:
-        return {"teacher": Path(words[0]), **options.read_settings(words[1:], settings)}
-
-    defaults = dict.fromkeys(("teacher", *(row.name for row in settings)))
-    how = {"metavar": ("MODEL", "NAME=VALUE"), "help": "learn from its answers too, e.g. model/chalearn; see below"}
-    options.add_spread(parser, "--teacher", read, defaults=defaults, nargs="+", **how)
-    options.add_names(parser, "--teacher", settings, {"": {}})
 
 
 def complete(args) -> argparse.Namespace:
     """What was not named; raises Problem where the flags contradict each other."""
     flags.complete_recipe(args)
     flags.check_epochs(args)
-    if args.teacher:
-        options.fill(args, options.options(distillation.Lesson))
+    distillation.fill(args)
     whole = args.sampling == "whole"
     if args.network == "conv3d" and (whole or args.size):
         raise Problem("--network conv3d has one size, and clips of one length: neither --size nor --frames whole")
@@ -123,7 +107,7 @@ def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: d
     from signs.inference import runtime
     from signs.inference.runtime import KerasNetwork
     from signs.models.weights import copy_weights
-    from signs.training.loop import Objective, Training
+    from signs.training.loop import Training
 
     arguments = arguments_of(args, data, spec, stream)
     started = args.weights != "none"
@@ -133,25 +117,11 @@ def train_stream(args, data: Dataset, spec: ClipSpec, stream: str, generators: d
     model = runtime.build_network(Stream(stream, stream, args.network, {**arguments, **masked}, {}))
     if started:
         copy_weights(KerasNetwork.load(row, start).model, model)
-    recipe, objective = flags.recipe_of(args), Objective()
-    if lesson:
-        generators["train"].soft = lesson.soft
-        objective = lesson.objective(recipe.class_weights(generators["train"].targets))
-        recipe = replace(recipe, balance=False)  # the lesson's loss has the weights
+    recipe, objective = distillation.begin(lesson, flags.recipe_of(args), generators["train"])
     until = int(refit.chosen(args, stream)["epoch"]) if args.refit else None
     training = Training(model, generators, args.output, stream, recipe, objective, until)
     training.fit(flags.phases_of(args, started))
     return run_folder.trained_stream(args.output, stream, args.network, arguments)
-
-
-def load_teacher(args, data: Dataset) -> Bundle:
-    """The model behind --teacher; raises Problem where it knows other classes, or cannot see these clips."""
-    teacher = load_bundle(args.teacher)
-    distillation.check(teacher, data)
-    # A run goes on with the teacher that it began with: all that makes its answers.
-    args.teacher_sha256 = teacher.hashes
-    args.teacher_fusion = load_calibration(teacher.folder, teacher.hashes).weights
-    return teacher
 
 
 def train_all(args, data: Dataset, teacher: Bundle | None) -> int:
@@ -180,7 +150,7 @@ def train_all(args, data: Dataset, teacher: Bundle | None) -> int:
 def main(argv=None) -> int:
     args = parse(argv)
     data = load_dataset(args.data)
-    return train_all(args, data, load_teacher(args, data) if args.teacher else None)
+    return train_all(args, data, distillation.load_teacher(args, data))
 
 
 if __name__ == "__main__":

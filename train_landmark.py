@@ -10,7 +10,8 @@ they move, in shoulder widths and palm lengths: room, clothes and distance do no
 turned, stretched, at another speed, with hands that are lost for a while (`--augment`); `--flip left=right` shows half
 of them in a mirror. It takes minutes without a GPU. Stopped at any moment, the same command goes on after the last
 whole epoch. `--weights model/<run>` starts from another such model with a new top; `--refit model/<run>` trains once
-more as a finished run did, with the validation clips too.
+more as a finished run did, with the validation clips too. `--teacher model/<run>` learns from the answers of any
+trained model of the same classes too (knowledge distillation, docs/compact.md).
 """
 
 import argparse
@@ -24,7 +25,7 @@ from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.command import Problem
 from signs.inference.bundle import Stream, is_bundle, load_bundle, load_keras
-from signs.training import flags, options, refit, run_folder
+from signs.training import distillation, flags, options, refit, run_folder
 from signs.training.point_augmentation import PointAugmentation
 
 STREAM = "landmark"
@@ -42,9 +43,11 @@ def parse(argv=None) -> argparse.Namespace:
     what = "what is drawn at random for each clip and epoch"
     options.add_settings(parser, "--augment", augmented, {STREAM: {}}, what)
     flags.add_flip(parser)
+    distillation.add_flag(parser)
     parser.set_defaults(stream=[STREAM])
     args = flags.complete_recipe(refit.parse(parser, argv), PointAugmentation)
     flags.check_epochs(args)
+    distillation.fill(args)
     if args.weights != "none" and not is_bundle(args.weights):
         raise Problem(f"--weights {args.weights}: none, or the folder of a model of train_landmark.py")
     return args
@@ -66,7 +69,7 @@ def find_start(args) -> tuple[Stream, Path]:
     raise Problem(f"{args.weights}: no network on points in it; name a model of train_landmark.py")
 
 
-def train(args, data: Dataset, spec: ClipSpec, generators: dict) -> Stream:
+def train(args, data: Dataset, generators: dict, lesson) -> Stream:
     """Train to the end and return the bundle's row."""
     from signs.inference import runtime
     from signs.models.weights import copy_weights
@@ -79,7 +82,8 @@ def train(args, data: Dataset, spec: ClipSpec, generators: dict) -> Stream:
     if start:
         copy_weights(runtime.KerasNetwork.load(row, start).model, model)
     until = int(refit.chosen(args, STREAM)["epoch"]) if args.refit else None
-    training = Training(model, generators, args.output, STREAM, flags.recipe_of(args), until=until)
+    recipe, objective = distillation.begin(lesson, flags.recipe_of(args), generators["train"])
+    training = Training(model, generators, args.output, STREAM, recipe, objective, until)
     training.fit(flags.phases_of(args, start is not None))
     return run_folder.trained_stream(args.output, STREAM, STREAM, arguments)
 
@@ -87,8 +91,10 @@ def train(args, data: Dataset, spec: ClipSpec, generators: dict) -> Stream:
 def main(argv=None) -> int:
     args = parse(argv)
     data = load_dataset(args.data)
-    spec = clip_spec(args, data)
+    spec, teacher = clip_spec(args, data), distillation.load_teacher(args, data)
     data = run_folder.with_archives(data, [STREAM], spec.stored)
+    if teacher:
+        data = run_folder.with_archives(data, [row.modality for row in teacher.streams], teacher.spec.stored)
     if args.weights != "none":
         find_start(args)
     load_keras()  # seconds; so after what can be wrong without it
@@ -96,7 +102,8 @@ def main(argv=None) -> int:
 
     generators = point_generators(args, data, spec)
     with run_folder.claimed(args, data, spec) as settings:
-        return run_folder.write_bundle(args, data, spec, settings, [train(args, data, spec, generators)])
+        lesson = distillation.lesson(args, teacher, data, generators["train"].clips) if teacher else None
+        return run_folder.write_bundle(args, data, spec, settings, [train(args, data, generators, lesson)])
 
 
 if __name__ == "__main__":

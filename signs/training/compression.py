@@ -23,6 +23,7 @@ from signs.training.checkpoint import Checkpoint
 from signs.training.flags import recipe_of
 from signs.training.log import DIGITS, Log
 from signs.training.loop import Training
+from signs.training.point_augmentation import PointAugmentation
 from signs.training.recipe import Phase, Recipe
 
 import keras
@@ -35,7 +36,9 @@ MOST = 99  # percent of the weights that are ever taken away to fit a budget
 
 def flags_of(bundle: Bundle, args) -> Namespace:
     """The flags of a bundle's own training, with the fine-tuning's epochs, learning rate and workers of `args`."""
-    values = {row.name: row.default for kind in (Recipe, Augmentation) for row in options.options(kind)}
+    values = {
+        row.name: row.default for kind in (PointAugmentation, Recipe, Augmentation) for row in options.options(kind)
+    }
     values |= {"batch": 4, "learning_rate": 1e-3, "seed": 0, "flip": None}
     values |= {name: value for name, value in bundle.about.get("flags", {}).items() if name in values}
     rate = args.learning_rate or values["learning_rate"] / SLOWER

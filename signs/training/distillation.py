@@ -12,17 +12,19 @@ T = 1 the soft targets are its answers. They are those of clips without augmenta
 
 import json
 import zipfile
-from dataclasses import dataclass
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import Clip, Dataset
 from signs.command import Problem
-from signs.inference.bundle import Bundle
+from signs.inference.bundle import Bundle, load_bundle
 from signs.inference.confidence import load_calibration
 from signs.training import options
 from signs.training.options import option
+from signs.training.recipe import Recipe
 
 import numpy as np
 from scipy.special import softmax
@@ -63,6 +65,50 @@ class Lesson:
             return keras.metrics.categorical_accuracy(targets[:, 0], logits)
 
         return Objective(loss, accuracy)
+
+
+def add_flag(parser: ArgumentParser) -> None:
+    """`--teacher MODEL NAME=VALUE ...`: the settings of Lesson."""
+    settings = options.options(Lesson)
+
+    def read(words: list[str]) -> dict:
+        return {"teacher": Path(words[0]), **options.read_settings(words[1:], settings)}
+
+    defaults = dict.fromkeys(("teacher", *(row.name for row in settings)))
+    how = {"metavar": ("MODEL", "NAME=VALUE"), "help": "learn from its answers too, e.g. model/chalearn; see below"}
+    options.add_spread(parser, "--teacher", read, defaults=defaults, nargs="+", **how)
+    options.add_names(parser, "--teacher", settings, {"": {}})
+
+
+def fill(args: Namespace) -> None:
+    """Give what was not named of a lesson its usual value, where there is a teacher."""
+    if args.teacher:
+        options.fill(args, options.options(Lesson))
+
+
+def load_teacher(args, data: Dataset) -> Bundle | None:
+    """The model behind --teacher; raises Problem where it knows other classes, or cannot see these clips. None without
+    one."""
+    if not args.teacher:
+        return None
+    teacher = load_bundle(args.teacher)
+    check(teacher, data)
+    # A run goes on with the teacher that it began with: all that makes its answers.
+    args.teacher_sha256 = teacher.hashes
+    args.teacher_fusion = load_calibration(teacher.folder, teacher.hashes).weights
+    return teacher
+
+
+def begin(lesson: Lesson | None, recipe: Recipe, batches):
+    """(recipe, training.Objective) of a student, whose training `batches` get the teacher's answers; without a lesson
+    the recipe as it is, and the usual objective."""
+    from signs.training.loop import Objective
+
+    if lesson is None:
+        return recipe, Objective()
+    batches.soft = lesson.soft
+    objective = lesson.objective(recipe.class_weights(batches.targets))
+    return replace(recipe, balance=False), objective  # the lesson's loss has the weights
 
 
 def check(teacher: Bundle, data: Dataset) -> None:

@@ -1,5 +1,7 @@
 """A network on points: trained, resumed, refitted, joined, exported, and what it refuses. No networks are needed."""
 
+import contextlib
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -8,13 +10,16 @@ from signs import command
 from signs.clips import storage
 from signs.clips.dataset import load_dataset
 from signs.clips.points import read_points, write_points
+from signs.evaluation import compression_table
 from signs.inference.bundle import load_bundle
 from signs.inference.predictions import Predictions
+from signs.models import landmark
 from signs.training.checkpoint import Checkpoint
 
 import numpy as np
 import pytest
 
+import compress
 import ensemble
 import evaluate
 import export
@@ -23,8 +28,18 @@ import train_landmark
 from conftest import without_graphs
 
 RECIPE = ["ema=0", "dropout=0", "warm-up=0"]
-FLAGS = ["--epochs", "20", "--batch", "9", "--frames", "16", "--flip", "left=right", "--recipe", *RECIPE]
+FLAGS = ["--epochs", "16", "--batch", "6", "--frames", "12", "--learning-rate", "0.01", "--flip", "left=right"]
+FLAGS += ["--recipe", *RECIPE]
 SHORT = ["--epochs", "1"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def narrow():
+    """A network of one block, which learns in few steps."""
+    small = functools.partial(landmark.build_landmark, width=32, blocks=1, heads=2, momentum=0.7)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landmark, "build_landmark", small)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +71,13 @@ def test_three_signs_of_somebody_new(data, trained, capsys):
     assert [(row.name, row.modality, row.network) for row in bundle.streams] == [("landmark",) * 3]
     assert bundle.spec.stored.landmark == storage.find_landmarks(load_dataset(data))
     metrics = json.loads((trained / "metrics.json").read_text())
-    assert metrics["test"]["landmark"]["top1"] > 0.6 and metrics["test"]["landmark"]["signers"][0]["clips"] == 9
+    assert metrics["valid"]["landmark"]["top1"] + metrics["test"]["landmark"]["top1"] > 1, "chance is 2/3"
+    assert metrics["test"]["landmark"]["signers"][0]["clips"] == 9
     assert len(Predictions.read(Predictions.path(trained, "test"), "test").clips) == 9
     page = (trained / "report" / "index.html").read_text()
     for row in metrics["test"]["gallery"]:
         assert row["looked"]["landmark"] in page and (trained / "report" / row["loops"]["landmark"]).is_file()
-    assert "points at 16 moments" in page and "Grad-CAM" in page and "integrated gradients" in page
+    assert "points at 12 moments" in page and "Grad-CAM" in page and "integrated gradients" in page
 
 
 def test_going_on_gives_the_same_bytes(data, tmp_path):
@@ -96,8 +112,22 @@ def test_from_another_model_with_a_new_top(data, trained, tmp_path, capsys):
     assert "top epoch  2/2" in capsys.readouterr().out
 
 
+def test_a_teacher_and_a_small_model_of_it(data, trained, tmp_path, monkeypatch, capsys):
+    assert run(data, tmp_path / "student", *SHORT, "--teacher", str(trained), "temperature=3") == command.DONE
+    assert (trained / "logits-data.npz").is_file() and "the teacher's answers, 18 clips" in capsys.readouterr().out
+    assert load_bundle(tmp_path / "student").about["flags"]["temperature"] == 3
+    monkeypatch.setattr(compression_table, "stopwatch", lambda: contextlib.nullcontext(lambda folder: (1.0, "Keras")))
+    flags = ["--output", str(tmp_path / "small"), "--epochs", "1", "--sparsity", "0.5", "--precision", "int8"]
+    with without_graphs():
+        assert compress.main(["--data", str(data), "--model", str(tmp_path / "student"), *flags]) == command.DONE
+    assert (tmp_path / "small" / "sparsity-0.5-int8" / "landmark.sparse.h5").is_file()
+
+
 def test_two_of_them_are_joined(data, trained, tmp_path):
     assert run(data, tmp_path / "other", "--seed", "1", *SHORT) == command.DONE
+    content = json.loads((tmp_path / "other" / "bundle.json").read_text())
+    content["spec"]["stored"]["short_side"] = 64  # of frames, which neither of them sees
+    (tmp_path / "other" / "bundle.json").write_text(json.dumps(content))
     joined = str(tmp_path / "joined")
     assert ensemble.main(["--model", str(trained), str(tmp_path / "other"), "--output", joined]) == command.DONE
     assert score(data, tmp_path / "joined") == command.DONE
