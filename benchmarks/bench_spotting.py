@@ -1,7 +1,7 @@
 """Does the live demo say a sign when there is one, and nothing when there is none?
 
     python benchmarks/bench_spotting.py --data data_set/gestures --model model/gestures --rest static \
-        [--table gestures.csv --by distance]
+        [--table gestures.csv --by distance] [--stored]
 
 The clips of each person of the test split (of each group, the distance from the camera, say) become one picture without
 an end: rest first, then clip after clip in an order that the seed gives, with rest between them. Rest is the clip of
@@ -11,7 +11,8 @@ and continuous mode, frame by frame as from a file, by its own clock: as on a ma
 What is said counts for the clip in which, or within SLACK seconds of whose end, it is said; only answers that are sure
 enough are said. Printed for each mode: how many of the answers belong to a sign (a sign said twice is one and a false
 one), how many name it rightly; how many signs are spoken of, and rightly; false answers a minute. The last line is
-JSON. The people must be in no training of the model: those of a bundle's data set that are its test split are not.
+JSON. With --stored a model that sees points gets those that landmark.py stored of each clip by itself; without, they
+are found in the joined picture, as live, which takes far longer. Nobody of the split may be in a training of the model.
 """
 
 import argparse
@@ -31,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from signs import command
 from signs.clips.dataset import Clip, load_dataset
+from signs.clips.points import read_points
 from signs.clips.video import read_video
 from signs.command import Problem
 from signs.inference.recogniser import Recogniser
@@ -53,6 +55,9 @@ class Remembered:
         self._stream = self._stream or point_stream(stored)
         return self
 
+    def remember(self, seconds: float, body: np.ndarray, hands: np.ndarray) -> None:
+        self._known[round(seconds, 6)] = body, hands
+
     def push(self, frame: np.ndarray, seconds: float):
         key = round(seconds, 6)
         if key not in self._known:
@@ -63,27 +68,43 @@ class Remembered:
 class Joined:
     """Clips as one picture: `frames()` yields (frame, seconds); `spans` says then which clip was when."""
 
-    def __init__(self, folder: Path, clips: list[Clip], rest: Clip):
-        self.folder, self.clips, self.rest = folder, clips, rest
+    def __init__(self, folder: Path, clips: list[Clip], rest: Clip, store: str = ""):
+        self.folder, self.clips, self.rest, self.store = folder, clips, rest, store
         self.spans: Spans = []
         self.points = Remembered()
 
+    def _read(self, item: Clip) -> tuple[np.ndarray, np.ndarray, list]:
+        """A clip's frames, their times from 0, and the stored points of each, where they are wanted."""
+        images, times = read_video(item.video(self.folder))
+        times, found = times - times[0], [None] * len(images)
+        if self.store:
+            points = read_points(item.archive(self.folder, self.store))
+            for row, moment in enumerate(points.times):
+                found[int(np.abs(times - moment).argmin())] = points.body[row], points.hands[row]
+        return images, times, found
+
+    def _shown(self, frame: np.ndarray, seconds: float, found) -> tuple[np.ndarray, float]:
+        if found is not None:
+            self.points.remember(seconds, *found)
+        return frame, seconds
+
     def frames(self) -> Iterator[tuple[np.ndarray, float]]:
         self.spans, now = [], 0.0
-        still, times = read_video(self.rest.video(self.folder))
+        still, times, found = self._read(self.rest)
         step = float(np.median(np.diff(times)))
-        turn = [*still, *still[-2:0:-1]]
+        turn = [*zip(still, found, strict=True)]
+        turn += turn[-2:0:-1]
         for number, item in enumerate([None, *self.clips]):
             if item:
-                images, times = read_video(item.video(self.folder))
                 begin = now
-                for image, moment in zip(images, times, strict=True):
-                    now = begin + float(moment - times[0])
-                    yield image, now
+                for image, moment, seen in zip(*self._read(item), strict=True):
+                    now = begin + float(moment)
+                    yield self._shown(image, now, seen)
                 self.spans.append((item, begin, now))
                 now += step
             for count in range(round((REST if number else FIRST) / step)):
-                yield turn[count % len(turn)], now
+                image, seen = turn[count % len(turn)]
+                yield self._shown(image, now, seen)
                 now += step
 
     @property
@@ -91,8 +112,8 @@ class Joined:
         return (self.spans[-1][2] + REST) / 60
 
 
-def join(data, split: str, rest: str, groups: dict[str, str], seed: int) -> list[Joined]:
-    """A string for each person and group of a split."""
+def join(data, split: str, rest: str, groups: dict[str, str], seed: int, store: str = "") -> list[Joined]:
+    """A string for each person and group of a split; store: of the points, where those are taken."""
     parts = defaultdict(list)
     for item in data.split(split):
         parts[item.signer, groups.get(item.source, "")].append(item)
@@ -103,7 +124,7 @@ def join(data, split: str, rest: str, groups: dict[str, str], seed: int) -> list
             print(f"{person} {group}: left out, there is no clip of {rest} to rest with", file=sys.stderr)
             continue
         others = [item for item in clips if item.label != rest]
-        strings.append(Joined(data.folder, [others[index] for index in rng.permutation(len(others))], still[0]))
+        strings.append(Joined(data.folder, [others[index] for index in rng.permutation(len(others))], still[0], store))
     if not strings:
         raise Problem(f"{split}: nobody has a clip of {rest} to rest with; name another label with --rest")
     return strings
@@ -186,7 +207,7 @@ def print_table(rows: dict) -> None:
 
 
 def groups_of(table: Path | None, by: str) -> dict[str, str]:
-    """{a clip's source: its group}; sources are compared by their name and the folder above."""
+    """{a clip's source: its group}."""
     if not table:
         return {}
     with open(table, newline="", encoding="utf-8") as file:
@@ -204,9 +225,12 @@ def main(argv=None) -> int:
     flags.add_argument("--modes", nargs="+", choices=MODES, default=MODES)
     flags.add_argument("--seconds", type=float, default=5.0, help="of the window of continuous mode")
     flags.add_argument("--seed", type=int, default=0, help="of the order of the clips")
+    flags.add_argument("--stored", action="store_true", help="take the points that landmark.py stored")
     args = flags.parse_args(argv)
-    strings = join(load_dataset(args.data), args.split, args.rest, groups_of(args.table, args.by), args.seed)
     recogniser = Recogniser.load(args.model, live=True)
+    landmark = recogniser.bundle.spec.stored.landmark
+    store = landmark.store if args.stored and landmark else ""
+    strings = join(load_dataset(args.data), args.split, args.rest, groups_of(args.table, args.by), args.seed, store)
     recogniser.warm_up()
     rows = measure(recogniser, strings, args.modes, args.seconds)
     print_table(rows)

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from signs.clips.dataset import Clip, Dataset, Label, placed, save_dataset
+from signs.clips.points import Points, write_points
 from signs.command import Problem
+from signs.landmarks.stream import landmark_spec
 
 import numpy as np
 import pytest
@@ -45,6 +47,18 @@ def test_clips_are_joined_with_rest_between(data):
     assert np.diff(begins) == pytest.approx(2.0 + bench_spotting.REST, abs=0.1)
     with pytest.raises(Problem, match="nobody has a clip of asleep"):
         bench_spotting.join(data, "test", "asleep", {}, 0)
+
+
+def test_stored_points_are_those_of_the_joined_frames(data):
+    stored = landmark_spec()
+    for item in data.clips:
+        body = np.arange(20, dtype=np.float32)[:, None, None] + np.zeros((20, 33, 4), np.float32)
+        points = Points(body, np.zeros((20, 2, 21, 4), np.float32), np.arange(20) / 10, (120, 160))
+        write_points(item.archive(data.folder, stored.store), points, {})
+    (string,) = bench_spotting.join(data, "test", "still", {}, 0, stored.store)
+    rows = [string.points.push(frame, seconds)[0][0, 0] for frame, seconds in string.frames()]
+    rest = round(bench_spotting.FIRST * 10)
+    assert rows[:21] == [*range(20), 18] and rows[rest : rest + 20] == list(range(20))
 
 
 def test_each_answer_counts_once():
