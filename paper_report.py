@@ -71,6 +71,9 @@ def load_run(folder: Path, split: str) -> Run:
             f"{folder}: no stream {' and '.join(missing)} in it, and the report is of both; "
             f"run train_i3d.py --stream {missing[0]} --output {folder}"
         )
+    if more := [name for name in streams if name not in STREAMS]:
+        what = f"sees {' and '.join(more)} too, and the report is of RGB and flow"
+        raise Problem(f"{folder}: {what}; report a model of these two, and this one with evaluate.py")
     tables, labels = {}, [row.label for row in bundle.classes]
     for name in PAPER_SPLITS:
         path = Predictions.path(folder, name)

@@ -344,9 +344,15 @@ def other_columns(run):
     table.write(run / "predictions-valid.csv")
 
 
+def joined_with_another(run):
+    found = load_bundle(run)
+    save_bundle(replace(found, streams=[*found.streams, replace(found.streams[0], name="rgb-i3d")]))
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
+        (joined_with_another, "sees rgb-i3d too, and the report is of RGB and flow"),
         (without_log, "no epoch of rgb and flow in it; figure 3 needs the log"),
         (
             without_predictions,
