@@ -26,7 +26,7 @@ ZERO = {
     "--truncate",
 }
 ZERO |= {"--min-clips", "--valid-groups", "--false-alarms", "--shares", "compress --epochs"}
-ZERO |= {f"train_{name} --epochs" for name in ("conv3d_lstm", "frame", "i3d")}  # a new top is trained alone
+ZERO |= {f"train_{name} --epochs" for name in ("conv3d_lstm", "frame", "i3d", "landmark")}  # a new top is trained alone
 
 
 class Caught(Exception):

@@ -185,7 +185,7 @@ def test_the_top_of_i3d_is_fitted_and_nothing_else(inflated, demo):
 def test_it_is_refitted(inflated, demo, tmp_path, capsys):
     model, folder, published = inflated
     again = train(demo, tmp_path / "again", "--refit", str(model))
-    assert "rgb: 24 clips, 1 times each, 1,024 features" in capsys.readouterr().out, "those of both splits"
+    assert "rgb: 24 clips, 1,024 features" in capsys.readouterr().out, "those of both splits"
     assert load_bundle(again).about["flags"]["weights"] == str(folder)
     assert_one_factor_apart(*answers_of(published, again, ("train", "valid"), demo))
     with pytest.raises(Problem, match="it had another --network"):
