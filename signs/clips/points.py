@@ -79,10 +79,14 @@ class Pace:
     def __init__(self, rate: int):
         self._rate, self._first, self._last = rate, None, -1
 
-    def takes(self, seconds: float) -> bool:
-        """Whether the frame at `seconds` is looked at; they rise, on any clock."""
+    def since(self, seconds: float) -> float:
+        """Seconds from the first frame that came, on any clock."""
         self._first = seconds if self._first is None else self._first
-        number = int((seconds - self._first) * self._rate + 0.25)  # one that comes a little early counts as in time
+        return seconds - self._first
+
+    def takes(self, seconds: float) -> bool:
+        """Whether the frame at `seconds` is looked at; they rise."""
+        number = int(self.since(seconds) * self._rate + 0.25)  # one that comes a little early counts as in time
         takes, self._last = number > self._last, max(number, self._last)
         return takes
 
@@ -96,25 +100,23 @@ class PointRecorder:
 
     def __init__(self, push: Callable | None, rate: int):
         self._push, self._pace, self._waiting = push, Pace(rate), 0
-        self._rows, self._times, self._size, self._first = [], [], (0, 0), None
+        self._rows, self._times, self._size = [], [], (0, 0)
 
     def takes(self, seconds: float) -> bool:
         """Whether the frame at `seconds` is to be looked at; they rise, on any clock."""
-        self._first = seconds if self._first is None else self._first
         takes = self._pace.takes(seconds) and self._waiting < LATE
         self._waiting += takes
         return takes
 
     def look(self, frame: np.ndarray, seconds: float) -> None:
         """A frame that was taken, (H, W, 3) uint8 RGB."""
-        self.add(Found(*self._push(frame, seconds - self._first), frame.shape[:2]), seconds)
+        self.add(Found(*self._push(frame, self._pace.since(seconds)), frame.shape[:2]), seconds)
         self._waiting -= 1
 
     def add(self, found: Found, seconds: float) -> None:
         """The points of a frame at `seconds`."""
-        self._first = seconds if self._first is None else self._first
         self._rows.append(found[:2])
-        self._times.append(seconds - self._first)
+        self._times.append(self._pace.since(seconds))
         self._size = found.size
 
     def push(self, frame: np.ndarray, seconds: float) -> None:

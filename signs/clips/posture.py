@@ -21,10 +21,9 @@ PLACES = 2 * len(BODY) + 2 * (3 * 20 + 2 + 2) + 2  # of a moment: body, both han
 VALUES = 2 * (PLACES + 3)  # with both hands' presence and the body's, and the changes of all
 
 
-def seen(points: Points, spec: InputSpec, first: float = 0.0, last: float = 1.0) -> np.ndarray:
-    """(spec.frames, VALUES) float32 of a clip, from `first` to `last`, shares of its length."""
-    begin, end = points.times[0], points.times[-1]
-    return at(points, np.linspace(begin + first * (end - begin), begin + last * (end - begin), spec.frames))
+def seen(points: Points, spec: InputSpec) -> np.ndarray:
+    """(spec.frames, VALUES) float32 of a clip, evenly from its first frame to its last."""
+    return at(points, np.linspace(points.times[0], points.times[-1], spec.frames))
 
 
 def at(points: Points, moments: np.ndarray) -> np.ndarray:

@@ -69,10 +69,6 @@ class Square:
         offset = (matrix[:, 2] - (left, top) + 0.5) * factors - 0.5
         return small, np.column_stack([matrix[:, :2] * factors[:, None], offset])
 
-    def __contains__(self, point: np.ndarray) -> bool:
-        """Whether a point of the picture, (2,) pixels, lies in the square."""
-        return bool(np.all(np.abs(self.to_shares(point) - 0.5) < 0.5))
-
 
 def square_along(start: np.ndarray, end: np.ndarray, size: float, downwards: bool = False) -> Square:
     """The square round `start`, (2,) pixels, that is upright where `end` lies above it, or below it (`downwards`)."""

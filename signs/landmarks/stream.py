@@ -91,7 +91,8 @@ class LandmarkStream:
         if self._is_cut(frame):
             self._note("the picture changes at once, as at a cut")
             self._people = []
-        self._follow(frame, seconds) or self._search(frame, seconds)
+        if not self._follow(frame, seconds):
+            self._search(frame, seconds)
         body = np.full((33, 4), np.nan, np.float32)
         hands = np.full((2, 21, 4), np.nan, np.float32)
         if self._people:

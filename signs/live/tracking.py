@@ -37,17 +37,16 @@ class Tracker:
         for found in self._waiting:
             found.cancel()
         self._waiting.clear()
-        self._stream, self._first = self._stream_of(self._stored), None
+        self._stream = self._stream_of(self._stored)
         self._pace = Pace(self._stored.landmark.rate)
 
     def push(self, frame: np.ndarray, seconds: float) -> Future | None:
         """frame (H, W, 3) uint8 RGB, not mirrored and not written to any more; returns at once."""
-        self._first = seconds if self._first is None else self._first
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()
         if not self._pace.takes(seconds) or len(self._waiting) >= MOST:
             return None
-        self._waiting.append(self._worker.submit(self._look, self._stream, frame, seconds - self._first))
+        self._waiting.append(self._worker.submit(self._look, self._stream, frame, self._pace.since(seconds)))
         return self._waiting[-1]
 
     def catch_up(self) -> None:
