@@ -30,8 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from signs import command
 from signs.clips import dataset
-from signs.clips.dataset import Dataset, load_dataset, save_dataset
-from signs.clips.modality import STEPS
+from signs.clips.dataset import STEPS, Dataset, load_dataset, save_dataset
 from signs.inference import feature_file, predictions
 from signs.inference.predictions import Predictions
 

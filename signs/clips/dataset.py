@@ -32,6 +32,7 @@ UNLABELLED = "_unlabelled"
 # What there may be of a clip: the colour video, its depth, and of both the upper body and the higher hand cut out.
 PARTS = ("video", "depth", "upper", "hand", "upper_depth", "hand_depth")
 KINDS = ("gesture", "none")
+STEPS = {"frame": "frame.py", "flow": "opticalflow.py", "landmark": "landmark.py"}  # kind of store: what makes it
 SUFFIX = re.compile(r"\.[a-z0-9]{1,9}")  # of a video; what else a source ends in is no part of a file's name
 
 
@@ -99,7 +100,7 @@ def placed(clips: Iterable[Clip], data: Path | None = None) -> list[Clip]:
 
 def names_on_disc(data: Path) -> tuple[set[str], set[str]]:
     """The folders of labels and, without suffixes, the files in them: of the videos or, without these, of a store."""
-    stores = [data / "video", *sorted(data.glob("frame-*")), *sorted(data.glob("flow-*"))]
+    stores = [data / "video", *(path for kind in STEPS for path in sorted(data.glob(f"{kind}-*")))]
     folders, files = set(), set()
     for folder, _, inside in os.walk(next(filter(Path.is_dir, stores), data / "video")):
         if inside:

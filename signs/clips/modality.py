@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from signs.clips import posture, storage
-from signs.clips.dataset import Clip, Dataset
+from signs.clips.dataset import STEPS, Clip, Dataset
 from signs.clips.points import Points, read_points
 from signs.clips.spec import StoredSpec
 from signs.command import Problem
@@ -75,7 +75,6 @@ TABLE = {
     "landmark": Modality(posture.VALUES, "body and hands", "#2e8b57", kind="landmark"),
 }
 PICTURES = tuple(name for name, modality in TABLE.items() if modality.kind != "landmark")
-STEPS = {"frame": "frame.py", "flow": "opticalflow.py", "landmark": "landmark.py"}  # that make a store
 BOTH = ("rgb", "flow")  # what `--stream both` names
 
 

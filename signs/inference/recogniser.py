@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from signs.clips import modality, posture, preprocess, storage
-from signs.clips.dataset import Dataset
+from signs.clips.dataset import STEPS, Dataset
 from signs.clips.points import Points
 from signs.clips.video import read_kept
 from signs.command import Problem
@@ -224,13 +224,13 @@ def _pictures(stream: Stream, images: dict[str, np.ndarray]) -> np.ndarray:
 
 def check_store(bundle: Bundle, data: Dataset) -> None:
     """Raise Problem where the data set lacks what the bundle's networks were trained on, e.g. another flow method."""
-    folders = [path for kind in modality.STEPS for path in sorted(data.folder.glob(f"{kind}-*"))]
+    folders = [path for kind in STEPS for path in sorted(data.folder.glob(f"{kind}-*"))]
     stores = [path.name for path in folders if path.is_dir()]
     have = ", ".join(stores) or "no clip archive"
     for kind in (modality.TABLE[stream.modality] for stream in bundle.streams):
         for store in kind.stores(bundle.spec.stored):
             if store not in stores:
-                step = f"run {modality.STEPS[kind.kind]} with the settings of the model"
+                step = f"run {STEPS[kind.kind]} with the settings of the model"
                 raise Problem(f"{bundle.folder} was trained on {store}; {data.folder} has {have}; {step}")
     trained = bundle.spec.stored.landmark
     if trained and trained != (found := storage.find_landmarks(data)):

@@ -165,7 +165,7 @@ def with_archives(data: Dataset, streams: list[str], stored: StoredSpec) -> Data
     """The data set without the few clips to learn from whose archives are missing; raises Problem as `leave_out`."""
     for stream in streams:
         kind = modality.TABLE[stream]
-        step = f"{modality.STEPS[kind.kind]} --data {data.folder}"
+        step = f"{dataset.STEPS[kind.kind]} --data {data.folder}"
         for part, store in zip(kind.parts, kind.stores(stored), strict=True):
             missing = {item.clip for item in data.clips if not item.archive(data.folder, store).exists()}
             run = step + f" --part {part}" * (part != "video")

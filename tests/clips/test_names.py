@@ -138,7 +138,7 @@ def test_clips_that_one_system_would_take_for_one():
 
 
 def test_rows_that_are_deleted_or_come_before_move_no_other_clip(tmp_path):
-    for store, suffix in (("video", "avi"), ("frame-6x32", "zip")):
+    for store, suffix in (("video", "avi"), ("frame-6x32", "zip"), ("landmark-30fps", "zip")):
         data = tmp_path / store
         rows = [Clip("A", "train", "Go"), Clip("a", "train", "go"), Clip("c", "test", "stop")]
         data.mkdir()
