@@ -183,6 +183,7 @@ def open_networks(folder: Path = FOLDER) -> Networks:
         raise Problem('no OpenVINO is installed, which finds hands; pip install ".[live]"') from None
     core = openvino.Core()
     hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
+    hints["ENABLE_CPU_PINNING"] = False  # else the callers of all processes are held to the first core
 
     def opened(source: Source) -> Callable:
         model = core.read_model(folder / source.name)

@@ -1,13 +1,19 @@
 """Fetching the networks that find hands: from pip, from a copy, and what is no copy."""
 
 import hashlib
+import os
 import subprocess
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 from signs.command import Problem
 from signs.landmarks import models
 
+import numpy as np
 import pytest
+
+from scene import real_networks
 
 
 @pytest.fixture
@@ -100,3 +106,16 @@ def test_a_file_that_changed_is_named(tmp_path, wheel):
     (tmp_path / "networks" / "hand_recrop.tflite").write_bytes(b"cut")
     with pytest.raises(Problem, match=r"hand_recrop\.tflite: not the known network .*delete it"):
         models.check_there(tmp_path / "networks")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system tells no thread's cores")
+def test_callers_may_run_on_any_core():
+    """Else landmark.py's processes share the first one, which OpenVINO holds each of them to while it works."""
+    networks, cores, seen = real_networks(), os.sched_getaffinity(0), []
+    picture = np.zeros((1, 224, 224, 3), np.float32)
+    with ThreadPoolExecutor(1) as worker:
+        thread = worker.submit(threading.get_native_id).result()
+        working = worker.submit(lambda: [networks.hand(picture) for _ in range(30)])
+        while not working.done():
+            seen.append(os.sched_getaffinity(thread))
+    assert seen and all(allowed == cores for allowed in seen)
