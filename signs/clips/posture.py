@@ -28,8 +28,11 @@ def seen(points: Points, spec: InputSpec) -> np.ndarray:
 
 def at(points: Points, moments: np.ndarray) -> np.ndarray:
     """(T, VALUES) float32 of a clip at (T,) seconds, which do not fall."""
-    body, hands = (between(rows, points.times, moments) for rows in (points.body, points.hands))
-    places, present = places_of(body, hands)
+    body = between(points.body, points.times, moments)
+    hands = np.stack([between(points.hands[:, side], points.times, moments) for side in (0, 1)], axis=1)
+    places = places_of(body, hands, shoulder_width(points.body))
+    sure = [points.hands[:, 0, WRIST, 3], points.hands[:, 1, WRIST, 3], 1 + 0 * points.body[:, NOSE, 0]]
+    present = np.stack([np.interp(moments, points.times, np.nan_to_num(row)) for row in sure], axis=1)
     gaps = np.maximum(np.diff(moments, prepend=moments[0]), 1e-3)[:, None] / STEP
     changes = np.diff(places, axis=0, prepend=places[:1]) / gaps
     appears = np.diff(present, axis=0, prepend=present[:1])
@@ -38,24 +41,21 @@ def at(points: Points, moments: np.ndarray) -> np.ndarray:
 
 
 def between(rows: np.ndarray, times: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    """(T, ...) at (T,) seconds -> (S, ...) at (S,) seconds, on a straight line from frame to frame.
-
-    What is seen in one of two frames alone is where it was seen, if that frame is the nearer one.
-    """
+    """(T, points, 4) at (T,) seconds -> (S, points, 4) at (S,) seconds, on a straight line from each frame in which the
+    points are seen to the next one; before the first and after the last they stay. NaN where no frame shows them."""
+    seen = ~np.isnan(rows[:, 0, 0])
+    if not seen.any():
+        return np.full((len(moments), *rows.shape[1:]), np.nan)
+    rows, times = rows[seen], times[seen]
     after = np.clip(np.searchsorted(times, moments), 0, len(times) - 1)
     before = np.maximum(after - 1, 0)
-    gap = np.where(after > before, times[after] - times[before], 1)
-    share = np.where(after > before, np.clip((moments - times[before]) / gap, 0, 1), 1)
-    share = share.reshape(-1, *[1] * (rows.ndim - 1))
-    left, right = rows[before], rows[after]
-    mixed = left + (right - left) * share
-    return np.where(np.isnan(mixed), np.where(share < 0.5, left, right), mixed)
+    share = (moments - times[before]) / np.maximum(times[after] - times[before], 1e-9)
+    return rows[before] + (rows[after] - rows[before]) * np.clip(share, 0, 1)[:, None, None]
 
 
-def places_of(body: np.ndarray, hands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """body (T, 33, 4), hands (T, 2, 21, 4) -> (T, PLACES), NaN where not seen, and (T, 3): presence of both hands and
-    of the body."""
-    middle, width = body[:, SHOULDERS, :2].mean(axis=1), shoulder_width(body)
+def places_of(body: np.ndarray, hands: np.ndarray, width: float) -> np.ndarray:
+    """body (T, 33, 4), hands (T, 2, 21, 4), pixels of a shoulder width -> (T, PLACES), NaN where never seen."""
+    middle = body[:, SHOULDERS, :2].mean(axis=1)
     bodies = (body[:, BODY, :2] - middle[:, None]) / width
     wrists = (hands[:, :, WRIST, :2] - middle[:, None]) / width
     palms = np.linalg.norm(hands[:, :, KNUCKLE, :3] - hands[:, :, WRIST, :3], axis=-1)
@@ -63,8 +63,7 @@ def places_of(body: np.ndarray, hands: np.ndarray) -> tuple[np.ndarray, np.ndarr
     shapes = (hands[:, :, 1:, :3] - hands[:, :, :1, :3]) / palms
     from_face = wrists - bodies[:, None, NOSE]
     parts = [bodies, shapes, wrists, from_face, wrists[:, 0] - wrists[:, 1]]
-    present = [np.nan_to_num(hands[:, :, 0, 3]), ~np.isnan(middle[:, :1])]
-    return np.concatenate([part.reshape(len(body), -1) for part in parts], axis=1), np.concatenate(present, axis=1)
+    return np.concatenate([part.reshape(len(body), -1) for part in parts], axis=1)
 
 
 def shoulder_width(body: np.ndarray) -> float:

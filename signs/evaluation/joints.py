@@ -64,9 +64,9 @@ def shortest(said: np.ndarray) -> tuple[int, int]:
 
 
 def at_moments(points: Points, moments: np.ndarray) -> Points:
-    """Points of a clip at (T,) seconds."""
-    body, hands = (posture.between(rows, points.times, moments) for rows in (points.body, points.hands))
-    return Points(body, hands, moments, points.size)
+    """Points of a clip's frames nearest to (T,) seconds."""
+    nearest = StoredSpec.nearest(points.times, moments)
+    return Points(points.body[nearest], points.hands[nearest], moments, points.size)
 
 
 def stored_frames(data: Dataset, stored: StoredSpec, item: Clip, moments: np.ndarray) -> np.ndarray | None:
