@@ -3,7 +3,8 @@
     posture.seen(points, spec)                 (T, VALUES) float32, T moments evenly from the clip's first to its last
 
 Body points are measured from the middle of the shoulders in shoulder widths, hand points from the wrist in palm
-lengths; each comes with how fast it changes. What is not seen is 0, and a value of its own says so.
+lengths; each comes with how fast it changes. A gap is filled from what was seen before and after it, and values of
+their own say that nothing was seen; what no frame shows is 0.
 """
 
 from signs.clips.points import Points
@@ -18,7 +19,7 @@ WRIST, KNUCKLE = 0, 9  # of a hand: the palm is as long as the way between them
 STEP = 0.1  # seconds that a change is given for
 FARTHEST = 4.0  # units: what is further away, or quicker, is cut off
 PLACES = 2 * len(BODY) + 2 * (3 * 20 + 2 + 2) + 2  # of a moment: body, both hands, one hand from the other
-VALUES = 2 * (PLACES + 3)  # with both hands' presence and the body's, and the changes of all
+VALUES = 2 * PLACES + 3  # with the changes of all, and both hands' presence and the body's
 
 
 def seen(points: Points, spec: InputSpec) -> np.ndarray:
@@ -35,8 +36,7 @@ def at(points: Points, moments: np.ndarray) -> np.ndarray:
     present = np.stack([np.interp(moments, points.times, np.nan_to_num(row)) for row in sure], axis=1)
     gaps = np.maximum(np.diff(moments, prepend=moments[0]), 1e-3)[:, None] / STEP
     changes = np.diff(places, axis=0, prepend=places[:1]) / gaps
-    appears = np.diff(present, axis=0, prepend=present[:1])
-    values = np.concatenate([places, present, changes, appears], axis=1)
+    values = np.concatenate([places, changes, present], axis=1)
     return np.clip(np.nan_to_num(values), -FARTHEST, FARTHEST).astype(np.float32)
 
 
@@ -84,4 +84,4 @@ def owners() -> np.ndarray:
     apart = np.repeat(hands[:, WRIST].mean(axis=0, keepdims=True), 2, axis=0)
     bodies, shapes = np.repeat(points[list(BODY)], 2, axis=0), np.repeat(np.concatenate(hands[:, 1:]), 3, axis=0)
     present = np.concatenate([hands.mean(axis=1), points[SHOULDERS].mean(axis=0, keepdims=True)])
-    return np.concatenate([bodies, shapes, wrists, wrists, apart, present] * 2)
+    return np.concatenate([bodies, shapes, wrists, wrists, apart] * 2 + [present])

@@ -183,7 +183,8 @@ def _check_parts(bundle: Bundle) -> None:
         seen, shape = bundle.spec_of(stream).input, stream.arguments["input_shape"]
         picture = [seen.crop, seen.crop] * (stream.modality in PICTURES) + [TABLE[stream.modality].channels]
         if shape[1:] != picture or shape[0] not in (None, seen.frames):
-            raise Problem(f"stream {stream.name} takes {shape}, and a clip is seen as {[seen.frames, *picture]}")
+            again = "" if stream.modality in PICTURES else "; points are given otherwise now: train it again"
+            raise Problem(f"stream {stream.name} takes {shape}, and a clip is seen as {[seen.frames, *picture]}{again}")
         if (classes := stream.arguments["classes"]) != len(bundle.classes):
             raise Problem(
                 f"stream {stream.name} tells {classes} classes apart, and the table has {len(bundle.classes)}"

@@ -1,7 +1,7 @@
 """Convolutions over time with attention, for points of body and hands (signs/clips/posture.py).
 
-    model = build_landmark((48, 326), classes=20)
-    logits = model(clip)                              (B, 48, 326) -> (B, 20)
+    model = build_landmark((48, 323), classes=20)
+    logits = model(clip)                              (B, 48, 323) -> (B, 20)
 
 Blocks of a wide layer, a convolution of each channel over time and a narrow layer, added to what they got (Sandler et
 al. 2018, MobileNetV2, in one dimension), as in the networks that won the Kaggle challenges on isolated signs; then

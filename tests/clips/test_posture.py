@@ -7,7 +7,7 @@ import numpy as np
 
 SECONDS = 1.5
 MOMENTS = np.linspace(0, SECONDS, 24)
-PRESENT = slice(posture.PLACES, posture.PLACES + 3)  # of the left hand, the right hand, the body
+PRESENT = slice(2 * posture.PLACES, None)  # of the left hand, the right hand, the body
 
 
 def moving(rate: int = 20) -> Points:

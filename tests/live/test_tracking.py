@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from types import SimpleNamespace
 
+from signs.clips import posture
 from signs.clips.dataset import Label
 from signs.clips.points import Found
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
@@ -123,7 +124,7 @@ def test_a_camera_that_is_too_quick_has_fewer_frames_looked_at(tracked):
 @pytest.fixture
 def recogniser(tmp_path, monkeypatch):
     spec = ClipSpec(STORED, InputSpec(8, 64, 64))
-    stream = Stream("landmark", "landmark", "landmark", {"input_shape": [8, 326], "classes": 2}, {})
+    stream = Stream("landmark", "landmark", "landmark", {"input_shape": [8, posture.VALUES], "classes": 2}, {})
     someone = Recogniser(Bundle(tmp_path, spec, CLASSES, [stream], "mean", {}), {"landmark": None})
 
     def recognise(clip, timings):
