@@ -8,10 +8,11 @@ out:  model/<run>/: bundle.json, landmark.weights.h5 (best epoch), log.csv, even
 The network (signs/models/landmark.py) sees 48 moments, evenly over the clip, of where body and hands are and how fast
 they move, in shoulder widths and palm lengths: room, clothes and distance do not matter. Each epoch shows every clip
 turned, stretched, at another speed, with hands that are lost for a while (`--augment`); `--flip left=right` shows half
-of them in a mirror. It takes minutes without a GPU. Stopped at any moment, the same command goes on after the last
-whole epoch. `--weights model/<run>` starts from another such model with a new top; `--refit model/<run>` trains once
-more as a finished run did, with the validation clips too. `--teacher model/<run>` learns from the answers of any
-trained model of the same classes too (knowledge distillation, docs/compact.md).
+of them in a mirror, and the trained network looks at each clip there too. It takes minutes without a GPU. Stopped at
+any moment, the same command goes on a few seconds before that. `--weights model/<run>` starts from another such model
+with a new top; `--refit model/<run>` trains once more as a finished run did, with the validation clips too.
+`--teacher model/<run>` learns from the answers of any trained model of the same classes too (knowledge distillation,
+docs/compact.md).
 """
 
 import argparse
@@ -37,7 +38,7 @@ def parse(argv=None) -> argparse.Namespace:
     parser.add_argument("--weights", default="none", metavar="none|FOLDER", help=start)
     refit.add_flag(parser)
     flags.add_frames(more, ("N",), "48")
-    flags.add_training(parser, more, (120, 32, 2e-3), top=True)
+    flags.add_training(parser, more, (160, 32, 2e-3), top=True)
     flags.add_recipe(parser, STREAM, named=False)
     augmented = [field for field in options.options(PointAugmentation) if field.name != "smoothing"]
     what = "what is drawn at random for each clip and epoch"
@@ -73,6 +74,7 @@ def train(args, data: Dataset, generators: dict, lesson) -> Stream:
     """Train to the end and return the bundle's row."""
     from signs.inference import runtime
     from signs.models.weights import copy_weights
+    from signs.training.batches import mirrored_classes
     from signs.training.loop import Training
 
     arguments = {"input_shape": [args.frames, posture.VALUES], "classes": len(data.classes), "dropout": args.dropout}
@@ -85,6 +87,9 @@ def train(args, data: Dataset, generators: dict, lesson) -> Stream:
     recipe, objective = distillation.begin(lesson, flags.recipe_of(args), generators["train"])
     training = Training(model, generators, args.output, STREAM, recipe, objective, until)
     training.fit(flags.phases_of(args, start is not None))
+    if args.flip is not None:  # only now, for steps on both sides of the mirror would take twice as long
+        classes = mirrored_classes([row.label for row in data.classes], flags.swaps_of(args)).tolist()
+        arguments["mirror"] = {"classes": classes, "values": posture.in_mirror()}
     return run_folder.trained_stream(args.output, STREAM, STREAM, arguments)
 
 

@@ -14,6 +14,8 @@ import numpy as np
 
 # Of the body: nose, eyes, ears, mouth, shoulders, elbows, wrists, hips.
 BODY = (0, 2, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 23, 24)
+# Left and right of all 33 points change places in a mirror: eyes, ears and mouth as shoulders to feet.
+OPPOSITE = np.array([0, 4, 5, 6, 1, 2, 3, *(number + (1 if number % 2 else -1) for number in range(7, 33))])
 NOSE, SHOULDERS, HIPS = 0, [11, 12], [23, 24]
 WRIST, KNUCKLE = 0, 9  # of a hand: the palm is as long as the way between them
 STEP = 0.1  # seconds that a change is given for
@@ -85,3 +87,19 @@ def owners() -> np.ndarray:
     bodies, shapes = np.repeat(points[list(BODY)], 2, axis=0), np.repeat(np.concatenate(hands[:, 1:]), 3, axis=0)
     present = np.concatenate([hands.mean(axis=1), points[SHOULDERS].mean(axis=0, keepdims=True)])
     return np.concatenate([bodies, shapes, wrists, wrists, apart] * 2 + [present])
+
+
+def in_mirror() -> list[int]:
+    """Where left is right each of the VALUES is another one: its number, counted from 1, negative where the sign
+    changes."""
+    sizes = [2 * len(BODY), 2 * 60, 4, 4]
+    bodies, shapes, wrists, from_face, apart = np.split(np.arange(PLACES), np.cumsum(sizes))
+    opposite = [BODY.index(OPPOSITE[number]) for number in BODY]
+    hands = [part.reshape(2, -1)[::-1].ravel() for part in (shapes, wrists, from_face)]
+    places = 1 + np.concatenate([bodies.reshape(-1, 2)[opposite].ravel(), *hands, apart])
+    signs = np.ones(PLACES, int)
+    for part, size in ((bodies, 2), (shapes, 3), (wrists, 2), (from_face, 2)):
+        signs[part[::size]] = -1
+    signs[apart[1]] = -1  # from the left to the right wrist: their way across stays when they change places
+    present = 2 * PLACES + np.array([2, 1, 3])
+    return [int(number) for number in np.concatenate([signs * places, signs * (PLACES + places), present])]

@@ -9,7 +9,8 @@ attention over time: each head weighs the moments anew (Bahdanau et al. 2015), a
 """
 
 import keras
-from keras import layers
+import numpy as np
+from keras import layers, ops
 
 FEATURES = "Logits_Dropout"  # what is known of a clip before it gets a name
 MAPS = ("Attention",)  # (B, T, C): where the report looks
@@ -22,9 +23,10 @@ def build_landmark(
     blocks: int = 3,
     kernel: int = 7,
     heads: int = 4,
-    drop: float = 0.2,
-    dropout: float = 0.5,
+    drop: float = 0.1,
+    dropout: float = 0.3,
     momentum: float = 0.95,
+    mirror: dict[str, list[int]] | None = None,
 ) -> keras.Model:
     """(B, T, V) float32 -> (B, classes) logits.
 
@@ -34,13 +36,19 @@ def build_landmark(
         heads: of the attention, of which `2 * width` is a multiple.
         drop: share of a block's channels, dropout: share of the last features, that a training step drops.
         momentum: of the moving averages of batch normalisation.
+        mirror: {"classes": what each class is in a mirror, "values": what each value is there, counted from 1, negative
+            where its sign changes}. Each clip is looked at there too, and the two answers are averaged; the weights are
+            the same.
     Raises:
-        ValueError: `heads` do not go into the features.
+        ValueError: `heads` do not go into the features; a `mirror` of something else, or for any number of moments.
     """
     if 2 * width % heads:
         raise ValueError(f"{heads} heads of {2 * width} features; expected a number that divides them")
+    if mirror is not None:
+        _check_mirror(mirror, input_shape, classes)
     clip = keras.Input(input_shape, name="clip")
-    x = layers.SpatialDropout1D(drop / 2, name="Stem_drop")(clip)
+    x = clip if mirror is None else _with_mirrored(clip, mirror["values"])
+    x = layers.SpatialDropout1D(drop / 2, name="Stem_drop")(x)
     x = layers.Dense(width, use_bias=False, name="Stem_dense")(x)
     x = layers.BatchNormalization(momentum=momentum, name="Stem_batch_norm")(x)
     for number in range(1, blocks + 1):
@@ -50,7 +58,28 @@ def build_landmark(
     x = layers.Activation("swish", name="Features")(x)
     x = layers.Dropout(dropout, name="Logits_Dropout")(x)
     # In float32 under a mixed precision too: a softmax needs it.
-    return keras.Model(clip, layers.Dense(classes, dtype="float32", name="Logits")(x), name="landmark")
+    logits = layers.Dense(classes, dtype="float32", name="Logits")(x)
+    if mirror is not None:
+        both = ops.reshape(logits, (-1, 2, classes))
+        logits = (both[:, 0] + ops.take(both[:, 1], mirror["classes"], axis=-1)) / 2
+    return keras.Model(clip, logits, name="landmark")
+
+
+def _check_mirror(mirror: dict, input_shape: tuple[int | None, int], classes: int) -> None:
+    whole = {"classes": range(classes), "values": range(1, input_shape[1] + 1)}
+    there = {name: sorted(map(abs, mirror.get(name, []))) for name in whole}
+    if set(mirror) != set(whole) or any(there[name] != list(numbers) for name, numbers in whole.items()):
+        raise ValueError(
+            f"a mirror of {', '.join(mirror)}; expected each of {classes} classes and {input_shape[1]} values"
+        )
+    if input_shape[0] is None:
+        raise ValueError("a mirror for clips of any length; expected a number of moments")
+
+
+def _with_mirrored(clip, values: list[int]):
+    """(B, T, V) -> (2 B, T, V): behind each clip what it is in a mirror."""
+    mirrored = ops.take(clip, np.abs(values) - 1, axis=-1) * np.sign(values).astype(np.float32)
+    return ops.reshape(ops.stack([clip, mirrored], axis=1), (-1, *clip.shape[1:]))
 
 
 def _block(x, name: str, width: int, kernel: int, drop: float, momentum: float):

@@ -13,6 +13,8 @@ import keras
 import numpy as np
 from scipy.special import softmax
 
+SPARED = 5.0  # seconds after a checkpoint in which epochs get none: of small networks it would take as long as an epoch
+
 
 class EpochStart(keras.callbacks.Callback):
     """Order, augmentation and dropout of an epoch depend on the seed and its number, in a resumed run as in an unbroken
@@ -72,7 +74,7 @@ class Validation(keras.callbacks.Callback):
 
 class Keeper(keras.callbacks.Callback):
     """After each epoch: a line for people, then the best weights, a row of the log and a checkpoint, in this order,
-    which resuming relies on.
+    which resuming relies on. Quick epochs share a checkpoint.
 
     Without validation the weights after epoch `until` are kept. Weights whose loss is no number, NaN or infinite, are
     lost: at the first such loss training ends, with the best epoch before it; raises Problem where there is none.
@@ -86,6 +88,7 @@ class Keeper(keras.callbacks.Callback):
         self.best_path = folder / f"{self.stream}.weights.h5"
         losses = [] if until else [valid_loss(row) for row in self.log.rows_of(self.stream)]
         self.best_loss = min(losses, default=float("inf"))
+        self.saved, self.unsaved = 0.0, None  # when the checkpoint was written; an epoch since
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
@@ -96,10 +99,11 @@ class Keeper(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if not np.isfinite([logs["loss"], logs.get("val_loss", 0)]).all():
-            self.model.stop_training = True
+            self.model.stop_training, self.unsaved = True, None
             self.checkpoint.end_at_no_number(epoch + 1, self.best_path.exists())
             return
         seconds = time.perf_counter() - self.started
+        self.unsaved = epoch + 1
         learnt = f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:6.1%}{valid_words(logs)}"
         print(f"{self.stream:4} {self.phase} epoch {epoch + 1:2}/{self.last}  {learnt}  {seconds:5.1f} s", flush=True)
         if epoch + 1 == self.until or logs.get("val_loss", np.inf) < self.best_loss:
@@ -107,7 +111,16 @@ class Keeper(keras.callbacks.Callback):
             with averaging.averaged(self.average):
                 averaging.save_weights(self.model, self.best_path)
         self._log(epoch + 1, seconds, logs)
-        self.checkpoint.save(self.model, self.average, epoch + 1)
+        if time.perf_counter() - self.saved >= SPARED:
+            self._save()
+
+    def on_train_end(self, logs=None):
+        if self.unsaved:
+            self._save()
+
+    def _save(self) -> None:
+        self.checkpoint.save(self.model, self.average, self.unsaved)
+        self.saved, self.unsaved = time.perf_counter(), None
 
     def _log(self, epoch: int, seconds: float, logs: dict) -> None:
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))

@@ -4,7 +4,8 @@
     model/<run>/checkpoint/<stream>-0007.weights.h5   that state: weights and optimiser
     model/<run>/checkpoint/<stream>-0007.average.weights.h5   with weight averaging: the average
 
-A checkpoint is written whole and then named, so a kill at any moment loses at most the epoch in hand.
+A checkpoint is written whole and then named, so a kill at any moment loses at most the epoch in hand, and quick ones
+before it (callbacks.SPARED).
 """
 
 import json

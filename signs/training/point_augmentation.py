@@ -13,8 +13,6 @@ from signs.training.options import option
 
 import numpy as np
 
-# Left and right of the body's points change places in a mirror: eyes, ears and mouth as shoulders to feet.
-IN_MIRROR = [0, 4, 5, 6, 1, 2, 3, *(number + (1 if number % 2 else -1) for number in range(7, 33))]
 BENDS = 5  # moments between which the speed changes
 
 
@@ -30,17 +28,17 @@ class Drawn:
 class PointAugmentation:
     """Numbers are standard deviations, but for shares and chances."""
 
-    turn: float = option(0.12, "of the whole person, in radians", least=0)
-    stretch: float = option(0.12, "of width and of height, each by a factor of e to this", least=0)
-    lean: float = option(0.06, "shear of the whole person", least=0)
-    hand_turn: float = option(0.2, "of each hand alone, in radians", least=0)
-    hand_stretch: float = option(0.15, "of each hand alone, a factor of e to this", least=0)
-    hand_shift: float = option(0.05, "of each hand alone, in shoulder widths", least=0)
-    tremble: float = option(0.01, "of each point by itself, in shoulder widths", least=0)
+    turn: float = option(0.2, "of the whole person, in radians", least=0)
+    stretch: float = option(0.2, "of width and of height, each by a factor of e to this", least=0)
+    lean: float = option(0.1, "shear of the whole person", least=0)
+    hand_turn: float = option(0.3, "of each hand alone, in radians", least=0)
+    hand_stretch: float = option(0.2, "of each hand alone, a factor of e to this", least=0)
+    hand_shift: float = option(0.1, "of each hand alone, in shoulder widths", least=0)
+    tremble: float = option(0.02, "of each point by itself, in shoulder widths", least=0)
     lost: float = option(0.08, "chance that a hand is not seen at all", least=0, most=1)
     lost_a_while: float = option(0.3, "chance that a hand is not seen for up to half of the clip", least=0, most=1)
-    cut: float = option(0.15, "largest share of the clip that is left out at each end", least=0, below=0.5)
-    pace: float = option(0.2, "unevenness of time, a factor of e to this", least=0)
+    cut: float = option(0.2, "largest share of the clip that is left out at each end", least=0, below=0.5)
+    pace: float = option(0.3, "unevenness of time, a factor of e to this", least=0)
     mixup: float = option(0.0, "alpha of the Beta distribution with which the clips of a batch are mixed", least=0)
     smoothing: float = option(0.1, "share of a target that goes to all classes alike", least=0, below=1)
     flip: bool = False
@@ -56,7 +54,7 @@ class PointAugmentation:
         body, hands = points.body.astype(np.float64), points.hands.astype(np.float64)
         if drawn.flipped:
             body, hands = in_mirror(body, points.size[1]), in_mirror(hands, points.size[1])[:, ::-1].copy()
-            body = body[:, IN_MIRROR]
+            body = body[:, posture.OPPOSITE]
         width = posture.shoulder_width(body)
         self._move(body, hands, width, rng)
         for side in (0, 1):

@@ -18,7 +18,8 @@ RECIPES = {
                "colour": 0.1, "zoom": 0.15, "part": 0.7, "mixup": 0.2, "views": 2},
     "compact": {"patience": 15, "schedule": "cosine", "warm_up": 1.0, "ema": 0.98,
                 "zoom": 0.15, "rotation": 10.0, "part": 0.8},
-    "landmark": {"patience": 200, "schedule": "cosine", "warm_up": 3.0, "ema": 0.98, "weight_decay": 0.05},
+    "landmark": {"patience": 200, "schedule": "cosine", "warm_up": 3.0, "ema": 0.98, "weight_decay": 0.05,
+                 "dropout": 0.3},
 }
 # fmt: on
 NAMED = ("paper", "strong", "compact")  # those of pictures, which any training of pictures may take

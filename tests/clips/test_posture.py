@@ -2,6 +2,7 @@
 
 from signs.clips import posture
 from signs.clips.points import Points
+from signs.training.point_augmentation import in_mirror
 
 import numpy as np
 
@@ -54,3 +55,14 @@ def test_a_hand_that_comes_late_waits_where_it_comes():
 def test_nobody_and_a_single_frame():
     empty = Points(np.full((1, 33, 4), np.nan), np.full((1, 2, 21, 4), np.nan), np.zeros(1), (48, 64))
     assert not posture.at(empty, np.zeros(5)).any()
+
+
+def test_what_each_value_is_in_a_mirror():
+    points = moving()
+    points.hands[5:9, 0] = np.nan
+    body, hands = (in_mirror(rows, points.size[1]) for rows in (points.body, points.hands))
+    there = Points(body[:, posture.OPPOSITE], hands[:, ::-1], points.times, points.size)
+    values = np.array(posture.in_mirror())
+    mirrored = posture.at(points, MOMENTS)[:, abs(values) - 1] * np.sign(values)
+    assert np.allclose(mirrored, posture.at(there, MOMENTS), atol=1e-5)
+    assert not np.allclose(mirrored, posture.at(points, MOMENTS), atol=0.1)

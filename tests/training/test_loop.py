@@ -5,7 +5,7 @@ import threading
 
 from signs.clips.dataset import Clip
 from signs.command import Problem
-from signs.training import loop
+from signs.training import callbacks, loop
 from signs.training.averaging import Average
 from signs.training.checkpoint import Checkpoint
 from signs.training.log import HEADER, Log, Validated
@@ -20,6 +20,11 @@ import conftest
 
 pytestmark = pytest.mark.usefixtures("eager")
 PHASES = [Phase("top", 1, 1e-2, top_only=True), Phase("all", 3, 1e-3)]
+
+
+@pytest.fixture(autouse=True)
+def a_checkpoint_each_epoch(monkeypatch):
+    monkeypatch.setattr(callbacks, "SPARED", 0.0)
 
 
 class Data(keras.utils.PyDataset):
@@ -207,6 +212,18 @@ def test_a_stopped_run_goes_on_to_the_weights_of_an_unbroken_one(unbroken, tmp_p
         np.testing.assert_allclose(one, other, atol=1e-6)
     for one, other in zip(validated(tmp_path), validated(folder), strict=True):
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
+    for name in ("rgb.weights.h5", "checkpoint/rgb-0004.weights.h5"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+
+
+def test_quick_epochs_share_a_checkpoint_and_a_stop_loses_them(unbroken, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(callbacks, "SPARED", 1000.0)
+    folder, _ = unbroken
+    with pytest.raises(Exception, match="power cut"):
+        train(tmp_path, Data(3))
+    assert len(rows(tmp_path)) == 3 and Checkpoint(tmp_path, "rgb").state.epoch == 2, "the first of the second phase"
+    train(tmp_path)
+    assert "going on after epoch 2" in capsys.readouterr().out and rows(tmp_path) == rows(folder)
     for name in ("rgb.weights.h5", "checkpoint/rgb-0004.weights.h5"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from signs import command
 from signs.clips.dataset import Clip
 from signs.command import Problem
-from signs.training import run_folder
+from signs.training import callbacks, run_folder
 from signs.training.checkpoint import Checkpoint
 from signs.training.log import HEADER, Log, Validated
 from signs.training.loop import Training
@@ -21,6 +21,11 @@ import tiny
 
 pytestmark = pytest.mark.usefixtures("eager")
 PHASES = [Phase("top", 1, 1e-2, top_only=True), Phase("all", 4, 1e-3)]
+
+
+@pytest.fixture(autouse=True)
+def a_checkpoint_each_epoch(monkeypatch):
+    monkeypatch.setattr(callbacks, "SPARED", 0.0)
 
 
 class Data(keras.utils.PyDataset):
