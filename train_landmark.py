@@ -38,7 +38,7 @@ def parse(argv=None) -> argparse.Namespace:
     parser.add_argument("--weights", default="none", metavar="none|FOLDER", help=start)
     refit.add_flag(parser)
     flags.add_frames(more, ("N",), "48")
-    flags.add_training(parser, more, (160, 32, 2e-3), top=True)
+    flags.add_training(parser, more, (120, 32, 2e-3), top=True)
     flags.add_recipe(parser, STREAM, named=False)
     augmented = [field for field in options.options(PointAugmentation) if field.name != "smoothing"]
     what = "what is drawn at random for each clip and epoch"
