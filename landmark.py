@@ -26,7 +26,6 @@ from signs.landmarks import models
 from signs.landmarks.stream import LandmarkStream, landmark_spec
 
 import cv2
-import numpy as np
 
 __all__ = ["LandmarkStream", "main"]
 
@@ -41,8 +40,6 @@ def find(item: Clip, folder: Path, stored: LandmarkSpec) -> tuple[int, list[tupl
             recorder.push(frame, seconds)
     points = recorder.points()
     notes = [*video.notes, *stream.notes]
-    if np.isnan(points.body[:, 0, 0]).all():
-        notes.append("nobody is found")
     info = {**storage.expected_info(item, stored), "notes": notes}
     write_points(item.archive(folder, stored.store), points, info)
     return len(points.times), [(note, f"{item.folder}/{item.clip}") for note in notes]

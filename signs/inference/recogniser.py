@@ -15,14 +15,14 @@ from pathlib import Path
 
 from signs.clips import modality, posture, preprocess, storage
 from signs.clips.dataset import STEPS, Dataset
-from signs.clips.points import Points
+from signs.clips.points import PointRecorder, Points
 from signs.clips.video import read_kept
 from signs.command import Problem
 from signs.flow.stream import compile_solver
 from signs.inference import exported, quickest
 from signs.inference.bundle import Bundle, Stream, load_bundle
 from signs.inference.confidence import load_calibration
-from signs.inference.recording import Recorded, Recording, point_recorder, point_stream
+from signs.inference.recording import Recorded, Recording, point_stream
 from signs.inference.runtime import KERAS, Form, cores
 from signs.inference.session import Answer, Following, Session
 from signs.inference.streaming import WhileRecording
@@ -116,7 +116,8 @@ class Recogniser:
         """The answer to a video file and what is odd about the file, one line each; memory does not grow with its
         length. Raises Problem where it cannot be read."""
         stored, timings = self.bundle.spec.stored, Timings()
-        recorder = point_recorder(stored)
+        stream = point_stream(stored) if stored.landmark else None
+        recorder = stream and PointRecorder(stream.push, stored.landmark.rate)
 
         def look(frame: np.ndarray, seconds: float) -> None:
             with timings.measure("landmarks"):
@@ -125,7 +126,7 @@ class Recogniser:
         frames, times, notes = read_kept(path, stored, each=look if recorder else None)
         answer = self.answer(frames, times, recorder and recorder.points())
         answer.seconds.update(timings.sums())
-        return answer, notes
+        return answer, [*notes, *(stream.notes if stream else [])]
 
     def recognise(self, clip: Recorded, timings: Timings) -> Answer:
         """What was kept of a clip -> its answer; the networks' steps are added to `timings`."""

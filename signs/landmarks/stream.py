@@ -79,7 +79,13 @@ class LandmarkStream:
         self._looked = -np.inf  # seconds of the last search part by part
         self._small = None  # the frame before, to tell a cut
         self._before = [None, None]  # hands in the frame before
-        self.notes: list[str] = []
+        self._notes: list[str] = []
+        self._nobody = True  # so far
+
+    @property
+    def notes(self) -> list[str]:
+        """What was odd so far, in words for people."""
+        return [*self._notes, *["nobody is found"] * (self._nobody and self._small is not None)]
 
     def push(self, frame: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
         """The points in a frame, (H, W, 3) uint8 RGB, upright and not mirrored.
@@ -96,7 +102,7 @@ class LandmarkStream:
         body = np.full((33, 4), np.nan, np.float32)
         hands = np.full((2, 21, 4), np.nan, np.float32)
         if self._people:
-            body[:] = self._people[0].body.points
+            body[:], self._nobody = self._people[0].body.points, False
         for side in (0, 1):
             hand = self._hands.look(frame, body, side, self._before[side])
             self._before[side] = hand if hand and hand.presence >= HAND_SURE else None
@@ -105,8 +111,8 @@ class LandmarkStream:
         return body, hands
 
     def _note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
+        if text not in self._notes:
+            self._notes.append(text)
 
     def _is_cut(self, frame: np.ndarray) -> bool:
         small = cv2.cvtColor(cv2.resize(frame, SMALL, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
