@@ -13,7 +13,7 @@ input, grey and depth of the upper body and of the higher hand, is `--stream upp
 (prepare_chalearn2014.py --crops, then frame.py --part upper and the other three); the streams' answers are averaged.
 What needs no more than colour (grey, rgb, flow) runs in predict.py and livedemo.py too. With `--frames whole` every
 stored frame is seen, of clips as long as they are. The start is random unless `--weights model/<run>` names another
-such model. Stopped at any moment, the same command goes on after the last whole epoch. `--refit model/<run>` trains
+such model. Stopped at any moment, the same command goes on, a few seconds before. `--refit model/<run>` trains
 once more as a finished run did, with the validation clips too.
 
 `--teacher` names any trained model of the same classes, the two streams of I3D too; the network learns from its answers
