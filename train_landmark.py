@@ -9,10 +9,10 @@ The network (signs/models/landmark.py) sees 48 moments, evenly over the clip, of
 they move, in shoulder widths and palm lengths: room, clothes and distance do not matter. Each epoch shows every clip
 turned, stretched, at another speed, with hands that are lost for a while (`--augment`); `--flip left=right` shows half
 of them in a mirror, and the trained network looks at each clip there too. It takes minutes without a GPU. Stopped at
-any moment, the same command goes on a few seconds before that. `--weights model/<run>` starts from another such model
-with a new top; `--refit model/<run>` trains once more as a finished run did, with the validation clips too.
-`--teacher model/<run>` learns from the answers of any trained model of the same classes too (knowledge distillation,
-docs/compact.md).
+any moment, the same command goes on a few seconds before that. It starts from what 30 signs of German Sign Language
+taught (`--weights dgs`), or from another model of this script, with a new top (`--weights model/<run>`).
+`--refit model/<run>` trains once more as a finished run did, with the validation clips too. `--teacher model/<run>`
+learns from the answers of any trained model of the same classes too (knowledge distillation, docs/compact.md).
 """
 
 import argparse
@@ -29,13 +29,18 @@ from signs.inference.bundle import Stream, is_bundle, load_bundle, load_keras
 from signs.training import distillation, flags, options, refit, run_folder
 from signs.training.point_augmentation import PointAugmentation
 
+DGS = Path(__file__).resolve().parent / "signs" / "models" / "dgs"  # benchmarks/make_start.py
 STREAM = "landmark"
+STARTS = ("dgs", "none")
 
 
 def parse(argv=None) -> argparse.Namespace:
     parser, more = flags.begin(__doc__, "train_landmark.py", "gestures", STREAM)
-    start = "none: random start; or a model of this script, of which a new top is trained first"
-    parser.add_argument("--weights", default="none", metavar="none|FOLDER", help=start)
+    start = (
+        "dgs: what 30 signs of German Sign Language taught (signs/models/dgs); none: random start; or a model of this "
+    )
+    start += "script, of which a new top is trained first, then all at a tenth of the rate"
+    parser.add_argument("--weights", default="dgs", metavar="dgs|none|FOLDER", help=start)
     refit.add_flag(parser)
     flags.add_frames(more, ("N",), "48")
     flags.add_training(parser, more, (120, 32, 2e-3), top=True)
@@ -49,8 +54,10 @@ def parse(argv=None) -> argparse.Namespace:
     args = flags.complete_recipe(refit.parse(parser, argv), PointAugmentation)
     flags.check_epochs(args)
     distillation.fill(args)
-    if args.weights != "none" and not is_bundle(args.weights):
-        raise Problem(f"--weights {args.weights}: none, or the folder of a model of train_landmark.py")
+    if args.weights not in STARTS and not is_bundle(args.weights):
+        raise Problem(f"--weights {args.weights}: {', '.join(STARTS)}, or the folder of a model of train_landmark.py")
+    if args.weights in STARTS and not args.epochs:
+        raise Problem("--epochs 0: at least 1; a new top alone is trained of another model, --weights FOLDER")
     return args
 
 
@@ -63,7 +70,7 @@ def clip_spec(args, data: Dataset) -> ClipSpec:
 
 def find_start(args) -> tuple[Stream, Path]:
     """The trained network to start from and its weight file; raises Problem where there is none that fits."""
-    source = load_bundle(Path(args.weights))
+    source = load_bundle(DGS if args.weights == "dgs" else Path(args.weights))
     for row in source.streams:
         if row.network == STREAM and row.arguments["input_shape"][1] == posture.VALUES:
             return row, source.weights(row)
@@ -86,7 +93,7 @@ def train(args, data: Dataset, generators: dict, lesson) -> Stream:
     until = int(refit.chosen(args, STREAM)["epoch"]) if args.refit else None
     recipe, objective = distillation.begin(lesson, flags.recipe_of(args), generators["train"])
     training = Training(model, generators, args.output, STREAM, recipe, objective, until)
-    training.fit(flags.phases_of(args, start is not None))
+    training.fit(flags.phases_of(args, args.weights not in STARTS))
     if args.flip is not None:  # only now, for steps on both sides of the mirror would take twice as long
         classes = mirrored_classes([row.label for row in data.classes], flags.swaps_of(args)).tolist()
         arguments["mirror"] = {"classes": classes, "values": posture.in_mirror()}
