@@ -1,10 +1,14 @@
 """The network on points: its size, and clips of any length."""
 
 from signs.clips.posture import VALUES, in_mirror
+from signs.inference import runtime
 from signs.models.landmark import build_landmark
+from signs.models.weights import copy_weights
 
 import numpy as np
 import pytest
+
+import train_landmark
 
 
 def test_a_small_network_for_clips_of_any_length():
@@ -44,3 +48,16 @@ def test_a_mirror_changes_the_classes_with_it():
 def test_a_mirror_of_something_else(shape, mirror, said):
     with pytest.raises(ValueError, match=said):
         build_landmark(shape, 3, mirror=mirror)
+
+
+def test_what_trainings_start_from_fits_and_is_small():
+    """Made by benchmarks/make_start.py; a network of another shape, or values in another order, want a new one."""
+    row, path = train_landmark.find_start(train_landmark.parse(["--data", "data", "--output", "model"]))
+    assert row.arguments["mirror"]["values"] == in_mirror() and path.stat().st_size < 1_000_000
+    start = runtime.KerasNetwork.load(row, path).model
+    model = build_landmark((48, VALUES), 5)
+    copy_weights(start, model)
+    names = [layer.name for layer in model.layers if layer.weights and not layer.name.startswith("Logits")]
+    assert all(
+        (model.get_layer(name).get_weights()[0] == start.get_layer(name).get_weights()[0]).all() for name in names
+    )

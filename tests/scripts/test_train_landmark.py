@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from signs import command
-from signs.clips import posture, storage
+from signs.clips import storage
 from signs.clips.dataset import load_dataset
 from signs.clips.points import read_points, write_points
 from signs.evaluation import compression_table
@@ -31,7 +31,6 @@ RECIPE = ["ema=0", "dropout=0", "warm-up=0"]
 FLAGS = ["--epochs", "16", "--batch", "6", "--frames", "12", "--learning-rate", "0.01", "--flip", "left=right"]
 FLAGS += ["--weights", "none", "--recipe", *RECIPE]
 SHORT = ["--epochs", "1"]
-BUILD = landmark.build_landmark
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -187,22 +186,6 @@ def test_a_bundle_that_has_no_landmarks_is_damaged(trained, tmp_path, capsys):
     (model / "bundle.json").write_text(json.dumps(content))
     with pytest.raises(command.Problem, match="sees landmarks, and the spec has none"):
         load_bundle(model)
-
-
-def test_what_trainings_start_from_fits_and_is_small():
-    """Made by benchmarks/make_start.py; a network of another shape, or values in another order, want a new one."""
-    from signs.inference import runtime
-    from signs.models.weights import copy_weights
-
-    row, path = train_landmark.find_start(train_landmark.parse(["--data", "data", "--output", "model"]))
-    assert row.arguments["mirror"]["values"] == posture.in_mirror() and path.stat().st_size < 1_000_000
-    start = runtime.KerasNetwork.load(row, path).model
-    model = BUILD((48, posture.VALUES), 5)
-    copy_weights(start, model)
-    names = [layer.name for layer in model.layers if layer.weights and not layer.name.startswith("Logits")]
-    assert all(
-        (model.get_layer(name).get_weights()[0] == start.get_layer(name).get_weights()[0]).all() for name in names
-    )
 
 
 def test_the_start_has_no_top_that_could_be_trained_alone(data, tmp_path, capsys):
