@@ -68,6 +68,7 @@ def main(argv=None) -> int:
     data = load_dataset(args.data)
     models.fetch(args.networks)
     models.check_there()
+    models.import_openvino()
     return find_all(data, landmark_spec(), args.split, args.workers).summary()
 
 

@@ -181,6 +181,7 @@ def print_sign(demo: Demo, path: Path | None) -> int:
     record_once(demo)
     if path:
         print_notes(path, read_kept(path, demo.recogniser.bundle.spec.stored)[2])
+        print_notes(path, demo.mode.tracker.notes if demo.mode.tracker else [])
     recogniser, mode, answer = demo.recogniser, demo.mode, demo.mode.answer
     best = [(recogniser.name(label), probability) for label, probability in answer.ranked[:3]]
     wide = max(cell_len(name) for name, _ in best)

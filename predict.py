@@ -19,8 +19,8 @@ from signs.inference.recogniser import Recogniser, check_camera
 from signs.inference.session import Answer
 
 
-def as_json(path: Path, answer: Answer, top: int) -> str:
-    """{"clip", "label", "probability", "top", "streams", "seconds", "confidence", "known"}, as one line."""
+def as_json(path: Path, answer: Answer, top: int, notes: list[str]) -> str:
+    """{"clip", "label", "probability", "top", "streams", "seconds", "confidence", "known", "notes"}, as one line."""
 
     def rounded(ranked):
         return [[label, round(probability, 6)] for label, probability in ranked[:top]]
@@ -35,6 +35,7 @@ def as_json(path: Path, answer: Answer, top: int) -> str:
         "seconds": {step: round(seconds, 4) for step, seconds in answer.seconds.items()},
         "confidence": round(answer.confidence, 6),
         "known": answer.known,
+        "notes": notes,
     }
     return json.dumps(content)
 
@@ -60,7 +61,9 @@ def predict(recogniser: Recogniser, paths: list[Path], top: int, json_lines: boo
             answer, notes = recogniser.answer_video(path)
             for note in notes:
                 print(command.one_line(f"{path}: {note}"), file=sys.stderr)
-            print(as_json(path, answer, top) if json_lines else as_text(path, answer, recogniser, top), flush=True)
+            print(
+                as_json(path, answer, top, notes) if json_lines else as_text(path, answer, recogniser, top), flush=True
+            )
             outcome.done.append(path)
     return outcome
 

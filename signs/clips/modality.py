@@ -110,7 +110,7 @@ def read_stored(
     Raises Problem where an archive is missing or damaged, or its parts are not of the same frames.
     """
     if TABLE[stream].kind == "landmark":
-        return read_points(item.archive(data.folder, stored.landmark.store)), {}
+        return read_points(item.archive(data.folder, stored.landmark.store), stored.landmark), {}
     paths = [item.archive(data.folder, store) for store in TABLE[stream].stores(stored)]
     archives = [storage.read_archive(path, pick) for path in paths]
     sizes = [archive.images.shape[:3] for archive in archives]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signs.clips import storage
+from signs.clips.spec import LandmarkSpec
 from signs.command import Problem
 
 import numpy as np
@@ -57,8 +58,8 @@ def _npy(array: np.ndarray) -> bytes:
     return content.getvalue()
 
 
-def read_points(path: Path) -> Points:
-    """Read what write_points wrote; raises Problem where it is missing or damaged."""
+def read_points(path: Path, stored: LandmarkSpec | None = None) -> Points:
+    """Read what write_points wrote; raises Problem where it is missing, damaged, or not found as `stored` says."""
     path = Path(path)
     again = "delete it and run landmark.py again"
     if not path.is_file():
@@ -67,9 +68,16 @@ def read_points(path: Path) -> Points:
         info = storage.parse_info(archive.read("clip.json"))
         arrays = {name: np.load(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False) for name in SHAPES}
         times, size = np.array(info["times"], np.float64), tuple(map(int, info["size"]))
+    if stored and info.get("stored") != stored.to_json():
+        raise Problem(f"{path}: its points were found otherwise than the others'; run landmark.py again")
     for name, shape in SHAPES.items():
-        if arrays[name].shape != (len(times), *shape) or not len(times) or len(size) != 2:
-            raise Problem(f"{path}: {name} of {arrays[name].shape}, expected {(len(times), *shape)}; {again}")
+        array = arrays[name]
+        if array.shape != (len(times), *shape) or not len(times) or len(size) != 2:
+            raise Problem(f"{path}: {name} of {array.shape}, expected {(len(times), *shape)}; {again}")
+        if array.dtype != np.float32 or np.isinf(array).any():
+            raise Problem(f"{path}: {name} of {array.dtype} or infinite, expected float32 numbers; {again}")
+    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise Problem(f"{path}: times that do not rise; {again}")
     return Points(**arrays, times=times, size=size)
 
 
@@ -86,7 +94,8 @@ class Pace:
 
     def takes(self, seconds: float) -> bool:
         """Whether the frame at `seconds` is looked at; they rise."""
-        number = int(self.since(seconds) * self._rate + 0.25)  # one that comes a little early counts as in time
+        # One that comes a little early counts as in time; not by a quarter, where frames of 40 or 120 a second are.
+        number = int(self.since(seconds) * self._rate + 0.24)
         takes, self._last = number > self._last, max(number, self._last)
         return takes
 

@@ -49,6 +49,10 @@ class LandmarkSpec:
     networks: str
     rate: int = 30
 
+    def __post_init__(self):
+        if not isinstance(self.rate, int) or not 1 <= self.rate <= MOST:
+            raise Problem(f"points of {self.rate} frames a second; expected 1 to {MOST}")
+
     @property
     def store(self) -> str:
         """Folder name: `landmark-30fps`."""

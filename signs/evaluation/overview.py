@@ -55,7 +55,7 @@ def clip_pictures(bundle, data: Dataset, item: Clip) -> np.ndarray:
     stored = bundle.spec.stored
     modalities = [modality.TABLE[stream.modality] for stream in bundle.streams]
     if all(row.kind == "landmark" for row in modalities):
-        points = read_points(item.archive(data.folder, stored.landmark.store))
+        points = read_points(item.archive(data.folder, stored.landmark.store), stored.landmark)
         return plots.strip(skeleton.pictures(points, plots.middle_frames(len(points.times), FRAMES)))
     store = next((row.stores(stored)[0] for row in modalities if row.kind == "frame"), stored.frame_store)
     archive = storage.read_archive(item.archive(data.folder, store))
@@ -66,7 +66,7 @@ def clip_pictures(bundle, data: Dataset, item: Clip) -> np.ndarray:
         flow = storage.read_archive(item.archive(data.folder, stored.flow_store)).flow
         strips.append(plots.strip([flow_to_colour(flow[index]) for index in shown]))
     if any(row.kind == "landmark" for row in modalities):
-        points = read_points(item.archive(data.folder, stored.landmark.store))
+        points = read_points(item.archive(data.folder, stored.landmark.store), stored.landmark)
         strips.append(plots.strip(skeletons_below(frames[shown], archive.info, points, shown)))
     return np.concatenate(strips)
 

@@ -174,13 +174,22 @@ class Networks:
     hand: Callable
 
 
-def open_networks(folder: Path = FOLDER) -> Networks:
-    """The networks, each on one thread in float32, so that equal pictures give equal points in files and live."""
-    check_there(folder)
+def import_openvino():
+    """OpenVINO; raises Problem where it is not installed, or broken."""
     try:
         import openvino
     except ModuleNotFoundError:
         raise Problem('no OpenVINO is installed, which finds hands; pip install ".[live]"') from None
+    except (ImportError, OSError) as error:
+        again = 'pip install --force-reinstall ".[live]"'
+        raise Problem(f"OpenVINO, which finds hands, cannot be loaded ({error}); {again}") from None
+    return openvino
+
+
+def open_networks(folder: Path = FOLDER) -> Networks:
+    """The networks, each on one thread in float32, so that equal pictures give equal points in files and live."""
+    check_there(folder)
+    openvino = import_openvino()
     core = openvino.Core()
     hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
     hints["ENABLE_CPU_PINNING"] = False  # else the callers of all processes are held to the first core

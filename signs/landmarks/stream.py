@@ -30,6 +30,7 @@ MOVED = 0.5  # shoulder widths by which the wrists of one moved more than those 
 UNDECIDED = 3.0  # seconds after which the one nearer the middle is the signer, if neither has moved
 FAR_AGAIN = 0.5  # seconds between two searches of a picture, part by part, in which nobody is found
 AWAY = 1.0  # shoulder widths: a body that is further from where it was is another's
+RARELY = 0.1  # share of the frames: who is found in fewer is no signer
 CUT = 40.0  # grey levels by which two pictures in a row differ, in the mean, where a video was cut
 SMALL = (32, 24)  # pixels in which pictures are compared
 
@@ -80,12 +81,15 @@ class LandmarkStream:
         self._small = None  # the frame before, to tell a cut
         self._before = [None, None]  # hands in the frame before
         self._notes: list[str] = []
-        self._nobody = True  # so far
+        self._frames, self._seen = 0, 0  # so far, and those of them with a person
 
     @property
     def notes(self) -> list[str]:
         """What was odd so far, in words for people."""
-        return [*self._notes, *["nobody is found"] * (self._nobody and self._small is not None)]
+        if self._seen > RARELY * self._frames or not self._frames:
+            return [*self._notes]
+        seen = f"somebody is found in {self._seen} of {self._frames} frames" if self._seen else "nobody is found"
+        return [*self._notes, seen]
 
     def push(self, frame: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
         """The points in a frame, (H, W, 3) uint8 RGB, upright and not mirrored.
@@ -102,7 +106,8 @@ class LandmarkStream:
         body = np.full((33, 4), np.nan, np.float32)
         hands = np.full((2, 21, 4), np.nan, np.float32)
         if self._people:
-            body[:], self._nobody = self._people[0].body.points, False
+            body[:] = self._people[0].body.points
+        self._frames, self._seen = self._frames + 1, self._seen + bool(self._people)
         for side in (0, 1):
             hand = self._hands.look(frame, body, side, self._before[side])
             self._before[side] = hand if hand and hand.presence >= HAND_SURE else None

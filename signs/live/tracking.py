@@ -32,6 +32,11 @@ class Tracker:
         self.newest: Found | None = None
         self.restart()
 
+    @property
+    def notes(self) -> list[str]:
+        """What was odd since the clip began, one line each."""
+        return self._stream.notes
+
     def restart(self) -> None:
         """Forget who is followed, as at the beginning of a file."""
         for found in self._waiting:

@@ -67,11 +67,13 @@ def build_landmark(
 
 def _check_mirror(mirror: dict, input_shape: tuple[int | None, int], classes: int) -> None:
     whole = {"classes": range(classes), "values": range(1, input_shape[1] + 1)}
-    there = {name: sorted(map(abs, mirror.get(name, []))) for name in whole}
-    if set(mirror) != set(whole) or any(there[name] != list(numbers) for name, numbers in whole.items()):
-        raise ValueError(
-            f"a mirror of {', '.join(mirror)}; expected each of {classes} classes and {input_shape[1]} values"
-        )
+    try:
+        there = {"classes": sorted(mirror["classes"]), "values": sorted(abs(value) for value in mirror["values"])}
+        whole_numbers = all(type(number) is int for name in whole for number in mirror[name])
+    except (TypeError, KeyError):
+        there, whole_numbers = {}, False
+    if not whole_numbers or there != {name: list(numbers) for name, numbers in whole.items()}:
+        raise ValueError(f"a damaged mirror; expected each of {classes} classes and {input_shape[1]} values once")
     if input_shape[0] is None:
         raise ValueError("a mirror for clips of any length; expected a number of moments")
 

@@ -24,8 +24,9 @@ class PointGenerator(Batches):
 
     def _points(self, position: int) -> Points:
         if position not in self._kept:
-            store = self.spec.stored.landmark.store
-            self._kept[position] = read_points(self.clips[position].archive(self.data.folder, store))
+            stored = self.spec.stored.landmark
+            archive = self.clips[position].archive(self.data.folder, stored.store)
+            self._kept[position] = read_points(archive, stored)
         return self._kept[position]
 
     def _fill(self, position: int, place: np.ndarray) -> None:

@@ -4,7 +4,8 @@ import io
 import json
 import zipfile
 
-from signs.clips.points import LATE, PointRecorder, Points, read_points, write_points
+from signs.clips.points import LATE, Pace, PointRecorder, Points, read_points, write_points
+from signs.clips.spec import LandmarkSpec
 from signs.command import Problem
 
 import numpy as np
@@ -104,3 +105,49 @@ def test_where_frames_wait_too_long_some_are_left_out():
     for number in taken:
         recorder.look(np.zeros((4, 6, 3), np.uint8), number / 30)
     assert recorder.takes(1.0)
+
+
+def rising_no_more(info):
+    info["times"] = [0, 0.2, 0.1]
+
+
+def no_number(info):
+    info["times"] = [0, 0.1, float("nan")]
+
+
+@pytest.mark.parametrize("spoil", [rising_no_more, no_number])
+def test_times_that_no_clip_has(points, tmp_path, spoil):
+    write_points(tmp_path / "a.zip", points, {"format": 3})
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        info = json.loads(archive.read("clip.json"))
+    spoil(info)
+    rewrite(tmp_path / "a.zip", {"clip.json": json.dumps(info).encode()})
+    with pytest.raises(Problem, match=r"a\.zip: times that do not rise; delete it"):
+        read_points(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize(
+    "value", [np.full((3, 33, 4), np.inf, np.float32), np.zeros((3, 33, 4)), np.full((3, 33, 4), "x")]
+)
+def test_numbers_that_no_point_has(points, tmp_path, value):
+    write_points(tmp_path / "a.zip", points, {"format": 3})
+    content = io.BytesIO()
+    np.save(content, value)
+    rewrite(tmp_path / "a.zip", {"body.npy": content.getvalue()})
+    with pytest.raises(Problem, match=r"a\.zip: body of .*expected float32 numbers; delete it"):
+        read_points(tmp_path / "a.zip")
+
+
+def test_points_of_another_chain_among_the_others(points, tmp_path):
+    here, before = LandmarkSpec(2, "new"), LandmarkSpec(1, "new")
+    write_points(tmp_path / "a.zip", points, {"format": 3, "stored": before.to_json()})
+    assert len(read_points(tmp_path / "a.zip", before).times) == 3
+    with pytest.raises(Problem, match=r"a\.zip: .* found otherwise .*run landmark\.py again"):
+        read_points(tmp_path / "a.zip", here)
+
+
+@pytest.mark.parametrize("rate", [30, 40, 50, 60, 120, 240])
+def test_the_same_frames_are_taken_on_any_clock(rate):
+    frames = np.arange(2 * rate) / rate
+    taken = [[pace.takes(seconds) for seconds in clock + frames] for clock in (0.0, 5703.123456) for pace in [Pace(30)]]
+    assert taken[0] == taken[1] and 58 <= sum(taken[0]) <= 61

@@ -40,8 +40,12 @@ def test_a_mirror_changes_the_classes_with_it():
     ("shape", "mirror", "said"),
     [
         ((6, VALUES), {"classes": [0, 1], "values": in_mirror()}, "each of 3 classes"),
+        ((6, VALUES), {"classes": [0, -2, -1], "values": in_mirror()}, "each of 3 classes"),
         ((6, VALUES), {"classes": [0, 2, 1], "values": in_mirror()[:-1]}, f"{VALUES} values"),
-        ((6, VALUES), {"classes": [0, 2, 1]}, "a mirror of classes"),
+        ((6, VALUES), {"classes": [0, 2, 1], "values": [float(value) for value in in_mirror()]}, f"{VALUES} values"),
+        ((6, VALUES), {"classes": [0, 2, 1]}, "a damaged mirror"),
+        ((6, VALUES), "left", "a damaged mirror"),
+        ((6, VALUES), [[0, 2, 1], in_mirror()], "a damaged mirror"),
         ((None, VALUES), {"classes": [0, 2, 1], "values": in_mirror()}, "any length"),
     ],
 )
