@@ -37,9 +37,9 @@ STARTS = ("dgs", "none")
 def parse(argv=None) -> argparse.Namespace:
     parser, more = flags.begin(__doc__, "train_landmark.py", "gestures", STREAM)
     start = (
-        "dgs: what 30 signs of German Sign Language taught (signs/models/dgs); none: random start; or a model of this "
+        "dgs: 30 signs of German Sign Language (signs/models/dgs); none: random; or a model of this script, of which a "
     )
-    start += "script, of which a new top is trained first, then all at a tenth of the rate"
+    start += "new top is trained first, then all at a tenth of the rate"
     parser.add_argument("--weights", default="dgs", metavar="dgs|none|FOLDER", help=start)
     refit.add_flag(parser)
     flags.add_frames(more, ("N",), "48")
