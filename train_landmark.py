@@ -36,10 +36,8 @@ STARTS = ("dgs", "none")
 
 def parse(argv=None) -> argparse.Namespace:
     parser, more = flags.begin(__doc__, "train_landmark.py", "gestures", STREAM)
-    start = (
-        "dgs: 30 signs of German Sign Language (signs/models/dgs); none: random; or a model of this script, of which a "
-    )
-    start += "new top is trained first, then all at a tenth of the rate"
+    start = "dgs: 30 signs of German Sign Language (signs/models/dgs); none: random; or a model of this script, "
+    start += "whose new top is trained first, then all at a tenth of the rate"
     parser.add_argument("--weights", default="dgs", metavar="dgs|none|FOLDER", help=start)
     refit.add_flag(parser)
     flags.add_frames(more, ("N",), "48")
@@ -52,12 +50,10 @@ def parse(argv=None) -> argparse.Namespace:
     distillation.add_flag(parser)
     parser.set_defaults(stream=[STREAM])
     args = flags.complete_recipe(refit.parse(parser, argv), PointAugmentation)
-    flags.check_epochs(args)
+    flags.check_epochs(args, STARTS)
     distillation.fill(args)
     if args.weights not in STARTS and not is_bundle(args.weights):
         raise Problem(f"--weights {args.weights}: {', '.join(STARTS)}, or the folder of a model of train_landmark.py")
-    if args.weights in STARTS and not args.epochs:
-        raise Problem("--epochs 0: at least 1; a new top alone is trained of another model, --weights FOLDER")
     return args
 
 

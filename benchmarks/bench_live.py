@@ -21,6 +21,7 @@ The last line is JSON. The reference is a Python with opencv-contrib (see refere
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -175,12 +176,6 @@ def in_window(recogniser, video: Path, mode: str, seconds: float, samples: list 
     return demo
 
 
-def most_memory() -> int:
-    """MB that this process ever held."""
-    with open("/proc/self/status") as file:
-        return round(next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1000)
-
-
 def memory() -> float:
     """MB that this process holds."""
     with open("/proc/self/statm") as file:
@@ -267,7 +262,7 @@ def measure(args: argparse.Namespace, forms: list[str]) -> dict:
         samples = []
         in_window(live, video, "continuous", 60 * args.minutes, samples)
         results["memory"] = {"MB": [round(sample) for sample in samples], "threads": threading.active_count()}
-    results["most memory"] = most_memory()
+    results["most memory"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
     return {**results, "answer": answers(args.model, args.videos, args.repeat, forms)}
 
 

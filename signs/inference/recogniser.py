@@ -116,7 +116,7 @@ class Recogniser:
         """The answer to a video file and what is odd about the file, one line each; memory does not grow with its
         length. Raises Problem where it cannot be read."""
         stored, timings = self.bundle.spec.stored, Timings()
-        stream = point_stream(stored) if stored.landmark else None
+        stream = point_stream(stored)
         recorder = stream and PointRecorder(stream.push, stored.landmark.rate)
 
         def look(frame: np.ndarray, seconds: float) -> None:

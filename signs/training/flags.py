@@ -235,9 +235,9 @@ def clip_spec(args, data: Dataset) -> ClipSpec:
     return ClipSpec(stored, InputSpec(frames=frames, views=views, short_side=side, **named))
 
 
-def check_epochs(args) -> None:
-    """Raise Problem where nothing would be trained."""
-    if not args.epochs and (args.weights == "none" or not args.top_epochs):
+def check_epochs(args, topless: tuple[str, ...] = ("none",)) -> None:
+    """Raise Problem where nothing would be trained; topless: `--weights` after which no top is trained alone."""
+    if not args.epochs and (args.weights in topless or not args.top_epochs):
         raise Problem("--epochs 0: at least 1, or a new top to train alone: other --weights, --recipe top-epochs=N")
 
 
