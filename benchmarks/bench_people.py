@@ -7,7 +7,7 @@ For each person a data set of links is made in which that person is `test`, the 
 and of both on the validation and on the test people, the mean over people, the worst person and, with --table and --by,
 each group of clips (the distance from the camera, say). The last line is JSON. A run that was stopped goes on.
 With --refit each model is made once more, of the validation person's clips too, under <output>/refit, and the test of
-those is printed beside.
+those is printed beside. With --learners fewer people are learnt from.
 """
 
 import argparse
@@ -43,10 +43,19 @@ def folds_of(people: list[str]) -> list[tuple[str, str]]:
     return [(person, people[(number + 1) % len(people)]) for number, person in enumerate(people)]
 
 
-def make_fold(data: Dataset, folder: Path, test: str, valid: str) -> None:
+def learners_of(people: list[str], fold: tuple[str, str], count: int | None) -> list[str]:
+    """Who is learnt from in a fold: the next ones, so that each is learnt from equally often."""
+    after = people.index(fold[1]) + 1
+    others = [person for person in people[after:] + people[:after] if person not in fold]
+    return others[:count]
+
+
+def make_fold(data: Dataset, folder: Path, test: str, valid: str, learners: list[str]) -> None:
     """A data set of links to the archives and videos of `data`, split by person."""
     splits, moved = {test: "test", valid: "valid"}, []
     for item in data.clips:
+        if item.signer not in (test, valid, *learners):
+            continue
         # People are kept whole here, so groups of clips need not be.
         now = replace(item, split=splits.get(item.signer, "train"), group="")
         moved.append(now)
@@ -174,6 +183,7 @@ def main(argv=None) -> int:
     flags.add_argument("--by", default="distance", help="column of --table by which clips are grouped")
     flags.add_argument("--streams", nargs="+", choices=STREAMS[:3], default=STREAMS[:2])
     flags.add_argument("--people", nargs="+", help="leave out only these")
+    flags.add_argument("--learners", type=int, metavar="N", help="learn from so many people; all but two")
     flags.add_argument("--script", default="train_i3d.py", help="that trains; features are shared out")
     flags.add_argument("--refit", action="store_true", help="then learn from the validation person too")
     flags.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at once")
@@ -185,7 +195,8 @@ def main(argv=None) -> int:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // args.jobs)))
     jobs = []
     for test, valid in folds:
-        make_fold(data, args.output / "data" / test, test, valid)
+        learners = learners_of(people, (test, valid), args.learners)
+        make_fold(data, args.output / "data" / test, test, valid, learners)
         jobs += [
             (
                 args.script,

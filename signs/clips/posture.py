@@ -31,15 +31,28 @@ def seen(points: Points, spec: InputSpec) -> np.ndarray:
 
 def at(points: Points, moments: np.ndarray) -> np.ndarray:
     """(T, VALUES) float32 of a clip at (T,) seconds, which do not fall."""
+    return values_of(*sampled(points, moments), moments, shoulder_width(points.body))
+
+
+def sampled(points: Points, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A clip's body (T, 33, 4) and hands (T, 2, 21, 4) at (T,) seconds, and how sure the left hand, the right hand and
+    the body are, (T, 3)."""
     body = between(points.body, points.times, moments)
     hands = np.stack([between(points.hands[:, side], points.times, moments) for side in (0, 1)], axis=1)
-    places = places_of(body, hands, shoulder_width(points.body))
     sure = [points.hands[:, 0, WRIST, 3], points.hands[:, 1, WRIST, 3], 1 + 0 * points.body[:, NOSE, 0]]
     present = np.stack([np.interp(moments, points.times, np.nan_to_num(row)) for row in sure], axis=1)
-    gaps = np.maximum(np.diff(moments, prepend=moments[0]), 1e-3)[:, None] / STEP
-    changes = np.diff(places, axis=0, prepend=places[:1]) / gaps
-    values = np.concatenate([places, changes, present], axis=1)
-    return np.clip(np.nan_to_num(values), -FARTHEST, FARTHEST).astype(np.float32)
+    return body, hands, present.astype(body.dtype)
+
+
+def values_of(
+    body: np.ndarray, hands: np.ndarray, present: np.ndarray, moments: np.ndarray, width: float
+) -> np.ndarray:
+    """(T, VALUES) float32 of what `sampled` gives at (T,) seconds; width: pixels of a shoulder width."""
+    places = places_of(body, hands, width)
+    gaps = (np.maximum(np.diff(moments, prepend=moments[0]), 1e-3) / STEP).astype(places.dtype)
+    changes = np.diff(places, axis=0, prepend=places[:1]) / gaps[:, None]
+    values = np.nan_to_num(np.concatenate([places, changes, present], axis=1), copy=False)
+    return np.clip(values, -FARTHEST, FARTHEST).astype(np.float32, copy=False)
 
 
 def between(rows: np.ndarray, times: np.ndarray, moments: np.ndarray) -> np.ndarray:
@@ -47,12 +60,12 @@ def between(rows: np.ndarray, times: np.ndarray, moments: np.ndarray) -> np.ndar
     points are seen to the next one; before the first and after the last they stay. NaN where no frame shows them."""
     seen = ~np.isnan(rows[:, 0, 0])
     if not seen.any():
-        return np.full((len(moments), *rows.shape[1:]), np.nan)
+        return np.full((len(moments), *rows.shape[1:]), np.nan, rows.dtype)
     rows, times = rows[seen], times[seen]
     after = np.clip(np.searchsorted(times, moments), 0, len(times) - 1)
     before = np.maximum(after - 1, 0)
-    share = (moments - times[before]) / np.maximum(times[after] - times[before], 1e-9)
-    return rows[before] + (rows[after] - rows[before]) * np.clip(share, 0, 1)[:, None, None]
+    share = np.clip((moments - times[before]) / np.maximum(times[after] - times[before], 1e-9), 0, 1)
+    return rows[before] + (rows[after] - rows[before]) * share.astype(rows.dtype)[:, None, None]
 
 
 def places_of(body: np.ndarray, hands: np.ndarray, width: float) -> np.ndarray:
@@ -74,7 +87,8 @@ def shoulder_width(body: np.ndarray) -> float:
     across = np.hypot(*(shoulders[:, 0] - shoulders[:, 1]).T)
     trunk = np.hypot(*(shoulders.mean(axis=1) - hips.mean(axis=1)).T)
     widths = np.fmax(across, 0.6 * trunk)
-    return max(float(np.nanmedian(widths)), 1.0) if not np.isnan(widths).all() else 1.0
+    widths = widths[~np.isnan(widths)]
+    return max(float(np.median(widths)), 1.0) if len(widths) else 1.0
 
 
 def owners() -> np.ndarray:

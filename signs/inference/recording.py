@@ -10,8 +10,9 @@ length before it is over. Each kept frame is resized, coded and given its flow a
 and evaluation all end in the same 8-bit pictures: those that frame.py and opticalflow.py store.
 """
 
+import functools
 from collections.abc import Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,7 +85,13 @@ def point_stream(stored: StoredSpec) -> LandmarkStream | None:
                 stored.landmark, landmark_spec()
             )
         )
-    return LandmarkStream(models.networks_here())
+    return LandmarkStream(models.networks_here(), hand_thread())
+
+
+@functools.lru_cache(1)
+def hand_thread() -> ThreadPoolExecutor:
+    """Where all streams of this process look at a left hand."""
+    return ThreadPoolExecutor(1, thread_name_prefix="hand")
 
 
 def point_recorder(stored: StoredSpec, given: bool = False) -> PointRecorder | None:

@@ -197,11 +197,22 @@ def open_networks(folder: Path = FOLDER) -> Networks:
     def opened(source: Source) -> Callable:
         model = core.read_model(folder / source.name)
         model = openvino.Model([model.output(index) for index in source.outputs], model.get_parameters())
-        request = core.compile_model(model, "CPU", hints).create_infer_request()
+
+        def compiled():
+            return core.compile_model(model, "CPU", hints).create_infer_request()
+
+        free = [compiled()]
 
         def run(inputs: np.ndarray) -> list[np.ndarray]:
+            """In as many threads as want: one that finds none free compiles another, for one lets in one at a time."""
+            try:
+                request = free.pop()
+            except IndexError:
+                request = compiled()
             request.infer([inputs])
-            return [np.array(request.get_output_tensor(index).data) for index in range(len(source.outputs))]
+            found = [np.array(request.get_output_tensor(index).data) for index in range(len(source.outputs))]
+            free.append(request)
+            return found
 
         return run
 

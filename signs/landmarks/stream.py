@@ -10,6 +10,7 @@ points: body 0 nose, 11 and 12 shoulders, 15 and 16 wrists; hand 0 wrist, 4, 8, 
 """
 
 import hashlib
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from signs.clips.spec import LandmarkSpec
@@ -17,7 +18,7 @@ from signs.landmarks import models
 from signs.landmarks.body import SURE, Body, BodyNetwork
 from signs.landmarks.detector import Detector
 from signs.landmarks.hand import SURE as HAND_SURE
-from signs.landmarks.hand import HandNetworks
+from signs.landmarks.hand import Hand, HandNetworks
 from signs.landmarks.models import Networks
 from signs.landmarks.square import Square
 
@@ -69,11 +70,14 @@ class Follower:
 
 
 class LandmarkStream:
-    """Follows one person; `notes` say what was odd so far, one line each."""
+    """Follows one person; `notes` say what was odd so far, one line each.
 
-    def __init__(self, networks: Networks):
+    beside: a thread that looks at one hand while the caller's looks at the other; the points are the same.
+    """
+
+    def __init__(self, networks: Networks, beside: Executor | None = None):
         self._detector, self._body = Detector(networks.detector), BodyNetwork(networks.body)
-        self._hands = HandNetworks(networks.recrop, networks.hand)
+        self._hands, self._beside = HandNetworks(networks.recrop, networks.hand), beside
         self._people: list[Follower] = []  # the one who is followed first
         self._begun = 0.0  # seconds at which they were found
         self._last: Follower | None = None  # who was followed before nobody was
@@ -108,12 +112,20 @@ class LandmarkStream:
         if self._people:
             body[:] = self._people[0].body.points
         self._frames, self._seen = self._frames + 1, self._seen + bool(self._people)
-        for side in (0, 1):
-            hand = self._hands.look(frame, body, side, self._before[side])
+        for side, hand in enumerate(self._both_hands(frame, body)):
             self._before[side] = hand if hand and hand.presence >= HAND_SURE else None
             if self._before[side]:
                 hands[side] = np.column_stack([hand.points, np.full(21, hand.presence, np.float32)])
         return body, hands
+
+    def _both_hands(self, frame: np.ndarray, body: np.ndarray) -> list[Hand | None]:
+        """The left hand, then the right one."""
+        jobs = [(frame, body, side, self._before[side]) for side in (0, 1)]
+        if self._beside is None:
+            return [self._hands.look(*job) for job in jobs]
+        left = self._beside.submit(self._hands.look, *jobs[0])
+        right = self._hands.look(*jobs[1])
+        return [left.result(), right]
 
     def _note(self, text: str) -> None:
         if text not in self._notes:

@@ -88,7 +88,7 @@ class Keeper(keras.callbacks.Callback):
         self.best_path = folder / f"{self.stream}.weights.h5"
         losses = [] if until else [valid_loss(row) for row in self.log.rows_of(self.stream)]
         self.best_loss = min(losses, default=float("inf"))
-        self.saved, self.unsaved = 0.0, None  # when the checkpoint was written; an epoch since
+        self.saved, self.unsaved = -np.inf, None  # when the checkpoint was written; an epoch since
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()

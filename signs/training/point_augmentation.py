@@ -5,7 +5,7 @@ points tremble; a hand is lost for a while or altogether, as in the dark and in 
 of the clips may be seen in a mirror, where left becomes right (points of body and hands too).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from signs.clips import posture
 from signs.clips.points import Points
@@ -14,6 +14,8 @@ from signs.training.options import option
 import numpy as np
 
 BENDS = 5  # moments between which the speed changes
+IN_MIRROR = np.array(posture.in_mirror())
+FROM, SIGNS = abs(IN_MIRROR) - 1, np.sign(IN_MIRROR).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -51,32 +53,33 @@ class PointAugmentation:
     def see(self, points: Points, drawn: Drawn, moments: int) -> np.ndarray:
         """(moments, posture.VALUES) float32 of a clip as it was drawn."""
         rng = np.random.default_rng(drawn.seed)
-        body, hands = points.body.astype(np.float64), points.hands.astype(np.float64)
-        if drawn.flipped:
-            body, hands = in_mirror(body, points.size[1]), in_mirror(hands, points.size[1])[:, ::-1].copy()
-            body = body[:, posture.OPPOSITE]
-        width = posture.shoulder_width(body)
-        self._move(body, hands, width, rng)
+        hands = points.hands.copy()
         for side in (0, 1):
             self._lose(hands[:, side], rng)
-        return posture.at(Points(body, hands, points.times, points.size), self._moments(points.times, moments, rng))
+        seconds = self._moments(points.times, moments, rng)
+        body, hands, present = posture.sampled(replace(points, hands=hands), seconds)
+        self._move(body, hands, posture.shoulder_width(points.body), rng)
+        values = posture.values_of(body, hands, present, seconds, posture.shoulder_width(body))
+        return values[:, FROM] * SIGNS if drawn.flipped else values
 
     def _move(self, body: np.ndarray, hands: np.ndarray, width: float, rng: np.random.Generator) -> None:
         """Change places: of all points, of each hand, of each point."""
-        middle = body[:, posture.SHOULDERS, :2].mean(axis=1)
-        centre = np.nanmean(middle, axis=0) if not np.isnan(middle).all() else np.zeros(2)
+        middle = body[:, posture.SHOULDERS, :2].mean(axis=(0, 1))
+        centre = middle if np.isfinite(middle).all() else 0 * middle
         stretch = np.diag(np.exp(rng.normal(0, self.stretch, 2)))
         stretch[0, 1] = rng.normal(0, self.lean)
         whole = turned(rng.normal(0, self.turn)) @ stretch
-        for points in (body, hands):
-            points[..., :2] = (points[..., :2] - centre) @ whole.T + centre
+        wrists = hands[:, :, :1, :2].copy()
+        moved = transformed(wrists - centre, whole) + centre
+        body[..., :2] = transformed(body[..., :2] - centre, whole) + centre
         for side in (0, 1):
             alone = turned(rng.normal(0, self.hand_turn)) * np.exp(rng.normal(0, self.hand_stretch))
-            shift = rng.normal(0, self.hand_shift * width, 2)
-            wrist = hands[:, side, :1, :2].copy()
-            hands[:, side, :, :2] = (hands[:, side, :, :2] - wrist) @ alone.T + wrist + shift
-        body[..., :2] += rng.normal(0, self.tremble * width, body[..., :2].shape)
-        hands[..., :3] += rng.normal(0, 0.3 * self.tremble * width, hands[..., :3].shape)
+            shift = np.float32(rng.normal(0, self.hand_shift * width, 2))
+            from_wrist = transformed(hands[:, side, :, :2] - wrists[:, side], alone @ whole)
+            hands[:, side, :, :2] = from_wrist + (moved[:, side] + shift)
+        tremble = np.float32(self.tremble * width)
+        body[..., :2] += tremble * rng.standard_normal(body[..., :2].shape, np.float32)
+        hands[..., :3] += 0.3 * tremble * rng.standard_normal(hands[..., :3].shape, np.float32)
 
     def _lose(self, hand: np.ndarray, rng: np.random.Generator) -> None:
         """Take a hand away, (T, 21, 4)."""
@@ -102,6 +105,8 @@ def turned(angle: float) -> np.ndarray:
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def in_mirror(points: np.ndarray, width: float) -> np.ndarray:
-    """(..., 4) points of a picture so many pixels wide -> where they are in its mirror."""
-    return points * (-1, 1, 1, 1) + (width, 0, 0, 0)
+def transformed(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """(..., 2) points by a (2, 2) matrix. Written out: NumPy's product of so small ones is slow."""
+    x, y = points[..., 0], points[..., 1]
+    (a, b), (c, d) = matrix.astype(points.dtype)
+    return np.stack([a * x + b * y, c * x + d * y], axis=-1)

@@ -17,7 +17,7 @@ import bench_people
 def test_a_fold_leaves_one_person_out_and_links_everything(demo, tmp_path):
     data = load_dataset(demo)
     people = sorted({item.signer for item in data.clips})
-    bench_people.make_fold(data, tmp_path, people[0], people[1])
+    bench_people.make_fold(data, tmp_path, people[0], people[1], people[2:])
     fold = load_dataset(tmp_path)
     assert {item.signer for item in fold.split("test")} == {people[0]}
     assert {item.signer for item in fold.split("valid")} == {people[1]}
@@ -26,6 +26,22 @@ def test_a_fold_leaves_one_person_out_and_links_everything(demo, tmp_path):
     for item in fold.clips:
         assert all(item.archive(tmp_path, store).is_file() for store in fold.stores("frame") + fold.stores("flow"))
     assert len(read_video(fold.clips[0].video(tmp_path))[0]) > 10
+
+
+def test_fewer_people_to_learn_from():
+    people, fold = list("abcdef"), ("e", "f")
+    assert bench_people.learners_of(people, fold, None) == list("abcd")
+    counts = [
+        learner for fold in bench_people.folds_of(people) for learner in bench_people.learners_of(people, fold, 2)
+    ]
+    assert sorted(counts) == sorted(2 * people), "each is learnt from twice"
+
+
+def test_a_fold_has_no_clips_of_people_nobody_learns_from(demo, tmp_path):
+    data = load_dataset(demo)
+    people = sorted({item.signer for item in data.clips})
+    bench_people.make_fold(data, tmp_path, people[0], people[1], [people[3]])
+    assert {item.signer for item in load_dataset(tmp_path).clips} == {people[0], people[1], people[3]}
 
 
 def test_tables_and_json(demo, tmp_path, monkeypatch, capsys):

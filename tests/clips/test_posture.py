@@ -2,7 +2,6 @@
 
 from signs.clips import posture
 from signs.clips.points import Points
-from signs.training.point_augmentation import in_mirror
 
 import numpy as np
 
@@ -60,7 +59,7 @@ def test_nobody_and_a_single_frame():
 def test_what_each_value_is_in_a_mirror():
     points = moving()
     points.hands[5:9, 0] = np.nan
-    body, hands = (in_mirror(rows, points.size[1]) for rows in (points.body, points.hands))
+    body, hands = (rows * (-1, 1, 1, 1) + (points.size[1], 0, 0, 0) for rows in (points.body, points.hands))
     there = Points(body[:, posture.OPPOSITE], hands[:, ::-1], points.times, points.size)
     values = np.array(posture.in_mirror())
     mirrored = posture.at(points, MOMENTS)[:, abs(values) - 1] * np.sign(values)

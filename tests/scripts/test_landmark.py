@@ -9,6 +9,7 @@ from signs import command
 from signs.clips.dataset import load_dataset
 from signs.clips.points import read_points
 from signs.clips.video import iter_video
+from signs.inference.recording import hand_thread
 from signs.landmarks import models
 from signs.landmarks.stream import LandmarkStream
 
@@ -67,7 +68,7 @@ def test_points_of_a_data_set(data, networks, capsys):
     assert "3 clips, 24 frames" in out and "nobody is found: test/hello/" in out
     for item in load_dataset(data).clips:
         points = read_points(item.archive(data, STORE))
-        stream = LandmarkStream(networks)
+        stream = LandmarkStream(networks, hand_thread())  # as live: both hands at once
         live = [stream.push(*frame) for frame in iter_video(item.video(data))]
         assert np.array_equal(points.body, [body for body, _ in live], equal_nan=True)
         assert np.array_equal(points.hands, [hands for _, hands in live], equal_nan=True)
