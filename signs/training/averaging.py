@@ -60,8 +60,8 @@ class Average(keras.callbacks.Callback):
         if steps != self.steps:  # several batches may be added up for a step
             self.steps = steps
             share = np.float32(1 - min(self.decay, (1 + steps) / (10 + steps)))
-            current = [keras.ops.convert_to_tensor(variable.value) for variable in self.variables]
-            self.values = self.towards(self.values, current, share)
+            # TensorFlow reads its variables within the call: reading each before it would take longer than the call.
+            self.values = self.towards(self.values, [variable.value for variable in self.variables], share)
 
     def count(self) -> int:
         """Steps that the optimiser has made in this phase."""

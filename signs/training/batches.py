@@ -26,7 +26,11 @@ class Batches(keras.utils.PyDataset):
         without its label; the caller leaves that answer out.
     soft: (N, classes) float32, a teacher's answers. They stand behind each clip's own target, (B, 2, classes), and are
         mixed but not smoothed.
+
+    at_hand: whether batches without augmentation take no time, so that nobody need work ahead.
     """
+
+    at_hand = False
 
     def __init__(
         self,

@@ -60,7 +60,7 @@ class Validation(keras.callbacks.Callback):
             logs |= {"val_loss": np.nan, "val_accuracy": 0.0}
             return
         with averaging.averaged(self.average):
-            steps = self.whole.predict(self.valid, verbose=0)
+            steps = self._predict()
         logits = np.float64(self.readout(steps)[: len(clips)])  # several devices fill the last batch up
         validated = Validated(clips, targets, softmax(logits, axis=-1).astype(np.float32))
         with np.errstate(invalid="ignore"):  # Keeper ends the training
@@ -71,10 +71,17 @@ class Validation(keras.callbacks.Callback):
         if np.isfinite(losses).all():
             validated.write(self.folder, self.stream, epoch + 1)
 
+    def _predict(self) -> np.ndarray:
+        """The network's answers to all batches."""
+        if not self.valid.at_hand or self.valid.devices.count > 1:
+            return self.whole.predict(self.valid, verbose=0)
+        # Where Keras's loop with its threads would take as long as the network.
+        return np.concatenate([self.whole.predict_on_batch(self.valid[number][0]) for number in range(len(self.valid))])
+
 
 class Keeper(keras.callbacks.Callback):
     """After each epoch: a line for people, then the best weights, a row of the log and a checkpoint, in this order,
-    which resuming relies on. Quick epochs share a checkpoint.
+    which resuming relies on. Quick epochs share a checkpoint, and the best weights are written with it.
 
     Without validation the weights after epoch `until` are kept. Weights whose loss is no number, NaN or infinite, are
     lost: at the first such loss training ends, with the best epoch before it; raises Problem where there is none.
@@ -89,6 +96,7 @@ class Keeper(keras.callbacks.Callback):
         losses = [] if until else [valid_loss(row) for row in self.log.rows_of(self.stream)]
         self.best_loss = min(losses, default=float("inf"))
         self.saved, self.unsaved = -np.inf, None  # when the checkpoint was written; an epoch since
+        self.best = None  # the best weights, if they are not written yet
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
@@ -100,23 +108,37 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if not np.isfinite([logs["loss"], logs.get("val_loss", 0)]).all():
             self.model.stop_training, self.unsaved = True, None
+            self._write_best()
             self.checkpoint.end_at_no_number(epoch + 1, self.best_path.exists())
             return
         seconds = time.perf_counter() - self.started
         self.unsaved = epoch + 1
         learnt = f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:6.1%}{valid_words(logs)}"
         print(f"{self.stream:4} {self.phase} epoch {epoch + 1:2}/{self.last}  {learnt}  {seconds:5.1f} s", flush=True)
+        spared = time.perf_counter() - self.saved < SPARED
         if epoch + 1 == self.until or logs.get("val_loss", np.inf) < self.best_loss:
             self.best_loss = logs.get("val_loss", np.inf)
             with averaging.averaged(self.average):
-                averaging.save_weights(self.model, self.best_path)
+                self.best = self.model.get_weights()
+        if not spared:
+            self._write_best()
         self._log(epoch + 1, seconds, logs)
-        if time.perf_counter() - self.saved >= SPARED:
+        if not spared:
             self._save()
 
     def on_train_end(self, logs=None):
+        self._write_best()
         if self.unsaved:
             self._save()
+
+    def _write_best(self) -> None:
+        if self.best is None:
+            return
+        current = self.model.get_weights()
+        self.model.set_weights(self.best)
+        averaging.save_weights(self.model, self.best_path)
+        self.model.set_weights(current)
+        self.best = None
 
     def _save(self) -> None:
         self.checkpoint.save(self.model, self.average, self.unsaved)

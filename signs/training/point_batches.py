@@ -17,10 +17,12 @@ STREAM = "landmark"
 class PointGenerator(Batches):
     """Batches of clips' points: (B, T, posture.VALUES) float32. All clips are kept in memory, 100 KB each."""
 
+    at_hand = True
+
     def __init__(self, data: Dataset, clips: list[Clip], spec: ClipSpec, labels: list[str], **settings):
         """settings: of Batches."""
         super().__init__(clips, labels, (spec.input.frames, posture.VALUES), **settings)
-        self.data, self.spec, self._kept = data, spec, {}
+        self.data, self.spec, self._kept, self._seen = data, spec, {}, {}
 
     def _points(self, position: int) -> Points:
         if position not in self._kept:
@@ -30,11 +32,12 @@ class PointGenerator(Batches):
         return self._kept[position]
 
     def _fill(self, position: int, place: np.ndarray) -> None:
-        points = self._points(position)
-        if self.augmentation is None:
-            place[:] = posture.seen(points, self.spec.input)
-        else:
-            place[:] = self.augmentation.see(points, self._draw(position), len(place))
+        if self.augmentation is not None:
+            place[:] = self.augmentation.see(self._points(position), self._draw(position), len(place))
+            return
+        if position not in self._seen:
+            self._seen[position] = posture.seen(self._points(position), self.spec.input)
+        place[:] = self._seen[position]
 
 
 def point_generators(args, data: Dataset, spec: ClipSpec) -> dict:
