@@ -5,7 +5,7 @@ import threading
 
 from signs.clips.dataset import Clip
 from signs.command import Problem
-from signs.training import callbacks, loop
+from signs.training import callbacks, distribute, loop
 from signs.training.averaging import Average
 from signs.training.checkpoint import Checkpoint
 from signs.training.log import HEADER, Log, Validated
@@ -29,6 +29,8 @@ def a_checkpoint_each_epoch(monkeypatch):
 
 class Data(keras.utils.PyDataset):
     """Four batches that depend on the epoch; `stop_at`: an epoch in which the machine goes off."""
+
+    at_hand, devices = True, distribute.ONE
 
     def __init__(self, stop_at: int | None = None, flip: bool = False, moves: bool = True):
         super().__init__()

@@ -31,6 +31,8 @@ def a_checkpoint_each_epoch(monkeypatch):
 class Data(keras.utils.PyDataset):
     """Two batches of four; those of the epoch `spoilt` (0 is the first) hold a number that is none."""
 
+    at_hand = False
+
     def __init__(self, spoilt: int | None = None, wrong: float = np.nan):
         super().__init__()
         self.seed, self.epoch, self.spoilt, self.wrong = 0, 0, spoilt, wrong
