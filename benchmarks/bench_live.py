@@ -8,8 +8,9 @@ opticalflow.py store them by default. Measured:
 
 * the first video, forth and back at 30 frames/s, as the camera of a real window (on $DISPLAY, Xvfb will do): frames
   shown a second while a sign is recorded, and the age of what is shown;
-* continuous mode with the same camera: answers a second, with --minutes the memory of the process over time, and the
-  most that it held until then, before anything has loaded TensorFlow if an exported form is the quickest;
+* continuous mode with the same camera: answers a second, and with --minutes the memory of the process over time;
+* the most memory that livedemo.py holds with that video, in each mode, without TensorFlow if an exported form is the
+  quickest;
 * each video plays at its own rate as the camera; seconds from its last frame to the answer, median and 95th percentile,
   for every form of the networks; beside it, where frames and flow are seen, the prototype's way on the same frames:
   OpenCV contrib's TV-L1 with the same parameters and all cores on the 224 pixel crop after the recording, then both
@@ -21,7 +22,7 @@ The last line is JSON. The reference is a Python with opencv-contrib (see refere
 import argparse
 import json
 import os
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -53,7 +54,7 @@ from signs.inference.bundle import BUNDLE_FILE, Bundle, Stream, load_bundle, loa
 from signs.inference.exported import read_forms
 from signs.inference.recogniser import Recogniser
 from signs.live import window
-from signs.live.demo import Demo, build_modes
+from signs.live.demo import MODES, Demo, build_modes
 
 import livedemo
 import videocapture
@@ -63,6 +64,7 @@ HERE = Path(__file__).resolve().parent
 FRAMES, SHORT_SIDE, CROP = 40, 240, 224
 RATE, SIZE = 30, (480, 640)  # of the camera
 REST = 6  # seconds before anything moves in it
+STARTING = 10  # seconds until the demo's window is there
 FORMS_MADE = ("openvino", "openvino-int8", "stream", "stream-int8")
 GOALS = {
     "answer": "at most 250 ms, 10 times quicker",
@@ -182,6 +184,17 @@ def memory() -> float:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def most_memory(model: Path, video: Path, mode: str, seconds: float) -> int:
+    """MB that livedemo.py holds at most in so many seconds, its start not counted."""
+    line = [sys.executable, HERE.parent / "livedemo.py", "--model", model, "--video", video, "--mode", mode]
+    demo = subprocess.Popen([*map(str, line)], stdout=subprocess.DEVNULL)
+    time.sleep(STARTING + seconds)
+    status = Path(f"/proc/{demo.pid}/status").read_text()
+    demo.kill()
+    demo.wait()
+    return round(int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) / 1000)
+
+
 def percentiles(values: list[float]) -> dict:
     p50, p95 = np.percentile(values, [50, 95])
     return {"p50": round(float(p50), 4), "p95": round(float(p95), 4)}
@@ -223,7 +236,8 @@ def print_tables(results: dict) -> None:
     table.add_row(
         "last frame to answer, continuous, s", *(f"{results['continuous'][key]:.3f}" for key in ("p50", "p95"))
     )
-    table.add_row("most memory, MB", str(results["most memory"]), "")
+    for mode, most in results["most memory"].items():
+        table.add_row(f"most memory, {mode}, MB", str(most), "")
     console.print(table)
 
 
@@ -262,7 +276,7 @@ def measure(args: argparse.Namespace, forms: list[str]) -> dict:
         samples = []
         in_window(live, video, "continuous", 60 * args.minutes, samples)
         results["memory"] = {"MB": [round(sample) for sample in samples], "threads": threading.active_count()}
-    results["most memory"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+    results["most memory"] = {mode: most_memory(args.model, video, mode, args.seconds) for mode in MODES}
     return {**results, "answer": answers(args.model, args.videos, args.repeat, forms)}
 
 

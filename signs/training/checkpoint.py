@@ -75,7 +75,6 @@ class Checkpoint:
 
     def restore(self, model: keras.Model) -> None:
         """Give a compiled model the weights and the state of its optimiser."""
-        model.optimizer.build(model.trainable_variables)
         model.load_weights(self.weights)
 
     def finish(self) -> None:

@@ -136,6 +136,8 @@ def compile_model(
         # On a CPU XLA takes four times as long as TensorFlow's own kernels; elsewhere Keras knows best.
         jit_compile="auto" if keras.backend.backend() != "tensorflow" or _has_gpu() else False,
     )
+    # Before the first step, which would be traced twice if it made the optimiser's variables: seconds.
+    model.optimizer.build(model.trainable_variables)
 
 
 def _learning_rate(phase: Phase, recipe: Recipe, batches: int):
