@@ -65,6 +65,16 @@ def build_landmark(
     return keras.Model(clip, logits, name="landmark")
 
 
+def below_top(model: keras.Model) -> keras.Model:
+    """What the last layer is a linear function of: (B, T, V) -> (B, 2 * width); of a model without a mirror."""
+    return keras.Model(model.input, model.get_layer("Features").output)
+
+
+def set_top(model: keras.Model, weights: np.ndarray, bias: np.ndarray) -> None:
+    """(2 * width, classes), (classes,): the last layer."""
+    model.get_layer("Logits").set_weights([weights, bias])
+
+
 def _check_mirror(mirror: dict, input_shape: tuple[int | None, int], classes: int) -> None:
     whole = {"classes": range(classes), "values": range(1, input_shape[1] + 1)}
     try:

@@ -1,0 +1,78 @@
+"""How good a model of somebody's own signs is, in sentences that everybody understands.
+
+    for line in describe(tables, clips, names, folder): print(line)
+
+Every answer was asked for a take, or a person, that was left out while the rest was learnt.
+"""
+
+import math
+from collections import Counter
+from pathlib import Path
+
+from signs import command
+from signs.clips.dataset import Clip
+from signs.evaluation import scores
+from signs.inference.predictions import Predictions
+
+import numpy as np
+
+MORE = 5  # takes to record of signs that are mistaken
+WORST = 3  # pairs of signs, and takes, that are named
+ODD = 0.1  # probability of its own sign, below which a take is unlike the others
+
+
+def describe(tables: dict[str, Predictions], clips: list[Clip], names: dict[str, str], folder: Path) -> list[str]:
+    """What there is to say of a model.
+
+    Args:
+        tables: {"new": answers to people who were left out, "known": to takes that were}, what could be asked;
+        clips: all that it learnt from; names: {label: readable name}; folder: of the data set.
+    """
+    people = len({item.signer for item in clips} - {""})
+    takes, signs = command.counted(len(clips), "take"), command.counted(len({item.label for item in clips}), "sign")
+    lines = [f"{takes} of {signs}" + f", by {command.counted(people, 'person', 'people')}" * (people > 0)]
+    asked = {"known": "the people in it", "new": "somebody new"}
+    lines += [of_ten(tables[name], who) for name, who in asked.items() if name in tables]
+    if not tables:
+        lines.append("one take of each sign: how good it is, nobody can tell; record two more of each")
+    elif "new" not in tables:
+        lines.append("for somebody else nobody can tell: record a second person")
+    table = tables.get("known") or tables.get("new")
+    if table:
+        lines += [*mistaken(table, names), *odd_takes(table, names, folder)]
+    single = sorted(names[label] for label, count in Counter(item.label for item in clips).items() if count == 1)
+    if single and tables:
+        lines.append(f"a single take, always taken for something else when it is left out: {command.listed(single)}")
+    return lines
+
+
+def of_ten(table: Predictions, who: str) -> str:
+    """`for somebody new about 7 of ten answers are right (5 to 8)`, with the 95 % interval."""
+    right = scores.share(table.hits(table.fused), scores.draw_bootstrap(table.signers))
+    low, high = math.floor(10 * right.low), math.ceil(10 * right.high)
+    return f"for {who} about {round(10 * right.value)} of ten answers are right ({low} to {high})"
+
+
+def mistaken(table: Predictions, names: dict[str, str]) -> list[str]:
+    """Pairs of signs that are taken for each other, worst first."""
+    lines = []
+    for pair in table.confused(table.fused, WORST):
+        true, taken = names[table.labels[pair.true]], names[table.labels[pair.taken]]
+        if pair.count > 1:
+            how = f"{true} is taken for {taken} in {pair.count} of {pair.clips} takes"
+            lines.append(f"{how}: record {MORE} more of each")
+    return lines
+
+
+def odd_takes(table: Predictions, names: dict[str, str], folder: Path) -> list[str]:
+    """Takes that look like another sign, and unlike the others of their own, worst first."""
+    rows = table.streams[table.fused]
+    own, best = rows[np.arange(len(rows)), table.truth], rows.argmax(axis=1)
+    odd = [
+        number for number in np.argsort(own, kind="stable") if own[number] < ODD and best[number] != table.truth[number]
+    ]
+    return [
+        f"one take of {names[table.clips[number].label]} looks like {names[table.labels[best[number]]]}; look at it, "
+        f"and record it again: {table.clips[number].video(folder)}"
+        for number in odd[:WORST]
+    ]
