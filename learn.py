@@ -20,6 +20,7 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -160,32 +161,43 @@ class Learnt:
         return calibration.log_loss(fitted, self.truth)
 
 
+def open_start() -> tuple[Callable, int, object]:
+    """What the last layer stands on: (B, moments, values) -> (B, D), how many moments it sees, and its keras.Model."""
+    load_keras()
+    from signs.inference import runtime
+    from signs.models import landmark as network
+
+    start = load_bundle(DGS)
+    arguments = {name: value for name, value in start.streams[0].arguments.items() if name != "mirror"}
+    row = replace(start.streams[0], arguments=arguments)
+    model = runtime.KerasNetwork.load(row, start.weights(row)).model
+    below = runtime.KerasNetwork(network.below_top(model))
+    return below.logits, start.spec.input.frames, model
+
+
 def learn(data: Dataset, clips: list[Clip], folder: Path) -> list[str]:
     """Write a bundle into a folder; what there is to say of it, a line each."""
-    load_keras()
+    below, moments, start = open_start()
     from signs.inference import runtime
     from signs.models import landmark as network
     from signs.models.weights import copy_weights
     from signs.training import averaging
 
-    start, stored = load_bundle(DGS), storage.find_landmarks(data)
-    arguments = {name: value for name, value in start.streams[0].arguments.items() if name != "mirror"}
-    known = runtime.KerasNetwork.load(replace(start.streams[0], arguments=arguments), start.weights(start.streams[0]))
-    below = network.below_top(known.model)
+    stored = storage.find_landmarks(data)
     points = [read_points(item.archive(data.folder, stored.store), stored) for item in clips]
-    views = last_layer.views_of(lambda rows: np.asarray(below.predict_on_batch(rows)), points, start.spec.input.frames)
+    views = last_layer.views_of(below, points, moments)
     labels = [row.label for row in data.classes]
     targets = np.eye(len(labels), dtype=np.float32)[[labels.index(item.label) for item in clips]]
     learnt = Learnt(views, targets, groups_of(clips))
-    arguments["classes"] = len(labels)
+    arguments = {"input_shape": [moments, posture.VALUES], "classes": len(labels)}
     if learnt.in_mirror is not None:
         arguments["mirror"] = {"classes": learnt.in_mirror.tolist(), "values": posture.in_mirror()}
     row = Stream(STREAM, STREAM, STREAM, arguments, {"weights": f"{STREAM}.weights.h5"})
     model = runtime.build_network(row)
-    copy_weights(known.model, model)
+    copy_weights(start, model)
     network.set_top(model, *learnt.layer)
     averaging.save_weights(model, folder / row.files["weights"])
-    spec = ClipSpec(replace(StoredSpec(), flow=None, landmark=stored), InputSpec(frames=start.spec.input.frames))
+    spec = ClipSpec(replace(StoredSpec(), flow=None, landmark=stored), InputSpec(frames=moments))
     about = {"flags": {"script": "learn.py"}, "data": {"folder": data.folder.name, "clips": {"train": len(clips)}}}
     save_bundle(Bundle(folder, spec, data.classes, [row], "mean", {**about, KNOWN: identity(data, clips)}))
     tables = {name: Predictions(clips, labels, {STREAM: rows}) for name, rows in learnt.answers.items()}

@@ -18,7 +18,7 @@ import numpy as np
 
 MORE = 5  # takes to record of signs that are mistaken
 WORST = 3  # pairs of signs, and takes, that are named
-ODD = 0.1  # probability of its own sign, below which a take is unlike the others
+ODD = 0.5  # of another sign's probability, below which a take's own sign is said to be missed
 
 
 def describe(tables: dict[str, Predictions], clips: list[Clip], names: dict[str, str], folder: Path) -> list[str]:
@@ -31,8 +31,10 @@ def describe(tables: dict[str, Predictions], clips: list[Clip], names: dict[str,
     people = len({item.signer for item in clips} - {""})
     takes, signs = command.counted(len(clips), "take"), command.counted(len({item.label for item in clips}), "sign")
     lines = [f"{takes} of {signs}" + f", by {command.counted(people, 'person', 'people')}" * (people > 0)]
-    asked = {"known": "the people in it", "new": "somebody new"}
-    lines += [of_ten(tables[name], who) for name, who in asked.items() if name in tables]
+    if "known" in tables:
+        lines.append(of_ten(tables["known"], "the people in it", [""] * len(clips)))
+    if "new" in tables:
+        lines.append(of_ten(tables["new"], "somebody new", tables["new"].signers))
     if not tables:
         lines.append("one take of each sign: how good it is, nobody can tell; record two more of each")
     elif "new" not in tables:
@@ -46,9 +48,9 @@ def describe(tables: dict[str, Predictions], clips: list[Clip], names: dict[str,
     return lines
 
 
-def of_ten(table: Predictions, who: str) -> str:
-    """`for somebody new about 7 of ten answers are right (5 to 8)`, with the 95 % interval."""
-    right = scores.share(table.hits(table.fused), scores.draw_bootstrap(table.signers))
+def of_ten(table: Predictions, who: str, owners: list[str]) -> str:
+    """`for somebody new about 7 of ten answers are right (5 to 8)`, with the 95 % interval over the owners of clips."""
+    right = scores.share(table.hits(table.fused), scores.draw_bootstrap(owners))
     low, high = math.floor(10 * right.low), math.ceil(10 * right.high)
     return f"for {who} about {round(10 * right.value)} of ten answers are right ({low} to {high})"
 
@@ -66,11 +68,12 @@ def mistaken(table: Predictions, names: dict[str, str]) -> list[str]:
 
 def odd_takes(table: Predictions, names: dict[str, str], folder: Path) -> list[str]:
     """Takes that look like another sign, and unlike the others of their own, worst first."""
-    rows = table.streams[table.fused]
-    own, best = rows[np.arange(len(rows)), table.truth], rows.argmax(axis=1)
-    odd = [
-        number for number in np.argsort(own, kind="stable") if own[number] < ODD and best[number] != table.truth[number]
-    ]
+    rows, truth = table.streams[table.fused], table.truth
+    own, best = rows[np.arange(len(rows)), truth], rows.argmax(axis=1)
+    # Of a sign that is mostly taken for others, each take would be named.
+    good = np.bincount(truth, best == truth, len(table.labels)) * 2 >= np.bincount(truth, minlength=len(table.labels))
+    missed = (own < ODD * rows.max(axis=1)) & good[truth]
+    odd = [number for number in np.argsort(own, kind="stable") if missed[number]]
     return [
         f"one take of {names[table.clips[number].label]} looks like {names[table.labels[best[number]]]}; look at it, "
         f"and record it again: {table.clips[number].video(folder)}"

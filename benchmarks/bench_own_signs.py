@@ -1,0 +1,132 @@
+"""Signs of one's own from few takes: how many of ten new takes are named right, by how many takes there are.
+
+    python benchmarks/bench_own_signs.py --data data_set/gestures
+
+The data set has points (landmark.py) of several people and takes. Asked of takes that were left out: somebody's own
+signs, learnt from one and two of her takes; and somebody's whom the model has never seen, learnt from 1, 2, 3 and 5
+others. With all signs and with five of them, drawn several times. In the same run, what people take today: the nearest
+neighbour among the points of all takes. Intervals: 95 %, over people. The last line is JSON.
+"""
+
+import argparse
+import itertools
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from signs import command
+from signs.clips import posture, storage
+from signs.clips.dataset import load_dataset
+from signs.clips.points import read_points
+from signs.clips.spec import InputSpec
+from signs.evaluation import scores
+from signs.training import last_layer
+
+import learn
+
+DRAWS = 10  # of five signs
+FEW = 5
+OTHERS = (1, 2, 3, 5)
+
+
+class Takes:
+    """The views of all takes, beside the plain values for the nearest neighbour."""
+
+    def __init__(self, folder: Path, people: list[str] | None):
+        data = load_dataset(folder)
+        stored = storage.find_landmarks(data)
+        clips = [item for item in data.clips if item.label and (not people or item.signer in people)]
+        points = [read_points(item.archive(folder, stored.store), stored) for item in clips]
+        network, moments, _ = learn.open_start()
+        self.views = last_layer.views_of(network, points, moments)
+        self.values = np.stack([posture.seen(each, InputSpec(frames=moments)).ravel() for each in points])
+        self.signers = np.array([item.signer for item in clips])
+        self.takes = learn.groups_of(clips)["known"]
+        self.labels = sorted({item.label for item in clips})
+        self.truth = np.array([self.labels.index(item.label) for item in clips])
+
+    def right(self, learnt: np.ndarray, asked: np.ndarray, signs: np.ndarray) -> dict[str, np.ndarray]:
+        """Whether each take that is asked, (N,) bool, is named right by what was learnt from others; {method: (n,)}."""
+        among = np.isin(self.truth, signs)
+        learnt, asked = learnt & among, asked & among
+        targets = np.float32(self.truth[learnt][:, None] == signs)
+        pairs = self.pairs(learnt, targets, signs)
+        layer = last_layer.fit(self.views.of(learnt), targets, pairs)
+        logits = last_layer.answers(self.views.of(asked), layer, pairs)
+        far = np.linalg.norm(self.values[asked][:, None] - self.values[learnt][None], axis=-1)
+        nearest = self.truth[learnt][far.argmin(axis=1)]
+        return {
+            "learn.py": signs[logits.argmax(axis=1)] == self.truth[asked],
+            "nearest neighbour": nearest == self.truth[asked],
+        }
+
+    def pairs(self, learnt: np.ndarray, targets: np.ndarray, signs: np.ndarray) -> np.ndarray | None:
+        """As learn.py finds out whether signs may be seen in a mirror, and which are pairs."""
+        groups = self.signers[learnt] if len(set(self.signers[learnt])) > 1 else self.takes[learnt]
+        if len(set(groups)) < 2:
+            return None
+        return learn.Learnt(self.views.of(learnt), targets, {"known": groups}).in_mirror
+
+
+def jobs_of(takes: Takes) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """(row of the table, learnt from, asked)."""
+    people, jobs = sorted(set(takes.signers)), []
+    for person in people:
+        hers = takes.signers == person
+        fewest = min(np.bincount(takes.truth[hers], minlength=len(takes.labels)))
+        numbers = range(fewest)  # the takes that there are of every sign
+        for count in range(1, fewest):
+            for chosen in itertools.combinations(numbers, count):
+                known = np.isin(takes.takes, chosen)
+                jobs.append((f"her own, {command.counted(count, 'take')}", hers & known, hers & ~known))
+        after = people[people.index(person) + 1 :] + people[: people.index(person)]
+        for count in (count for count in OTHERS if count <= len(after)):
+            learnt = np.isin(takes.signers, after[:count])
+            jobs.append((f"{command.counted(count, 'other person', 'other people')}", learnt, hers))
+    return jobs
+
+
+def measure(takes: Takes, signs: list[np.ndarray]) -> dict[str, dict[str, dict]]:
+    """{row: {method: {right, low, high}}} over all draws of signs."""
+    found, owners = {}, {}
+    for name, learnt, asked in jobs_of(takes):
+        for drawn in signs:
+            for method, right in takes.right(learnt, asked, drawn).items():
+                found.setdefault(name, {}).setdefault(method, []).extend(right)
+            owners.setdefault(name, []).extend(takes.signers[asked & np.isin(takes.truth, drawn)])
+    rows = {}
+    for name, methods in found.items():
+        drawn = scores.draw_bootstrap(owners[name])
+        for method, right in methods.items():
+            value = scores.share(np.array(right), drawn)
+            rows.setdefault(name, {})[method] = {"right": value.value, "low": value.low, "high": value.high}
+    return rows
+
+
+def main(argv=None) -> int:
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--data", type=Path, required=True, help="data set folder with points of several people")
+    flags.add_argument("--people", nargs="+", help="only these")
+    args = flags.parse_args(argv)
+    takes, rng = Takes(args.data, args.people), np.random.default_rng(0)
+    whole = np.arange(len(takes.labels))
+    few = [np.sort(rng.choice(whole, min(FEW, len(whole)), replace=False)) for _ in range(DRAWS)]
+    results = {f"{len(whole)} signs": measure(takes, [whole]), f"{len(few[0])} signs": measure(takes, few)}
+    for title, rows in results.items():
+        table = Table("learnt from", *next(iter(rows.values())), title=f"{title}: top-1 in percent, 95 % over people")
+        for name, methods in rows.items():
+            shown = [scores.with_interval(row["right"], (row["low"], row["high"])) for row in methods.values()]
+            table.add_row(name, *shown)
+        Console(width=110).print(table)
+    print(json.dumps(results))
+    return command.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))
