@@ -18,12 +18,11 @@ from pathlib import Path
 from signs import command
 from signs.clips import dataset, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
-from signs.clips.points import PointRecorder, write_points
 from signs.clips.spec import LandmarkSpec
-from signs.clips.video import VideoReader
 from signs.command import Outcome
 from signs.landmarks import models
 from signs.landmarks.stream import LandmarkStream, landmark_spec
+from signs.landmarks.video_points import write_video_points
 
 import cv2
 
@@ -33,16 +32,9 @@ __all__ = ["LandmarkStream", "main"]
 def find(item: Clip, folder: Path, stored: LandmarkSpec) -> tuple[int, list[tuple[str, str]]]:
     """Write a clip's points; returns its number of frames and what is odd: (note, clip)."""
     cv2.setNumThreads(1)  # a clip a process is the parallelism
-    stream = LandmarkStream(models.networks_here())
-    recorder = PointRecorder(stream.push, stored.rate)
-    with VideoReader(storage.check_video(item, folder, "video"), threads=1) as video:
-        for frame, seconds in video:
-            recorder.push(frame, seconds)
-    points = recorder.points()
-    notes = [*video.notes, *stream.notes]
-    info = {**storage.expected_info(item, stored), "notes": notes}
-    write_points(item.archive(folder, stored.store), points, info)
-    return len(points.times), [(note, f"{item.folder}/{item.clip}") for note in notes]
+    video, archive = storage.check_video(item, folder, "video"), item.archive(folder, stored.store)
+    frames, notes = write_video_points(video, archive, storage.expected_info(item, stored), stored)
+    return frames, [(note, f"{item.folder}/{item.clip}") for note in notes]
 
 
 def find_all(data: Dataset, stored: LandmarkSpec, splits: list[str], workers: int) -> Outcome:

@@ -26,6 +26,7 @@ from signs.command import Outcome, Problem
 from signs.prepare import sharing, summary, video_folder, video_table
 from signs.prepare.class_numbers import check_start
 from signs.prepare.path_pattern import PathPattern
+from signs.prepare.point_archives import bring_points
 from signs.prepare.transfer import TRANSFERS, bring_video, check_is_video, check_room, earlier_clips, move_changed
 from signs.prepare.video_table import Video
 
@@ -180,6 +181,8 @@ def prepare(flags: argparse.Namespace) -> int:
         if not table:
             data, empty = without_empty(data)
             remarks += empty
+        if brought := bring_points(top, flags.output, data.clips):
+            remarks.append(f"points of {command.counted(brought, 'clip')} were found already, and came along")
         fresh, expected = sum(written.values()), Counter(clip.split for clip in clips)
         return summary.save_and_report(data, outcome, expected, fresh, notes + remarks + how)
 
