@@ -10,7 +10,7 @@ The picture is mirrored here and nowhere else: only people see it so. Lengths in
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from signs.live import drawing, lettering
@@ -72,14 +72,14 @@ def draw_window(picture: drawing.Image, view: View, size: tuple[int, int]) -> dr
     return canvas
 
 
-def draw_keys(canvas: drawing.Image, unit: float) -> None:
-    """The keys along the lower edge; the last ones are left out where there is no room."""
+def draw_keys(canvas: drawing.Image, unit: float, keys: Mapping[str, str] = KEYS) -> None:
+    """The keys and what they do along the lower edge; the last ones are left out where there is no room."""
     height, width = canvas.shape[:2]
     size, high = 13 * unit, round(34 * unit)
     drawing.panel(canvas, (0, height - high, width, high), 0)
     x, middle = 14 * unit, height - high / 2
     line = middle + size * 0.35
-    for key, meaning in KEYS.items():
+    for key, meaning in keys.items():
         cap = drawing.text_width(key, size, drawing.BOLD) + 14 * unit
         needed = cap + 7 * unit + drawing.text_width(meaning, size)
         if x + needed > width - 10 * unit:

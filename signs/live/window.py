@@ -43,9 +43,11 @@ FONTS = Path("/usr/share/fonts/truetype")
 PROBE = "import cv2; cv2.namedWindow('probe', cv2.WINDOW_NORMAL)"
 
 
-def check_display() -> None:
-    """Raise Problem where no window can be opened: Qt would end the whole process, without a chance to say why."""
-    instead = "run it at a desktop, or print the answer with --no-window"
+def check_display(instead: str = "run it at a desktop, or print the answer with --no-window") -> None:
+    """Raise Problem where no window can be opened: Qt would end the whole process, without a chance to say why.
+
+    `instead`: what to do then.
+    """
     if sys.platform == "linux" and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         raise Problem(f"no display to open a window on; {instead}")
     probe = subprocess.run([sys.executable, "-c", PROBE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -92,12 +94,22 @@ class Window:
 
     def key(self, seconds: float) -> str:
         """The key pressed within `seconds`: a character, or an empty string."""
-        code = cv2.waitKey(max(1, round(seconds * 1000))) & 0xFF
-        return "q" if code == ESCAPE else chr(code).lower() if code < 128 else ""
+        return key_of(self.code(seconds))
+
+    def code(self, seconds: float) -> int | None:
+        """The key pressed within `seconds` as the system numbers it (text_field.py); None without one."""
+        code = cv2.waitKeyEx(max(1, round(seconds * 1000)))
+        return None if code == -1 else code
 
     def close(self) -> None:
         cv2.destroyAllWindows()
         cv2.waitKey(1)  # highgui closes only when it gets to handle its events
+
+
+def key_of(code: int | None) -> str:
+    """A key as cv2.waitKeyEx gives it -> a small letter or another character, `q` for Esc; "" for what has none."""
+    code = -1 if code is None else code & 0xFF
+    return "q" if code == ESCAPE else chr(code).lower() if 0 <= code < 128 else ""
 
 
 class Coloured(Sequence):
