@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +81,10 @@ class VideoSource:
 
     def restart(self) -> None:
         """A file begins again; a camera goes on."""
+
+    def play_next(self) -> None:
+        """Of several files the next one begins; else as `restart`."""
+        self.restart()
 
     def span(self, limit: float) -> float | None:
         """Seconds from a file's first frame to its last, at most `limit`; None of a camera."""
@@ -167,6 +171,19 @@ class VideoFile(VideoSource):
                 elif wait > 0 and stop.wait(wait):
                     return
             yield picture, seconds
+
+
+class VideoFiles(VideoFile):
+    """Files that play the camera's part one after the other, each again until `play_next`; after the last the first."""
+
+    def __init__(self, paths: Sequence[Path]):
+        super().__init__(paths[0], paced=True)
+        self.paths = deque(paths)
+
+    def play_next(self) -> None:
+        self.paths.rotate(-1)
+        self.path = self.paths[0]
+        self.restart()
 
 
 class Camera(VideoSource):

@@ -7,11 +7,13 @@ Nothing in a bundle is ever run: a network is rebuilt from its name in our own t
 """
 
 import contextlib
+import functools
 import importlib.metadata
 import json
 import logging
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -28,6 +30,7 @@ from signs.inference.confidence import CALIBRATION_FILE
 
 FORMAT = 1
 BUNDLE_FILE = "bundle.json"
+WITHDRAWN_FILE = "WITHDRAWN.txt"  # in a model that learnt from somebody who withdrew: record.py --delete-signer
 NETWORKS = {  # name in a bundle -> (module, builder)
     "i3d": ("signs.models.i3d", "build_i3d"),
     "frames": ("signs.models.cnn_lstm", "build_frames"),
@@ -144,7 +147,16 @@ def load_bundle(folder: Path) -> Bundle:
     except Problem as problem:
         raise Problem(f"{folder / BUNDLE_FILE}: {problem}") from None
     _check_files(bundle)
+    if (folder / WITHDRAWN_FILE).exists():
+        say_withdrawn(folder.resolve())
     return bundle
+
+
+@functools.cache
+def say_withdrawn(folder: Path) -> None:
+    """Print, once a process, why a model should not be used any more."""
+    why = (folder / WITHDRAWN_FILE).read_text(encoding="utf-8", errors="replace")
+    print(command.one_line(f"{folder.name} is withdrawn: {why.strip()}"), file=sys.stderr)
 
 
 def _parse(folder: Path, content: dict) -> Bundle:

@@ -23,11 +23,11 @@ KEYS = {
     recorder.SCOPE: {"1 2 3": "yes or no", "Enter": "go on", **END},
     recorder.GIVEN_BY: {"Enter": "go on", **END},
     recorder.SIGN: {"Enter": "go on", **END},
-    recorder.READY: {"space": "record", "n": "next", "u": "undo last kept", **LOOKS},
+    recorder.READY: {"space": "record", "Tab": "next", "Del": "undo last kept", **LOOKS},
     recorder.COUNTING: {"space": "wait", **END},
     recorder.RECORDING: {"space": "the sign is over", **END},
-    recorder.REVIEW: {"k": "keep", "t": "throw away", "o": "once more", **LOOKS},
-    recorder.CHOOSE: {"n": "another sign", "p": "another person", "u": "undo last kept", **END},
+    recorder.REVIEW: {"Enter": "keep", "Backspace": "throw away", "space": "once more", **LOOKS},
+    recorder.CHOOSE: {"Enter": "another sign", "Tab": "another person", "Del": "undo last kept", **END},
 }
 # State: the question and what helps to answer it.
 QUESTIONS = {
@@ -138,8 +138,8 @@ def draw_picture(canvas: drawing.Image, state: recorder.Recorder, unit: float) -
         overlay.draw_status(canvas, unit, "get ready", drawing.AMBER)
     else:
         overlay.draw_status(canvas, unit, state.message or "ready", drawing.GREEN)
-    if state.advice:
-        drawing.pill(canvas, width / 2, low - 84 * unit, unit, state.advice, drawing.AMBER, "centre")
+    line, dot = (state.advice, drawing.AMBER) if state.advice else ("hands stay between the corners", None)
+    drawing.pill(canvas, width / 2, low - 84 * unit, unit, line, dot, "centre")
     draw_task(canvas, state, unit, low)
 
 
@@ -175,7 +175,6 @@ def draw_outline(canvas: drawing.Image, unit: float, colour) -> None:
     draw_corners(drawn, box, round(0.06 * high), colour, thick)
     cv2.addWeighted(drawn, 0.6, canvas, 0.4, 0, canvas)
     drawing.text(canvas, "head", x, top + 5 * unit, 13 * unit, colour, align="centre")
-    drawing.text(canvas, "hands stay between the corners", x, top + 0.5 * high, 13 * unit, colour, align="centre")
 
 
 def draw_corners(canvas: drawing.Image, box, length: int, colour, thick: int) -> None:

@@ -8,11 +8,20 @@ import time
 
 from signs.live import record_overlay, recorder, window
 from signs.live.recorder import Recorder
-from signs.live.window import ESCAPE, Window, key_of
+from signs.live.text_field import BACKSPACE, DELETE, ENTER, ESCAPE, X_BACKSPACE, X_DELETE, X_ENTER, X_KEYPAD_ENTER
+from signs.live.window import Window, key_of
 
 DRAW_EVERY = 1 / 30  # seconds between two drawings while the picture moves
 # While somebody types: a window that draws hears only the last of the keys that came meanwhile.
 TYPING_EVERY = 0.3
+ESCAPES = (ESCAPE, 0xFF1B)
+# Keys that are where they are in every language of a keyboard; recorder.py knows letters beside them.
+EVERYWHERE = {
+    **dict.fromkeys((ENTER, 10, X_ENTER, X_KEYPAD_ENTER), "\r"),
+    **dict.fromkeys((BACKSPACE, X_BACKSPACE), "\b"),
+    **dict.fromkeys((9, 0xFF09), "\t"),
+    **dict.fromkeys((DELETE, X_DELETE), "\x7f"),
+}
 GAP = 0.04  # seconds between the last frame of a file and its first, when it begins again
 
 
@@ -26,15 +35,17 @@ class Session:
 
     def step(self, wait: float = 0.0) -> None:
         """Take what has arrived, and let time pass; raises the source's Problem. wait: seconds, for a frame."""
+        before = self.recorder.state
         for frame, seconds in self.source.arrived(wait):
             self.picture = frame
             self.recorder.frame(frame, self._rising(seconds))
-        if self.source.ended:
+        ended = self.source.ended
+        if ended:
             self.recorder.ended()
-            if self.recorder.state == recorder.REVIEW:
-                self.source.play_next()
-            else:
-                self.source.restart()
+        if before == recorder.RECORDING and self.recorder.state == recorder.REVIEW:
+            self.source.play_next()
+        elif ended:
+            self.source.restart()
         if self.recorder.tick():
             self.source.restart()
 
@@ -77,7 +88,7 @@ def run_session(session: Session, finder=None, full_screen: bool = False) -> Non
             if painter.due(state):
                 painter.draw(session, shown, finder.waiting if finder else 0)
             code = shown.code(0.01)
-            if code is not None and (code & 0xFF if code >= 0 else 0) == ESCAPE or shown.closed:
+            if code in ESCAPES or shown.closed:
                 return
             if code is not None:
                 press(code, state, painter, shown)
@@ -88,7 +99,7 @@ def press(code: int, state: Recorder, painter: Painter, shown: Window) -> None:
     if state.state in recorder.ASKING:
         state.type(code)
         return
-    key = key_of(code)
+    key = EVERYWHERE.get(code) or key_of(code)
     painter.mirror = painter.mirror != (key == "m")
     if key == "f":
         shown.toggle_full_screen()

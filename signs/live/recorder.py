@@ -167,13 +167,21 @@ class Recorder:
         """A key where no text is asked for; what means nothing in a state is ignored."""
         actions = {
             SCOPE: {"1": self._toggle, "2": self._toggle, "3": self._toggle, "\r": self._confirm_scope},
-            READY: {" ": self._start, "n": self._leave_sign, "u": self._undo},
+            READY: {" ": self._start, **dict.fromkeys("n\t", self._leave_sign), **dict.fromkeys("u\x7f", self._undo)},
             COUNTING: {" ": self._call_off},
             RECORDING: {" ": self.ended},
-            REVIEW: {"k": self._keep, "\r": self._keep, "t": self._throw_away, "o": self._once_more},
-            CHOOSE: {"n": self._ask_sign, "p": self._ask_signer, "u": self._undo},
+            REVIEW: {
+                **dict.fromkeys("k\r", self._keep),
+                **dict.fromkeys("t\b", self._throw_away),
+                **dict.fromkeys("o ", self._once_more),
+            },
+            CHOOSE: {
+                **dict.fromkeys("n\r", self._ask_sign),
+                **dict.fromkeys("p\t", self._ask_signer),
+                **dict.fromkeys("u\x7f", self._undo),
+            },
         }
-        if action := actions.get(self.state, {}).get("\r" if key == "\n" else key):
+        if action := actions.get(self.state, {}).get(key):
             action(key) if action == self._toggle else action()
 
     def _toggle(self, key: str) -> None:
@@ -219,7 +227,7 @@ class Recorder:
         try:
             row = self.recordings.add(self.take.content, self.sign, self.signer, self.notes)
         except OSError as error:
-            full = "the disc is full: make room, then keep it (k)"
+            full = "the disc is full: make room, then keep it again"
             self.message = full if errors.is_disc_full(error) else errors.describe(error)
             return
         self.kept.append(row)
