@@ -25,6 +25,7 @@ from signs import command
 from signs.clips.names import check_text
 from signs.clips.video import first_frame_problem
 from signs.command import Problem
+from signs.live.session_plan import NOTHING
 from signs.prepare import recordings
 from signs.prepare.recordings import Recordings, read_recordings
 
@@ -76,8 +77,8 @@ def check_combination(flags: argparse.ArgumentParser, args: argparse.Namespace) 
         if (value := getattr(args, name)) is not None:
             setattr(args, name, check_text(value, f"--{name.replace('_', '-')}"))
     args.sign = [check_text(sign, "--sign") for sign in args.sign]
-    if "nothing" in args.sign:
-        flags.error("--sign nothing: that is what the pauses are called; choose another name")
+    if NOTHING in args.sign:
+        flags.error(f"--sign {NOTHING}: that is what the pauses are called; choose another name")
     args.consent = recordings.check_scope(args.consent.split(",")) if args.consent is not None else None
     if args.consent and not args.signer:
         flags.error("--consent is one person's: name her with --signer")
@@ -94,21 +95,23 @@ def main(argv=None) -> int:
     from signs.live import window
 
     window.check_display("run it at a desktop")
-    with command.lock(args.output):
-        command.remove_leftovers(args.output)
-        return record(args, read_recordings(args.output))
+    return record(args)
 
 
-def record(args, folder: Recordings) -> int:
+def record(args) -> int:
     """Run a session in the window; the exit code."""
     from signs.live.record_window import Session, run_session
-    from signs.live.recorder import Plan, Recorder
+    from signs.live.recorder import Recorder
+    from signs.live.session_plan import Plan
 
     plan = Plan(
         args.signer or "", args.sign, args.takes, args.seconds, args.countdown, args.consent, args.given_by or ""
     )
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(open_source(args))
+        source = stack.enter_context(open_source(args))  # first: without a camera no folder is made
+        stack.enter_context(command.lock(args.output))
+        command.remove_leftovers(args.output)
+        folder = read_recordings(args.output)
         finder, tracker = open_points(folder, stack)
         recorder = Recorder(folder, plan, finder, tracker)
         problem = None
@@ -175,7 +178,7 @@ def print_kept(folder: Recordings, kept: list[recordings.Recording]) -> None:
     named = [f"{signer} {label} {count}" for (signer, label), count in counts.items()]
     table = folder.folder / recordings.TABLE
     print(command.one_line(f"{command.counted(len(kept), 'take')} kept ({command.listed(named)}) -> {table}"))
-    nothing = " --none-labels nothing" * any(row.label == "nothing" for row in folder.rows)
+    nothing = f" --none-labels {NOTHING}" * any(row.label == NOTHING for row in folder.rows)
     print(f"python prepare_videos.py --videos {table} --output data_set/{folder.folder.resolve().name}{nothing}")
 
 

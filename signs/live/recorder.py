@@ -11,13 +11,13 @@ After the takes of a sign comes a pause: one take of what is no sign.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from signs import errors
 from signs.clips.names import check_text
 from signs.clips.spec import EQUAL
 from signs.command import Problem
 from signs.live import guidance
+from signs.live.session_plan import NOTHING, PAUSES, Plan
 from signs.live.take import Take
 from signs.live.text_field import TextField
 from signs.prepare.recordings import SCOPES, Recording, Recordings, check_scope
@@ -25,31 +25,7 @@ from signs.prepare.recordings import SCOPES, Recording, Recordings, check_scope
 SIGNER, SCOPE, GIVEN_BY, SIGN = "signer", "scope", "given_by", "sign"
 READY, COUNTING, RECORDING, REVIEW, CHOOSE = "ready", "countdown", "recording", "review", "choose"
 ASKING = (SIGNER, GIVEN_BY, SIGN)  # states in which keys are letters
-NOTHING = "nothing"  # the label of what is no sign
-# What people do between signs; a model that never saw it takes each of them for a sign.
-PAUSES = (
-    "rest your hands as you do between signs",
-    "scratch your head, or touch your face",
-    "walk out of the picture, and come back in",
-    "straighten your hair or your clothes",
-    "look around, and lean to one side",
-    "reach for something, and put it back",
-)
 ADVICE_EVERY = 0.25  # seconds between two looks at the light
-
-
-@dataclass
-class Plan:
-    """What is known before the window opens. seconds: the length of a take at most; scope: of a consent that was given
-    by a flag, None where the window asks; given_by: empty where the person herself does."""
-
-    signer: str = ""
-    signs: list[str] = field(default_factory=list)
-    takes: int = 5
-    seconds: float = 3.0
-    countdown: float = 3.0
-    scope: tuple[str, ...] | None = None
-    given_by: str = ""
 
 
 class Recorder:
@@ -109,6 +85,7 @@ class Recorder:
 
     def type(self, code: int) -> None:
         """A key where text is asked for, as cv2.waitKeyEx gives it."""
+        self.message = ""
         if self.field.press(code):
             self._answer(self.field.text)
 
