@@ -62,7 +62,7 @@ class Removal:
         names = {clip.clip for clips in self.clips.values() for clip in clips}
         for model in self.results:
             with command.noting(failed, str(model)):
-                if rows := withdrawal.clean_results(model, self.person, names):
+                if rows := withdrawal.clean_results(model, self.person, names, model in self.learnt):
                     print(f"{model}: {command.counted(rows, 'row')} of predictions and the report deleted")
         for model in self.learnt:
             with command.noting(failed, str(model)):

@@ -135,12 +135,17 @@ def parents_of(model: Path) -> set[str]:
     return {Path(text).name for text in texts if isinstance(text, str)}
 
 
-def clean_results(model: Path, person: Person, names: Collection[str]) -> int:
-    """Delete a person's rows in a model's predictions, and report, loops and metrics where they show her; the number of
-    rows. names: of her clips."""
+def clean_results(model: Path, person: Person, names: Collection[str], learnt: bool) -> int:
+    """Delete a person's rows in a model's predictions, and report, loops and metrics where they may show her; the
+    number of rows.
+
+    Args:
+        names: of her clips.
+        learnt: the model has learnt from her; its report shows training clips beside those that fail.
+    """
     with command.lock(model, "evaluation"):
         rows = sum(_clean_table(path, person, names) for path in sorted(model.glob("predictions-*.csv")))
-        if rows or _names_person(model / "metrics.json", person):
+        if rows or learnt or _names_person(model / "metrics.json", person, names):
             for name in RESULTS:
                 path = model / name
                 if path.is_dir():
@@ -171,14 +176,14 @@ def _clean_table(path: Path, person: Person, names: Collection[str]) -> int:
     return len(rows) - len(kept)
 
 
-def _names_person(path: Path, person: Person) -> bool:
-    """Whether metrics.json has a row of a person."""
+def _names_person(path: Path, person: Person, names: Collection[str]) -> bool:
+    """Whether metrics.json has a row of a person, or of one of her clips."""
     with contextlib.suppress(OSError, ValueError):
         waiting = [json.loads(path.read_text(encoding="utf-8"))]
         while waiting:
             value = waiting.pop()
             if isinstance(value, dict):
-                if isinstance(name := value.get("signer"), str) and folded(name) == folded(person.name):
+                if folded(str(value.get("signer", ""))) == folded(person.name) or str(value.get("clip")) in names:
                     return True
                 value = list(value.values())
             if isinstance(value, list):

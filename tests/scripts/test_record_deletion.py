@@ -54,6 +54,7 @@ def studio(tmp_path) -> Path:
     models = tmp_path / "model"
     write_model(models / "hands", data.folder)
     write_model(models / "joined", data.folder, "bc", model=[str(models / "hands"), str(models / "other")])
+    write_model(models / "taught", tmp_path / "elsewhere", "bc", teacher=f"{models / 'joined'}")
     write_model(models / "other", tmp_path / "elsewhere", "bc")
     write_model(models / "only-seen", tmp_path / "elsewhere", "ab")
     return tmp_path
@@ -78,9 +79,9 @@ def test_nothing_of_a_person_is_left(studio, capsys):
     kept = [name for name in before if Path(name).name.startswith(("b_", "c_"))]
     assert all(after[name] == before[name] for name in kept) and len(kept) > 6
     people = {path.parent.name: signers(path) for path in studio.glob("model/*/predictions-test.csv")}
-    assert people == {"hands": ["b", "c"], "joined": ["b", "c"], "other": ["b", "c"], "only-seen": ["b"]}
-    assert {path.parent.name for path in studio.glob("model/*/report")} == {"joined", "other"}
-    assert {path.parent.name for path in studio.glob("model/*/WITHDRAWN.txt")} == {"hands", "joined"}
+    assert people == {**dict.fromkeys(("hands", "joined", "taught", "other"), ["b", "c"]), "only-seen": ["b"]}
+    assert {path.parent.name for path in studio.glob("model/*/report")} == {"other"}
+    assert {path.parent.name for path in studio.glob("model/*/WITHDRAWN.txt")} == {"hands", "joined", "taught"}
     assert f"python train_linear.py --data {studio / 'data'} --output {studio / 'model' / 'hands'}-anew" in out
     assert "Out of reach" in out and "feature.py makes them again" in out
     assert delete(studio, "--yes") == command.NOTHING
@@ -120,7 +121,7 @@ def test_a_model_that_learnt_without_her_is_not_marked(studio):
     command.write_text(studio / "model" / "begun" / "checkpoint" / "run.json", json.dumps({"clips": clips_of(data)}))
     assert delete(studio, "--yes") == command.DONE
     marked = {path.parent.name for path in studio.glob("model/*/WITHDRAWN.txt")}
-    assert marked == {"joined", "begun"}, "joined names the data set itself"
+    assert marked == {"joined", "begun", "taught"}, "joined names the data set itself"
 
 
 def test_a_data_set_that_cannot_be_read_is_named(studio, capsys):
