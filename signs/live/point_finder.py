@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from signs import command
+from signs import command, errors
 from signs.clips import storage
 from signs.clips.dataset import Clip
 from signs.command import Outcome
@@ -75,7 +75,7 @@ class PointFinder:
         wait(self._jobs.values())
         named = {row.sha256: row.video for row in self.recordings.rows}
         failed = [(named[key], job.exception()) for key, job in self._jobs.items() if job.exception()]
-        return Outcome(list(self._jobs), [(name, str(error)) for name, error in failed])
+        return Outcome(list(self._jobs), [(name, errors.explain(error)) for name, error in failed])
 
     def close(self) -> None:
         """Do not look at takes that still wait; the next session or landmark.py does."""

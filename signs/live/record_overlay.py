@@ -9,6 +9,7 @@ Lengths in the code are for a window of 640x480, as in overlay.py; `unit` is how
 """
 
 import math
+from collections import Counter
 
 from signs.live import drawing, lettering, overlay, recorder
 from signs.prepare.recordings import SCOPES
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 
 END = {"Esc": "end"}
-LOOKS = {"m": "mirror", "f": "full screen", **END}
+LOOKS = {**END, "m": "mirror", "f": "full screen"}
 KEYS = {
     recorder.SIGNER: {"Enter": "go on", **END},
     recorder.SCOPE: {"1 2 3": "yes or no", "Enter": "go on", **END},
@@ -32,13 +33,17 @@ KEYS = {
 # State: the question and what helps to answer it.
 QUESTIONS = {
     recorder.SIGNER: ("Who signs?", "A name or a nickname; it becomes part of file names."),
-    recorder.SCOPE: ("May these recordings be used?", "Ask {signer}, or who answers for a child."),
-    recorder.GIVEN_BY: ("Who gives this consent?", "Leave it empty if {signer} does; for a child: a parent's name."),
-    recorder.SIGN: ("Which sign?", "Its name in any language."),
+    recorder.SCOPE: ("May these recordings be used?", "Ask the person herself, or who answers for a child."),
+    recorder.GIVEN_BY: (
+        "Who gives this consent?",
+        "Leave it empty if the person herself does; for a child: a parent's name.",
+    ),
+    recorder.SIGN: ("Which sign?", "Its name in any language. Who signs: {signer}"),
     recorder.CHOOSE: ("What next?", "All that you kept is stored: {kept}."),
 }
 NO_FONT = "No font here has all of these letters; the name is stored as you typed it."
 BAR = 34  # height of the keys
+SHOWN = 4  # signs whose takes are counted
 
 
 def draw_session(state: recorder.Recorder, picture: drawing.Image, size, mirror: bool, waiting: int) -> drawing.Image:
@@ -72,7 +77,9 @@ def draw_question(canvas: drawing.Image, state: recorder.Recorder, unit: float) 
     drawing.text(canvas, help_line.format(**names), x, top + 68 * unit, 14 * unit, drawing.DIM, room=room)
     if state.state == recorder.SCOPE:
         draw_scope(canvas, state, unit, (x, top + 100 * unit, room))
-    elif state.state in recorder.ASKING:
+    elif state.state == recorder.CHOOSE:
+        draw_takes(canvas, state, unit, (x, top + 100 * unit, room))
+    else:
         draw_field(canvas, state.field.text, unit, (x, top + 92 * unit, room), state.elapsed)
     drawing.text(canvas, state.message, x, top + high - 20 * unit, 14 * unit, drawing.AMBER, room=room)
 
@@ -110,6 +117,16 @@ def draw_scope(canvas: drawing.Image, state: recorder.Recorder, unit: float, pla
         drawing.text(canvas, meaning, left + 24 * unit, y, 16 * unit, drawing.INK, room=room - 80 * unit)
         drawing.text(canvas, answer, left + room, y, 16 * unit, colour, drawing.BOLD, "right")
         y += 28 * unit
+
+
+def draw_takes(canvas: drawing.Image, state: recorder.Recorder, unit: float, place) -> None:
+    """How many takes of which sign the person has; of many signs the last ones."""
+    left, y, room = place
+    counts = Counter(row.label for row in state.recordings.of_signer(state.signer))
+    for label, count in list(counts.items())[-SHOWN:]:
+        drawing.text(canvas, label, left, y, 15 * unit, drawing.INK, room=room - 50 * unit)
+        drawing.text(canvas, str(count), left + room, y, 15 * unit, drawing.DIM, align="right")
+        y += 24 * unit
 
 
 def draw_count(canvas: drawing.Image, state: recorder.Recorder, unit: float, waiting: int) -> None:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+import tiny
 import videocapture
 from videocapture import Camera
 
@@ -169,3 +170,12 @@ def test_a_missing_camera(capfd):
     with pytest.raises(Problem, match="camera 97"), videocapture.open_source(camera=97):
         pass
     assert capfd.readouterr().err == "", "OpenCV's own lines stay away"
+
+
+def test_several_files_play_one_after_the_other(tmp_path):
+    paths = [tiny.encode(tmp_path / f"{number}.mp4", tiny.moving(3, seed=number)) for number in range(2)]
+    first = [read_video(path)[0][0] for path in paths]
+    with videocapture.VideoFiles(paths) as source:
+        for shown, go_on in ((0, source.restart), (0, source.play_next), (1, source.play_next), (0, source.restart)):
+            assert np.array_equal(source.arrived(5)[0][0], first[shown])
+            go_on()
