@@ -36,7 +36,7 @@ class Recorder:
         self.recordings, self.plan, self.finder, self.tracker, self.clock = recordings, plan, finder, tracker, clock
         self.signer, self.sign, self.prompt = "", "", ""
         self.kept: list[Recording] = []
-        self.scope = {word: word == "training" for word in SCOPES}
+        self.scope = dict.fromkeys(SCOPES, False)  # a consent that is ticked beforehand is none
         self.field, self.message, self.advice = TextField(), "", ""
         self.take: Take | None = None
         self._goals: dict[tuple[str, str], int] = {}
@@ -170,7 +170,7 @@ class Recorder:
         try:
             check_scope(word for word, given in self.scope.items() if given)
         except Problem:
-            self.message = "without 1 nothing is recorded: Esc ends"
+            self.message = "without 1 nothing is recorded: press 1 for yes, or Esc to end"
             return
         self.field, self.message = TextField(), ""
         self.enter(GIVEN_BY)
@@ -195,7 +195,7 @@ class Recorder:
 
     def _ask_signer(self) -> None:
         self.signer, self.field = "", TextField()
-        self.scope = {word: word == "training" for word in SCOPES}
+        self.scope = dict.fromkeys(SCOPES, False)
         self._queue = list(self.plan.signs)
         self.plan.scope = None  # a flag spoke of one person
         self.enter(SIGNER)

@@ -71,9 +71,11 @@ def test_the_window_asks_for_all_it_has_to_know(make):
     assert session.state == "signer" and "name is empty" in session.message
     studio.write("\x08Zoë")
     assert (session.state, session.signer) == ("scope", "Zoë")
-    studio.press("1\r")
+    studio.press("\r")
+    assert session.state == "scope" and not any(session.scope.values())
+    studio.press("2\r")
     assert session.state == "scope" and "without 1" in session.message
-    studio.press("13\r")
+    studio.press("213\r")
     assert session.state == "given_by"
     studio.write("her mother")
     (consent,) = read_recordings(studio.folder.folder).consents
@@ -214,7 +216,7 @@ def test_every_state_is_drawn_at_every_size(make):
     draw()
     studio.write("x" * 200)
     draw()
-    studio.press("\r")
+    studio.press("1\r")
     draw()
     studio.write("")
     draw()

@@ -98,14 +98,16 @@ def test_a_session_becomes_a_data_set_with_its_points(display, films, tmp_path, 
     flags = ["--output", folder, "--video", *films, *CONSENT, *QUICK, "--sign", "Hello"]
     with tiny.window(display, script, *flags) as (process, tell):
         time.sleep(1)
-        keep_takes(folder, tell, 4)
+        keep_takes(folder, tell, 2)
+        tell("key", "Tab")
+        keep_takes(folder, tell, 1)
         tell("key", "Escape")
         out, error = process.communicate(timeout=60)
         assert process.returncode == 0 and error == "", error
-    assert f"4 takes kept (anna Hello 3, anna nothing 1) -> {folder / 'clips.csv'}" in out
+    assert f"3 takes kept (anna Hello 2, anna nothing 1) -> {folder / 'clips.csv'}" in out
     rows = rows_of(folder)
-    assert [(row.label, row.take) for row in rows] == [("Hello", 1), ("Hello", 2), ("Hello", 3), ("nothing", 1)]
-    for row, film in zip(rows, films, strict=True):
+    assert [(row.label, row.take) for row in rows] == [("Hello", 1), ("Hello", 2), ("nothing", 1)]
+    for row, film in zip(rows, films, strict=False):
         there, given = read_video(folder / row.video)[1], read_video(film)[1]
         np.testing.assert_allclose(there, given[given <= 0.5 + 1e-6], atol=1e-4, err_msg="true times")
     line = out.splitlines()[1]
@@ -113,9 +115,9 @@ def test_a_session_becomes_a_data_set_with_its_points(display, films, tmp_path, 
     words = ["--videos", f"{folder}/clips.csv", "--output", f"{data}", "--none-labels", "nothing", "--shares", "0", "0"]
     assert prepare_videos.main([*words, "--workers", "1"]) == command.DONE
     brought = tiny.contents(data / "landmark-30fps")
-    assert len(brought) == 4 and "points of 4 clips were found already" in capsys.readouterr().out
+    assert len(brought) == 3 and "points of 3 clips were found already" in capsys.readouterr().out
     assert landmark.main(["--data", str(data), "--workers", "1"]) == command.DONE
-    assert "4 of 4 clips are there already" in capsys.readouterr().out
+    assert "3 of 3 clips are there already" in capsys.readouterr().out
     load_dataset(data).clips[0].archive(data, "landmark-30fps").unlink()
     assert landmark.main(["--data", str(data), "--workers", "1"]) == command.DONE
     assert tiny.contents(data / "landmark-30fps") == brought, "the same bytes"
@@ -132,6 +134,8 @@ def test_what_is_typed_in_the_window(display, films, tmp_path):
                 time.sleep(0.2)
 
         write("a", "n", "n", "a")
+        tell("key", "1")
+        time.sleep(0.2)
         write("3")
         write()
         wait_for(lambda: read_recordings(folder).consents)
