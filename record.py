@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 from signs import command
-from signs.clips.names import check_text
+from signs.clips.names import check_text, folded
 from signs.clips.video import first_frame_problem
 from signs.command import Problem
 from signs.live.session_plan import NOTHING
@@ -77,7 +77,7 @@ def check_combination(flags: argparse.ArgumentParser, args: argparse.Namespace) 
         if (value := getattr(args, name)) is not None:
             setattr(args, name, check_text(value, f"--{name.replace('_', '-')}"))
     args.sign = [check_text(sign, "--sign") for sign in args.sign]
-    if NOTHING in args.sign:
+    if NOTHING in map(folded, args.sign):
         flags.error(f"--sign {NOTHING}: that is what the pauses are called; choose another name")
     args.consent = recordings.check_scope(args.consent.split(",")) if args.consent is not None else None
     if args.consent and not args.signer:

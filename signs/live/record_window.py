@@ -1,6 +1,6 @@
 """The window of record.py: frames of the source go to the recorder, keys too, and what it says is drawn.
 
-record_window.run_session(recorder, source, finder)         until a key or the user closes it
+record_window.run_session(Session(recorder, source), finder)         until a key or the user closes it
 """
 
 import contextlib
@@ -8,20 +8,15 @@ import time
 
 from signs.live import record_overlay, recorder, window
 from signs.live.recorder import Recorder
-from signs.live.text_field import BACKSPACE, DELETE, ENTER, ESCAPE, X_BACKSPACE, X_DELETE, X_ENTER, X_KEYPAD_ENTER
+from signs.live.text_field import BACKSPACES, DELETES, ENTERS, ESCAPES, TABS
 from signs.live.window import Window, key_of
 
 DRAW_EVERY = 1 / 30  # seconds between two drawings while the picture moves
 # While somebody types: a window that draws hears only the last of the keys that came meanwhile.
 TYPING_EVERY = 0.3
-ESCAPES = (ESCAPE, 0xFF1B)
 # Keys that are where they are in every language of a keyboard; recorder.py knows letters beside them.
-EVERYWHERE = {
-    **dict.fromkeys((ENTER, 10, X_ENTER, X_KEYPAD_ENTER), "\r"),
-    **dict.fromkeys((BACKSPACE, X_BACKSPACE), "\b"),
-    **dict.fromkeys((9, 0xFF09), "\t"),
-    **dict.fromkeys((DELETE, X_DELETE), "\x7f"),
-}
+KEYS = ((ENTERS, "\r"), (BACKSPACES, "\b"), (TABS, "\t"), (DELETES, "\x7f"))
+EVERYWHERE = {code: key for codes, key in KEYS for code in codes}
 GAP = 0.04  # seconds between the last frame of a file and its first, when it begins again
 
 

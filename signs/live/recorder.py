@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from signs import errors
-from signs.clips.names import check_text
+from signs.clips.names import check_text, folded
 from signs.clips.spec import EQUAL
 from signs.command import Problem
 from signs.live import guidance
@@ -124,7 +124,7 @@ class Recorder:
             self.enter(CHOOSE if self.kept and self.kept[-1].signer == self.signer else SIGN)
 
     def _choose_sign(self, sign: str) -> None:
-        if sign == NOTHING:
+        if folded(sign) == NOTHING:
             raise Problem(f"{NOTHING!r} is what the pauses are called; choose another name")
         self._begin(sign, self.plan.takes)
 
@@ -149,7 +149,7 @@ class Recorder:
             RECORDING: {" ": self.ended},
             REVIEW: {
                 **dict.fromkeys("k\r", self._keep),
-                **dict.fromkeys("t\b", self._throw_away),
+                **dict.fromkeys("t\b\x7f", self._throw_away),
                 **dict.fromkeys("o ", self._once_more),
             },
             CHOOSE: {

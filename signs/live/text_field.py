@@ -14,9 +14,10 @@ import sys
 
 from signs.clips.names import LONGEST
 
-BACKSPACE, ENTER, ESCAPE, DELETE = 8, 13, 27, 127
-X_BACKSPACE, X_ENTER, X_KEYPAD_ENTER, X_CAPS_LOCK, X_DELETE = 0xFF08, 0xFF0D, 0xFF8D, 0xFFE5, 0xFFFF
-X_SHIFT = (0xFFE1, 0xFFE2)
+# Keys by what OpenCV calls them: ASCII, else a number of the X Window System or, last, of Windows.
+ENTERS, ESCAPES, TABS = (13, 10, 0xFF0D, 0xFF8D), (27, 0xFF1B), (9, 0xFF09)
+BACKSPACES, DELETES = (8, 0xFF08), (127, 0xFFFF, 0x2E0000)  # macOS calls its Backspace 127
+X_SHIFT, X_CAPS_LOCK = (0xFFE1, 0xFFE2), 0xFFE5
 X_UNICODE = 0x01000000  # a letter's number is this and its place in Unicode
 # High byte of an old number: the character set whose place is the low byte.
 X_SETS = {1: "iso8859-2", 2: "iso8859-3", 3: "iso8859-4", 5: "iso8859-6", 6: "koi8-u", 7: "iso8859-7", 12: "iso8859-8"}
@@ -48,9 +49,9 @@ class TextField:
 
     def press(self, code: int) -> bool:
         """A key, as cv2.waitKeyEx gives it; whether it was the one that ends the line."""
-        if code in (ENTER, 10, X_ENTER, X_KEYPAD_ENTER):
+        if code in ENTERS:
             return True
-        if code in (BACKSPACE, DELETE, X_BACKSPACE, X_DELETE):
+        if code in BACKSPACES + DELETES:
             self.text = self.text[:-1]
         elif code in X_SHIFT:
             self._shift = True

@@ -150,3 +150,18 @@ def test_a_table_that_somebody_changed_is_named(folder, name, value, said):
 def test_a_data_set_is_no_folder_of_recordings(tmp_path):
     with pytest.raises(Problem, match="a data set"):
         read_recordings(tiny.data_set(tmp_path / "data").folder)
+
+
+def test_points_beside_the_table_come_along_once(folder, tmp_path, capsys):
+    rows = [folder.add(film, label, "anna") for film, label in zip(films(3), ("hello", "bye", "bye"), strict=True)]
+    store = folder.folder / "landmark-30fps"
+    store.mkdir()
+    for row in rows[:2]:
+        (store / f"{row.sha256}.zip").write_text(row.label)
+    (store / f"{'0' * 64}.zip").write_text("of another folder")
+    flags = ["--videos", f"{folder.folder / 'clips.csv'}", "--output", f"{tmp_path / 'data'}", "--shares", "0", "0"]
+    for brought in (2, 0):
+        assert prepare_videos.main([*flags, "--workers", "1"]) == command.DONE
+        assert (f"points of {brought} clips were found already" in capsys.readouterr().out) == bool(brought)
+    prepared = tiny.contents(tmp_path / "data" / "landmark-30fps")
+    assert prepared == {"train/hello/anna_hello_1.zip": b"hello", "train/bye/anna_bye_1.zip": b"bye"}
