@@ -229,8 +229,8 @@ class Recorder:
 
     def _undo(self) -> None:
         """Take the last kept take back, and go back to its sign."""
-        if not self.kept:
-            self.message = "nothing was kept in this session"
+        if not self.kept or self.kept[-1].signer != self.signer:  # else another person's signs would go on as hers
+            self.message = f"nothing of {self.signer} was kept in this session"
             return
         row = self.kept[-1]
         try:
@@ -243,7 +243,7 @@ class Recorder:
             self.finder.forget(row)
         if self.state == READY and self.sign not in (row.label, NOTHING):
             self._queue.insert(0, self.sign)
-        self.signer, self.sign = row.signer, row.label
+        self.sign = row.label
         self.prompt = PAUSES[(row.take - 1) % len(PAUSES)] if row.label == NOTHING else ""
         self.message = f"take {row.take} of {row.label} is deleted"
         self.enter(READY)

@@ -133,7 +133,7 @@ def test_keep_throw_away_once_more_undo(make):
     assert not last.exists() and studio.labels == {"hello": 2}
     assert (studio.recorder.sign, studio.recorder.prompt, studio.recorder.number) == ("hello", "", 3)
     studio.press("uuu")
-    assert studio.labels == {} and "nothing was kept" in studio.recorder.message
+    assert studio.labels == {} and "nothing of anna was kept" in studio.recorder.message
 
 
 def test_undo_goes_back_to_an_earlier_sign(make):
@@ -175,6 +175,11 @@ def test_another_person_is_asked_too(make):
     studio.press("p")
     studio.write("ben")
     assert studio.recorder.state == "scope", "the flag spoke of anna"
+    studio.press("1\r")
+    studio.write("")
+    assert (studio.recorder.state, studio.recorder.sign, studio.recorder.number) == ("ready", "hello", 1)
+    studio.press("u")
+    assert studio.recorder.signer == "ben" and len(studio.folder.rows) == 4, "anna's takes are not ben's to delete"
 
 
 def test_a_full_disc_costs_nothing(make, monkeypatch):
