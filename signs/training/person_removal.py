@@ -54,7 +54,7 @@ class Removal:
             print(f"{model}: learnt from them; it is marked as withdrawn")
         if self.results:
             models = command.listed([str(model) for model in self.results])
-            print(command.one_line(f"rows, loops and pictures of reports that show them: {models}"))
+            print(command.one_line(f"looked through for rows of predictions, loops and pictures: {models}"))
 
     def carry_out(self) -> Outcome:
         """Delete and mark; what could not be is named. Recordings go last, so that the same again finishes a stop."""
