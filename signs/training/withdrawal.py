@@ -22,8 +22,11 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Clip, load_dataset, save_dataset
 from signs.clips.names import folded
+from signs.clips.storage import DAMAGED
 from signs.inference.bundle import BUNDLE_FILE, WITHDRAWN_FILE
 from signs.training.run_folder import clips_of
+
+import numpy as np
 
 STORES = ("frame-", "flow-", "landmark-")
 RESULTS = ("report", "report.png", "metrics.json")  # of an evaluation: they show loops, and name people
@@ -135,9 +138,9 @@ def parents_of(model: Path) -> set[str]:
     return {Path(text).name for text in texts if isinstance(text, str)}
 
 
-def clean_results(model: Path, person: Person, names: Collection[str], learnt: bool) -> int:
-    """Delete a person's rows in a model's predictions, and report, loops and metrics where they may show her; the
-    number of rows.
+def clean_results(model: Path, person: Person, names: set[str], learnt: bool) -> int:
+    """Delete a person's rows in a model's predictions, and report, loops, metrics and answers of a training where they
+    may show or name her; the number of rows.
 
     Args:
         names: of her clips.
@@ -145,6 +148,9 @@ def clean_results(model: Path, person: Person, names: Collection[str], learnt: b
     """
     with command.lock(model, "evaluation"):
         rows = sum(_clean_table(path, person, names) for path in sorted(model.glob("predictions-*.csv")))
+        for path in (*model.glob("valid/*.npz"), *model.glob("logits-*.npz")):
+            if names & _clips_of_answers(path):
+                path.unlink()
         if rows or learnt or _names_person(model / "metrics.json", person, names):
             for name in RESULTS:
                 path = model / name
@@ -153,6 +159,15 @@ def clean_results(model: Path, person: Person, names: Collection[str], learnt: b
                 else:
                     path.unlink(missing_ok=True)
     return rows
+
+
+def _clips_of_answers(path: Path) -> set[str]:
+    """Names of the clips that a training (log.py) or a teacher (distillation.py) left its answers to."""
+    with contextlib.suppress(*DAMAGED, OSError, TypeError), np.load(path, allow_pickle=False) as answers:
+        if "clips" in answers:
+            return set(answers["clips"].tolist())
+        return {name for name, _ in json.loads(str(answers["about"]))["clips"]}
+    return set()
 
 
 def _clean_table(path: Path, person: Person, names: Collection[str]) -> int:

@@ -15,6 +15,7 @@ from signs.prepare.recordings import read_recordings
 from signs.training.run_folder import clips_of
 
 import h5py
+import numpy as np
 import pytest
 
 import frame
@@ -32,6 +33,11 @@ def write_model(folder: Path, data: Path, people: str = "abc", **flags) -> Path:
     rows = [[f"{signer}_1", signer, "001", "rgb", 0.5] for signer in people]
     with open(folder / "predictions-test.csv", "w", newline="") as file:
         csv.writer(file).writerows([["clip", "signer", "label", "stream", "p_001"], *rows])
+    (folder / "valid").mkdir()
+    for epoch, clips in enumerate((["a_1", "b_1"], ["b_1"]), 1):
+        np.savez(folder / "valid" / f"rgb-{epoch:04d}.npz", clips=np.array(clips))
+        about = json.dumps({"clips": [(clip, "") for clip in clips]})
+        np.savez(folder / f"logits-{epoch}.npz", about=about)
     people = [{"signer": signer, "right": 1} for signer in people]
     (folder / "metrics.json").write_text(json.dumps({"splits": {"test": {"streams": {"rgb": {"signers": people}}}}}))
     return folder
@@ -80,6 +86,7 @@ def test_nothing_of_a_person_is_left(studio, capsys):
     assert all(after[name] == before[name] for name in kept) and len(kept) > 6
     people = {path.parent.name: signers(path) for path in studio.glob("model/*/predictions-test.csv")}
     assert people == {**dict.fromkeys(("hands", "joined", "taught", "other"), ["b", "c"]), "only-seen": ["b"]}
+    assert {path.name for path in studio.glob("model/**/*.npz")} == {"rgb-0002.npz", "logits-2.npz"}
     assert {path.parent.name for path in studio.glob("model/*/report")} == {"other"}
     assert {path.parent.name for path in studio.glob("model/*/WITHDRAWN.txt")} == {"hands", "joined", "taught"}
     assert f"python train_linear.py --data {studio / 'data'} --output {studio / 'model' / 'hands'}-anew" in out
