@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -41,11 +42,8 @@ from signs.training import last_layer
 import numpy as np
 from scipy.special import softmax
 
-import export
-import landmark
-import prepare_videos
-
-DGS = Path(__file__).resolve().parent / "signs" / "models" / "dgs"
+ROOT = Path(__file__).resolve().parent
+DGS = ROOT / "signs" / "models" / "dgs"
 NOTHING = "nothing"  # the label of what is no sign
 STREAM = "landmark"
 TABLE = "clips.csv"  # in a folder that record.py wrote
@@ -101,13 +99,28 @@ def labels_of(videos: Path) -> set[str]:
     return {video.label for video in read(videos, None)[0]} - {""}
 
 
-def prepare(args) -> int:
-    """The videos into the data set; the exit code."""
+def prepare(args) -> list[int]:
+    """The videos into the data set, and the points of body and hands in them; the exit codes."""
     videos = table_of(args.videos)
-    flags = ["--videos", videos, "--output", args.data, "--shares", 0, 0, "--workers", args.workers]
-    if NOTHING in labels_of(videos):
-        flags += ["--none-labels", NOTHING]
-    return prepare_videos.main([*map(str, flags)])
+    nothing = ["--none-labels", NOTHING] if NOTHING in labels_of(videos) else []
+    workers = ["--workers", args.workers]
+    brought = run("prepare_videos.py", "--videos", videos, "--output", args.data, "--shares", 0, 0, *nothing, *workers)
+    return [brought, run("landmark.py", "--data", args.data, *workers, shown=True)]
+
+
+def run(script: str, *flags, shown: bool = False) -> int:
+    """Run a script of the root; its exit code, 0 or 1. What it says is shown as it comes, or where not all went well.
+
+    Raises:
+        Problem: it did nothing; it said why.
+    """
+    line = [sys.executable, str(ROOT / script), *map(str, flags)]
+    done = subprocess.run(line, stdout=None if shown else subprocess.PIPE, text=True, encoding="utf-8", check=False)
+    if done.returncode and not shown:
+        print(done.stdout, end="")
+    if done.returncode not in (command.DONE, command.PARTLY):
+        raise Problem(f"{script} ended with {done.returncode}; it says why above")
+    return done.returncode
 
 
 def learnable(data: Dataset) -> list[Clip]:
@@ -238,7 +251,7 @@ def main(argv=None) -> int:
     check_output(args.model)
     models.fetch()
     threading.Thread(target=load_keras, daemon=True).start()  # some seconds, in which videos are looked at
-    codes = [prepare(args), landmark.main(["--data", str(args.data), "--workers", str(args.workers)])]
+    codes = prepare(args)
     data = load_dataset(args.data)
     clips = learnable(data)
     with command.lock(args.model.parent, args.model.name):
@@ -252,9 +265,10 @@ def main(argv=None) -> int:
             command.write_text(made / REPORT, "\n".join(lines) + "\n")
             replace_model(made, args.model)
     tell(args, time.perf_counter() - started)
-    if not (args.model / "export.json").is_file() and export.can_write("openvino"):
-        flags = ["--data", args.data, "--model", args.model, "--forms", "openvino", "--split", "train", "--clips", 20]
-        codes.append(export.main([*map(str, flags)]))
+    if not (args.model / "export.json").is_file():
+        flags = ["--forms", "openvino", "--split", "train", "--clips", 20]
+        codes.append(run("export.py", "--data", args.data, "--model", args.model, *flags))
+        print("it needs no TensorFlow now, and starts sooner")
     return max(codes)
 
 

@@ -1,4 +1,4 @@
-"""Record your own signs with a webcam: takes with their true times, in a folder that prepare_videos.py reads.
+"""Record your own signs with a webcam: takes with their true times, in a folder that learn.py reads.
 
     python record.py --output recordings/mine
     python record.py --output recordings/mine --signer anna --sign hello "thank you" --takes 5
@@ -170,7 +170,7 @@ def finish_points(finder) -> int:
 
 
 def print_kept(folder: Recordings, kept: list[recordings.Recording]) -> None:
-    """What there is now, and the command that makes a data set of it."""
+    """What there is now, and the command that learns from it."""
     if not kept:
         print("no take was kept")
         return
@@ -178,8 +178,7 @@ def print_kept(folder: Recordings, kept: list[recordings.Recording]) -> None:
     named = [f"{signer} {label} {count}" for (signer, label), count in counts.items()]
     table = folder.folder / recordings.TABLE
     print(command.one_line(f"{command.counted(len(kept), 'take')} kept ({command.listed(named)}) -> {table}"))
-    nothing = f" --none-labels {NOTHING}" * any(row.label == NOTHING for row in folder.rows)
-    print(f"python prepare_videos.py --videos {table} --output data_set/{folder.folder.resolve().name}{nothing}")
+    print(f"python learn.py --videos {folder.folder}")
 
 
 def delete_signer(args) -> int:

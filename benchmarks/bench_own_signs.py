@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy.spatial.distance import cdist
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -59,8 +60,7 @@ class Takes:
         pairs = self.pairs(learnt, targets, signs)
         layer = last_layer.fit(self.views.of(learnt), targets, pairs)
         logits = last_layer.answers(self.views.of(asked), layer, pairs)
-        far = np.linalg.norm(self.values[asked][:, None] - self.values[learnt][None], axis=-1)
-        nearest = self.truth[learnt][far.argmin(axis=1)]
+        nearest = self.truth[learnt][cdist(self.values[asked], self.values[learnt]).argmin(axis=1)]
         return {
             "learn.py": signs[logits.argmax(axis=1)] == self.truth[asked],
             "nearest neighbour": nearest == self.truth[asked],

@@ -16,7 +16,6 @@ from signs.inference.recogniser import Recogniser
 import numpy as np
 import pytest
 
-import export
 import learn
 import posed
 import predict
@@ -37,14 +36,13 @@ def takes(tmp_path_factory) -> Path:
 def run(takes, tmp_path, monkeypatch, capsys):
     """learn.py on some of these takes: `run(lambda item: ..., "--back")`; its exit code and what it printed."""
     monkeypatch.setattr(learn.models, "fetch", lambda: None)
-    monkeypatch.setattr(learn.landmark, "main", lambda argv: command.DONE)
-    monkeypatch.setattr(export, "can_write", lambda form: False)
+    monkeypatch.setattr(learn, "run", lambda script, *flags, **how: command.DONE)
     data = shutil.copytree(takes, tmp_path / "data")
     whole = load_dataset(data)
 
     def run(chosen=lambda item: True, *more: str) -> tuple[int, str]:
         clips = [item for item in whole.clips if chosen(item)]
-        monkeypatch.setattr(learn, "prepare", lambda args: save_dataset(Dataset(data, clips, whole.classes)) or 0)
+        monkeypatch.setattr(learn, "prepare", lambda args: save_dataset(Dataset(data, clips, whole.classes)) or [0])
         flags = ["--videos", "any", "--data", str(data), "--model", str(tmp_path / "mine"), *more]
         with without_graphs():
             code = command.run(lambda: learn.main(flags))
@@ -153,7 +151,7 @@ def test_takes_that_disagree_and_signs_that_are_mistaken(run, monkeypatch):
     assert "one take of up looks like" in said and "anna_left_1" in said
 
 
-def test_videos_from_a_folder_to_an_answer(tmp_path, shared, capsys):
+def test_videos_from_a_folder_to_an_answer(tmp_path, shared, capfd):
     """With MediaPipe's networks: two signs, two takes each, of a man who raises his hand, and lowers it."""
     scene.real_networks()
     with contextlib.closing(iter_video(shared("clips/webcam_hello.mp4"))) as frames:
@@ -164,9 +162,9 @@ def test_videos_from_a_folder_to_an_answer(tmp_path, shared, capsys):
             tiny.write_video(tmp_path / "videos" / label / f"{label}_{take}.avi", images[::order], 15)
     flags = ["--videos", tmp_path / "videos", "--data", tmp_path / "data", "--model", tmp_path / "mine"]
     assert command.run(lambda: learn.main([*map(str, flags), "--workers", "1"])) == command.DONE
-    out = capsys.readouterr().out
+    out = capfd.readouterr().out
     assert "4 takes of 2 signs" in out and "ready after" in out and (tmp_path / "mine" / "export.json").is_file()
     assert (
         predict.main(["--model", str(tmp_path / "mine"), str(tmp_path / "videos" / "up" / "up_0.avi")]) == command.DONE
     )
-    assert "up" in capsys.readouterr().out
+    assert "up" in capfd.readouterr().out

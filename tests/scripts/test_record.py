@@ -110,8 +110,7 @@ def test_a_session_becomes_a_data_set_with_its_points(display, films, tmp_path, 
     for row, film in zip(rows, films, strict=False):
         there, given = read_video(folder / row.video)[1], read_video(film)[1]
         np.testing.assert_allclose(there, given[given <= 0.5 + 1e-6], atol=1e-4, err_msg="true times")
-    line = out.splitlines()[1]
-    assert line.startswith("python prepare_videos.py") and line.endswith(" --none-labels nothing")
+    assert out.splitlines()[1] == f"python learn.py --videos {folder}"
     words = ["--videos", f"{folder}/clips.csv", "--output", f"{data}", "--none-labels", "nothing", "--shares", "0", "0"]
     assert prepare_videos.main([*words, "--workers", "1"]) == command.DONE
     brought = tiny.contents(data / "landmark-30fps")
