@@ -9,15 +9,17 @@ seen as it is and augmented; the layer is ridge regression on the classes (ridge
 leaving every person or take out once costs no more than milliseconds each.
 """
 
+import functools
 from dataclasses import dataclass
 
 from signs.clips import posture
 from signs.clips.points import Points
 from signs.clips.spec import InputSpec
 from signs.training.point_augmentation import PointAugmentation
-from signs.training.ridge import Ridge, scale_of
+from signs.training.ridge import scale_of, solve_ridge
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 COPIES = 6  # augmented ones of each take
 PENALTY = 1.0  # of 0.1 to 30 the best or close to it, with one and two takes of a sign and with four people's
@@ -56,6 +58,12 @@ def views_of(network, clips: list[Points], moments: int, seed: int = 0) -> Views
     return Views(*(rows.reshape(1 + COPIES, len(clips), -1) for rows in (there, mirrored)))
 
 
+@functools.cache
+def blas() -> ThreadpoolController:
+    """What says how many threads the products of NumPy and SciPy have."""
+    return ThreadpoolController()
+
+
 def fit(views: Views, targets: np.ndarray, in_mirror: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """The layer that is best for all views: (D, classes) weights and (classes,) biases.
 
@@ -67,7 +75,10 @@ def fit(views: Views, targets: np.ndarray, in_mirror: np.ndarray | None) -> tupl
         rows, wanted = [*rows, views.mirrored], [targets, targets[:, in_mirror]]
     flat = np.concatenate(rows).reshape(-1, views.there.shape[-1])
     scale = scale_of(flat)
-    weights, bias = Ridge(flat * scale, np.concatenate([part for part in wanted for _ in views.there])).solve(PENALTY)
+    with blas().limit(limits=1, user_api="blas"):  # of such a small system threads wait for each other
+        weights, bias = solve_ridge(
+            flat * scale, np.concatenate([part for part in wanted for _ in views.there]), PENALTY
+        )
     return weights * scale[:, None], bias
 
 

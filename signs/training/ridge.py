@@ -17,6 +17,15 @@ def scale_of(features: np.ndarray) -> np.ndarray:
     return np.float32(1 / ((features.std(axis=0) + FLAT) * np.sqrt(features.shape[1])))
 
 
+def solve_ridge(features: np.ndarray, targets: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+    """What `Ridge(features, targets).solve(penalty)` gives, for one penalty and few features many times as quick."""
+    mean, bias = features.mean(axis=0), targets.mean(axis=0)
+    centred = np.float64(features - mean)
+    products = centred.T @ centred + penalty * np.eye(features.shape[1])
+    weights = np.float32(linalg.solve(products, centred.T @ (targets - bias), assume_a="pos"))
+    return weights, np.float32(bias - mean @ weights)
+
+
 class Ridge:
     """Least squares on 0 and 1 with a penalty on the squared weights, not on the biases, for any penalty.
 

@@ -1,6 +1,6 @@
 """Ridge regression against scikit-learn's; what it is given stays as it was."""
 
-from signs.training.ridge import Ridge
+from signs.training.ridge import Ridge, solve_ridge
 
 import numpy as np
 import pytest
@@ -22,3 +22,5 @@ def test_ridge_is_scikit_learn_s(penalty, rows):
     np.testing.assert_allclose(weights, wanted.coef_.T, atol=1e-4)
     np.testing.assert_allclose(bias, wanted.intercept_, atol=1e-4)
     np.testing.assert_allclose(ridge.answers(weights, bias), wanted.predict(features), atol=1e-4)
+    for one, other in zip(solve_ridge(given, targets, penalty), (weights, bias), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
