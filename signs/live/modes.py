@@ -23,6 +23,8 @@ from signs.live.tracking import Tracker
 
 import numpy as np
 
+RESTLESS = "you move: hold still, it begins again"
+
 
 class HistoryLine(NamedTuple):
     """A sign of this session: its label and name, and whether it was sure enough for an answer."""
@@ -137,6 +139,9 @@ class Mode:
         event = self.detector.push(found.result() if self.tracker else frame, seconds)
         self.level = min(1.0, self.detector.level / (4 * self.detector.needed))
         self.progress = self.detector.progress
+        if self.detector.state == "learning":
+            self.message = RESTLESS if self.detector.restless else ""
         if event == "learnt":
+            self.message = ""
             self.enter("ready")
         return event

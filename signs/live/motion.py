@@ -32,7 +32,8 @@ DRIFT = 0.02  # how much of the rest pose follows each still picture: daylight c
 
 
 class Detector:
-    """state: learning, still or moving; level: share of the picture that moves now; needed: the least that counts."""
+    """state: learning, still or moving; level: share of the picture that moves now; needed: the least that counts;
+    restless: somebody moves, so that learning began again."""
 
     def __init__(self):
         self.state, self.level, self.needed = "learning", 0.0, MOVED
@@ -42,6 +43,7 @@ class Detector:
         self._rest = self._noise = None
         self._since: float | None = None  # when learning began, or the first movement of what may become a sign
         self.moved, self.progress = 0.0, 0.0  # seconds of the last movement; how much has been learnt
+        self.restless = False
 
     def push(self, frame: np.ndarray, seconds: float) -> str | None:
         """frame (H, W, 3) uint8 RGB; seconds on a clock that only goes forward -> the event of this frame, or None."""
@@ -74,7 +76,9 @@ class Detector:
             self._since = self._first = seconds
         self.progress = min(1.0, (seconds - self._since) / LEARNING)
         self.level = float(np.mean(change > 3 * QUIETEST))
-        if self.level > RESTLESS and seconds - self._first < PATIENCE - LEARNING:  # someone is still sitting down
+        patient = seconds - self._first >= PATIENCE - LEARNING
+        self.restless = self.level > RESTLESS and not patient
+        if self.restless:  # someone is still sitting down
             self._since = seconds
             self._learnt.clear()
             return None

@@ -171,7 +171,8 @@ def draw_loading(canvas: drawing.Image, view: View, unit: float) -> None:
 def draw_learning(canvas: drawing.Image, view: View, unit: float) -> None:
     height, width = canvas.shape[:2]
     draw_status(canvas, unit, view.mode, drawing.AMBER)
-    drawing.pill(canvas, width / 2, height - 84 * unit, unit, "hold still: learning how you rest", align="centre")
+    line = view.message or "hold still: learning how you rest"
+    drawing.pill(canvas, width / 2, height - 84 * unit, unit, line, align="centre")
     box = (width / 2 - 110 * unit, height - 46 * unit, 220 * unit, 6 * unit)
     drawing.bar(canvas, box, view.progress, drawing.AMBER)
 

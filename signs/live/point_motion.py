@@ -26,19 +26,21 @@ WALKED = 0.5  # seconds for which the way of the shoulders is looked at
 WALKING = 0.9  # shoulder widths a second of the shoulders themselves; in signs they reach 0.4
 NEARING = 0.5  # share of a shoulder width a second by which somebody grows or shrinks who walks to or from the camera
 SETTLING = 0.6  # seconds after walking in which the arms still swing
+TREMBLED = 0.35  # shoulder widths within which points stay that only tremble, however quickly
 POSED = 0.6  # shoulder widths by which a hand is elsewhere than at rest
 DRIFT = 0.02  # how much of the rest pose follows each still frame
 
 
 class PointDetector:
     """state: learning, still or moving; level: how quickly the quickest point moves, in parts of what counts; moved:
-    seconds of the last movement; progress: how much has been learnt."""
+    seconds of the last movement; progress: how much has been learnt; restless: somebody moves, so that learning began
+    again."""
 
     needed = 1.0  # the least level that counts
 
     def __init__(self):
         self.state, self.level = "learning", 0.0
-        self.moved, self.progress = 0.0, 0.0
+        self.moved, self.progress, self.restless = 0.0, 0.0, False
         self._needed = MOVED  # by point
         self._recent: deque[tuple[np.ndarray, np.ndarray, float]] = deque()  # hands, shoulders and seconds
         self._learnt: list[tuple[np.ndarray, np.ndarray]] = []
@@ -47,6 +49,7 @@ class PointDetector:
         self._first: float | None = None  # when somebody was first seen
         self._began: float | None = None  # when learning began
         self._walked = -np.inf  # seconds at which somebody last walked
+        self._disturbed = -np.inf  # seconds at which learning last began again
 
     def push(self, found: Found, seconds: float) -> str | None:
         """Points of a frame; seconds on a clock that only goes forward -> the event of this frame, or None."""
@@ -101,13 +104,15 @@ class PointDetector:
             self._first = seconds
         patient = self._first is not None and seconds - self._first >= PATIENCE - LEARNING
         if not there or (restless and not patient):
-            self._began = None
-            self._learnt.clear()
-            self.progress = 0.0
+            self._learn_anew(seconds, there)
             return None
         self._began = seconds if self._began is None else self._began
         self.progress = min(1.0, (seconds - self._began) / LEARNING)
         self._learnt.append((hands, np.nan_to_num(speeds)))
+        if patient and self._wandered():  # points of poor pictures tremble as quickly as hands move, but stay there
+            self._learn_anew(seconds, there)
+            return None
+        self.restless = seconds - self._disturbed < SETTLING
         if seconds - self._began < LEARNING or len(self._learnt) < 5:
             return None
         self._rest = nan_median(np.stack([place for place, _ in self._learnt]))
@@ -116,6 +121,18 @@ class PointDetector:
         self._learnt.clear()
         self.state, self._since = "still", None
         return "learnt"
+
+    def _learn_anew(self, seconds: float, restless: bool) -> None:
+        self._began, self.progress, self.restless = None, 0.0, restless
+        self._disturbed = seconds if restless else -np.inf
+        self._learnt.clear()
+
+    def _wandered(self) -> bool:
+        """Whether a wrist or finger was in unlike places while it was learnt."""
+        places = np.stack([place for place, _ in self._learnt])
+        seen = places[:, ~np.isnan(places).any(axis=(0, 2))]
+        low, high = np.percentile(seen, (10, 90), axis=0)
+        return bool((high - low > TREMBLED).any())
 
     def _still(self, hands: np.ndarray, moving: bool, lasting: bool) -> str | None:
         if not moving:

@@ -73,6 +73,14 @@ def test_whoever_moves_at_first_is_learnt_later():
     assert found == [("learnt", pytest.approx(5, abs=0.3))]
 
 
+def test_whoever_moves_while_rest_is_learnt_is_told():
+    detector = Detector()
+    for number in range(2 * RATE):
+        detector.push(picture(number / RATE, moves=[(1, 2)]), number / RATE)
+        assert detector.restless is False or number > RATE
+    assert detector.restless and detector.state == "learning"
+
+
 def test_a_hold_in_another_pose_ends_later_than_rest():
     moves = [(4, 5.5)]
     rest = dict(reversed(events(9, moves=moves)))["ended"]

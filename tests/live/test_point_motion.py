@@ -78,6 +78,23 @@ def test_whoever_moves_at_first_is_learnt_later():
     assert events(8, moves=[(0, 2)]) == [("learnt", pytest.approx(5, abs=0.3))]
 
 
+def test_whoever_goes_on_moving_is_told_and_never_taken_for_rest():
+    detector = PointDetector()
+    for number in range(20 * RATE):
+        second = number / RATE
+        event = detector.push(found_at(second, moves=[(0, 15)]), second)
+        if 0.5 < second < 15:
+            assert detector.state == "learning" and event is None and detector.progress < 0.7
+        if second in (2.0, 8.0, 14.0):
+            assert detector.restless
+    assert detector.state == "still" and not detector.restless
+
+
+def test_points_that_tremble_quickly_are_learnt_in_the_end():
+    found = events(16, trembling=2.0)
+    assert names(found)[:1] == ["learnt"] and found[0][1] < motion.PATIENCE + 1
+
+
 def test_a_hold_in_another_pose_ends_later_than_rest():
     rest = dict(reversed(events(9, moves=[(4, 5)])))["ended"]
     held = dict(reversed(events(9, moves=[(4, 5)], held=[(5, 99)])))["ended"]
