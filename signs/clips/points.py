@@ -10,6 +10,7 @@ parameter of the step, notes; and the size of the frames that the points' pixels
 """
 
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from signs.command import Problem
 import numpy as np
 
 LATE = 8  # frames that may wait to be looked at
+HEADER = re.compile(rb"\{'descr': '(?P<type>[<>|]\w+)', 'fortran_order': False, 'shape': \((?P<shape>[\d, ]*)\), \}")
 SHAPES = {"body": (33, 4), "hands": (2, 21, 4)}  # of a frame
 
 
@@ -58,6 +60,18 @@ def _npy(array: np.ndarray) -> bytes:
     return content.getvalue()
 
 
+def _array(content: bytes) -> np.ndarray:
+    """What `_npy` wrote. np.load reads it too, but with Python's own parser, which fails now and then in a thread (3.11:
+    "recursion depth mismatch") while another one parses: TensorFlow does, for seconds, when a training begins."""
+    file = io.BytesIO(content)
+    wide = 2 if np.lib.format.read_magic(file) == (1, 0) else 4
+    header = HEADER.fullmatch(file.read(int.from_bytes(file.read(wide), "little")).strip())
+    if not header:
+        raise ValueError("not an array as NumPy writes it")
+    shape = [int(side) for side in header["shape"].split(b",") if side.strip()]
+    return np.frombuffer(content, header["type"].decode(), offset=file.tell()).reshape(shape).copy()
+
+
 def read_points(path: Path, stored: LandmarkSpec | None = None) -> Points:
     """Read what write_points wrote; raises Problem where it is missing, damaged, or not found as `stored` says."""
     path = Path(path)
@@ -66,7 +80,7 @@ def read_points(path: Path, stored: LandmarkSpec | None = None) -> Points:
         raise Problem(f"{path}: no such clip; run landmark.py first")
     with storage.damage_named(path), zipfile.ZipFile(path) as archive:
         info = storage.parse_info(archive.read("clip.json"))
-        arrays = {name: np.load(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False) for name in SHAPES}
+        arrays = {name: _array(archive.read(f"{name}.npy")) for name in SHAPES}
         times, size = np.array(info["times"], np.float64), tuple(map(int, info["size"]))
     if stored and info.get("stored") != stored.to_json():
         raise Problem(f"{path}: its points were found otherwise than the others'; run landmark.py again")

@@ -104,6 +104,7 @@ def draw_side(canvas: drawing.Image, view: View, unit: float) -> None:
     for name, known in reversed(view.history[-SHOWN:]):
         size = 13 * unit
         name = drawing.fitted(name, size, drawing.REGULAR, 170 * unit)
+        name = name if known else f"{lettering.isolated(name)}?"
         wide = drawing.text_width(name, size) + 18 * unit
         drawing.panel(canvas, (width - wide - 14 * unit, y, wide, 22 * unit), 11 * unit)
         colour = drawing.INK if known else drawing.DIM
