@@ -61,8 +61,8 @@ def _npy(array: np.ndarray) -> bytes:
 
 
 def _array(content: bytes) -> np.ndarray:
-    """What `_npy` wrote. np.load reads it too, but with Python's own parser, which fails now and then in a thread (3.11:
-    "recursion depth mismatch") while another one parses: TensorFlow does, for seconds, when a training begins."""
+    """What `_npy` wrote. np.load reads it with Python's own parser, which fails now and then in a thread of 3.11
+    ("recursion depth mismatch") while another one parses: TensorFlow does, for seconds, when a training begins."""
     file = io.BytesIO(content)
     wide = 2 if np.lib.format.read_magic(file) == (1, 0) else 4
     header = HEADER.fullmatch(file.read(int.from_bytes(file.read(wide), "little")).strip())
