@@ -92,6 +92,7 @@ def main(argv=None) -> int:
     args = parse_arguments(argv)
     if args.delete_signer is not None:
         return delete_signer(args)
+    check_videos(args.video or [])
     from signs.live import window
 
     window.check_display("run it at a desktop")
@@ -130,13 +131,15 @@ def record(args) -> int:
         return max(code, finish_points(finder)) if recorder.kept else code
 
 
-def open_source(args) -> videocapture.VideoSource:
-    if not args.video:
-        return videocapture.Camera(args.camera)
-    for path in args.video:
+def check_videos(paths: list[Path]) -> None:
+    """Raise Problem where one cannot be played."""
+    for path in paths:
         if problem := first_frame_problem(path):
             raise Problem(f"{path}: {problem}")
-    return videocapture.VideoFiles(args.video)
+
+
+def open_source(args) -> videocapture.VideoSource:
+    return videocapture.VideoFiles(args.video) if args.video else videocapture.Camera(args.camera)
 
 
 def open_points(folder: Recordings, stack: contextlib.ExitStack):

@@ -26,10 +26,8 @@ from signs.clips import posture, storage
 from signs.clips.dataset import load_dataset
 from signs.clips.points import read_points
 from signs.clips.spec import InputSpec
-from signs.evaluation import scores
+from signs.evaluation import own_signs, scores
 from signs.training import last_layer
-
-import learn
 
 DRAWS = 10  # of five signs
 FEW = 5
@@ -44,11 +42,11 @@ class Takes:
         stored = storage.find_landmarks(data)
         clips = [item for item in data.clips if item.label and (not people or item.signer in people)]
         points = [read_points(item.archive(folder, stored.store), stored) for item in clips]
-        network, moments, _ = learn.open_start()
+        network, moments, _ = own_signs.open_start()
         self.views = last_layer.views_of(network, points, moments)
         self.values = np.stack([posture.seen(each, InputSpec(frames=moments)).ravel() for each in points])
         self.signers = np.array([item.signer for item in clips])
-        self.takes = learn.groups_of(clips)["known"]
+        self.takes = own_signs.groups_of(clips)["known"]
         self.labels = sorted({item.label for item in clips})
         self.truth = np.array([self.labels.index(item.label) for item in clips])
 
@@ -71,7 +69,7 @@ class Takes:
         groups = self.signers[learnt] if len(set(self.signers[learnt])) > 1 else self.takes[learnt]
         if len(set(groups)) < 2:
             return None
-        return learn.Learnt(self.views.of(learnt), targets, {"known": groups}).in_mirror
+        return own_signs.Learnt(self.views.of(learnt), targets, {"known": groups}).in_mirror
 
 
 def jobs_of(takes: Takes) -> list[tuple[str, np.ndarray, np.ndarray]]:

@@ -4,12 +4,14 @@ import contextlib
 import itertools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import Dataset, load_dataset, save_dataset
 from signs.clips.points import read_points
 from signs.clips.video import iter_video
+from signs.evaluation import own_signs
 from signs.inference.bundle import load_bundle
 from signs.inference.recogniser import Recogniser
 
@@ -28,8 +30,14 @@ STORE = "landmark-30fps"
 
 @pytest.fixture(scope="module")
 def takes(tmp_path_factory) -> Path:
-    """Four people's takes of three signs, as prepare_videos.py and landmark.py leave them."""
-    return posed.data_set(tmp_path_factory.mktemp("takes") / "data").folder
+    """Four people's takes of three signs, as learn.py prepares them: all are for training."""
+    data = posed.data_set(tmp_path_factory.mktemp("takes") / "data")
+    clips = [replace(item, split="train") for item in data.clips]
+    for old, new in zip(data.clips, clips, strict=True):
+        new.archive(data.folder, STORE).parent.mkdir(parents=True, exist_ok=True)
+        old.archive(data.folder, STORE).replace(new.archive(data.folder, STORE))
+    save_dataset(Dataset(data.folder, clips, data.classes))
+    return data.folder
 
 
 @pytest.fixture
@@ -37,12 +45,15 @@ def run(takes, tmp_path, monkeypatch, capsys):
     """learn.py on some of these takes: `run(lambda item: ..., "--back")`; its exit code and what it printed."""
     monkeypatch.setattr(learn.models, "fetch", lambda: None)
     monkeypatch.setattr(learn, "run", lambda script, *flags, **how: command.DONE)
-    data = shutil.copytree(takes, tmp_path / "data")
-    whole = load_dataset(data)
+    data, whole = tmp_path / "data", load_dataset(takes)
 
     def run(chosen=lambda item: True, *more: str) -> tuple[int, str]:
-        clips = [item for item in whole.clips if chosen(item)]
-        monkeypatch.setattr(learn, "prepare", lambda args: save_dataset(Dataset(data, clips, whole.classes)) or [0])
+        def prepare(args) -> list[int]:
+            shutil.copytree(takes, data, dirs_exist_ok=True)
+            save_dataset(Dataset(data, [item for item in whole.clips if chosen(item)], whole.classes))
+            return [command.DONE]
+
+        monkeypatch.setattr(learn, "prepare", prepare)
         flags = ["--videos", "any", "--data", str(data), "--model", str(tmp_path / "mine"), *more]
         with without_graphs():
             code = command.run(lambda: learn.main(flags))
@@ -110,8 +121,79 @@ def test_too_little_to_learn_from(run):
     assert code == command.NOTHING and "fewer than two signs" in said and not run.model.exists()
 
 
+def test_takes_that_are_gone_leave_nothing(run):
+    run(lambda item: item.signer in ("anna", "ben"))
+    assert list(run.data.glob(f"{STORE}/*/*/ben_*"))
+    run(lambda item: item.signer == "anna")
+    assert not list(run.data.glob("*/*/*/ben_*")) and list(run.data.glob(f"{STORE}/*/*/anna_*"))
+
+
+def test_takes_in_which_nobody_is_found_are_left_out(run, takes, monkeypatch):
+    plain = learn.read_points
+
+    def read(path, stored):
+        points = plain(path, stored)
+        return replace(points, body=points.body * np.nan) if "anna_up_1" in path.name else points
+
+    monkeypatch.setattr(learn, "read_points", read)
+    code, said = run(lambda item: item.signer == "anna")
+    assert code == command.PARTLY and "8 takes of 3 signs" in said
+    assert "nobody is found" in said and "anna_up_1" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--data", "{model}/data"], "one lies in the other"),
+        (["--data", "{model}"], "one lies in the other"),
+        (["--data", "{other}"], "something else than a data set"),
+        (["--model", "{other}"], "something else than a model"),
+        (["--data", "{split}"], "split for training and test"),
+        (["--data", "{file}"], "a file; name a folder"),
+    ],
+)
+def test_places_that_are_something_else(run, tmp_path, flags, expected):
+    other, file = tmp_path / "other", tmp_path / "file"
+    other.mkdir()
+    for path in (other / "notes.txt", file):
+        path.write_text("mine")
+    split = posed.data_set(tmp_path / "split").folder
+    places = {"model": run.model, "other": other, "file": file, "split": split}
+    code, said = run(lambda item: True, *(flag.format(**places) for flag in flags))
+    assert code == command.NOTHING and expected in said
+    assert (other / "notes.txt").read_text() == "mine" and not run.model.exists()
+
+
+def test_a_damaged_model_is_replaced_or_named(run):
+    run(lambda item: item.signer == "anna")
+    (run.model / "landmark.weights.h5").unlink()
+    code, said = run(lambda item: item.signer == "anna")
+    assert code == command.DONE and "nothing new" not in said and load_bundle(run.model)
+    (run.model / "bundle.json").write_text("{")
+    code, said = run(lambda item: item.signer == "anna")
+    assert code == command.NOTHING and "damaged; delete" in said
+
+
+@pytest.mark.parametrize("there", [("aside",), ("aside", "before"), ("aside", "mine"), ("aside", "mine", "before")])
+def test_an_exchange_that_was_stopped_goes_on(run, there):
+    run(lambda item: item.signer == "anna")
+    run(lambda item: item.signer in ("anna", "ben"))
+    names = {"mine": run.model, "before": learn.before(run.model), "aside": learn.aside(run.model)}
+    shutil.copytree(run.model, names["aside"])
+    for name in names.keys() - {*there}:
+        shutil.rmtree(names[name])
+    code, _ = run(lambda item: item.signer in ("anna", "ben"))
+    assert code == command.DONE and load_bundle(run.model) and not names["aside"].exists()
+
+
+def test_one_run_at_a_time(run):
+    with command.lock(run.model.parent, run.model.name):
+        code, said = run()
+    assert code == command.NOTHING and "another run" in said
+
+
 def test_a_model_of_another_script_is_not_replaced(run, takes):
-    shutil.copytree(learn.DGS, run.model)
+    shutil.copytree(own_signs.DGS, run.model)
     code, said = run()
     assert code == command.NOTHING and "another script made" in said and "choose another --model" in said
 
@@ -125,7 +207,7 @@ def test_a_stop_half_way_leaves_the_old_model(run, monkeypatch):
     run(lambda item: item.signer == "anna")
     first = load_bundle(run.model).hashes
     with monkeypatch.context() as patch:
-        patch.setattr(learn, "save_bundle", lambda bundle: 1 / 0)
+        patch.setattr(own_signs, "save_bundle", lambda bundle: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(lambda item: item.signer == "ben")
     assert load_bundle(run.model).hashes == first
@@ -139,12 +221,12 @@ def test_takes_that_disagree_and_signs_that_are_mistaken(run, monkeypatch):
 
     def wrong(folder):
         data = plain(folder)
-        clips = [learn.replace(item, label="up") if item.clip == "anna_left_1" else item for item in data.clips]
+        clips = [replace(item, label="up") if item.clip == "anna_left_1" else item for item in data.clips]
         for old, new in zip(data.clips, clips, strict=True):
             if old.label != new.label:
                 new.archive(folder, STORE).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(old.archive(folder, STORE), new.archive(folder, STORE))
-        return learn.replace(data, clips=clips)
+        return replace(data, clips=clips)
 
     monkeypatch.setattr(learn, "load_dataset", wrong)
     _, said = run(lambda item: item.signer in ("anna", "ben"))
