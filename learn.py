@@ -19,11 +19,12 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from signs import command
 from signs.clips import storage
-from signs.clips.dataset import Clip, Dataset, load_dataset
+from signs.clips.dataset import Clip, Dataset, load_dataset, save_dataset
 from signs.clips.points import Points, read_points
 from signs.command import Problem
 from signs.evaluation import own_signs
@@ -157,6 +158,14 @@ def learnable(data: Dataset) -> tuple[list[Clip], list[Points]]:
     return clips, found
 
 
+def narrowed(data: Dataset, clips: list[Clip]) -> Dataset:
+    """The data set with these clips and their signs alone, on disc too, where export.py reads it."""
+    labels = {item.label for item in clips}
+    data = replace(data, clips=clips, classes=[row for row in data.classes if row.label in labels])
+    save_dataset(data)
+    return data
+
+
 def replace_model(made: Path, model: Path) -> None:
     """Put a new model in the place of the one that is there, which is kept beside it."""
     if is_bundle(model):
@@ -192,7 +201,8 @@ def make(args) -> int:
     data = load_dataset(args.data)
     remove_gone(data)
     clips, points = learnable(data)
-    codes.append(command.PARTLY if len(clips) < len(data.clips) else command.DONE)
+    codes.append(command.PARTLY if len(clips) < len([item for item in data.clips if item.label]) else command.DONE)
+    data = narrowed(data, clips)
     if is_known(args.model, own_signs.identity(data, clips)):
         print(f"nothing new: {args.model} has learnt from these {command.counted(len(clips), 'take')} already")
     else:
