@@ -147,7 +147,7 @@ def learnable(data: Dataset) -> tuple[list[Clip], list[Points]]:
         if item.label and item.archive(data.folder, stored.store).is_file():
             points = read_points(item.archive(data.folder, stored.store), stored)
             if np.isnan(points.body).all():
-                empty.append(str(item.video(data.folder)))
+                empty.append(f"{item.label}/{item.clip}")
             else:
                 clips.append(item)
                 found.append(points)
