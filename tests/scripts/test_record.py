@@ -203,9 +203,8 @@ def test_flags_that_cannot_be(flags, said, tmp_path):
 def test_a_file_that_is_no_video_is_named_before_the_window(tmp_path, films):
     text = tmp_path / "text.mp4"
     text.write_text("no video")
-    arguments = record.parse_arguments(["--output", str(tmp_path), "--video", str(films[0]), str(text)])
     with pytest.raises(Problem, match="text.mp4"):
-        record.open_source(arguments)
+        record.main(["--output", str(tmp_path), "--video", str(films[0]), str(text)])
 
 
 def test_nothing_kept_is_said(tmp_path, capsys):
