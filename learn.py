@@ -30,14 +30,14 @@ from signs.command import Problem
 from signs.evaluation import own_signs
 from signs.inference.bundle import BUNDLE_FILE, is_bundle, load_bundle
 from signs.landmarks import models
+from signs.live.session_plan import NOTHING
 from signs.prepare import video_folder, video_table
 from signs.prepare.path_pattern import PathPattern
+from signs.prepare.recordings import TABLE
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent
-NOTHING = "nothing"  # the label of what is no sign
-TABLE = "clips.csv"  # in a folder that record.py wrote
 REPORT = "report.txt"
 
 

@@ -85,7 +85,7 @@ def main(argv=None) -> int:
     data = load_dataset(args.data)
     people = sorted({item.signer for item in data.clips})
     for test, valid in bench_people.folds_of(people):
-        learners = [person for person in people if person not in (test, valid)]
+        learners = bench_people.learners_of(people, (test, valid), None)
         bench_people.make_fold(data, args.output / "data" / test, test, valid, learners)
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // args.jobs)))
     parts = [BASE, *map(str.strip, args.part)]

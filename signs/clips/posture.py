@@ -117,3 +117,12 @@ def in_mirror() -> list[int]:
     signs[apart[1]] = -1  # from the left to the right wrist: their way across stays when they change places
     present = 2 * PLACES + np.array([2, 1, 3])
     return [int(number) for number in np.concatenate([signs * places, signs * (PLACES + places), present])]
+
+
+_IN_MIRROR = np.array(in_mirror())
+_FROM, _SIGNS = abs(_IN_MIRROR) - 1, np.sign(_IN_MIRROR).astype(np.float32)
+
+
+def mirrored(values: np.ndarray) -> np.ndarray:
+    """(..., VALUES) -> the same where left is right."""
+    return values[..., _FROM] * _SIGNS

@@ -51,20 +51,18 @@ class Learnt:
         answers are."""
         self.truth = targets.argmax(axis=1)
         asked = {name: each for name, each in groups.items() if len(set(each)) > 1}
-        first = next(iter(asked.values()), None)
-        self.in_mirror, self.temperature = None, SURE
-        if first is not None:
+        self.in_mirror, self.temperature, logits = None, SURE, {}
+        if asked:
+            name, first = next(iter(asked.items()))
             ways = (None, last_layer.find_pairs(views, targets, first))
-            logits = [last_layer.answers_left_out(views, targets, first, way) for way in ways]
-            self.in_mirror = ways[int(np.argmin([self.loss(rows) for rows in logits]))]
-        answers = {
-            name: last_layer.answers_left_out(views, targets, each, self.in_mirror) for name, each in asked.items()
-        }
-        if answers:
-            self.temperature = calibration.fit_temperature(
-                softmax(np.float64(next(iter(answers.values()))), axis=1), self.truth
-            )
-        self.answers = {name: softmax(np.float64(rows) / self.temperature, axis=1) for name, rows in answers.items()}
+            tried = [last_layer.answers_left_out(views, targets, first, way) for way in ways]
+            best = int(np.argmin([self.loss(rows) for rows in tried]))
+            self.in_mirror, logits[name] = ways[best], tried[best]
+            probabilities = softmax(np.float64(tried[best]), axis=1)
+            self.temperature = calibration.fit_temperature(probabilities, self.truth)
+        for name in asked.keys() - logits.keys():
+            logits[name] = last_layer.answers_left_out(views, targets, asked[name], self.in_mirror)
+        self.answers = {name: softmax(np.float64(rows) / self.temperature, axis=1) for name, rows in logits.items()}
         self.layer = tuple(part / self.temperature for part in last_layer.fit(views, targets, self.in_mirror))
 
     def loss(self, logits: np.ndarray) -> float:

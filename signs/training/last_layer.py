@@ -24,8 +24,6 @@ from threadpoolctl import ThreadpoolController
 COPIES = 6  # augmented ones of each take
 PENALTY = 1.0  # of 0.1 to 30 the best or close to it, with one and two takes of a sign and with four people's
 BATCH = 64
-IN_MIRROR = np.array(posture.in_mirror())
-FROM, SIGNS = abs(IN_MIRROR) - 1, np.sign(IN_MIRROR).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,10 @@ def views_of(network, clips: list[Points], moments: int, seed: int = 0) -> Views
                 seen.append(augmentation.see(points, drawn, moments))
             else:
                 seen.append(posture.seen(points, InputSpec(frames=moments)))
+    whole = np.stack(seen)
     there, mirrored = (
         np.concatenate([network(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH)])
-        for rows in (np.stack(seen), np.stack(seen)[..., FROM] * SIGNS)
+        for rows in (whole, posture.mirrored(whole))
     )
     return Views(*(rows.reshape(1 + COPIES, len(clips), -1) for rows in (there, mirrored)))
 

@@ -14,8 +14,6 @@ from signs.training.options import option
 import numpy as np
 
 BENDS = 5  # moments between which the speed changes
-IN_MIRROR = np.array(posture.in_mirror())
-FROM, SIGNS = abs(IN_MIRROR) - 1, np.sign(IN_MIRROR).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class PointAugmentation:
         body, hands, present = posture.sampled(replace(points, hands=hands), seconds)
         self._move(body, hands, posture.shoulder_width(points.body), rng)
         values = posture.values_of(body, hands, present, seconds, posture.shoulder_width(body))
-        return values[:, FROM] * SIGNS if drawn.flipped else values
+        return posture.mirrored(values) if drawn.flipped else values
 
     def _move(self, body: np.ndarray, hands: np.ndarray, width: float, rng: np.random.Generator) -> None:
         """Change places: of all points, of each hand, of each point."""

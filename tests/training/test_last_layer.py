@@ -65,7 +65,7 @@ def test_views_of_clips_as_they_are_and_augmented():
     assert found.there.shape == found.mirrored.shape == (1 + last_layer.COPIES, 2, posture.VALUES)
     plain = posture.seen(clips[0], last_layer.InputSpec(frames=12)).mean(axis=0)
     assert np.allclose(found.there[0, 0], plain, atol=1e-6)
-    assert np.allclose(found.mirrored[0, 0], plain[last_layer.FROM] * last_layer.SIGNS, atol=1e-6)
+    assert np.allclose(found.mirrored[0, 0], posture.mirrored(plain), atol=1e-6)
     again = last_layer.views_of(network, clips, 12)
     assert np.array_equal(found.there, again.there) and not np.allclose(found.there[0], found.there[1])
 
