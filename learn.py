@@ -27,13 +27,14 @@ from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset, load_dataset, save_dataset
 from signs.clips.points import Points, read_points
 from signs.command import Problem
-from signs.evaluation import own_signs
+from signs.evaluation import before_after, own_signs
 from signs.inference.bundle import BUNDLE_FILE, is_bundle, load_bundle
 from signs.landmarks import models
 from signs.live.session_plan import NOTHING
 from signs.prepare import video_folder, video_table
+from signs.prepare.keepers import answer_of
 from signs.prepare.path_pattern import PathPattern
-from signs.prepare.recordings import TABLE
+from signs.prepare.recordings import CONSENT, TABLE, read_recordings
 
 import numpy as np
 
@@ -166,6 +167,14 @@ def narrowed(data: Dataset, clips: list[Clip]) -> Dataset:
     return data
 
 
+def corrected(videos: Path, clips: list[Clip]) -> set[str]:
+    """Names of the clips that the live demo kept after a wrong answer, in a folder of record.py."""
+    if not (videos / CONSENT).is_file():
+        return set()
+    rows = {row.video: answer_of(row.notes) not in (None, row.label) for row in read_recordings(videos).rows}
+    return {item.clip for item in clips if rows.get(item.source)}
+
+
 def replace_model(made: Path, model: Path) -> None:
     """Put a new model in the place of the one that is there, which is kept beside it."""
     if is_bundle(model):
@@ -210,10 +219,14 @@ def make(args) -> int:
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
         lines = own_signs.learn(data, clips, points, made)
+        lines += before_after.compare(args.model, made, corrected(args.videos, clips))
         command.write_text(made / REPORT, "\n".join(lines) + "\n")
         replace_model(made, args.model)
     print((args.model / REPORT).read_text(encoding="utf-8"), end="")
-    print(f"ready after {time.perf_counter() - started:.0f} s: python livedemo.py --model {args.model}", flush=True)
+    keep = f" --keep {args.videos}" if args.videos.is_dir() else ""
+    print(
+        f"ready after {time.perf_counter() - started:.0f} s: python livedemo.py --model {args.model}{keep}", flush=True
+    )
     if not (args.model / "export.json").is_file():
         print("now its form for OpenVINO, some 20 s, which starts sooner and needs no TensorFlow", flush=True)
         flags = ["--forms", "openvino", "--split", "train", "--clips", 20]

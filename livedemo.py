@@ -9,11 +9,15 @@ out:  a window: what the camera sees, the three best names with bars, each strea
 Three ways to sign: after a countdown, hands-free (the rest pose is learnt for 3 s; then movement begins and ends a
 sign) and continuously (a window slides over the picture). Keys: space starts a sign, or learns the rest pose anew; h is
 hands-free, c continuous, and again the countdown; m mirrors the picture (what the network sees is never mirrored), f is
-full screen, q or Esc quits. A video file is shown over and over.
+full screen, i shows streams and timings, ? the signs it knows, q or Esc quits. A video file is shown over and over.
+
+With --keep, keys and clicks say what an answer should have been, and the sign is kept for learn.py: 1, 2, 3 or a click
+which of the three it was, n another name, 0 no sign; u takes that back, b means the answer before.
 """
 
 import argparse
 import contextlib
+import functools
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -25,8 +29,12 @@ from signs.command import Problem
 from signs.inference import timing
 from signs.inference.confidence import unsure
 from signs.inference.recogniser import Recogniser, check_camera
-from signs.live import window
+from signs.live import screen, window
+from signs.live.corrections import AnswerTable, Corrections
 from signs.live.demo import MODES, Demo, build_modes
+from signs.live.film import Film
+from signs.live.hands_free import HandsFree
+from signs.prepare.keepers import open_keeper
 
 import cv2
 from rich.cells import cell_len, set_cell_size
@@ -36,6 +44,7 @@ import videocapture
 DEMO = Path(__file__).parent / "model" / "demo"  # what `make demo` trains
 CLOSE = 1e-3  # logits by which --check lets camera and file differ
 LIST = "list"  # of --camera
+REMEMBERED = HandsFree.LONGEST + 2  # seconds of pictures that --keep holds
 
 
 def parse_arguments(argv) -> argparse.Namespace:
@@ -55,6 +64,12 @@ def parse_arguments(argv) -> argparse.Namespace:
     checked = "push --video through the camera's path, at its own rate, and compare with predict.py"
     flags.add_argument("--check", action="store_true", help=checked)
     flags.add_argument("--record", type=Path, metavar="FILE", help="save what the window shows, .mp4 or .avi")
+    keeping = flags.add_argument_group("what becomes of answers; without these nothing is stored")
+    kept = "where signs go whose answers you correct: the --videos of learn.py, as recordings/mine"
+    keeping.add_argument("--keep", type=Path, metavar="FOLDER", help=kept)
+    keeping.add_argument("--signer", metavar="NAME", help="who signs, where several people are recorded there")
+    table = "write each answer, and what it was, to a table that is not there yet"
+    keeping.add_argument("--answers", type=Path, metavar="CSV", help=table)
     flags.add_argument("--timings", action="store_true", help="print median and 95th percentile of every step")
     command.add_runtime(flags)
     args = flags.parse_args(argv)
@@ -68,8 +83,10 @@ def check_combination(flags: argparse.ArgumentParser, args: argparse.Namespace) 
         flags.error("--check needs the --video that is to be compared")
     if args.record and args.record.suffix.lower() not in (".mp4", ".avi"):
         flags.error(f"--record {args.record}: expected .mp4 or .avi")
-    if args.no_window and (args.record or args.mode != MODES[0]):
-        flags.error("--record and --mode want a window")
+    if args.no_window and (args.record or args.mode != MODES[0] or args.keep or args.answers):
+        flags.error("--record, --mode, --keep and --answers want a window")
+    if args.signer and not args.keep:
+        flags.error("--signer says whose signs --keep keeps, which is missing")
 
 
 def camera(text: str) -> int | str:
@@ -112,6 +129,7 @@ def demonstrate(args) -> int:
     model = find_model(args.model)
     if not args.no_window:
         window.check_display()
+    corrections = open_corrections(args)
     with contextlib.ExitStack() as stack:
         # In this order: whoever waits at the end for a translation should not hold the camera meanwhile.
         worker = stack.enter_context(ThreadPoolExecutor(1))
@@ -122,12 +140,13 @@ def demonstrate(args) -> int:
         seconds = source.span(float("inf") if args.check else args.seconds) or args.seconds
         countdown = 0.0 if args.no_window and args.video else args.countdown
         loading = worker.submit(load_recogniser, model, args.runtime, not args.no_window)
-        demo = Demo(
-            source, loading, lambda loaded: build_modes(loaded, worker, countdown, seconds, args.seconds), args.mode
-        )
+        modes = functools.partial(build_modes, worker=worker, countdown=countdown, seconds=seconds, window=args.seconds)
+        film = Film(max(REMEMBERED, seconds + 1)) if args.keep else None
+        demo = Demo(source, loading, modes, args.mode, corrections, film)
         stack.callback(demo.close)
         if not args.no_window:
             code = window.run_window(demo, args.full_screen, args.record)
+            print_kept(demo.corrections, args)
         else:
             code = compare_with_file(demo, args.video) if args.check else print_sign(demo, args.video)
         if args.timings and demo.mode:
@@ -136,6 +155,19 @@ def demonstrate(args) -> int:
                 demo.timings.update(demo.mode.tracker.timings)
             print(demo.timings.table())
     return code
+
+
+def open_corrections(args) -> Corrections:
+    """Where answers and their signs go; raises Problem where they cannot."""
+    keeper = open_keeper(args.keep, args.signer) if args.keep else None
+    return Corrections(keeper, AnswerTable(args.answers) if args.answers else None)
+
+
+def print_kept(corrections: Corrections, args) -> None:
+    """What was kept, and the command that learns from it."""
+    corrections.close()
+    if corrections.kept:
+        print(f"{command.counted(corrections.kept, 'sign')} kept in {args.keep}: python learn.py --videos {args.keep}")
 
 
 def find_model(model: Path | None) -> Path:
@@ -153,7 +185,7 @@ def load_recogniser(folder: Path, runtime: str, in_window: bool) -> Recogniser:
     check_camera(recogniser.bundle)
     recogniser.warm_up()  # the first answer should not take longer than the others
     if in_window:
-        window.names_of(recogniser)  # nor should the first picture wait for fonts
+        screen.names_of(recogniser)  # nor should the first picture wait for fonts
     return recogniser
 
 

@@ -20,7 +20,7 @@ from signs.inference.session import Answer
 
 
 def as_json(path: Path, answer: Answer, top: int, notes: list[str]) -> str:
-    """{"clip", "label", "probability", "top", "streams", "seconds", "confidence", "known", "notes"}, as one line."""
+    """{"clip", "label", "probability", "top", "streams", "seconds", "known", "notes"}, as one line."""
 
     def rounded(ranked):
         return [[label, round(probability, 6)] for label, probability in ranked[:top]]
@@ -33,7 +33,6 @@ def as_json(path: Path, answer: Answer, top: int, notes: list[str]) -> str:
         "top": rounded(answer.ranked),
         "streams": {name: rounded(ranked) for name, ranked in answer.streams.items()},
         "seconds": {step: round(seconds, 4) for step, seconds in answer.seconds.items()},
-        "confidence": round(answer.confidence, 6),
         "known": answer.known,
         "notes": notes,
     }

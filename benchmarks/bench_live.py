@@ -157,13 +157,14 @@ def in_window(recogniser, video: Path, mode: str, seconds: float, samples: list 
     class Driven(window.Window):
         """Presses space by itself, and q at the end."""
 
-        def key(self, wait: float) -> str:
-            super().key(wait)
+        def code(self, wait: float) -> int | None:
+            super().code(wait)
             if samples is not None and time.monotonic() - self.started > 10 * len(samples):
                 samples.append(memory())
             if time.monotonic() - self.started > seconds:
-                return "q"
-            return " " if mode == "countdown" and demo.mode and demo.mode.state in ("idle", "result") else ""
+                return ord("q")
+            waits = mode == "countdown" and demo.mode and demo.mode.state in ("idle", "result")
+            return ord(" ") if waits else None
 
         started = time.monotonic()
 

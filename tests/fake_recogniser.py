@@ -28,8 +28,12 @@ class Answer:
     frames: np.ndarray
     flow: np.ndarray | None
     logits: dict
-    confidence: float = 0.7
     known: bool = True
+    fused: np.ndarray | None = None
+
+    @property
+    def confidence(self) -> float:
+        return self.ranked[0][1]
 
 
 class Session:
@@ -95,7 +99,9 @@ class Recogniser:
         wave = float(picture[:, : picture.shape[1] // 2].mean() > 44)
         probabilities = np.array([0.05 + 0.85 * wave, 0.05, 0.9 - 0.85 * wave])
         timings.add("rgb net", 0.001)
-        return Answer(self.rank(probabilities), {}, {"rgb net": 0.001}, recorded.images["rgb"], None, {})
+        return Answer(
+            self.rank(probabilities), {}, {"rgb net": 0.001}, recorded.images["rgb"], None, {}, fused=probabilities
+        )
 
 
 def check_camera(bundle) -> None:

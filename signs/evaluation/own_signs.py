@@ -16,7 +16,7 @@ from signs.clips import posture, storage
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.points import Points
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
-from signs.evaluation import calibration, plain_words
+from signs.evaluation import before_after, calibration, plain_words
 from signs.inference.bundle import Bundle, Stream, load_bundle, load_keras, save_bundle
 from signs.inference.confidence import FALSE_ALARMS, tempered
 from signs.inference.predictions import Predictions
@@ -112,6 +112,8 @@ def learn(data: Dataset, clips: list[Clip], points: list[Points], folder: Path) 
     save_bundle(Bundle(folder, spec, data.classes, [row], "mean", {**about, KNOWN: identity(data, clips)}))
     tables = {name: Predictions(clips, labels, {STREAM: rows}) for name, rows in learnt.answers.items()}
     if tables:
+        left_out = Predictions(clips, labels, learnt.answers)
+        left_out.write(Predictions.path(folder, before_after.LEFT_OUT))
         hashes = load_bundle(folder).hashes
         calibration.learn_calibration(next(iter(tables.values())), data.classes, FALSE_ALARMS, hashes).write(folder)
     return plain_words.describe(tables, clips, {row.label: row.name for row in data.classes}, data.folder)

@@ -54,9 +54,9 @@ class Calibration:
 
 
 def unsure(confidence: float, threshold: float) -> str:
-    """`not sure: calibrated 59.2%, an answer needs 59.4%`, with as many digits as tell them apart."""
+    """`not sure: 59.2%, an answer needs 59.4%`, with as many digits as tell them apart."""
     digits = next((digits for digits in range(4) if f"{confidence:.{digits}%}" != f"{threshold:.{digits}%}"), 4)
-    return f"not sure: calibrated {confidence:.{digits}%}, an answer needs {threshold:.{digits}%}"
+    return f"not sure: {confidence:.{digits}%}, an answer needs {threshold:.{digits}%}"
 
 
 def load_calibration(folder: Path, model: dict[str, str]) -> Calibration:

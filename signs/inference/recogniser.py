@@ -143,11 +143,10 @@ class Recogniser:
         """{stream: (classes,) logits} -> the answer."""
         probabilities = {name: softmax(np.float64(row)) for name, row in logits.items()}
         fused = self.calibration.fuse(probabilities)
-        ranked = self.rank(fused)
-        confidence = float(self.calibration.calibrated(fused).max())
-        known = self.calibration.known(confidence, self._rows[ranked[0][0]].kind == "gesture")
+        ranked = self.rank(self.calibration.calibrated(fused))
+        known = self.calibration.known(ranked[0][1], self._rows[ranked[0][0]].kind == "gesture")
         streams = {name: self.rank(row) for name, row in probabilities.items()}
-        return Answer(ranked, streams, logits, seconds, frames, flow, confidence, known)
+        return Answer(ranked, streams, logits, fused, seconds, frames, flow, known)
 
     def input(self, stream: Stream, images: np.ndarray | Points, squares: dict) -> np.ndarray:
         """A clip as `modality.read_stored` gives it, (T, H, W, C) uint8 and where the signer is by region -> (views,

@@ -19,20 +19,25 @@ import numpy as np
 class Answer:
     """What was recognised in one clip.
 
-    ranked: (label, probability), best first; streams: the same for each stream alone; logits: (classes,) of each
-    stream; seconds: by step, all of it; frames (T, H, W, 3) uint8 RGB and flow (T, H, W, 2) float32 pixels, or None:
-    what was kept of the clip; confidence: how sure the best is, calibrated; known: whether that is enough for an answer
-    (confidence.py).
+    ranked: (label, probability), best first, calibrated; streams: each stream's alone, as it is; logits: (classes,) of
+    each stream; fused: (classes,) probabilities before calibration; seconds: by step, all of it; frames (T, H, W, 3)
+    uint8 RGB and flow (T, H, W, 2) float32 pixels, or None: what was kept of the clip; known: whether the best is sure
+    enough for an answer (confidence.py).
     """
 
     ranked: list[tuple[str, float]]
     streams: dict[str, list[tuple[str, float]]]
     logits: dict[str, np.ndarray]
+    fused: np.ndarray
     seconds: dict[str, float]
     frames: np.ndarray
     flow: np.ndarray | None
-    confidence: float
     known: bool
+
+    @property
+    def confidence(self) -> float:
+        """The one number that says how sure the answer is: the best label's probability."""
+        return self.ranked[0][1]
 
 
 class Session:

@@ -136,7 +136,8 @@ class SlidingWindow:
 class Reporter:
     """Smooths the answers of a sliding window and reports each sign once, when it is surest.
 
-    gap: seconds that the next sign takes at least; probabilities: (classes,), smoothed; confidence: the best one's.
+    gap: seconds that the next sign takes at least; probabilities: (classes,), smoothed; calibrated: the same, as sure
+    as they should be; confidence: the best one's of these.
     """
 
     def __init__(self, recogniser, gap: float):
@@ -148,7 +149,8 @@ class Reporter:
 
     def reset(self) -> None:
         """Nothing moves: the sign is over."""
-        self.probabilities, self.confidence = None, 0.0
+        self.probabilities = self.calibrated = None
+        self.confidence = 0.0
         self._moment, self._reported, self._surest = None, None, None
 
     def finish(self) -> str | None:
@@ -169,7 +171,7 @@ class Reporter:
         share = 1 - np.exp(-since / SMOOTH)
         old = np.full(len(self.labels), 1 / len(self.labels)) if self.probabilities is None else self.probabilities
         self.probabilities, self._moment = old + share * (probabilities - old), moment
-        after = self.calibration.calibrated(self.probabilities)
+        after = self.calibrated = self.calibration.calibrated(self.probabilities)
         best = int(after.argmax())
         self.confidence = float(after[best])
         if self._reported and moment - self._reported[1] > self.gap and after[self._reported[0]] < FADED * self.needed:
@@ -233,6 +235,7 @@ class Continuous(Mode):
         """A movement of so many seconds is over; a short one was no sign."""
         label = self.reporter.finish()
         if label and lasted >= motion.SHORTEST:
+            self.span = (self._since, self._moment)
             self.remember(label, True)
 
     @property
@@ -281,12 +284,13 @@ class Continuous(Mode):
         if looked is None:
             return
         answer, moment = looked
-        recogniser, reporter, fused = self.recogniser, self.reporter, dict(answer.ranked)
+        recogniser, reporter = self.recogniser, self.reporter
         self.latency = self.clock() - self._last
         self.timings.add("last frame to answer", self.latency)
         waits = self.tracker is not None and moment - self._since <= self.seconds  # the movement is in the window
-        new = reporter.push(np.array([fused[label] for label in recogniser.labels]), moment, waits)
-        ranked, known = recogniser.rank(reporter.probabilities), reporter.confidence >= reporter.needed
-        self.answer = replace(answer, ranked=ranked, confidence=reporter.confidence, known=known)
+        new = reporter.push(answer.fused, moment, waits)
+        ranked, known = recogniser.rank(reporter.calibrated), reporter.confidence >= reporter.needed
+        self.answer = replace(answer, ranked=ranked, known=known)
         if new is not None:
+            self.span = (max(self._since, moment - self.seconds), moment)
             self.remember(new, True)

@@ -81,6 +81,7 @@ class Countdown(Mode):
 
     def answered(self, answer) -> None:
         if self.state == TRANSLATING:
+            self.span = (self.first, self.last)
             super().answered(answer)
             self.enter(RESULT)
 

@@ -13,7 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from signs.inference.timing import Timings
 from signs.live.continuous import Continuous
+from signs.live.corrections import Corrections
 from signs.live.countdown import Countdown
+from signs.live.film import Film
 from signs.live.hands_free import HandsFree
 from signs.live.modes import Mode
 from signs.live.tracking import Tracker
@@ -47,15 +49,26 @@ class Demo:
         loading: the recogniser, which may still be on its way.
         build: recogniser -> {name: mode}.
         mode: name of the first mode.
+        corrections: what was answered, and what it was; film: remembers pictures of it, where they may be kept.
     """
 
-    def __init__(self, source, loading: Future, build: Callable, mode: str = Countdown.name):
+    def __init__(
+        self,
+        source,
+        loading: Future,
+        build: Callable,
+        mode: str = Countdown.name,
+        corrections: Corrections | None = None,
+        film: Film | None = None,
+    ):
         self.source, self.loading, self.build, self.wanted = source, loading, build, mode
+        self.corrections, self.film = corrections or Corrections(), film
         self.modes: dict[str, Mode] = {}
         self.mode: Mode | None = None
         self.picture, self.moment = None, 0.0  # the last frame, and when it came
         self.timings = Timings()
         self._explained, self._last, self._offset = False, None, 0.0
+        self._noted = None  # the line of a mode's history that the corrections know
 
     @property
     def recogniser(self):
@@ -79,13 +92,17 @@ class Demo:
         if self.mode is None and self.loading.done():
             self.modes = self.build(self.recogniser)
             self.mode = self.modes[self.wanted]
+            self.corrections.classes = self.recogniser.classes
             self._explain()
         for frame, seconds in self.source.arrived(wait):
             self.picture, self.moment = frame, seconds
             if self.mode:
                 if self.mode.tracker and not self.source.drops:
                     self.mode.tracker.catch_up()
-                self.mode.frame(frame, self._rising(seconds))
+                seconds = self._rising(seconds)
+                if self.film:
+                    self.film.add(frame, seconds)
+                self.mode.frame(frame, seconds)
         if self.source.ended:
             if self.mode:
                 self.mode.ended()
@@ -96,6 +113,15 @@ class Demo:
             self.mode.tick()
             if before == "countdown" and self.mode.state == "recording":
                 self.source.restart()
+            self._note_answer()
+
+    def _note_answer(self) -> None:
+        """Tell the corrections of a sign that has just been answered."""
+        if self.mode.history and self.mode.history[-1] is not self._noted:
+            self._noted = self.mode.history[-1]
+            strip = self.film.between(*self.mode.span) if self.film else None
+            mode = self.mode
+            self.corrections.said(mode.answer.ranked, self._noted.known, mode.name, mode.latency, strip)
 
     def _explain(self) -> None:
         """Say once what a model of so many frames, however long a sign is, cannot do ahead of time."""
@@ -114,6 +140,9 @@ class Demo:
         return self._last
 
     def close(self) -> None:
+        self.corrections.close()
+        if self.film:
+            self.film.close()
         for mode in self.modes.values():
             mode.close()
             if mode.tracker:

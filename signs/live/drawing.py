@@ -174,3 +174,16 @@ def pill(canvas: Image, x: float, y: float, unit: float, string: str, dot=None, 
         centre = (round((left + 16 * unit) * 16), round((y + high / 2) * 16))
         cv2.circle(canvas, centre, round(4.5 * unit * 16), dot, -1, cv2.LINE_AA, shift=4)
     text(canvas, string, left + (28 if dot else 13) * unit, y + high / 2 + size * 0.35, size)
+
+
+def wrapped(string: str, size: float, weight: int, width: float, most: int) -> list[str]:
+    """`string` in at most so many lines of `width` pixels, cut between words; the last ends with an ellipsis where
+    there is more."""
+    lines = [""]
+    for word in string.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer, _pixels(size), weight) > width and len(lines) < most:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [fitted(line, size, weight, width) for line in lines if line]

@@ -52,6 +52,7 @@ class HandsFree(Mode):
             self._before.popleft()
         if event == "began":
             self.session, self._began = self.recogniser.session(given=self.tracker is not None), seconds
+            self.span = (self._before[0][1], seconds)
             for stamped in self._before:
                 self.session.push(*stamped)
             self._before.clear()
@@ -64,6 +65,7 @@ class HandsFree(Mode):
         seconds = stamped[1]
         until = self.detector.moved + self.AFTER
         while self._later and self._later[0][1] <= until:
+            self.span = (self.span[0], self._later[0][1])
             self.session.push(*self._later.popleft())
         if event not in ("ended", "left") and seconds - self._began <= self.LONGEST:
             return
@@ -73,6 +75,10 @@ class HandsFree(Mode):
         self._last = self.clock()
         self._pending = self.worker.submit(self.session.result)
         self.enter("translating")
+
+    def set_aside(self) -> None:
+        if self.state == "recording":
+            self.enter("ready")
 
     def answered(self, answer) -> None:
         super().answered(answer)

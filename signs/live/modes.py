@@ -23,6 +23,7 @@ from signs.live.tracking import Tracker
 
 import numpy as np
 
+SCALE = 4  # times the movement that begins a sign, that the level shows
 RESTLESS = "you move: hold still, it begins again"
 
 
@@ -36,7 +37,8 @@ class HistoryLine(NamedTuple):
 
 class Mode:
     """What the three share. `answer` is the last one, `latency` the seconds from its last frame to it; `tracker` is
-    there where the model sees points."""
+    there where the model sees points; `span` are the times of the first and the last frame of the sign that
+    was remembered last, seconds."""
 
     name = ""
     left = progress = level = rate = 0.0
@@ -45,7 +47,7 @@ class Mode:
         self.recogniser, self.worker, self.clock, self.tracker = recogniser, worker, clock, tracker
         self.state, self.since, self.message = "", clock(), ""
         self.session = None
-        self.answer, self.latency = None, 0.0
+        self.answer, self.latency, self.span = None, 0.0, (0.0, 0.0)
         self.history: list[HistoryLine] = []
         self.timings = Timings()
         self.detector: Detector | PointDetector | None = None
@@ -57,6 +59,11 @@ class Mode:
     def elapsed(self) -> float:
         """Seconds since the state began."""
         return self.clock() - self.since
+
+    @property
+    def trigger(self) -> float:
+        """Where on the scale of `level` a sign begins; 0 where movement begins none."""
+        return 1 / SCALE if self.detector else 0.0
 
     @property
     def field(self):
@@ -111,6 +118,9 @@ class Mode:
         """Add a sign to the history."""
         self.history.append(HistoryLine(label, self.recogniser.name(label), known))
 
+    def set_aside(self) -> None:
+        """A key was pressed: the movement that led to it is no sign."""
+
     def watch_anew(self) -> None:
         """Learn the rest pose anew."""
         self._looking.clear()
@@ -137,7 +147,7 @@ class Mode:
         if self.tracker and found is None:
             return None
         event = self.detector.push(found.result() if self.tracker else frame, seconds)
-        self.level = min(1.0, self.detector.level / (4 * self.detector.needed))
+        self.level = min(1.0, self.detector.level / (SCALE * self.detector.needed))
         self.progress = self.detector.progress
         if self.detector.state == "learning":
             self.message = RESTLESS if self.detector.restless else ""

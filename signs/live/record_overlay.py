@@ -41,6 +41,7 @@ QUESTIONS = {
     recorder.SIGN: ("Which sign?", "Its name in any language. Who signs: {signer}"),
     recorder.CHOOSE: ("What next?", "All that you kept is stored: {kept}."),
 }
+RECORDING_RING = (24, 6, 11, 22, 0.66)  # as overlay.COUNTDOWN_RING
 NO_FONT = "No font here has all of these letters; the name is stored as you typed it."
 BAR = 34  # height of the keys
 SHOWN = 4  # signs whose takes are counted
@@ -145,7 +146,7 @@ def draw_picture(canvas: drawing.Image, state: recorder.Recorder, unit: float) -
         cv2.rectangle(canvas, (0, 0), edge, drawing.RED, max(2, round(4 * unit)))
         overlay.draw_status(canvas, unit, "recording", drawing.RED)
         centre, seconds = (width - 50 * unit, 50 * unit), max(0, math.ceil(state.left))
-        overlay.draw_ring(canvas, centre, unit, overlay.RECORDING_RING, state.progress, seconds, drawing.RED)
+        overlay.draw_ring(canvas, centre, unit, RECORDING_RING, state.progress, seconds, drawing.RED)
         return
     draw_outline(canvas, unit, drawing.AMBER if state.advice else drawing.INK)
     low = height - BAR * unit

@@ -6,10 +6,12 @@ record_window.run_session(Session(recorder, source), finder)         until a key
 import contextlib
 import time
 
-from signs.live import record_overlay, recorder, window
+from signs.live import record_overlay, recorder
+from signs.live.keys import key_of
+from signs.live.layout import OPENING
 from signs.live.recorder import Recorder
 from signs.live.text_field import BACKSPACES, DELETES, ENTERS, ESCAPES, TABS
-from signs.live.window import Window, key_of
+from signs.live.window import Window
 
 DRAW_EVERY = 1 / 30  # seconds between two drawings while the picture moves
 # While somebody types: a window that draws hears only the last of the keys that came meanwhile.
@@ -77,7 +79,7 @@ def run_session(session: Session, finder=None, full_screen: bool = False) -> Non
     """Run a session in a window until it is closed; raises the source's Problem. finder: a PointFinder, or None."""
     session.step(wait=1.0)
     painter, state = Painter(), session.recorder
-    with contextlib.closing(Window(full_screen, window.opening_size(session.picture))) as shown:
+    with contextlib.closing(Window(full_screen, opening_size(session.picture.shape[:2]))) as shown:
         while True:
             session.step()
             if painter.due(state):
@@ -99,3 +101,10 @@ def press(code: int, state: Recorder, painter: Painter, shown: Window) -> None:
     if key == "f":
         shown.toggle_full_screen()
     state.press(key)
+
+
+def opening_size(shape: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) of a new window for a picture (height, width), with room for the words over it, within what a
+    laptop's screen has."""
+    scale = min(960 / shape[1], OPENING[1] / shape[0])
+    return max(600, round(shape[1] * scale)), max(450, round(shape[0] * scale))

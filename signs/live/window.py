@@ -8,37 +8,26 @@ nowhere else.
 """
 
 import contextlib
-import functools
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from signs import command
 from signs.clips.container import video_problem
 from signs.command import Problem
-from signs.flow.stream import flow_to_colour
-from signs.landmarks import skeleton
-from signs.live import fonts, lettering, overlay
-from signs.live.overlay import Result, View
+from signs.live import keys
+from signs.live.layout import opening_size
+from signs.live.screen import Screen
 
 import cv2
 import numpy as np
 
 TITLE = "sign recogniser"
-SMALLEST, LARGEST = (320, 240), (1920, 1200)  # width, height painted; beyond, drawing gets slow
-OPENING = 960  # width of a new window
-SOONEST = 1 / 60  # seconds between drawings of a quick camera
-# Seconds after which the window is drawn again without a new picture; while translating, the cores are the networks'.
-DRAW_EVERY = {"loading": 1 / 15, "translating": 1 / 12, "result": 1 / 20}
-ELSE_EVERY = 1 / 30
+SMALLEST, LARGEST = (560, 340), (1920, 1200)  # width, height painted: below, words overlap; beyond, it gets slow
 LATE = 0.08  # seconds after which a camera's picture is not worth painting, which takes another hundredth
-FULL_COLOUR = 6.0  # pixels of movement shown in full colour
 RECORD_RATE = 20.0  # frames a second of --record
-WAYS = {"h": "hands-free", "c": "continuous"}
-ESCAPE = 27
 FONTS = Path("/usr/share/fonts/truetype")
 PROBE = "import cv2; cv2.namedWindow('probe', cv2.WINDOW_NORMAL)"
 
@@ -64,6 +53,8 @@ class Window:
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.moveWindow(TITLE, 80, 40)  # a window that grows where it was put may end beyond the screen
         cv2.resizeWindow(TITLE, *size)
+        self._click = None
+        cv2.setMouseCallback(TITLE, self._mouse)
         self.full_screen, self._size = False, size
         if full_screen:
             self.toggle_full_screen()
@@ -92,9 +83,14 @@ class Window:
     def show(self, canvas: np.ndarray) -> None:
         cv2.imshow(TITLE, cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
 
-    def key(self, seconds: float) -> str:
-        """The key pressed within `seconds`: a character, or an empty string."""
-        return key_of(self.code(seconds))
+    def _mouse(self, event: int, x: int, y: int, _flags: int, _more) -> None:
+        if event == cv2.EVENT_LBUTTONDOWN:
+            self._click = (x, y)
+
+    def click(self) -> tuple[int, int] | None:
+        """Where the window was clicked since the last time, in pixels of what was shown; None where it was not."""
+        point, self._click = self._click, None
+        return point
 
     def code(self, seconds: float) -> int | None:
         """The key pressed within `seconds` as the system numbers it (text_field.py); None without one."""
@@ -104,97 +100,6 @@ class Window:
     def close(self) -> None:
         cv2.destroyAllWindows()
         cv2.waitKey(1)  # highgui closes only when it gets to handle its events
-
-
-def key_of(code: int | None) -> str:
-    """A key as cv2.waitKeyEx gives it -> a small letter or another character, `q` for Esc; "" for what has none."""
-    code = -1 if code is None else code & 0xFF
-    return "q" if code == ESCAPE else chr(code).lower() if 0 <= code < 128 else ""
-
-
-class Coloured(Sequence):
-    """A clip's flow in colour: (T, H, W, 2) float32 pixels -> T pictures (H, W, 3) uint8 RGB.
-
-    Each is made when it is first asked for: all at once would hold the camera's picture up for a tenth of a second. One
-    scale serves the whole clip, or the noise of a still moment would glow like a movement.
-    """
-
-    def __init__(self, fields: Sequence[np.ndarray]):
-        # Every seventh value says as much about the 99th percentile as all of them.
-        longest = max([1.0, *(float(np.percentile(np.abs(field.ravel()[::7]), 99)) for field in fields)])
-        self._pictures = [functools.cache(functools.partial(flow_to_colour, field, longest)) for field in fields]
-
-    def __len__(self) -> int:
-        return len(self._pictures)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self._pictures[index]()
-
-
-def names_of(recogniser) -> dict[str, str]:
-    """{label: its name as the window can draw it}. The first time it looks through the fonts of the system."""
-    return fonts.shown_names(recogniser.classes, lettering.can_draw, "the window shows")
-
-
-def result_of(mode, names: dict[str, str], pictures: bool) -> Result:
-    """The mode's answer in names; with the kept frames and their flow where the window has room for `pictures`."""
-    answer = mode.answer
-    best = [(names[label], probability) for label, probability in answer.ranked[:3]]
-    streams = {key: (names[ranked[0][0]], ranked[0][1]) for key, ranked in answer.streams.items()}
-    frames = list(answer.frames) if pictures else []
-    flow = Coloured(answer.flow) if pictures and answer.flow is not None else []
-    return Result(best, streams, mode.latency, dict(answer.seconds), mode.rate, frames, flow, answer.known)
-
-
-class Screen:
-    """What the window shows of a demo at this moment, and when it has to be drawn again."""
-
-    def __init__(self, demo):
-        self.demo, self.mirror = demo, True
-        self._answer = self._result = self._field = self._colour = self._names = None
-        self.painted, self._drawn, self._moment = "", 0.0, 0.0
-
-    @property
-    def due(self) -> bool:
-        """Whether it is time to draw again."""
-        state, since = self.demo.mode.state if self.demo.mode else "loading", time.monotonic() - self._drawn
-        new = self.demo.moment != self._moment and since > SOONEST and state not in ("translating", "result")
-        return new or state != self.painted or since > DRAW_EVERY.get(state, ELSE_EVERY)
-
-    def draw(self, size: tuple[int, int]) -> np.ndarray:
-        """The canvas of this moment, (height, width, 3) uint8 RGB."""
-        mode, self._drawn, self._moment = self.demo.mode, time.monotonic(), self.demo.moment
-        self.painted = mode.state if mode else "loading"
-        picture = self._with_points(mode) if mode else self.demo.picture
-        return overlay.draw_window(picture, self._view(mode) if mode else View("loading"), size)
-
-    def _with_points(self, mode) -> np.ndarray:
-        """The picture with body and hands drawn over it, where they are looked for."""
-        picture, found = self.demo.picture, mode.tracker.newest if mode.tracker else None
-        if found is None or found.size != picture.shape[:2] or mode.state == "result":
-            return picture
-        picture = picture.copy()
-        skeleton.draw(picture, found.body, found.hands)
-        return picture
-
-    def _view(self, mode) -> View:
-        if self._names is None:
-            self._names = names_of(mode.recogniser)
-        if mode.answer is not self._answer:
-            self._answer = mode.answer
-            self._result = result_of(mode, self._names, pictures=mode.state == "result") if mode.answer else None
-        shared = {name: getattr(mode, name) for name in ("state", "left", "progress", "elapsed", "message", "level")}
-        flow = self._flow(mode)
-        history = [(self._names[line.label], line.known) for line in mode.history[-overlay.SHOWN :]]
-        return View(**shared, mode=mode.name, mirror=self.mirror, result=self._result, history=history, flow=flow)
-
-    def _flow(self, mode) -> np.ndarray | None:
-        """The newest flow field in colour, made once a field, where something may move."""
-        field = mode.field if mode.state == "recording" or mode.name == "continuous" else None
-        if field is not self._field:
-            self._field = field
-            self._colour = None if field is None else flow_to_colour(field, FULL_COLOUR)
-        return self._colour
 
 
 class Record:
@@ -223,12 +128,13 @@ class Record:
             raise Problem(f"{self.path}: could not be written whole; make room on the disc, and record again")
 
 
-def run_window(demo, full_screen: bool = False, record: Path | None = None) -> int:
-    """Run the demo in a window until it is closed; returns the exit code. `record` gets what the window shows."""
+def run_window(demo, full_screen: bool = False, record: Path | None = None, loops: dict | None = None) -> int:
+    """Run the demo in a window until it is closed; returns the exit code. `record` gets what the window shows; loops:
+    {label: Points} of the signs, to be looked at."""
     demo.step(wait=1.0)
-    screen, late = Screen(demo), False
+    screen, late = Screen(demo, loops), False
     with contextlib.ExitStack() as stack:
-        window = stack.enter_context(contextlib.closing(Window(full_screen, opening_size(demo.picture))))
+        window = stack.enter_context(contextlib.closing(Window(full_screen, opening_size(demo.picture.shape[:2]))))
         video = stack.enter_context(contextlib.closing(Record(record, window.size))) if record else None
         while True:
             demo.step()
@@ -243,24 +149,9 @@ def run_window(demo, full_screen: bool = False, record: Path | None = None) -> i
                 window.show(canvas)
                 if video:
                     video.add(canvas)
-            key = window.key(0.005)  # in which it is painted
+            code = window.code(0.005)  # in which it is painted
             if drawn and demo.source.drops:  # a camera, whose stamps are of this clock
                 demo.timings.add("camera to screen", time.perf_counter() - demo.moment)
-            if key == "q" or window.closed:
+            if keys.press(code, demo, screen, window) or window.closed:
                 return command.DONE
-            press_key(key, demo, screen, window)
-
-
-def press_key(key: str, demo, screen: Screen, window: Window) -> None:
-    screen.mirror = screen.mirror != (key == "m")
-    if key == " " and demo.mode:
-        demo.mode.start()
-    elif key == "f":
-        window.toggle_full_screen()
-    elif key in WAYS:
-        demo.switch_mode(WAYS[key])
-
-
-def opening_size(picture: np.ndarray) -> tuple[int, int]:
-    """(width, height) of a new window: in the picture's shape, with room for the result."""
-    return OPENING, min(OPENING, max(OPENING * 9 // 16, round(OPENING * picture.shape[0] / picture.shape[1])))
+            keys.click(window.click(), demo, screen)

@@ -13,6 +13,7 @@ from signs.inference.bundle import Bundle, Stream
 from signs.inference.recogniser import Recogniser
 from signs.landmarks.stream import landmark_spec
 from signs.live.continuous import Continuous, SlidingWindow
+from signs.live.corrections import Corrections
 from signs.live.countdown import Countdown
 from signs.live.hands_free import HandsFree
 from signs.live.tracking import MOST, Tracker
@@ -176,7 +177,7 @@ def test_the_skeleton_is_drawn_over_the_picture_and_mirrored_with_it(tracked):
     tracker.push(FRAME, 0.0).result()
     with ThreadPoolExecutor(1) as worker:
         mode = Countdown(fake_recogniser.Recogniser(), worker, tracker=tracker)
-        screen = Screen(SimpleNamespace(mode=mode, picture=FRAME, moment=0.0))
+        screen = Screen(SimpleNamespace(mode=mode, picture=FRAME, moment=0.0, corrections=Corrections()))
         mirrored = screen.draw((640, 480))
         screen.mirror = False
         straight = screen.draw((640, 480))

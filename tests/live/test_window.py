@@ -24,24 +24,31 @@ def video(tmp_path) -> Path:
     return fake_recogniser.write_video(tmp_path / "clip.avi")
 
 
+def code_of(key: str) -> int | None:
+    return ord(key) if key else None
+
+
 class FakeWindow:
     """Presses `keys` one after the other, then is closed by its user."""
 
     keys = []
 
     def __init__(self, full_screen, size):
-        self.size, self.shown, self.waiting, self.closed, self.full_screen = (320, 240), [], list(self.keys), False, 0
+        self.size, self.shown, self.waiting, self.closed, self.full_screen = (640, 400), [], list(self.keys), False, 0
         FakeWindow.last = self
 
     def show(self, canvas):
         self.shown.append(canvas)
 
-    def key(self, seconds):
+    def code(self, seconds):
         time.sleep(seconds)
         if self.waiting and self.shown:
-            return self.waiting.pop(0)
+            return code_of(self.waiting.pop(0))
         self.closed = not self.waiting
-        return ""
+        return None
+
+    def click(self):
+        return None
 
     def toggle_full_screen(self):
         self.full_screen += 1
@@ -60,20 +67,20 @@ def test_closing_the_window_or_a_key_ends_it(video, monkeypatch, keys, state):
         demo = fake_recogniser.demo_of(fake_recogniser.Recogniser(), source, worker, countdown=3)
         assert window.run_window(demo) == 0
     assert demo.mode.state == state and FakeWindow.last.was_closed and FakeWindow.last.full_screen == keys.count("f")
-    assert FakeWindow.last.shown[0][100, 250].max() > 60 > FakeWindow.last.shown[0][100, 60].max(), "starts mirrored"
+    assert FakeWindow.last.shown[0][150, 350].max() > 60 > FakeWindow.last.shown[0][150, 60].max(), "starts mirrored"
 
 
 def test_hands_free_and_continuous_in_the_window(video, monkeypatch, capsys):
     """h and c change the way, space learns the rest pose anew, and both paint what they are at."""
 
     class Patient(FakeWindow):
-        def key(self, seconds):
+        def code(self, seconds):
             time.sleep(seconds)
             if time.monotonic() < self.__dict__.setdefault("next", time.monotonic() + 0.2):
-                return ""
+                return None
             self.next = time.monotonic() + 0.5
             self.states = [*self.__dict__.get("states", []), (demo.mode.name, demo.mode.state)]
-            return self.waiting.pop(0) if self.waiting else "q"
+            return code_of(self.waiting.pop(0) if self.waiting else "q")
 
     monkeypatch.setattr(window, "Window", Patient)
     monkeypatch.setattr(Patient, "keys", ["h", " ", "c", "c", "q"])

@@ -99,7 +99,8 @@ def test_the_same_again_does_nothing_and_one_more_person_replaces_the_model(run)
     code, said = run(lambda item: item.signer == "anna")
     assert code == command.DONE and "nothing new" in said and "for somebody else nobody can tell" in said
     assert load_bundle(run.model).hashes == first and not learn.before(run.model).exists()
-    run(lambda item: item.signer in ("anna", "ben"))
+    code, said = run(lambda item: item.signer in ("anna", "ben"))
+    assert "9 takes that the model before had too: " in said
     assert load_bundle(run.model).hashes != first and load_bundle(learn.before(run.model)).hashes == first
     code, said = run(lambda item: True, "--back")
     assert code == command.DONE and load_bundle(run.model).hashes == first

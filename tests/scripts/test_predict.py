@@ -32,9 +32,8 @@ def test_a_line_of_json_a_clip(clips, copied, loaded, capsys):
     assert [json.loads(line)["clip"] for line in lines] == [str(path) for path in clips]
     for line in lines:
         found = json.loads(line)
-        answer = ["clip", "label", "probability", "top", "streams", "seconds", "confidence", "known", "notes"]
+        answer = ["clip", "label", "probability", "top", "streams", "seconds", "known", "notes"]
         assert list(found) == answer and found["notes"] == []
-        assert found["confidence"] == found["probability"] and found["known"], "without a calibration"
         assert found["top"][0] == [found["label"], found["probability"]] and len(found["top"]) == 3
         assert set(found["streams"]) == {"rgb", "flow"} and all(len(top) == 3 for top in found["streams"].values())
         assert all(label in loaded.labels and 0 <= part <= 1 for label, part in found["top"])

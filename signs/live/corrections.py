@@ -1,0 +1,201 @@
+"""What the demo answered, what it was, and where the sign is kept so that learn.py takes it in.
+
+    corrections = Corrections(keeper, answers)          a keeper of keepers.py or None; an AnswerTable or None
+    corrections.said(ranked, known, mode, latency, strip)    the demo answered
+    corrections.choose(1), corrections.be("hello"), corrections.take_back()       what a key or a click says
+    corrections.meant, corrections.message              for the screen
+
+The last answer is meant, or the one before it after `step_back`. What takes long, coding a video and writing, happens
+in a thread.
+"""
+
+import csv
+import io
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from signs import command, errors
+from signs.clips.dataset import Label
+from signs.clips.names import check_text, folded
+from signs.command import Problem
+from signs.live.film import Strip
+from signs.live.session_plan import NOTHING
+
+CHOICES = 3  # answers that are shown, and may be chosen
+MEANT = 5  # answers back to which one may step
+NOWHERE = "start with --keep and a folder, to keep what you correct"
+
+
+@dataclass(eq=False)
+class Answered:
+    """A sign that was answered. when: seconds since the session began; truth: its label, as somebody said; path: where
+    it is kept."""
+
+    ranked: list[tuple[str, float]]
+    known: bool
+    mode: str
+    latency: float
+    strip: Strip | None
+    when: float
+    truth: str | None = None
+    path: Path | None = None
+
+
+class AnswerTable:
+    """The session's answers as a CSV file, which comes with the first of them."""
+
+    COLUMNS = ("seconds", "mode", "answer", "probability", "sure", "second", "third", "was", "kept")
+
+    def __init__(self, path: Path):
+        self.path = path
+        if path.exists():
+            raise Problem(f"{path}: there already; give --answers another name")
+        if not path.absolute().parent.is_dir():
+            raise Problem(f"{path}: no such folder to write it in")
+
+    def write(self, answers: list[Answered]) -> None:
+        """All answers so far; the file is there whole at every moment."""
+        lines = io.StringIO()
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(self.COLUMNS)
+        writer.writerows(map(self._row, answers))
+        command.write_text(self.path, lines.getvalue())
+
+    @staticmethod
+    def _row(answer: Answered) -> list:
+        best, second, third = [*answer.ranked, ("", 0.0), ("", 0.0)][:CHOICES]
+        sure = "yes" if answer.known else "no"
+        kept = answer.path or ""
+        return [
+            f"{answer.when:.1f}",
+            answer.mode,
+            best[0],
+            f"{best[1]:.4f}",
+            sure,
+            second[0],
+            third[0],
+            answer.truth or "",
+            kept,
+        ]
+
+
+class Corrections:
+    """classes: of the model; kept: how many takes of this session lie in the keeper's folder."""
+
+    def __init__(self, keeper=None, table: AnswerTable | None = None):
+        self.keeper, self.table, self.message, self.kept = keeper, table, "", 0
+        self.classes: list[Label] = []
+        self.answers: list[Answered] = []
+        self._began = time.monotonic()
+        self._back = 0  # how many answers back the one that is meant is
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="keep")
+        self._job: Future | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what is said of an answer goes anywhere."""
+        return bool(self.keeper or self.table)
+
+    @property
+    def meant(self) -> Answered | None:
+        """The answer that a correction is about."""
+        return self.answers[-1 - self._back] if self.answers else None
+
+    def step_back(self) -> None:
+        """Mean the answer before the one that is meant; after the last of them the newest again."""
+        self._back = (self._back + 1) % max(1, min(MEANT, len(self.answers)))
+        self.message = f"{command.counted(self._back, 'answer')} back" if self._back else ""
+
+    def said(self, ranked, known: bool, mode: str, latency: float, strip: Strip | None) -> None:
+        """The demo answered; `ranked` labels with their probabilities, best first."""
+        now = time.monotonic() - self._began
+        self.answers.append(Answered(ranked[:CHOICES], known, mode, latency, strip, now))
+        for answer in self.answers[-MEANT - 1 : -MEANT]:
+            answer.strip = None  # it cannot be corrected any more, and its pictures need not be held
+        self._back, self.message = 0, ""
+        self._write()
+
+    def choose(self, number: int) -> None:
+        """It was the answer of this number, 0 the best."""
+        if self.meant and number < len(self.meant.ranked):
+            self._be(self.meant.ranked[number][0])
+
+    def be_nothing(self) -> None:
+        """It was no sign."""
+        none = next((row.label for row in self.classes if row.kind == "none"), NOTHING)
+        if self.meant:
+            self._be(none)
+
+    def be(self, name: str) -> None:
+        """It was a sign of this name, which the model need not know."""
+        if not self.meant:
+            return
+        try:
+            name = check_text(name, "a sign's name")
+        except Problem as problem:
+            self.message = str(problem)
+            return
+        known = (row.label for row in self.classes if folded(name) in (folded(row.label), folded(row.name)))
+        self._be(next(known, name))
+
+    def take_back(self) -> None:
+        """What was said of the last answer was a mistake."""
+        if self.meant and self.meant.truth is not None:
+            self.meant.truth = None
+            self.message = "taken back"
+            self._submit(self._forget, self.meant)
+
+    def _be(self, label: str) -> None:
+        answer = self.meant
+        if not self.is_kept:
+            self.message = NOWHERE
+        elif label != answer.truth and (answer.strip or not self.keeper):
+            answer.truth = label
+            self.message = "keeping it" if self.keeper else ""
+            self._submit(self._keep, answer, label, answer.strip)
+
+    def _submit(self, work, answer: Answered, *rest) -> None:
+        self._job = self._worker.submit(self._guarded, work, answer, *rest)
+
+    def _guarded(self, work, answer: Answered, *rest) -> None:
+        try:
+            work(answer, *rest)
+        except Exception as error:  # it is one clip; the demo goes on
+            self.message = f"not kept: {errors.explain(error)}"
+            answer.truth = None
+        self._write_now()
+
+    def _keep(self, answer: Answered, label: str, strip: Strip | None) -> None:
+        if self.keeper is None:
+            return
+        self._forget(answer)  # it was said to be another one before
+        answer.path = self.keeper.keep(strip.video(), label, answer.ranked[0][0])
+        self.kept += 1
+        self.message = f"kept as {label}"
+
+    def _forget(self, answer: Answered) -> None:
+        if answer.path:
+            self.keeper.forget(answer.path)
+            answer.path = None
+            self.kept -= 1
+
+    def _write(self) -> None:
+        if self.table:
+            self._worker.submit(self._write_now)
+
+    def _write_now(self) -> None:
+        if self.table:
+            try:
+                self.table.write(list(self.answers))
+            except OSError as error:
+                self.message = f"{self.table.path}: {errors.explain(error)}"
+
+    def settle(self) -> None:
+        """Wait for what is being written."""
+        if self._job:
+            self._job.result()
+
+    def close(self) -> None:
+        self._worker.shutdown(wait=True)
