@@ -4,8 +4,9 @@
         for frame, seconds in source: ...
 
 Each frame is (H, W, 3) uint8 RGB as the camera sees it, never mirrored. Seconds rise strictly: `time.perf_counter()`
-on arrival for a camera, the file's own stamps for a file. A thread reads, so that a camera that hangs or a slow file
-never stops a window; whatever goes wrong in it is raised as `Problem` where the frames are taken.
+on arrival for a camera, the file's own stamps for a file. A camera is opened by whoever enters it, which should be the
+main thread: macOS asks there alone whether it may be. A thread reads, so that a camera that hangs or a slow file never
+stops a window; whatever goes wrong in it is raised as `Problem` where the frames are taken.
 """
 
 import contextlib
@@ -26,7 +27,9 @@ import numpy as np
 
 Stamped = tuple[np.ndarray, float]
 TRIED = 3.0  # seconds that a camera has to send a picture in when all are listed
-SILENCE = 5.0  # seconds without a frame before a camera counts as stopped; laptop cameras need up to three to start
+SILENCE = 5.0  # seconds without a frame before a camera counts as stopped
+FIRST = 20.0  # seconds that a camera has for its first picture: some drivers of Windows are that slow
+TOLD = 2.0  # seconds of waiting for a camera after which it is said
 WAITING = 32  # frames of a camera that may wait to be taken: one second
 AHEAD = 2  # frames that are read ahead of a file, which waits
 CAMERA_SIZE = (640, 480)  # asked of a camera; networks see half of it, and larger modes are often slower
@@ -39,7 +42,7 @@ class _Pass:
     def __init__(self, most: int):
         self.waiting: deque[Stamped] = deque(maxlen=most)  # the oldest is lost where one too many comes
         self.ended, self.stop, self.problem = False, threading.Event(), None
-        self.arrival = time.monotonic()
+        self.arrival, self.begun = time.monotonic(), False
         self.changed = threading.Condition()
 
 
@@ -49,6 +52,7 @@ class VideoSource:
     drops = False  # whether late frames are lost: a camera goes on whether we look or not, a file waits
     loops = False  # whether it begins again when it ends
     silence: float | None = None  # seconds without a frame after which the source has a problem
+    first: float | None = None  # the same before the first frame
 
     def __init__(self, name: str):
         self.name = name
@@ -60,7 +64,7 @@ class VideoSource:
         """Open, and wait for the first frame, so that whatever is wrong is known before anything else starts."""
         self._start()
         try:
-            self._wait(self.silence)
+            self._wait(self.first)
         except BaseException:
             self.close()
             raise
@@ -98,7 +102,7 @@ class VideoSource:
                     while not self.drops and len(run.waiting) >= run.waiting.maxlen and not run.stop.is_set():
                         run.changed.wait(0.1)
                     run.waiting.append(stamped)
-                    run.arrival = time.monotonic()
+                    run.arrival, run.begun = time.monotonic(), True
                     run.changed.notify_all()
                 if run.stop.is_set():
                     break
@@ -119,8 +123,9 @@ class VideoSource:
                 return
             if run.problem:
                 raise run.problem
-            if not run.ended and self.silence and time.monotonic() - run.arrival >= self.silence:
-                raise Problem(f"{self.name} has sent no picture for {self.silence:g} s; unplugged, or asleep?")
+            patience = self.silence if run.begun else self.first
+            if not run.ended and patience and time.monotonic() - run.arrival >= patience:
+                raise Problem(f"{self.name} has sent no picture for {patience:g} s; unplugged, or asleep?")
 
     def arrived(self, seconds: float = 0.0) -> list[Stamped]:
         """All frames since the last call, waiting up to `seconds` for the first; raises Problem for a silent camera."""
@@ -191,15 +196,25 @@ class Camera(VideoSource):
 
     drops = True
 
-    def __init__(self, index: int, capture: Callable | None = None, silence: float = SILENCE):
+    def __init__(self, index: int, capture: Callable | None = None, silence: float = SILENCE, first: float = FIRST):
         super().__init__(f"camera {index}")
-        self.index, self.capture, self.silence = index, capture or open_camera, silence
+        self.index, self.capture, self.silence, self.first = index, capture or open_camera, silence, first
+
+    def __enter__(self) -> "Camera":
+        said = threading.Timer(TOLD, print, [f"waiting for {self.name}: some take 20 s"], {"file": sys.stderr})
+        said.start()
+        try:
+            self._device = self.capture(self.index)
+            if not self._device.isOpened():
+                self._device.release()
+                raise Problem(camera_problem(self.index))
+            return super().__enter__()
+        finally:
+            said.cancel()
 
     def _read(self, stop: threading.Event) -> Iterator[Stamped]:
-        device, last = self.capture(self.index), -1.0
+        device, last = self._device, -1.0
         try:
-            if not device.isOpened():
-                raise Problem(camera_problem(self.index))
             while not stop.is_set():
                 there, picture = device.read()
                 now = time.perf_counter()  # Windows' other clocks tick every 16 ms
@@ -279,7 +294,7 @@ def find_cameras(devices: Path = Path("/dev"), names: Path = Path("/sys/class/vi
         except OSError:
             name = f"camera {index}"
         try:
-            with Camera(index, silence=TRIED) as source:
+            with Camera(index, silence=TRIED, first=TRIED) as source:
                 until, stamped = time.monotonic() + 1.0, []
                 while time.monotonic() < until:
                     stamped += source.arrived(0.1)

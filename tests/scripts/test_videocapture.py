@@ -141,9 +141,25 @@ def test_a_camera_that_stops_is_a_problem_and_is_released():
 
 def test_a_camera_that_never_delivers_is_a_problem():
     device = FakeDevice(frames=0)
-    with pytest.raises(Problem, match="no picture"), Camera(0, lambda index: device, silence=0.2):
+    with pytest.raises(Problem, match="no picture"), Camera(0, lambda index: device, first=0.2):
         pass
     assert device.released.wait(1)
+
+
+def test_a_camera_is_opened_in_the_thread_that_asks_and_a_slow_one_is_waited_for(monkeypatch, capsys):
+    """macOS asks for permission in the main thread alone; some drivers take seconds for the first picture."""
+    threads = []
+
+    def slow(_index):
+        threads.append(threading.current_thread())
+        time.sleep(0.3)
+        return FakeDevice(failing=100)
+
+    monkeypatch.setattr(videocapture, "TOLD", 0.1)
+    with Camera(0, slow, silence=0.2) as camera:
+        assert len(list(itertools.islice(camera, 5))) == 5
+    assert threads == [threading.current_thread()]
+    assert capsys.readouterr().err == "waiting for camera 0: some take 20 s\n"
 
 
 def test_a_camera_that_does_not_open_is_released():
