@@ -2,6 +2,7 @@
 
     python benchmarks/bench_spotting.py --data data_set/gestures --model model/gestures --rest static \
         [--table gestures.csv --by distance] [--stored]
+    python benchmarks/bench_spotting.py --data data_set/gestures --own --stored
 
 The clips of each person of the test split (of each group, the distance from the camera, say) become one picture without
 an end: rest first, then clip after clip in an order that the seed gives, with rest between them. Rest is the clip of
@@ -13,15 +14,18 @@ enough are said. Printed for each mode: how many of the answers belong to a sign
 one), how many name it rightly; how many signs are spoken of, and rightly; false answers a minute. The last line is
 JSON. With --stored a model that sees points gets those that landmark.py stored of each clip by itself; without, they
 are found in the joined picture, as live, which takes far longer. Nobody of the split may be in a training of the model.
+With --own, models of everybody's own signs: learn.py's of all takes of a person but one, whose clips are joined.
 """
 
 import argparse
 import csv
 import json
 import sys
-from collections import defaultdict
+import tempfile
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +35,12 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from signs import command
-from signs.clips.dataset import Clip, load_dataset
+from signs.clips import storage
+from signs.clips.dataset import Clip, Dataset, load_dataset
 from signs.clips.points import read_points
 from signs.clips.video import read_video
 from signs.command import Problem
+from signs.evaluation import own_signs
 from signs.inference.recogniser import Recogniser
 from signs.inference.recording import point_stream
 from signs.live.demo import build_modes
@@ -42,6 +48,7 @@ from signs.live.tracking import Tracker
 
 FIRST, REST, SLACK = 4.5, 2.0, 1.75  # seconds of rest before all and between two clips; an answer that comes later
 MODES = ("hands-free", "continuous")
+COUNTS = ("said", "belong", "right", "signs", "false")
 Spans = list[tuple[Clip, float, float]]
 
 
@@ -150,7 +157,7 @@ def play(mode, string: Joined) -> list[tuple[str, float]]:
 
 def score(said: list[tuple[str, float]], spans: Spans, gestures: set[str]) -> dict:
     """Counts of a string: said, belong, right (answers), signs, spotted, named (signs), false."""
-    spoken, counts = set(), dict.fromkeys(("said", "belong", "right", "signs", "false"), 0)
+    spoken, counts = set(), dict.fromkeys(COUNTS, 0)
     counts["signs"] = sum(item.label in gestures for item, *_ in spans)
     for label, moment in said:
         item = next((item for item, begin, end in spans if begin <= moment <= end + SLACK), None)
@@ -196,6 +203,31 @@ def measure(recogniser: Recogniser, strings: list[Joined], modes: list[str], sec
     return {name: rates(counts, minutes) for name, counts in totals.items()}
 
 
+def measure_own(data: Dataset, args, store: str) -> dict:
+    """{mode: rates} of models that learn.py would make of a person's takes but one, whose clips are joined."""
+    totals, minutes, rng = {name: Counter() for name in args.modes}, 0.0, np.random.default_rng(args.seed)
+    stored = storage.find_landmarks(data)
+    for person in sorted({item.signer for item in data.clips} - {""}):
+        hers = [item for item in data.clips if item.label and item.signer == person]
+        takes = own_signs.groups_of(hers)["known"]
+        for take in sorted(set(takes)):
+            asked = [item for item, number in zip(hers, takes, strict=True) if number == take]
+            still = [item for item in asked if item.label == args.rest]
+            if not still:
+                continue
+            clips = [item for item in hers if item not in asked]
+            others = [item for item in asked if item.label != args.rest]
+            string = Joined(data.folder, [others[index] for index in rng.permutation(len(others))], still[0], store)
+            with tempfile.TemporaryDirectory() as folder:
+                points = [read_points(item.archive(data.folder, stored.store), stored) for item in clips]
+                own_signs.learn(replace(data, clips=clips), clips, points, Path(folder))
+                rows = measure(Recogniser.load(Path(folder), "keras"), [string], args.modes, args.seconds)
+            for name, row in rows.items():
+                totals[name].update({key: row[key] for key in COUNTS})
+            minutes += string.minutes
+    return {name: rates(dict(counts), minutes) for name, counts in totals.items()}
+
+
 def print_table(rows: dict) -> None:
     heads = ("mode", "said", "of a sign %", "right %", "signs", "spoken of %", "rightly %", "false a minute")
     table = Table(*heads, title="signs in strings of clips; aims: 95 % of a sign, 0.5 false a minute")
@@ -217,7 +249,9 @@ def groups_of(table: Path | None, by: str) -> dict[str, str]:
 def main(argv=None) -> int:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--data", type=Path, required=True, help="data set folder with its videos")
-    flags.add_argument("--model", type=Path, required=True, help="a bundle that was not trained on the split's people")
+    model = flags.add_mutually_exclusive_group(required=True)
+    model.add_argument("--model", type=Path, help="a bundle that was not trained on the split's people")
+    model.add_argument("--own", action="store_true", help="models of each person's own takes")
     flags.add_argument("--split", default="test")
     flags.add_argument("--rest", default="static", help="label of the clips in which somebody stands still")
     flags.add_argument("--table", type=Path, help="CSV with a column video, as in clips.csv's source, and --by's")
@@ -227,12 +261,16 @@ def main(argv=None) -> int:
     flags.add_argument("--seed", type=int, default=0, help="of the order of the clips")
     flags.add_argument("--stored", action="store_true", help="take the points that landmark.py stored")
     args = flags.parse_args(argv)
-    recogniser = Recogniser.load(args.model, live=True)
-    landmark = recogniser.bundle.spec.stored.landmark
-    store = landmark.store if args.stored and landmark else ""
-    strings = join(load_dataset(args.data), args.split, args.rest, groups_of(args.table, args.by), args.seed, store)
-    recogniser.warm_up()
-    rows = measure(recogniser, strings, args.modes, args.seconds)
+    data = load_dataset(args.data)
+    if args.own:
+        rows = measure_own(data, args, storage.find_landmarks(data).store if args.stored else "")
+    else:
+        recogniser = Recogniser.load(args.model, live=True)
+        landmark = recogniser.bundle.spec.stored.landmark
+        store = landmark.store if args.stored and landmark else ""
+        strings = join(data, args.split, args.rest, groups_of(args.table, args.by), args.seed, store)
+        recogniser.warm_up()
+        rows = measure(recogniser, strings, args.modes, args.seconds)
     print_table(rows)
     print(json.dumps(rows))
     return 0
