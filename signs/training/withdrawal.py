@@ -23,15 +23,13 @@ from signs.clips import dataset
 from signs.clips.dataset import Clip, load_dataset, save_dataset
 from signs.clips.names import folded
 from signs.clips.storage import DAMAGED
-from signs.inference.bundle import BUNDLE_FILE, WITHDRAWN_FILE
+from signs.inference.bundle import BUNDLE_FILE, PARENTS, WITHDRAWN_FILE
 from signs.training.run_folder import clips_of
 
 import numpy as np
 
 STORES = ("frame-", "flow-", "landmark-")
 RESULTS = ("report", "report.png", "metrics.json")  # of an evaluation: they show loops, and name people
-# Where a bundle names the models that it was made of, below its flags and beside them.
-PARENTS = ("model", "weights", "teacher", "refit")
 
 
 @dataclass(frozen=True)
