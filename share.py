@@ -57,9 +57,9 @@ def open_bundle(folder: Path) -> Bundle:
     if (folder / WITHDRAWN_FILE).exists():
         why = (folder / WITHDRAWN_FILE).read_text(encoding="utf-8", errors="replace").strip()
         raise Problem(f"{folder}: withdrawn, so it is not passed on: {why}")
-    bundle = load_bundle(folder)
-    if bundle.shared:
-        raise Problem(f"{folder}: was shared by somebody else; pass on the zip as it came")
+    bundle = None if folder.is_file() else load_bundle(folder)
+    if bundle is None or bundle.shared:
+        raise Problem(f"{folder}: was shared already, or is no folder of a model; pass on a zip as it came")
     return bundle
 
 

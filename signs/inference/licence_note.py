@@ -1,5 +1,6 @@
 """What a shared model says of itself in words: what it is, what it began with, whose licences go with it."""
 
+import textwrap
 from pathlib import Path
 
 from signs.command import counted, listed
@@ -57,7 +58,8 @@ def note(signs: list[str], starts: list[str], licence: str, networks: bool, loop
             it; loops: how many signs have one.
     """
     lines = [
-        f"This is a trained model that names {counted(len(signs), 'sign')} in video: {listed(signs, NAMED)}. To open it:",
+        wrapped(f"This is a trained model that names {counted(len(signs), 'sign')} in video: {listed(signs, NAMED)}."),
+        "To open it:",
         "",
         "    python livedemo.py --model FILE.zip",
         "    python predict.py --model FILE.zip clip.mp4",
@@ -66,12 +68,18 @@ def note(signs: list[str], starts: list[str], licence: str, networks: bool, loop
     ]
     if loops:
         lines.append(f"Of {counted(loops, 'sign')} it has the points of one take, of people who allow that.")
-    lines += ["", f"Licence of this model: {licence or UNSTATED}."]
-    lines += [f"Its training began with {start}." for start in starts or [RANDOM]]
+    lines += ["", wrapped(f"Licence of this model: {licence or UNSTATED}.")]
+    lines += ["", *[wrapped(f"Its training began with {start}.") for start in starts or [RANDOM]]]
     if networks:
         lines += [
             "",
-            f"The folder networks holds networks of MediaPipe {VERSION}, Copyright The MediaPipe Authors, unchanged,",
-            f"{APACHE}; LICENSE and NOTICE lie beside them.",
+            wrapped(
+                f"The folder networks holds networks of MediaPipe {VERSION}, Copyright The MediaPipe Authors, "
+                f"unchanged, {APACHE}; LICENSE and NOTICE lie beside them."
+            ),
         ]
     return "\n".join([*lines, "", "manifest.json has size and SHA-256 of every file."]) + "\n"
+
+
+def wrapped(text: str) -> str:
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)

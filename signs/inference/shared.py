@@ -32,7 +32,7 @@ from signs.inference import sign_loops
 from signs.inference.bundle import BUNDLE_FILE, Bundle, load_bundle
 from signs.inference.cache import cache_folder
 from signs.inference.confidence import CALIBRATION_FILE
-from signs.inference.exported import EXPORT_FILE
+from signs.inference.exported import EXPORT_FILE, read_forms
 from signs.inference.runtime import FORMS
 from signs.landmarks import models
 
@@ -57,11 +57,25 @@ def open_model(path: Path) -> Bundle:
         check_folder(path)
     with known_as(path, folder):
         bundle = load_bundle(folder)
+        if bundle.shared:
+            check_forms(bundle)
     if path.is_file() and not bundle.shared:
         raise Problem(f"{path}: no model that share.py wrote; {AGAIN}")
     if bundle.shared and (folder / NETWORKS).is_dir():
         models.offer(folder / NETWORKS)
     return bundle
+
+
+def check_forms(bundle: Bundle) -> None:
+    """Raise Problem where export.json lacks what chooses and opens a form."""
+    for name, row in read_forms(bundle).items():
+        try:
+            times = [row["ms"], row["after_ms"], row["use"], row["together"]]
+            whole = all(isinstance(value, int | float) for value in times) and isinstance(row["sha256"], dict)
+        except (KeyError, TypeError):
+            whole = False
+        if not whole:
+            raise Problem(f"{bundle.folder / EXPORT_FILE}: {name} is incomplete; {AGAIN}")
 
 
 @contextlib.contextmanager
