@@ -183,7 +183,7 @@ def test_what_a_model_began_with(tmp_path):
 @pytest.mark.parametrize("script", ["predict", "livedemo"])
 def test_it_is_opened_without_tensorflow(tmp_path, script):
     path = write(shareable.write_model(tmp_path / "model" / "mine"))
-    video, cache = tiny.encode(tmp_path / "a.mp4", tiny.moving(30)), {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    video, cache = tiny.encode(tmp_path / "a.mp4", tiny.moving()), {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     flags = [video, "--json"] if script == "predict" else ["--video", video, "--check"]
     where = {"PYTHONPATH": str(tiny.REPOSITORY), **cache}
     done = tiny.python("-c", WITHOUT_TENSORFLOW.format(script=script), "--model", path, *flags, **where)
