@@ -30,9 +30,8 @@ from signs.inference.confidence import CALIBRATION_FILE, load_calibration
 from signs.inference.exported import EXPORT_FILE
 from signs.inference.sign_loops import Loop
 from signs.landmarks import models
-from signs.prepare.recordings import CONSENT, Recordings, read_recordings
+from signs.prepare.recordings import CONSENT, TO_SHARE, Recordings, read_recordings
 
-ALLOWED = {"loops", "sharing"}  # what consent.csv must say of whoever is seen in a loop
 KEPT = ("flags", "data", "learnt_from", "commit", "versions")  # of what people read in bundle.json
 # Of a row of export.json: which processor timed it, and why a form is not used, is nobody else's concern.
 LEFT_OUT = ("processor", "why")
@@ -85,22 +84,25 @@ def stripped(bundle: Bundle) -> Bundle:
 
 def loops_to_share(folder: Path, recordings: list[Recordings]) -> dict[str, Loop]:
     """{label: loop without a name} of the loops whose signers allow it; says how many are left out."""
-    loops = sign_loops.read_whole(folder)
-    allowed = {label: Loop(loop.points) for label, loop in loops.items() if may_share(loop, recordings)}
+    loops, takes = sign_loops.read_whole(folder), takes_to_share(recordings)
+    allowed = {label: Loop(loop.points) for label, loop in loops.items() if loop.sha256 in takes}
     if left := [label for label in loops if label not in allowed]:
         if recordings:
-            why = f"{CONSENT} does not say `{' '.join(sorted(ALLOWED))}` of who signs, or does not know the take"
+            why = f"{CONSENT} does not say `{' '.join(TO_SHARE)}` of who signs, or does not know the take"
         else:
             why = "nobody's consent is known: name the folder of record.py with --recordings"
         print(command.one_line(f"{command.counted(len(left), 'loop')} left out ({command.listed(left)}): {why}"))
     return allowed
 
 
-def may_share(loop: Loop, recordings: list[Recordings]) -> bool:
-    """Whether the very video of a loop is among the recordings, and everybody it is of allows it."""
-    rows = [(found, row) for found in recordings for row in found.rows if loop.sha256 and row.sha256 == loop.sha256]
-    consents = [found.consent_of(row.signer) for found, row in rows]
-    return bool(rows) and all(consent and set(consent.scope) >= ALLOWED for consent in consents)
+def takes_to_share(recordings: list[Recordings]) -> set[str]:
+    """SHA-256 of the takes that may be shared, by every folder that knows them: one may be an old copy of another."""
+    may, may_not = set(), set()
+    for found in recordings:
+        allowed = found.allowing(TO_SHARE)
+        may |= allowed
+        may_not |= {row.sha256 for row in found.rows} - allowed
+    return may - may_not
 
 
 def add_forms(bundle: Bundle, rows: dict, folder: Path) -> None:
@@ -145,7 +147,8 @@ def collect(bundle: Bundle, recordings: list[Recordings], args: argparse.Namespa
     loops = loops_to_share(bundle.folder, recordings)
     sign_loops.write_loops(folder, loops)
     signs = [row.name for row in bundle.classes if row.kind == "gesture"]
-    text = licence_note.note(signs, starts, args.licence, sees_points, len(loops))
+    clips = bundle.about.get("data", {}).get("clips", {}).get("train")
+    text = licence_note.note(signs, clips, starts, args.licence, sees_points, len(loops))
     (folder / shared.NOTE).write_text(text, encoding="utf-8")
 
 

@@ -50,12 +50,12 @@ def parents_of(bundle: Bundle) -> list[Path]:
     return [Path(text) for text in texts if isinstance(text, str) and text not in PUBLISHED]
 
 
-def note(signs: list[str], starts: list[str], licence: str, networks: bool, loops: int) -> str:
+def note(signs: list[str], clips: int | None, starts: list[str], licence: str, networks: bool, loops: int) -> str:
     """LICENCE.txt of a shared model.
 
     Args:
-        signs: that it names; licence: that its maker states, or nothing; networks: whether those that find hands are in
-            it; loops: how many signs have one.
+        signs: that it names; clips: how many it learnt from, where that is known; licence: that its maker states, or
+            nothing; networks: whether those that find hands are in it; loops: how many signs have one.
     """
     lines = [
         wrapped(f"This is a trained model that names {counted(len(signs), 'sign')} in video: {listed(signs, NAMED)}."),
@@ -69,7 +69,8 @@ def note(signs: list[str], starts: list[str], licence: str, networks: bool, loop
     if loops:
         lines.append(f"Of {counted(loops, 'sign')} it has the points of one take, of people who allow that.")
     lines += ["", wrapped(f"Licence of this model: {licence or UNSTATED}.")]
-    lines += ["", *[wrapped(f"Its training began with {start}.") for start in starts or [RANDOM]]]
+    learnt = [f"It learnt from {counted(clips, 'clip')}."] if isinstance(clips, int) else []
+    lines += ["", *learnt, *[wrapped(f"Its training began with {start}.") for start in starts or [RANDOM]]]
     if networks:
         lines += [
             "",

@@ -12,7 +12,7 @@ They are points of a person, who moves as she moves: share.py passes them on onl
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,24 +44,29 @@ class Loop(NamedTuple):
     sha256: str = ""
 
 
-def choose_loops(data: Dataset, clips: list[Clip], points: list[Points]) -> dict[str, Loop]:
+def choose_loops(
+    data: Dataset, clips: list[Clip], points: list[Points], allowed: Collection[str] = ()
+) -> dict[str, Loop]:
     """{label: the take nearest to the mean of all takes}, in the class table's order, without labels of no gesture.
 
     Args:
         clips, points: of the same takes; those in which nobody is found, or that last long, are not chosen.
+        allowed: SHA-256 of the videos of people who let others see them (`Recordings.allowing`); these come first.
     """
     takes = defaultdict(list)
     for item, found in zip(clips, points, strict=True):
         if len(found.times) <= MOST_FRAMES and not np.isnan(found.body).all():
             takes[item.label].append(Loop(found, item.signer, item.sha256))
     gestures = [row.label for row in data.classes if row.kind == "gesture"]
-    return {label: most_usual(takes[label]) for label in gestures if takes[label]}
+    return {label: most_usual(takes[label], allowed) for label in gestures if takes[label]}
 
 
-def most_usual(loops: list[Loop]) -> Loop:
-    """The take whose points, at the same moments of each, are nearest to the mean; of equals the first."""
+def most_usual(loops: list[Loop], allowed: Collection[str] = ()) -> Loop:
+    """The take whose points, at the same moments of each, are nearest to the mean, of those that are `allowed` if there
+    are any; of equals the first."""
     rows = np.stack([posture.seen(loop.points, InputSpec(frames=MOMENTS)).ravel() for loop in loops])
-    return loops[int(np.linalg.norm(rows - rows.mean(axis=0), axis=1).argmin())]
+    away = np.linalg.norm(rows - rows.mean(axis=0), axis=1)
+    return min(zip(loops, away, strict=True), key=lambda pair: (pair[0].sha256 not in allowed, pair[1]))[0]
 
 
 def write_loops(folder: Path, loops: dict[str, Loop]) -> None:

@@ -48,6 +48,8 @@ def test_the_most_usual_take_of_each_gesture_in_the_class_tables_order():
     loops = sign_loops.choose_loops(data, clips, points)
     assert list(loops) == ["up", "left"]
     assert loops["left"] == Loop(points[1], "anna", f"{1:064d}")
+    allowed = sign_loops.choose_loops(data, clips, points, {f"{2:064d}"})
+    assert allowed == loops | {"left": Loop(points[2], "anna", f"{2:064d}")}
 
 
 def test_takes_without_anybody_and_long_ones_are_no_loops(monkeypatch):

@@ -1,6 +1,7 @@
 """share.py: one file that others open without TensorFlow; it holds nothing of people that they have not allowed."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -77,7 +78,12 @@ def test_what_is_in_it_and_that_nobody_is_named(model, networks, capsys):
     assert table["flags"] == {"script": "train_landmark.py"} and table["data"] == {"clips": {"train": 9}}
     assert list(json.loads(files["export.json"])["forms"]) == ["openvino"], "what is as exact as it was trained"
     text, said = " ".join(files["LICENCE.txt"].decode().split()), capsys.readouterr().out
-    for words in ("3 signs in video: Left, Right, Up", "Licence of this model: CC BY 4.0", "livedemo.py --model"):
+    for words in (
+        "3 signs in video: Left, Right, Up",
+        "learnt from 9 clips",
+        "Licence of this model: CC BY 4.0",
+        "livedemo.py --model",
+    ):
         assert words in text
     for words in ("Tachionstrahl/SignLanguageRecognition", "Apache License 2.0", "MediaPipe 0.10.21", "no video"):
         assert words in text
@@ -116,6 +122,10 @@ def test_a_loop_goes_along_where_whoever_signs_allows_it(model, tmp_path, capsys
 
 def test_whoever_is_gone_from_the_recordings_is_not_shown(model, tmp_path):
     folder = recordings(tmp_path, anna=" ".join(SCOPES))
+    old = shutil.copytree(folder.folder, tmp_path / "copy")
+    (folder.folder / "consent.csv").write_text((old / "consent.csv").read_text().replace("sharing", ""))
+    assert "loops/1.zip" in contents(write(model, "--recordings", old))
+    assert "loops/1.zip" not in contents(write(model, "--recordings", old, folder.folder)), "she allows it no more"
     folder.remove(folder.rows)
     assert "loops/1.zip" not in contents(write(model, "--recordings", folder.folder))
 
