@@ -32,7 +32,7 @@ FORMAT = 1
 BUNDLE_FILE = "bundle.json"
 SHARED = "shared"  # in bundle.json of a model that share.py wrote: it has exported forms alone
 # Where a bundle names the models that it was made of, below its flags and beside them.
-PARENTS = ("model", "weights", "teacher", "refit")
+PARENTS = ("model", "weights", "start", "teacher", "refit")
 WITHDRAWN_FILE = "WITHDRAWN.txt"  # in a model that learnt from somebody who withdrew: record.py --delete-signer
 NETWORKS = {  # name in a bundle -> (module, builder)
     "i3d": ("signs.models.i3d", "build_i3d"),
@@ -44,10 +44,7 @@ NETWORKS = {  # name in a bundle -> (module, builder)
     "histogram": ("signs.models.histogram", "build_histogram"),
     "landmark": ("signs.models.landmark", "build_landmark"),
 }
-WITHOUT_WEIGHTS = (
-    "without the weights that training, evaluation and Keras need; livedemo.py and predict.py run it, and do so "
-    "without --runtime keras"
-)
+WITHOUT_WEIGHTS = "without Keras's weights: livedemo.py and predict.py run it, without --runtime keras"
 BACKENDS = ("tensorflow", "jax")
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-python", "numba")
 

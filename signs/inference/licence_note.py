@@ -20,7 +20,7 @@ KINETICS = (
 )
 IMAGENET = "an image network of keras.applications, learnt from ImageNet (https://keras.io/api/applications)"
 RANDOM = "random numbers"
-OTHER = "weights that its maker had; ask who gave it to you what they were learnt from"
+OTHER = "what this file cannot know; ask who gave it to you"
 DEEPEST = 5  # models that were made of models
 PUBLISHED = ("none", "dgs", "imagenet", *kinetics.STARTS)
 NAMED = 60  # signs, at most
@@ -39,6 +39,8 @@ def starts_of(bundle: Bundle, depth: int = 0) -> list[str]:
     for parent in parents_of(bundle):
         known = next((path for path in (parent, bundle.folder.parent / parent.name) if is_bundle(path)), None)
         found += starts_of(load_bundle(known), depth + 1) if known and depth < DEEPEST else [OTHER]
+    if not found:
+        found.append(RANDOM if "weights" in flags or script == "train_linear.py" else OTHER)
     return list(dict.fromkeys(found))
 
 
@@ -70,7 +72,7 @@ def note(signs: list[str], clips: int | None, starts: list[str], licence: str, n
         lines.append(f"Of {counted(loops, 'sign')} it has the points of one take, of people who allow that.")
     lines += ["", wrapped(f"Licence of this model: {licence or UNSTATED}.")]
     learnt = [f"It learnt from {counted(clips, 'clip')}."] if isinstance(clips, int) else []
-    lines += ["", *learnt, *[wrapped(f"Its training began with {start}.") for start in starts or [RANDOM]]]
+    lines += ["", *learnt, *[wrapped(f"Its training began with {start}.") for start in starts]]
     if networks:
         lines += [
             "",

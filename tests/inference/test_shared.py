@@ -204,12 +204,12 @@ def test_whoever_changes_the_manifest_too_gets_no_further(path, name, change, sa
 
 
 def test_what_needs_weights_says_so(path):
-    with pytest.raises(Problem, match="mine.zip: a shared model, without the weights .*without --runtime keras"):
+    with pytest.raises(Problem, match="mine.zip: a shared model, without Keras.s weights: livedemo.py"):
         Recogniser.load(path, "keras")
     with pytest.raises(Problem, match="mine.zip: no form onnx of its networks .it has openvino.; choose another"):
         Recogniser.load(path, "onnx")
     bundle = shared.open_model(path)
-    with pytest.raises(Problem, match="a shared model, without the weights"):
+    with pytest.raises(Problem, match="a shared model, without Keras"):
         bundle.weights(bundle.streams[0])
     with pytest.raises(Problem, match=r"a\.txt: a file; expected a model's folder"):
         (path.parent / "a.txt").touch()

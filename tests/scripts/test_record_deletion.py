@@ -14,6 +14,7 @@ from signs.inference import sign_loops
 from signs.inference.bundle import load_bundle
 from signs.inference.sign_loops import Loop
 from signs.prepare.recordings import read_recordings
+from signs.training import withdrawal
 from signs.training.run_folder import clips_of
 
 import h5py
@@ -99,6 +100,12 @@ def test_nothing_of_a_person_is_left(studio, capsys):
     assert "Out of reach" in out and "feature.py makes them again" in out
     assert delete(studio, "--yes") == command.NOTHING
     assert "no signer A" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["weights", "start", "teacher", "refit"])
+def test_a_model_that_began_with_another_is_made_of_it(tmp_path, flag):
+    write_model(tmp_path / "made", tmp_path / "data", **{flag: "model/first"})
+    assert withdrawal.parents_of(tmp_path / "made") == {"first"}
 
 
 def signers(path: Path) -> list[str]:
