@@ -42,11 +42,12 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/mine")
     flags.add_argument("--output", type=Path, required=True, metavar="ZIP", help="the file to write, e.g. mine.zip")
     recordings = "folders of record.py that the model learnt from: whose consent allows it is in the loops"
-    flags.add_argument("--recordings", type=Path, nargs="+", default=[], metavar="FOLDER", help=recordings)
+    flags.add_argument("--recordings", type=Path, nargs="+", metavar="FOLDER", help=recordings)
     flags.add_argument("--licence", default="", metavar="TEXT", help='what others may do with it, e.g. "CC BY 4.0"')
     args = flags.parse_args(argv)
     if args.output.suffix.lower() != ".zip" or args.output.is_dir():
         flags.error(f"--output {args.output}: expected a file that ends in .zip")
+    args.recordings = args.recordings or []
     args.licence = check_text(args.licence, "--licence", may_be_empty=True)
     return args
 
