@@ -28,13 +28,14 @@ from signs.clips.dataset import Clip, Dataset, load_dataset, save_dataset
 from signs.clips.points import Points, read_points
 from signs.command import Problem
 from signs.evaluation import before_after, own_signs
+from signs.inference import sign_loops
 from signs.inference.bundle import BUNDLE_FILE, is_bundle, load_bundle
 from signs.landmarks import models
 from signs.live.session_plan import NOTHING
 from signs.prepare import video_folder, video_table
 from signs.prepare.keepers import answer_of
 from signs.prepare.path_pattern import PathPattern
-from signs.prepare.recordings import CONSENT, TABLE, read_recordings
+from signs.prepare.recordings import CONSENT, TABLE, TO_SHARE, read_recordings
 
 import numpy as np
 
@@ -167,6 +168,12 @@ def narrowed(data: Dataset, clips: list[Clip]) -> Dataset:
     return data
 
 
+def write_loops(videos: Path, data: Dataset, clips: list[Clip], points: list[Points], model: Path) -> None:
+    """A take of each sign to look at, if possible one that may be shared (share.py)."""
+    allowed = read_recordings(videos).allowing(TO_SHARE) if (videos / CONSENT).is_file() else ()
+    sign_loops.write_loops(model, sign_loops.choose_loops(data, clips, points, allowed))
+
+
 def corrected(videos: Path, clips: list[Clip]) -> set[str]:
     """Names of the clips that the live demo kept after a wrong answer, in a folder of record.py."""
     if not (videos / CONSENT).is_file():
@@ -219,6 +226,7 @@ def make(args) -> int:
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
         lines = own_signs.learn(data, clips, points, made)
+        write_loops(args.videos, data, clips, points, made)
         lines += before_after.compare(args.model, made, corrected(args.videos, clips))
         command.write_text(made / REPORT, "\n".join(lines) + "\n")
         replace_model(made, args.model)

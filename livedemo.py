@@ -2,7 +2,7 @@
 
     python livedemo.py --model model/chalearn
 
-in:   a model bundle, a camera or a video file that plays the camera's part
+in:   a model bundle or a zip that share.py made of one, a camera or a video file that plays the camera's part
 out:  a window: what the camera sees, the three best names with bars, each stream's answer, the kept frames beside
       their optical flow, the signs so far, and the time it took. With --no-window one sign is printed.
 
@@ -49,7 +49,8 @@ REMEMBERED = HandsFree.LONGEST + 2  # seconds of pictures that --keep holds
 
 def parse_arguments(argv) -> argparse.Namespace:
     flags = command.parser(__doc__)
-    flags.add_argument("--model", type=Path, help="model bundle, e.g. model/chalearn; without it that of `make demo`")
+    named = "model folder, e.g. model/chalearn, or a zip of share.py; without it that of `make demo`"
+    flags.add_argument("--model", type=Path, help=named)
     source = flags.add_mutually_exclusive_group()
     which = f"number of the camera; `{LIST}` shows the cameras, with a picture of each, and ends"
     source.add_argument("--camera", type=camera, default=0, metavar="N", help=which)

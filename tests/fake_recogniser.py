@@ -67,7 +67,13 @@ class Session:
 
 class Recogniser:
     classes, labels, runtime, endless = CLASSES, [row.label for row in CLASSES], "keras", False
-    bundle = SimpleNamespace(spec=ClipSpec(StoredSpec("8", 64), InputSpec(8, 40, 32)), regions={"middle"}, streams=[])
+    bundle = SimpleNamespace(
+        folder=Path("none"),
+        classes=CLASSES,
+        spec=ClipSpec(StoredSpec("8", 64), InputSpec(8, 40, 32)),
+        regions={"middle"},
+        streams=[],
+    )
     calibration = Calibration(threshold=0.5)
 
     def __init__(self):

@@ -30,6 +30,9 @@ from signs.inference.confidence import CALIBRATION_FILE
 
 FORMAT = 1
 BUNDLE_FILE = "bundle.json"
+SHARED = "shared"  # in bundle.json of a model that share.py wrote: it has exported forms alone
+# Where a bundle names the models that it was made of, below its flags and beside them.
+PARENTS = ("model", "weights", "start", "teacher", "refit")
 WITHDRAWN_FILE = "WITHDRAWN.txt"  # in a model that learnt from somebody who withdrew: record.py --delete-signer
 NETWORKS = {  # name in a bundle -> (module, builder)
     "i3d": ("signs.models.i3d", "build_i3d"),
@@ -41,6 +44,7 @@ NETWORKS = {  # name in a bundle -> (module, builder)
     "histogram": ("signs.models.histogram", "build_histogram"),
     "landmark": ("signs.models.landmark", "build_landmark"),
 }
+WITHOUT_WEIGHTS = "without Keras's weights: livedemo.py and predict.py run it, without --runtime keras"
 BACKENDS = ("tensorflow", "jax")
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-python", "numba")
 
@@ -77,8 +81,17 @@ class Bundle:
     about: dict
     hashes: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def shared(self) -> bool:
+        """Whether it came from share.py, without weights: what predicts runs its exported forms."""
+        return SHARED in self.about
+
     def weights(self, stream: Stream) -> Path:
-        return self.folder / stream.files["weights"]
+        """The weight file of a stream; raises Problem where the bundle is shared, and has none."""
+        path = self.folder / stream.files["weights"]
+        if self.shared and not path.is_file():
+            raise Problem(f"{self.folder}: a shared model, {WITHOUT_WEIGHTS}")
+        return path
 
     def spec_of(self, stream: Stream) -> ClipSpec:
         """What is stored of a clip, and what this stream sees of it."""
@@ -98,6 +111,13 @@ class Bundle:
 
 def save_bundle(bundle: Bundle, indent: int | None = 1) -> None:
     """Write bundle.json, last of all: a folder with it is a whole bundle. Without `indent` it is shorter."""
+    names = [name for stream in bundle.streams for name in stream.files.values()]
+    hashes = {name: command.sha256(bundle.folder / name) for name in names}
+    write_bundle_file(replace(bundle, hashes=hashes, about={**bundle.about, **_provenance()}), indent)
+
+
+def write_bundle_file(bundle: Bundle, indent: int | None = 1) -> None:
+    """Write bundle.json with the hashes that the bundle has."""
     streams = [asdict(stream) for stream in bundle.streams]
     content = {
         "format": FORMAT,
@@ -105,9 +125,8 @@ def save_bundle(bundle: Bundle, indent: int | None = 1) -> None:
         "classes": [asdict(row) for row in bundle.classes],
         "streams": [{key: value for key, value in stream.items() if value is not None} for stream in streams],
         "fusion": bundle.fusion,
-        "sha256": {name: command.sha256(bundle.folder / name) for row in streams for name in row["files"].values()},
+        "sha256": bundle.hashes,
         **bundle.about,
-        **_provenance(),
     }
     command.write_text(bundle.folder / BUNDLE_FILE, json.dumps(content, indent=indent) + "\n")
 
@@ -126,6 +145,9 @@ def is_bundle(folder: str | Path) -> bool:
 def load_bundle(folder: Path) -> Bundle:
     """Read and check a bundle; raises Problem where it is missing, of another format, or its files were changed."""
     folder = Path(folder)
+    if folder.is_file():
+        kind = f"a shared model, {WITHOUT_WEIGHTS}" if folder.suffix == ".zip" else "a file; expected a model's folder"
+        raise Problem(f"{folder}: {kind}")
     if not folder.is_dir():
         raise Problem(f"{folder}: no such folder; train a model with one of the train_*.py")
     try:
@@ -217,6 +239,8 @@ def _check_files(bundle: Bundle) -> None:
     for stream in bundle.streams:
         for name in stream.files.values():
             path = bundle.folder / name
+            if bundle.shared and not path.exists():
+                continue
             what = f"not the file that {BUNDLE_FILE} was written with"
             if not path.is_file():
                 what = f"missing, though {BUNDLE_FILE} names it"

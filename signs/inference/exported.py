@@ -18,7 +18,6 @@ from signs.inference.runtime import FORMS, Form, KerasNetwork
 EXPORT_FILE = "export.json"
 FORMAT = 1
 AUTO = "auto"
-AGAIN = "export.py --data ... --model {}"
 # Form that export.py writes -> the library that it needs for it. The bf16 forms run the files of the float32 ones.
 WRITERS = {
     "openvino": "openvino",
@@ -28,12 +27,18 @@ WRITERS = {
     "onnx": "tf2onnx",
     "litert": "ai_edge_litert",
 }
+HOW = 'pip install ".[live]" for those of OpenVINO, ".[exchange]" for onnx and litert'
 MADE_OF = {"openvino-int8": "openvino", "stream-int8": "stream"}  # int8 form -> the float32 form before it
 
 
 def path_of(bundle: Bundle, form: Form, stream: Stream) -> Path:
     """The form's file of a stream that is opened; others may belong to it."""
     return bundle.folder / form.folder / f"{stream.name}{form.suffix}"
+
+
+def again(bundle: Bundle) -> str:
+    """What to do where a form of a bundle is missing or damaged."""
+    return "get a whole copy of it" if bundle.shared else f"run export.py --data ... --model {bundle.folder}"
 
 
 def read_forms(bundle: Bundle) -> dict:
@@ -49,7 +54,7 @@ def read_forms(bundle: Bundle) -> dict:
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Problem(f"{path}: damaged; delete it and run {AGAIN.format(bundle.folder)} again") from None
+        raise Problem(f"{path}: damaged; delete it, and {again(bundle)}") from None
 
 
 def write_forms(bundle: Bundle, rows: dict, about: dict) -> None:
@@ -85,9 +90,12 @@ def choose_form(bundle: Bundle, rows: dict, wanted: str, live: bool = False) -> 
     if wanted in rows:
         return FORMS[wanted]
     if wanted != AUTO:
-        have, again = ", ".join(rows) or "none", AGAIN.format(bundle.folder)
-        raise Problem(f"{bundle.folder}: no form {wanted} of its networks (it has {have}); run {again}")
+        have, how = ", ".join(rows) or "none", "choose another --runtime" if bundle.shared else again(bundle)
+        raise Problem(f"{bundle.folder}: no form {wanted} of its networks (it has {have}); {how}")
     usable = usable_forms(bundle, rows)
+    if bundle.shared and not usable:
+        have = ", ".join(rows) or "none"
+        raise Problem(f"{bundle.folder}: a shared model, and no form of it ({have}) runs here; {HOW}")
     return min(usable, key=lambda form: rows[form.name]["after_ms" if live else "ms"], default=None)
 
 
@@ -101,7 +109,7 @@ def open_networks(bundle: Bundle, form: Form | None, threads: int | None = None)
         path = folder / check_name(name, f"{bundle.folder / EXPORT_FILE}: file")
         if not path.is_file() or command.sha256(path) != digest:
             what = "not the file that export.py checked" if path.is_file() else "missing"
-            raise Problem(f"{path}: {what}; run {AGAIN.format(bundle.folder)} again")
+            raise Problem(f"{path}: {what}; {again(bundle)}")
     return open_files(bundle, form, threads)
 
 

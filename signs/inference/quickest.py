@@ -17,7 +17,6 @@ import functools
 import hashlib
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from signs import command
 from signs.command import Problem
 from signs.inference import exported, runtime
 from signs.inference.bundle import Bundle
+from signs.inference.cache import cache_folder
 from signs.inference.runtime import FORMS, Form
 
 import numpy as np
@@ -93,11 +93,8 @@ def _times_file(rows: dict) -> Path:
         with contextlib.suppress(metadata.PackageNotFoundError):  # of another name, as onnxruntime-gpu
             versions[library] = metadata.version(library.replace("_", "-"))
     about = [{name: row["sha256"] for name, row in rows.items()}, versions, processor()]
-    root = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.cache"
     name = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
-    with contextlib.suppress(RuntimeError):  # a user without a home
-        root = Path(root).expanduser()
-    return Path(root, "signs", "forms", f"{name}.json")
+    return cache_folder() / "forms" / f"{name}.json"
 
 
 def _read_times(path: Path, names: list[str]) -> dict:

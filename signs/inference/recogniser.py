@@ -19,7 +19,7 @@ from signs.clips.points import PointRecorder, Points
 from signs.clips.video import read_kept
 from signs.command import Problem
 from signs.flow.stream import compile_solver
-from signs.inference import exported, quickest
+from signs.inference import exported, quickest, shared
 from signs.inference.bundle import Bundle, Stream, load_bundle
 from signs.inference.confidence import load_calibration
 from signs.inference.recording import Recorded, Recording, point_stream
@@ -53,14 +53,16 @@ class Recogniser:
         """Read a bundle; raises Problem where it is missing, of another format or changed.
 
         Args:
+            folder: of the bundle, or the zip that share.py made of one.
             runtime: "keras", a form of runtime.py that export.py made, or "auto": the quickest here that agrees.
             live: the quickest after the last frame of a recording, rather than in all; `whole` is then the other.
         """
-        bundle = load_bundle(folder)
-        rows = quickest.rows_here(bundle) if runtime == exported.AUTO else exported.read_forms(bundle)
-        recogniser = cls._open(bundle, rows, exported.choose_form(bundle, rows, runtime, live))
-        if recogniser.form and recogniser.works_while_recording and runtime == exported.AUTO:
-            recogniser.whole = cls._open(bundle, rows, exported.choose_form(bundle, rows, runtime))
+        bundle = load_bundle(folder) if runtime == KERAS else shared.open_model(folder)
+        with shared.known_as(Path(folder), bundle.folder):
+            rows = quickest.rows_here(bundle) if runtime == exported.AUTO else exported.read_forms(bundle)
+            recogniser = cls._open(bundle, rows, exported.choose_form(bundle, rows, runtime, live))
+            if recogniser.form and recogniser.works_while_recording and runtime == exported.AUTO:
+                recogniser.whole = cls._open(bundle, rows, exported.choose_form(bundle, rows, runtime))
         return recogniser
 
     @classmethod

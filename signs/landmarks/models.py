@@ -67,6 +67,7 @@ SOURCES = {
         (0, 1),
     ),
 }
+_OFFERED: list[Path] = []  # folders of `offer`
 WANTED = f"version {VERSION} of mediapipe, its file {WHEEL} (SHA-256 {WHEEL_SHA256})"
 
 
@@ -219,7 +220,12 @@ def open_networks(folder: Path = FOLDER) -> Networks:
     return Networks(**{name: opened(source) for name, source in SOURCES.items()})
 
 
+def offer(folder: Path) -> None:
+    """Let `networks_here` open the networks of this folder, a shared model's, where this machine has none."""
+    _OFFERED.append(folder)
+
+
 @functools.lru_cache(1)
 def networks_here() -> Networks:
-    """`open_networks`, once a process."""
-    return open_networks()
+    """`open_networks`, once a process: this machine's, else those that came with a model."""
+    return open_networks(*(_OFFERED[-1:] if missing() else ()))

@@ -6,10 +6,14 @@ screen.details, screen.typed, screen.turn_page()        what keys change (keys.p
 """
 
 import functools
+import sys
 import time
 from collections.abc import Sequence
 
+from signs import command
+from signs.command import Problem
 from signs.flow.stream import flow_to_colour
+from signs.inference.sign_loops import loops_of
 from signs.landmarks import skeleton
 from signs.live import fonts, lettering, overlay
 from signs.live.layout import lay_out, row_at
@@ -71,11 +75,11 @@ class Screen:
     somebody types it; page: of the signs that are shown, None where the picture is.
     """
 
-    def __init__(self, demo, loops: dict | None = None):
+    def __init__(self, demo):
         self.demo, self.mirror, self.details = demo, True, False
         self.typed: TextField | None = None
         self.page: int | None = None
-        self.loops = loops or {}
+        self._loops = None
         self._answered = self._result = self._field = self._colour = self._names = None
         self.painted, self._drawn, self._moment = "", 0.0, 0.0
         self._size, self._shape = (1, 1), (1, 1)
@@ -125,7 +129,9 @@ class Screen:
         classes = self._shown_classes()
         columns, rows = overlay.grid_of(self._size, len(classes))
         shown = classes[self.page * columns * rows :][: columns * rows]
-        return [(self._names[row.label], loop_picture(self.loops.get(row.label))) for row in shown]
+        if self._loops is None:
+            self._loops = loops_here(self.demo.recogniser.bundle)
+        return [(self._names[row.label], loop_picture(self._loops.get(row.label))) for row in shown]
 
     def _with_points(self, mode) -> np.ndarray:
         """The picture with body and hands drawn over it, where they are looked for."""
@@ -175,6 +181,15 @@ class Screen:
 def is_underway(mode) -> bool:
     """Whether a sign is being made, so that an answer would not be its own."""
     return mode.state in ("countdown", "recording", "translating") or (mode.state, mode.name) == ("idle", "countdown")
+
+
+def loops_here(bundle) -> dict:
+    """{label: Points} of the signs that have a loop; a damaged one is said on the terminal, and none is shown."""
+    try:
+        return loops_of(bundle)
+    except Problem as problem:
+        print(command.one_line(str(problem)), file=sys.stderr)
+        return {}
 
 
 def loop_picture(points) -> np.ndarray:

@@ -128,11 +128,10 @@ class Record:
             raise Problem(f"{self.path}: could not be written whole; make room on the disc, and record again")
 
 
-def run_window(demo, full_screen: bool = False, record: Path | None = None, loops: dict | None = None) -> int:
-    """Run the demo in a window until it is closed; returns the exit code. `record` gets what the window shows; loops:
-    {label: Points} of the signs, to be looked at."""
+def run_window(demo, full_screen: bool = False, record: Path | None = None) -> int:
+    """Run the demo in a window until it is closed; returns the exit code. `record` gets what the window shows."""
     demo.step(wait=1.0)
-    screen, late = Screen(demo, loops), False
+    screen, late = Screen(demo), False
     with contextlib.ExitStack() as stack:
         window = stack.enter_context(contextlib.closing(Window(full_screen, opening_size(demo.picture.shape[:2]))))
         video = stack.enter_context(contextlib.closing(Record(record, window.size))) if record else None

@@ -30,6 +30,8 @@ SCOPES = {
     "sharing": "they may be passed on to others",
 }
 
+TO_SHARE = ("loops", "sharing")  # what whoever signs has to allow before a loop of hers is passed on
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -104,6 +106,12 @@ class Recordings:
 
     def consent_of(self, signer: str) -> Consent | None:
         return next((row for row in self.consents if same_person(row.signer, signer)), None)
+
+    def allowing(self, scope: Collection[str]) -> set[str]:
+        """SHA-256 of the takes of people who allow all of that; of a video of several people, if each does."""
+        consents = [(row.sha256, self.consent_of(row.signer)) for row in self.rows]
+        not_allowed = {digest for digest, consent in consents if not consent or not set(scope) <= set(consent.scope)}
+        return {digest for digest, _ in consents if digest} - not_allowed
 
     def path(self, row: Recording) -> Path:
         return self.folder / row.video

@@ -23,15 +23,15 @@ from signs.clips import dataset
 from signs.clips.dataset import Clip, load_dataset, save_dataset
 from signs.clips.names import folded
 from signs.clips.storage import DAMAGED
-from signs.inference.bundle import BUNDLE_FILE, WITHDRAWN_FILE
+from signs.inference import sign_loops
+from signs.inference.bundle import BUNDLE_FILE, PARENTS, WITHDRAWN_FILE
+from signs.inference.sign_loops import Loop
 from signs.training.run_folder import clips_of
 
 import numpy as np
 
 STORES = ("frame-", "flow-", "landmark-")
 RESULTS = ("report", "report.png", "metrics.json")  # of an evaluation: they show loops, and name people
-# Where a bundle names the models that it was made of, below its flags and beside them.
-PARENTS = ("model", "weights", "teacher", "refit")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Person:
     name: str
     hashes: frozenset[str] = frozenset()
 
-    def is_of(self, clip: Clip) -> bool:
+    def is_of(self, clip: Clip | Loop) -> bool:
         return clip.sha256 in self.hashes or bool(clip.signer) and folded(clip.signer) == folded(self.name)
 
 
@@ -139,14 +139,15 @@ def parents_of(model: Path) -> set[str]:
 
 
 def clean_results(model: Path, person: Person, names: set[str], learnt: bool) -> int:
-    """Delete a person's rows in a model's predictions, and report, loops, metrics and answers of a training where they
-    may show or name her; the number of rows.
+    """Delete a person's rows in a model's predictions, the loops of her signs, and report, metrics and answers of a
+    training where they may show or name her; the number of rows.
 
     Args:
         names: of her clips.
         learnt: the model has learnt from her; its report shows training clips beside those that fail.
     """
     with command.lock(model, "evaluation"):
+        sign_loops.remove_loops(model, person.is_of)
         rows = sum(_clean_table(path, person, names) for path in sorted(model.glob("predictions-*.csv")))
         for path in (*model.glob("valid/*.npz"), *model.glob("logits-*.npz")):
             if names & _clips_of_answers(path):

@@ -29,6 +29,18 @@ def folder(tmp_path) -> Recordings:
     return read_recordings(tmp_path / "mine")
 
 
+def test_whose_takes_may_be_shown(folder):
+    for signer, scope in (("anna", ALL), ("ben", ["training", "loops"]), ("cem", ALL)):
+        folder.add_consent(signer, scope, signer)
+    one, two, three, four = films(4)
+    anna, ben = folder.add(one, "go", "Anna"), folder.add(two, "go", "ben")
+    for signer in ("anna", "ben"):  # the same video, of both
+        both = folder.add(three, "come", signer)
+    folder.add(four, "go", "stranger")
+    assert folder.allowing(["loops", "sharing"]) == {anna.sha256}
+    assert folder.allowing(["loops"]) == {anna.sha256, ben.sha256, both.sha256}
+
+
 def test_takes_of_several_people_and_languages(folder, tmp_path, capsys):
     one, two, three, four, five, six = films(6)
     for signer in ("anna", "../x"):

@@ -10,8 +10,11 @@ from pathlib import Path
 from signs import command
 from signs.clips.dataset import load_dataset, save_dataset
 from signs.command import Problem
+from signs.inference import sign_loops
 from signs.inference.bundle import load_bundle
+from signs.inference.sign_loops import Loop
 from signs.prepare.recordings import read_recordings
+from signs.training import withdrawal
 from signs.training.run_folder import clips_of
 
 import h5py
@@ -19,6 +22,7 @@ import numpy as np
 import pytest
 
 import frame
+import posed
 import record
 import tiny
 
@@ -74,8 +78,11 @@ def delete(studio: Path, *flags: str, signer: str = "A") -> int:
 
 
 def test_nothing_of_a_person_is_left(studio, capsys):
+    loops = {name: Loop(posed.points("up", 1, 0), name) for name in "aBc"}
+    sign_loops.write_loops(studio / "model" / "other", loops | {"A": loops["a"]._replace(signer="A")})
     before = tiny.contents(studio)
     assert delete(studio, "--yes") == command.DONE
+    assert set(sign_loops.read_loops(studio / "model" / "other")) == {"B", "c"}
     out = capsys.readouterr().out
     after = tiny.contents(studio)
     assert not [name for name in after if Path(name).name.startswith("a_")]
@@ -93,6 +100,12 @@ def test_nothing_of_a_person_is_left(studio, capsys):
     assert "Out of reach" in out and "feature.py makes them again" in out
     assert delete(studio, "--yes") == command.NOTHING
     assert "no signer A" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["weights", "start", "teacher", "refit"])
+def test_a_model_that_began_with_another_is_made_of_it(tmp_path, flag):
+    write_model(tmp_path / "made", tmp_path / "data", **{flag: "model/first"})
+    assert withdrawal.parents_of(tmp_path / "made") == {"first"}
 
 
 def signers(path: Path) -> list[str]:

@@ -1,0 +1,88 @@
+"""What a shared model says of itself in words: what it is, what it began with, whose licences go with it."""
+
+import textwrap
+from pathlib import Path
+
+from signs.command import counted, listed
+from signs.inference.bundle import PARENTS, Bundle, is_bundle, load_bundle
+from signs.landmarks.models import VERSION
+from signs.models import kinetics
+
+UNSTATED = "not stated; ask who gave it to you before you pass it on"
+APACHE = "Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)"
+DGS = (
+    "the network of signs/models/dgs, which learnt points of 30 signs of German Sign Language from the repository "
+    f"Tachionstrahl/SignLanguageRecognition (https://github.com/Tachionstrahl/SignLanguageRecognition), {APACHE}"
+)
+KINETICS = (
+    "the I3D weights that DeepMind published, which learnt from Kinetics "
+    f"(https://github.com/google-deepmind/kinetics-i3d), {APACHE}"
+)
+IMAGENET = "an image network of keras.applications, learnt from ImageNet (https://keras.io/api/applications)"
+RANDOM = "random numbers"
+OTHER = "what this file cannot know; ask who gave it to you"
+DEEPEST = 5  # models that were made of models
+PUBLISHED = ("none", "dgs", "imagenet", *kinetics.STARTS)
+NAMED = 60  # signs, at most
+
+
+def starts_of(bundle: Bundle, depth: int = 0) -> list[str]:
+    """What a model's networks began with, and those of the models that it was made of, in words."""
+    flags, networks = bundle.about.get("flags", {}), {stream.network for stream in bundle.streams}
+    script, weights, found = str(flags.get("script", "")), flags.get("weights"), []
+    if script.startswith("learn.py") or weights == "dgs":
+        found.append(DGS)
+    if weights in kinetics.STARTS or weights is None and script == "train_linear.py" and "i3d" in networks:
+        found.append(KINETICS)
+    if "imagenet" in (weights, *str(flags.get("image_network", "")).split()):
+        found.append(IMAGENET)
+    for parent in parents_of(bundle):
+        known = next((path for path in (parent, bundle.folder.parent / parent.name) if is_bundle(path)), None)
+        found += starts_of(load_bundle(known), depth + 1) if known and depth < DEEPEST else [OTHER]
+    if not found:
+        found.append(RANDOM if "weights" in flags or script == "train_linear.py" else OTHER)
+    return list(dict.fromkeys(found))
+
+
+def parents_of(bundle: Bundle) -> list[Path]:
+    """The models, or files of weights, that a model was made of, as its bundle names them."""
+    tables = (bundle.about.get("flags", {}), bundle.about.get("compressed", {}))
+    values = [table.get(name) for table in tables for name in PARENTS]
+    texts = [text for value in values for text in (value if isinstance(value, list) else [value])]
+    return [Path(text) for text in texts if isinstance(text, str) and text not in PUBLISHED]
+
+
+def note(signs: list[str], clips: int | None, starts: list[str], licence: str, networks: bool, loops: int) -> str:
+    """LICENCE.txt of a shared model.
+
+    Args:
+        signs: that it names; clips: how many it learnt from, where that is known; licence: that its maker states, or
+            nothing; networks: whether those that find hands are in it; loops: how many signs have one.
+    """
+    lines = [
+        wrapped(f"This is a trained model that names {counted(len(signs), 'sign')} in video: {listed(signs, NAMED)}."),
+        "To open it:",
+        "",
+        "    python livedemo.py --model FILE.zip",
+        "    python predict.py --model FILE.zip clip.mp4",
+        "",
+        "It holds numbers and settings, nothing that is run as code; no video, no picture, and no name of who signs.",
+    ]
+    if loops:
+        lines.append(f"Of {counted(loops, 'sign')} it has the points of one take, of people who allow that.")
+    lines += ["", wrapped(f"Licence of this model: {licence or UNSTATED}.")]
+    learnt = [f"It learnt from {counted(clips, 'clip')}."] if isinstance(clips, int) else []
+    lines += ["", *learnt, *[wrapped(f"Its training began with {start}.") for start in starts]]
+    if networks:
+        lines += [
+            "",
+            wrapped(
+                f"The folder networks holds networks of MediaPipe {VERSION}, Copyright The MediaPipe Authors, "
+                f"unchanged, {APACHE}; LICENSE and NOTICE lie beside them."
+            ),
+        ]
+    return "\n".join([*lines, "", "manifest.json has size and SHA-256 of every file."]) + "\n"
+
+
+def wrapped(text: str) -> str:
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
