@@ -131,7 +131,9 @@ class Screen:
         shown = classes[self.page * columns * rows :][: columns * rows]
         if self._loops is None:
             self._loops = loops_here(self.demo.recogniser.bundle)
-        return [(self._names[row.label], loop_picture(self._loops.get(row.label))) for row in shown]
+        pictures = {row.label: loop_picture(self._loops.get(row.label)) for row in shown}
+        turn = -1 if self.mirror else 1  # as in a mirror, so that one can sign along
+        return [(self._names[label], picture[:, ::turn]) for label, picture in pictures.items()]
 
     def _with_points(self, mode) -> np.ndarray:
         """The picture with body and hands drawn over it, where they are looked for."""

@@ -1,7 +1,5 @@
 """learn.py: from takes of somebody's own signs to a model, what it says of it, and back to the model before."""
 
-import contextlib
-import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -10,7 +8,6 @@ from pathlib import Path
 from signs import command
 from signs.clips.dataset import Dataset, load_dataset, save_dataset
 from signs.clips.points import read_points
-from signs.clips.video import iter_video
 from signs.evaluation import own_signs
 from signs.inference.bundle import load_bundle
 from signs.inference.recogniser import Recogniser
@@ -20,9 +17,6 @@ import pytest
 
 import learn
 import posed
-import predict
-import scene
-import tiny
 from conftest import without_graphs
 
 STORE = "landmark-30fps"
@@ -234,22 +228,3 @@ def test_takes_that_disagree_and_signs_that_are_mistaken(run, monkeypatch):
     monkeypatch.setattr(learn, "load_dataset", wrong)
     _, said = run(lambda item: item.signer in ("anna", "ben"))
     assert "one take of up looks like" in said and "anna_left_1" in said
-
-
-def test_videos_from_a_folder_to_an_answer(tmp_path, shared, capfd):
-    """With MediaPipe's networks: two signs, two takes each, of a man who raises his hand, and lowers it."""
-    scene.real_networks()
-    with contextlib.closing(iter_video(shared("clips/webcam_hello.mp4"))) as frames:
-        shown = np.stack([frame for frame, _ in itertools.islice(frames, 20, 30)])
-    for take, images in enumerate((shown[:8], shown[2:])):
-        for label, order in (("up", 1), ("down", -1)):
-            (tmp_path / "videos" / label).mkdir(parents=True, exist_ok=True)
-            tiny.write_video(tmp_path / "videos" / label / f"{label}_{take}.avi", images[::order], 15)
-    flags = ["--videos", tmp_path / "videos", "--data", tmp_path / "data", "--model", tmp_path / "mine"]
-    assert command.run(lambda: learn.main([*map(str, flags), "--workers", "1"])) == command.DONE
-    out = capfd.readouterr().out
-    assert "4 takes of 2 signs" in out and "ready after" in out and (tmp_path / "mine" / "export.json").is_file()
-    assert (
-        predict.main(["--model", str(tmp_path / "mine"), str(tmp_path / "videos" / "up" / "up_0.avi")]) == command.DONE
-    )
-    assert "up" in capfd.readouterr().out
