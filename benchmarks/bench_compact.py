@@ -35,7 +35,7 @@ from signs.inference.bundle import Bundle, Stream, load_keras, quiet_stderr
 from signs.inference.recogniser import Recogniser
 from signs.inference.runtime import KerasNetwork
 from signs.inference.timing import Timings
-from signs.live.continuous import SlidingWindow
+from signs.live.sliding_window import SlidingWindow
 
 SIDE, CLASSES, RATE, SECONDS = 64, 20, 30, 5.0
 PICTURE = (480, 640)  # of the camera

@@ -5,7 +5,7 @@ from signs.clips.spec import FlowSpec, StoredSpec
 from signs.command import Problem
 from signs.flow.stream import FLOW_METHODS, clip_flow, to_grey, tvl1
 from signs.inference.recording import Grid, Recording
-from signs.live.continuous import SlidingWindow
+from signs.live.sliding_window import SlidingWindow
 
 import numpy as np
 import pytest
@@ -148,8 +148,8 @@ def test_what_is_new_in_a_window_adds_up_to_a_recording():
         elif number > 20 and number % 3 == 0:
             parts.append(window.fresh())
     parts.append(window.fresh())
-    assert [len(part["rgb"]) for part in parts] == [6, 1, 3, 3, 2] and window.fresh() == {}
-    for image, seconds in zip(FRAMES[15:], times[15:], strict=True):
+    assert [len(part["rgb"]) for part in parts] == [7, 1, 3, 3, 2] and window.fresh() == {}
+    for image, seconds in zip(FRAMES[14:], times[14:], strict=True):
         recording.push(image, seconds)
     alone = recording.finish()
     for modality in ("rgb", "flow"):

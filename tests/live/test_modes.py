@@ -79,4 +79,4 @@ def test_continuous_says_a_sign_once_and_nothing_at_rest():
     assert states == ["learning", "ready"]
     assert [said.name for said in mode.history] == ["wave"]
     assert mode.answer is None, "at rest"
-    assert mode.timings.percentiles()["rgb net"]["times"] > 10
+    assert mode.timings.percentiles()["rgb net"]["times"] > 3, "longer than the window: looked at meanwhile"

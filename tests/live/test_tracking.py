@@ -12,10 +12,11 @@ from signs.clips.video import iter_video
 from signs.inference.bundle import Bundle, Stream
 from signs.inference.recogniser import Recogniser
 from signs.landmarks.stream import landmark_spec
-from signs.live.continuous import Continuous, SlidingWindow
+from signs.live.continuous import Continuous
 from signs.live.corrections import Corrections
 from signs.live.countdown import Countdown
 from signs.live.hands_free import HandsFree
+from signs.live.sliding_window import SlidingWindow
 from signs.live.tracking import MOST, Tracker
 from signs.live.window import Screen
 
