@@ -164,4 +164,4 @@ def test_numbers_that_no_calibration_has(tmp_path, change):
 def test_what_is_not_sure_is_told_with_as_many_digits_as_it_takes():
     assert unsure(0.31, 0.594) == "not sure: 31%, an answer needs 59%"
     assert unsure(0.5921, 0.594) == "not sure: 59.2%, an answer needs 59.4%"
-    assert unsure(0.59399, 0.594) == "not sure: calibrated 59.399%, an answer needs 59.400%"
+    assert unsure(0.59399, 0.594) == "not sure: 59.399%, an answer needs 59.400%"

@@ -193,6 +193,6 @@ sys.exit(command.run(livedemo.main))
         assert process.communicate(timeout=60)[1] == "" and process.returncode == 0
     shown = cv2.cvtColor(read_video(tmp_path / "session.avi")[0][-1], cv2.COLOR_RGB2GRAY)
     ((font, part),) = lettering.lay_out(names[1])
-    unit = min(shown.shape[1] / 640, shown.shape[0] / 480)
-    name, *_ = lettering.picture_of(font, part, round(26 * unit), True)
+    unit = lay_out(shown.shape[1::-1], (3, 4)).unit
+    name, *_ = lettering.picture_of(font, part, round(23 * unit), True)
     assert cv2.matchTemplate(shown, name, cv2.TM_CCOEFF_NORMED).max() > 0.9

@@ -48,7 +48,7 @@ class Device:
         return not gone, None if gone else pictures[self.number % 8]
     def release(self): pass
 videocapture.open_camera = lambda index: Device()
-videocapture.Camera.__init__.__defaults__ = (None, 1.0)
+videocapture.Camera.__init__.__defaults__ = (None, 1.0, 1.0)
 """
 
 

@@ -143,13 +143,17 @@ def test_evaluate_predict_the_report_and_the_live_demo_agree(features, models, l
     capsys.readouterr()
     videos = [str(item.video(features)) for item in some]
     assert predict.main(["--model", str(model), "--json", "--top", "8", *videos]) == command.DONE
+    calibration = load_calibration(model, load_bundle(model).hashes)
     with open(model / "predictions-test.csv", newline="") as file:
         rows = {(row["clip"], row["stream"]): row for row in csv.DictReader(file)}
     for item, line in zip(some, capsys.readouterr().out.splitlines(), strict=True):
         found = json.loads(line)
-        for stream, top in (*found["streams"].items(), ("both", found["top"])):
+        for stream, top in found["streams"].items():
             for label, share in top:
                 assert share == pytest.approx(float(rows[item.clip, stream][f"p_{label}"]), abs=2e-3)
+        labels = [label for label, _ in found["top"]]
+        both = np.array([float(rows[item.clip, "both"][f"p_{label}"]) for label in labels])
+        assert [share for _, share in found["top"]] == pytest.approx(calibration.calibrated(both), abs=5e-3)
     assert (model / "report" / "index.html").stat().st_size > 10000
     assert paper_report.main(["--data", str(features), "--model", str(model)]) == command.DONE
     assert (model / "report" / "figure3.png").stat().st_size > 1000
