@@ -104,7 +104,7 @@ class Takes:
         """All models for somebody's own takes and for other people's."""
         rng, people = np.random.default_rng(0), sorted(set(self.signers))
         signs = sorted(set(self.labels) - self.none)
-        few = [sorted(rng.choice(signs, FEW, replace=False)) for _ in range(draws)]
+        few = [sorted(rng.choice(signs, FEW, replace=False)) for _ in range(draws)] if len(signs) > FEW else []
         for chosen, person in itertools.product([*few, signs], people):
             size, hers, none = f"{len(chosen)} signs", self.signers == person, np.isin(self.labels, [*self.none])
             for left in range(min(np.sum(hers & (self.labels == sign)) for sign in signs)):

@@ -31,6 +31,7 @@ from scipy.special import softmax
 
 DGS = Path(__file__).resolve().parents[1] / "models" / "dgs"
 STREAM = "landmark"
+NO_SIGN = "no sign I know"  # the name of the class NOTHING
 KNOWN = "learnt_from"  # in bundle.json: a hash of all that the model learnt from
 SURE = 0.15  # temperature of answers where no take can be left out
 TAKES = 5  # groups into which the takes of one person are left out, at most
@@ -167,8 +168,10 @@ def learn(data: Dataset, clips: list[Clip], points: list[Points], folder: Path) 
 
 
 def with_nothing(classes: list[Label]) -> list[Label]:
-    """Classes with one for what is no sign."""
-    return classes if any(row.label == NOTHING for row in classes) else [*classes, Label(NOTHING, NOTHING, "none")]
+    """Classes with one for what is no sign, by a name that a person understands."""
+    there = any(row.label == NOTHING for row in classes)
+    whole = classes if there else [*classes, Label(NOTHING, NOTHING, "none")]
+    return [replace(row, name=NO_SIGN) if (row.label, row.name) == (NOTHING, NOTHING) else row for row in whole]
 
 
 def no_sign(below, moments: int, start, views, points: list[Points], targets, labels: list[str]):

@@ -61,10 +61,12 @@ def find_threshold(right: np.ndarray, unknown: Iterable[np.ndarray]) -> float | 
         None where all answers may be given.
     """
     kinds = [np.sort(kind) for kind in unknown if len(kind)]
+    if not kinds:
+        return None
     levels = np.unique(np.concatenate([*kinds, [0.0]]))
     # What is answered is surer than the level.
     false = np.mean([1 - np.searchsorted(kind, levels, side="right") / len(kind) for kind in kinds], axis=0)
-    level = levels[np.argmax(false <= FALSE_ALARMS)] if kinds else 0.0
+    level = levels[np.argmax(false <= FALSE_ALARMS)]
     if len(right):
         lowest = np.sort(right)[int((1 - KEPT) * len(right) + 1e-9)]
         level = min(level, np.nextafter(lowest, 0))
