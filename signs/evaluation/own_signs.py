@@ -65,7 +65,7 @@ class Learnt:
         self.in_mirror, self.temperature, logits, unknown = None, SURE, {}, []
         if asked:
             first = next(iter(asked.values()))
-            self.in_mirror = self.find_mirror(views, targets, first)
+            self.in_mirror = find_mirror(views, targets, first)
             logits = {
                 name: last_layer.answers_left_out(views, targets, each, self.in_mirror, background=background)
                 for name, each in asked.items()
@@ -83,20 +83,6 @@ class Learnt:
         """(N, classes) of what a layer gives that was not divided by the temperature."""
         return softmax(np.float64(logits) / self.temperature, axis=1)
 
-    def find_mirror(self, views: last_layer.Views, targets: np.ndarray, groups: np.ndarray) -> np.ndarray | None:
-        """(classes,) what each class is in a mirror, or None where signs are not to be seen in one. Takes decide: a
-        class without any stays what it is."""
-        taken = targets.any(axis=0)
-        takes = targets[:, taken]
-        ways = (None, last_layer.find_pairs(views, takes, groups))
-        losses = [self.loss(last_layer.answers_left_out(views, takes, groups, way), takes) for way in ways]
-        best = ways[int(np.argmin(losses))]
-        if best is None:
-            return None
-        whole = np.arange(targets.shape[1])
-        whole[taken] = whole[taken][best]
-        return whole
-
     def calibrate(self, table: Predictions, classes: list[Label], hashes: dict[str, str]) -> calibration.Calibration:
         """How sure answers are, and how sure they have to be, from one of the tables of `answers`."""
         known = calibration.learn_calibration(table, classes, FALSE_ALARMS, hashes)
@@ -113,12 +99,24 @@ class Learnt:
         unknown = [confidence(each) for each in (*self.unknown, none)]
         return replace(known, threshold=unknown_signs.find_threshold(confidence(rows)[right], unknown))
 
-    @staticmethod
-    def loss(logits: np.ndarray, targets: np.ndarray) -> float:
-        """Of answers at the temperature that fits them best."""
-        probabilities, truth = softmax(np.float64(logits), axis=1), targets.argmax(axis=1)
+
+def find_mirror(views: last_layer.Views, targets: np.ndarray, groups: np.ndarray) -> np.ndarray | None:
+    """(classes,) what each class is in a mirror, or None where signs are not to be seen in one: takes that are left out
+    decide. A class without takes stays what it is."""
+    taken = targets.any(axis=0)
+    takes, truth = targets[:, taken], targets[:, taken].argmax(axis=1)
+
+    def loss(way: np.ndarray | None) -> float:
+        probabilities = softmax(np.float64(last_layer.answers_left_out(views, takes, groups, way)), axis=1)
         fitted = tempered(probabilities, calibration.fit_temperature(probabilities, truth))
         return calibration.log_loss(fitted, truth)
+
+    pairs = last_layer.find_pairs(views, takes, groups)
+    if loss(None) <= loss(pairs):
+        return None
+    whole = np.arange(targets.shape[1])
+    whole[taken] = whole[taken][pairs]
+    return whole
 
 
 def open_start() -> tuple[Callable, int, object]:
