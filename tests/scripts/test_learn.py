@@ -130,9 +130,10 @@ def test_takes_of_nothing_are_learnt_with_what_is_drawn(run, monkeypatch):
         return replace(data, clips=clips, classes=classes)
 
     monkeypatch.setattr(learn, "load_dataset", idle)
-    code, said = run(lambda item: item.signer in ("anna", "ben"))
-    assert code == command.DONE and [row.kind for row in load_bundle(run.model).classes].count("none") == 1
-    assert "18 takes of 3 signs" in said
+    for signs, count in ((("left", "right"), 18), (("left",), 12)):
+        code, said = run(lambda item, signs=signs: item.signer in ("anna", "ben") and item.label in (*signs, "up"))
+        assert code == command.DONE and f"{count} takes of {len(signs) + 1} signs" in said
+        assert [row.kind for row in load_bundle(run.model).classes].count("none") == 1
 
 
 def test_the_same_again_does_nothing_and_one_more_person_replaces_the_model(run):
