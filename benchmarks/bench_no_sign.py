@@ -13,9 +13,9 @@ taught signs' takes, and those of all others, which are false. Intervals: 95 %, 
 With --points five of 30 signs that the background is made of are taught, from five takes each, ten times: does it
 swallow them? The share of left-out takes that are answered rightly, by clips. The last line is JSON.
 
-What was looked at on the six people of docs/own_signs.md before their numbers were made: that those who stand still were
-named, so that standing still is drawn; that pauses of drawn people, besides, made false answers more, so that they are
-left out; and 80 and 90 % of the right answers kept.
+Looked at on the six people of docs/own_signs.md before their numbers were made: that who stood still was named,
+so that standing still is drawn; that pauses of drawn people, besides, made false answers more, so that they are left
+out; and 80 and 90 % of the right answers kept.
 """
 
 import argparse
