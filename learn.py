@@ -9,7 +9,7 @@ Only what is missing is done: a ninth sign or one more person is the same comman
 layer alone is learnt (signs/training/last_layer.py), from all takes. How good it is, is asked of takes and people that
 were left out, one after the other. The model is replaced when the new one is ready; the one before it is kept, and
 `learn.py --model model/mine --back` exchanges the two. A label `nothing` is no sign: what somebody does who does not
-sign, which a model should know.
+sign. Each model knows it, from movements drawn with the bodies of the takes, and from other people's signs.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def go_back(model: Path) -> int:
         os.replace(model, aside(model))
     os.replace(before(model), model)
     settle(model)
-    signs = command.listed([row.name for row in load_bundle(model).classes])
+    signs = command.listed([row.name for row in load_bundle(model).classes if row.kind == "gesture"])
     print(command.one_line(f"{model} is the other one now, which knows {signs}; the same command goes back"))
     return command.DONE
 

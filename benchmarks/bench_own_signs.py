@@ -90,7 +90,7 @@ class Takes:
         groups = self.signers[learnt] if len(set(self.signers[learnt])) > 1 else self.takes[learnt]
         if len(set(groups)) < 2:
             return None
-        return own_signs.Learnt(self.views.of(learnt), targets, {"known": groups}).in_mirror
+        return own_signs.find_mirror(self.views.of(learnt), targets, groups)
 
 
 def histograms_of(folder: Path, names: list[str]) -> list[np.ndarray]:

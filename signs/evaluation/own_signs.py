@@ -3,6 +3,7 @@
     lines = learn(data, clips, points, folder)      writes a bundle; what there is to say of it
 
 Nothing has to be set: whether signs may be seen in a mirror, and how sure answers are, the same left-out takes tell.
+One more class, `nothing`, is for what is no sign that was taught (signs/training/background.py).
 """
 
 import hashlib
@@ -13,20 +14,24 @@ from pathlib import Path
 
 from signs import command
 from signs.clips import posture, storage
-from signs.clips.dataset import Clip, Dataset
+from signs.clips.dataset import Clip, Dataset, Label
 from signs.clips.points import Points
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.evaluation import before_after, calibration, plain_words
+from signs.evaluation import unknown as unknown_signs
 from signs.inference.bundle import Bundle, Stream, load_bundle, load_keras, save_bundle
 from signs.inference.confidence import FALSE_ALARMS, tempered
 from signs.inference.predictions import Predictions
+from signs.live.session_plan import NOTHING
 from signs.training import last_layer
+from signs.training.background import FILE, background_of
 
 import numpy as np
 from scipy.special import softmax
 
 DGS = Path(__file__).resolve().parents[1] / "models" / "dgs"
 STREAM = "landmark"
+NO_SIGN = "no sign I know"  # the name of the class NOTHING
 KNOWN = "learnt_from"  # in bundle.json: a hash of all that the model learnt from
 SURE = 0.15  # temperature of answers where no take can be left out
 TAKES = 5  # groups into which the takes of one person are left out, at most
@@ -46,30 +51,72 @@ def groups_of(clips: list[Clip]) -> dict[str, np.ndarray]:
 class Learnt:
     """The last layer of some clips' signs, and what clips get that were left out of learning it."""
 
-    def __init__(self, views: last_layer.Views, targets: np.ndarray, groups: dict[str, np.ndarray]):
+    def __init__(
+        self,
+        views: last_layer.Views,
+        targets: np.ndarray,
+        groups: dict[str, np.ndarray],
+        background: last_layer.Background | None = None,
+    ):
         """groups: of `groups_of`; the first that has two of them decides how signs look in a mirror, and how sure
-        answers are."""
-        self.truth = targets.argmax(axis=1)
+        answers are; background: what is no sign, where a class is for it."""
+        self.truth, self.background = targets.argmax(axis=1), background
         asked = {name: each for name, each in groups.items() if len(set(each)) > 1}
-        self.in_mirror, self.temperature, logits = None, SURE, {}
+        self.in_mirror, self.temperature, logits, unknown = None, SURE, {}, []
         if asked:
-            name, first = next(iter(asked.items()))
-            ways = (None, last_layer.find_pairs(views, targets, first))
-            tried = [last_layer.answers_left_out(views, targets, first, way) for way in ways]
-            best = int(np.argmin([self.loss(rows) for rows in tried]))
-            self.in_mirror, logits[name] = ways[best], tried[best]
-            probabilities = softmax(np.float64(tried[best]), axis=1)
+            first = next(iter(asked.values()))
+            self.in_mirror = find_mirror(views, targets, first)
+            logits = {
+                name: last_layer.answers_left_out(views, targets, each, self.in_mirror, background=background)
+                for name, each in asked.items()
+            }
+            probabilities = softmax(np.float64(next(iter(logits.values()))), axis=1)
             self.temperature = calibration.fit_temperature(probabilities, self.truth)
-        for name in asked.keys() - logits.keys():
-            logits[name] = last_layer.answers_left_out(views, targets, asked[name], self.in_mirror)
-        self.answers = {name: softmax(np.float64(rows) / self.temperature, axis=1) for name, rows in logits.items()}
-        self.layer = tuple(part / self.temperature for part in last_layer.fit(views, targets, self.in_mirror))
+            if background:
+                unknown = unknown_signs.answers_left_out(views, targets, first, self.in_mirror, background)
+        self.answers = {name: self.probabilities(rows) for name, rows in logits.items()}
+        self.unknown = [self.probabilities(rows) for rows in unknown]
+        layer = last_layer.fit(views, targets, self.in_mirror, background)
+        self.layer = tuple(part / self.temperature for part in layer)
 
-    def loss(self, logits: np.ndarray) -> float:
-        """Of answers at the temperature that fits them best."""
-        probabilities = softmax(np.float64(logits), axis=1)
-        fitted = tempered(probabilities, calibration.fit_temperature(probabilities, self.truth))
-        return calibration.log_loss(fitted, self.truth)
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """(N, classes) of what a layer gives that was not divided by the temperature."""
+        return softmax(np.float64(logits) / self.temperature, axis=1)
+
+    def calibrate(self, table: Predictions, classes: list[Label], hashes: dict[str, str]) -> calibration.Calibration:
+        """How sure answers are, and how sure they have to be, from one of the tables of `answers`."""
+        known = calibration.learn_calibration(table, classes, FALSE_ALARMS, hashes)
+        if not self.unknown:
+            return known
+
+        def confidence(rows: np.ndarray) -> np.ndarray:
+            after = known.calibrated(rows)
+            return np.where(after.argmax(axis=1) == self.background.column, 0, after.max(axis=1))
+
+        rows = table.streams[STREAM]
+        right = (rows.argmax(axis=1) == table.truth) & (table.truth != self.background.column)
+        none = rows[table.truth == self.background.column]
+        unknown = [confidence(each) for each in (*self.unknown, none)]
+        return replace(known, threshold=unknown_signs.find_threshold(confidence(rows)[right], unknown))
+
+
+def find_mirror(views: last_layer.Views, targets: np.ndarray, groups: np.ndarray) -> np.ndarray | None:
+    """(classes,) what each class is in a mirror, or None where signs are not to be seen in one: takes that are left out
+    decide. A class without takes stays what it is."""
+    taken = targets.any(axis=0)
+    takes, truth = targets[:, taken], targets[:, taken].argmax(axis=1)
+
+    def loss(way: np.ndarray | None) -> float:
+        probabilities = softmax(np.float64(last_layer.answers_left_out(views, takes, groups, way)), axis=1)
+        fitted = tempered(probabilities, calibration.fit_temperature(probabilities, truth))
+        return calibration.log_loss(fitted, truth)
+
+    pairs = last_layer.find_pairs(views, takes, groups)
+    if loss(None) <= loss(pairs):
+        return None
+    whole = np.arange(targets.shape[1])
+    whole[taken] = whole[taken][pairs]
+    return whole
 
 
 def open_start() -> tuple[Callable, int, object]:
@@ -96,9 +143,10 @@ def learn(data: Dataset, clips: list[Clip], points: list[Points], folder: Path) 
 
     stored = storage.find_landmarks(data)
     views = last_layer.views_of(below, points, moments)
-    labels = [row.label for row in data.classes]
+    classes = with_nothing(data.classes)
+    labels = [row.label for row in classes]
     targets = np.eye(len(labels), dtype=np.float32)[[labels.index(item.label) for item in clips]]
-    learnt = Learnt(views, targets, groups_of(clips))
+    learnt = Learnt(views, targets, groups_of(clips), no_sign(below, moments, start, views, points, targets, labels))
     arguments = {"input_shape": [moments, posture.VALUES], "classes": len(labels)}
     if learnt.in_mirror is not None:
         arguments["mirror"] = {"classes": learnt.in_mirror.tolist(), "values": posture.in_mirror()}
@@ -109,14 +157,27 @@ def learn(data: Dataset, clips: list[Clip], points: list[Points], folder: Path) 
     averaging.save_weights(model, folder / row.files["weights"])
     spec = ClipSpec(replace(StoredSpec(), flow=None, landmark=stored), InputSpec(frames=moments))
     about = {"flags": {"script": "learn.py"}, "data": {"folder": data.folder.name, "clips": {"train": len(clips)}}}
-    save_bundle(Bundle(folder, spec, data.classes, [row], "mean", {**about, KNOWN: identity(data, clips)}))
+    save_bundle(Bundle(folder, spec, classes, [row], "mean", {**about, KNOWN: identity(data, clips)}))
     tables = {name: Predictions(clips, labels, {STREAM: rows}) for name, rows in learnt.answers.items()}
     if tables:
         left_out = Predictions(clips, labels, learnt.answers)
         left_out.write(Predictions.path(folder, before_after.LEFT_OUT))
         hashes = load_bundle(folder).hashes
-        calibration.learn_calibration(next(iter(tables.values())), data.classes, FALSE_ALARMS, hashes).write(folder)
-    return plain_words.describe(tables, clips, {row.label: row.name for row in data.classes}, data.folder)
+        learnt.calibrate(next(iter(tables.values())), classes, hashes).write(folder)
+    return plain_words.describe(tables, clips, {row.label: row.name for row in classes}, data.folder)
+
+
+def with_nothing(classes: list[Label]) -> list[Label]:
+    """Classes with one for what is no sign, by a name that a person understands."""
+    there = any(row.label == NOTHING for row in classes)
+    whole = classes if there else [*classes, Label(NOTHING, NOTHING, "none")]
+    return [replace(row, name=NO_SIGN) if (row.label, row.name) == (NOTHING, NOTHING) else row for row in whole]
+
+
+def no_sign(below, moments: int, start, views, points: list[Points], targets, labels: list[str]):
+    """The background for the class NOTHING of `labels`; below, moments, start: of `open_start`."""
+    top = start.get_layer("Logits").get_weights()
+    return background_of(below, moments, top, views, points, targets, labels.index(NOTHING), DGS)
 
 
 def identity(data: Dataset, clips: list[Clip]) -> str:
@@ -124,4 +185,5 @@ def identity(data: Dataset, clips: list[Clip]) -> str:
     rows = [(item.clip, item.label, item.signer, item.sha256) for item in clips]
     stored = storage.find_landmarks(data).to_json()
     classes = [asdict(row) for row in data.classes]
-    return hashlib.sha256(json.dumps([rows, classes, stored, command.sha256(DGS / "bundle.json")]).encode()).hexdigest()
+    start = [command.sha256(DGS / name) for name in ("bundle.json", FILE)]
+    return hashlib.sha256(json.dumps([rows, classes, stored, start]).encode()).hexdigest()

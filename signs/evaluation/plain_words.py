@@ -56,13 +56,13 @@ def of_ten(table: Predictions, who: str, owners: list[str]) -> str:
 
 
 def mistaken(table: Predictions, names: dict[str, str]) -> list[str]:
-    """Pairs of signs that are taken for each other, worst first."""
+    """Pairs of signs that are taken for each other, worst first; and of what is taken for a class without takes."""
     lines = []
     for pair in table.confused(table.fused, WORST):
         true, taken = names[table.labels[pair.true]], names[table.labels[pair.taken]]
         if pair.count > 1:
             how = f"{true} is taken for {taken} in {pair.count} of {pair.clips} takes"
-            lines.append(f"{how}: record {MORE} more of each")
+            lines.append(f"{how}: record {MORE} more of {'each' if pair.taken in table.truth else 'it'}")
     return lines
 
 

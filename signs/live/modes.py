@@ -109,7 +109,9 @@ class Mode:
         self.answer, self.latency = answer, self.clock() - self._last
         self.timings.add("last frame to answer", self.latency)
         self.timings.update(self.session.timings)
-        self.remember(answer.ranked[0][0], answer.known)
+        best = answer.ranked[0][0]
+        if all(row.label != best or row.kind == "gesture" for row in self.recogniser.classes):  # else nothing was said
+            self.remember(best, answer.known)
 
     def failed(self, message: str) -> None:
         self.message = message

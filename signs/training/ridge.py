@@ -12,17 +12,28 @@ from scipy import linalg
 FLAT = 1e-3  # of a feature's standard deviation: one that hardly varies is not blown up
 
 
-def scale_of(features: np.ndarray) -> np.ndarray:
-    """(N, D) -> (D,) float32 factors that bring each feature to the same spread and a row to length 1 or so."""
-    return np.float32(1 / ((features.std(axis=0) + FLAT) * np.sqrt(features.shape[1])))
+def scale_of(features: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
+    """(N, D), and (N,) how much each row counts -> (D,) float32 factors that bring each feature to the same spread and
+    a row to length 1 or so."""
+    if counts is None:
+        spread = features.std(axis=0)
+    else:
+        spread = np.sqrt(np.average((features - np.average(features, 0, counts)) ** 2, 0, counts))
+    return np.float32(1 / ((spread + FLAT) * np.sqrt(features.shape[1])))
 
 
-def solve_ridge(features: np.ndarray, targets: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-    """What `Ridge(features, targets).solve(penalty)` gives, for one penalty and few features many times as quick."""
-    mean, bias = features.mean(axis=0), targets.mean(axis=0)
+def solve_ridge(
+    features: np.ndarray, targets: np.ndarray, penalty: float, counts: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `Ridge(features, targets).solve(penalty)` gives, for one penalty and few features many times as quick.
+
+    counts: (N,) how much each row counts; None: all alike, 1.
+    """
+    mean, bias = np.average(features, 0, counts), np.average(targets, 0, counts)
     centred = np.float64(features - mean)
-    products = centred.T @ centred + penalty * np.eye(features.shape[1])
-    weights = np.float32(linalg.solve(products, centred.T @ (targets - bias), assume_a="pos"))
+    counted = centred if counts is None else centred * counts[:, None]
+    products = counted.T @ centred + penalty * np.eye(features.shape[1])
+    weights = np.float32(linalg.solve(products, counted.T @ (targets - bias), assume_a="pos"))
     return weights, np.float32(bias - mean @ weights)
 
 

@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from signs.clips.dataset import Label
 from signs.live.continuous import Continuous
 from signs.live.hands_free import HandsFree
 
@@ -69,6 +70,16 @@ def test_hands_free_leaves_out_a_twitch_and_ends_what_never_ends(monkeypatch):
         mode.restart()
         run_mode(mode, waving((4, 99)), 8)
     assert len(mode.history) == 1
+
+
+def test_hands_free_says_nothing_where_no_sign_was_made(monkeypatch):
+    recogniser = fake_recogniser.Recogniser()
+    none = [row if row.label != "002" else Label("002", "no sign I know", "none") for row in recogniser.classes]
+    monkeypatch.setattr(recogniser, "classes", none)
+    with ThreadPoolExecutor(1) as worker:
+        mode = HandsFree(recogniser, worker)
+        run_mode(mode, waving((4, 5.5)), 8)
+    assert mode.answer.ranked[0][0] == "002" and mode.history == []
 
 
 def test_continuous_says_a_sign_once_and_nothing_at_rest():

@@ -16,6 +16,7 @@ from signs.clips.video import read_video
 from signs.evaluation import paper_figures
 from signs.inference.bundle import load_bundle
 from signs.live import lettering
+from signs.live.layout import lay_out
 
 import cv2
 import pytest

@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from signs import command
-from signs.clips.dataset import Dataset, load_dataset, save_dataset
+from signs.clips.dataset import Dataset, Label, load_dataset, save_dataset
 from signs.clips.points import read_points
 from signs.evaluation import own_signs
 from signs.inference.bundle import load_bundle
 from signs.inference.recogniser import Recogniser
+from signs.live.session_plan import NOTHING
+from signs.training import pauses
 
 import numpy as np
 import pytest
@@ -87,6 +89,47 @@ def test_somebody_new_is_named(run, takes):
     assert named_right(run.model, takes, dana) >= 7 / 9
 
 
+def test_what_is_no_sign_is_called_so(run, takes):
+    """Nobody recorded a take of `nothing`; asked is somebody new who does not sign."""
+    code, _ = run(lambda item: item.signer != "dana")
+    recogniser = Recogniser.load(run.model, "keras")
+    assert [row.label for row in recogniser.classes if row.kind == "none"] == [NOTHING]
+    assert recogniser.name(NOTHING) == own_signs.NO_SIGN and code == command.DONE
+    assert json.loads((run.model / "calibration.json").read_text())["threshold"] is not None
+    assert NOTHING not in {row.label for row in load_dataset(run.data).classes}
+    bundle, given = recogniser.bundle, []
+    for item in load_dataset(takes).clips:
+        if item.signer == "dana":
+            take = read_points(item.archive(takes, STORE), bundle.spec.stored.landmark)
+            for _, points in pauses.pauses_of(take, np.random.default_rng(7)):
+                row = bundle.streams[0]
+                logits = recogniser.logits(row, recogniser.input(row, points, {}))[0]
+                answer = recogniser.conclude({row.name: logits}, {}, None, None)
+                given.append(answer.known and answer.ranked[0][0] != NOTHING)
+    assert np.mean(given) < 0.35
+
+
+def test_takes_of_nothing_are_learnt_with_what_is_drawn(run, monkeypatch):
+    plain = learn.load_dataset
+
+    def idle(folder):
+        data = plain(folder)
+        none = Label(NOTHING, NOTHING, "none")
+        classes = [none if row.label == "up" else row for row in data.classes]
+        clips = [replace(item, label=NOTHING) if item.label == "up" else item for item in data.clips]
+        for old, new in zip(data.clips, clips, strict=True):
+            if old.label != new.label:
+                new.archive(folder, STORE).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(old.archive(folder, STORE), new.archive(folder, STORE))
+        return replace(data, clips=clips, classes=classes)
+
+    monkeypatch.setattr(learn, "load_dataset", idle)
+    for signs, count in ((("left", "right"), 18), (("left",), 12)):
+        code, said = run(lambda item, signs=signs: item.signer in ("anna", "ben") and item.label in (*signs, "up"))
+        assert code == command.DONE and f"{count} takes of {len(signs) + 1} signs" in said
+        assert [row.kind for row in load_bundle(run.model).classes].count("none") == 1
+
+
 def test_the_same_again_does_nothing_and_one_more_person_replaces_the_model(run):
     run(lambda item: item.signer == "anna")
     first = load_bundle(run.model).hashes
@@ -135,7 +178,8 @@ def test_takes_in_which_nobody_is_found_are_left_out(run, monkeypatch, empty, le
     code, said = run(lambda item: item.signer == "anna")
     assert code == command.PARTLY and learnt in said and "nobody is found" in said and "anna_up_1" in said
     known = {row.label for row in load_bundle(run.model).classes}
-    assert known == {row.label for row in load_dataset(run.data).classes} and ("up" in known) == ("3 signs" in learnt)
+    assert known - {NOTHING} == {row.label for row in load_dataset(run.data).classes}
+    assert ("up" in known) == ("3 signs" in learnt)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from signs.clips.dataset import Dataset, Label, load_dataset, save_dataset
 from signs.command import Problem
 from signs.inference import feature_file
 from signs.inference.bundle import load_bundle
+from signs.inference.confidence import load_calibration
 from signs.models import cnn_lstm
 from signs.training.log import Log
 from signs.training.loop import Training

@@ -1,6 +1,6 @@
 """Ridge regression against scikit-learn's; what it is given stays as it was."""
 
-from signs.training.ridge import Ridge, solve_ridge
+from signs.training.ridge import Ridge, scale_of, solve_ridge
 
 import numpy as np
 import pytest
@@ -24,3 +24,14 @@ def test_ridge_is_scikit_learn_s(penalty, rows):
     np.testing.assert_allclose(ridge.answers(weights, bias), wanted.predict(features), atol=1e-4)
     for one, other in zip(solve_ridge(given, targets, penalty), (weights, bias), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_rows_that_count_twice_are_as_two_rows():
+    rng = np.random.default_rng(0)
+    features, targets = rng.normal(0.5, 1, (40, 6)).astype(np.float32), np.eye(3)[rng.integers(0, 3, 40)]
+    counts = rng.integers(1, 4, 40)
+    wanted = solve_ridge(np.repeat(features, counts, axis=0), np.repeat(targets, counts, axis=0), 2.0)
+    for one, other in zip(solve_ridge(features, targets, 2.0, counts), wanted, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    scales = scale_of(features, counts), scale_of(np.repeat(features, counts, axis=0))
+    np.testing.assert_allclose(*scales, rtol=1e-5)
