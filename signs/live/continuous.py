@@ -97,6 +97,7 @@ class Continuous(Mode):
         self.following = None
         self._movement = None if tracker or recogniser.endless else HandsFree(recogniser, worker, clock)
         self._heard = 0  # of its history
+        self._aside = False  # the movement in hand led to a key
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix="window", initializer=timing.step_back)
         self.restart()
 
@@ -115,6 +116,11 @@ class Continuous(Mode):
         if self.state == "ready":
             self.restart()
 
+    def set_aside(self) -> None:
+        self._aside = True
+        if self._movement:
+            self._movement.set_aside()
+
     def settle(self) -> None:
         if self._movement:
             self._movement.settle()
@@ -131,7 +137,7 @@ class Continuous(Mode):
         if self._movement:
             self._movement.frame(frame, seconds)
         if event == "began":
-            self._since = seconds - BEFORE
+            self._since, self._aside = seconds - BEFORE, False
         elif event == "ended" and not self._movement:
             self._finish(self.detector.moved - self._since - BEFORE + motion.BEGIN)
         small = self.window.stored.resize(frame)
@@ -143,7 +149,7 @@ class Continuous(Mode):
     def _finish(self, lasted: float) -> None:
         """A movement of so many seconds is over; a short one was no sign."""
         label = self.reporter.finish()
-        if label and lasted >= motion.SHORTEST:
+        if label and not self._aside and lasted >= motion.SHORTEST:
             self.span = (self._since, self._moment)
             self.remember(label, True)
 
@@ -201,7 +207,7 @@ class Continuous(Mode):
         return self.following.push(images, timings) if images else None
 
     def answered(self, looked) -> None:
-        if looked is None:
+        if looked is None or self._aside:
             return
         answer, moment = looked
         recogniser, reporter = self.recogniser, self.reporter

@@ -21,7 +21,6 @@ import cv2
 import numpy as np
 
 SHOWN = 6  # signs of the history
-FEW = 8.0  # frames a second; a camera below that (in poor light, say) misses much of a sign
 LOOP_RATE = 12.0  # kept frames a second in the result's loop: a little slower than life shows the movement better
 # Lengths of a ring with a number in it: radius, thickness, the panel's rim, height of the number; the panel's alpha.
 COUNTDOWN_RING = (62, 8, 20, 64, 0.5)
@@ -125,11 +124,6 @@ def draw_keys(canvas: drawing.Image, unit: float, keys: Mapping[str, str]) -> No
         drawing.text(canvas, key, x + cap / 2, line, size, drawing.INK, drawing.BOLD, "centre")
         drawing.text(canvas, meaning, x + cap + 7 * unit, line, size, drawing.DIM)
         x += needed + 13 * unit
-
-
-def draw_status(canvas: drawing.Image, unit: float, line: str, colour) -> None:
-    """What the demo is at, in the upper left corner."""
-    drawing.pill(canvas, 14 * unit, 14 * unit, unit, line, colour)
 
 
 def draw_ring(canvas: drawing.Image, centre, unit: float, ring, part: float, seconds: int, colour) -> None:

@@ -66,6 +66,11 @@ def draw_session(state: recorder.Recorder, picture: drawing.Image, size, mirror:
     return canvas
 
 
+def draw_status(canvas: drawing.Image, unit: float, line: str, colour) -> None:
+    """What the session is at, in the upper left corner."""
+    drawing.pill(canvas, 14 * unit, 14 * unit, unit, line, colour)
+
+
 def draw_question(canvas: drawing.Image, state: recorder.Recorder, unit: float) -> None:
     """A question in the middle, with the line that is typed, or with the three permissions."""
     (height, width), (title, help_line) = canvas.shape[:2], QUESTIONS[state.state]
@@ -144,7 +149,7 @@ def draw_picture(canvas: drawing.Image, state: recorder.Recorder, unit: float) -
         # A red edge tells it even to someone who looks at her hands.
         edge = (width - 1, height - round(BAR * unit))
         cv2.rectangle(canvas, (0, 0), edge, drawing.RED, max(2, round(4 * unit)))
-        overlay.draw_status(canvas, unit, "recording", drawing.RED)
+        draw_status(canvas, unit, "recording", drawing.RED)
         centre, seconds = (width - 50 * unit, 50 * unit), max(0, math.ceil(state.left))
         overlay.draw_ring(canvas, centre, unit, RECORDING_RING, state.progress, seconds, drawing.RED)
         return
@@ -153,9 +158,9 @@ def draw_picture(canvas: drawing.Image, state: recorder.Recorder, unit: float) -
     if state.state == recorder.COUNTING:
         centre, seconds = (width / 2, low / 2), max(1, math.ceil(state.left))
         overlay.draw_ring(canvas, centre, unit, overlay.COUNTDOWN_RING, state.progress, seconds, drawing.TEAL)
-        overlay.draw_status(canvas, unit, "get ready", drawing.AMBER)
+        draw_status(canvas, unit, "get ready", drawing.AMBER)
     else:
-        overlay.draw_status(canvas, unit, state.message or "ready", drawing.GREEN)
+        draw_status(canvas, unit, state.message or "ready", drawing.GREEN)
     line, dot = (state.advice, drawing.AMBER) if state.advice else ("hands stay between the corners", None)
     drawing.pill(canvas, width / 2, low - 84 * unit, unit, line, dot, "centre")
     draw_task(canvas, state, unit, low)
@@ -226,4 +231,4 @@ def draw_review(canvas: drawing.Image, state: recorder.Recorder, unit: float, mi
     for number, (line, colour) in enumerate(lines):
         drawing.text(canvas, line, left, top + (56 + 20 * number) * unit, 14 * unit, colour, room=room)
     line, dot = (state.message, drawing.AMBER) if state.message else ("keep it?", drawing.TEAL)
-    overlay.draw_status(canvas, unit, line, dot)
+    draw_status(canvas, unit, line, dot)

@@ -30,6 +30,7 @@ STATUS = {  # state: what it is called, and the colour of its dot
     "result": ("answer", drawing.TEAL),
 }
 TITLES = {"rgb": "colour", "flow": "movement", "landmark": "body and hands"}  # what people call the streams
+FEW = 8.0  # frames a second; a camera below that (in poor light, say) misses much of a sign
 LINE = 17  # units from one line of text to the next
 SLOW = "camera: only {rate:.0f} frames/s; more light helps"
 
@@ -152,7 +153,7 @@ def draw_note(canvas: drawing.Image, view, box, unit: float) -> None:
     elif result:
         sure = "" if result.known else "not sure; "
         lines.append((f"{sure}answered after {result.latency:.2f} s", drawing.DIM))
-    if result and 0 < result.rate < 8:
+    if result and 0 < result.rate < FEW:
         lines.append((SLOW.format(rate=result.rate), drawing.AMBER))
     y = top + 12 * unit
     for words, colour in lines:

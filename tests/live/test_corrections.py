@@ -9,6 +9,7 @@ from pathlib import Path
 from signs.clips.video import read_video
 from signs.command import Problem
 from signs.live import keys
+from signs.live.continuous import Continuous
 from signs.live.corrections import NOWHERE, AnswerTable, Corrections
 from signs.live.film import Film
 from signs.live.hands_free import HandsFree
@@ -260,3 +261,20 @@ def test_a_key_ends_a_movement_that_led_to_it():
     mode.enter("translating")
     mode.set_aside()
     assert mode.state == "translating"
+
+
+def test_in_continuous_mode_too(monkeypatch):
+    with ThreadPoolExecutor(1) as worker:
+        mode = Continuous(fake_recogniser.Recogniser(), worker, 2.0)
+        said = []
+        monkeypatch.setattr(mode, "remember", lambda label, known: said.append(label))
+        for aside in (False, True):
+            mode.take(np.zeros((48, 64, 3), np.uint8), 1.0 + aside, None)
+            mode._aside = False  # as when a movement begins
+            if aside:
+                mode.set_aside()
+            mode.reporter.push(np.array([0.9, 0.05, 0.05]), 1.0, waits=True)
+            mode.reporter.push(np.array([0.9, 0.05, 0.05]), 3.0, waits=True)
+            mode._finish(1.0)
+        mode.close()
+    assert said == ["001"]
