@@ -150,7 +150,7 @@ class Continuous(Mode):
         """A movement of so many seconds is over; a short one was no sign."""
         label = self.reporter.finish()
         if label and not self._aside and lasted >= motion.SHORTEST:
-            self.span = (self._since, self._moment)
+            self.given, self.span = self.answer, (self._since, self._moment)
             self.remember(label, True)
 
     @property
@@ -183,7 +183,8 @@ class Continuous(Mode):
             first, last = self.span = self._movement.span
             sign = line.known and self.recogniser.labels.index(line.label) not in self.reporter.none
             if sign and last - first <= self.seconds + BEFORE:
-                self.answer, self.latency = self._movement.answer, self._movement.latency
+                self.answer = self.given = self._movement.given
+                self.latency = self._movement.latency
                 self.timings.add("last frame to answer", self.latency)
                 self.remember(line.label, True)
 
@@ -218,5 +219,5 @@ class Continuous(Mode):
         ranked, known = recogniser.rank(reporter.calibrated), reporter.confidence >= reporter.needed
         self.answer = replace(answer, ranked=ranked, known=known)
         if new is not None:
-            self.span = (max(self._since, moment - self.seconds), moment)
+            self.given, self.span = self.answer, (max(self._since, moment - self.seconds), moment)
             self.remember(new, True)

@@ -68,7 +68,7 @@ class Demo:
         self.picture, self.moment = None, 0.0  # the last frame, and when it came
         self.timings = Timings()
         self._explained, self._last, self._offset = False, None, 0.0
-        self._noted = None  # the line of a mode's history that the corrections know
+        self._noted = None  # the answer that the corrections know
 
     @property
     def recogniser(self):
@@ -117,11 +117,11 @@ class Demo:
 
     def _note_answer(self) -> None:
         """Tell the corrections of a sign that has just been answered."""
-        if self.mode.history and self.mode.history[-1] is not self._noted:
-            self._noted = self.mode.history[-1]
+        if self.mode.given is not None and self.mode.given is not self._noted:
+            self._noted = self.mode.given
             strip = self.film.between(*self.mode.span) if self.film else None
             mode = self.mode
-            self.corrections.said(mode.answer.ranked, self._noted.known, mode.name, mode.latency, strip)
+            self.corrections.said(mode.given.ranked, mode.given.known, mode.name, mode.latency, strip)
 
     def _explain(self) -> None:
         """Say once what a model of so many frames, however long a sign is, cannot do ahead of time."""

@@ -37,8 +37,8 @@ class HistoryLine(NamedTuple):
 
 class Mode:
     """What the three share. `answer` is the last one, `latency` the seconds from its last frame to it; `tracker` is
-    there where the model sees points; `span` are the times of the first and the last frame of the sign that
-    was remembered last, seconds."""
+    there where the model sees points. `given` is the last answer that was said, `span` the times of the first and the
+    last frame of its sign, seconds."""
 
     name = ""
     left = progress = level = rate = 0.0
@@ -47,7 +47,8 @@ class Mode:
         self.recogniser, self.worker, self.clock, self.tracker = recogniser, worker, clock, tracker
         self.state, self.since, self.message = "", clock(), ""
         self.session = None
-        self.answer, self.latency, self.span = None, 0.0, (0.0, 0.0)
+        self.answer, self.latency = None, 0.0
+        self.given, self.span = None, (0.0, 0.0)
         self.history: list[HistoryLine] = []
         self.timings = Timings()
         self.detector: Detector | PointDetector | None = None
@@ -106,7 +107,8 @@ class Mode:
         """Nothing more will come."""
 
     def answered(self, answer) -> None:
-        self.answer, self.latency = answer, self.clock() - self._last
+        self.answer = self.given = answer
+        self.latency = self.clock() - self._last
         self.timings.add("last frame to answer", self.latency)
         self.timings.update(self.session.timings)
         best = answer.ranked[0][0]

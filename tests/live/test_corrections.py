@@ -278,3 +278,20 @@ def test_in_continuous_mode_too(monkeypatch):
             mode._finish(1.0)
         mode.close()
     assert said == ["001"]
+
+
+def test_what_was_taken_for_no_sign_can_be_corrected_too(sign_folders):
+    """It does not stand among the signs so far, but it is an answer."""
+    with ThreadPoolExecutor(1) as worker:
+        demo = fake_recogniser.demo_of(fake_recogniser.Recogniser(), None, worker)
+        demo.modes = demo.build(demo.recogniser)
+        mode = demo.mode = demo.modes["countdown"]
+        mode.session = demo.recogniser.session()
+        mode.enter("translating")
+        nothing = fake_recogniser.Answer([("003", 0.9), ("001", 0.1)], {}, {}, np.zeros((1, 4, 4, 3)), None, {})
+        mode.answered(nothing)
+        demo._note_answer()
+        demo._note_answer()
+        assert mode.state == "result" and not mode.history
+        assert [answer.ranked[0] for answer in demo.corrections.answers] == [("003", 0.9)]
+        demo.close()
