@@ -24,7 +24,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips import storage
-from signs.clips.dataset import Clip, Dataset, load_dataset, save_dataset
+from signs.clips.dataset import Clip, Dataset, load_dataset, read_clips, save_dataset
 from signs.clips.points import Points, read_points
 from signs.command import Problem
 from signs.evaluation import before_after, own_signs
@@ -33,9 +33,10 @@ from signs.inference.bundle import BUNDLE_FILE, is_bundle, load_bundle
 from signs.landmarks import models
 from signs.live.session_plan import NOTHING
 from signs.prepare import video_folder, video_table
-from signs.prepare.keepers import answer_of
+from signs.prepare.keepers import answer_of, is_corrected
 from signs.prepare.path_pattern import PathPattern
 from signs.prepare.recordings import CONSENT, TABLE, TO_SHARE, read_recordings
+from signs.prepare.video_table import Video
 
 import numpy as np
 
@@ -79,8 +80,10 @@ def go_back(model: Path) -> int:
         os.replace(model, aside(model))
     os.replace(before(model), model)
     settle(model)
+    report = model / REPORT
+    what = report.read_text(encoding="utf-8").splitlines()[0] if report.is_file() else "an earlier model"
     signs = command.listed([row.name for row in load_bundle(model).classes if row.kind == "gesture"])
-    print(command.one_line(f"{model} is the other one now, which knows {signs}; the same command goes back"))
+    print(command.one_line(f"{model} is the one of {what} now ({signs}); the same command goes back"))
     return command.DONE
 
 
@@ -99,18 +102,29 @@ def table_of(videos: Path) -> Path:
     return videos / TABLE if (videos / TABLE).is_file() else videos
 
 
-def labels_of(videos: Path, signer_from: str | None) -> set[str]:
-    """The labels of a folder or table."""
+def read_videos(videos: Path, signer_from: str | None) -> list[Video]:
+    """The videos of a folder or table."""
     if not videos.exists():
         raise Problem(f"{videos}: no such file or folder; give a folder with one folder of videos for each sign")
     read = video_folder.read_folder if videos.is_dir() else video_table.read_table
-    return {video.label for video in read(videos, signer_from and PathPattern(signer_from))[0]} - {""}
+    return read(videos, signer_from and PathPattern(signer_from))[0]
+
+
+def check_same(videos: list[Video], args) -> None:
+    """Raise Problem where all that the data set holds would go, for other videos."""
+    table = args.data / "clips.csv"
+    earlier = {item.sha256 for item in read_clips(table)} if table.is_file() else set()
+    if earlier and not any(video.path.is_file() and command.sha256(video.path) in earlier for video in videos):
+        named = f"--data data_set/{args.videos.stem} --model model/{args.videos.stem}"
+        raise Problem(f"{args.data}: made of other videos, none of which is in {args.videos}; to keep it add {named}")
 
 
 def prepare(args) -> list[int]:
     """The videos into the data set, and the points of body and hands in them; the exit codes."""
     videos = table_of(args.videos)
-    more = ["--none-labels", NOTHING] if NOTHING in labels_of(videos, args.signer_from) else []
+    there = read_videos(videos, args.signer_from)
+    check_same(there, args)
+    more = ["--none-labels", NOTHING] if any(video.label == NOTHING for video in there) else []
     more += ["--signer-from", args.signer_from] if args.signer_from else []
     workers = ["--workers", args.workers]
     brought = run("prepare_videos.py", "--videos", videos, "--output", args.data, "--shares", 0, 0, *more, *workers)
@@ -175,9 +189,9 @@ def write_loops(videos: Path, data: Dataset, clips: list[Clip], points: list[Poi
 
 
 def corrected(videos: Path, clips: list[Clip]) -> set[str]:
-    """Names of the clips that the live demo kept after a wrong answer, in a folder of record.py."""
+    """Names of the clips that the live demo kept after a wrong answer."""
     if not (videos / CONSENT).is_file():
-        return set()
+        return {item.clip for item in clips if is_corrected(item.source)}
     rows = {row.video: answer_of(row.notes) not in (None, row.label) for row in read_recordings(videos).rows}
     return {item.clip for item in clips if rows.get(item.source)}
 
@@ -236,9 +250,10 @@ def make(args) -> int:
         f"ready after {time.perf_counter() - started:.0f} s: python livedemo.py --model {args.model}{keep}", flush=True
     )
     if not (args.model / "export.json").is_file():
-        print("now its form for OpenVINO, some 20 s, which starts sooner and needs no TensorFlow", flush=True)
+        print("start it now if you like; its form for OpenVINO, which starts sooner, takes some 20 s more", flush=True)
         flags = ["--forms", "openvino", "--split", "train", "--clips", 20]
         codes.append(run("export.py", "--data", args.data, "--model", args.model, *flags))
+        print("done")
     return max(codes)
 
 
@@ -252,7 +267,9 @@ def check_places(args) -> None:
             raise Problem(f"{folder}: a file; name a folder for the {kind}")
         if folder.exists() and any(folder.iterdir()) and not (folder / file).is_file():
             raise Problem(f"{folder}: holds something else than a {kind}; choose another folder")
-    if (args.data / "clips.csv").is_file() and any(item.split != "train" for item in load_dataset(args.data).clips):
+    if (args.data / "clips.csv").is_file() and any(
+        item.split != "train" for item in read_clips(args.data / "clips.csv")
+    ):
         raise Problem(
             f"{args.data}: its clips are split for training and test, by another script; choose another --data"
         )

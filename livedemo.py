@@ -173,9 +173,11 @@ def print_kept(corrections: Corrections, args) -> None:
 
 def find_model(model: Path | None) -> Path:
     """The bundle that was asked for, or that of `make demo`; raises Problem where there is none."""
+    if model is not None and not model.exists():
+        raise Problem(f"{model}: no such folder; give a model's, or a zip of share.py")
     if model is not None or (DEMO / "bundle.json").is_file():
         return model or DEMO
-    own = "train your own with one of the train_*.py and name it with --model"
+    own = "teach it your own signs with learn.py, or train with one of the train_*.py, and name the model with --model"
     raise Problem(f"no model yet; make one with `make demo` (some minutes), or {own}")
 
 

@@ -49,7 +49,8 @@ def as_text(path: Path, answer: Answer, recogniser: Recogniser, top: int) -> str
         lines.append(f"  {unsure(answer.confidence, recogniser.calibration.threshold)}")
     best = {name: ranked[0] for name, ranked in answer.streams.items()}
     alone = ", ".join(f"{name} {recogniser.name(label)} {share:.0%}" for name, (label, share) in best.items())
-    return "\n".join([*lines, f"  each stream alone: {alone}; {sum(answer.seconds.values()):.2f} s"])
+    streams = f"each stream alone: {alone}; " if len(best) > 1 else ""
+    return "\n".join([*lines, f"  {streams}{sum(answer.seconds.values()):.2f} s"])
 
 
 def predict(recogniser: Recogniser, paths: list[Path], top: int, json_lines: bool) -> Outcome:

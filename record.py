@@ -181,7 +181,8 @@ def print_kept(folder: Recordings, kept: list[recordings.Recording]) -> None:
     named = [f"{signer} {label} {count}" for (signer, label), count in counts.items()]
     table = folder.folder / recordings.TABLE
     print(command.one_line(f"{command.counted(len(kept), 'take')} kept ({command.listed(named)}) -> {table}"))
-    print(f"python learn.py --videos {folder.folder}")
+    learn = f"python learn.py --videos {folder.folder}"
+    print(learn if len({row.label for row in folder.rows}) > 1 else f"record a second sign, or a pause; then {learn}")
 
 
 def delete_signer(args) -> int:

@@ -35,7 +35,7 @@ def compare(before: Path, after: Path, corrected: set[str]) -> list[str]:
         takes = command.counted(len(both), "take")
         lines.append(f"{takes} that the model before had too: {was} right then, {now} now, each left out of learning")
         if now < was:
-            lines.append(f"that is worse; `python learn.py --model {before} --back` brings the one before back")
+            lines.append(f"fewer are right; `python learn.py --model {before} --back` brings the one before back")
     asked = {clip: right for (clip, _), right in next(iter(new.values()), {}).items() if clip in corrected}
     if asked:
         right = sum(asked.values())

@@ -44,24 +44,27 @@ class Answered:
 
 
 class AnswerTable:
-    """The session's answers as a CSV file, which comes with the first of them."""
+    """The session's answers as a CSV file, which comes with the first of them, or behind those of earlier sessions."""
 
     COLUMNS = ("seconds", "mode", "answer", "probability", "sure", "second", "third", "was", "kept")
 
     def __init__(self, path: Path):
-        self.path = path
-        if path.exists():
-            raise Problem(f"{path}: there already; give --answers another name")
+        self.path, self._before = path, ""
         if not path.absolute().parent.is_dir():
             raise Problem(f"{path}: no such folder to write it in")
+        if path.exists():  # of an earlier session
+            self._before = path.read_text(encoding="utf-8") if path.is_file() else ""
+            if not self._before.startswith(",".join(self.COLUMNS) + "\n"):
+                raise Problem(f"{path}: there already, and no table of answers; give --answers another name")
 
     def write(self, answers: list[Answered]) -> None:
         """All answers so far; the file is there whole at every moment."""
         lines = io.StringIO()
         writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(self.COLUMNS)
+        if not self._before:
+            writer.writerow(self.COLUMNS)
         writer.writerows(map(self._row, answers))
-        command.write_text(self.path, lines.getvalue())
+        command.write_text(self.path, self._before + lines.getvalue())
 
     @staticmethod
     def _row(answer: Answered) -> list:
@@ -173,7 +176,8 @@ class Corrections:
         self._forget(answer)  # it was said to be another one before
         answer.path = self.keeper.keep(strip.video(), label, answer.ranked[0][0])
         self.kept += 1
-        self.message = f"kept as {label}"
+        none = any(row.label == label and row.kind == "none" for row in self.classes) or label == NOTHING
+        self.message = "kept as no sign" if none else f"kept as {label}"
 
     def _forget(self, answer: Answered) -> None:
         if answer.path:

@@ -15,7 +15,7 @@ class Countdown(Mode):
     """The states and what leads from one to the next.
 
     idle -start-> countdown -tick-> recording -frame, ended-> translating -answered-> result -start-> countdown;
-    translating -failed-> idle. An event that means nothing in a state is ignored.
+    countdown -start-> idle; translating -failed-> idle. An event that means nothing in a state is ignored.
     """
 
     name = "countdown"
@@ -50,6 +50,8 @@ class Countdown(Mode):
         if self.state in (IDLE, RESULT):
             self.message = ""
             self.enter(COUNTING)
+        elif self.state == COUNTING:
+            self.enter(IDLE)
 
     def tick(self) -> None:
         if self.state == COUNTING and self.elapsed >= self.countdown:

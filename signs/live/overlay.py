@@ -23,8 +23,8 @@ import numpy as np
 SHOWN = 6  # signs of the history
 LOOP_RATE = 12.0  # kept frames a second in the result's loop: a little slower than life shows the movement better
 # Lengths of a ring with a number in it: radius, thickness, the panel's rim, height of the number; the panel's alpha.
-COUNTDOWN_RING = (62, 8, 20, 64, 0.5)
-LOOKS = {"?": "signs", "i": "details", "m": "mirror", "f": "full screen", "q": "quit"}
+COUNTDOWN_RING = (40, 7, 14, 46, 0.5)
+LOOKS = {"q": "quit", "?": "signs", "i": "details", "m": "mirror", "f": "full screen"}
 OTHER_WAYS = {
     "countdown": {"h": "hands-free", "c": "continuous"},
     "hands-free": {"h": "countdown", "c": "continuous"},
@@ -69,7 +69,10 @@ class View:
     truth: str | None = None  # what the answer was, as somebody said
     note: str = ""  # what became of that
     typed: str | None = None  # a sign's name that is being typed
-    signs: Sequence[tuple[str, drawing.Image]] | None = None  # a page of the signs it knows, with their skeletons
+    signs: Sequence[tuple[str, drawing.Image | None]] | None = (
+        None  # a page of the signs it knows, with their skeletons
+    )
+    more_signs: bool = False  # whether there are further pages
 
 
 def keys_of(view: View) -> dict[str, str]:
@@ -77,13 +80,15 @@ def keys_of(view: View) -> dict[str, str]:
     if view.typed is not None:
         return {"Enter": "it was this", "Esc": "leave"}
     if view.signs is not None:
-        return {"?": "more signs", "Esc": "back"}
-    if view.state in ("loading", "countdown", "translating") or (view.state, view.mode) == ("recording", "countdown"):
+        return ({"?": "more signs"} if view.more_signs else {}) | {"Esc": "back"}
+    if view.state == "countdown":
+        return {"space": "cancel", "q": "quit"}
+    if view.state in ("loading", "translating") or (view.state, view.mode) == ("recording", "countdown"):
         return {"q": "quit"}
     keys = {"space": SPACE[view.state]} if view.state in SPACE else {}
     if view.correcting and view.result:
         keys |= {"u": "take back"} if view.truth else CORRECTING
-        keys |= {"b": "the one before"} if view.mode != "countdown" else {}
+        keys |= {"b": "before"} if view.mode != "countdown" else {}
     return keys | OTHER_WAYS[view.mode] | LOOKS
 
 
@@ -139,9 +144,9 @@ def draw_ring(canvas: drawing.Image, centre, unit: float, ring, part: float, sec
 
 
 def draw_countdown(canvas: drawing.Image, view: View, unit: float) -> None:
-    height, width = canvas.shape[:2]
-    seconds = max(1, math.ceil(view.left))
-    draw_ring(canvas, (width / 2, height / 2), unit, COUNTDOWN_RING, 1 - view.progress, seconds, drawing.TEAL)
+    # In the corner: whoever stands there looks whether her hands are in the picture.
+    corner, seconds = 66 * unit, max(1, math.ceil(view.left))
+    draw_ring(canvas, (corner, corner), unit, COUNTDOWN_RING, 1 - view.progress, seconds, drawing.TEAL)
 
 
 def draw_recording(canvas: drawing.Image, view: View, unit: float) -> None:
@@ -197,8 +202,8 @@ def grid_of(size: tuple[int, int], count: int) -> tuple[int, int]:
     return min(columns, count), min(rows, math.ceil(count / min(columns, count)))
 
 
-def draw_signs(canvas: drawing.Image, signs: Sequence[tuple[str, drawing.Image]], unit: float) -> None:
-    """A page of signs: each one's skeleton with its name below."""
+def draw_signs(canvas: drawing.Image, signs: Sequence[tuple[str, drawing.Image | None]], unit: float) -> None:
+    """A page of signs: each one's skeleton, where there is one, with its name below."""
     height, width = canvas.shape[0] - round(KEYS_HIGH * unit), canvas.shape[1]
     columns, rows = grid_of((width, canvas.shape[0]), len(signs))
     cell, margin = (width / columns, height / rows), 8 * unit
@@ -206,7 +211,11 @@ def draw_signs(canvas: drawing.Image, signs: Sequence[tuple[str, drawing.Image]]
         left, top = number % columns * cell[0], number // columns * cell[1]
         side = min(cell[0] - 2 * margin, cell[1] - 2 * margin - 22 * unit)
         x = left + (cell[0] - side) / 2
-        drawing.inset(canvas, picture, (round(x), round(top + margin), round(side), round(side)), 8 * unit)
+        box = (round(x), round(top + margin), round(side), round(side))
+        if picture is None:
+            drawing.panel(canvas, box, 8 * unit, drawing.TRACK)
+        else:
+            drawing.inset(canvas, picture, box, 8 * unit)
         line, room = top + margin + side + 17 * unit, cell[0] - 2 * margin
         drawing.text(canvas, name, left + cell[0] / 2, line, 14 * unit, align="centre", room=room)
 

@@ -122,7 +122,7 @@ class Screen:
     def _shown_classes(self) -> list:
         return [row for row in self.demo.recogniser.classes if row.kind == "gesture"] if self.demo.mode else []
 
-    def _signs(self) -> list[tuple[str, np.ndarray]] | None:
+    def _signs(self) -> list[tuple[str, np.ndarray | None]] | None:
         """The names and skeletons of the page, as they are at this moment."""
         if self.page is None:
             return None
@@ -131,9 +131,16 @@ class Screen:
         shown = classes[self.page * columns * rows :][: columns * rows]
         if self._loops is None:
             self._loops = loops_here(self.demo.recogniser.bundle)
-        pictures = {row.label: loop_picture(self._loops.get(row.label)) for row in shown}
+        loops = [self._loops.get(row.label) for row in shown]
         turn = -1 if self.mirror else 1  # as in a mirror, so that one can sign along
-        return [(self._names[label], picture[:, ::turn]) for label, picture in pictures.items()]
+        pictures = [None if loop is None else loop_picture(loop)[:, ::turn] for loop in loops]
+        return [(self._names[row.label], picture) for row, picture in zip(shown, pictures, strict=True)]
+
+    def _has_more(self) -> bool:
+        """Whether there are signs behind those of the page."""
+        count = len(self._shown_classes()) if self.page is not None else 0
+        columns, rows = overlay.grid_of(self._size, count) if count else (1, 1)
+        return count > columns * rows
 
     def _with_points(self, mode) -> np.ndarray:
         """The picture with body and hands drawn over it, where they are looked for."""
@@ -160,8 +167,8 @@ class Screen:
             mode=mode.name,
             message=mode.message,
             mirror=self.mirror,
-            result=None if is_underway(mode) and not asked else self._result,
-            history=[(self._names[line.label], line.known) for line in mode.history[-overlay.SHOWN :]],
+            result=None if is_underway(mode, answered) and not asked else self._result,
+            history=self._history(),
             flow=self._flow(mode) if self.details else None,
             details=self.details,
             correcting=corrections.is_kept,
@@ -169,7 +176,18 @@ class Screen:
             note=corrections.message,
             typed=self.typed.text if asked else None,
             signs=self._signs(),
+            more_signs=self._has_more(),
         )
+
+    def _history(self) -> list[tuple[str, bool]]:
+        """The signs of the session as they are known now, and whether that is sure."""
+        signs = {row.label for row in self.demo.recogniser.classes if row.kind == "gesture"}
+        lines = []
+        for answer in self.demo.corrections.answers:
+            label = answer.truth or answer.ranked[0][0]
+            if label in signs or (answer.truth and label not in self._names):
+                lines.append((self._names.get(label, label), answer.known or answer.truth is not None))
+        return lines[-overlay.SHOWN :]
 
     def _flow(self, mode) -> np.ndarray | None:
         """The newest flow field in colour, made once a field, where something may move."""
@@ -180,9 +198,10 @@ class Screen:
         return self._colour
 
 
-def is_underway(mode) -> bool:
-    """Whether a sign is being made, so that an answer would not be its own."""
-    return mode.state in ("countdown", "recording", "translating") or (mode.state, mode.name) == ("idle", "countdown")
+def is_underway(mode, answered) -> bool:
+    """Whether a sign is being made, or none was yet in this mode, so that an answer would not be its own."""
+    states = ("countdown", "recording", "translating", "learning", "idle")
+    return mode.state in states or (answered is not None and answered.mode != mode.name)
 
 
 def loops_here(bundle) -> dict:
@@ -195,9 +214,7 @@ def loops_here(bundle) -> dict:
 
 
 def loop_picture(points) -> np.ndarray:
-    """A sign's skeleton as it is at this moment of its loop, (SIDE, SIDE, 3) uint8 RGB; white without points."""
-    if points is None:
-        return np.full((SIDE, SIDE, 3), 255, np.uint8)
+    """A sign's skeleton as it is at this moment of its loop, (SIDE, SIDE, 3) uint8 RGB."""
     times = points.times - points.times[0]
     turn = time.monotonic() % (float(times[-1]) + PAUSE)
     moment = max(0, int(np.searchsorted(times, turn, side="right")) - 1)

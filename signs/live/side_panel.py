@@ -12,12 +12,13 @@ from signs.live.layout import Place
 COLOUR, EDGE = (20, 25, 33), (34, 40, 50)
 HINTS = {
     ("idle", "countdown"): "Press space, then make one sign.",
-    ("countdown", "countdown"): "Get ready.",
+    ("countdown", "countdown"): "Are your hands in the picture?",
     ("recording", "countdown"): "Make one sign.",
     ("learning", "hands-free"): "Hold still: it learns how you rest.",
     ("learning", "continuous"): "Hold still: it learns how you rest.",
     ("ready", "hands-free"): "Sign, and rest your hands.",
     ("ready", "continuous"): "Sign.",
+    ("recording", "hands-free"): "Rest your hands when the sign is over.",
 }
 STATUS = {  # state: what it is called, and the colour of its dot
     "loading": ("loading the model", drawing.AMBER),
@@ -75,7 +76,8 @@ def draw_status(canvas: drawing.Image, view, box, unit: float) -> None:
     middle, radius = top + height / 2, 5 * unit
     drawing.panel(canvas, (left, middle - radius, 2 * radius, 2 * radius), radius, colour, 1.0)
     drawing.text(canvas, word, left + 18 * unit, middle + 6 * unit, 17 * unit, drawing.INK, drawing.BOLD)
-    drawing.text(canvas, view.mode, left + width, middle + 5 * unit, 12 * unit, drawing.DIM, align="right")
+    if view.state != "loading":
+        drawing.text(canvas, view.mode, left + width, middle + 5 * unit, 12 * unit, drawing.DIM, align="right")
 
 
 def draw_message(canvas: drawing.Image, view, box, unit: float) -> None:
@@ -108,7 +110,8 @@ def draw_answers(canvas: drawing.Image, view, rows, unit: float) -> None:
         said = name == view.truth
         if number == 0:
             size, weight, ink, thick, line = 23, drawing.BOLD, drawing.INK, 8, 26
-            ink, colour = (ink, drawing.TEAL) if view.result.known else (drawing.DIM, drawing.DIM)
+            sure = view.result.known and view.truth in (None, name)
+            ink, colour = (ink, drawing.TEAL) if sure else (drawing.DIM, drawing.DIM)
             name = name if view.result.known else f"{lettering.isolated(name)}?"
         else:
             size, weight, ink, thick, line, colour = 15, drawing.REGULAR, drawing.DIM, 4, 16, drawing.DIM
@@ -184,6 +187,8 @@ def draw_details(canvas: drawing.Image, view, box, unit: float) -> None:
         lines += [(f"{step} {seconds:.2f} s", drawing.DIM) for step, seconds in view.result.seconds.items()]
         if view.result.rate:
             lines.append((f"{view.result.rate:.0f} frames/s", drawing.DIM))
+    else:
+        lines.append(("streams and timings: after an answer", drawing.DIM))
     y = top + 8 * unit
     for words, colour in lines:
         if y > top + height:

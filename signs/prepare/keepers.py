@@ -8,13 +8,15 @@ A folder of record.py gets a row in its table and asks for the person's consent 
 videos for each sign gets a file. Each holds the folder's lock while it writes.
 """
 
-from pathlib import Path
+import contextlib
+from pathlib import Path, PurePath
 
 from signs import command
 from signs.clips.names import check_name, check_text
 from signs.command import Problem
 from signs.prepare.recordings import CONSENT, TABLE, read_recordings
 
+CORRECTED, CONFIRMED = "corrected", "right"  # in names of files, by what was answered
 ANSWERED = "answered"  # begins the note of a take that was kept after an answer; then comes the answer's label
 
 
@@ -22,6 +24,11 @@ def answer_of(notes: str) -> str | None:
     """The label that was answered, of a take's notes; None of a take that record.py recorded."""
     words = notes.removeprefix(f"{ANSWERED} ")
     return words if words != notes else None
+
+
+def is_corrected(video: str) -> bool:
+    """Whether a path is that of a take that was kept in a folder of signs after another answer."""
+    return f"_{CORRECTED}_" in PurePath(video).name
 
 
 class RecordedTakes:
@@ -57,9 +64,11 @@ class SignFolders:
 
     def keep(self, content: bytes, label: str, answered: str) -> Path:
         folder = self.folder / check_name(label, "a sign's folder")
+        # The sign's name too: clips of a data set are named by their files, each once.
+        stem = f"{self.signer}_{CONFIRMED if answered == label else CORRECTED}_{label}"
         with command.lock(self.folder):
             number = 1
-            while (path := folder / f"{self.signer}_{number}.mp4").exists():
+            while (path := folder / f"{stem}_{number}.mp4").exists():
                 number += 1
             with command.atomic(path) as temporary:
                 temporary.write_bytes(content)
@@ -67,6 +76,8 @@ class SignFolders:
 
     def forget(self, path: Path) -> None:
         path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # other takes are in it
+            path.parent.rmdir()
 
 
 def open_keeper(folder: Path, signer: str | None) -> RecordedTakes | SignFolders:

@@ -83,7 +83,8 @@ class Removal:
         """How to learn anew, and what nobody here can call back. zips: archives that may hold her."""
         for model in self.learnt:
             if data := self.sources.get(model):
-                print(f"anew, with the flags in {model}/bundle.json: {withdrawal.command_anew(model, data)}")
+                anew = withdrawal.command_anew(model, data, self.recordings.folder)
+                print(f"anew, with the flags in {model}/bundle.json: {anew}")
         if zips:
             print(command.one_line(f"look into these yourself: {command.listed([str(path) for path in zips])}"))
         print(OUT_OF_REACH)

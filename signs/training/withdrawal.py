@@ -214,9 +214,12 @@ def mark_withdrawn(model: Path) -> None:
     command.write_text(model / WITHDRAWN_FILE, line + "\n")
 
 
-def command_anew(model: Path, data: Path) -> str:
-    """How the model was made, as a command that makes it anew beside the old one."""
+def command_anew(model: Path, data: Path, recordings: Path) -> str:
+    """How the model was made, as a command that makes it anew beside the old one; learn.py's takes its place."""
     flags = about_model(model).get("flags", {})
     script = str(flags.get("script", "train_landmark.py"))
     script = script if script.endswith(".py") else f"{script}.py"
+    if script == "learn.py":
+        model = model.with_suffix("") if model.suffix == ".before" else model
+        return f"python {script} --videos {recordings} --data {data} --model {model}"
     return f"python {script} --data {data} --output {model}-anew"

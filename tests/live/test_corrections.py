@@ -75,20 +75,24 @@ def test_a_sign_is_kept_in_a_folder_of_signs_and_taken_back(film, sign_folders):
     corrections = corrections_of(sign_folders, film)
     corrections.choose(1)
     corrections.settle()
-    kept = sign_folders / "yes" / "live_1.mp4"
+    kept = sign_folders / "yes" / "live_corrected_yes_1.mp4"
     assert corrections.message == "kept as yes" and corrections.kept == 1 and len(read_video(kept)[0]) == 11
     videos = read_folder(sign_folders, None)[0]
     assert sorted((video.label, video.path.name) for video in videos)[-1] == ("yes", "one.avi")
-    assert ("yes", "live_1.mp4") in [(video.label, video.path.name) for video in videos]
+    assert ("yes", kept.name) in [(video.label, video.path.name) for video in videos]
     corrections.choose(0)  # no, it was the first
     corrections.settle()
-    assert not kept.exists() and (sign_folders / "stop" / "live_1.mp4").exists() and corrections.kept == 1
+    assert not kept.exists() and (sign_folders / "stop" / "live_right_stop_1.mp4").exists() and corrections.kept == 1
+    corrections.be("hullo")
+    corrections.settle()
+    assert (sign_folders / "hullo").is_dir()
     corrections.take_back()
     corrections.settle()
+    assert not (sign_folders / "hullo").exists(), "an empty folder would be a sign without videos"
     assert not list(sign_folders.glob("*/live*")) and corrections.kept == 0 and corrections.meant.truth is None
     corrections.be("  hello  ")
     corrections.settle()
-    assert (sign_folders / "hello" / "live_1.mp4").exists()
+    assert (sign_folders / "hello" / "live_corrected_hello_1.mp4").exists()
 
 
 def test_a_sign_is_kept_in_recordings_of_who_allowed_it(film, recorded):
@@ -163,9 +167,14 @@ def test_all_answers_stand_in_a_table(film, tmp_path, sign_folders):
         ("stop", "yes", "yes", "yes"),
         ("no", "no", "=cmd()", ""),
     ]
-    assert rows[0]["kept"].endswith("live_1.mp4") and rows[0]["probability"] == "0.6000"
-    with pytest.raises(Problem, match="there already"):
-        AnswerTable(table)
+    assert rows[0]["kept"].endswith("live_corrected_yes_1.mp4") and rows[0]["probability"] == "0.6000"
+    again = Corrections(None, AnswerTable(table))
+    again.said(RANKED, True, "countdown", 0.1, None)
+    again.close()
+    assert len(table.read_text().splitlines()) == 4, "a second session goes on below"
+    (tmp_path / "other.csv").write_text("video,label\n")
+    with pytest.raises(Problem, match="there already, and no table of answers"):
+        AnswerTable(tmp_path / "other.csv")
     with pytest.raises(Problem, match="no such folder"):
         AnswerTable(tmp_path / "none" / "answers.csv")
 
@@ -238,11 +247,11 @@ def test_keys_and_clicks_correct_while_the_demo_runs(tmp_path, sign_folders):
         keys.click((5, 5), demo, window.screen)
         keys.click(None, demo, window.screen)
         demo.corrections.settle()
-        kept = sign_folders / "001" / "live_1.mp4"
+        kept = sign_folders / "001" / "live_corrected_001_1.mp4"
         assert len(read_video(kept)[0]) == 16, "all frames of 1.5 s at 10 a second"
         window.press("n", *"hi", BACKSPACES[0], *"ello", ENTERS[0])
         demo.corrections.settle()
-        assert (sign_folders / "hello" / "live_1.mp4").exists() and not kept.exists()
+        assert (sign_folders / "hello" / "live_corrected_hello_1.mp4").exists() and not kept.exists()
         window.press("n", *"qqq", ESCAPES[0], "u")
         demo.corrections.settle()
         assert not list(sign_folders.glob("*/live*"))

@@ -53,6 +53,7 @@ EVENTS = {
 }
 MOVES = {
     ("idle", "start"): "countdown",
+    ("countdown", "start"): "idle",
     ("recording", "ended"): "translating",
     ("translating", "answered"): "result",
     ("translating", "failed"): "idle",

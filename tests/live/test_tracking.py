@@ -178,7 +178,8 @@ def test_the_skeleton_is_drawn_over_the_picture_and_mirrored_with_it(tracked):
     tracker.push(FRAME, 0.0).result()
     with ThreadPoolExecutor(1) as worker:
         mode = Countdown(fake_recogniser.Recogniser(), worker, tracker=tracker)
-        screen = Screen(SimpleNamespace(mode=mode, picture=FRAME, moment=0.0, corrections=Corrections()))
+        shown = {"mode": mode, "recogniser": mode.recogniser, "corrections": Corrections()}
+        screen = Screen(SimpleNamespace(**shown, picture=FRAME, moment=0.0))
         mirrored = screen.draw((640, 480))
         screen.mirror = False
         straight = screen.draw((640, 480))

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from signs import command
-from signs.clips.dataset import Dataset, Label, load_dataset, save_dataset
+from signs.clips.dataset import Clip, Dataset, Label, load_dataset, save_dataset
 from signs.clips.points import read_points
+from signs.command import Problem
 from signs.evaluation import own_signs
 from signs.inference.bundle import load_bundle
 from signs.inference.recogniser import Recogniser
@@ -19,6 +20,7 @@ import pytest
 
 import learn
 import posed
+import tiny
 from conftest import without_graphs
 
 STORE = "landmark-30fps"
@@ -272,3 +274,22 @@ def test_takes_that_disagree_and_signs_that_are_mistaken(run, monkeypatch):
     monkeypatch.setattr(learn, "load_dataset", wrong)
     _, said = run(lambda item: item.signer in ("anna", "ben"))
     assert "one take of up looks like" in said and "anna_left_1" in said
+
+
+def test_other_videos_do_not_take_the_place_of_a_data_set(tmp_path):
+    """Nor does one that is empty, as a person was deleted from it, stop everything."""
+    for name, start in (("mine", 0), ("others", 4)):
+        for label in ("a", "b"):
+            path = tmp_path / name / label / "one.avi"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(tiny.avi(start + (label == "b")))
+    videos = learn.read_videos(tmp_path / "mine", None)
+    item = Clip("one", "train", "a", "", "", "a/one.avi", command.sha256(tmp_path / "mine" / "a" / "one.avi"))
+    save_dataset(Dataset(tmp_path / "data", [item], [Label("a", "a"), Label("b", "b")]))
+    args = learn.parse(["--videos", str(tmp_path / "others"), "--data", str(tmp_path / "data")])
+    learn.check_same(videos, args)
+    with pytest.raises(Problem, match="made of other videos.*--data data_set/others --model model/others"):
+        learn.check_same(learn.read_videos(tmp_path / "others", None), args)
+    save_dataset(Dataset(tmp_path / "data", [], [Label("a", "a")]))
+    learn.check_same(videos, args)
+    learn.check_places(args)

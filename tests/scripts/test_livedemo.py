@@ -175,7 +175,10 @@ def test_no_model_and_that_of_the_demo(tmp_path, monkeypatch):
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "bundle.json").touch()
     assert livedemo.find_model(None) == tmp_path / "demo"
+    (tmp_path / "mine").mkdir()
     assert livedemo.find_model(tmp_path / "mine") == tmp_path / "mine"
+    with pytest.raises(Problem, match="none: no such folder"):
+        livedemo.find_model(tmp_path / "none")
 
 
 def test_the_cameras_are_listed_with_a_picture(tmp_path, monkeypatch, capsys):

@@ -53,7 +53,7 @@ def test_teach_correct_learn_and_go_back(my_signs, tmp_path, display, monkeypatc
     answers = tmp_path / "answers.csv"
     script = [tiny.REPOSITORY / "livedemo.py", *shown, "--countdown", "0.2", "--answers", str(answers)]
     with tiny.window(display, *map(str, script)) as (process, tell):
-        kept = my_signs / "wave" / "live_1.mp4"
+        kept = my_signs / "wave" / "live_corrected_wave_1.mp4"
         until = time.monotonic() + 60
         while not answers.exists() and time.monotonic() < until:  # the networks come later than the picture
             tell("key", "space")
@@ -76,7 +76,8 @@ def test_teach_correct_learn_and_go_back(my_signs, tmp_path, display, monkeypatc
     assert command.run(lambda: learn.main(flags)) in (command.DONE, command.PARTLY)
     out = capfd.readouterr().out
     assert "6 takes that the model before had too: " in out and "7 takes of 4 signs" in out
-    assert any("live_1" in clip for clip, _ in read_right(model)["known"]) and knows(model, "wave")
+    assert "1 answer that you corrected: " in out
+    assert any("live_corrected_wave_1" in clip for clip, _ in read_right(model)["known"]) and knows(model, "wave")
     assert command.run(lambda: learn.main(["--model", str(model), "--back"])) == command.DONE
     assert not knows(model, "wave") and knows(model.with_name("mine.before"), "wave")
 
