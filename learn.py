@@ -76,6 +76,7 @@ def go_back(model: Path) -> int:
     settle(model)
     if not is_bundle(before(model)):
         raise Problem(f"{before(model)}: no model there; learn.py keeps one when it has replaced it")
+    load_bundle(before(model))  # before it takes the other's place
     if model.exists():
         os.replace(model, aside(model))
     os.replace(before(model), model)
@@ -198,12 +199,21 @@ def corrected(videos: Path, clips: list[Clip]) -> set[str]:
 
 def replace_model(made: Path, model: Path) -> None:
     """Put a new model in the place of the one that is there, which is kept beside it."""
-    if is_bundle(model):
+    if is_whole(model):
         shutil.rmtree(before(model), ignore_errors=True)
         os.replace(model, before(model))
     elif model.exists():
-        shutil.rmtree(model)  # left half-written, or empty
+        shutil.rmtree(model)  # half-written, damaged or empty
     os.replace(made, model)
+
+
+def is_whole(model: Path) -> bool:
+    """Whether there is a model that can be gone back to."""
+    try:
+        load_bundle(model)
+    except Problem:
+        return False
+    return True
 
 
 def is_known(model: Path, known: str) -> bool:

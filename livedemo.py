@@ -146,8 +146,11 @@ def demonstrate(args) -> int:
         demo = Demo(source, loading, modes, args.mode, corrections, film)
         stack.callback(demo.close)
         if not args.no_window:
-            code = window.run_window(demo, args.full_screen, args.record)
-            print_kept(demo.corrections, args)
+            try:
+                code = window.run_window(demo, args.full_screen, args.record)
+            finally:
+                faults = print_kept(demo.corrections, args)
+            code = max(code, command.PARTLY if faults else command.DONE)
         else:
             code = compare_with_file(demo, args.video) if args.check else print_sign(demo, args.video)
         if args.timings and demo.mode:
@@ -164,11 +167,14 @@ def open_corrections(args) -> Corrections:
     return Corrections(keeper, AnswerTable(args.answers) if args.answers else None)
 
 
-def print_kept(corrections: Corrections, args) -> None:
-    """What was kept, and the command that learns from it."""
+def print_kept(corrections: Corrections, args) -> list[str]:
+    """What was kept, and the command that learns from it; what was not is named and returned."""
     corrections.close()
+    for fault in corrections.faults:
+        print(command.one_line(f"livedemo.py: {fault}"), file=sys.stderr)
     if corrections.kept:
         print(f"{command.counted(corrections.kept, 'sign')} kept in {args.keep}: python learn.py --videos {args.keep}")
+    return corrections.faults
 
 
 def find_model(model: Path | None) -> Path:

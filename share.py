@@ -45,11 +45,23 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--recordings", type=Path, nargs="+", metavar="FOLDER", help=recordings)
     flags.add_argument("--licence", default="", metavar="TEXT", help='what others may do with it, e.g. "CC BY 4.0"')
     args = flags.parse_args(argv)
+    if args.output.resolve().is_relative_to(args.model.resolve()):
+        flags.error(f"--output {args.output}: lies in the model's folder; choose another place")
     if args.output.suffix.lower() != ".zip" or args.output.is_dir():
         flags.error(f"--output {args.output}: expected a file that ends in .zip")
     args.recordings = args.recordings or []
     args.licence = check_text(args.licence, "--licence", may_be_empty=True)
     return args
+
+
+def check_free(path: Path) -> None:
+    """Raise Problem where a file is there that share.py did not write."""
+    if path.exists():
+        try:
+            with open(path, "rb") as file:
+                shared.SharedZip(file, path)
+        except Problem:
+            raise Problem(f"{path}: there already, and no model of share.py; choose another name") from None
 
 
 def open_bundle(folder: Path) -> Bundle:
@@ -176,6 +188,7 @@ def member(name: str) -> zipfile.ZipInfo:
 def main(argv=None) -> int:
     args = parse(argv)
     bundle = open_bundle(args.model)
+    check_free(args.output)
     for folder in args.recordings:
         if not (folder / CONSENT).is_file():
             raise Problem(f"{folder}: no {CONSENT} in it; name a folder that record.py wrote")

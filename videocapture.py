@@ -216,15 +216,27 @@ class Camera(VideoSource):
         device, last = self._device, -1.0
         try:
             while not stop.is_set():
-                there, picture = device.read()
+                try:
+                    there, picture = device.read()
+                except Exception as error:  # of a driver, of any kind
+                    raise Problem(f"{self.name}: {' '.join(str(error).split())}") from None
                 now = time.perf_counter()  # Windows' other clocks tick every 16 ms
                 if not there or picture is None or now <= last:
                     stop.wait(0.01)  # one failed read is common after opening; silence is told by the clock
                     continue
                 last = now
-                yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), now
+                yield as_rgb(picture, self.name), now
         finally:
             device.release()
+
+
+def as_rgb(picture: np.ndarray, name: str) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of what a camera sends: BGR, grey, or with a fourth channel; raises Problem otherwise."""
+    channels = 1 if picture.ndim == 2 else picture.shape[2]
+    ways = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
+    if picture.dtype != np.uint8 or channels not in ways or not picture.size:
+        raise Problem(f"{name} sends pictures of {picture.shape} {picture.dtype}; expected colour of 8 bits")
+    return cv2.cvtColor(picture, ways[channels])
 
 
 @contextlib.contextmanager

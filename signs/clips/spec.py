@@ -78,8 +78,8 @@ class StoredSpec:
     landmark: LandmarkSpec | None = None
 
     def __post_init__(self):
-        if not RULE.fullmatch(self.frames):
-            raise Problem(f"frames {self.frames!r}; expected a number (40), a rate (10fps) or all")
+        if not RULE.fullmatch(self.frames) or len(self.frames.removesuffix("fps")) > len(str(MOST)):
+            raise Problem(f"frames {self.frames[:20]!r}; expected a number (40), a rate (10fps) or all, at most {MOST}")
         if not 1 <= self.short_side <= MOST or not 1 <= self.quality <= 100:
             found = f"a short side of {self.short_side} px, quality {self.quality}"
             raise Problem(f"{found}; expected 1 to {MOST} px and 1 to 100")

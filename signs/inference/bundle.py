@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from signs import command
-from signs.clips.dataset import Label
+from signs.clips.dataset import KINDS, Label
 from signs.clips.modality import PICTURES, TABLE
 from signs.clips.names import check_name, check_text
 from signs.clips.spec import ClipSpec, InputSpec
@@ -226,6 +226,8 @@ def _check_parts(bundle: Bundle) -> None:
     for row in bundle.classes:
         check_text(row.label, "label")
         check_text(row.name or row.label, f"name of {row.label}")
+        if row.kind not in KINDS:
+            raise Problem(f"class {row.label} of kind {row.kind!r}; expected {' or '.join(KINDS)}")
     for what, names in (
         ("class", [row.label for row in bundle.classes]),
         ("stream", [row.name for row in bundle.streams]),

@@ -64,11 +64,11 @@ def load_calibration(folder: Path, model: dict[str, str]) -> Calibration:
     try:
         calibration = Calibration(**json.loads((folder / CALIBRATION_FILE).read_text(encoding="utf-8")))
         numbers = [calibration.temperature, calibration.threshold or 0, *calibration.weights.values()]
-        if not (calibration.temperature > 0 and all(0 <= number < math.inf for number in numbers)):
+        if not (1e-3 <= calibration.temperature <= 1e3 and all(0 <= number < math.inf for number in numbers)):
             raise ValueError
     except FileNotFoundError:
         return Calibration()
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise Problem(f"{folder / CALIBRATION_FILE}: damaged; delete it and run evaluate.py --split valid") from None
     return calibration if calibration.model == model else Calibration()
 

@@ -53,7 +53,7 @@ def read_forms(bundle: Bundle) -> dict:
         return {name: row for name, row in content["forms"].items() if fits and name in FORMS}
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Problem(f"{path}: damaged; delete it, and {again(bundle)}") from None
 
 

@@ -42,6 +42,8 @@ class Recogniser:
     def __init__(self, bundle: Bundle, networks: dict, form: Form | None = None, together: bool = False):
         self.bundle, self.networks, self.form = bundle, networks, form
         self.calibration = load_calibration(bundle.folder, bundle.hashes)
+        if self.calibration.weights and self.calibration.weights.keys() != networks.keys():
+            raise Problem(f"{bundle.folder}: calibration.json weighs streams that it has not; run evaluate.py again")
         self.classes = bundle.classes
         self.labels = [row.label for row in bundle.classes]
         self._rows = dict(zip(self.labels, bundle.classes, strict=True))
@@ -172,8 +174,21 @@ class Recogniser:
 
     def logits(self, stream: Stream, batch: np.ndarray) -> np.ndarray:
         """(B * views, frames, crop, crop, C) float32 -> (B, classes), averaged over the views of each clip."""
-        logits = self.networks[stream.name].logits(batch)
+        try:
+            logits = self.networks[stream.name].logits(batch)
+        except Exception as error:
+            if self.form is None:
+                raise
+            raise self._other(stream, f"does not take {list(batch.shape)}") from error
+        if logits.shape[-1] != len(self.labels):
+            raise self._other(stream, f"tells {logits.shape[-1]} classes apart, and the table has {len(self.labels)}")
+        if not np.isfinite(logits).all():
+            raise self._other(stream, "gives no numbers")
         return logits.reshape(-1, self.bundle.spec_of(stream).input.views, logits.shape[-1]).mean(axis=1)
+
+    def _other(self, stream: Stream, how: str) -> Problem:
+        """A network that is not what the bundle says."""
+        return Problem(f"{self.bundle.folder}: its network {stream.name} {how}; get a whole copy of the model")
 
     def rank(self, probabilities: np.ndarray) -> list[tuple[str, float]]:
         """(classes,) -> (label, probability), best first."""

@@ -11,6 +11,7 @@ in a thread.
 
 import csv
 import io
+import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ NOWHERE = "start with --keep and a folder, to keep what you correct"
 @dataclass(eq=False)
 class Answered:
     """A sign that was answered. when: seconds since the session began; truth: its label, as somebody said; path: where
-    it is kept."""
+    it is kept, kept_as: under which label."""
 
     ranked: list[tuple[str, float]]
     known: bool
@@ -41,6 +42,7 @@ class Answered:
     when: float
     truth: str | None = None
     path: Path | None = None
+    kept_as: str | None = None
 
 
 class AnswerTable:
@@ -50,8 +52,9 @@ class AnswerTable:
 
     def __init__(self, path: Path):
         self.path, self._before = path, ""
-        if not path.absolute().parent.is_dir():
-            raise Problem(f"{path}: no such folder to write it in")
+        folder = path.absolute().parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise Problem(f"{path}: no such folder to write it in, or it may not be written")
         if path.exists():  # of an earlier session
             self._before = path.read_text(encoding="utf-8") if path.is_file() else ""
             if not self._before.startswith(",".join(self.COLUMNS) + "\n"):
@@ -85,16 +88,22 @@ class AnswerTable:
 
 
 class Corrections:
-    """classes: of the model; kept: how many takes of this session lie in the keeper's folder."""
+    """classes: of the model."""
 
     def __init__(self, keeper=None, table: AnswerTable | None = None):
-        self.keeper, self.table, self.message, self.kept = keeper, table, "", 0
+        self.keeper, self.table, self.message = keeper, table, ""
+        self.faults: list[str] = []  # what could not be kept or written
         self.classes: list[Label] = []
         self.answers: list[Answered] = []
         self._began = time.monotonic()
         self._back = 0  # how many answers back the one that is meant is
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="keep")
         self._job: Future | None = None
+
+    @property
+    def kept(self) -> int:
+        """How many takes of this session lie in the keeper's folder."""
+        return sum(answer.path is not None for answer in self.answers)
 
     @property
     def is_kept(self) -> bool:
@@ -166,24 +175,24 @@ class Corrections:
         try:
             work(answer, *rest)
         except Exception as error:  # it is one clip; the demo goes on
-            self.message = f"not kept: {errors.explain(error)}"
-            answer.truth = None
+            self._fail(error)
+            answer.truth = answer.kept_as  # what is on the disc
         self._write_now()
 
     def _keep(self, answer: Answered, label: str, strip: Strip | None) -> None:
         if self.keeper is None:
             return
-        self._forget(answer)  # it was said to be another one before
-        answer.path = self.keeper.keep(strip.video(), label, answer.ranked[0][0])
-        self.kept += 1
+        before, answer.path = answer.path, self.keeper.keep(strip.video(), label, answer.ranked[0][0])
+        answer.kept_as = label
+        if before:  # it was said to be another one
+            self.keeper.forget(before)
         none = any(row.label == label and row.kind == "none" for row in self.classes) or label == NOTHING
         self.message = "kept as no sign" if none else f"kept as {label}"
 
     def _forget(self, answer: Answered) -> None:
         if answer.path:
             self.keeper.forget(answer.path)
-            answer.path = None
-            self.kept -= 1
+            answer.path = answer.kept_as = None
 
     def _write(self) -> None:
         if self.table:
@@ -194,7 +203,14 @@ class Corrections:
             try:
                 self.table.write(list(self.answers))
             except OSError as error:
-                self.message = f"{self.table.path}: {errors.explain(error)}"
+                self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Say what was not kept or written, now in the window and at the end on the terminal."""
+        full = errors.is_disc_full(error)
+        self.message = f"not kept: {'the disc is full; make room' if full else errors.explain(error)}"
+        if self.message not in self.faults:
+            self.faults.append(self.message)
 
     def settle(self) -> None:
         """Wait for what is being written."""

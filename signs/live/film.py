@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 QUALITY = 97  # of the JPEG: what the video's own coding loses is more
+WAITING = 30  # frames that may wait to be coded, as large as they came; of more every other one would be lost in time
 
 
 def coded(frame: np.ndarray) -> np.ndarray:
@@ -50,6 +51,8 @@ class Film:
 
     def add(self, frame: np.ndarray, seconds: float) -> None:
         """A frame, (H, W, 3) uint8 RGB, and its time, later than the one before."""
+        if len(self._frames) >= WAITING and not self._frames[-WAITING][0].done():
+            return  # too large or too many for this machine: the film has fewer, and the memory holds
         self._frames.append((self._worker.submit(coded, frame), seconds))
         while self._frames[0][1] < seconds - self.seconds:
             self._frames.popleft()

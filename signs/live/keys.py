@@ -12,8 +12,8 @@ ESCAPE = 27
 
 def key_of(code: int | None) -> str:
     """A key as cv2.waitKeyEx gives it -> a small letter or another character, `q` for Esc; "" for what has none."""
-    code = -1 if code is None else code & 0xFF
-    return "q" if code == ESCAPE else chr(code).lower() if 0 <= code < 128 else ""
+    code = 0 if code is None else code & 0xFFFF  # above are the bits of Shift and the like; a cursor key is above ASCII
+    return "q" if code == ESCAPE else chr(code).lower() if 0 < code < 128 else ""
 
 
 def press(code: int | None, demo, screen, window) -> bool:

@@ -15,6 +15,7 @@ from signs import command
 from signs.clips.names import check_name, check_text
 from signs.command import Problem
 from signs.prepare.recordings import CONSENT, TABLE, read_recordings
+from signs.prepare.video_folder import is_video
 
 CORRECTED, CONFIRMED = "corrected", "right"  # in names of files, by what was answered
 ANSWERED = "answered"  # begins the note of a take that was kept after an answer; then comes the answer's label
@@ -46,8 +47,11 @@ class RecordedTakes:
             raise Problem(f"{folder}: {self.signer} allowed no recordings there; `{how}` asks, and may be ended then")
 
     def keep(self, content: bytes, label: str, answered: str) -> Path:
+        check_there(self.folder)
         with command.lock(self.folder):
             recordings = read_recordings(self.folder)
+            if not recordings.consent_of(self.signer):  # she may have been deleted meanwhile
+                raise Problem(f"{self.signer} allows no recordings in {self.folder} any more")
             return recordings.path(recordings.add(content, label, self.signer, [f"{ANSWERED} {answered}"]))
 
     def forget(self, path: Path) -> None:
@@ -63,6 +67,7 @@ class SignFolders:
         self.folder, self.signer = folder, check_name(signer, "--signer") if signer else "live"
 
     def keep(self, content: bytes, label: str, answered: str) -> Path:
+        check_there(self.folder)
         folder = self.folder / check_name(label, "a sign's folder")
         # The sign's name too: clips of a data set are named by their files, each once.
         stem = f"{self.signer}_{CONFIRMED if answered == label else CORRECTED}_{label}"
@@ -70,14 +75,29 @@ class SignFolders:
             number = 1
             while (path := folder / f"{stem}_{number}.mp4").exists():
                 number += 1
-            with command.atomic(path) as temporary:
-                temporary.write_bytes(content)
+            try:
+                with command.atomic(path) as temporary:
+                    temporary.write_bytes(content)
+            except OSError:
+                remove_empty(folder)
+                raise
         return path
 
     def forget(self, path: Path) -> None:
         path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # other takes are in it
-            path.parent.rmdir()
+        remove_empty(path.parent)
+
+
+def check_there(folder: Path) -> None:
+    """Raise Problem where somebody has deleted the folder meanwhile: it is not made anew."""
+    if not folder.is_dir():
+        raise Problem(f"{folder} is there no more")
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a sign's folder without takes, which would be a sign without videos."""
+    with contextlib.suppress(OSError):  # other takes are in it
+        folder.rmdir()
 
 
 def open_keeper(folder: Path, signer: str | None) -> RecordedTakes | SignFolders:
@@ -88,6 +108,6 @@ def open_keeper(folder: Path, signer: str | None) -> RecordedTakes | SignFolders
         raise Problem(f"{folder}: {what}; `python record.py --output {folder}` makes one")
     if (folder / TABLE).exists() or (folder / CONSENT).exists():
         return RecordedTakes(folder, signer)
-    if not any(path.is_dir() for path in folder.iterdir()):
+    if not any(is_video(path) for path in folder.glob("*/*")):
         raise Problem(f"{folder}: neither recordings of record.py nor a folder of videos for each sign")
     return SignFolders(folder, signer)

@@ -158,3 +158,26 @@ def test_data_with_another_flow_is_refused(recogniser, demo, tmp_path):
     other = Dataset(tmp_path, data.clips, data.classes)
     with pytest.raises(Problem, match="trained on flow-40x64-tvl1-fast; .* has frame-40x64, flow-40x64-dis"):
         check_store(recogniser.bundle, other)
+
+
+class Other:
+    """A network that is not what its bundle says."""
+
+    def __init__(self, logits):
+        self.found = logits
+
+    def logits(self, batch):
+        if self.found is None:
+            raise RuntimeError("of another shape\nthan its inputs")
+        return np.full((len(batch), self.found[0]), self.found[1], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [((3, 0.0), "tells 3 classes apart"), ((None, 0.0), "does not take"), ((8, np.nan), "gives no numbers")],
+)
+def test_a_network_that_is_another_than_the_bundle_says(recogniser, video, found, said):
+    networks = dict(recogniser.networks, rgb=Other(None if found[0] is None else found))
+    other = Recogniser(recogniser.bundle, networks, form="a form")
+    with pytest.raises(Problem, match=f"its network rgb {said}"):
+        other.answer(*video)

@@ -2,6 +2,8 @@
 
 import csv
 import errno
+import shutil
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +13,7 @@ from signs.command import Problem
 from signs.live import keys
 from signs.live.continuous import Continuous
 from signs.live.corrections import NOWHERE, AnswerTable, Corrections
-from signs.live.film import Film
+from signs.live.film import WAITING, Film
 from signs.live.hands_free import HandsFree
 from signs.live.layout import lay_out
 from signs.live.screen import Screen
@@ -125,7 +127,7 @@ def test_a_name_that_the_model_knows_is_that_sign_whatever_its_capitals(film, si
     for name in ("a/b", "..", "con"):
         corrections.be(name)
         corrections.settle()
-        assert corrections.message.startswith("not kept: a sign's folder") and corrections.meant.truth is None
+        assert corrections.message.startswith("not kept: a sign's folder") and corrections.meant.truth == "003"
     corrections.be(" ")
     assert "a sign's name" in corrections.message
 
@@ -304,3 +306,63 @@ def test_what_was_taken_for_no_sign_can_be_corrected_too(sign_folders):
         assert mode.state == "result" and not mode.history
         assert [answer.ranked[0] for answer in demo.corrections.answers] == [("003", 0.9)]
         demo.close()
+
+
+def test_who_is_deleted_meanwhile_is_not_kept_again(film, recorded, sign_folders):
+    corrections = corrections_of(recorded, film)
+    read_recordings(recorded).remove_signer("anna")
+    corrections.choose(1)
+    corrections.settle()
+    assert "anna allows no recordings" in corrections.message and not read_recordings(recorded).rows
+    assert corrections.faults and corrections.kept == 0
+    corrections = corrections_of(sign_folders, film)
+    shutil.rmtree(sign_folders)
+    corrections.choose(1)
+    corrections.settle()
+    assert "is there no more" in corrections.message and not sign_folders.exists()
+
+
+def test_a_correction_that_fails_leaves_what_was_kept(film, sign_folders, monkeypatch):
+    corrections = corrections_of(sign_folders, film)
+    corrections.choose(1)
+    corrections.settle()
+    for name in ("a/b", ".."):
+        corrections.be(name)
+        corrections.settle()
+        assert corrections.meant.truth == "yes" and corrections.kept == 1 and corrections.meant.path.exists()
+
+    def locked(_path):
+        raise Problem("another run is writing there")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(corrections.keeper, "forget", locked)
+        corrections.take_back()
+        corrections.settle()
+        assert corrections.meant.truth == "yes" and corrections.meant.path.exists()
+    corrections.take_back()
+    corrections.settle()
+    assert corrections.kept == 0 and corrections.meant.path is None
+
+
+def test_other_folders_are_not_taken_for_signs(tmp_path):
+    (tmp_path / "model" / "export").mkdir(parents=True)
+    (tmp_path / "model" / "export" / "form.bin").write_bytes(b"x")
+    with pytest.raises(Problem, match="neither recordings"):
+        open_keeper(tmp_path / "model", None)
+
+
+def test_keys_that_are_no_letters_are_none():
+    """Cursor keys and the like have numbers whose low byte is a letter's."""
+    assert [keys.key_of(code) for code in (0xFF51, 0xFF55, 0xFF63, 0x250000, 0xFFE1, None)] == [""] * 6
+    assert keys.key_of(ord("Q")) == "q" and keys.key_of(0x100000 | ord("c")) == "c" and keys.key_of(27) == "q"
+
+
+def test_a_film_that_cannot_follow_holds_few_frames(monkeypatch):
+    stop = threading.Event()
+    monkeypatch.setattr("signs.live.film.coded", lambda frame: stop.wait(5))
+    film = Film(60.0)
+    for number in range(200):
+        film.add(np.zeros((4, 4, 3), np.uint8), number / 30)
+    assert len(film._frames) <= WAITING + 1
+    stop.set()
+    film.close()

@@ -215,3 +215,15 @@ def test_a_folder_that_cannot_be_written_is_one_line(model, monkeypatch, capsys)
     flags = ["--model", str(model), "--output", str(model.parent / "mine.zip")]
     assert command.run(lambda: share.main(flags)) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_file_that_is_something_else_is_not_written_over(model, tmp_path):
+    other = tmp_path / "thesis.zip"
+    other.write_bytes(b"years of work")
+    with pytest.raises(Problem, match="there already, and no model of share.py"):
+        share.main(["--model", str(model), "--output", str(other)])
+    assert other.read_bytes() == b"years of work"
+    write(model)
+    write(model)  # its own is replaced
+    with pytest.raises(Problem, match="lies in the model's folder"):
+        share.main(["--model", str(model), "--output", str(model / "loops" / "1.zip")])

@@ -195,3 +195,30 @@ def test_several_files_play_one_after_the_other(tmp_path):
         for shown, go_on in ((0, source.restart), (0, source.play_next), (1, source.play_next), (0, source.restart)):
             assert np.array_equal(source.arrived(5)[0][0], first[shown])
             go_on()
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        (np.zeros((4, 6), np.uint8), ""),
+        (np.zeros((4, 6, 4), np.uint8), ""),
+        (np.zeros((4, 6, 2), np.uint8), "expected colour of 8 bits"),
+        (np.zeros((0, 0, 3), np.uint8), "expected colour of 8 bits"),
+        (np.zeros((4, 6, 3), np.uint16), "expected colour of 8 bits"),
+    ],
+)
+def test_pictures_of_other_kinds(shown, said):
+    if said:
+        with pytest.raises(Problem, match=said):
+            videocapture.as_rgb(shown, "camera 0")
+    else:
+        assert videocapture.as_rgb(shown, "camera 0").shape == (4, 6, 3)
+
+
+def test_a_driver_that_fails_is_one_line():
+    class Failing(FakeDevice):
+        def read(self):
+            raise RuntimeError("the bus\nis gone")
+
+    with pytest.raises(Problem, match="camera 0: the bus is gone"), Camera(0, lambda index: Failing()):
+        pass
