@@ -246,7 +246,8 @@ def main(argv=None) -> int:
     if args.asked:
         results["asked"] = measure_asked(network, args.asked, temperature, threshold)
     write_data(args.work / "data", list(zip(rows, clips, strict=True)), (Label(NOTHING, own_signs.NO_SIGN, "none"),))
-    write_starter(args.output, args.work, network.layer, temperature, threshold, results)
+    about = {name: value for name, value in results.items() if name != "asked"}
+    write_starter(args.output, args.work, network.layer, temperature, threshold, about)
     print(json.dumps(results))
     return command.DONE
 
