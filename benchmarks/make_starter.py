@@ -33,7 +33,7 @@ from signs.evaluation import own_signs
 from signs.evaluation.calibration import fit_temperature
 from signs.evaluation.unknown import find_threshold
 from signs.inference.bundle import is_bundle
-from signs.inference.confidence import FALSE_ALARMS, tempered
+from signs.inference.confidence import tempered
 from signs.landmarks.stream import landmark_spec
 from signs.live.session_plan import NOTHING
 from signs.training import last_layer
@@ -175,20 +175,22 @@ def confidence(logits: np.ndarray, temperature: float) -> np.ndarray:
     return np.where(probabilities.argmax(axis=1) == logits.shape[1] - 1, 0, probabilities.max(axis=1))
 
 
-def by_groups(work: Path, rows, clips, material: Material) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of networks that know nothing of a group: (N, signs + 1) logits of its clips, (N,) what they answer without the
-    column, and (M, signs + 1) logits of movements drawn with its hands."""
+def by_groups(work: Path, rows, clips, material: Material) -> tuple[list, np.ndarray, np.ndarray, np.ndarray]:
+    """Networks that know nothing of a group, and of these: (N, signs + 1) logits of its clips, (N,) what they answer
+    without the column, and (M, signs + 1) logits of movements drawn with its hands."""
     size = (len(rows), len(material.names) + 1)
     logits, plain = np.empty(size), np.empty(len(rows), int)
     drawn, owners = np.empty((len(material.moves), size[1])), material.group[material.owner]
+    networks = []
     for group in range(GROUPS):
         out = material.group == group
         network = Asked(train(work, f"group-{group}", rows, clips, ~out), material, ~out)
+        networks.append(network)
         logits[out] = network.logits(material.clips[0, out])
         plain[out] = network.logits(material.clips[0, out], plain=True).argmax(axis=1)
         hers = (material.owner >= 0) & (owners == group)
         drawn[hers] = network.logits(material.moves[hers])
-    return logits, plain, drawn[material.owner >= 0]
+    return networks, logits, plain, drawn[material.owner >= 0]
 
 
 def by_signs(work: Path, rows, clips, material: Material) -> np.ndarray:
@@ -215,6 +217,31 @@ def measure_asked(network: Asked, folder: Path, temperature: float, threshold: f
     return results
 
 
+def measure(work: Path, rows, clips, material: Material, asked: Path | None) -> dict:
+    """Temperature, threshold, and how good answers are that networks give of what they have not learnt."""
+    networks, logits, plain, drawn = by_groups(work, rows, clips, material)
+    others = by_signs(work, rows, clips, material)
+    temperature = fit_temperature(softmax(logits, axis=1), material.truth)
+    sure, unknown = confidence(logits, temperature), [confidence(each, temperature) for each in (others, drawn)]
+    right, groups = logits.argmax(axis=1) == material.truth, []
+
+    def shares(of: np.ndarray, level: float) -> dict:
+        told = of & (sure >= level)
+        answered, rightly = float(told.sum() / of.sum()), float(right[told].mean())
+        return {"clips": int(of.sum()), "answered": answered, "right of answered": rightly}
+
+    for group, network in enumerate(networks):
+        hers = material.group == group
+        level = find_threshold(sure[~hers], unknown, ANSWERED)  # which knows nothing of its clips
+        groups.append(shares(hers, level))
+        if asked:
+            groups[-1]["asked"] = measure_asked(network, asked, temperature, level)["all"]
+    threshold = find_threshold(sure, unknown, ANSWERED)
+    results = {"temperature": temperature, "threshold": threshold, **shares(right >= 0, threshold), "groups": groups}
+    answered = {what: float((each >= threshold).mean()) for what, each in zip(("signs", "drawn"), unknown, strict=True)}
+    return results | {"unknown": answered, "without the class": float((plain == material.truth).mean())}
+
+
 def main(argv=None) -> int:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--points", type=Path, required=True, help="dgs30.npz, as for make_start.py")
@@ -224,30 +251,13 @@ def main(argv=None) -> int:
     args = flags.parse_args(argv)
     rows, clips = dgs_clips(args.points)
     material = collect(rows, clips, groups_of(args.points))
-    logits, plain, drawn = by_groups(args.work, rows, clips, material)
-    left_out = by_signs(args.work, rows, clips, material)
-    temperature = fit_temperature(softmax(logits, axis=1), material.truth)
-    sure, unknown = confidence(logits, temperature), [confidence(each, temperature) for each in (left_out, drawn)]
-    threshold = find_threshold(sure, unknown, ANSWERED)
-    right, given = logits.argmax(axis=1) == material.truth, sure >= threshold
-    results = {"temperature": temperature, "threshold": threshold, "aim": FALSE_ALARMS}
-    results |= {"right without the class": float((plain == material.truth).mean()), "groups": []}
-    for group in range(GROUPS):
-        hers = material.group == group
-        # Its own threshold knows nothing of it.
-        level = find_threshold(sure[~hers], unknown, ANSWERED)
-        told = hers & (sure >= level)
-        shares = {"answered": told.sum() / hers.sum(), "right of answered": right[told].mean()}
-        results["groups"].append({"clips": int(hers.sum()), **{name: float(value) for name, value in shares.items()}})
-    results |= {"answered": float(given.mean()), "right of answered": float(right[given].mean())}
-    results |= {"other signs answered": float((unknown[0] >= threshold).mean())}
-    results |= {"drawn movements answered": float((unknown[1] >= threshold).mean())}
+    results = measure(args.work, rows, clips, material, args.asked)
+    sure = results["temperature"], results["threshold"]
     network = Asked(own_signs.DGS, material, np.ones(len(rows), bool))
     if args.asked:
-        results["asked"] = measure_asked(network, args.asked, temperature, threshold)
+        results["asked"] = measure_asked(network, args.asked, *sure)
     write_data(args.work / "data", list(zip(rows, clips, strict=True)), (Label(NOTHING, own_signs.NO_SIGN, "none"),))
-    about = {name: value for name, value in results.items() if name != "asked"}
-    write_starter(args.output, args.work, network.layer, temperature, threshold, about)
+    write_starter(args.output, args.work, network.layer, *sure)
     print(json.dumps(results))
     return command.DONE
 

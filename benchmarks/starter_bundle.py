@@ -25,10 +25,11 @@ import share
 
 ROOT = Path(__file__).resolve().parents[1]
 FRAMES = 20  # of a loop
+SMALL = 0.4  # of how far a hand's points are apart in the median
 PARTS = (EXPORT_FILE, CALIBRATION_FILE, "bundle.json", "export", sign_loops.FOLDER)
 
 
-def write_starter(output: Path, work: Path, layer, temperature: float, threshold: float, results: dict) -> None:
+def write_starter(output: Path, work: Path, layer, temperature: float, threshold: float) -> None:
     """The bundle with Keras's weights and its form of OpenVINO into work/model, and what others need of both into
     `output`, whose README.md stays."""
     data, folder = load_dataset(work / "data"), work / "model"
@@ -46,7 +47,7 @@ def write_starter(output: Path, work: Path, layer, temperature: float, threshold
     about = {"flags": {"script": "make_starter.py", "weights": "dgs"}, "data": {"clips": start.about["data"]["clips"]}}
     save_bundle(Bundle(folder, spec, data.classes, [row], "mean", about))
     hashes = load_bundle(folder).hashes
-    Calibration(temperature, {}, threshold, results, hashes).write(folder)
+    Calibration(temperature, {}, threshold, {}, hashes).write(folder)
     flags = ["--data", work / "data", "--model", folder, "--forms", "openvino"]
     subprocess.run([sys.executable, str(ROOT / "export.py"), *map(str, flags)], check=True)
     passed_on(load_bundle(folder), output, loops_of(work, data))
@@ -62,8 +63,12 @@ def loops_of(work: Path, data) -> dict[str, sign_loops.Loop]:
 
 
 def shortened(points: Points) -> Points:
+    """Few frames, without hands that were found much too small."""
     kept = np.unique(np.linspace(0, len(points.times) - 1, FRAMES).round().astype(int))
-    return Points(points.body[kept], points.hands[kept], points.times[kept], points.size)
+    hands = points.hands[kept].copy()
+    span = np.ptp(hands[..., :2], axis=2).max(axis=-1)
+    hands[span < np.nanmedian(span) * SMALL] = np.nan
+    return Points(points.body[kept], hands, points.times[kept], points.size)
 
 
 def passed_on(bundle: Bundle, output: Path, loops: dict[str, sign_loops.Loop]) -> None:
