@@ -2,7 +2,8 @@
 
     python livedemo.py --model model/chalearn
 
-in:   a model bundle or a zip that share.py made of one, a camera or a video file that plays the camera's part
+in:   a model bundle or a zip that share.py made of one (without --model: signs/live/starter, 30 signs of German Sign
+      Language), a camera or a video file that plays the camera's part
 out:  a window: what the camera sees, the three best names with bars, each stream's answer, the kept frames beside
       their optical flow, the signs so far, and the time it took. With --no-window one sign is printed.
 
@@ -27,8 +28,10 @@ from signs import command
 from signs.clips.video import read_kept
 from signs.command import Problem
 from signs.inference import timing
+from signs.inference.bundle import load_bundle
 from signs.inference.confidence import unsure
 from signs.inference.recogniser import Recogniser, check_camera
+from signs.landmarks import models
 from signs.live import screen, window
 from signs.live.corrections import AnswerTable, Corrections
 from signs.live.demo import MODES, Demo, build_modes
@@ -41,6 +44,7 @@ from rich.cells import cell_len, set_cell_size
 
 import videocapture
 
+STARTER = Path(__file__).parent / "signs" / "live" / "starter"  # 30 signs of German Sign Language
 DEMO = Path(__file__).parent / "model" / "demo"  # what `make demo` trains
 CLOSE = 1e-3  # logits by which --check lets camera and file differ
 LIST = "list"  # of --camera
@@ -49,7 +53,7 @@ REMEMBERED = HandsFree.LONGEST + 2  # seconds of pictures that --keep holds
 
 def parse_arguments(argv) -> argparse.Namespace:
     flags = command.parser(__doc__)
-    named = "model folder, e.g. model/chalearn, or a zip of share.py; without it that of `make demo`"
+    named = "model folder, e.g. model/chalearn, or a zip of share.py; without it 30 signs of German Sign Language"
     flags.add_argument("--model", type=Path, help=named)
     source = flags.add_mutually_exclusive_group()
     which = f"number of the camera; `{LIST}` shows the cameras, with a picture of each, and ends"
@@ -178,13 +182,24 @@ def print_kept(corrections: Corrections, args) -> list[str]:
 
 
 def find_model(model: Path | None) -> Path:
-    """The bundle that was asked for, or that of `make demo`; raises Problem where there is none."""
-    if model is not None and not model.exists():
-        raise Problem(f"{model}: no such folder; give a model's, or a zip of share.py")
-    if model is not None or (DEMO / "bundle.json").is_file():
-        return model or DEMO
-    own = "teach it your own signs with learn.py, or train with one of the train_*.py, and name the model with --model"
-    raise Problem(f"no model yet; make one with `make demo` (some minutes), or {own}")
+    """The bundle that was asked for, or the starter; where that cannot see hands, that of `make demo`; raises Problem
+    where there is none."""
+    if model is not None:
+        if not model.exists():
+            raise Problem(f"{model}: no such folder; give a model's, or a zip of share.py")
+        return model
+    try:
+        models.import_openvino()
+        models.fetch()
+    except Problem as problem:
+        if not (DEMO / "bundle.json").is_file():
+            raise Problem(f"{problem}; or name a model of your own with --model") from None
+        print(command.one_line(f"the starter cannot see hands ({problem}), so this is {DEMO}"), file=sys.stderr)
+        return DEMO
+    signs = sum(row.kind == "gesture" for row in load_bundle(STARTER).classes)
+    knows = f"which knows {signs} signs of German Sign Language (`?` shows them); learn.py teaches your own"
+    print(f"no --model: this is the starter, {knows}", flush=True)
+    return STARTER
 
 
 def load_recogniser(folder: Path, runtime: str, in_window: bool) -> Recogniser:

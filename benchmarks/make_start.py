@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from signs import command
 from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset, Label, placed, save_dataset
+from signs.clips.hands_alone import of_hands
 from signs.clips.points import Points, write_points
 from signs.landmarks.stream import landmark_spec
 from signs.prepare.synthetic import HANDS, RATE
@@ -32,9 +33,6 @@ SOURCE = "Tachionstrahl/SignLanguageRecognition"
 HEIGHT = 480  # pixels that a picture counts as
 ASPECTS = (4 / 3, 16 / 9, 3 / 4)
 RATES = (12, 30)  # frames a second, least and most
-PALM = 0.27  # shoulder widths from the wrist to the knuckle of the middle finger
-NECK = 0.65  # shoulder widths from the face to between the shoulders
-NOSE, LEFT, RIGHT = 0, 11, 12  # of the body's points
 SIGNERS, VALID = 24, 4  # drawn ones, and those of them for validation
 # Of a drawn person, in the pixels of synthetic_movement.py: nose, eyes, ears, mouth and hips.
 STILL = {0: (0, -43), 2: (7, -46), 5: (-7, -46), 7: (20, -43), 8: (-20, -43), 9: (5, -29), 10: (-5, -29)}
@@ -46,22 +44,7 @@ def clip_points(rows: np.ndarray, rng: np.random.Generator) -> Points:
     aspect, rate = rng.choice(ASPECTS), rng.uniform(*RATES)
     size = np.array([aspect, 1, aspect]) * HEIGHT
     face, hands = rows[:, :2] * size[:2], rows[:, 2:].reshape(-1, 2, 21, 3) * size
-    if is_crossed(hands[:, :, 0, 0], face[:, 0].mean()):
-        hands = hands[:, ::-1]
-    width = np.nanmedian(np.linalg.norm(hands[:, :, 9] - hands[:, :, 0], axis=-1)) / PALM
-    body = np.full((len(rows), 33, 4), np.nan, np.float32)
-    for point, place in ((NOSE, (0, 0)), (LEFT, (width / 2, NECK * width)), (RIGHT, (-width / 2, NECK * width))):
-        body[:, point] = np.column_stack([face + place, np.zeros(len(rows)), np.ones(len(rows))])
-    seen = np.where(np.isnan(hands[..., :1]), np.nan, 1)
-    hands = np.concatenate([hands, seen], axis=-1).astype(np.float32)
-    return Points(body, hands, np.arange(len(rows)) / rate, (HEIGHT, round(aspect * HEIGHT)))
-
-
-def is_crossed(wrists: np.ndarray, middle: float) -> bool:
-    """(T, 2) x of both wrists, NaN where not seen: whether the first one is the right hand's, on the picture's left."""
-    seen = ~np.isnan(wrists)
-    places = [wrists[seen[:, side], side].mean() if seen[:, side].any() else middle for side in (0, 1)]
-    return places[0] < places[1]
+    return of_hands(face, hands, np.arange(len(rows)) / rate, (HEIGHT, round(aspect * HEIGHT)))
 
 
 def drawn_points(sign: Sign, amplitude: float, tempo: float, rng: np.random.Generator) -> Points:

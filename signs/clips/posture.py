@@ -4,11 +4,12 @@
 
 Body points are measured from the middle of the shoulders in shoulder widths, hand points from the wrist in palm
 lengths; each comes with how fast it changes. A gap is filled from what was seen before and after it, and values of
-their own say that nothing was seen; what no frame shows is 0.
+their own say that nothing was seen; what no frame shows is 0. Of the region `hands` they are points of hands and face.
 """
 
+from signs.clips.hands_alone import hands_alone
 from signs.clips.points import Points
-from signs.clips.spec import InputSpec
+from signs.clips.spec import HANDS, InputSpec
 
 import numpy as np
 
@@ -26,6 +27,7 @@ VALUES = 2 * PLACES + 3  # with the changes of all, and both hands' presence and
 
 def seen(points: Points, spec: InputSpec) -> np.ndarray:
     """(spec.frames, VALUES) float32 of a clip, evenly from its first frame to its last."""
+    points = hands_alone(points) if spec.region == HANDS else points
     return at(points, np.linspace(points.times[0], points.times[-1], spec.frames))
 
 

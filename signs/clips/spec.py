@@ -16,6 +16,7 @@ import numpy as np
 EQUAL = 1e-6  # seconds; moments closer than this are one
 MOST = 9999  # frames, views or pixels of a side: more of them is a mistake
 REGIONS = ("middle", "signer", "body")
+HANDS = "hands"  # a region of points
 RULE = re.compile(r"all|[1-9]\d*(fps)?")
 
 
@@ -160,7 +161,8 @@ class InputSpec:
     views: how many times a clip is looked at when it is predicted, at frames in between; the logits are averaged.
     region: "middle", or "signer": the square round what moves (region.py) takes the crop's place, so that a
     far signer is seen as large as a near one; flow grows with it. Or "body": the square round the person
-    (person.py), as large for a sign of the fingers as for one of the whole arm.
+    (person.py), as large for a sign of the fingers as for one of the whole arm. Or, of points, "hands": hands and face
+    alone (hands_alone.py).
     scale: "fixed", or "own": each clip is divided by its own root mean square. How much moves, and how fast, differs
     tenfold between clips; a network from a random start learns little from those with small values then. The published
     weights want "fixed".
@@ -188,7 +190,7 @@ class InputSpec:
             raise Problem(f"{self.views} views of a clip; at least 1, and of a whole clip not more")
         if self.still not in ("keep", "subtract"):
             raise Problem(f"still {self.still!r}; expected keep or subtract")
-        if self.region not in REGIONS:
+        if self.region not in (*REGIONS, HANDS):
             raise Problem(f"region {self.region!r}; expected {', '.join(REGIONS)}")
         if self.scale not in ("fixed", "own"):
             raise Problem(f"scale {self.scale!r}; expected fixed or own")

@@ -119,13 +119,16 @@ def find_mirror(views: last_layer.Views, targets: np.ndarray, groups: np.ndarray
     return whole
 
 
-def open_start() -> tuple[Callable, int, object]:
-    """What the last layer stands on: (B, moments, values) -> (B, D), how many moments it sees, and its keras.Model."""
+def open_start(folder: Path = DGS) -> tuple[Callable, int, object]:
+    """What the last layer stands on: (B, moments, values) -> (B, D), how many moments it sees, and its keras.Model.
+
+    folder: of a bundle of train_landmark.py.
+    """
     load_keras()
     from signs.inference import runtime
     from signs.models import landmark as network
 
-    start = load_bundle(DGS)
+    start = load_bundle(folder)
     arguments = {name: value for name, value in start.streams[0].arguments.items() if name != "mirror"}
     row = replace(start.streams[0], arguments=arguments)
     model = runtime.KerasNetwork.load(row, start.weights(row)).model

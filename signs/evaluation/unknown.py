@@ -51,9 +51,9 @@ def _signs(views: Views, targets: np.ndarray, in_mirror: np.ndarray | None, back
     return np.concatenate(rows) if rows else np.empty((0, targets.shape[1]))
 
 
-def find_threshold(right: np.ndarray, unknown: Iterable[np.ndarray]) -> float | None:
+def find_threshold(right: np.ndarray, unknown: Iterable[np.ndarray], kept: float = KEPT) -> float | None:
     """The lowest confidence with which FALSE_ALARMS of what is unknown are answered, all kinds counting alike; lower
-    where it would leave less than KEPT of the right answers.
+    where it would leave less than a share `kept` of the right answers.
 
     Args:
         right: (N,) confidence of right answers; unknown: of each kind (M,) confidence, 0 where none is given.
@@ -68,6 +68,6 @@ def find_threshold(right: np.ndarray, unknown: Iterable[np.ndarray]) -> float | 
     false = np.mean([1 - np.searchsorted(kind, levels, side="right") / len(kind) for kind in kinds], axis=0)
     level = levels[np.argmax(false <= FALSE_ALARMS)]
     if len(right):
-        lowest = np.sort(right)[int((1 - KEPT) * len(right) + 1e-9)]
+        lowest = np.sort(right)[int((1 - kept) * len(right) + 1e-9)]
         level = min(level, np.nextafter(lowest, 0))
     return float(np.nextafter(level, 1)) if level > 0 else None

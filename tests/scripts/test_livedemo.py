@@ -168,13 +168,22 @@ def test_ctrl_c_in_a_real_window(display, video, tmp_path):
         assert process.returncode == command.STOPPED
 
 
-def test_no_model_and_that_of_the_demo(tmp_path, monkeypatch):
+def test_no_model_is_the_starter_or_that_of_the_demo(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(livedemo, "DEMO", tmp_path / "demo")
-    with pytest.raises(Problem, match="no model yet; make one with `make demo`"):
+    monkeypatch.setattr(livedemo.models, "fetch", lambda: None)
+    assert livedemo.find_model(None) == livedemo.STARTER
+    assert "30 signs of German Sign Language (`?` shows them)" in capsys.readouterr().out
+
+    def offline():
+        raise Problem("mediapipe cannot be fetched")
+
+    monkeypatch.setattr(livedemo.models, "fetch", offline)
+    with pytest.raises(Problem, match="cannot be fetched; or name a model of your own with --model"):
         livedemo.main(["--no-window"])
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "bundle.json").touch()
     assert livedemo.find_model(None) == tmp_path / "demo"
+    assert "cannot see hands (mediapipe cannot be fetched)" in capsys.readouterr().err
     (tmp_path / "mine").mkdir()
     assert livedemo.find_model(tmp_path / "mine") == tmp_path / "mine"
     with pytest.raises(Problem, match="none: no such folder"):
