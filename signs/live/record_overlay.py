@@ -25,7 +25,7 @@ KEYS = {
     recorder.GIVEN_BY: {"Enter": "go on", **END},
     recorder.SIGN: {"Enter": "go on", **END},
     recorder.READY: {"space": "record", "Tab": "next", "Del": "undo last kept", **LOOKS},
-    recorder.COUNTING: {"space": "wait", **END},
+    recorder.COUNTING: {"space": "cancel", **END},
     recorder.RECORDING: {"space": "the sign is over", **END},
     recorder.REVIEW: {"Enter": "keep", "Backspace": "throw away", "space": "once more", **LOOKS},
     recorder.CHOOSE: {"Enter": "another sign", "Tab": "another person", "Del": "undo last kept", **END},
@@ -62,7 +62,8 @@ def draw_session(state: recorder.Recorder, picture: drawing.Image, size, mirror:
         draw_picture(canvas, state, unit)
     if state.state not in (recorder.COUNTING, recorder.RECORDING):
         draw_count(canvas, state, unit, waiting)
-    overlay.draw_keys(canvas, unit, KEYS[state.state])
+    keys = KEYS[state.state]
+    overlay.draw_keys(canvas, unit, keys if state.kept else {key: keys[key] for key in keys if key != "Del"})
     return canvas
 
 
