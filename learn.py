@@ -29,13 +29,13 @@ from signs.clips.points import Points, read_points
 from signs.command import Problem
 from signs.evaluation import before_after, own_signs
 from signs.inference import sign_loops
-from signs.inference.bundle import BUNDLE_FILE, is_bundle, load_bundle
+from signs.inference.bundle import BUNDLE_FILE, is_bundle, is_whole, load_bundle
 from signs.landmarks import models
 from signs.live.session_plan import NOTHING
 from signs.prepare import video_folder, video_table
 from signs.prepare.keepers import answer_of, is_corrected
 from signs.prepare.path_pattern import PathPattern
-from signs.prepare.recordings import CONSENT, TABLE, TO_SHARE, read_recordings
+from signs.prepare.recordings import CONSENT, TABLE, TO_SHARE, Recordings, read_recordings
 from signs.prepare.video_table import Video
 
 import numpy as np
@@ -76,14 +76,14 @@ def go_back(model: Path) -> int:
     settle(model)
     if not is_bundle(before(model)):
         raise Problem(f"{before(model)}: no model there; learn.py keeps one when it has replaced it")
-    load_bundle(before(model))  # before it takes the other's place
+    classes = load_bundle(before(model)).classes  # raises before anything is moved
     if model.exists():
         os.replace(model, aside(model))
     os.replace(before(model), model)
     settle(model)
     report = model / REPORT
     what = report.read_text(encoding="utf-8").splitlines()[0] if report.is_file() else "an earlier model"
-    signs = command.listed([row.name for row in load_bundle(model).classes if row.kind == "gesture"])
+    signs = command.listed([row.name for row in classes if row.kind == "gesture"])
     print(command.one_line(f"{model} is the one of {what} now ({signs}); the same command goes back"))
     return command.DONE
 
@@ -183,17 +183,11 @@ def narrowed(data: Dataset, clips: list[Clip]) -> Dataset:
     return data
 
 
-def write_loops(videos: Path, data: Dataset, clips: list[Clip], points: list[Points], model: Path) -> None:
-    """A take of each sign to look at, if possible one that may be shared (share.py)."""
-    allowed = read_recordings(videos).allowing(TO_SHARE) if (videos / CONSENT).is_file() else ()
-    sign_loops.write_loops(model, sign_loops.choose_loops(data, clips, points, allowed))
-
-
-def corrected(videos: Path, clips: list[Clip]) -> set[str]:
-    """Names of the clips that the live demo kept after a wrong answer."""
-    if not (videos / CONSENT).is_file():
+def corrected(recordings: Recordings | None, clips: list[Clip]) -> set[str]:
+    """Names of the clips that the live demo kept after a wrong answer; recordings: None of a folder of signs."""
+    if recordings is None:
         return {item.clip for item in clips if is_corrected(item.source)}
-    rows = {row.video: answer_of(row.notes) not in (None, row.label) for row in read_recordings(videos).rows}
+    rows = {row.video: answer_of(row.notes) not in (None, row.label) for row in recordings.rows}
     return {item.clip for item in clips if rows.get(item.source)}
 
 
@@ -205,15 +199,6 @@ def replace_model(made: Path, model: Path) -> None:
     elif model.exists():
         shutil.rmtree(model)  # half-written, damaged or empty
     os.replace(made, model)
-
-
-def is_whole(model: Path) -> bool:
-    """Whether there is a model that can be gone back to."""
-    try:
-        load_bundle(model)
-    except Problem:
-        return False
-    return True
 
 
 def is_known(model: Path, known: str) -> bool:
@@ -250,15 +235,16 @@ def make(args) -> int:
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
         lines = own_signs.learn(data, clips, points, made)
-        write_loops(args.videos, data, clips, points, made)
-        lines += before_after.compare(args.model, made, corrected(args.videos, clips))
+        recordings = read_recordings(args.videos) if (args.videos / CONSENT).is_file() else None
+        allowed = recordings.allowing(TO_SHARE) if recordings else ()  # these takes first: share.py may pass them on
+        sign_loops.write_loops(made, sign_loops.choose_loops(data, clips, points, allowed))
+        lines += before_after.compare(args.model, made, corrected(recordings, clips))
         command.write_text(made / REPORT, "\n".join(lines) + "\n")
         replace_model(made, args.model)
     print((args.model / REPORT).read_text(encoding="utf-8"), end="")
     keep = f" --keep {args.videos}" if args.videos.is_dir() else ""
-    print(
-        f"ready after {time.perf_counter() - started:.0f} s: python livedemo.py --model {args.model}{keep}", flush=True
-    )
+    seconds = time.perf_counter() - started
+    print(f"ready after {seconds:.0f} s: python livedemo.py --model {args.model}{keep}", flush=True)
     if not (args.model / "export.json").is_file():
         print("start it now if you like; its form for OpenVINO, which starts sooner, takes some 20 s more", flush=True)
         flags = ["--forms", "openvino", "--split", "train", "--clips", 20]
@@ -277,9 +263,8 @@ def check_places(args) -> None:
             raise Problem(f"{folder}: a file; name a folder for the {kind}")
         if folder.exists() and any(folder.iterdir()) and not (folder / file).is_file():
             raise Problem(f"{folder}: holds something else than a {kind}; choose another folder")
-    if (args.data / "clips.csv").is_file() and any(
-        item.split != "train" for item in read_clips(args.data / "clips.csv")
-    ):
+    table = args.data / "clips.csv"
+    if table.is_file() and any(item.split != "train" for item in read_clips(table)):
         raise Problem(
             f"{args.data}: its clips are split for training and test, by another script; choose another --data"
         )

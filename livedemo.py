@@ -73,7 +73,7 @@ def parse_arguments(argv) -> argparse.Namespace:
     kept = "where signs go whose answers you correct: the --videos of learn.py, as recordings/mine"
     keeping.add_argument("--keep", type=Path, metavar="FOLDER", help=kept)
     keeping.add_argument("--signer", metavar="NAME", help="who signs, where several people are recorded there")
-    table = "write each answer, and what it was, to a table that is not there yet"
+    table = "write each answer, and what it was, to this table; an earlier session's goes on"
     keeping.add_argument("--answers", type=Path, metavar="CSV", help=table)
     flags.add_argument("--timings", action="store_true", help="print median and 95th percentile of every step")
     command.add_runtime(flags)

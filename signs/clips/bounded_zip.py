@@ -12,12 +12,12 @@ that nothing unpacks to many times its size. What is wrong is one Problem.
 
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from signs.clips import storage
 from signs.clips.names import check_name, folded
 from signs.command import Problem
 
@@ -31,7 +31,7 @@ RATIO, RATIO_FROM = 100, 1 << 20  # times its size that a member may unpack to, 
 PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 LOCKED = 0x1 | 0x40 | 0x2000  # flags of a member that is encrypted
 KIND, PLAIN = 0o170000, {0, 0o100000}  # of a member's file mode: no kind said, or a file
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, NotImplementedError, struct.error)
+DAMAGED = (*storage.DAMAGED, struct.error)
 
 
 @dataclass(frozen=True)

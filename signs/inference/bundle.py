@@ -142,6 +142,15 @@ def is_bundle(folder: str | Path) -> bool:
     return (Path(folder) / BUNDLE_FILE).exists()
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether a bundle is there with all its files as they were written."""
+    try:
+        load_bundle(folder)
+    except Problem:
+        return False
+    return True
+
+
 def load_bundle(folder: Path) -> Bundle:
     """Read and check a bundle; raises Problem where it is missing, of another format, or its files were changed."""
     folder = Path(folder)

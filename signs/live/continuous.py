@@ -181,8 +181,7 @@ class Continuous(Mode):
         for line in self._movement.history[self._heard :]:
             self._heard += 1
             first, last = self.span = self._movement.span
-            sign = line.known and self.recogniser.labels.index(line.label) not in self.reporter.none
-            if sign and last - first <= self.seconds + BEFORE:
+            if line.known and last - first <= self.seconds + BEFORE:
                 self.answer = self.given = self._movement.given
                 self.latency = self._movement.latency
                 self.timings.add("last frame to answer", self.latency)

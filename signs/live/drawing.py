@@ -22,6 +22,7 @@ INK, DIM, NIGHT, TRACK = (246, 248, 250), (168, 178, 190), (12, 16, 22), (58, 66
 TEAL, RED, GREEN, AMBER = (64, 206, 190), (242, 82, 88), (96, 208, 128), (248, 186, 76)
 REGULAR, BOLD = 400, 650
 SMALLEST = 8  # pixels; text below that is only noise
+NO_FONT = "No font here has all of these letters; the name is stored as you typed it."
 Image = np.ndarray
 Box = tuple[float, float, float, float]  # left, top, width, height
 
@@ -187,3 +188,21 @@ def wrapped(string: str, size: float, weight: int, width: float, most: int) -> l
         else:
             lines[-1] = longer
     return [fitted(line, size, weight, width) for line in lines if line]
+
+
+def field(canvas: Image, typed: str, unit: float, place, elapsed: float) -> None:
+    """The line that is typed at (left, top) in `room` pixels, its end in sight, with a blinking cursor."""
+    left, top, room = place
+    panel(canvas, (left, top, room, 42 * unit), 8 * unit, TRACK, 0.95)
+    size, rightward, inside = 22 * unit, lettering.is_rightward(typed), room - 28 * unit
+    shown = typed
+    while shown and text_width(shown, size) > inside:
+        shown = shown[1:]
+    wide, x = text_width(shown, size), left + 12 * unit
+    x += inside - wide if rightward else 0
+    text(canvas, shown, x, top + 29 * unit, size)
+    if elapsed % 1 < 0.6:
+        cursor = x - 4 * unit if rightward else x + wide + 3 * unit
+        panel(canvas, (cursor, top + 9 * unit, max(1, 2 * unit), 24 * unit), 0, TEAL, 1.0)
+    if not lettering.can_draw(typed):
+        text(canvas, NO_FONT, left, top + 64 * unit, 12 * unit, AMBER, room=room)

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 QUALITY = 97  # of the JPEG: what the video's own coding loses is more
-WAITING = 30  # frames that may wait to be coded, as large as they came; of more every other one would be lost in time
+WAITING = 30  # frames that may wait to be coded, as large as they came; beyond, frames are left out
 
 
 def coded(frame: np.ndarray) -> np.ndarray:

@@ -37,7 +37,6 @@ class Place(NamedTuple):
     unit: float
     picture: Box
     panel: PanelPlace
-    keys: Box
 
 
 def lay_out(size: tuple[int, int], shape: tuple[int, int]) -> Place:
@@ -47,12 +46,11 @@ def lay_out(size: tuple[int, int], shape: tuple[int, int]) -> Place:
     high = height - round(KEYS * unit)
     beside = (width - round(BESIDE * unit), high)
     below = (width, high - round(BELOW * unit))
-    keys = (0, high, width, height - high)
     if _scale(beside, shape) >= _scale(below, shape):
         whole = (beside[0], 0, width - beside[0], high)
-        return Place(unit, (0, 0, *beside), _panel(whole, unit), keys)
+        return Place(unit, (0, 0, *beside), _panel(whole, unit))
     whole = (0, below[1], width, high - below[1])
-    return Place(unit, (0, 0, *below), _panel_below(whole, unit), keys)
+    return Place(unit, (0, 0, *below), _panel_below(whole, unit))
 
 
 def _unit(size: tuple[int, int]) -> float:

@@ -69,9 +69,7 @@ class View:
     truth: str | None = None  # what the answer was, as somebody said
     note: str = ""  # what became of that
     typed: str | None = None  # a sign's name that is being typed
-    signs: Sequence[tuple[str, drawing.Image | None]] | None = (
-        None  # a page of the signs it knows, with their skeletons
-    )
+    signs: Sequence[tuple[str, drawing.Image | None]] | None = None  # a page of those it knows, and skeletons
     more_signs: bool = False  # whether there are further pages
 
 
@@ -96,8 +94,8 @@ def draw_window(picture: drawing.Image, view: View, size: tuple[int, int]) -> dr
     """The whole window for one moment."""
     picture = picture[:, ::-1] if view.mirror else picture
     place = lay_out(size, picture.shape[:2])
+    canvas = np.full((size[1], size[0], 3), drawing.NIGHT, np.uint8)
     if view.signs is not None:
-        canvas = np.full((size[1], size[0], 3), drawing.NIGHT, np.uint8)
         draw_signs(canvas, view.signs, place.unit)
     else:
         width, height = (round(value) for value in place.picture[2:])
@@ -105,7 +103,6 @@ def draw_window(picture: drawing.Image, view: View, size: tuple[int, int]) -> dr
         scene = drawing.blurred(picture, (width, height)) if looks_back else drawing.contain(picture, (width, height))
         if view.state in PAINTERS:
             PAINTERS[view.state](scene, view, place.unit)
-        canvas = np.full((size[1], size[0], 3), drawing.NIGHT, np.uint8)
         canvas[:height, :width] = scene
         side_panel.draw(canvas, view, place)
     draw_keys(canvas, place.unit, keys_of(view))

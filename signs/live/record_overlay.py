@@ -42,7 +42,6 @@ QUESTIONS = {
     recorder.CHOOSE: ("What next?", "All that you kept is stored: {kept}."),
 }
 RECORDING_RING = (24, 6, 11, 22, 0.66)  # as overlay.COUNTDOWN_RING
-NO_FONT = "No font here has all of these letters; the name is stored as you typed it."
 BAR = 34  # height of the keys
 SHOWN = 4  # signs whose takes are counted
 
@@ -87,31 +86,13 @@ def draw_question(canvas: drawing.Image, state: recorder.Recorder, unit: float) 
     elif state.state == recorder.CHOOSE:
         draw_takes(canvas, state, unit, (x, top + 100 * unit, room))
     else:
-        draw_field(canvas, state.field.text, unit, (x, top + 92 * unit, room), state.elapsed)
+        drawing.field(canvas, state.field.text, unit, (x, top + 92 * unit, room), state.elapsed)
     drawing.text(canvas, state.message, x, top + high - 20 * unit, 14 * unit, drawing.AMBER, room=room)
 
 
 def kept_in_words(state: recorder.Recorder) -> str:
     """How many takes were kept in this session."""
     return f"{len(state.kept)} take{'s' * (len(state.kept) != 1)} in this session"
-
-
-def draw_field(canvas: drawing.Image, text: str, unit: float, place, elapsed: float) -> None:
-    """The line that is typed at (left, top) in `room` pixels, its end in sight, with a blinking cursor."""
-    left, top, room = place
-    drawing.panel(canvas, (left, top, room, 42 * unit), 8 * unit, drawing.TRACK, 0.95)
-    size, rightward, inside = 22 * unit, lettering.is_rightward(text), room - 28 * unit
-    shown = text
-    while shown and drawing.text_width(shown, size) > inside:
-        shown = shown[1:]
-    wide, x = drawing.text_width(shown, size), left + 12 * unit
-    x += inside - wide if rightward else 0
-    drawing.text(canvas, shown, x, top + 29 * unit, size)
-    if elapsed % 1 < 0.6:
-        cursor = x - 4 * unit if rightward else x + wide + 3 * unit
-        drawing.panel(canvas, (cursor, top + 9 * unit, max(1, 2 * unit), 24 * unit), 0, drawing.TEAL, 1.0)
-    if not lettering.can_draw(text):
-        drawing.text(canvas, NO_FONT, left, top + 64 * unit, 12 * unit, drawing.AMBER, room=room)
 
 
 def draw_scope(canvas: drawing.Image, state: recorder.Recorder, unit: float, place) -> None:

@@ -115,8 +115,7 @@ class Screen:
         if not classes:
             return
         self.page = 0 if self.page is None else self.page + 1
-        columns, rows = overlay.grid_of(self._size, len(classes))
-        if self.page * columns * rows >= len(classes):
+        if self.page * self._page_size(classes) >= len(classes):
             self.page = None
 
     def _shown_classes(self) -> list:
@@ -127,8 +126,8 @@ class Screen:
         if self.page is None:
             return None
         classes = self._shown_classes()
-        columns, rows = overlay.grid_of(self._size, len(classes))
-        shown = classes[self.page * columns * rows :][: columns * rows]
+        count = self._page_size(classes)
+        shown = classes[self.page * count :][:count]
         if self._loops is None:
             self._loops = loops_here(self.demo.recogniser.bundle)
         loops = [self._loops.get(row.label) for row in shown]
@@ -138,9 +137,13 @@ class Screen:
 
     def _has_more(self) -> bool:
         """Whether there are signs behind those of the page."""
-        count = len(self._shown_classes()) if self.page is not None else 0
-        columns, rows = overlay.grid_of(self._size, count) if count else (1, 1)
-        return count > columns * rows
+        classes = self._shown_classes() if self.page is not None else []
+        return bool(classes) and len(classes) > self._page_size(classes)
+
+    def _page_size(self, classes: list) -> int:
+        """How many signs a page of the window has room for."""
+        columns, rows = overlay.grid_of(self._size, len(classes))
+        return columns * rows
 
     def _with_points(self, mode) -> np.ndarray:
         """The picture with body and hands drawn over it, where they are looked for."""
@@ -183,11 +186,13 @@ class Screen:
         """The signs of the session as they are known now, and whether that is sure."""
         signs = {row.label for row in self.demo.recogniser.classes if row.kind == "gesture"}
         lines = []
-        for answer in self.demo.corrections.answers:
+        for answer in reversed(self.demo.corrections.answers):  # a long session has thousands
+            if len(lines) == overlay.SHOWN:
+                break
             label = answer.truth or answer.ranked[0][0]
             if label in signs or (answer.truth and label not in self._names):
                 lines.append((self._names.get(label, label), answer.known or answer.truth is not None))
-        return lines[-overlay.SHOWN :]
+        return lines[::-1]
 
     def _flow(self, mode) -> np.ndarray | None:
         """The newest flow field in colour, made once a field, where something may move."""

@@ -135,16 +135,10 @@ def _fitting(name: str, size: float, weight: int, room: float, least: float) -> 
 
 
 def draw_typed(canvas: drawing.Image, typed: str, box, unit: float) -> None:
-    """The line in which a sign's name is typed, its end in sight."""
+    """The line in which a sign's name is typed."""
     left, top, width, _ = box
     drawing.text(canvas, "It was:", left, top + 8 * unit, 14 * unit, drawing.DIM)
-    drawing.panel(canvas, (left, top + 16 * unit, width, 36 * unit), 6 * unit, drawing.TRACK, 1.0)
-    shown = typed
-    while shown and drawing.text_width(shown, 18 * unit) > width - 22 * unit:
-        shown = shown[1:]
-    drawing.text(canvas, shown, left + 8 * unit, top + 40 * unit, 18 * unit)
-    x = left + 10 * unit + (drawing.text_width(shown, 18 * unit) if shown else 0)
-    drawing.panel(canvas, (x, top + 23 * unit, 2 * unit, 22 * unit), 0, drawing.TEAL, 1.0)
+    drawing.field(canvas, typed, 6 / 7 * unit, (left, top + 16 * unit, width), elapsed=0)
 
 
 def draw_note(canvas: drawing.Image, view, box, unit: float) -> None:

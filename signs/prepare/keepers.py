@@ -1,7 +1,7 @@
 """Where the live demo keeps a sign that somebody corrected: in the folder that learn.py reads.
 
     keeper = open_keeper(Path("recordings/mine"), signer=None)
-    kept = keeper.keep(content, "hello", "answered stop")      the bytes of a video -> its path
+    kept = keeper.keep(content, "hello", "stop")       the bytes of a video, its sign, what was answered -> its path
     keeper.forget(kept)
 
 A folder of record.py gets a row in its table and asks for the person's consent there; a folder with one folder of

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from signs.command import Problem
 from signs.inference import runtime
-from signs.inference.bundle import Bundle, Stream, load_bundle, save_bundle
+from signs.inference.bundle import Bundle, Stream, is_whole, load_bundle, save_bundle
 from signs.inference.runtime import KerasNetwork
 from signs.models import sparse_weights
 from signs.training import averaging, options, pruning, run_folder
@@ -84,15 +84,6 @@ def prune_stream(flags, batches: dict | None, stream: Stream, start: Path, folde
         bare = keras.Model(model.inputs, model.outputs)  # or Keras warns of the optimiser that is not in the file
         bare.load_weights(folder / f"{stream.name}.weights.h5")
     return model
-
-
-def is_whole(folder: Path) -> bool:
-    """Whether a bundle is there with all its files as they were written."""
-    try:
-        load_bundle(folder)
-    except Problem:
-        return False
-    return True
 
 
 class Steps:

@@ -55,5 +55,7 @@ def test_corrected_are_clips_whose_answer_was_another(tmp_path):
     notes = ([], ["answered yes"], ["answered stop"], ["too dark"])
     rows = [recordings.add(bytes([number]), "stop", "anna", note) for number, note in enumerate(notes)]
     clips = [Clip(f"clip_{number}", "train", "stop", "anna", "", row.video) for number, row in enumerate(rows)]
-    assert learn.corrected(recordings.folder, clips) == {"clip_1"}
-    assert learn.corrected(tmp_path, clips) == set()
+    assert learn.corrected(recordings, clips) == {"clip_1"}
+    assert learn.corrected(None, clips) == set()
+    kept = Clip("kept", "train", "stop", "", "", "stop/live_corrected_stop_1.mp4")
+    assert learn.corrected(None, [*clips, kept]) == {"kept"}
