@@ -170,6 +170,8 @@ def learnable(data: Dataset) -> tuple[list[Clip], list[Points]]:
                 found.append(points)
     if empty:
         print(command.one_line(f"left out, as nobody is found in them: {command.listed(empty)}"), file=sys.stderr)
+    if own_signs.NO_SIGN in {item.label for item in clips}:
+        raise Problem(f"a sign called {own_signs.NO_SIGN!r}: so the model calls what it does not know; rename it")
     if len({item.label for item in clips}) < 2:
         raise Problem(f"{data.folder}: fewer than two signs; record a second one, or takes of `{NOTHING}`")
     return clips, found
@@ -231,16 +233,7 @@ def make(args) -> int:
     if is_known(args.model, own_signs.identity(data, clips)):
         print(f"nothing new: {args.model} has learnt from these {command.counted(len(clips), 'take')} already")
     else:
-        made = args.model.with_name(args.model.name + ".new")
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir()
-        lines = own_signs.learn(data, clips, points, made)
-        recordings = read_recordings(args.videos) if (args.videos / CONSENT).is_file() else None
-        allowed = recordings.allowing(TO_SHARE) if recordings else ()  # these takes first: share.py may pass them on
-        sign_loops.write_loops(made, sign_loops.choose_loops(data, clips, points, allowed))
-        lines += before_after.compare(args.model, made, corrected(recordings, clips))
-        command.write_text(made / REPORT, "\n".join(lines) + "\n")
-        replace_model(made, args.model)
+        learn(args, data, clips, points)
     print((args.model / REPORT).read_text(encoding="utf-8"), end="")
     keep = f" --keep {args.videos}" if args.videos.is_dir() else ""
     seconds = time.perf_counter() - started
@@ -251,6 +244,23 @@ def make(args) -> int:
         codes.append(run("export.py", "--data", args.data, "--model", args.model, *flags))
         print("done")
     return max(codes)
+
+
+def learn(args, data: Dataset, clips: list[Clip], points: list[Points]) -> None:
+    """Make the model beside the one that is there, and put it in its place when it is whole."""
+    made = args.model.with_name(args.model.name + ".new")
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir()
+    try:
+        lines = own_signs.learn(data, clips, points, made)
+        recordings = read_recordings(args.videos) if (args.videos / CONSENT).is_file() else None
+        allowed = recordings.allowing(TO_SHARE) if recordings else ()  # these takes first: share.py may pass them on
+        sign_loops.write_loops(made, sign_loops.choose_loops(data, clips, points, allowed))
+        lines += before_after.compare(args.model, made, corrected(recordings, clips))
+        command.write_text(made / REPORT, "\n".join(lines) + "\n")
+        replace_model(made, args.model)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)  # half of a model, where something failed
 
 
 def check_places(args) -> None:

@@ -42,9 +42,11 @@ def as_json(path: Path, answer: Answer, top: int, notes: list[str]) -> str:
 def as_text(path: Path, answer: Answer, recogniser: Recogniser, top: int) -> str:
     """Ranked labels with their names, and each stream's first."""
     lines = [command.one_line(str(path))]
+    signs = {row.label for row in recogniser.classes if row.kind != "none"}
     for label, probability in answer.ranked[:top]:
         name = recogniser.name(label)
-        lines.append(f"  {probability:6.1%}  {label}" + (f"  {name}" if name != label else ""))
+        shown = name if name == label or label not in signs else f"{label}  {name}"
+        lines.append(f"  {probability:6.1%}  {shown}")
     if not answer.known:
         lines.append(f"  {unsure(answer.confidence, recogniser.calibration.threshold)}")
     best = {name: ranked[0] for name, ranked in answer.streams.items()}

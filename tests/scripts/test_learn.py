@@ -254,6 +254,7 @@ def test_a_stop_half_way_leaves_the_old_model(run, monkeypatch):
         with pytest.raises(ZeroDivisionError):
             run(lambda item: item.signer == "ben")
     assert load_bundle(run.model).hashes == first
+    assert not run.model.with_name(run.model.name + ".new").exists()
     code, _ = run(lambda item: item.signer == "ben")
     assert code == command.DONE and load_bundle(run.model).hashes != first
 
