@@ -9,7 +9,7 @@ is learnt from them and which of them are mixed.
 from signs.clips import preprocess
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.modality import TABLE, read_stored
-from signs.clips.spec import ClipSpec
+from signs.clips.spec import HANDS, ClipSpec
 from signs.training import refit, run_folder
 from signs.training.batches import Batches
 from signs.training.flags import augmentation_of
@@ -20,7 +20,7 @@ MEMORY = 1 << 30  # bytes of decoded pictures that a generator keeps: a small da
 
 
 class ClipGenerator(Batches):
-    """Batches of one stream: (B, T, crop, crop, channels), as `preprocess.network_input` scales it.
+    """Batches of one stream: (B, T, *picture, channels), as `preprocess.network_input` scales it.
 
     Where the network sees every stored frame, however many, (that, (B,) int32): clips are padded to the batch's longest
     with zeros, and the second says how many frames of each are real.
@@ -39,8 +39,8 @@ class ClipGenerator(Batches):
     ):
         """memory: bytes of pictures that are kept, 0 where each clip is asked for once; settings: of Batches."""
         self._modality, self._padded = TABLE[modality], spec.input.sampling == "whole"
-        frames, crop = None if self._padded else spec.input.frames, spec.input.crop
-        shape = (frames, crop, crop, self._modality.channels)
+        frames = None if self._padded else spec.input.frames
+        shape = (frames, *spec.input.picture, self._modality.channels)
         super().__init__(clips, labels, shape, **settings)
         self.data, self.spec, self.modality = data, spec, modality
         self.bound = self._modality.bound(spec.stored)
@@ -53,7 +53,8 @@ class ClipGenerator(Batches):
         if kept is None:
             # A part of the clip may need any picture of it.
             pick = None if self._takes_parts else self.spec.input.pick
-            images, squares = read_stored(self.modality, self.data, self.clips[position], self.spec.stored, pick)
+            item, region = self.clips[position], self.spec.input.region
+            images, squares = read_stored(self.modality, self.data, item, self.spec.stored, region, pick)
             kept = preprocess.cut_out(images, self.spec.input, squares)
             if self._room >= kept[0].nbytes:
                 self._room -= kept[0].nbytes
@@ -89,7 +90,7 @@ class ClipGenerator(Batches):
         drawn = self._draw(position)
         if self._takes_parts:
             images = images[self.spec.input.pick(len(images), *drawn.part)]
-        images = drawn.turn(images, self.bound)
+        images = drawn.turn(images, self.bound, self.spec.input.region == HANDS)
         shift = np.rint(drawn.shift * self.spec.input.crop).astype(int)
         brightness = self._modality.brightness(drawn.brightness)
         return preprocess.network_input(

@@ -40,7 +40,7 @@ def parse(argv=None) -> argparse.Namespace:
     add_store(flags)
     group = flags.add_argument_group("what the network sees", "Of a model of train_frame.py: as it was trained.")
     add_crop(group, None, " (default: the network's own size, both)")
-    add_region(group)
+    add_region(group, hands=False)
     add_normalise(group, ("mean",))
     flags.add_argument("--batch", type=command.number(int, least=1), default=40, metavar="N", help="frames at once")
     command.add_seed(flags, "of a random start")

@@ -79,7 +79,7 @@ def complete(args) -> argparse.Namespace:
 def arguments_of(args, data: Dataset, spec: ClipSpec, stream: str) -> dict:
     """Of the network's builder, as the bundle has them."""
     frames = None if spec.input.sampling == "whole" else spec.input.frames
-    shape = [frames, spec.input.crop, spec.input.crop, TABLE[stream].channels]
+    shape = [frames, *spec.input.picture, TABLE[stream].channels]
     arguments = {"input_shape": shape, "classes": len(data.classes)}
     arguments |= {"dropout": args.dropout, "momentum": flags.SCRATCH_MOMENTUM}
     return arguments | ({"size": args.size} if args.size else {})

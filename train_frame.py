@@ -40,7 +40,7 @@ def parse(argv=None) -> argparse.Namespace:
     parser.add_argument("--weights", default="imagenet", metavar="imagenet|none|FILE", help=start)
     flags.add_store(more)
     flags.add_crop(parser, None, " (default: the network's own size, 8/7 of it)")
-    flags.add_region(more)
+    flags.add_region(more, hands=False)
     flags.add_normalise(more, ("mean", "features"))
     sees = {"type": command.number(int, least=1), "help": "that the image network sees in each epoch, evenly"}
     more.add_argument("--frames-a-clip", default=8, metavar="N", **sees)

@@ -65,7 +65,7 @@ def train_stream(args, data: Dataset, spec, stream: str, generators: dict, devic
     start = None if scratch else pretrained.start_of(args.weights, stream)
     generators["train"].seed = run_folder.begin(args.seed, args.output, stream, start)
     keras.config.set_dtype_policy(args.precision)
-    size = (spec.input.frames, spec.input.crop, spec.input.crop, modality.TABLE[stream].channels)
+    size = (spec.input.frames, *spec.input.picture, modality.TABLE[stream].channels)
     arguments = {"input_shape": size, "classes": len(data.classes), "dropout": args.dropout}
     if scratch or start:
         arguments["momentum"] = flags.SCRATCH_MOMENTUM

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 from signs.clips import posture, storage
 from signs.clips.dataset import STEPS, Clip, Dataset
+from signs.clips.hand_track import hand_squares
 from signs.clips.points import Points, read_points
-from signs.clips.spec import StoredSpec
+from signs.clips.spec import HANDS, StoredSpec
 from signs.command import Problem
 
 import cv2
@@ -84,10 +85,12 @@ def expand_streams(streams: str | list[str]) -> list[str]:
     return list(dict.fromkeys(stream for name in streams for stream in (BOTH if name == "both" else (name,))))
 
 
-def check_stores(data: Dataset, streams: list[str], stored: StoredSpec) -> None:
-    """Raise Problem where the data set lacks a store that one of the modalities reads."""
+def check_stores(data: Dataset, streams: list[str], stored: StoredSpec, region: str) -> None:
+    """Raise Problem where the data set lacks a store that one of the modalities reads, or has no such region."""
     for stream in streams:
         modality = TABLE[stream]
+        if region == HANDS and modality.kind != "landmark" and not modality.of_camera:
+            raise Problem(f"--region hands --stream {stream}: hands are known in the colour video and its flow alone")
         for part, store in zip(modality.parts, modality.stores(stored), strict=True):
             if not (data.folder / store).is_dir():
                 step = f"{STEPS[modality.kind]} --data {data.folder}" + f" --part {part}" * (part != "video")
@@ -102,10 +105,16 @@ def shown_store(data: Dataset, stored: StoredSpec) -> str | None:
 
 
 def read_stored(
-    stream: str, data: Dataset, item: Clip, stored: StoredSpec, pick: Callable[[int], np.ndarray] | None = None
-) -> tuple[np.ndarray | Points, dict[str, list[float] | None]]:
+    stream: str,
+    data: Dataset,
+    item: Clip,
+    stored: StoredSpec,
+    region: str,
+    pick: Callable[[int], np.ndarray] | None = None,
+) -> tuple[np.ndarray | Points, dict]:
     """The stored pictures of a clip as a modality sees them, (T, H, W, channels) uint8, and the squares
-    (`region.find_squares`) of its first part; `pick` as of `storage.read_archive`. Of landmarks the Points, whole.
+    (`region.find_squares`; with the region `hands` `hand_squares` too) of its first part; `pick` as of
+    `storage.read_archive`. Of landmarks the Points, whole.
 
     Raises Problem where an archive is missing or damaged, or its parts are not of the same frames.
     """
@@ -117,4 +126,10 @@ def read_stored(
     if len(set(sizes)) > 1:
         both = " and ".join("{} pictures of {}x{}".format(*size) for size in sizes)
         raise Problem(f"{paths[-1]}: not of the frames of {paths[0].parts[-4]} ({both}); run frame.py again for both")
-    return TABLE[stream].pictures([archive.images for archive in archives]), archives[0].squares
+    squares = archives[0].squares
+    if region == HANDS:
+        points = read_points(item.archive(data.folder, stored.landmark.store), stored.landmark)
+        times = np.array(archives[0].info["times"])
+        times = times[pick(len(times))] if pick else times
+        squares = squares | {HANDS: hand_squares(points, times - archives[0].info["times"][0], stored.short_side)}
+    return TABLE[stream].pictures([archive.images for archive in archives]), squares

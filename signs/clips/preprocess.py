@@ -4,7 +4,7 @@ Pictures are `(T, H, W, C) uint8`: RGB, grey, depth, or flow coded in 8 bits as 
 """
 
 from signs.clips import region
-from signs.clips.spec import InputSpec, resize_short_side
+from signs.clips.spec import HANDS, InputSpec, resize_short_side
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ OWN_SCALE = 0.3  # root mean square that a clip is brought to; RGB without its a
 STILLEST = 0.01  # a clip below this root mean square counts as still: its noise is not blown up to a movement
 LARGEST = 3.0  # values beyond it are cut off after that
 FLOW_SIDE = 240.0  # pixels that the square round a signer counts as wide when its flow is seen
+HAND_SIDE = 60.0  # and that round a hand, which is a quarter as wide
 
 
 def resize_all(images: np.ndarray, short_side: int) -> np.ndarray:
@@ -28,11 +29,19 @@ def cut_out(images: np.ndarray, spec: InputSpec, squares: dict) -> tuple[np.ndar
 
     Args:
         images: (T, H, W, C) uint8.
-        squares: {region: [x, y, side] or None} of `region.find_squares`, pixels of the stored pictures.
+        squares: {region: [x, y, side] or None} of `region.find_squares`, pixels of the stored pictures; of the region
+            `hands` as `hand_track.hand_squares` gives them.
     Returns:
         (T, h, w, C) uint8 with min(h, w) == spec.short_side, and the factor by which their flow is to be multiplied:
-        as if the square had been FLOW_SIDE pixels wide, whatever the store's size and the signer's distance.
+        as if the square had been FLOW_SIDE pixels wide, whatever the store's size and the signer's distance. Of hands
+        (T, 2 * short_side, short_side, C), each of which counts as HAND_SIDE wide.
     """
+    if spec.region == HANDS:
+        found = squares[HANDS].copy()
+        found[..., 2] *= spec.short_side / spec.crop
+        sides = found[:, 0, 2]
+        side = HAND_SIDE if np.isnan(sides).all() else float(np.nanmean(sides))
+        return region.cut_hands(images, found, spec.short_side), HAND_SIDE / side
     square = squares.get(spec.region)
     if square is None:
         return resize_all(images, spec.short_side), 1.0
@@ -75,11 +84,13 @@ def network_input(
         magnified: how much larger than stored the pictures show the signer; flow grows with it.
         out: where the result goes, a place in a batch; a new array without it.
     Returns:
-        (T, crop, crop, C) float32 in [-1, 1]; within +-2 around 0 where the average picture is subtracted; within +-3
-        where the scale is the clip's own.
+        (T, *spec.picture, C) float32 in [-1, 1]; within +-2 around 0 where the average picture is subtracted; within
+        +-3 where the scale is the clip's own.
     """
     images = resize_all(images, spec.short_side)
-    rows = _crop(images.shape[1], spec.crop, zoom, shift[1])
+    rows = _crop(images.shape[1] if spec.region != HANDS else spec.short_side, spec.crop, zoom, shift[1])
+    if spec.region == HANDS:  # the same of each hand
+        rows = np.concatenate([rows, spec.short_side + rows])
     columns = _crop(images.shape[2], spec.crop, zoom, shift[0])
     if bound is None:
         factor, offset = np.float32(np.multiply(brightness, 2 / 255)), np.float32(1)

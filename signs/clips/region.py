@@ -30,6 +30,8 @@ TAIL = 0.04  # share of the movement left outside on each side: a passer-by, a f
 MARGIN = 1.4  # the square is this much larger than the movement, so that face and shoulders are in it
 SMALLEST = 44 / 240  # of the short side
 
+NO_HAND = 128  # grey, and no movement in coded flow
+
 
 def small_grey(frame: np.ndarray, side: int) -> np.ndarray:
     """(H, W, 3) uint8 RGB -> (h, w) uint8 grey, `side` pixels to the short side at most."""
@@ -110,3 +112,33 @@ def cut_square(images: np.ndarray, square: list[float], size: int) -> np.ndarray
             image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         cuts.append(cv2.warpAffine(image, move, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
     return np.stack(cuts).reshape(len(images), size, size, -1)  # OpenCV leaves a single channel out
+
+
+def cut_hands(images: np.ndarray, squares: np.ndarray, size: int) -> np.ndarray:
+    """Both hands of each picture, the left one above the right one.
+
+    The left hand is shown in a mirror, so that both look like a right one, and a clip in a mirror is the same with its
+    halves exchanged. A hand that was nowhere is grey, or flow of zero.
+
+    Args:
+        images: (T, H, W, C) uint8 pictures, or coded flow, where C is 2.
+        squares: (2, T, 3) of `hand_track.hand_squares`.
+
+    Returns: (T, 2 * size, size, C) uint8.
+    """
+    tile = np.full((len(images), 2 * size, size, images.shape[-1]), NO_HAND, np.uint8)
+    for number, (track, place) in enumerate(zip(squares, np.split(tile, 2, axis=1), strict=True)):
+        if np.isnan(track).any():
+            continue
+        mirrored = number == 0
+        for (x, y, side), image, cut in zip(track, images, place, strict=True):
+            seen = cut_square(image[None], [x, y, side], size)[0]
+            cut[:] = seen[:, ::-1] if mirrored else seen
+        if mirrored and images.shape[-1] == 2:
+            place[..., 0] = 255 - place[..., 0]
+    return tile
+
+
+def exchanged(tile: np.ndarray) -> np.ndarray:
+    """(T, 2 * size, size, C) of a clip -> that of the clip in a mirror, where the left hand is a right one."""
+    return np.concatenate(np.split(tile, 2, axis=1)[::-1], axis=1)

@@ -16,7 +16,7 @@ import numpy as np
 EQUAL = 1e-6  # seconds; moments closer than this are one
 MOST = 9999  # frames, views or pixels of a side: more of them is a mistake
 REGIONS = ("middle", "signer", "body")
-HANDS = "hands"  # a region of points
+HANDS = "hands"  # a region of points too
 RULE = re.compile(r"all|[1-9]\d*(fps)?")
 
 
@@ -161,8 +161,8 @@ class InputSpec:
     views: how many times a clip is looked at when it is predicted, at frames in between; the logits are averaged.
     region: "middle", or "signer": the square round what moves (region.py) takes the crop's place, so that a
     far signer is seen as large as a near one; flow grows with it. Or "body": the square round the person
-    (person.py), as large for a sign of the fingers as for one of the whole arm. Or, of points, "hands": hands and face
-    alone (hands_alone.py).
+    (person.py), as large for a sign of the fingers as for one of the whole arm. Or "hands": both hands, one above the
+    other, each `crop` pixels high (hand_track.py); of points: hands and face alone (hands_alone.py).
     scale: "fixed", or "own": each clip is divided by its own root mean square. How much moves, and how fast, differs
     tenfold between clips; a network from a random start learns little from those with small values then. The published
     weights want "fixed".
@@ -196,6 +196,11 @@ class InputSpec:
             raise Problem(f"scale {self.scale!r}; expected fixed or own")
         if self.crop > self.short_side:
             raise Problem(f"a crop of {self.crop} px out of a short side of {self.short_side} px; make it smaller")
+
+    @property
+    def picture(self) -> list[int]:
+        """[height, width] of what a network of pictures sees."""
+        return [self.crop * (2 if self.region == HANDS else 1), self.crop]
 
     def pick(self, count: int, first: float = 0.0, last: float = 1.0) -> np.ndarray:
         """Indices of the frames that the network sees, out of `count` stored ones; evenly from `first` to `last`.

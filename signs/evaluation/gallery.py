@@ -73,7 +73,7 @@ class Gallery:
     def write_points_loop(self, stream: Stream, item: Clip, answer: int) -> tuple[str, str]:
         """Skeletons, warm where they speak for the answer; returns the file's name, and which points these are."""
         spec = self.recogniser.bundle.spec_of(stream)
-        points, _ = read_stored(stream.modality, self.data, item, spec.stored)
+        points, _ = read_stored(stream.modality, self.data, item, spec.stored, spec.input.region)
         values = self.recogniser.input(stream, points, {})[0]
         said = joints.shares(self.recogniser.models[stream.name], values, answer)
         moments = np.linspace(points.times[0], points.times[-1], len(values))
@@ -89,7 +89,7 @@ class Gallery:
     def write_stream_loop(self, stream: Stream, item: Clip, answer: int) -> str:
         """Stored pictures beside what the network saw, with the heat of its answer; returns the file's name."""
         spec = self.recogniser.bundle.spec_of(stream)
-        images, squares = read_stored(stream.modality, self.data, item, spec.stored)
+        images, squares = read_stored(stream.modality, self.data, item, spec.stored, spec.input.region)
         cut, _ = preprocess.cut_out(images, spec.input, squares)
         view = spec.input.pick_views(len(cut))[0]
         batch = self.recogniser.input(stream, images, squares)[:1]
@@ -106,7 +106,7 @@ class Gallery:
     def write_clip_loop(self, item: Clip, name: str) -> str:
         """A training clip as the first stream has it; returns the file's name."""
         stored, modality = self.recogniser.bundle.spec.stored, self.recogniser.bundle.streams[0].modality
-        images, _ = read_stored(modality, self.data, item, stored)
+        images, _ = read_stored(modality, self.data, item, stored, "middle")
         if isinstance(images, Points):
             moments = np.linspace(images.times[0], images.times[-1], NEAREST_PICTURES)
             return self._write(name, self._skeletons(item, images, moments))

@@ -23,7 +23,7 @@ from signs import command
 from signs.clips.dataset import KINDS, Label
 from signs.clips.modality import PICTURES, TABLE
 from signs.clips.names import check_name, check_text
-from signs.clips.spec import ClipSpec, InputSpec
+from signs.clips.spec import HANDS, ClipSpec, InputSpec
 from signs.clips.typed import check_types
 from signs.command import Problem
 from signs.inference.confidence import CALIBRATION_FILE
@@ -98,7 +98,7 @@ class Bundle:
         return replace(self.spec, input=stream.input or self.spec.input)
 
     def input_shape(self, stream: Stream) -> tuple[int, ...]:
-        """(views, T, crop, crop, C) of a clip as this stream sees it; T as it was trained where any length will do."""
+        """(views, T, *picture, C) of a clip as this stream sees it; T as it was trained where any length will do."""
         frames, *picture = stream.arguments["input_shape"]
         seen = self.spec_of(stream).input
         return (seen.views, frames or seen.frames, *picture)
@@ -221,10 +221,11 @@ def _check_parts(bundle: Bundle) -> None:
             raise Problem(f"modality {stream.modality!r}; known are {', '.join(TABLE)}")
         if TABLE[stream.modality].kind == "flow" and not bundle.spec.stored.flow:
             raise Problem(f"stream {stream.name} sees flow, and the spec has none")
-        if TABLE[stream.modality].kind == "landmark" and not bundle.spec.stored.landmark:
-            raise Problem(f"stream {stream.name} sees landmarks, and the spec has none")
         seen, shape = bundle.spec_of(stream).input, stream.arguments["input_shape"]
-        picture = [seen.crop, seen.crop] * (stream.modality in PICTURES) + [TABLE[stream.modality].channels]
+        of_points = TABLE[stream.modality].kind == "landmark" or seen.region == HANDS
+        if of_points and not bundle.spec.stored.landmark:
+            raise Problem(f"stream {stream.name} sees landmarks, and the spec has none")
+        picture = seen.picture * (stream.modality in PICTURES) + [TABLE[stream.modality].channels]
         if shape[1:] != picture or shape[0] not in (None, seen.frames):
             again = "" if stream.modality in PICTURES else "; points are given otherwise now: train it again"
             raise Problem(f"stream {stream.name} takes {shape}, and a clip is seen as {[seen.frames, *picture]}{again}")

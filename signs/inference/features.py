@@ -129,7 +129,7 @@ def list_entries(data: Dataset, about: About, split: str, failed: list) -> list[
 
 def read_clip(data: Dataset, about: About, item: Clip) -> np.ndarray:
     """What the network sees of every stored picture of a clip: (T, crop, crop, C) float32."""
-    images, squares = read_stored(about.modality, data, item, about.spec.stored)
+    images, squares = read_stored(about.modality, data, item, about.spec.stored, about.spec.input.region)
     images, magnified = preprocess.cut_out(images, about.spec.input, squares)
     bound = TABLE[about.modality].bound(about.spec.stored)
     return preprocess.network_input(images, about.spec.input, bound, magnified=magnified)

@@ -111,10 +111,7 @@ class Recogniser:
         recording = Recording(stored if points is None else replace(stored, landmark=None), self.bundle.regions, length)
         for frame, seconds in zip(frames, times, strict=True):
             recording.push(frame, float(seconds))
-        clip = recording.finish()
-        if points is not None:
-            clip.images["landmark"] = points
-        return self.recognise(clip, recording.timings)
+        return self.recognise(recording.finish(points), recording.timings)
 
     def answer_video(self, path: Path) -> tuple[Answer, list[str]]:
         """The answer to a video file and what is odd about the file, one line each; memory does not grow with its
@@ -154,7 +151,7 @@ class Recogniser:
 
     def input(self, stream: Stream, images: np.ndarray | Points, squares: dict) -> np.ndarray:
         """A clip as `modality.read_stored` gives it, (T, H, W, C) uint8 and where the signer is by region -> (views,
-        frames, crop, crop, C) float32; of Points (1, frames, values)."""
+        frames, *picture, C) float32; of Points (1, frames, values)."""
         spec = self.bundle.spec_of(stream)
         if isinstance(images, Points):
             return posture.seen(images, spec.input)[None]
@@ -244,7 +241,8 @@ def check_store(bundle: Bundle, data: Dataset) -> None:
     folders = [path for kind in STEPS for path in sorted(data.folder.glob(f"{kind}-*"))]
     stores = [path.name for path in folders if path.is_dir()]
     have = ", ".join(stores) or "no clip archive"
-    for kind in (modality.TABLE[stream.modality] for stream in bundle.streams):
+    points = [modality.TABLE["landmark"]] if bundle.spec.stored.landmark else []
+    for kind in [*(modality.TABLE[stream.modality] for stream in bundle.streams), *points]:
         for store in kind.stores(bundle.spec.stored):
             if store not in stores:
                 step = f"run {STEPS[kind.kind]} with the settings of the model"

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from signs.clips import preprocess, region, storage
-from signs.clips.points import PointRecorder
-from signs.clips.spec import FlowSpec, StoredSpec
+from signs.clips.hand_track import hand_squares
+from signs.clips.points import PointRecorder, Points
+from signs.clips.spec import HANDS, FlowSpec, StoredSpec
 from signs.command import Problem
 from signs.flow.stream import KeptFlow
 from signs.inference.timing import Timings
@@ -33,24 +34,25 @@ class Recorded:
     """What was kept of a clip.
 
     images: by modality, (T, H, W, C) uint8 as the archives hold it, and Points of landmarks; flow: (T, H, W, 2) float32
-    pixels, or None; squares: {region: [x, y, side] or None} of `region.find_squares`; numbers: (T,) of the kept frames
-    among those pushed.
+    pixels, or None; squares: {region: [x, y, side] or None} of `region.find_squares`, and of `hand_squares`; numbers:
+    (T,) of the kept frames among those pushed.
     """
 
     images: dict[str, np.ndarray]
     flow: np.ndarray | None
-    squares: dict[str, list[float] | None]
+    squares: dict
     numbers: list[int]
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A kept frame: its number among those pushed, resized, and as the archives hold it.
+    """A kept frame: its number among those pushed and its time, resized, and as the archives hold it.
 
     small, image: (H, W, 3) uint8 RGB; field: (H, W, 2) float32 pixels, coded: its 8 bits, both None without flow.
     """
 
     number: int
+    seconds: float
     small: np.ndarray
     image: np.ndarray
     field: np.ndarray | None
@@ -58,9 +60,10 @@ class Kept:
 
 
 class Chosen(NamedTuple):
-    """A frame that will be kept: its number, itself and the video's frame before it, resized."""
+    """A frame that will be kept: its number, its time, itself and the video's frame before it, resized."""
 
     number: int
+    seconds: float
     frame: np.ndarray
     before: np.ndarray | None
 
@@ -108,11 +111,17 @@ def images_of(kept: list[Kept]) -> dict[str, np.ndarray]:
     return images
 
 
-def clip_of(kept: list[Kept], regions: set[str]) -> Recorded:
-    """Kept frames, at least one, as a clip of which these regions are seen."""
+def clip_of(kept: list[Kept], regions: set[str], points: Points | None = None, first: float = 0.0) -> Recorded:
+    """Kept frames, at least one, as a clip of which these regions are seen; `points` of it, whose time 0 is `first`."""
     flow = None if kept[0].field is None else np.stack([frame.field for frame in kept])
-    squares = region.find_squares(np.stack([frame.small for frame in kept]), regions) if regions else {}
-    return Recorded(images_of(kept), flow, squares, [frame.number for frame in kept])
+    found, images = set(regions) & set(region.SQUARES), images_of(kept)
+    squares = region.find_squares(np.stack([frame.small for frame in kept]), found) if found else {}
+    if points is not None:
+        images["landmark"] = points
+        if HANDS in regions:
+            times = np.array([frame.seconds for frame in kept]) - first
+            squares[HANDS] = hand_squares(points, times, min(kept[0].small.shape[:2]))
+    return Recorded(images, flow, squares, [frame.number for frame in kept])
 
 
 class Recording:
@@ -124,7 +133,7 @@ class Recording:
     ):
         self.stored, self.timings = stored, Timings()
         self.grid = Grid(stored, length)
-        self._regions = set(regions) & set(region.SQUARES)
+        self._regions = set(regions)
         self._coder = Coder(stored, self.timings)
         self._frames: dict[int, np.ndarray] = {}  # resized, those that may still be kept
         self._points, self._look_here = point_recorder(stored, given), not given
@@ -176,18 +185,19 @@ class Recording:
                 with self.timings.measure("landmarks"):
                     self._points.look(frame.frame, frame.seconds)
 
-    def finish(self) -> Recorded:
-        """What was kept of all frames; raises Problem where none was pushed."""
+    def finish(self, points: Points | None = None) -> Recorded:
+        """What was kept of all frames; raises Problem where none was pushed. points: of all of it, where they were
+        found elsewhere."""
         if not self.grid.times:
             raise Problem("no frame came while recording; is the camera still connected?")
         self.code(self._chosen(self.grid.finish()))
-        clip = clip_of(self.kept, self._regions)
         if self._points:
-            clip.images["landmark"] = self._points.points()
-        return clip
+            points = self._points.points()
+        return clip_of(self.kept, self._regions, points, self.grid.times[0])
 
     def _chosen(self, numbers: list[int]) -> list[Chosen]:
-        return [Chosen(number, self._frames[number], self._frames.get(number - 1)) for number in numbers]
+        frames, times = self._frames, self.grid.times
+        return [Chosen(number, times[number], frames[number], frames.get(number - 1)) for number in numbers]
 
 
 class Coder:
@@ -198,8 +208,8 @@ class Coder:
         self._flow = KeptFlow(stored.flow) if stored.flow else None
         self._last: Kept | None = None
 
-    def code(self, number: int, frame: np.ndarray, before: np.ndarray | None) -> Kept:
-        """A frame of this number and the video's frame before it, resized -> what is kept of it."""
+    def code(self, number: int, seconds: float, frame: np.ndarray, before: np.ndarray | None) -> Kept:
+        """A frame of this number and time and the video's frame before it, resized -> what is kept of it."""
         if self._last and self._last.number == number:
             return self._last  # a slow camera: the frame again, with its field
         field = coded = None
@@ -210,7 +220,7 @@ class Coder:
                 from_video = self.stored.flow.flow_from == "video"
                 field = self._flow.push(number, frame if from_video else image, before)
                 coded = code_flow(field, self.stored.flow)
-        self._last = Kept(number, frame, image, field, coded)
+        self._last = Kept(number, seconds, frame, image, field, coded)
         return self._last
 
 

@@ -28,7 +28,9 @@ def read_inputs(recogniser: Recogniser, data: Dataset, item: Clip):
     inputs, stored = {}, recogniser.bundle.spec.stored
     try:
         for stream in recogniser.bundle.streams:
-            inputs[stream.name] = recogniser.input(stream, *modality.read_stored(stream.modality, data, item, stored))
+            region = recogniser.bundle.spec_of(stream).input.region
+            seen = modality.read_stored(stream.modality, data, item, stored, region)
+            inputs[stream.name] = recogniser.input(stream, *seen)
     except Problem as problem:
         return None, str(problem)
     return inputs, None

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from signs.clips import region
 from signs.clips.points import Found, PointRecorder
 from signs.clips.spec import EQUAL, StoredSpec
 from signs.inference import recording
@@ -30,7 +29,7 @@ class SlidingWindow:
     """
 
     def __init__(self, stored: StoredSpec, regions: Iterable[str], seconds: float, timings: Timings | None = None):
-        self.stored, self.timings, self._regions = stored, timings or Timings(), set(regions) & set(region.SQUARES)
+        self.stored, self.timings, self._regions = stored, timings or Timings(), set(regions)
         rule = stored.frames
         if rule.isdigit():
             self.size = int(rule)
@@ -79,23 +78,23 @@ class SlidingWindow:
         return self._start + self._points * self.step
 
     def _keep(self, chosen: tuple[int, np.ndarray, float]) -> None:
-        number, small, _ = chosen
+        number, small, seconds = chosen
         before = next((earlier for index, earlier, _ in self._last if index == number - 1), None)
-        self._kept.append(self._coder.code(number, small, before))
+        self._kept.append(self._coder.code(number, seconds, small, before))
         self.count += 1
 
     def clip(self, since: float = -np.inf) -> Recorded | None:
         """The window's frames as one clip, with the points found `since` then; None until it is full."""
         if len(self._kept) < self.size or (self.stored.landmark and not self._found):
             return None
-        clip = recording.clip_of(self._begun(list(self._kept)), self._regions)
-        if self._found:
-            recorder = PointRecorder(None, self.stored.landmark.rate)
-            for found, seconds in self._found:
-                if seconds >= since or seconds == self._found[-1][1]:
-                    recorder.add(found, seconds)
-            clip.images["landmark"] = recorder.points()
-        return clip
+        kept = self._begun(list(self._kept))
+        if not self._found:
+            return recording.clip_of(kept, self._regions)
+        given = [row for row in self._found if row[1] >= since] or [self._found[-1]]
+        recorder = PointRecorder(None, self.stored.landmark.rate)
+        for found, seconds in given:
+            recorder.add(found, seconds)
+        return recording.clip_of(kept, self._regions, recorder.points(), given[0][1])
 
     def fresh(self, begin: bool = False) -> dict[str, np.ndarray]:
         """{modality: (t, H, W, C) uint8} of the frames kept since the last time; empty where there are none.

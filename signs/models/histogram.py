@@ -21,7 +21,7 @@ import keras
 import numpy as np
 from keras import ops
 
-GRID = 8  # cells along each side of the picture
+GRID = 8  # cells along the picture's width; as many along its height as make them square
 BINS = 8  # directions in the plane
 SEGMENTS = (1, 3, 6)  # into so many parts the clip is cut, one after the other
 STILL_FLOW = 0.02  # of the network's input: shorter vectors are noise
@@ -85,13 +85,14 @@ def _slope(values):
 
 
 def _cells(values):
-    """(B, T, H, W, N) -> (B, T, GRID, GRID, N) mean of each cell, neighbours sharing what lies between them."""
+    """(B, T, H, W, N) -> (B, T, rows, GRID, N) mean of each cell, neighbours sharing what lies between them."""
     _, frames, height, width, bins = values.shape
+    count = GRID * height // width
     across = _shares(width, GRID) * GRID / width
-    down = _shares(height, GRID) * GRID / height
+    down = _shares(height, count) * count / height
     rows = ops.matmul(across, values)  # (B, T, H, GRID, N)
     rows = ops.reshape(rows, (-1, frames, height, GRID * bins))
-    return ops.reshape(ops.matmul(down, rows), (-1, frames, GRID, GRID, bins))
+    return ops.reshape(ops.matmul(down, rows), (-1, frames, count, GRID, bins))
 
 
 def _block(values):
@@ -109,7 +110,7 @@ def _spectrum(cells):
 
 
 class FlowCells(keras.layers.Layer):
-    """(B, T, H, W, 2) flow -> (B, T, GRID, GRID, 26): HOF, MBH along x and y, BINS each, and the mean flow."""
+    """(B, T, H, W, 2) flow -> (B, T, rows, GRID, 26): HOF, MBH along x and y, BINS each, and the mean flow."""
 
     def call(self, flow):
         plane, narrow = _directions(), float(np.cos(2 * np.pi / BINS))
@@ -121,7 +122,7 @@ class FlowCells(keras.layers.Layer):
 
 
 class GradientCells(keras.layers.Layer):
-    """(B, T, H, W, C) pictures -> (B, T, GRID, GRID, N): HOG3D, 26 of each channel, or of the mean of red, green and
+    """(B, T, H, W, C) pictures -> (B, T, rows, GRID, N): HOG3D, 26 of each channel, or of the mean of red, green and
     blue."""
 
     def call(self, pictures):
@@ -136,7 +137,7 @@ class GradientCells(keras.layers.Layer):
 
 
 class Blocks(keras.layers.Layer):
-    """(B, T, GRID, GRID, N) cells -> (B, features): normalised blocks of each histogram and part of the clip.
+    """(B, T, rows, GRID, N) cells -> (B, features): normalised blocks of each histogram and part of the clip.
 
     Args:
         histograms: how many of the N belong to each histogram; what is left of them is flow, for its spectrum.

@@ -4,9 +4,9 @@ Shifts along x and y and brightness are those of Sarhan & Frintrop (2020); the r
 for. A flow field is turned with its vectors: the picture of a movement to the left, upside down, moves to the right.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from signs.clips import preprocess
+from signs.clips import preprocess, region
 from signs.training.options import option
 
 import cv2
@@ -25,14 +25,19 @@ class Drawn:
     degrees: float
     flipped: bool
 
-    def turn(self, images: np.ndarray, bound: float | None = None) -> np.ndarray:
+    def turn(self, images: np.ndarray, bound: float | None = None, hands: bool = False) -> np.ndarray:
         """(T, H, W, C) uint8 -> the same, rotated and flipped; beyond the edge the border pixel is repeated.
 
         Args:
             bound: pixels that the flow was coded with; None for RGB.
+            hands: the pictures are those of `region.cut_hands`, of which each is turned by itself.
         """
         if not self.degrees and not self.flipped:
             return images
+        if hands:
+            images = region.exchanged(images) if self.flipped else images
+            alone = replace(self, flipped=False)
+            return np.concatenate([alone.turn(half, bound) for half in np.split(images, 2, axis=1)], axis=1)
         height, width = images.shape[1:3]
         matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), self.degrees, 1)
         if self.flipped:

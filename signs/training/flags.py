@@ -13,7 +13,7 @@ from pathlib import Path
 from signs import command
 from signs.clips import modality, storage
 from signs.clips.dataset import Dataset
-from signs.clips.spec import REGIONS, ClipSpec, InputSpec
+from signs.clips.spec import HANDS, REGIONS, ClipSpec, InputSpec
 from signs.command import Problem
 from signs.training import options
 from signs.training.augmentation import Augmentation
@@ -92,9 +92,12 @@ def add_crop(group, usual: str | None, unnamed: str = "") -> None:
     options.add_spread(group, "--crop", read, usual, defaults, metavar="PX[/SIDE]", help=what)
 
 
-def add_region(group, usual: str = "middle") -> None:
+def add_region(group, usual: str = "middle", hands: bool = True) -> None:
+    """`--region`; hands: they may be seen alone, as points (landmark.py) find them."""
     what = "the crop is the square round what moves (signer), or round the person (body)"
-    group.add_argument("--region", choices=REGIONS, default=usual, help=f"{what}; for signers who stand far away")
+    what += ", or both hands, a crop each, where landmark.py saw them" * hands
+    regions = (*REGIONS, HANDS) if hands else REGIONS
+    group.add_argument("--region", choices=regions, default=usual, help=f"{what}; for signers who stand far away")
 
 
 def add_normalise(group, words: tuple[str, ...], usual: tuple[str, ...] = ()) -> None:
@@ -222,7 +225,9 @@ def clip_spec(args, data: Dataset) -> ClipSpec:
         stored = storage.find_stored(data, "flow", args.store)
     else:
         stored = replace(storage.find_stored(data, "frame", args.store, first), part="video")
-    modality.check_stores(data, streams, stored)
+    modality.check_stores(data, streams, stored, args.region)
+    if args.region == HANDS:
+        stored = replace(stored, landmark=storage.find_landmarks(data))
     frames = args.frames or (min(40, int(stored.frames)) if stored.frames.isdigit() else 40)
     views = args.views
     if stored.frames.isdigit() and views * frames > int(stored.frames):

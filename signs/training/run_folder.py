@@ -162,8 +162,12 @@ def split_of(data: Dataset, split: str) -> list[Clip]:
 
 
 def with_archives(data: Dataset, streams: list[str], stored: StoredSpec) -> Dataset:
-    """The data set without the few clips to learn from whose archives are missing; raises Problem as `leave_out`."""
-    for stream in streams:
+    """The data set without the few clips to learn from whose archives are missing; raises Problem as `leave_out`.
+
+    Where `stored` has landmarks they are needed too, whatever the streams.
+    """
+    points = [name for name in modality.TABLE if modality.TABLE[name].kind == "landmark" and stored.landmark]
+    for stream in dict.fromkeys([*streams, *points]):
         kind = modality.TABLE[stream]
         step = f"{dataset.STEPS[kind.kind]} --data {data.folder}"
         for part, store in zip(kind.parts, kind.stores(stored), strict=True):

@@ -190,10 +190,10 @@ def test_depth_that_lacks_a_clip_or_has_other_frames(data, tmp_path):
     other = load_dataset(copy)
     archive = other.clips[0].archive(copy, "frame-allx32-depth")
     archive.write_bytes(item.archive(data, "frame-allx32-depth").read_bytes())
-    modality.read_stored("grey-depth", other, other.clips[0], stored)
+    modality.read_stored("grey-depth", other, other.clips[0], stored, "middle")
     archive.write_bytes(load_dataset(data).clips[3].archive(data, "frame-allx32-depth").read_bytes())
     with pytest.raises(Problem, match="6 pictures of .* and 9 pictures"):
-        modality.read_stored("grey-depth", other, other.clips[0], stored)
+        modality.read_stored("grey-depth", other, other.clips[0], stored, "middle")
     archive.unlink()
     other.clips[1].archive(copy, "frame-allx32-depth").unlink()
     with pytest.raises(
