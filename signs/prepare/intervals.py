@@ -1,6 +1,6 @@
 """Where in a video a sign is: what a row says of it, and whether the video has such an interval.
 
-    cut = read_cut({"start": "0:12.5", "end": "13.8"})               or start_frame, end_frame, fps; None where all of it is
+    cut = read_cut({"start": "0:12.5", "end": "13.8"})           or start_frame, end_frame, fps; None where it is all
     start, end = resolve(cut, times, pad=0.2)                    seconds from the video's first frame on
 
 Frames count from 1, and the last one is part of the sign: so WLASL, IPN Hand and ChaLearn 2014 have it.

@@ -75,7 +75,8 @@ def look_into(videos: list[Video], workers: int, pad: float) -> tuple[list[Video
         else:
             start, end = span or (None, None)
             looked.append(replace(video, sha256=hashes[path], start=start, end=end))
-    notes = [f"{command.counted(alone, 'video')} hold the sign alone, as they were cut already"] if alone else []
+    hold = "holds the sign alone, as it was" if alone == 1 else "hold the sign alone, as they were"
+    notes = [f"{command.counted(alone, 'video')} {hold} cut already"] if alone else []
     return looked, failed, notes
 
 

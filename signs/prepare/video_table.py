@@ -118,11 +118,12 @@ def name_clips(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]
     named, failed = [], []
     paths = [os.path.abspath(video.path) for video in videos]
     once = list(dict.fromkeys(paths))
-    top = os.path.commonpath([os.path.dirname(path) for path in once]) if once else ""
+    top = os.path.commonpath([path.rpartition(os.sep)[0] or os.sep for path in once]) if once else ""
     names = dict(zip(once, unique_names([PurePath(os.path.relpath(path, top)) for path in once]), strict=True))
     for video, path in zip(videos, paths, strict=True):
         with command.noting(failed, video.where):
-            name = f"{names[path]}_{video.cut.name}" if video.cut else names[path]
+            several = video.cut and not video.cut.alone
+            name = f"{names[path]}_{video.cut.name}" if several else names[path]
             check_text(name, "clip name")
             named.append(replace(video, clip=name))
     return named, failed

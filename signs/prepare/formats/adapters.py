@@ -17,17 +17,20 @@ from signs.prepare.formats.tree import Tree
 from signs.prepare.intervals import Cut, number_of
 
 YOUTUBE = re.compile(r"(?:v=|youtu\.be/|/embed/|/shorts/|/v/)([\w-]{11})")
+OTHER_RATE = "frames counted at another rate than the seconds, which were taken"
 WLASL_RATE = 25.0  # frames/s at which WLASL counts
 JESTER_RATE, IPN_RATE = 12.0, 30.0  # frames/s of their pictures
 AUTSL_SAMPLE = re.compile(r"(signer\d+)_sample\d+")
-LSA64_NAME = re.compile(r"(0[0-5]\d|06[0-4])_(00\d|010)_(00[1-5])")
+LSA64_NAME = re.compile(r"(?!000)(0[0-5]\d|06[0-4])_(00[1-9]|010)_(00[1-5])")
 INCLUDE_NUMBER = re.compile(r"^(?:\d+|Ex)\.\s*")
 LSA64_SIGNS = (
-    "Opaque Red Green Yellow Bright Light-blue Colors Pink Women Enemy Son Man Away Drawer Born Learn Call Skimmer "
-    "Bitter Sweet_milk Milk Water Food Argentina Uruguay Country Last_name Where Mock Birthday Breakfast Photo Hungry "
-    "Map Coin Music Ship None Name Patience Perfume Deaf Trap Rice Barbecue Candy Chewing-gum Spaghetti Yogurt Accept "
-    "Thanks Shut_down Appear To_land Catch Help Dance Bathe Buy Copy Run Realize Give Find"
-).split()
+    *("Opaque", "Red", "Green", "Yellow", "Bright", "Light-blue", "Colors", "Pink", "Women", "Enemy", "Son", "Man"),
+    *("Away", "Drawer", "Born", "Learn", "Call", "Skimmer", "Bitter", "Sweet milk", "Milk", "Water", "Food"),
+    *("Argentina", "Uruguay", "Country", "Last name", "Where", "Mock", "Birthday", "Breakfast", "Photo", "Hungry"),
+    *("Map", "Coin", "Music", "Ship", "None", "Name", "Patience", "Perfume", "Deaf", "Trap", "Rice", "Barbecue"),
+    *("Candy", "Chewing-gum", "Spaghetti", "Yogurt", "Accept", "Thanks", "Shut down", "Appear", "To land", "Catch"),
+    *("Help", "Dance", "Bathe", "Buy", "Copy", "Run", "Realize", "Give", "Find"),
+)
 IPN_GESTURES = {
     "D0X": "Non-gesture",
     "B0A": "Pointing with one finger",
@@ -59,7 +62,8 @@ def read_wlasl(tree: Tree, listing: Listing) -> None:
     newest = max(lists, key=lambda path: [int(each) for each in re.findall(r"\d+", path.stem)])
     for path in lists:
         if path != newest:
-            listing.notes[f"two versions of the list: {newest.name} was read, {path.name} was not"] += 1
+            listing.remarks.append(f"two versions of the list: {newest.name} was read, {path.name} was not")
+    listing.ordered = True
     for entry in read_json(newest, list):
         with listing.row(f"{newest.name} {entry.get('gloss', '?') if isinstance(entry, dict) else entry!r}"):
             gloss = str(entry["gloss"])
@@ -78,6 +82,7 @@ def read_ms_asl(tree: Tree, listing: Listing) -> None:
     """Several signs lie in one video of YouTube; seconds tell where. Boxes are not used."""
     names = [str(name) for name in read_json(tree.one(r"MSASL_classes\.json"), list)]
     listing.classes += [Label(name, name) for name in dict.fromkeys(names)]
+    listing.ordered = True
     for path in tree.lists(r"MSASL_(train|val|test)\.json"):
         for number, row in enumerate(read_json(path, list)):
             with listing.row(f"{path.name} row {number}"):
@@ -98,7 +103,7 @@ def read_autsl(tree: Tree, listing: Listing) -> None:
     """Colour is `_color.mp4`; `_depth.mp4` becomes the clip's depth, and is never taken for it."""
     known = {}
     for path in tree.lists(r"SignList_ClassId_TR_EN\.csv")[:1]:
-        for _, row in tables.read_rows(path, ("ClassId", "TR", "EN")):
+        for _, row in tables.read_rows(path, ("classid", "tr", "en")):
             known[row["classid"]] = Label(row["classid"], row["en"], extra={"tr": row["tr"]})
     for path in autsl_lists(tree):
         for where, values in read_lines(path, ","):
@@ -134,7 +139,7 @@ def read_lsa64(tree: Tree, listing: Listing) -> None:
                 raise Problem("expected SIGN_SIGNER_REPETITION, such as 001_001_001")
             listing.add(tree.find(stem), match[1], match[2])
     numbers = sorted({video.label for video in listing.videos})
-    listing.classes += [Label(number, LSA64_SIGNS[int(number) - 1].replace("_", " ")) for number in numbers]
+    listing.classes += [Label(number, LSA64_SIGNS[int(number) - 1]) for number in numbers]
 
 
 def read_slovo(tree: Tree, listing: Listing) -> None:
@@ -156,7 +161,7 @@ def read_slovo(tree: Tree, listing: Listing) -> None:
 def read_asl_citizen(tree: Tree, listing: Listing) -> None:
     """One table a split."""
     for path in tree.lists(r"(train|val|test)\.csv"):
-        for number, row in tables.read_rows(path, ("Participant ID", "Video file", "Gloss")):
+        for number, row in tables.read_rows(path, ("participant id", "video file", "gloss")):
             with listing.row(f"{path.parent.name}/{path.name} line {number}"):
                 name, label = row["video file"], row["gloss"]
                 listing.add(tree.find(name), label, row["participant id"], split_of(path, tree.folder), name=name)
@@ -168,13 +173,14 @@ def read_include(tree: Tree, listing: Listing) -> None:
     """`Category/17. flat/MVI_9622.MOV`, some below a folder `Extra`; nobody is named who signs."""
     texts, csvs = tree.lists(r"include_(train|val|test)\.txt"), tree.lists(r"(train|test)_include\.csv")
     if texts and csvs:
-        note = f"two versions of the lists: {texts[0].name} and its like were read, {csvs[0].name} was not"
-        listing.notes[note] += 1
+        were = f"{texts[0].name} and its like were read, {csvs[0].name} was not"
+        listing.remarks.append(f"two versions of the lists: {were}")
     for path in texts or csvs:
         for where, place in include_rows(path):
             with listing.row(where):
                 listing.add(tree.find(place), include_word(place), "", split_of(path, tree.folder), name=place)
     subset = tree.lists(r"include50_(train|val|test)\.txt") + tree.lists(r"(train|test)_include50\.csv")
+    listing.ordered = bool(subset)
     first = {include_word(place) for path in subset for _, place in include_rows(path)}
     labels = {video.label for video in (*listing.videos, *listing.missing)}
     listing.classes += [Label(label, label) for label in sorted(labels, key=lambda label: (label not in first, label))]
@@ -184,7 +190,7 @@ def include_rows(path) -> list[tuple[str, str]]:
     """(where, path of the video) of each row of a list of INCLUDE."""
     if path.suffix.lower() == ".txt":
         return [(where, ",".join(values)) for where, values in read_lines(path, ",")]
-    return [(f"{path.name} line {number}", row["filepath"]) for number, row in tables.read_rows(path, ("FilePath",))]
+    return [(f"{path.name} line {number}", row["filepath"]) for number, row in tables.read_rows(path, ("filepath",))]
 
 
 def include_word(place: str) -> str:
@@ -218,7 +224,7 @@ def add_jester(tree: Tree, listing: Listing, name: str, label: str, path) -> Non
 
 
 def read_ipn_hand(tree: Tree, listing: Listing) -> None:
-    """Intervals of long videos, or of folders with their frames; the first two words of a video's name are its person."""
+    """Intervals of long videos, or of folders of their frames; the first two words of a video's name are its person."""
     for path in tree.lists(r"Annot_(Train|Test)List\.txt"):
         for where, values in read_lines(path, ","):
             if values[0].lower() == "video":

@@ -28,13 +28,16 @@ from signs.prepare.video_table import Video, as_video
 @dataclass
 class Listing:
     """Rows of the lists: `videos` that are there, those `missing` with their labels and splits, `failed` as (where,
-    reason); `classes` in the set's own order; `notes`, how often each."""
+    reason); `classes` in the set's own order, of which the first ones are its subsets where it is `ordered`; `notes`
+    on rows, how often each, and `remarks` on all of it."""
 
     videos: list[Video] = field(default_factory=list)
     missing: list[Video] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     classes: list[Label] = field(default_factory=list)
     notes: Counter = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
+    ordered: bool = False
     where: str = ""
     _there: dict = field(default_factory=dict)
 
@@ -117,20 +120,24 @@ def report(listing: Listing, labels: set[str], published: dict[str, int], title:
     there = Counter(video.split for video in listing.videos if video.label in labels)
     missing = Counter(video.split for video in listing.missing if video.label in labels)
     splits = [split for split in ("train", "valid", "test", "") if there[split] or missing[split] or split in published]
+    if len(splits) > 1 and not (there[""] or missing[""]):
+        splits = [split for split in splits if split]  # published is the sum alone
     rows = [
         (split or "no split", published.get(split, ""), there[split] + missing[split], there[split], missing[split])
         for split in splits
     ]
     if len(rows) > 1:
-        sums = [sum(row[column] or 0 for row in rows) or "" for column in range(1, 5)]
-        rows.append(("all", *sums))
+        sums = (sum(row[column] for row in rows) for column in (2, 3, 4))
+        rows.append(("all", sum(published.values()) or "", *sums))
     command.print_table(("split", "published", "listed", "there", "missing"), rows, title)
     if listing.missing:
         of_class = Counter(video.label for video in listing.videos)
         lost = Counter(video.label for video in listing.missing if video.label in labels)
-        known = {label for label in labels if of_class[label] or lost[label]}
+        known = {label for label in labels - {""} if of_class[label] or lost[label]}
         have = sum(of_class[label] > 0 for label in known)
         most = [f"{label} ({of_class[label]} of {of_class[label] + lost[label]})" for label, _ in lost.most_common()]
         half = sum(lost[label] > of_class[label] for label in known)
-        print(f"{have:,} of {command.counted(len(known), 'class', 'classes')} have a video; of {half:,} more than half")
-        print(f"are missing; most of {command.listed(most, 6)}")
+        print(
+            f"{have:,} of {command.counted(len(known), 'class', 'classes')} have a video, {half:,} have lost more than "
+            f"half; there are of {command.listed(most, 6)}"
+        )

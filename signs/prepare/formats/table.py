@@ -133,7 +133,7 @@ FORMATS = {
     "asl-citizen": Format(
         "ASL Citizen",
         "microsoft.com/en-us/research/project/asl-citizen",
-        "Microsoft Research licence, non-commercial research; neither the videos nor what is made of them may be passed on",
+        "Microsoft Research licence, non-commercial research; videos, and what is made of them, may not be passed on",
         "splits/train.csv with columns Participant ID, Video file, Gloss",
         _has_table(r"(train|val|test)\.csv", "Participant ID", "Video file", "Gloss"),
         adapters.read_asl_citizen,

@@ -34,7 +34,7 @@ class Tree:
             paths.sort()
 
     def _look(self, folder: Path | str, below: str, above: tuple[tuple[int, int], ...]) -> None:
-        about = os.stat(folder)
+        about = Path(folder).stat()
         if (about.st_dev, about.st_ino) in above:
             return  # a link that leads back up
         pictures = False
@@ -47,7 +47,7 @@ class Tree:
                     self._look(entry.path, f"{below}{name}/", (*above, (about.st_dev, about.st_ino)))
                 elif is_picture(name):
                     pictures = True
-                elif (suffix := os.path.splitext(name)[1].lower()) in VIDEO_SUFFIXES:
+                elif (suffix := f".{name.rpartition('.')[2].lower()}") in VIDEO_SUFFIXES:
                     self._videos[folded(name[: -len(suffix)])].append(below + name)
                 elif suffix in LISTS:
                     self._lists.append(below + name)
@@ -106,4 +106,4 @@ def _name(path: str) -> str:
 
 
 def _stem(path: str) -> str:
-    return os.path.splitext(path)[0]
+    return path.rpartition(".")[0]
