@@ -1,6 +1,7 @@
 """Tiny imitations of public data sets, with the names, columns and traps that their own pages tell of."""
 
 import json
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +15,9 @@ RATE = 25
 @cache
 def film(frames: int = 50, seed: int = 0, rate: int = RATE) -> bytes:
     """A video of tiny moving pictures."""
-    path = Path(__import__("tempfile").mkdtemp()) / "a.mp4"
-    return tiny.encode(path, tiny.moving(frames, 32, 32, seed), rate=rate, gop_size=10).read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        images = tiny.moving(frames, 32, 32, seed)
+        return tiny.encode(Path(folder) / "a.mp4", images, rate=rate, gop_size=10).read_bytes()
 
 
 def put(path: Path, content: bytes | str | list | dict) -> Path:
@@ -34,7 +36,7 @@ def pictures(folder: Path, count: int = 2, seed: int = 0, name: str = "{:05d}.jp
 
 
 def wlasl(folder: Path) -> None:
-    """Two signs: cut files called by video_id, one whole video of YouTube with two signs in it, and three missing ones."""
+    """Three signs: cut files called by video_id, one whole video of YouTube with two signs in it, and missing ones."""
 
     def row(video, signer, split, url="http://aslbricks.org/a.mp4", start=1, end=-1):
         known = {"bbox": [0, 0, 9, 9], "fps": 25, "frame_start": start, "frame_end": end, "instance_id": 0}

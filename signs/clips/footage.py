@@ -12,7 +12,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import Clip
-from signs.clips.pictures import PictureReader, pictures_sha256
+from signs.clips.pictures import PictureReader, picture_files, pictures_sha256
 from signs.clips.spec import StoredSpec, resize_short_side
 from signs.clips.video import MOST_THREADS, VideoReader
 
@@ -38,6 +38,11 @@ class Footage:
         if self.rate:
             return PictureReader(self.path, self.rate, self.start, self.end)
         return VideoReader(self.path, threads, self.start, self.end)
+
+    def stamp(self) -> tuple[int, ...]:
+        """Sizes and times of the file or pictures: equal while nobody writes to them."""
+        about = [path.stat() for path in (picture_files(self.path) if self.rate else [self.path])]
+        return len(about), sum(each.st_size for each in about), sum(each.st_mtime_ns for each in about)
 
     def sha256(self) -> str:
         """Of all of the file or folder, hexadecimal."""

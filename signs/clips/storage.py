@@ -294,14 +294,13 @@ def check_video(item: Clip, folder: Path, part: str) -> Footage:
     """What a clip's part is read from; raises Problem where the clip's video has changed since it was prepared."""
     footage = footage_of(item, folder, part)
     # clips.csv has the hash of the colour video alone: the other parts are cut from the same recording.
-    if part == "video" and item.sha256 and footage.path.exists():
-        about = footage.path.stat()
-        if _hashed(replace(footage, start=None, end=None), about.st_size, about.st_mtime_ns) != item.sha256:
-            raise Problem(f"{footage.path}: its content is not the one in clips.csv; run the prepare step again")
+    known = part == "video" and item.sha256 and footage.path.exists()
+    if known and _hashed(replace(footage, start=None, end=None), footage.stamp()) != item.sha256:
+        raise Problem(f"{footage.path}: its content is not the one in clips.csv; run the prepare step again")
     return footage
 
 
 @functools.lru_cache(maxsize=8)
-def _hashed(footage: Footage, size: int, changed: int) -> str:
-    """SHA-256 of a video; of one with many intervals once. size and changed tell another file of that name."""
+def _hashed(footage: Footage, stamp: tuple[int, ...]) -> str:
+    """SHA-256 of a video; of one with many intervals once, for as long as it has this stamp."""
     return footage.sha256()

@@ -73,8 +73,11 @@ def read_videos(flags: argparse.Namespace) -> Found:
         found = read_folder(flags)
     else:
         found = Found(*video_table.read_table(path, flags.signer_from, flags.rate), [])
-    if flags.signer_from and found.failed and not found.videos:
+    if found.failed and not found.videos and not found.listing.missing:
         raise Problem(f"no video can be used; {found.failed[0][0]}: {found.failed[0][1]}")
+    if found.listing.missing and not found.videos:
+        none = f"none of the {len(found.listing.missing):,} videos of {found.official.name} is in it"
+        raise Problem(f"{path}: {none}; expected {found.official.wanted}")
     if flags.signer_from:
         found.notes.append(said_by(flags.signer_from, found.videos))
     found.videos, depths = without_depth(found.videos)

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 
 from signs import command
 from signs.clips import dataset, tables
-from signs.clips.names import check_text
+from signs.clips.names import check_text, folded
 from signs.command import Problem
 from signs.prepare import intervals, path_pattern
 from signs.prepare.intervals import Cut
@@ -120,10 +120,14 @@ def name_clips(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]
     once = list(dict.fromkeys(paths))
     top = os.path.commonpath([path.rpartition(os.sep)[0] or os.sep for path in once]) if once else ""
     names = dict(zip(once, unique_names([PurePath(os.path.relpath(path, top)) for path in once]), strict=True))
+    used = Counter()
     for video, path in zip(videos, paths, strict=True):
         with command.noting(failed, video.where):
             several = video.cut and not video.cut.alone
             name = f"{names[path]}_{video.cut.name}" if several else names[path]
+            used[folded(name)] += 1
+            if used[folded(name)] > 1:  # times that are one when they are rounded, frames at another rate
+                name = f"{name}_{used[folded(name)]}"
             check_text(name, "clip name")
             named.append(replace(video, clip=name))
     return named, failed

@@ -88,9 +88,7 @@ def read_ms_asl(tree: Tree, listing: Listing) -> None:
             with listing.row(f"{path.name} row {number}"):
                 start, end, rate = float(row["start_time"]), float(row["end_time"]), float(row["fps"])
                 if rate <= 0 or abs(row["start"] / rate - start) > 0.5:
-                    listing.notes[
-                        "rows whose frames are counted at another rate than their seconds; seconds count"
-                    ] += 1
+                    listing.notes[OTHER_RATE] += 1
                 if not 0 <= row["label"] < len(names):
                     raise Problem(f"label {row['label']} is not in MSASL_classes.json, which has {len(names)}")
                 name = youtube(str(row["url"])) or str(row["url"])
