@@ -3,10 +3,11 @@
     python benchmarks/bench_formats.py --sets wlasl ms-asl jester --scale 0.25 1 --work /tmp/bench_formats
 
 Lists are generated to the published counts (times --scale), with tiny videos that all differ; of WLASL and MS-ASL half
-of the videos are missing, as they are on the internet. Each size is prepared whole, then once more, which has nothing to
-do, then anew with kill -9 at half of the time and the same command again, whose clips.csv has to be the same.
+of the videos are missing, as they are on the internet. Each size is prepared whole, then once more, which has nothing
+to do, then anew with kill -9 at half of the time and the same command again, whose clips.csv has to be the same.
 
-Printed: rows, clips, seconds of each run, the largest process in MB. The last line is JSON.
+Printed: rows, clips, what is neither clip nor named (lost, which has to be 0), seconds of each run, processor seconds of
+the first one, which other work on the machine changes less, and the largest process in MB. The last line is JSON.
 """
 
 import argparse
@@ -68,11 +69,8 @@ def splits_of(key: str, count: int) -> list[str]:
 
 def make_wlasl(folder: Path, count: int) -> None:
     """2,000 glosses; half of the files called by video_id are there."""
-    film, draw, entries = (
-        tiny_film(0.2),
-        random.Random(2),
-        [{"gloss": f"gloss{n}", "instances": []} for n in range(2000)],
-    )
+    film, draw = tiny_film(0.2), random.Random(2)
+    entries = [{"gloss": f"gloss{number}", "instances": []} for number in range(2000)]
     (folder / "videos").mkdir(parents=True)
     for number, split in enumerate(splits_of("wlasl", count)):
         row = {"video_id": f"{number:05d}", "signer_id": number % 119, "split": split.replace("valid", "val")}
@@ -120,8 +118,9 @@ def make_jester(folder: Path, count: int) -> None:
 MAKERS = {"wlasl": make_wlasl, "ms-asl": make_ms_asl, "jester": make_jester}
 
 
-def run(flags: list[str], output: Path, kill_after: float | None = None) -> tuple[float, float]:
-    """Seconds that prepare_videos.py takes, and MB of its largest process; raises SystemExit where it does nothing."""
+def run(flags: list[str], output: Path, kill_after: float | None = None) -> tuple[float, float, float]:
+    """Seconds that prepare_videos.py takes, those of processors, and MB of its largest process; raises SystemExit
+    where it does nothing."""
     started = time.perf_counter()
     line = [sys.executable, str(ROOT / "prepare_videos.py"), *flags, "--output", str(output)]
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -131,12 +130,15 @@ def run(flags: list[str], output: Path, kill_after: float | None = None) -> tupl
     _, status, usage = os.wait4(process.pid, 0)
     if kill_after is None and os.waitstatus_to_exitcode(status) not in (0, 1):
         raise SystemExit(f"{' '.join(line)}: ended with {os.waitstatus_to_exitcode(status)}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def table_of(output: Path) -> bytes:
-    """What a run wrote of its clips."""
-    return (output / "clips.csv").read_bytes()
+def rows_of(table: Path) -> int:
+    """How many rows a table has; 0 where it is not there, as not_done.csv where all is done."""
+    if not table.exists():
+        return 0
+    with open(table, newline="") as file:
+        return sum(1 for _ in csv.DictReader(file))
 
 
 def measure(key: str, scale: float, work: Path, transfer: str, workers: int) -> dict:
@@ -146,17 +148,19 @@ def measure(key: str, scale: float, work: Path, transfer: str, workers: int) -> 
     shutil.rmtree(folder, ignore_errors=True)
     MAKERS[key](folder / "in", rows)
     flags = ["--videos", str(folder / "in"), "--transfer", transfer, "--workers", str(workers)]
-    first, peak = run(flags, folder / "whole")
-    again, _ = run(flags, folder / "whole")
+    first, processor, peak = run(flags, folder / "whole")
+    again = run(flags, folder / "whole")[0]
     run(flags, folder / "killed", kill_after=first / 2)
-    resumed, _ = run(flags, folder / "killed")
-    same = table_of(folder / "whole") == table_of(folder / "killed")
-    with open(folder / "whole" / "clips.csv", newline="") as file:
-        clips = sum(1 for _ in csv.DictReader(file))
-    with open(folder / "whole" / "not_done.csv", newline="") as file:
-        not_done = sum(1 for _ in csv.DictReader(file)) if (folder / "whole" / "not_done.csv").exists() else 0
+    resumed = run(flags, folder / "killed")[0]
+    same = (folder / "whole" / "clips.csv").read_bytes() == (folder / "killed" / "clips.csv").read_bytes()
+    clips, not_done = rows_of(folder / "whole" / "clips.csv"), rows_of(folder / "whole" / "not_done.csv")
     row = {"set": key, "rows": rows, "clips": clips, "not_done": not_done, "lost": rows - clips - not_done}
-    times = {"first_s": round(first, 1), "again_s": round(again, 1), "resumed_s": round(resumed, 1)}
+    times = {
+        "first_s": round(first, 1),
+        "processor_s": round(processor, 1),
+        "again_s": round(again, 1),
+        "resumed_s": round(resumed, 1),
+    }
     shutil.rmtree(folder)
     return {**row, **times, "peak_mb": round(peak), "same_after_kill": same}
 
