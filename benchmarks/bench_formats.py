@@ -6,8 +6,8 @@ Lists are generated to the published counts (times --scale), with tiny videos th
 of the videos are missing, as they are on the internet. Each size is prepared whole, then once more, which has nothing
 to do, then anew with kill -9 at half of the time and the same command again, whose clips.csv has to be the same.
 
-Printed: rows, clips, what is neither clip nor named (lost, which has to be 0), seconds of each run, processor seconds of
-the first one, which other work on the machine changes less, and the largest process in MB. The last line is JSON.
+Printed: rows, clips, what is neither clip nor named (lost, which has to be 0), seconds of each run, processor seconds
+of the first one, which other work on the machine changes less, and the largest process in MB. The last line is JSON.
 """
 
 import argparse
@@ -155,12 +155,8 @@ def measure(key: str, scale: float, work: Path, transfer: str, workers: int) -> 
     same = (folder / "whole" / "clips.csv").read_bytes() == (folder / "killed" / "clips.csv").read_bytes()
     clips, not_done = rows_of(folder / "whole" / "clips.csv"), rows_of(folder / "whole" / "not_done.csv")
     row = {"set": key, "rows": rows, "clips": clips, "not_done": not_done, "lost": rows - clips - not_done}
-    times = {
-        "first_s": round(first, 1),
-        "processor_s": round(processor, 1),
-        "again_s": round(again, 1),
-        "resumed_s": round(resumed, 1),
-    }
+    times = {"first_s": first, "processor_s": processor, "again_s": again, "resumed_s": resumed}
+    times = {name: round(seconds, 1) for name, seconds in times.items()}
     shutil.rmtree(folder)
     return {**row, **times, "peak_mb": round(peak), "same_after_kill": same}
 
