@@ -7,6 +7,7 @@ from signs import command
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.storage import read_info
 from signs.clips.video import read_video
+from signs.training import withdrawal
 
 import pytest
 
@@ -299,3 +300,17 @@ def test_a_table_of_folders_of_pictures(tmp_path, capsys):
     assert prepare(path, tmp_path / "out", "--rate", 12) == command.DONE
     found = {(clip.label, clip.rate, clip.start, clip.end) for clip in made(tmp_path).clips}
     assert found == {("a", 10, 0.1, 0.3), ("b", 12, None, None)}
+
+
+def test_whoever_withdraws_is_deleted_from_longer_videos_and_pictures(talk, tmp_path):
+    imitations.pictures(talk.parent / "shots", 3)
+    rows = ("talk.mp4,a,anna,0.2,0.6,", "talk.mp4,b,anna,0.8,1.2,", "shots,a,anna,,,10", "b.mp4,a,ben,0,1,")
+    imitations.put(talk.parent / "b.mp4", imitations.film(seed=4))
+    table = imitations.put(talk.parent / "t.csv", "\n".join(["video,label,signer,start,end,rate", *rows]))
+    assert prepare(table, tmp_path / "out", "--train-signers", "anna,ben") == command.DONE
+    data = made(tmp_path)
+    assert frame.main(["--data", str(data.folder), "--short-side", "32", "--workers", "1"]) == 0
+    withdrawal.remove_from_data(data.folder, [clip for clip in data.clips if clip.signer == "anna"])
+    left = [path for path in data.folder.rglob("*.*") if path.is_file() and path.name != ".lock"]
+    assert {path.suffix for path in left} == {".csv", ".mp4", ".zip"} and len(left) == 4
+    assert [clip.signer for clip in made(tmp_path).clips] == ["ben"]
