@@ -67,6 +67,10 @@ def prepare(flags: argparse.Namespace) -> int:
     told = found.report(kept, most)
     asked = [video for video in found.videos if video.label in kept]
     looked, unread, alone = sources.look_into(asked, flags.workers, flags.pad)
+    if flags.pad and not any(video.cut for video in asked):
+        remarks.append("--pad: no video has an interval, so nothing was widened")
+    if flags.rate and not any(video.rate for video in asked):
+        remarks.append("--rate: there are no folders of pictures")
     videos, twice = sources.refuse_two_labels(looked)
     videos, how = sharing.share_out(videos, flags, found.official is not None)
     top = flags.videos if flags.videos.is_dir() else flags.videos.parent

@@ -15,6 +15,7 @@ import csv
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import struct
@@ -120,10 +121,11 @@ MAKERS = {"wlasl": make_wlasl, "ms-asl": make_ms_asl, "jester": make_jester}
 
 def run(flags: list[str], output: Path, kill_after: float | None = None) -> tuple[float, float, float]:
     """Seconds that prepare_videos.py takes, those of processors, and MB of its largest process; raises SystemExit
-    where it does nothing."""
+    where it does nothing. What it says of faults lies in said.txt beside the output."""
     started = time.perf_counter()
     line = [sys.executable, str(ROOT / "prepare_videos.py"), *flags, "--output", str(output)]
-    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    with open(output.parent / "said.txt", "w") as said:
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True)
     if kill_after is not None:
         time.sleep(kill_after)
         os.killpg(process.pid, signal.SIGKILL)  # the group that was just started, no other
@@ -131,14 +133,6 @@ def run(flags: list[str], output: Path, kill_after: float | None = None) -> tupl
     if kill_after is None and os.waitstatus_to_exitcode(status) not in (0, 1):
         raise SystemExit(f"{' '.join(line)}: ended with {os.waitstatus_to_exitcode(status)}")
     return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
-def rows_of(table: Path) -> int:
-    """How many rows a table has; 0 where it is not there, as not_done.csv where all is done."""
-    if not table.exists():
-        return 0
-    with open(table, newline="") as file:
-        return sum(1 for _ in csv.DictReader(file))
 
 
 def measure(key: str, scale: float, work: Path, transfer: str, workers: int) -> dict:
@@ -153,7 +147,10 @@ def measure(key: str, scale: float, work: Path, transfer: str, workers: int) -> 
     run(flags, folder / "killed", kill_after=first / 2)
     resumed = run(flags, folder / "killed")[0]
     same = (folder / "whole" / "clips.csv").read_bytes() == (folder / "killed" / "clips.csv").read_bytes()
-    clips, not_done = rows_of(folder / "whole" / "clips.csv"), rows_of(folder / "whole" / "not_done.csv")
+    with open(folder / "whole" / "clips.csv", newline="") as file:
+        clips = sum(1 for _ in csv.DictReader(file))
+    said = re.search(r"([\d,]+) not done", (folder / "said.txt").read_text())
+    not_done = int(said[1].replace(",", "")) if said else 0
     row = {"set": key, "rows": rows, "clips": clips, "not_done": not_done, "lost": rows - clips - not_done}
     times = {"first_s": first, "processor_s": processor, "again_s": again, "resumed_s": resumed}
     times = {name: round(seconds, 1) for name, seconds in times.items()}

@@ -109,6 +109,7 @@ def read_folder(
     paths = [PurePosixPath(path.relative_to(folder).as_posix()) for path in found.videos]
     if not paths:
         also = f" ({remarks[0]})" if remarks else ""
+        also += "; --rate N reads folders of pictures" * any(is_picture(path.name) for path in found.others)
         raise Problem(f"{folder}: no video in it{also}; expected a folder per label with videos, or give a table")
     others = [("no video", path.relative_to(folder).as_posix()) for path in found.others]
     if len(others) > EXAMPLES:

@@ -67,7 +67,7 @@ def remove_from_data(folder: Path, clips: Collection[Clip]) -> list[Path]:
 
 
 def files_of(folder: Path, clip: Clip) -> list[Path]:
-    """All files of a clip in its data set, or folders of its pictures: of every part, and of every store. Of a clip that
+    """All files of a clip in its data set, or folders of its pictures: of every part and store. Of a clip that
     is an interval the whole video: she is in it, whoever else is."""
     kept = [path for path in folder.iterdir() if path.is_dir() or path.is_symlink()]
     parts = [path for path in kept if path.name in dataset.PARTS]

@@ -270,8 +270,9 @@ def test_folders_of_pictures(tmp_path, capsys):
     for number, (label, take) in enumerate((label, take) for label in ("wave", "stop") for take in (1, 2, 3)):
         imitations.pictures(tmp_path / "in" / label / str(take), 3, number)
     assert prepare(tmp_path / "in", tmp_path / "out") == command.NOTHING
-    assert "no video in it" in capsys.readouterr().err
-    assert prepare(tmp_path / "in", tmp_path / "out", "--rate", 10) == command.DONE
+    assert "--rate N reads folders of pictures" in " ".join(capsys.readouterr().err.split())
+    assert prepare(tmp_path / "in", tmp_path / "out", "--rate", 10, "--pad", 1) == command.DONE
+    assert "--pad: no video has an interval" in " ".join(capsys.readouterr().out.split())
     data = made(tmp_path)
     assert {clip.rate for clip in data.clips} == {10} and len(data.clips) == 6
     assert prepare(tmp_path / "in", tmp_path / "out", "--rate", 10) == command.DONE
