@@ -2,7 +2,8 @@
 
     python frame.py --data data_set/chalearn
 
-in:   data_set/<name>/clips.csv and video/<split>/<label>/<clip>.avi
+in:   data_set/<name>/clips.csv and video/<split>/<label>/<clip>.avi; a clip that is an interval of a longer video, or a
+      folder of pictures, is read from that
 out:  data_set/<name>/frame-40x240/<split>/<label>/<clip>.zip
 
 With `--part depth`, of a data set that has depth: depth/<split>/<label>/<clip>.avi -> frame-40x240-depth.
@@ -18,8 +19,9 @@ from pathlib import Path
 from signs import command
 from signs.clips import dataset, region, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
+from signs.clips.footage import read_kept
 from signs.clips.spec import StoredSpec
-from signs.clips.video import iter_video, read_kept, read_video
+from signs.clips.video import iter_video, read_video
 from signs.command import Outcome, Problem
 
 import cv2

@@ -25,7 +25,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from signs import command
-from signs.clips.video import read_kept
+from signs.clips.footage import read_kept
 from signs.command import Problem
 from signs.inference import timing
 from signs.inference.bundle import load_bundle

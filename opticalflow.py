@@ -19,8 +19,8 @@ from pathlib import Path
 from signs import command
 from signs.clips import dataset, preprocess, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
+from signs.clips.footage import read_kept
 from signs.clips.spec import FlowSpec, StoredSpec
-from signs.clips.video import read_kept
 from signs.command import Outcome, Problem
 from signs.flow.stream import FLOW_METHODS, clip_flow, compile_solver, video_flow
 
@@ -53,8 +53,7 @@ def compute(item: Clip, folder: Path, stored: StoredSpec) -> int:
     if not archive.exists():
         raise Problem("has no frames: frame.py could not read its video; run it again to see why, or delete its row")
     frames = storage.read_archive(archive)
-    frame_info = storage.expected_info(item, stored.without_flow())
-    if any(frames.info.get(key) != value for key, value in frame_info.items()):
+    if not storage.is_current(frames.info, storage.expected_info(item, stored.without_flow())):
         raise Problem(f"{archive}: not what frame.py makes of the video in clips.csv; run frame.py again")
     times = frames.info["times"]
     if stored.flow.flow_from == "frames":

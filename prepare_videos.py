@@ -2,8 +2,9 @@
 
     python prepare_videos.py --videos my_videos.csv --output data_set/mine --valid-signers S5 --test-signers S6
 
-In: a CSV with columns video and label (signer and split if known; others are ignored; paths are relative to the CSV),
-or a folder with one folder of videos per label.
+In: a CSV with columns video and label (signer and split if known, start and end of a sign in a longer video; others are
+ignored; paths are relative to the CSV); a folder with one folder of videos per label; a public data set as it is
+shipped (docs/datasets.md); ELAN or subtitle files beside their videos.
 Out: `video/<split>/<label>/<clip>.<suffix>`, clips.csv and class.csv.
 A split column wins. Otherwise people are shared out, never one person to two splits.
 """
@@ -11,7 +12,6 @@ A split column wins. Otherwise people are shared out, never one person to two sp
 import argparse
 import functools
 import os
-import re
 import sys
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -19,73 +19,24 @@ from pathlib import Path, PurePath
 
 from signs import command
 from signs.clips import dataset, leakage
-from signs.clips.container import VIDEO_SUFFIXES
-from signs.clips.dataset import Clip, Dataset, Label
+from signs.clips.dataset import Clip, Dataset
 from signs.clips.names import check_text
 from signs.command import Outcome, Problem
-from signs.prepare import sharing, summary, video_folder, video_table
-from signs.prepare.class_numbers import check_start
+from signs.prepare import reading, sharing, sources, summary
+from signs.prepare.chosen_classes import choose_classes, known_classes, number_and_table
+from signs.prepare.formats.table import FORMATS
 from signs.prepare.path_pattern import PathPattern
 from signs.prepare.point_archives import bring_points
-from signs.prepare.transfer import TRANSFERS, bring_video, check_is_video, check_room, earlier_clips, move_changed
+from signs.prepare.transfer import (
+    TRANSFERS,
+    bring_pictures,
+    bring_video,
+    check_room,
+    earlier_clips,
+    move_changed,
+    size_of,
+)
 from signs.prepare.video_table import Video
-
-
-def number_and_table(classes: list[str]) -> tuple[int | None, Path | None]:
-    """`--classes`: how many gestures, and the class table; raises Problem where there is more than one of each."""
-    numbers = [int(text) for text in classes if re.fullmatch(r"-?[0-9]+", text)]
-    tables = [Path(text) for text in classes if not re.fullmatch(r"-?[0-9]+", text)]
-    if len(numbers) > 1 or len(tables) > 1:
-        raise Problem(f"--classes {' '.join(classes)}: expected a number, a class table, or one of each")
-    if numbers and numbers[0] < 1:
-        raise Problem(f"--classes {numbers[0]}: ask for 1 or more")
-    return numbers[0] if numbers else None, tables[0] if tables else None
-
-
-def known_classes(
-    table: Path | None, none_labels: set[str], videos: list[Video]
-) -> tuple[list[Label], list[tuple[str, str]]]:
-    """The classes of the class table, else of the videos, and (where, reason) of videos whose label is none of them."""
-    if table:
-        classes = dataset.read_classes(table)
-    else:
-        classes = [Label(label, label) for label in sorted({video.label for video in videos} - {""})]
-    known = {row.label for row in classes}
-    if unknown := sorted(none_labels - known):
-        raise Problem(f"--none-labels {unknown[0]}: no such label; there are {command.listed(sorted(known))}")
-    check_start({video.label: video.where for video in reversed(videos)}, known, str(table))
-    strays = [video for video in videos if video.label and video.label not in known]
-    outside = [(video.where, f"label {video.label} is not in {table}; left out") for video in strays]
-    return [replace(row, kind="none") if row.label in none_labels else row for row in classes], outside
-
-
-def choose_classes(
-    flags: argparse.Namespace, most: int | None, classes: list[Label], videos: list[Video]
-) -> tuple[list[Label], list[str]]:
-    """The classes that `--min-clips` and the number of `--classes` keep, and notes on what that leaves out."""
-    # Videos asked for, not those that open: the classes stay the same when a damaged file is mended.
-    counts = Counter(video.label for video in videos)
-    enough = {row.label for row in classes if row.kind == "gesture" and counts[row.label] >= flags.min_clips}
-    least = command.counted(flags.min_clips, "video")
-    if not enough:
-        raise Problem(f"no label with {least} in {flags.videos}; lower --min-clips or mend the labels")
-    by_count = sorted((row.label for row in classes), key=lambda label: (-counts[label], label))
-    best = set([label for label in by_count if label in enough][:most])
-    # No gesture is no class to drop for being rare: it is what keeps the others honest.
-    kept = [row for row in classes if row.label in best or row.kind == "none"]
-    if len(kept) < 2:
-        raise Problem(
-            f"{flags.videos}: one label only, {kept[0].label}; a classifier needs two or more, one may be no gesture"
-        )
-    remarks = []
-    if len(best) < (most or 0):
-        remarks.append(f"--classes {most}: only {command.counted(len(best), 'gesture')} with {least} or more")
-    left_out = {row.label for row in classes} - {row.label for row in kept}
-    if dropped := [label for label in by_count if label in left_out]:
-        lost, labels = sum(counts[label] for label in dropped), [f"{label} ({counts[label]})" for label in dropped]
-        some = f"{len(dropped):,} of {len(classes):,} classes, {lost:,} of {len(videos):,} videos"
-        remarks.append(f"left out: {some}: {command.listed(labels)}")
-    return kept, remarks
 
 
 def without_empty(data: Dataset) -> tuple[Dataset, list[str]]:
@@ -96,112 +47,87 @@ def without_empty(data: Dataset) -> tuple[Dataset, list[str]]:
     return replace(data, classes=[row for row in data.classes if row.label in there]), [note] * bool(empty)
 
 
-def hashed(video: Video) -> Video:
-    """The video with the SHA-256 of its file; raises Problem where that is no video."""
-    check_is_video(video.path)
-    return replace(video, sha256=command.sha256(video.path))
-
-
-def refuse_two_labels(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]:
-    """The videos, and (where, reason) of files whose content stands under two labels."""
-    same = defaultdict(list)
-    for video in videos:
-        same[video.sha256].append(video)
-    kept, failed = [], []
-    for video in videos:
-        others = [each for each in same[video.sha256] if each.label not in (video.label, "")]
-        if video.label and others:
-            other = others[0]
-            labels = f"{video.label!r} here, {other.label!r} there"
-            failed.append((video.where, f"the same file as {other.where}, but labelled {labels}; both left out"))
-        else:
-            kept.append(video)
-    return kept, failed
-
-
-def bring(job: tuple[Clip, Path, Path], transfer: str) -> tuple[str, bool]:
-    """Put a video in its place; (clip name, whether anything had to be done)."""
-    clip, source, target = job
-    return clip.clip, bring_video(source, target, transfer, clip.sha256)[1]
-
-
-def read_videos(flags: argparse.Namespace) -> tuple[list[Video], Outcome, list[str]]:
-    """The videos asked for with their clip names; those that cannot be used and files that are no videos; notes."""
-    if flags.videos.is_dir():
-        if flags.output.resolve().is_relative_to(flags.videos.resolve()):
-            raise Problem(f"--output {flags.output}: lies in {flags.videos}; choose a folder that is not read")
-        videos, failed, notes, others = video_folder.read_folder(flags.videos, flags.signer_from)
-    else:
-        videos, failed = video_table.read_table(flags.videos, flags.signer_from)
-        notes, others = [], []
-    if flags.signer_from and failed and not videos:
-        raise Problem(f"no video can be used; {failed[0][0]}: {failed[0][1]}")
-    if flags.signer_from:
-        notes.append(said_by(flags.signer_from, videos))
-    videos, unnamed = video_table.name_clips(videos)
-    return videos, Outcome(failed=failed + unnamed, noted=others), notes
-
-
-def said_by(pattern: PathPattern, videos: list[Video]) -> str:
-    """What `--signer-from` tells of the videos, and which of its words are forgotten."""
-    said, known = "--signer-from: no signer", [video for video in videos if video.signer]
-    if known:
-        signers = command.counted(len({video.signer for video in known}), "signer")
-        said = f"--signer-from: {signers}, such as {known[0].signer} of {known[0].where}"
-    return said + (f"; forgotten: {', '.join(pattern.forgotten)}" if pattern.forgotten else "")
+def bring(job: tuple[str, Path, Path, str], transfer: str) -> tuple[str, bool]:
+    """Put a video or a folder of pictures in its place; (its place, whether anything had to be done)."""
+    name, source, target, digest = job
+    if source.is_dir():
+        return name, bring_pictures(source, target, transfer, digest)
+    return name, bring_video(source, target, transfer, digest)[1]
 
 
 def prepare(flags: argparse.Namespace) -> int:
     """Do what the flags say; the exit code."""
     if not flags.videos.exists():
         raise Problem(f"{flags.videos}: no such file or folder; give a table video,label or a folder per label")
-    if flags.videos.suffix.lower() in VIDEO_SUFFIXES or video_folder.is_video(flags.videos):
-        raise Problem(f"{flags.videos}: a video; expected a table video,label of many, or a folder per label")
-    videos, found, notes = read_videos(flags)
+    found = reading.read_videos(flags)
     most, table = number_and_table(flags.classes)
-    classes, outside = known_classes(table, flags.none_labels, videos)
-    classes, remarks = choose_classes(flags, most, classes, videos)
+    classes, outside = known_classes(table, flags.none_labels, found.videos, found.listing.classes)
+    classes, remarks = choose_classes(flags, most, classes, found.videos, found.subset(most))
     kept = {row.label for row in classes} | {""}
-    videos = [video for video in videos if video.label in kept]
-    read = command.parallel(hashed, [(video.where, video) for video in videos], flags.workers, "reading")
-    videos, twice = refuse_two_labels(read.done)
-    videos, how = sharing.share_out(videos, flags)
+    told = found.report(kept, most)
+    asked = [video for video in found.videos if video.label in kept]
+    looked, unread, alone = sources.look_into(asked, flags.workers, flags.pad)
+    if flags.pad and not any(video.cut for video in asked):
+        remarks.append("--pad: no video has an interval, so nothing was widened")
+    if flags.rate and not any(video.rate for video in asked):
+        remarks.append("--rate: there are no folders of pictures")
+    videos, twice = sources.refuse_two_labels(looked)
+    videos, how = sharing.share_out(videos, flags, found.official is not None)
     top = flags.videos if flags.videos.is_dir() else flags.videos.parent
     clips = dataset.placed(as_clip(video, top) for video in videos)
-    if len({clip.signer for clip in clips} - {""}) > 1 and not flags.allow_shared_signers:
-        for signer, splits in leakage.in_two_splits((clip.signer, clip.split) for clip in clips).items():
-            both = " and ".join(splits)
-            raise Problem(f"signer {signer} is in {both}; mend the split column or --allow-shared-signers")
+    if not found.official:  # what is published of a public set was measured on its own splits; a note names them
+        check_signers(clips, flags.allow_shared_signers)
     with command.lock(flags.output):
-        outcome = transfer_all(flags, clips, [video.path for video in videos])
-        outcome.failed = found.failed + outside + read.failed + twice + outcome.failed
-        outcome.noted = found.noted
-        written = dict(outcome.done)
-        data = Dataset(flags.output, [clip for clip in clips if clip.clip in written], classes)
+        outcome, fresh = transfer_all(flags, clips, videos)
+        failed = found.failed + found.missing_of(told) + outside + unread + twice + outcome.failed
+        whole = Outcome(outcome.done, failed, found.others)
+        data = Dataset(flags.output, outcome.done, classes)
         if not table:
             data, empty = without_empty(data)
             remarks += empty
-        if brought := bring_points(top, flags.output, data.clips):
+        if brought := bring_points(top, flags.output, [clip for clip in data.clips if clip.start is None]):
             remarks.append(f"points of {command.counted(brought, 'clip')} were found already, and came along")
-        fresh, expected = sum(written.values()), Counter(clip.split for clip in clips)
-        return summary.save_and_report(data, outcome, expected, fresh, notes + remarks + how)
+        expected = Counter(clip.split for clip in clips)
+        return summary.save_and_report(data, whole, expected, fresh, found.notes + remarks + alone + how)
+
+
+def check_signers(clips: list[Clip], allowed: bool) -> None:
+    """Raise Problem where a signer is in two splits and that was not allowed."""
+    if len({clip.signer for clip in clips} - {""}) > 1 and not allowed:
+        for signer, splits in leakage.in_two_splits((clip.signer, clip.split) for clip in clips).items():
+            both = " and ".join(splits)
+            raise Problem(f"signer {signer} is in {both}; mend the split column or --allow-shared-signers")
 
 
 def as_clip(video: Video, top: Path) -> Clip:
     """The clip of a video; its source is written as the table has it, relative to `top`."""
     source = PurePath(os.path.relpath(video.path, top)).as_posix()
-    return Clip(video.clip, video.split, video.label, video.signer, "", source, video.sha256)
+    interval = {"start": video.start, "end": video.end, "rate": video.rate}
+    return Clip(video.clip, video.split, video.label, video.signer, "", source, video.sha256, **interval)
 
 
-def transfer_all(flags: argparse.Namespace, clips: list[Clip], sources: list[Path]) -> Outcome:
-    """Put all videos in their places; hold the lock of the output."""
+def transfer_all(flags: argparse.Namespace, clips: list[Clip], videos: list[Video]) -> tuple[Outcome, int]:
+    """Put all videos in their places, one of which clips are intervals once, and depth beside them; hold the lock.
+
+    Returns: an Outcome whose `done` are the clips whose video is there, and how many of them this run brought.
+    """
     command.remove_leftovers(flags.output / "video")
     move_changed(flags.output, earlier_clips(flags.output), clips)
-    jobs = [(clip, source, clip.video(flags.output)) for clip, source in zip(clips, sources, strict=True)]
+    jobs, of_target = {}, defaultdict(list)
+    for clip, video in zip(clips, videos, strict=True):
+        target = str(clip.video(flags.output))
+        of_target[target].append(clip)
+        jobs.setdefault(target, (target, video.path, Path(target), video.sha256))
+        if video.depth:
+            target = str(clip.video(flags.output, "depth"))
+            jobs.setdefault(target, (target, video.depth, Path(target), ""))
     if flags.transfer == "copy":
-        check_room(flags.output, sum(source.stat().st_size for _, source, target in jobs if not target.is_file()))
-    named = [(str(job[1]), job) for job in jobs]
-    return command.parallel(functools.partial(bring, transfer=flags.transfer), named, flags.workers, flags.transfer)
+        check_room(flags.output, sum(size_of(job[1]) for job in jobs.values() if not job[2].exists()))
+    named = [(str(job[1]), job) for job in jobs.values()]
+    outcome = command.parallel(functools.partial(bring, transfer=flags.transfer), named, flags.workers, flags.transfer)
+    fresh = dict(outcome.done)
+    outcome.done = [clip for clip in clips if str(clip.video(flags.output)) in fresh]
+    return outcome, sum(len(of_target[target]) for target, new in fresh.items() if new)
 
 
 def names(text: str) -> set[str]:
@@ -211,15 +137,26 @@ def names(text: str) -> set[str]:
 
 def main(argv: list[str] | None = None) -> int:
     flags = command.parser(__doc__)
-    given = "a CSV, or a folder per label"
+    given = "a CSV, a folder per label, of a public data set, or of annotations"
     pattern = "who signs, from the path below --videos or in the table, such as {label}/{signer}_{take}"
     flags.add_argument("--videos", type=Path, required=True, metavar="TABLE|FOLDER", help=given)
     flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the data set, data_set/<name>")
     flags.add_argument("--signer-from", type=PathPattern, metavar="PATTERN", help=pattern)
     transfer = "copy the videos, or hard-link or link them: no room taken, but they change when the sources do"
     flags.add_argument("--transfer", choices=TRANSFERS, default="copy", help=transfer)
+    group = flags.add_argument_group("public data sets, and signs in longer videos")
+    sets = "a public data set as it is shipped; most are recognised without"
+    group.add_argument("--format", choices=FORMATS, help=sets)
+    tier = "the tier of ELAN files (.eaf), or the track of WebVTT and SRT files (talk.NAME.vtt), whose texts are labels"
+    group.add_argument("--tier", metavar="NAME", help=tier)
+    wider = command.number(float, least=0, most=60)
+    pad = "seconds that are kept before and after each interval too"
+    group.add_argument("--pad", type=wider, default=0.0, metavar="SECONDS", help=pad)
+    rate = "frames/s of folders of JPEG or PNG pictures, which are clips then"
+    group.add_argument("--rate", type=command.number(float, above=0, most=1000), metavar="N", help=rate)
     group = flags.add_argument_group("classes")
-    kept = "keep the N gestures with most videos (ties by name), the classes of a table label,name,kind, or both"
+    kept = "keep the N gestures with most videos (ties by name; of a public set that has such a subset, that one), the "
+    kept += "classes of a table label,name,kind, or both"
     group.add_argument("--classes", nargs="+", default=[], metavar="N|TABLE", help=kept)
     group.add_argument("--none-labels", type=names, default="", metavar="A,B", help="labels that are no gesture")
     fewest = "only gestures with so many videos; 0 keeps those of the class table without any"

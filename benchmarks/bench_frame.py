@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from signs.clips import region, storage
 from signs.clips.container import video_problem
+from signs.clips.footage import read_kept
 from signs.clips.spec import StoredSpec
-from signs.clips.video import read_kept
 
 import cv2
 import numpy as np

@@ -17,6 +17,7 @@ import math
 import operator
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -201,7 +202,10 @@ def remove_leftovers(folder: Path, stem: str = r"[^.]*", deep: bool = True) -> N
     """
     for path in (folder.rglob if deep else folder.glob)(".*.part*"):
         if re.fullmatch(rf"\.(?:{stem})\.\d+\.part(?:\..*)?", path.name):
-            path.unlink(missing_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

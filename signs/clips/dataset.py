@@ -1,8 +1,10 @@
 """The folder contract: what `data_set/<name>/` holds and where each clip of it lies.
 
-    clips.csv                                a row per clip: clip, split, label, signer, group, source, sha256
+    clips.csv                                a row per clip: clip, split, label, signer, group, source, sha256; where a
+                                             video has several clips start, end; of folders of pictures rate
     class.csv                                a row per class: label, name, kind (`gesture` or `none`), ...
-    video/<split>/<label>/<clip>.avi         written by prepare_*.py
+    video/<split>/<label>/<clip>.avi         written by prepare_*.py; a folder of pictures lies there as one
+    video/_whole/<source>~<hash>.avi         a video of which several clips are intervals, once
     <part>/<split>/<label>/<clip>.avi        other views of the same frames, where the data has them (PARTS)
     frame-<store>/<split>/<label>/<clip>.zip by frame.py; the name of a store says of which part, if not of `video`
     flow-<store>/<split>/<label>/<clip>.zip  by opticalflow.py
@@ -13,6 +15,7 @@ predicted and are never scored. Clip names are unique in a data set.
 """
 
 import csv
+import math
 import os
 import re
 from collections import Counter
@@ -29,6 +32,7 @@ import numpy as np
 
 SPLITS = ("train", "valid", "test")
 UNLABELLED = "_unlabelled"
+WHOLE = "_whole"  # where videos lie of which clips are intervals
 # What there may be of a clip: the colour video, its depth, and of both the upper body and the higher hand cut out.
 PARTS = ("video", "depth", "upper", "hand", "upper_depth", "hand_depth")
 KINDS = ("gesture", "none")
@@ -39,6 +43,9 @@ SUFFIX = re.compile(r"\.[a-z0-9]{1,9}")  # of a video; what else a source ends i
 @dataclass(frozen=True)
 class Clip:
     """One row of clips.csv; `label` and `signer` are empty where nobody knows them.
+
+    start, end: seconds of its video from that one's first frame; None where the clip is all of it. rate: frames/s of a
+    folder of pictures, None of a video file.
 
     `label_folder` and `file` are no columns: the safe names that `placed` finds where those made of the label or the
     clip's name alone would be like another's.
@@ -51,6 +58,9 @@ class Clip:
     group: str = ""
     source: str = ""
     sha256: str = ""
+    start: float | None = None
+    end: float | None = None
+    rate: float | None = None
     label_folder: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
 
@@ -66,16 +76,29 @@ class Clip:
         return self.file or safe_name(self.clip)
 
     def video(self, data: Path, part: str = "video") -> Path:
-        """Where a part of the clip lies. A clip that was cut out of a file has no suffix in `source`: it is an AVI."""
+        """Where a part of the clip lies: a video, or a folder of pictures where there is a rate. A clip that was cut
+        out of a file has no suffix in `source`: it is an AVI."""
         suffix = PurePosixPath(self.source).suffix.lower()
-        return data / part / self.folder / (self.stem + (suffix if SUFFIX.fullmatch(suffix) else ".avi"))
+        suffix = "" if self.rate else suffix if SUFFIX.fullmatch(suffix) else ".avi"
+        if self.start is None:
+            return data / part / self.folder / (self.stem + suffix)
+        source = PurePosixPath(self.source)
+        name = safe_name(source.name if self.rate else source.stem)
+        return data / part / WHOLE / f"{name}~{self.sha256[:8]}{suffix}"
+
+    @property
+    def content(self) -> str:
+        """What the clip shows: equal for two clips of the same frames, empty where no hash is known."""
+        interval = f" {self.start:.6f}-{self.end:.6f}" if self.start is not None else ""
+        return self.sha256 and self.sha256 + interval
 
     def archive(self, data: Path, store: str) -> Path:
         """`store` is the whole folder name: `frame-40x240`, `flow-40x240-tvl1-fast`."""
         return data / store / self.folder / f"{self.stem}.zip"
 
 
-CLIP_COLUMNS = [column.name for column in fields(Clip) if column.compare]
+NUMBERS = ("start", "end", "rate")  # columns that are there where a clip has such a number
+CLIP_COLUMNS = [column.name for column in fields(Clip) if column.compare and column.name not in NUMBERS]
 
 
 def placed(clips: Iterable[Clip], data: Path | None = None) -> list[Clip]:
@@ -99,13 +122,16 @@ def placed(clips: Iterable[Clip], data: Path | None = None) -> list[Clip]:
 
 
 def names_on_disc(data: Path) -> tuple[set[str], set[str]]:
-    """The folders of labels and, without suffixes, the files in them: of the videos or, without these, of a store."""
+    """The folders of labels and, without suffixes, what lies in them: of the videos or, without these, of a store."""
     stores = [data / "video", *(path for kind in STEPS for path in sorted(data.glob(f"{kind}-*")))]
     folders, files = set(), set()
-    for folder, _, inside in os.walk(next(filter(Path.is_dir, stores), data / "video")):
-        if inside:
-            folders.add(Path(folder).name)
-            files.update(name.rpartition(".")[0] for name in inside)
+    for label in next(filter(Path.is_dir, stores), data / "video").glob("*/*/"):
+        with os.scandir(label) as inside:
+            # A folder in it holds the pictures of a clip, and has no suffix.
+            names = [each.name if each.is_dir() else each.name.rpartition(".")[0] for each in inside]
+        if names:
+            folders.add(label.name)
+            files.update(names)
     return folders, files
 
 
@@ -201,16 +227,33 @@ def write_classes(path: Path, classes: list[Label]) -> None:
 def read_clips(path: Path) -> list[Clip]:
     """clips.csv -> its rows, checked: unique names of one line, known splits; each with its place on disc."""
     clips: dict[str, Clip] = {}
-    for row in read_table(path, CLIP_COLUMNS):
+    for row in read_table(path, CLIP_COLUMNS, NUMBERS):
         check_text(row["clip"], f"{path}: clip")
         known = {name: check_text(row[name], f"{path}: {name} of {row['clip']}", True) for name in ("label", "signer")}
-        clip = Clip(**{name: row[name] for name in CLIP_COLUMNS} | known)
+        numbers = read_numbers(row, f"{path}: clip {row['clip']}")
+        clip = Clip(**{name: row[name] for name in CLIP_COLUMNS} | known, **numbers)
         if clip.split not in SPLITS:
             raise Problem(f"{path}: split {clip.split!r} of {clip.clip}; expected {', '.join(SPLITS)}")
         if clip.clip in clips:
             raise Problem(f"{path}: clip {clip.clip} stands twice")
         clips[clip.clip] = clip
     return placed(clips.values(), path.parent)
+
+
+def read_numbers(row: dict[str, str], where: str) -> dict[str, float]:
+    """{column: number} of the NUMBERS that a row of clips.csv has; raises Problem where they make no sense."""
+    numbers = {}
+    for name in NUMBERS:
+        if text := row.get(name, ""):
+            try:
+                numbers[name] = float(text)
+            except ValueError:
+                raise Problem(f"{where}: {name} {text[:20]!r}; expected a number") from None
+    if ("start" in numbers) != ("end" in numbers) or not all(0 <= value < math.inf for value in numbers.values()):
+        raise Problem(f"{where}: start and end are seconds from 0 on, both or none; rate is frames/s")
+    if "start" in numbers and numbers["end"] <= numbers["start"]:
+        raise Problem(f"{where}: ends at {numbers['end']:g} s, begins at {numbers['start']:g} s")
+    return numbers
 
 
 def check_no_dataset(folder: Path) -> None:
@@ -236,5 +279,14 @@ def load_dataset(folder: Path) -> Dataset:
 def save_dataset(data: Dataset) -> None:
     """Write class.csv, then clips.csv: a folder with clips.csv is a whole data set."""
     write_classes(data.folder / "class.csv", data.classes)
-    rows = ({name: getattr(clip, name) for name in CLIP_COLUMNS} for clip in data.clips)
-    write_table(data.folder / "clips.csv", rows, CLIP_COLUMNS)
+    columns = [
+        *CLIP_COLUMNS,
+        *(name for name in NUMBERS if any(getattr(clip, name) is not None for clip in data.clips)),
+    ]
+    rows = ({name: as_text(getattr(clip, name)) for name in columns} for clip in data.clips)
+    write_table(data.folder / "clips.csv", rows, columns)
+
+
+def as_text(value: str | float | None) -> str:
+    """A value of clips.csv: seconds to the microsecond, without needless zeros; empty where there is none."""
+    return value if isinstance(value, str) else "" if value is None else f"{value:.6f}".rstrip("0").rstrip(".")

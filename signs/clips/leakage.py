@@ -67,7 +67,7 @@ def same_clips(data: Dataset, store: str | None) -> tuple[list[str], list[str]]:
     same = defaultdict(set)
     for position, item in enumerate(data.clips):
         if item.sha256:
-            same[item.sha256].add(position)
+            same[item.content].add(position)
         shown = pictures_of(item.archive(data.folder, store)) if store else None
         if shown:
             same[shown].add(position)
@@ -112,8 +112,9 @@ def untrained_classes(data: Dataset, splits: list[str]) -> list[str]:
 
 def copies_in_two_splits(clips: list[Clip]) -> list[str]:
     """A line for each content that several splits hold: the clips that are identical."""
-    copies: dict[str, list[str]] = {digest: [] for digest in in_two_splits((clip.sha256, clip.split) for clip in clips)}
+    shared = in_two_splits((clip.content, clip.split) for clip in clips)
+    copies: dict[str, list[str]] = {content: [] for content in shared}
     for clip in clips:
-        if clip.sha256 in copies:
-            copies[clip.sha256].append(f"{clip.clip} ({clip.split})")
+        if clip.content in copies:
+            copies[clip.content].append(f"{clip.clip} ({clip.split})")
     return [" = ".join(names) for names in copies.values()]

@@ -19,12 +19,13 @@ import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from signs import command
 from signs.clips import dataset, preprocess
 from signs.clips.dataset import Clip, Dataset
+from signs.clips.footage import Footage, footage_of
 from signs.clips.spec import LandmarkSpec, StoredSpec, stored_from_json
 from signs.clips.video import READER
 from signs.command import Outcome, Problem
@@ -231,7 +232,13 @@ def find_landmarks(data: Dataset) -> LandmarkSpec:
 def expected_info(item: Clip, stored: StoredSpec | LandmarkSpec) -> dict:
     """What clip.json of this clip must hold for the clip to count as done; it may hold more."""
     made_of = {"source": item.source, "sha256": item.sha256, "reader": READER}
-    return {"format": FORMAT, **made_of, "stored": stored.to_json()}
+    part = {name: getattr(item, name) for name in dataset.NUMBERS if getattr(item, name) is not None}
+    return {"format": FORMAT, **made_of, **part, "stored": stored.to_json()}
+
+
+def is_current(info: dict, expected: dict) -> bool:
+    """Whether a clip.json holds what is expected; what it has of an interval that is none any more is one too much."""
+    return expected.items() <= info.items() and not (info.keys() - expected.keys()) & set(dataset.NUMBERS)
 
 
 def fill_store(
@@ -255,7 +262,7 @@ def fill_store(
         jobs, noted, older = [], [], 0
         for item in clips:
             info, expected = read_info(item.archive(data.folder, store)), expected_info(item, stored)
-            if info is None or not expected.items() <= info.items():
+            if info is None or not is_current(info, expected):
                 jobs.append((f"{item.folder}/{item.clip}", item))
                 older += info is not None and info | {"reader": READER} == info | expected
             else:
@@ -283,10 +290,17 @@ def print_notes(outcome: Outcome) -> None:
         print(command.one_line(f"  {note}: {command.listed(names)}"))
 
 
-def check_video(item: Clip, folder: Path, part: str) -> Path:
-    """The video of a clip's part; raises Problem where the clip's video has changed since it was prepared."""
-    video = item.video(folder, part)
+def check_video(item: Clip, folder: Path, part: str) -> Footage:
+    """What a clip's part is read from; raises Problem where the clip's video has changed since it was prepared."""
+    footage = footage_of(item, folder, part)
     # clips.csv has the hash of the colour video alone: the other parts are cut from the same recording.
-    if part == "video" and video.exists() and item.sha256 and command.sha256(video) != item.sha256:
-        raise Problem(f"{video}: its content is not the one in clips.csv; run the prepare step again")
-    return video
+    known = part == "video" and item.sha256 and footage.path.exists()
+    if known and _hashed(replace(footage, start=None, end=None), footage.stamp()) != item.sha256:
+        raise Problem(f"{footage.path}: its content is not the one in clips.csv; run the prepare step again")
+    return footage
+
+
+@functools.lru_cache(maxsize=8)
+def _hashed(footage: Footage, stamp: tuple[int, ...]) -> str:
+    """SHA-256 of a video; of one with many intervals once, for as long as it has this stamp."""
+    return footage.sha256()

@@ -2,7 +2,9 @@
 
     for frame, seconds in iter_video(path): ...
     frames, times = read_video(path)
-    frames, times, notes = read_kept(path, stored)        only those that a store keeps
+
+An interval of a file is read from the key frame before it on, where the container has an index (SEEKABLE), else from
+the beginning; its frames are those of the whole file, their times begin at 0 again.
 
 Frames stand upright, their pixels are square, interlaced ones are deinterlaced (FFmpeg's yadif), and colours follow the
 stream's matrix and range. Times are the file's own; the first frame is at 0. Equal files give equal bytes within one
@@ -10,16 +12,15 @@ version of FFmpeg. Notes name what is odd about a video that is read all the sam
 """
 
 import contextlib
-import itertools
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from signs.clips.clock import Clock
 from signs.clips.container import DEMUXERS, look_into
 from signs.clips.filters import deinterlaced, rgb
-from signs.clips.spec import StoredSpec, resize_short_side
+from signs.clips.spec import EQUAL, resize_short_side
 from signs.command import Problem, counted
 
 import av
@@ -38,38 +39,63 @@ PARTS_WRAP = 0x200  # FFmpeg's flag of containers whose times may jump where par
 JUMP_ON = 10.0  # seconds: a longer gap there is a join
 ONLY_SOUND = "no video in it, only sound"
 LOST = 0.1  # share of the frames that may be damaged
-BLACK = 24  # grey levels up to which a picture is black
-# Grey levels by which coded stills, shown in 30 rows, differ in all and from one to the next; real clips reach 6 and 3.
-ROWS, DRIFT, STEP = 30, 5, 2
+SEEKABLE = ("MP4 or MOV", "Matroska or WebM", "AVI")  # containers whose times tell where a frame is
 
 
 class VideoReader:
     """An opened video file: `with VideoReader(path) as video: for frame, seconds in video: ...`, once.
 
-    threads: that decode; 1 where several clips are read at once. `notes` is complete when the last frame was read.
+    threads: that decode; 1 where several clips are read at once. start, end: seconds from the file's first frame on, of
+    an interval; the frame at `end` is not part of it. `notes` is complete when the last frame was read.
     Raises Problem where the file is missing, is no video, was cut off or cannot be decoded.
     """
 
-    def __init__(self, path: Path, threads: int = MOST_THREADS):
+    def __init__(self, path: Path, threads: int = MOST_THREADS, start: float | None = None, end: float | None = None):
         self.path, self.notes = Path(path), []
+        self._start, self._end = start, math.inf if end is None else end
         self._size = self._matrix = None  # of the first frame
         self._damaged = 0
-        kind, problem = look_into(self.path)
+        self._kind, problem = look_into(self.path)
         if problem:
             raise self._problem(problem)
-        try:
-            self._container = av.open(os.path.abspath(path), format=DEMUXERS[kind])  # `10:30.mp4` alone is a protocol
+        self._is_avi = self._kind == "AVI"
+        self._open(threads)
+        rate = float(self._stream.guessed_rate or 0)
+        self._rate = rate if 0 < rate < 1000 else FALLBACK_RATE
+        self._most_on = JUMP_ON if self._container.format.flags & PARTS_WRAP else math.inf
+        aspect = float(self._stream.sample_aspect_ratio or 1)
+        self._pixel_aspect = aspect if 0.1 < aspect < 10 else 1.0
+
+    def _open(self, threads: int) -> None:
+        try:  # `10:30.mp4` alone is a protocol
+            self._container = av.open(os.path.abspath(self.path), format=DEMUXERS[self._kind])
         except (av.FFmpegError, OSError):
             raise self._problem("a video by its first bytes, but it cannot be decoded; is it whole?") from None
         self._stream = self._choose_stream()
         self._stream.thread_type = "AUTO"
         self._stream.codec_context.thread_count = min(threads, os.cpu_count() or 1)
-        rate = float(self._stream.guessed_rate or 0)
-        self._rate = rate if 0 < rate < 1000 else FALLBACK_RATE
-        self._is_avi = kind == "AVI"
-        self._most_on = JUMP_ON if self._container.format.flags & PARTS_WRAP else math.inf
-        aspect = float(self._stream.sample_aspect_ratio or 1)
-        self._pixel_aspect = aspect if 0.1 < aspect < 10 else 1.0
+
+    def _begin(self) -> Clock:
+        """The clock of the file's own times, and the file at the key frame before the interval, where it has one."""
+        clock = Clock(self._rate, self._most_on)
+        if not self._start or self._kind not in SEEKABLE:
+            return clock
+        origin = next((frame.time for frame in self._decoded()), None)
+        threads = self._stream.codec_context.thread_count
+        if origin is not None and self._seek(origin + self._start):
+            first = next((frame.time for frame in self._decoded()), None)
+            if first is not None and first <= origin + self._start + EQUAL and self._seek(origin + self._start):
+                return Clock(self._rate, self._most_on, origin)
+        self._container.close()  # it leads elsewhere: all of the file is decoded
+        self._open(threads)
+        return clock
+
+    def _seek(self, seconds: float) -> bool:
+        try:
+            self._container.seek(math.floor(seconds / self._stream.time_base), stream=self._stream)
+        except (av.FFmpegError, OSError):
+            return False
+        return True
 
     def __enter__(self) -> "VideoReader":
         return self
@@ -98,24 +124,49 @@ class VideoReader:
 
     def packet_times(self) -> np.ndarray:
         """(T,) seconds that the frames will probably have, from the packets alone, which takes no time."""
-        packets = [each for each in self._packets() if each.size and not each.is_discard]
-        stamps = [each.dts if each.pts is None else each.pts for each in packets]
+        clock, stamps = self._begin(), []
+        for packet in self._packets():
+            if packet.size and not packet.is_discard:
+                stamps.append(packet.dts if packet.pts is None else packet.pts)
+            # No picture is shown before it is decoded: nothing of the interval comes behind it.
+            if clock.origin is not None and self._seconds(packet.dts, clock) >= self._end:
+                break
         known = sorted(float(stamp * self._stream.time_base) for stamp in stamps if stamp is not None)
-        clock = Clock(self._rate, self._most_on)
-        return np.array([clock.read(seconds) for seconds in [*known, *[None] * (len(stamps) - len(known))]])
+        times = np.array([clock.read(seconds) for seconds in [*known, *[None] * (len(stamps) - len(known))]])
+        if self._start is None:
+            return times
+        inside = times[(times >= self._start - EQUAL) & (times < self._end - EQUAL)]
+        return inside - inside[:1]
+
+    def _seconds(self, stamp: int | None, clock: Clock) -> float:
+        return -math.inf if stamp is None else float(stamp * self._stream.time_base) - clock.origin
 
     def timed(self) -> Iterator[tuple[av.VideoFrame, float]]:
         """Each frame, of which `picture` makes an array, and its seconds from the first.
 
         Raises Problem where there is none, or too many are damaged.
         """
-        clock, number = Clock(self._rate, self._most_on), 0
+        clock, number, shift = self._begin(), 0, 0.0
         codec = self._stream.codec_context
         parity = None if codec.name in TELLING else PARITIES.get(codec.field_order)
-        for number, frame in enumerate(deinterlaced(self._decoded(), parity), 1):
+        for frame in deinterlaced(self._decoded(), parity):
+            seconds = clock.read(frame.time)
+            if seconds >= self._end - EQUAL:
+                break
+            if seconds < (self._start or 0) - EQUAL:
+                continue
+            number += 1
             if number == 1:
                 self._look_at(frame)
-            yield frame, clock.read(frame.time)
+                if self._start is not None:
+                    shift, self._damaged = seconds, 0  # what was damaged before the interval is no matter
+            yield frame, seconds - shift
+        if number == 0 and clock.last is not None:
+            raise self._problem(f"no frame of it from {self._start:g} to {self._end:g} s; run the prepare step again")
+        self._check_frames(number)
+
+    def _check_frames(self, number: int) -> None:
+        """Raise Problem where no frame came, or too few."""
         if number == 0:
             raise self._problem(
                 f"no frame in it can be decoded ({self._stream.codec_context.name}); is it whole, is it encrypted?"
@@ -127,7 +178,8 @@ class VideoReader:
 
     def _packets(self) -> Iterator[av.Packet]:
         # The index of an AVI names each packet; that of others may not, or is made as packets come.
-        missing = sum(entry.size > 0 for entry in self._stream.index_entries) if self._is_avi else 0
+        whole = self._is_avi and self._start is None
+        missing = sum(entry.size > 0 for entry in self._stream.index_entries) if whole else 0
         try:
             for packet in self._container.demux(self._stream):
                 missing -= packet.size > 0
@@ -215,43 +267,3 @@ def read_video(path: Path, short_side: int | None = None) -> tuple[np.ndarray, n
         frames.append(resize_short_side(image, short_side) if short_side else image)
         times.append(seconds)
     return np.stack(frames), np.array(times)
-
-
-def read_kept(
-    path: Path, stored: StoredSpec, threads: int = MOST_THREADS, each: Callable[[np.ndarray, float], None] | None = None
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """The frames of a video that a store needs, (T, H, W, 3) uint8 RGB as large as they are stored, their times (T,)
-    float64 seconds, and notes: `stored.keep(times)` keeps of them what it keeps of all of the video's frames.
-
-    No other frame is held, so memory does not grow with the video's length. `each` is called with every frame, as large
-    as it is, and its seconds. Raises Problem as `iter_video` does.
-    """
-    with VideoReader(path, threads) as video:
-        needed = stored.needed(video.packet_times())
-    while True:
-        times, pictures = [], {}
-        with VideoReader(path, threads) as video:
-            for number, (frame, seconds) in enumerate(video.timed()):
-                times.append(seconds)
-                picture = video.picture(frame) if each or number in needed else None
-                if each:
-                    each(picture, seconds)
-                if number in needed:
-                    pictures[number] = stored.resize(picture)
-        each = None
-        needed = stored.needed(np.array(times))
-        if needed <= pictures.keys():  # else the packets' times were not the frames': once more, with the true ones
-            chosen = sorted(needed)
-            frames = np.stack([pictures[number] for number in chosen])
-            single = ["one frame only, no film"] if len(times) == 1 else []
-            return frames, np.array(times)[chosen], [*video.notes, *single, *picture_notes(frames)]
-
-
-def picture_notes(frames: np.ndarray) -> list[str]:
-    """What is odd about the frames of a clip, (T, H, W, 3) uint8 RGB, one line each."""
-    if frames.max() <= BLACK:
-        return ["all of it is black"]
-    small = [resize_short_side(frame, ROWS) for frame in frames]
-    steps = [cv2.norm(before, after, cv2.NORM_INF) for before, after in itertools.pairwise(small)]
-    drift = max(cv2.norm(small[0], frame, cv2.NORM_INF) for frame in small)
-    return ["one picture from start to end"] if steps and drift <= DRIFT and np.median(steps) <= STEP else []

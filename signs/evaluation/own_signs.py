@@ -185,7 +185,7 @@ def no_sign(below, moments: int, start, views, points: list[Points], targets, la
 
 def identity(data: Dataset, clips: list[Clip]) -> str:
     """Of all that a model is learnt from."""
-    rows = [(item.clip, item.label, item.signer, item.sha256) for item in clips]
+    rows = [(item.clip, item.label, item.signer, item.content) for item in clips]
     stored = storage.find_landmarks(data).to_json()
     classes = [asdict(row) for row in data.classes]
     start = [command.sha256(DGS / name) for name in ("bundle.json", FILE)]

@@ -7,13 +7,12 @@ recogniser always does.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 from signs import command
 from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset
+from signs.clips.footage import Footage, footage_of
 from signs.clips.spec import StoredSpec, resize_short_side
-from signs.clips.video import iter_video, read_video
 from signs.command import Problem
 from signs.evaluation import scores
 from signs.inference.recogniser import Recogniser, check_camera
@@ -44,12 +43,14 @@ def changes(frames: np.ndarray, times: np.ndarray) -> Iterator[tuple[str, np.nda
     yield "mirrored", np.ascontiguousarray(frames[:, :, ::-1]), times
 
 
-def read_frames(path: Path, stored: StoredSpec) -> tuple[np.ndarray, np.ndarray]:
+def read_frames(footage: Footage, stored: StoredSpec) -> tuple[np.ndarray, np.ndarray]:
     """The frames of a video as they are changed, (T, H, W, 3) uint8 RGB, and their times."""
-    if not stored.landmark:
-        return read_video(path, stored.short_side)
-    rows = ((resize_short_side(image, min(POINTS, *image.shape[:2])), when) for image, when in iter_video(path))
-    frames, times = zip(*rows, strict=True)
+    frames, times = [], []
+    with footage.opened() as film:
+        for image, seconds in film:
+            side = min(POINTS, *image.shape[:2]) if stored.landmark else stored.short_side
+            frames.append(resize_short_side(image, side))
+            times.append(seconds)
     return np.stack(frames), np.array(times)
 
 
@@ -66,7 +67,7 @@ def measure_robustness(recogniser: Recogniser, data: Dataset, clips: list[Clip])
     with command.progress() as bar:
         for item in bar.track(clips, description="robustness"):
             try:
-                frames, times = read_frames(item.video(data.folder), recogniser.bundle.spec.stored)
+                frames, times = read_frames(footage_of(item, data.folder), recogniser.bundle.spec.stored)
             except Problem as problem:
                 failed.append([item.clip, str(problem)])
                 continue

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from signs.clips import modality, posture, preprocess, storage
 from signs.clips.dataset import STEPS, Dataset
+from signs.clips.footage import read_kept
 from signs.clips.points import PointRecorder, Points
-from signs.clips.video import read_kept
 from signs.command import Problem
 from signs.flow.stream import compile_solver
 from signs.inference import exported, quickest, shared

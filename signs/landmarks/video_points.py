@@ -5,15 +5,16 @@ frames, notes = write_video_points(video, archive, storage.expected_info(clip, s
 
 from pathlib import Path
 
+from signs.clips.footage import Footage
 from signs.clips.points import PointRecorder, write_points
 from signs.clips.spec import LandmarkSpec
-from signs.clips.video import VideoReader
 from signs.landmarks import models
 from signs.landmarks.stream import LandmarkStream
 
 
-def write_video_points(video: Path, archive: Path, info: dict, stored: LandmarkSpec) -> tuple[int, list[str]]:
-    """Look into a video and write its points, whole or not at all; equal videos and info give equal bytes.
+def write_video_points(video: Path | Footage, archive: Path, info: dict, stored: LandmarkSpec) -> tuple[int, list[str]]:
+    """Look into a video, or an interval of it, and write its points, whole or not at all; equal videos and info give
+    equal bytes.
 
     Args:
         info: what clip.json says beside times, size and notes.
@@ -23,7 +24,8 @@ def write_video_points(video: Path, archive: Path, info: dict, stored: LandmarkS
     """
     stream = LandmarkStream(models.networks_here())
     recorder = PointRecorder(stream.push, stored.rate)
-    with VideoReader(video, threads=1) as film:
+    footage = video if isinstance(video, Footage) else Footage(video)
+    with footage.opened(threads=1) as film:
         for frame, seconds in film:
             recorder.push(frame, seconds)
     points = recorder.points()

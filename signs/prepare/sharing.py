@@ -15,7 +15,7 @@ from signs.prepare.splits import by_label, by_signer, split_shares
 from signs.prepare.video_table import Video
 
 
-def share_out(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Video], list[str]]:
+def share_out(videos: list[Video], flags: argparse.Namespace, official: bool = False) -> tuple[list[Video], list[str]]:
     """The videos, each with a split, and notes on how that was chosen.
 
     The table's split column and the flags that name signers come first: all videos of a signer go where one is put.
@@ -26,7 +26,7 @@ def share_out(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Vide
     videos = [replace(video, split=video.split or of_signer.get(person[video.signer], "")) for video in videos]
     free = [video for video in videos if not video.split]
     if not free:
-        return videos, []
+        return draw_valid(videos, flags) if official else (videos, [])
     known = [video for video in free if video.signer]
     people = sorted({*person.values()} - {""})
     if named or (known and len(people) > 1 and not flags.allow_shared_signers):
@@ -39,14 +39,40 @@ def share_out(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Vide
         return [
             replace(video, split=video.split or drawn.get(person[video.signer], "train")) for video in videos
         ], remarks
-    of_file = by_label([(video.sha256, video.label) for video in free], split_shares(*flags.shares), flags.seed)
+    of_file = by_label([(unit_of(video), video.label) for video in free], split_shares(*flags.shares), flags.seed)
     remark = "clips were shared out within each label"
     if not people:
         remark += ", as no signer is known"
     elif known:
         few = f", as {people[0]} alone signs" if len(people) == 1 else ""
         remark += f"{few}: measures will say nothing about new people, and evaluate.py asks for --ignore-checks"
-    return [replace(video, split=video.split or of_file[video.sha256]) for video in videos], [remark]
+    return [replace(video, split=video.split or of_file[unit_of(video)]) for video in videos], [remark]
+
+
+def unit_of(video: Video) -> str:
+    """What is shared out as one: all that shows the same."""
+    return video.sha256 if video.start is None else f"{video.sha256} {video.start:.6f}-{video.end:.6f}"
+
+
+def draw_valid(videos: list[Video], flags: argparse.Namespace) -> tuple[list[Video], list[str]]:
+    """A validation split out of a public set's training videos, where its lists have none; the test stays as it is."""
+    train = [video for video in videos if video.split == "train"]
+    if not train or any(video.split == "valid" for video in videos) or not flags.shares[0]:
+        return videos, []
+    person, shares = people_of(train), split_shares(flags.shares[0], 0)
+    if len(set(person.values()) - {""}) > 1:
+        counts = defaultdict(Counter)
+        for video in train:
+            counts[person[video.signer]][video.label] += 1
+        drawn, what = by_signer(counts, shares, flags.seed), "person"
+        splits = [drawn[person[video.signer]] for video in train]
+    else:
+        drawn, what = by_label([(unit_of(video), video.label) for video in train], shares, flags.seed), "label"
+        splits = [drawn[unit_of(video)] for video in train]
+    chosen = dict(zip(map(id, train), splits, strict=True))
+    share = f"{splits.count('valid'):,} of {command.counted(len(train), 'clip')} of train went to valid, by {what}"
+    remark = f"the set's own lists have no validation split: {share}; --shares 0 0 leaves them in train"
+    return [replace(video, split=chosen.get(id(video), video.split)) for video in videos], [remark]
 
 
 def signers_of_flags(flags: argparse.Namespace, videos: list[Video]) -> dict[str, str]:

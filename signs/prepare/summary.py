@@ -1,9 +1,12 @@
 """What a prepare step says when it is done: clips a split, a class, and what a reader of the table should know."""
 
+import os
 import sys
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from signs import command
 from signs.clips import dataset, leakage
@@ -19,9 +22,15 @@ NOT_DONE = "not_done.csv"  # what could not be brought and why, where the screen
 
 def left_over(data: Dataset) -> list[str]:
     """The files below `video/` that no row of clips.csv names."""
-    named = {clip.video(data.folder) for clip in data.clips}
-    files = (path for path in (data.folder / "video").rglob("[!.]*") if not path.is_dir())
-    return sorted(path.relative_to(data.folder).as_posix() for path in files if path not in named)
+    named, unused = {str(clip.video(data.folder)) for clip in data.clips}, []
+    for folder, folders, files in os.walk(data.folder / "video"):
+        # A folder of pictures is a clip: what lies in it is its own.
+        strange = [name for name in folders if os.path.join(folder, name) not in named]
+        folders[:] = [name for name in strange if not name.startswith(".")]
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        paths = [os.path.join(folder, name) for name in (*files, *links) if not name.startswith(".")]
+        unused += [path for path in paths if path not in named]
+    return sorted(Path(path).relative_to(data.folder).as_posix() for path in unused)
 
 
 def print_counts(data: Dataset, expected: Counter) -> None:
@@ -44,11 +53,16 @@ def _split_row(data: Dataset, split: str, counts: Counter, expected: int) -> tup
     return split, expected, there, expected - there, counts[""], signers or "?", len(each), spread
 
 
-def spelled_alike(texts: Iterable[str]) -> list[str]:
-    """`Anna = anna` of texts that differ in capitals alone."""
+def bare(text: str) -> str:
+    """A text without capitals and accents: `Été` -> `ete`."""
+    return "".join(each for each in unicodedata.normalize("NFD", folded(text)) if not unicodedata.combining(each))
+
+
+def spelled_alike(texts: Iterable[str], fold: Callable[[str], str] = folded) -> list[str]:
+    """`Anna = anna` of texts that are one to `fold`, or differ in capitals alone."""
     spellings: dict[str, list[str]] = {}
     for text in sorted(set(texts)):
-        spellings.setdefault(folded(text), []).append(text)
+        spellings.setdefault(fold(text), []).append(text)
     return [" = ".join(alike) for alike in spellings.values() if len(alike) > 1]
 
 
@@ -64,6 +78,8 @@ def notes(data: Dataset) -> Iterator[str]:
         yield f"signers who differ in capitals alone count as one person: {command.listed(alike)}"
     if alike := spelled_alike(row.label for row in data.classes):
         yield f"labels that differ in capitals alone are classes of their own: {command.listed(alike)}"
+    if accents := [pair for pair in spelled_alike((row.label for row in data.classes), bare) if pair not in alike]:
+        yield f"labels that differ in accents alone are classes of their own: {command.listed(accents)}"
     signers = leakage.in_two_splits((clip.signer, clip.split) for clip in data.clips)
     if shared := [f"{signer} ({', '.join(splits)})" for signer, splits in signers.items()]:
         yield f"signers in two splits, so that measures there say little about new people: {command.listed(shared)}"

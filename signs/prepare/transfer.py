@@ -1,8 +1,8 @@
 """Videos into the folder contract: what every prepare_*.py does once it knows its clips.
 
 A video goes to `video/<split>/<label>/<clip>` under a temporary name, is checked and then renamed, so it is there whole
-or not at all. A video that is there with equal content is left alone: so a run goes on where the last one stopped, and
-a second run does nothing.
+or not at all; so does a folder of pictures. A video that is there with equal content is left alone: so a run goes on
+where the last one stopped, and a second run does nothing.
 """
 
 import errno
@@ -16,6 +16,7 @@ from signs import command, errors
 from signs.clips import dataset
 from signs.clips.container import video_problem
 from signs.clips.dataset import Clip
+from signs.clips.pictures import picture_files, pictures_sha256
 from signs.clips.video import first_frame_problem
 from signs.command import Problem
 
@@ -91,6 +92,59 @@ def bring_video(source: Path, target: Path, transfer: str, digest: str = "") -> 
     return digest, True
 
 
+def bring_pictures(source: Path, target: Path, transfer: str, digest: str) -> bool:
+    """Bring a folder of pictures to its place, whole or not at all; whether anything had to be done.
+
+    `digest`: their SHA-256 (pictures.pictures_sha256).
+    """
+    if _pictures_are_there(source, target, transfer, digest):
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name.split('.')[0]}.{os.getpid()}.part")
+    try:
+        if transfer == "link":
+            temporary.symlink_to(source.resolve(), target_is_directory=True)
+        else:
+            temporary.mkdir()
+            for path in picture_files(source):
+                (_hardlink if transfer == "hardlink" else shutil.copyfile)(path, temporary / path.name)
+            if pictures_sha256(temporary) != digest:
+                raise Problem("the copy differs from the source; check the disc, then run the same command again")
+        remove(target)
+        os.replace(temporary, target)
+    finally:
+        remove(temporary)
+    return True
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a link or a folder with all in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _pictures_are_there(source: Path, target: Path, transfer: str, digest: str) -> bool:
+    if transfer == "link":
+        return target.is_symlink() and target.resolve() == source.resolve()
+    if target.is_symlink() or not target.is_dir() or source.resolve() == target.resolve():
+        return False
+    try:
+        first, there = picture_files(source)[0], picture_files(target)[0]
+        linked = first.samefile(there)
+        return linked == (transfer == "hardlink") and pictures_sha256(target) == digest
+    except Problem:  # no picture is left in it
+        return False
+
+
+def size_of(source: Path) -> int:
+    """Bytes of a video, or of a folder of pictures."""
+    if source.is_dir():
+        return sum(path.stat().st_size for path in picture_files(source))
+    return source.stat().st_size
+
+
 def _hardlink(source: Path, target: Path) -> None:
     try:
         os.link(source.resolve(), target)
@@ -138,6 +192,7 @@ def move_changed(folder: Path, earlier: dict[str, Clip], clips: Iterable[Clip]) 
         if not before:
             continue
         old, new = before.video(folder), clip.video(folder)
-        if old != new and old.is_file() and not new.exists():
+        # A video of many intervals stays for those of them that are not in the list.
+        if old != new and before.start is None and old.exists() and not new.exists():
             new.parent.mkdir(parents=True, exist_ok=True)
             old.rename(new)

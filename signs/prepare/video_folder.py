@@ -8,11 +8,12 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from signs import command
 from signs.clips.container import VIDEO_SUFFIXES, look_into
+from signs.clips.pictures import is_picture
 from signs.clips.video import ONLY_SOUND, first_frame_problem
 from signs.command import Problem
 from signs.prepare import folder_layout
@@ -36,6 +37,7 @@ class Found:
     others: list[Path] = field(default_factory=list)
     loops: list[Path] = field(default_factory=list)
     unread: list[tuple[str, str]] = field(default_factory=list)
+    pictures: bool = False
 
 
 def is_hidden(path: Path) -> bool:
@@ -43,9 +45,12 @@ def is_hidden(path: Path) -> bool:
     return path.name.startswith(".") or path.name.lower() in SYSTEM
 
 
-def find_files(folder: Path) -> Found:
-    """Everything below a folder but hidden files; links to folders are followed unless they lead back up."""
-    found = Found()
+def find_files(folder: Path, pictures: bool = False) -> Found:
+    """Everything below a folder but hidden files; links to folders are followed unless they lead back up.
+
+    pictures: a folder with pictures in it is a video; else how many there are is counted.
+    """
+    found = Found(pictures=pictures)
     _look_into(folder, (), found)
     return found
 
@@ -57,6 +62,9 @@ def _look_into(folder: Path, above: tuple[tuple[int, int], ...], found: Found) -
         paths = sorted(folder.iterdir())
     except OSError as error:
         found.unread.append((str(folder), f"cannot be read ({error.strerror})"))
+        return
+    if found.pictures and above and any(is_picture(path.name) for path in paths):
+        found.videos.append(folder)
         return
     for path in paths:
         if is_hidden(path):
@@ -88,17 +96,20 @@ def is_video(path: Path) -> bool:
 
 
 def read_folder(
-    folder: Path, pattern: PathPattern | None = None
+    folder: Path, pattern: PathPattern | None = None, rate: float | None = None
 ) -> tuple[list[Video], list[tuple[str, str]], list[str], list[tuple[str, str]]]:
     """The videos of a folder that holds a folder per label, at any depth below it, or is laid out as `pattern` says.
 
+    rate: frames/s of folders of pictures, which are clips then.
+
     Raises Problem where there is no video, or the folders are no labels.
     """
-    found = find_files(folder)
+    found = find_files(folder, rate is not None)
     remarks = list(what_else(folder, found))
     paths = [PurePosixPath(path.relative_to(folder).as_posix()) for path in found.videos]
     if not paths:
         also = f" ({remarks[0]})" if remarks else ""
+        also += "; --rate N reads folders of pictures" * any(is_picture(path.name) for path in found.others)
         raise Problem(f"{folder}: no video in it{also}; expected a folder per label with videos, or give a table")
     others = [("no video", path.relative_to(folder).as_posix()) for path in found.others]
     if len(others) > EXAMPLES:
@@ -112,7 +123,8 @@ def read_folder(
             if by_folder and len(place.parts) == 1:
                 raise Problem("lies in no label's folder; move it into one")
             known = {"label": place.parts[0]} if by_folder else {}
-            videos.append(as_video(path, str(place), known, pattern, str(place)))
+            video = as_video(path, str(place), known, pattern, str(place))
+            videos.append(replace(video, rate=rate) if path.is_dir() else video)
     return videos, failed, remarks, others if len(others) > EXAMPLES else []
 
 

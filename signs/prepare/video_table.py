@@ -1,6 +1,7 @@
 """Videos of any origin, of which a table tells the labels.
 
-    videos, failed = video_table.read_table(Path("videos.csv"))     columns video and label; signer and split if known
+    videos, failed = video_table.read_table(Path("videos.csv"))     columns video and label; signer and split if known;
+                                                                    start, end of signs in longer videos
     videos, failed = video_table.name_clips(videos)
 
 `failed` holds (where, reason) of what cannot be used.
@@ -14,21 +15,28 @@ from pathlib import Path, PurePath
 
 from signs import command
 from signs.clips import dataset, tables
-from signs.clips.names import check_text
+from signs.clips.names import check_text, folded
 from signs.command import Problem
-from signs.prepare import path_pattern
+from signs.prepare import intervals, path_pattern
+from signs.prepare.intervals import Cut
 from signs.prepare.path_pattern import PathPattern
 
 SPLIT_WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}
 SYNONYMS = {
     **dict.fromkeys(("file", "path", "filename", "file_name", "file name", "filepath", "video_path", "clip"), "video"),
     **path_pattern.SYNONYMS,
+    **intervals.SYNONYMS,
 }
+COLUMNS = ("label", "signer", "split", *intervals.COLUMNS, "rate")
 
 
 @dataclass(frozen=True)
 class Video:
-    """A video asked for: what is not known of it is empty; `where` is its row or path, to name it by."""
+    """A video asked for: what is not known of it is empty; `where` is its row or path, to name it by.
+
+    cut: the interval that is the sign, as it was asked for; start, end: the same in seconds, once the video was looked
+    into. rate: frames/s of a folder of pictures. depth: its depth, a video beside it.
+    """
 
     path: Path
     label: str
@@ -37,16 +45,23 @@ class Video:
     split: str = ""
     clip: str = ""
     sha256: str = ""
+    cut: Cut | None = None
+    start: float | None = None
+    end: float | None = None
+    rate: float | None = None
+    depth: Path | None = None
 
 
-def read_table(table: Path, pattern: PathPattern | None = None) -> tuple[list[Video], list[tuple[str, str]]]:
+def read_table(
+    table: Path, pattern: PathPattern | None = None, rate: float | None = None
+) -> tuple[list[Video], list[tuple[str, str]]]:
     """The rows of a table of videos, and (where, reason) of those that cannot be used.
 
-    `pattern`: of the videos' paths, or of their ends.
+    `pattern`: of the videos' paths, or of their ends. `rate`: frames/s of folders of pictures, whose rows have none.
     """
     required = ("video",) if pattern and "label" in pattern.words else ("video", "label")
     videos, failed, lines = [], [], {}
-    for number, row in tables.read_rows(table, required, ("label", "signer", "split"), SYNONYMS):
+    for number, row in tables.read_rows(table, required, COLUMNS, SYNONYMS):
         name = row["video"].strip().replace("\\", "/")
         where = f"{table.name} line {number}{name and f', {name}'}"
         with command.noting(failed, where):
@@ -55,14 +70,28 @@ def read_table(table: Path, pattern: PathPattern | None = None) -> tuple[list[Vi
             if row[None]:
                 raise Problem(f"{row[None]!r} stands behind the last column; put values with a comma in quotes")
             video = as_video(table.parent / name, where, row, pattern, name)
-            first, line = lines.setdefault(os.path.abspath(video.path), (video, number))
+            video = replace(video, cut=intervals.read_cut(row), rate=rate_of(video.path, row, rate))
+            first, line = lines.setdefault((os.path.abspath(video.path), video.cut), (video, number))
             # A video with two labels goes on: nobody knows which is right, so refuse_two_labels leaves both out.
             if first is not video and (video.label == first.label or not (video.label and first.label)):
                 raise Problem(f"stands in {table.name} line {line} already; left out")
             videos.append(video)
+    if zero := next((video for video in videos if video.cut and video.cut.frames and video.cut.start < 1), None):
+        raise Problem(f"{zero.where}: frame 0; frames count from 1 here: add 1 to both columns of frames in {table}")
     if not videos and not failed:
         raise Problem(f"{table}: no row in it; expected a row per video: video,label[,signer][,split]")
     return videos, failed
+
+
+def rate_of(path: Path, row: dict, rate: float | None) -> float | None:
+    """Frames/s of a folder of pictures, from its row or as given; None of a video file. Raises Problem without any."""
+    if not path.is_dir():
+        return None
+    text = (row.get("rate") or row.get("fps") or "").strip()
+    known = intervals.number_of(text, "rate") if text else rate
+    if not known:
+        raise Problem("a folder; of one with pictures say the rate in frames/s: --rate, or a column rate")
+    return known
 
 
 def as_video(path: Path, where: str, known: dict, pattern: PathPattern | None, place: str) -> Video:
@@ -87,11 +116,18 @@ def as_video(path: Path, where: str, known: dict, pattern: PathPattern | None, p
 def name_clips(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]:
     """The videos with their clip names; (where, reason) of those whose file name makes none."""
     named, failed = [], []
-    paths = [Path(os.path.abspath(video.path)) for video in videos]
-    top = os.path.commonpath([path.parent for path in paths]) if paths else ""
-    names = unique_names([PurePath(os.path.relpath(path, top)) for path in paths])
-    for video, name in zip(videos, names, strict=True):
+    paths = [os.path.abspath(video.path) for video in videos]
+    once = list(dict.fromkeys(paths))
+    top = os.path.commonpath([path.rpartition(os.sep)[0] or os.sep for path in once]) if once else ""
+    names = dict(zip(once, unique_names([PurePath(os.path.relpath(path, top)) for path in once]), strict=True))
+    used = Counter()
+    for video, path in zip(videos, paths, strict=True):
         with command.noting(failed, video.where):
+            several = video.cut and not video.cut.alone
+            name = f"{names[path]}_{video.cut.name}" if several else names[path]
+            used[folded(name)] += 1
+            if used[folded(name)] > 1:  # times that are one when they are rounded, frames at another rate
+                name = f"{name}_{used[folded(name)]}"
             check_text(name, "clip name")
             named.append(replace(video, clip=name))
     return named, failed

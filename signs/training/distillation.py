@@ -136,7 +136,7 @@ def logits(teacher: Bundle, data: Dataset, clips: list[Clip], workers: int) -> d
     """{stream: (N, classes)} of the teacher for the clips, in their order."""
     path = teacher.folder / f"logits-{data.folder.resolve().name}.npz"
     specs = [teacher.spec_of(row).to_json() for row in teacher.streams]
-    shown = [(row.clip, row.sha256) for row in clips]
+    shown = [(row.clip, row.content) for row in clips]
     about = json.dumps({"model": teacher.hashes, "spec": specs, "clips": shown})
     with command.lock(teacher.folder, "logits", wait=True):  # students that begin together compute them once
         answers = _stored(path, about)

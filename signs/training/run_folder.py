@@ -59,7 +59,7 @@ def settle_flags(args, data: Dataset, spec: ClipSpec) -> dict:
 def clips_of(data: Dataset) -> dict:
     """What a run learns from and is judged by: how many clips, and a hash of all that matters of them."""
     clips = [item for item in data.clips if item.split in refit.SPLITS and item.label]
-    known = sorted((item.split, item.label, item.clip, item.sha256) for item in clips)
+    known = sorted((item.split, item.label, item.clip, item.content) for item in clips)
     counts = {split: sum(item.split == split for item in clips) for split in refit.SPLITS}
     return {**counts, "sha256": hashlib.sha256(json.dumps(known).encode()).hexdigest()}
 

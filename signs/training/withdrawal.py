@@ -26,6 +26,7 @@ from signs.clips.storage import DAMAGED
 from signs.inference import sign_loops
 from signs.inference.bundle import BUNDLE_FILE, PARENTS, WITHDRAWN_FILE
 from signs.inference.sign_loops import Loop
+from signs.prepare.transfer import remove
 from signs.training.run_folder import clips_of
 
 import numpy as np
@@ -57,7 +58,7 @@ def remove_from_data(folder: Path, clips: Collection[Clip]) -> list[Path]:
         data, names = load_dataset(folder), {clip.clip for clip in clips}
         for clip in clips:
             for path in files_of(folder, clip):
-                path.unlink(missing_ok=True)
+                remove(path)
         features = [path for path in sorted(folder.glob("feature-*/*.h5")) if names & clips_in(path)]
         for path in (*features, folder / "not_done.csv"):  # the latter names files of hers, perhaps
             path.unlink(missing_ok=True)
@@ -66,10 +67,15 @@ def remove_from_data(folder: Path, clips: Collection[Clip]) -> list[Path]:
 
 
 def files_of(folder: Path, clip: Clip) -> list[Path]:
-    """All files of a clip in its data set: of every part, and of every store."""
+    """All files of a clip in its data set, or folders of its pictures: of every part and store. Of a clip that
+    is an interval the whole video: she is in it, whoever else is."""
     kept = [path for path in folder.iterdir() if path.is_dir() or path.is_symlink()]
-    parts = [path / clip.folder for path in kept if path.name in dataset.PARTS]
-    found = [path for part in parts if part.is_dir() for path in part.iterdir() if path.stem == clip.stem]
+    parts = [path for path in kept if path.name in dataset.PARTS]
+    if clip.start is not None:
+        found = [clip.video(folder, part.name) for part in parts]
+    else:
+        inside = [path for part in parts if (part / clip.folder).is_dir() for path in (part / clip.folder).iterdir()]
+        found = [path for path in inside if clip.stem in (path.stem, path.name)]
     return found + [clip.archive(folder, path.name) for path in kept if path.name.startswith(STORES)]
 
 

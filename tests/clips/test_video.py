@@ -5,8 +5,9 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+from signs.clips.footage import read_kept
 from signs.clips.spec import FlowSpec, StoredSpec
-from signs.clips.video import first_frame_problem, iter_video, read_kept, read_video, upright
+from signs.clips.video import first_frame_problem, iter_video, read_video, upright
 from signs.command import Problem
 
 import av
@@ -301,8 +302,8 @@ def test_what_is_kept_is_what_is_kept_of_all(name, frames, pairs):
 
 MEMORY = """
 import resource, sys
+from signs.clips.footage import read_kept
 from signs.clips.spec import StoredSpec
-from signs.clips.video import read_kept
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 frames, times, notes = read_kept(sys.argv[1], StoredSpec("40", 240))
 print(len(frames), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)

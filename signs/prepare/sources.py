@@ -1,0 +1,102 @@
+"""What lies in the files that were asked for: each is opened and hashed once, and its intervals are looked for.
+
+looked, failed, notes = sources.look_into(videos, workers=-1, pad=0.0)      with sha256, start and end
+videos, failed = sources.refuse_two_labels(looked)
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from signs import command
+from signs.clips.footage import Footage
+from signs.clips.pictures import picture_files, read_picture
+from signs.command import Problem
+from signs.prepare import intervals
+from signs.prepare.intervals import Cut
+from signs.prepare.transfer import check_is_video
+from signs.prepare.video_table import Video
+
+Interval = tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A video file, or a folder of pictures at `rate` frames/s, and the intervals that are asked for in it."""
+
+    path: Path
+    rate: float | None
+    cuts: tuple[Cut, ...]
+    pad: float
+
+
+def look(job: Job) -> tuple[str, str, list[Interval | str]]:
+    """A source's path and SHA-256, and of each interval its seconds, None for all of it, or why it is none.
+
+    Raises Problem where the source is no video.
+    """
+    if job.rate:
+        if read_picture(first := picture_files(job.path)[0]) is None:
+            raise Problem(f"{first.name} cannot be decoded; get a whole copy")
+    else:
+        check_is_video(job.path)
+    footage, found = Footage(job.path, rate=job.rate), []
+    if job.cuts:
+        with footage.opened(threads=1) as film:
+            times = film.packet_times()
+    for cut in job.cuts:
+        try:
+            found.append(intervals.resolve(cut, times, job.pad))
+        except Problem as problem:
+            found.append(str(problem))
+    return str(job.path), footage.sha256(), found
+
+
+def look_into(videos: list[Video], workers: int, pad: float) -> tuple[list[Video], list[tuple[str, str]], list[str]]:
+    """The videos with their hashes and intervals; (where, reason) of those that cannot be used; notes."""
+    of_path = defaultdict(list)
+    for video in videos:
+        of_path[str(video.path)].append(video)
+    jobs = [
+        (path, Job(Path(path), rows[0].rate, tuple(row.cut for row in rows if row.cut), pad))
+        for path, rows in of_path.items()
+    ]
+    outcome = command.parallel(look, jobs, workers, "reading")
+    hashes = {path: digest for path, digest, _ in outcome.done}
+    reasons = {path: reason.removeprefix(f"{path}: ") for path, reason in outcome.failed}
+    spans = {path: iter(found) for path, _, found in outcome.done}
+    looked, failed, alone = [], [], 0
+    for video in videos:
+        path = str(video.path)
+        span = next(spans[path]) if video.cut and path in spans else None
+        alone += span is None and video.cut is not None and path in spans
+        if path in reasons or isinstance(span, str):
+            failed.append((video.where, reasons.get(path, span)))
+        else:
+            start, end = span or (None, None)
+            looked.append(replace(video, sha256=hashes[path], start=start, end=end))
+    hold = "holds the sign alone, as it was" if alone == 1 else "hold the sign alone, as they were"
+    notes = [f"{command.counted(alone, 'video')} {hold} cut already"] if alone else []
+    return looked, failed, notes
+
+
+def shown(video: Video) -> tuple:
+    """What a video shows: equal for two of the same frames."""
+    return video.sha256, video.start, video.end
+
+
+def refuse_two_labels(videos: list[Video]) -> tuple[list[Video], list[tuple[str, str]]]:
+    """The videos, and (where, reason) of those whose frames stand under two labels."""
+    labelled: dict[tuple, dict[str, Video]] = defaultdict(dict)
+    for video in videos:
+        labelled[shown(video)].setdefault(video.label, video)
+    kept, failed = [], []
+    for video in videos:
+        others = [each for label, each in labelled[shown(video)].items() if label not in (video.label, "")]
+        if video.label and others:
+            labels = f"{video.label!r} here, {others[0].label!r} there"
+            same = "the same interval" if video.start is not None else "the same file"
+            failed.append((video.where, f"{same} as {others[0].where}, but labelled {labels}; both left out"))
+        else:
+            kept.append(video)
+    return kept, failed

@@ -1,0 +1,232 @@
+"""prepare_videos.py on tiny imitations of public data sets, with the traps that their own pages tell of."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+from signs import command
+from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.storage import read_info
+from signs.prepare.formats.table import FORMATS
+
+import pytest
+
+import frame
+import imitations
+import prepare_videos
+
+
+def prepare(folder: Path, *more) -> int:
+    flags = ["--videos", folder / "in", "--output", folder / "out", "--workers", 1, *more]
+    return command.run(lambda: prepare_videos.main(list(map(str, flags))))
+
+
+def made(folder: Path) -> Dataset:
+    return load_dataset(folder / "out")
+
+
+def rows(data: Dataset) -> set[tuple]:
+    return {(clip.split, clip.label, clip.signer, clip.start, clip.end) for clip in data.clips}
+
+
+# Rows of the lists, in all and that become clips, what is said of the others, and what is noted.
+EXPECTED = {
+    "wlasl": (10, 6, ["07069: its video is not there", "12306: its video is not there"], ["WLASL_v0.2.json was not"]),
+    "ms-asl": (10, 5, ["is empty", "no 'start_time'", "label 9 is not in", "begins behind"], ["1 row: frames counted"]),
+    "autsl": (6, 5, ["train_labels.csv line 4: its video is not there"], ["--format autsl"]),
+    "lsa64": (9, 8, ["065_001_001: expected SIGN_SIGNER"], ["those in lsa64_cut/all were taken"]),
+    "slovo": (6, 4, ["begins behind the end of the video's 2.00 s"], ["differ in accents alone", "cut already"]),
+    "asl-citizen": (6, 4, ["stands there twice"], ["differ in capitals alone are classes of their own: HELLO = Hello"]),
+    "include": (6, 5, ["include_test.txt line 2: its video"], ["train_include.csv was not"]),
+    "jester": (6, 5, ["jester-v1-train.csv line 4: its video is not there"], ["--format jester"]),
+    "ipn-hand": (6, 5, ["frames 90 to 120 begins behind"], ["no validation split"]),
+}
+
+
+@pytest.mark.parametrize("key", imitations.SETS)
+def test_a_set_as_it_is_shipped(tmp_path, capsys, key):
+    imitations.SETS[key](tmp_path / "in")
+    assert prepare(tmp_path) == command.PARTLY
+    said, (listed, clips, failed, noted) = capsys.readouterr(), EXPECTED[key]
+    data, out = made(tmp_path), " ".join(said.out.split())
+    assert len(data.clips) == clips and f"{listed - clips} not done" in said.err, "no row is lost"
+    assert not [text for text in failed if text not in said.err]
+    assert not [text for text in noted if text not in out]
+    official = FORMATS[key]
+    assert official.page in out and official.licence in out and "never run on the real files" in out
+    assert sum(official.rows[max(official.rows)].values()) or key == "include"
+    assert prepare(tmp_path, "--format", key) == command.PARTLY
+    assert f"nothing to do: all {clips}" in capsys.readouterr().out
+    assert rows(made(tmp_path)) == rows(data)
+
+
+def test_wlasl(tmp_path):
+    imitations.wlasl(tmp_path / "in")
+    assert prepare(tmp_path) == command.PARTLY
+    data = made(tmp_path)
+    assert rows(data) == {
+        ("train", "book", "118", None, None),
+        ("valid", "book", "7", None, None),
+        ("test", "book", "9", 0.4, 1.2),  # frames 11 to 30 at 25/s, both part of it
+        ("train", "drink", "118", None, None),
+        ("valid", "drink", "118", None, None),
+        ("test", "drink", "9", 1.2, 1.96),
+    }
+    whole = {clip.video(data.folder) for clip in data.clips if clip.start is not None}
+    assert len(whole) == 1 and whole.pop().read_bytes() == imitations.film(), "one copy, of the name in its capitals"
+
+
+def test_a_subset_is_the_first_of_the_list(tmp_path, capsys, monkeypatch):
+    imitations.wlasl(tmp_path / "in")
+    monkeypatch.setitem(FORMATS["wlasl"].rows, 1, {"": 4})
+    assert prepare(tmp_path, "--classes", 1) == command.NOTHING, "one gesture is no classifier"
+    assert "one label only, book" in capsys.readouterr().err, "drink has more videos"
+    monkeypatch.setitem(FORMATS["wlasl"].rows, 2, {"": 9})
+    assert prepare(tmp_path, "--classes", 2) == command.PARTLY
+    said = capsys.readouterr()
+    assert "12306" not in said.err and " 9 " in said.out, "what another subset lacks is no matter"
+
+
+def test_ms_asl_shares_one_video(tmp_path):
+    imitations.ms_asl(tmp_path / "in")
+    assert prepare(tmp_path, "--pad", 0.1) == command.PARTLY
+    data = made(tmp_path)
+    times = {clip.label: (clip.start, clip.end) for clip in data.split("train")}
+    assert times == {"nice": (0, 0.9), "teacher": (0.7, 1.7), "eat": (0.9, 1.6)}
+    assert len(list((tmp_path / "out" / "video").rglob("*.mp4"))) == 1
+
+
+def test_autsl_keeps_depth_apart(tmp_path):
+    imitations.autsl(tmp_path / "in")
+    assert prepare(tmp_path) == command.PARTLY
+    data = made(tmp_path)
+    assert Counter(clip.split for clip in data.clips) == {"train": 3, "valid": 1, "test": 1}
+    depth = sorted(path.name for path in (tmp_path / "out" / "depth").rglob("*.mp4"))
+    assert len(depth) == 4, "one has none"
+    for clip in data.clips:
+        source = tmp_path / "in" / clip.source
+        assert "_color" in source.name and clip.video(data.folder).read_bytes() == source.read_bytes()
+        there = clip.video(data.folder, "depth")
+        other = source.with_name(source.name.replace("_color", "_depth"))
+        assert there.exists() == other.exists() and (not there.exists() or there.read_bytes() == other.read_bytes())
+    names = {row.label: (row.name, row.extra) for row in data.classes}
+    assert names == {"1": ("hurry", {"tr": "acele"}), "2": ("hungry", {"tr": "aç"})}
+
+
+def test_jester_is_read_from_its_pictures(tmp_path):
+    imitations.jester(tmp_path / "in")
+    assert prepare(tmp_path, "--transfer", "hardlink") == command.PARTLY
+    data = made(tmp_path)
+    assert {clip.clip: (clip.split, clip.label, clip.rate) for clip in data.clips}["20"] == ("test", "", 12)
+    assert {row.label: row.kind for row in data.classes} == {"Swiping Left": "gesture", "No gesture": "none"}
+    first = next(clip for clip in data.clips if clip.clip == "1").video(data.folder)
+    assert [path.name for path in sorted(first.iterdir())] == ["00001.jpg", "00002.jpg", "00003.jpg"]
+    assert (first / "00001.jpg").samefile(tmp_path / "in" / "20bn-jester-v1" / "1" / "00001.jpg")
+    assert frame.main(["--data", str(data.folder), "--frames", "all", "--short-side", "32", "--workers", "1"]) == 0
+    info = read_info(next(clip for clip in data.clips if clip.clip == "3").archive(data.folder, "frame-allx32"))
+    assert info["times"] == [0, 0.083333, 0.166667] and info["rate"] == 12
+
+
+def test_ipn_hand_mixes_videos_and_pictures(tmp_path):
+    imitations.ipn_hand(tmp_path / "in")
+    assert prepare(tmp_path) == command.PARTLY
+    data = made(tmp_path)
+    assert frame.main(["--data", str(data.folder), "--frames", "all", "--short-side", "32", "--workers", "1"]) == 0
+    lengths = {clip.clip: len(read_info(clip.archive(data.folder, "frame-allx32"))["times"]) for clip in data.clips}
+    assert lengths == {
+        "1CV12_2_L_#9_f00001_f00004": 4,
+        "1CV12_2_L_#9_f00005_f00008": 4,
+        "1CM1_1_R_#217_f00001_f00010": 10,
+        "1CM1_1_R_#217_f00011_f00030": 20,
+        "1CM1_1_R_#217_f00031_f00052": 20,  # the list says 22, of which the video has 20
+    }
+    assert {row.label for row in data.classes if row.kind == "none"} == {"D0X"}
+    assert {clip.signer for clip in data.clips} == {"1CM1_1", "1CV12_2"}
+
+
+def test_a_validation_split_is_drawn_by_people(tmp_path, capsys):
+    imitations.slovo(tmp_path / "in")
+    assert prepare(tmp_path) == command.PARTLY
+    data = made(tmp_path)
+    assert {clip.signer for clip in data.split("test")} == {"u3"} and len(data.split("valid")) == 1
+    assert "1 of 3 clips of train went to valid, by person" in " ".join(capsys.readouterr().out.split())
+    assert prepare(tmp_path, "--shares", 0, 0) == command.PARTLY
+    assert not made(tmp_path).split("valid")
+
+
+def test_a_signer_in_two_official_splits_is_said(tmp_path, capsys):
+    imitations.wlasl(tmp_path / "in")
+    assert prepare(tmp_path) == command.PARTLY
+    assert "signers in two splits" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("key", imitations.SETS)
+def test_a_set_given_as_another(tmp_path, capsys, key):
+    imitations.SETS[key](tmp_path / "in")
+    for other in FORMATS.keys() - {key}:
+        assert prepare(tmp_path, "--format", other) == command.NOTHING
+        said = capsys.readouterr().err
+        assert f"no {FORMATS[other].name} in it: expected" in said and f"looks like {FORMATS[key].name}" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_lists_of_two_sets(tmp_path, capsys):
+    imitations.wlasl(tmp_path / "in")
+    imitations.ms_asl(tmp_path / "in")
+    assert prepare(tmp_path) == command.NOTHING
+    assert "say which one: --format wlasl, --format ms-asl" in capsys.readouterr().err
+    assert prepare(tmp_path, "--format", "ms-asl") == command.PARTLY
+
+
+def test_another_list_under_the_name(tmp_path, capsys):
+    imitations.wlasl(tmp_path / "in")
+    path = tmp_path / "in" / "WLASL_v0.3.json"
+    path.write_text('{"69241": {"subset": "train", "action": [0, 1, 9]}}')
+    assert prepare(tmp_path) == command.NOTHING
+    assert "JSON, but of another set: expected a list" in capsys.readouterr().err
+    path.write_text('["69241", {"gloss": "x"}]')
+    assert prepare(tmp_path) == command.NOTHING
+    assert "no row of WLASL can be used" in capsys.readouterr().err
+    path.write_text(json.dumps([{"gloss": "x"}])[:-3])
+    assert prepare(tmp_path) == command.NOTHING
+    assert "no whole JSON file" in capsys.readouterr().err
+
+
+def test_two_versions_of_a_list(tmp_path, capsys):
+    imitations.slovo(tmp_path / "in")
+    content = (tmp_path / "in" / "annotations.csv").read_text()
+    imitations.put(tmp_path / "in" / "copy" / "annotations.csv", content)
+    assert prepare(tmp_path) == command.PARTLY, "equal ones are one"
+    imitations.put(tmp_path / "in" / "copy" / "annotations.csv", content + "\n")
+    assert prepare(tmp_path) == command.NOTHING
+    assert "two versions of a list, annotations.csv, copy/annotations.csv" in capsys.readouterr().err
+
+
+def test_half_of_the_videos_are_missing(tmp_path, capsys):
+    folder = tmp_path / "in"
+    words = [(f"w{number % 4}", number) for number in range(40)]
+    lines = ["Participant ID,Video file,Gloss,ASL-LEX Code", *(f"P{n % 3},{n}.mp4,{word},x" for word, n in words)]
+    imitations.put(folder / "splits" / "train.csv", "\n".join(lines))
+    for _, number in words:
+        if number % 2:
+            imitations.put(folder / "videos" / f"{number}.mp4", imitations.tiny.avi(number))
+    assert prepare(tmp_path) == command.PARTLY
+    said = capsys.readouterr()
+    assert "2 of 4 classes have a video, 2 have lost more than half" in said.out
+    assert "20 not done" in said.err and len(made(tmp_path).clips) == 20
+    with open(tmp_path / "out" / "not_done.csv", newline="") as file:
+        assert [row["reason"] for row in csv.DictReader(file)].count("its video is not there") == 20
+
+
+def test_depth_in_a_folder_per_label_is_no_clip(tmp_path, capsys):
+    for number, (label, name) in enumerate((label, name) for label in "ab" for name in ("1", "2", "3")):
+        imitations.put(tmp_path / "in" / label / f"{name}_color.avi", imitations.tiny.avi(number))
+        imitations.put(tmp_path / "in" / label / f"{name}_depth.avi", imitations.tiny.avi(number + 50))
+        imitations.put(tmp_path / "in" / label / f"M_{name}.avi", imitations.tiny.avi(number + 100))
+        imitations.put(tmp_path / "in" / label / f"K_{name}.avi", imitations.tiny.avi(number + 150))
+    assert prepare(tmp_path, "--signer-from", "{label}/{take}") == command.DONE
+    data = made(tmp_path)
+    assert len(data.clips) == 12 and "12 videos of depth: parts of their colour clips" in capsys.readouterr().out
+    assert len(list((tmp_path / "out" / "depth").rglob("*.avi"))) == 12
+    assert not [clip for clip in data.clips if "depth" in clip.source or "K_" in clip.source]
