@@ -1,4 +1,4 @@
-"""EfficientNet-Lite: the published names and shapes, every weight in its place, PyTorch's numbers where they are here."""
+"""EfficientNet-Lite: the published names and shapes, every weight in its place, PyTorch's numbers where they are."""
 
 import hashlib
 import zipfile
