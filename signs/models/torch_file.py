@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signs.command import Problem
+from signs.models.hub import UNREADABLE
 
 import numpy as np
 
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
-# Raised by a pickle that is cut short or holds something else.
-UNREADABLE = (pickle.UnpicklingError, EOFError, LookupError, AttributeError, TypeError, ValueError, MemoryError)
 
 
 @dataclass
