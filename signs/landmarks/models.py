@@ -3,35 +3,40 @@
     networks = open_networks()                 Problem where the files are not there: landmark.py fetches them
     fetch(), fetch(copy)                       from the Python package registry, or from a wheel or folder
 
-The wheel of mediapipe 0.10.21 still carries the files (Apache 2.0). It is neither installed nor imported: pip downloads
-it, for whatever system and Python, four files and the licence are taken out of it, and each is checked by SHA-256.
+The wheel of mediapipe 0.10.21 still carries the files (Apache 2.0); signs/wheel.py takes four of them out of it.
 """
 
-import contextlib
 import functools
-import hashlib
-import subprocess
-import sys
-import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from signs import command
+from signs import wheel
 from signs.command import Problem
+from signs.wheel import Wheel
 
 import numpy as np
 
 VERSION = "0.10.21"
-WHEEL = f"mediapipe-{VERSION}-cp312-cp312-manylinux_2_28_x86_64.whl"
-WHEEL_SHA256 = "956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5"
 FOLDER = Path(__file__).resolve().parents[2] / "model" / "mediapipe"
 MODULES = "mediapipe/modules"
-LICENCE = f"mediapipe-{VERSION}.dist-info/LICENSE"
-NOTICE = f"""These networks are part of MediaPipe {VERSION}, Copyright The MediaPipe Authors, https://github.com/google-ai-edge/mediapipe
+WHEEL = Wheel(
+    package="mediapipe",
+    version=VERSION,
+    file=f"mediapipe-{VERSION}-cp312-cp312-manylinux_2_28_x86_64.whl",
+    sha256="956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5",
+    licence=f"mediapipe-{VERSION}.dist-info/LICENSE",
+    notice=f"""These networks are part of MediaPipe {VERSION}, Copyright The MediaPipe Authors, https://github.com/google-ai-edge/mediapipe
 They are unchanged, and licensed under the Apache License, Version 2.0, which lies beside them.
-"""
+""",
+    what="the networks that find hands",
+    kind="network",
+    megabytes=36,
+    again="landmark.py",
+    flag="landmark.py --networks FILE",
+    pip=("--platform", "manylinux_2_28_x86_64"),
+    uv=("--python-platform", "x86_64-manylinux_2_28"),
+)
 
 
 @dataclass(frozen=True)
@@ -68,12 +73,16 @@ SOURCES = {
     ),
 }
 _OFFERED: list[Path] = []  # folders of `offer`
-WANTED = f"version {VERSION} of mediapipe, its file {WHEEL} (SHA-256 {WHEEL_SHA256})"
+
+
+def files() -> dict[str, str]:
+    """{path in the wheel: SHA-256} of the networks."""
+    return {f"{MODULES}/{source.path}": source.sha256 for source in SOURCES.values()}
 
 
 def missing(folder: Path = FOLDER) -> list[Path]:
     """The files of the networks that are not there."""
-    return [folder / source.name for source in SOURCES.values() if not (folder / source.name).is_file()]
+    return wheel.missing(files(), folder)
 
 
 def check_there(folder: Path = FOLDER) -> None:
@@ -81,14 +90,8 @@ def check_there(folder: Path = FOLDER) -> None:
     if absent := missing(folder):
         raise Problem(f"{absent[0]}: no such file; landmark.py fetches the networks that find hands, once")
     for source in SOURCES.values():
-        _check(source, (folder / source.name).read_bytes(), folder / source.name)
-
-
-def _check(source: Source, content: bytes, path: Path) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != source.sha256:
-        again = "delete it, and landmark.py fetches it anew"
-        raise Problem(f"{path}: not the known network (SHA-256 {found}, expected {source.sha256}); {again}")
+        path = folder / source.name
+        WHEEL.check(path.read_bytes(), source.sha256, path)
 
 
 def fetch(copy: Path | None = None, folder: Path = FOLDER) -> None:
@@ -96,73 +99,7 @@ def fetch(copy: Path | None = None, folder: Path = FOLDER) -> None:
 
     copy: the wheel, or a folder that has the four files anywhere below it.
     """
-    with command.lock(folder, wait=True):
-        command.remove_leftovers(folder, deep=False)
-        if not copy and not missing(folder):
-            return
-        with contextlib.ExitStack() as held:
-            if copy is None:
-                copy = _download(Path(held.enter_context(tempfile.TemporaryDirectory())))
-            contents = _contents(copy / WHEEL if (copy / WHEEL).is_file() else copy)
-        for name, content in contents.items():
-            with command.atomic(folder / name) as temporary:
-                temporary.write_bytes(content)
-
-
-def _contents(copy: Path) -> dict[str, bytes]:
-    """{file name: content} of a wheel or a folder, each network checked."""
-    read = _reader(copy)
-    contents = {}
-    for source in SOURCES.values():
-        contents[source.name] = read(f"{MODULES}/{source.path}")
-        _check(source, contents[source.name], copy / source.name)
-    with contextlib.suppress(Problem):
-        contents["LICENSE"] = read(LICENCE)
-    return {**contents, "NOTICE": NOTICE.encode()}
-
-
-def _reader(copy: Path) -> Callable[[str], bytes]:
-    """Reads a file of the wheel by its name there, from the wheel or from wherever below a folder it lies."""
-
-    def from_wheel(name: str) -> bytes:
-        try:
-            with zipfile.ZipFile(copy) as wheel:
-                return wheel.read(name)
-        except (zipfile.BadZipFile, KeyError, EOFError) as error:
-            raise Problem(f"{copy}: {error}; expected {WANTED}") from None
-
-    def from_folder(name: str) -> bytes:
-        for path in (copy / name, copy / Path(name).name, *sorted(copy.rglob(Path(name).name))):
-            if path.is_file():
-                return path.read_bytes()
-        raise Problem(f"{copy}: no {Path(name).name} in it; expected the files of {WANTED}")
-
-    if not copy.exists():
-        raise Problem(f"{copy}: no such file or folder; expected {WANTED}")
-    return from_folder if copy.is_dir() else from_wheel
-
-
-def _download(folder: Path) -> Path:
-    """The wheel, brought by pip; or by uv, which unpacks it."""
-    print(f"fetching the networks that find hands: mediapipe {VERSION}, 36 MB, once")
-    which = ["--no-deps", "--only-binary=:all:", "--python-version", "3.12"]
-    named = f"mediapipe=={VERSION}"
-    ways = [
-        [sys.executable, "-m", "pip", "download", *which, "--platform", "manylinux_2_28_x86_64", "-d", folder, named],
-        ["uv", "pip", "install", *which[:2], "--python-version", "3.12", "--python-platform", "x86_64-manylinux_2_28"],
-    ]
-    ways[1] += ["--target", folder, named]
-    reasons = []
-    for way in ways:
-        with contextlib.suppress(OSError):  # no uv here
-            done = subprocess.run([*map(str, way)], capture_output=True, text=True, check=False)
-            if done.returncode == 0:
-                return next(folder.glob("*.whl"), folder)
-            reasons += done.stderr.strip().splitlines()[-1:]
-    raise Problem(
-        f"mediapipe {VERSION} cannot be fetched ({'; '.join(reasons)}); get {WANTED} elsewhere and name it: "
-        "landmark.py --networks FILE"
-    )
+    WHEEL.fetch(files(), folder, copy)
 
 
 @dataclass(frozen=True)

