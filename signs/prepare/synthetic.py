@@ -47,8 +47,8 @@ class Manner:
 
 
 USUAL = Manner()
-# Somebody far away, at the picture's side, in a dim room, who signs small and slowly.
-HARD = Manner(size=0.5, aside=50.0, amplitude=0.6, tempo=0.75, light=0.5, noise=2.0)
+# Somebody far away and nearly out of the picture, in a dim room, who signs small and slowly.
+HARD = Manner(size=0.55, aside=135.0, amplitude=0.7, tempo=0.75, light=0.6, noise=2.0)
 
 
 @dataclass(frozen=True)

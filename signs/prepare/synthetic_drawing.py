@@ -116,7 +116,7 @@ def draw_fabric(rng: np.random.Generator, shape, cloth, stripe) -> np.ndarray:
 
 def draw_torso(canvas: np.ndarray, place: Place, fabric: np.ndarray) -> None:
     """Paint the body from neck to the lower border onto a canvas that has its MARGIN."""
-    half = [(9, -20), (12, -8), (34, 0), (46, 9), (48, 24), (42, 60), (39, 100), (41, 180)]
+    half = [(9, -20), (12, -8), (34, 0), (46, 9), (48, 24), (42, 60), (39, 100), (41, 180), (41, 400)]
     outline = np.array(half + [(-x, y) for x, y in reversed(half)], float)
     mask = np.zeros(canvas.shape[:2], np.uint8)
     cv2.fillPoly(mask, [place.points(outline) + (MARGIN << SHIFT)], 255, cv2.LINE_AA, SHIFT)
