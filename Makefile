@@ -36,7 +36,7 @@ DATA := data_set/demo
 MODEL := model/demo
 SEED ?= 0
 INPUT := --frames 12 --crop 48/54 --normalise mean
-RECIPE := --weights none --batch 8 --recipe dropout=0 ema=0.98 --epochs 8 --seed $(SEED)
+RECIPE := --weights none --batch 8 --recipe dropout=0 ema=0.98 --epochs 6 --seed $(SEED)
 # yes: landmark.py has found points. Make looks when it comes to a recipe that asks.
 POINTED = $(shell test -d $(DATA)/landmark-5fps && echo yes)
 CLIP = $$(ls $(DATA)/video/test/008/*.avi | tail -n 1)
