@@ -38,7 +38,7 @@ SEED ?= 0
 INPUT := --frames 12 --crop 48/54 --normalise mean
 RECIPE := --weights none --batch 8 --recipe dropout=0 ema=0.98 --epochs 6 --seed $(SEED)
 # yes: landmark.py has found points. Make looks when it comes to a recipe that asks.
-POINTED = $(shell test -d $(DATA)/landmark-5fps && echo yes)
+POINTED = $(shell test -d $(DATA)/landmark-3fps && echo yes)
 CLIP = $$(ls $(DATA)/video/test/008/*.avi | tail -n 1)
 
 demo: demo-model
@@ -67,7 +67,7 @@ demo-data: install
 	$(RUN) frame.py --data $(DATA) --short-side 96
 	$(RUN) opticalflow.py --data $(DATA)
 	@# 2: the networks that find body and hands cannot be had; why stands in the line before
-	$(RUN) landmark.py --data $(DATA) --rate 5 || \
+	$(RUN) landmark.py --data $(DATA) --rate 3 || \
 	    { test $$? -eq 2 && echo "make: so the model learns from pictures alone, without points of body and hands"; }
 
 test: lint
