@@ -5,10 +5,10 @@
 in:   data_set/<name>/clips.csv and video/<split>/<label>/<clip>.avi
 out:  data_set/<name>/landmark-30fps/<split>/<label>/<clip>.zip
 
-Points are found in the video at its own size, in up to 30 frames a second, and stored with the frames' times: 33 of the
-body, 21 of each hand, x and y in pixels. frame.py need not have run. The networks are MediaPipe's (Apache 2.0); they
-are fetched once, from the Python package registry, into model/mediapipe. A clip that is done is skipped: the same
-command goes on.
+Points are found in the video at its own size, in up to 30 frames a second (`--rate`), and stored with the frames'
+times: 33 of the body, 21 of each hand, x and y in pixels. frame.py need not have run. The networks are MediaPipe's
+(Apache 2.0); they are fetched once, from the Python package registry, into model/mediapipe. A clip that is done is
+skipped: the same command goes on.
 """
 
 import sys
@@ -55,13 +55,15 @@ def main(argv=None) -> int:
     copy = "a copy of the networks: the wheel of mediapipe, or a folder with its files; without it they are fetched"
     flags.add_argument("--networks", type=Path, metavar="FILE", help=copy)
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
+    rate = "frames a second at most in which points are found; half as many take half the time"
+    flags.add_argument("--rate", type=command.number(int, least=1, most=30), default=30, metavar="N", help=rate)
     command.add_workers(flags)
     args = flags.parse_args(argv)
     data = load_dataset(args.data)
     models.fetch(args.networks)
     models.check_there()
     models.import_openvino()
-    return find_all(data, landmark_spec(), args.split, args.workers).summary()
+    return find_all(data, landmark_spec(args.rate), args.split, args.workers).summary()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,10 @@ IsoGD_phase_1.zip with `IsoGD_phase_1/train/001/M_00001.avi`, phase 2 with `vali
 `demo.json`, written last. No signer is in two splits. Equal flags give equal bytes.
 
 Eight signs differ in movement alone: both hands swing along a line, across or up and down, together, one against the
-other, one a quarter behind the other, or changing from the first to the second on the way.
+other, one a quarter behind the other, or changing from the first to the second on the way. The ninth class is of kind
+`none`: everybody also rests, scratches the head, straightens clothes, folds the arms, waves, walks in or out. Some such
+movements are drawn of validation or of test signers alone (signs/prepare/synthetic_pauses.py), so that nothing learns
+them. One test signer is hard to recognise: far away, in a dim room, with small and slow signs.
 """
 
 import json
@@ -24,14 +27,16 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Label
 from signs.command import Problem
-from signs.prepare import synthetic, synthetic_signs, transfer
+from signs.prepare import synthetic, synthetic_pauses, synthetic_signs, transfer
+from signs.prepare.synthetic import Manner
 from signs.prepare.synthetic_movement import Movement
+from signs.prepare.synthetic_pauses import Pause
 from signs.prepare.synthetic_signs import Sign
 
 import cv2
 import numpy as np
 
-VERSION = 1  # of what is drawn; a data set of another version is not taken for this one
+VERSION = 2  # of what is drawn; a data set of another version is not taken for this one
 PER_FOLDER = 200  # videos in one numbered folder, as in IsoGD
 CODEC = "XVID"  # as IsoGD
 ZIP_DATE = (2016, 1, 1, 0, 0, 0)
@@ -44,6 +49,8 @@ SIGNS = {
     for line, axis in (("across", (1, 0)), ("upright", (0, -1)))
     for relation in ("together", "against", "following", "changing")
 }
+NO_SIGN = "no sign I know"  # the name of the class after the signs, of kind `none`
+UNSEEN = {"train": (), "valid": synthetic_pauses.UNSEEN_VALID, "test": synthetic_pauses.UNSEEN_TEST}
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,8 @@ class Job:
     take: int
     colour: str
     depth: str
-    movement: Movement | Sign
+    movement: Movement | Sign | Pause
+    manner: Manner = synthetic.USUAL
 
 
 def main(argv=None) -> int:
@@ -69,18 +77,28 @@ def main(argv=None) -> int:
     flags.add_argument("--signers", type=command.number(int, least=1, most=9999), default=40, metavar="N", help=people)
     takes = command.number(int, least=1, most=99)
     flags.add_argument("--clips", type=takes, default=1, metavar="N", help="clips of each sign by each signer")
+    idle = "clips of movements that are no sign by each signer, and a test signer who is hard to recognise; "
+    idle += "0: the signs alone, by signers who are all alike, as with --signs"
+    flags.add_argument("--pauses", type=command.number(int, least=0, most=99), default=2, metavar="N", help=idle)
     seed = command.number(int, least=0, most=1 << 63)
     flags.add_argument("--seed", type=seed, default=0, metavar="N", help="another seed draws other people")
     command.add_workers(flags)
     args = flags.parse_args(argv)
-    return prepare_demo(args.output, args.signers, args.clips, args.seed, args.workers, args.signs)
+    pauses = args.pauses if args.signs is None else 0
+    return prepare_demo(args.output, args.signers, args.clips, args.seed, args.workers, args.signs, pauses)
 
 
 def prepare_demo(
-    output: Path, signers: int = 40, clips: int = 1, seed: int = 0, workers: int = -1, signs: int | None = None
+    output: Path,
+    signers: int = 40,
+    clips: int = 1,
+    seed: int = 0,
+    workers: int = -1,
+    signs: int | None = None,
+    pauses: int = 0,
 ) -> int:
     """Draw the data set into `output`, or say that it is there; returns the exit code."""
-    about = {"version": VERSION, "signers": signers, "clips": clips, "seed": seed, "signs": signs}
+    about = {"version": VERSION, "signers": signers, "clips": clips, "seed": seed, "signs": signs, "pauses": pauses}
     mark = json.dumps(about, indent=2) + "\n"
     if output.exists() and not output.is_dir():
         raise Problem(f"{output}: a file; --output wants a folder")
@@ -88,23 +106,22 @@ def prepare_demo(
         if is_there(output, mark):
             print(f"{output}: already there, nothing done")
             return command.DONE
-        jobs, drawing = plan_clips(signers, clips, seed, signs), output / DRAWING
+        jobs, drawing = plan_clips(signers, clips, seed, signs, pauses), output / DRAWING
         shutil.rmtree(drawing, ignore_errors=True)
         drawing.mkdir()
         try:
             outcome = command.parallel(draw_clip, [(job.colour, (drawing, job)) for job in jobs], workers, "clips")
             if outcome.failed:
                 raise Problem("{}: {}".format(*outcome.failed[0]))
-            pack(drawing, jobs, signs)
+            pack(drawing, jobs, classes_of(signs, pauses))
             for name in NAMES:
                 os.replace(drawing / name, output / name)
             command.write_text(output / MARK, mark)
         finally:
             shutil.rmtree(drawing, ignore_errors=True)
     counts = ", ".join(f"{split} {sum(job.split == split for job in jobs)}" for split in LISTS)
-    print(
-        f"{output}: {command.counted(len(jobs), 'clip')} of {command.counted(signs or len(SIGNS), 'sign')} ({counts})"
-    )
+    drawn = command.counted(signs or len(SIGNS), "sign") + " and of what is none" * bool(pauses)
+    print(f"{output}: {command.counted(len(jobs), 'clip')} of {drawn} ({counts})")
     return command.DONE
 
 
@@ -125,33 +142,59 @@ def movements(signs: int | None) -> dict[str, Movement | Sign]:
     return SIGNS if signs is None else {sign.name: sign for sign in synthetic_signs.draw_signs(signs)}
 
 
-def plan_clips(signers: int, clips: int, seed: int, signs: int | None) -> list[Job]:
+def classes_of(signs: int | None, pauses: int) -> list[Label]:
+    """The class table: the signs, and what is none."""
+    names = [*((name, "gesture") for name in movements(signs)), *[(NO_SIGN, "none")] * bool(pauses)]
+    return [Label(f"{number:03d}", *each) for number, each in enumerate(names, 1)]
+
+
+def plan_clips(signers: int, clips: int, seed: int, signs: int | None, pauses: int = 0) -> list[Job]:
     """Every clip of the data set, in the order of the lists: shuffled within a split, signers counted over all."""
     moves = list(movements(signs).values())
     jobs, first, labels = [], 1, range(1, len(moves) + 1)
     for split, people in (("train", signers), ("valid", max(1, signers // 5)), ("test", max(1, signers // 4))):
-        rows = [(s, label, take) for s in range(first, first + people) for label in labels for take in range(clips)]
+        rows = [
+            (s, label, take, moves[label - 1])
+            for s in range(first, first + people)
+            for label in labels
+            for take in range(clips)
+        ]
+        idle = idle_kinds(split, people * pauses)
+        rows += [(first + n // pauses, len(moves) + 1, n % pauses, Pause(kind)) for n, kind in enumerate(idle)]
         first += people
+        hard = first - 1 if pauses and split == "test" and people > 1 else None
         order = np.random.default_rng([seed, first]).permutation(len(rows))
-        for number, (signer, label, take) in enumerate((rows[i] for i in order), 1):
+        for number, (signer, label, take, move) in enumerate((rows[i] for i in order), 1):
             folder = f"{split}/{(number - 1) // PER_FOLDER + 1:03d}"
             names = (f"{folder}/M_{number:05d}.avi", f"{folder}/K_{number:05d}.avi")
-            jobs.append(Job(seed, split, signer, label, take, *names, moves[label - 1]))
+            manner = synthetic.HARD if signer == hard else synthetic.USUAL
+            jobs.append(Job(seed, split, signer, label, take, *names, move, manner))
     return jobs
+
+
+def idle_kinds(split: str, count: int) -> list[str]:
+    """What is drawn of a split in so many clips: all kinds that can be learnt in turn, and, where the split has kinds
+    of its own, one of these in every second clip."""
+    learnt, own = synthetic_pauses.LEARNT, UNSEEN[split]
+    if not own:
+        return [learnt[number % len(learnt)] for number in range(count)]
+    return [
+        (own if number % 2 else learnt)[number // 2 % len(own if number % 2 else learnt)] for number in range(count)
+    ]
 
 
 def draw_clip(item: tuple[Path, Job]) -> None:
     """Draw one clip and write its colour and its depth video below a folder."""
     folder, job = item
     cv2.setNumThreads(1)  # the processes are as many as the cores
-    signer = synthetic.signer_of(job.seed, job.signer)
+    signer = synthetic.signer_of(job.seed, job.signer, job.manner)
     seed = [job.seed, job.signer, job.label, job.take]
     colour, depth = synthetic.draw_clip(signer, job.movement, np.random.default_rng(seed))
     for path, pictures in ((job.colour, colour), (job.depth, np.repeat(depth[..., None], 3, axis=-1))):
         transfer.write_video(folder / path, pictures, synthetic.RATE, CODEC)
 
 
-def pack(folder: Path, jobs: list[Job], signs: int | None) -> None:
+def pack(folder: Path, jobs: list[Job], classes: list[Label]) -> None:
     """Make NAMES in the folder that holds the drawn videos: archives, lists and tables."""
     for split, name in ARCHIVES.items():
         chosen = [job for job in jobs if job.split == split]
@@ -164,7 +207,6 @@ def pack(folder: Path, jobs: list[Job], signs: int | None) -> None:
         (folder / LISTS[split]).write_text("".join(rows), encoding="utf-8", newline="\n")
     people = [{"video": job.colour, "signer": f"signer{job.signer:03d}"} for job in jobs]
     dataset.write_table(folder / "signers.csv", people, ("video", "signer"))
-    classes = [Label(f"{number:03d}", name) for number, name in enumerate(movements(signs), 1)]
     dataset.write_classes(folder / "class.csv", classes)
 
 

@@ -113,7 +113,8 @@ def make_demo(data: Path) -> None:
     import prepare_demo
 
     download = str(data / "_download")
-    assert prepare_demo.main(["--output", download, "--signers", "2", "--clips", "1", "--workers", "2"]) == 0
+    drawn = ["--signers", "2", "--clips", "1", "--pauses", "0", "--workers", "2"]
+    assert prepare_demo.main(["--output", download, *drawn]) == 0
     assert prepare_chalearn.main(["--download", download, "--output", str(data)]) == 0
     assert frame.main(["--data", str(data), "--short-side", "64", "--workers", "2"]) == 0
     assert opticalflow.main(["--data", str(data), "--workers", "2"]) == 0

@@ -217,8 +217,11 @@ def find_stored(data: Dataset, kind: str, name: str | None = None, part: str = "
 
 
 def find_landmarks(data: Dataset) -> LandmarkSpec:
-    """How the points of a data set were found, read from one of its clips."""
+    """How the points of a data set were found, read from one of its clips; raises Problem where that was in several
+    ways."""
     stores = data.stores("landmark")
+    if len(stores) > 1:
+        raise Problem(f"{data.folder}: several landmark stores ({', '.join(stores)}); delete all but one")
     for archive in (path for store in stores for path in (data.folder / store).rglob("[!.]*.zip")):
         info = read_info(archive)
         if info and "stored" in info:

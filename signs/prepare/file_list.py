@@ -33,8 +33,8 @@ def add_list_flags(flags: argparse.ArgumentParser) -> None:
     folder = {"type": Path, "required": True, "metavar": "FOLDER"}
     flags.add_argument("--download", **folder, help="archives and lists, at any depth")
     flags.add_argument("--output", **folder, help="the data set, data_set/<name>")
-    kept = "keep only the N classes with most training rows (ties by number), or those of a class table"
-    kept += "; unlabelled clips are kept (default: all)"
+    kept = "keep only the N gestures with most training rows (ties by number) and what is no gesture, or the classes "
+    kept += "of a class table; unlabelled clips are kept (default: all)"
     flags.add_argument("--classes", default="", metavar="N|TABLE", help=kept)
     command.add_workers(flags)
 
@@ -159,15 +159,17 @@ def keep_class_table(folder: Path, output: Path, classes: list[Label]) -> None:
 def choose_classes(wanted: str, classes: list[Label], rows: list[Row]) -> tuple[list[Label], list[Row]]:
     """The classes that `--classes` asks for, and the rows of these or without a label.
 
-    `wanted`: N for those with most training rows (ties by number), a path for those of a table, empty for all.
+    `wanted`: N for the gestures with most training rows (ties by number), beside which what is no gesture stays; a path
+    for those of a table, empty for all.
     """
     if wanted.isdigit():
-        counts = Counter(row.label for row in rows if row.split == "train" and row.label)
+        idle = {row.label for row in classes if row.kind == "none"}
+        counts = Counter(row.label for row in rows if row.split == "train" and row.label not in ("", *idle))
         if not 1 <= int(wanted) <= len(counts):
             labels = command.counted(len(counts), "label")
             raise Problem(f"--classes {wanted}: the training list has {labels}; ask for 1 to {len(counts)}")
         best = sorted(counts, key=lambda label: (-counts[label], label))[: int(wanted)]
-        classes = [row for row in classes if row.label in best]
+        classes = [row for row in classes if row.label in (*best, *idle)]
     elif wanted:
         chosen, known = read_class_table(Path(wanted)), {row.label for row in classes}
         if unknown := [row.label for row in chosen if row.label not in known]:

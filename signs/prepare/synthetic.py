@@ -3,73 +3,72 @@
     signer = synthetic.draw_signer(np.random.default_rng(1))
     colour, depth = synthetic.draw_clip(signer, Movement((1, 0), "against"), np.random.default_rng(2))
 
-Pure functions over OpenCV's drawing, all coordinates sub-pixel so that movement is smooth. The person's proportions are
-in the unit of synthetic_movement.py.
+What they are painted with is synthetic_drawing.py. Equal seeds give equal people and equal clips.
 """
 
 import functools
-import math
 from dataclasses import dataclass, replace
 
-from signs.prepare.synthetic_movement import SHOULDER, elbow, smooth
+from signs.prepare.synthetic_drawing import (
+    HANDS,
+    HEIGHT,
+    MARGIN,
+    WIDTH,
+    Head,
+    Look,
+    Place,
+    draw_arm,
+    draw_background,
+    draw_fabric,
+    draw_head,
+    draw_torso,
+    shade,
+)
+from signs.prepare.synthetic_movement import smooth
 
 import cv2
 import numpy as np
 
-WIDTH, HEIGHT, RATE = 320, 240, 10  # pixels, pixels, frames per second: as ChaLearn IsoGD
-MARGIN = 4  # pixels drawn beyond each border, for the camera's shake
-SHIFT = 5  # fractional bits of a coordinate that is handed to OpenCV
+RATE = 10  # frames per second, as ChaLearn IsoGD
 SKINS = ((250, 216, 190), (240, 198, 168), (228, 180, 145), (212, 158, 120), (190, 136, 100), (168, 116, 84))
 HAIRS = ((38, 30, 28), (70, 46, 32), (112, 74, 44), (166, 128, 78), (150, 148, 146), (120, 52, 34))
-# Fingers of a hand shape: (angle from the forearm's direction in degrees, length in pixels); thumb first.
-HANDS = (
-    ((55, 8), (10, 12), (3, 13), (-4, 12), (-11, 10)),  # flat
-    ((65, 9), (28, 12), (10, 13), (-8, 12), (-26, 11)),  # spread
-    ((40, 6), (8, 13), (0, 5), (-8, 5), (-16, 4)),  # index
-    ((40, 5), (18, 12), (-6, 13), (-10, 5), (-18, 4)),  # two fingers
-    ((35, 6), (12, 6), (2, 6), (-8, 6), (-18, 5)),  # fist
-)
 
 
 @dataclass(frozen=True)
-class _Place:
-    """From a person's own pixels to those of the canvas."""
+class Manner:
+    """How somebody is seen and signs, as factors of what is usual; aside: pixels to the right of the middle."""
 
-    origin: tuple[float, float]
-    scale: float
+    size: float = 1.0
+    aside: float = 0.0
+    amplitude: float = 1.0
+    tempo: float = 1.0
+    light: float = 1.0
+    noise: float = 1.0
 
-    def points(self, points) -> np.ndarray:
-        """(N, 2) fixed-point canvas coordinates."""
-        return np.round((np.asarray(points) * self.scale + self.origin) * (1 << SHIFT)).astype(np.int32)
 
-    def length(self, pixels: float) -> int:
-        return max(1, round(pixels * self.scale * (1 << SHIFT)))
-
-    def box(self, middle, half):
-        """OpenCV's rotated rectangle round an upright ellipse on a canvas that has its MARGIN."""
-        x, y = (np.asarray(middle) * self.scale + self.origin + MARGIN).tolist()
-        return (x, y), (2 * half[0] * self.scale, 2 * half[1] * self.scale), 0.0
+USUAL = Manner()
+# Somebody far away and nearly out of the picture, in a dim room, who signs small and slowly.
+HARD = Manner(size=0.55, aside=135.0, amplitude=0.7, tempo=0.75, light=0.6, noise=2.0)
 
 
 @dataclass(frozen=True)
-class _Look:
-    """How arms are painted; colours are RGB, or a single grey."""
+class _Layer:
+    """One of the two videos behind the arms, MARGIN larger on every side: the room, and the room with the person."""
 
-    skin: tuple[int, ...]
-    cloth: tuple[int, ...]
-    stripe: tuple[int, ...]
-    sleeve: float
-    fingers: tuple
+    room: np.ndarray
+    person: np.ndarray
 
 
 @dataclass(frozen=True)
 class Signer:
-    """What stays the same from clip to clip of one person; `scene` and `depth` have MARGIN more on every side."""
+    """What stays the same from clip to clip of one person; cover: (H, W, 1) float32, how much of a layer's pixel is the
+    person, 0 to 1."""
 
-    scene: np.ndarray
-    depth: np.ndarray
-    place: _Place
-    look: _Look
+    colour: _Layer
+    depth: _Layer
+    cover: np.ndarray
+    place: Place
+    look: Look
     amplitude: float
     tempo: float
     light: float
@@ -77,34 +76,49 @@ class Signer:
 
 
 @functools.lru_cache(maxsize=64)
-def signer_of(seed: int, number: int) -> Signer:
+def signer_of(seed: int, number: int, manner: Manner = USUAL) -> Signer:
     """Person `number` of a data set's seed; drawn once in a process."""
-    return draw_signer(np.random.default_rng([seed, number]))
+    return draw_signer(np.random.default_rng([seed, number]), manner)
 
 
-def draw_signer(rng: np.random.Generator) -> Signer:
+def draw_signer(rng: np.random.Generator, manner: Manner = USUAL) -> Signer:
     """A person with a place to stand: looks, size and habits drawn at random."""
-    skin = _shade(SKINS[rng.integers(len(SKINS))], rng.uniform(0.94, 1.05))
+    skin = shade(SKINS[rng.integers(len(SKINS))], rng.uniform(0.94, 1.05))
     # As in the corpora of sign languages: plain clothes, darker than skin, before a plain wall.
     cloth = tuple(int(c) for c in rng.integers(15, 60, 3))
-    stripe = _shade(cloth, rng.uniform(1.2, 1.6))
-    place = _Place((WIDTH / 2 + rng.uniform(-12, 12), 102 + rng.uniform(-8, 8)), rng.uniform(0.95, 1.2))
-    scene = _background(rng)
-    depth = np.full(scene.shape[:2], int(rng.integers(190, 230)), np.uint8)
-    cv2.rectangle(depth, (0, 200), (depth.shape[1], depth.shape[0]), 180, -1)
-    _draw_torso(scene, place, _fabric(rng, scene.shape, cloth, stripe))
-    _draw_torso(depth, place, np.full_like(depth, 110))
-    _draw_head(scene, place, skin, HAIRS[rng.integers(len(HAIRS))], rng)
-    cv2.ellipse(depth, place.box((0, -44), (21, 27)), 105, -1, cv2.LINE_AA)
+    stripe = shade(cloth, rng.uniform(1.2, 1.6))
+    middle = (WIDTH / 2 + rng.uniform(-12, 12) + manner.aside, 102 + rng.uniform(-8, 8))
+    place = Place(middle, rng.uniform(0.95, 1.2) * manner.size)
+    room = draw_background(rng)
+    deep = np.full(room.shape[:2], int(rng.integers(190, 230)), np.uint8)
+    cv2.rectangle(deep, (0, 200), (deep.shape[1], deep.shape[0]), 180, -1)
+    fabric, hair = draw_fabric(rng, room.shape, cloth, stripe), HAIRS[rng.integers(len(HAIRS))]
+    head = Head(skin, hair, rng.choice([0.0, 0.0, 0.6, 1.0]), rng.uniform(5, 8), rng.uniform(-14, 14))
+
+    def painted(canvas: np.ndarray) -> np.ndarray:
+        canvas = canvas.copy()
+        draw_torso(canvas, place, fabric)
+        draw_head(canvas, place, head)
+        return canvas
+
+    colour, depth = _Layer(room, painted(room)), _Layer(deep, deep.copy())
+    draw_torso(depth.person, place, np.full_like(deep, 110))
+    cv2.ellipse(depth.person, place.box((0, -44), (21, 27)), 105, -1, cv2.LINE_AA)
+    # What of a black canvas is as dark as of a white one is the person.
+    through = painted(np.full_like(room, 255)).astype(np.float32) - painted(np.zeros_like(room))
+    cover = 1 - through.mean(axis=-1, keepdims=True) / 255
     habits = ((0.85, 1.15), (0.84, 1.16), (0.88, 1.1), (1.5, 4.0))
-    amplitude, tempo, light, noise = (rng.uniform(least, most) for least, most in habits)
-    look = _Look(skin, cloth, stripe, float(rng.choice([0.0, 0.2, 0.45])), HANDS[rng.integers(len(HANDS))])
-    return Signer(scene, depth, place, look, amplitude, tempo, light, noise)
+    amplitude, tempo, light, noise = (
+        rng.uniform(*habit) * factor
+        for habit, factor in zip(habits, (manner.amplitude, manner.tempo, manner.light, manner.noise), strict=True)
+    )
+    look = Look(skin, cloth, stripe, float(rng.choice([0.0, 0.2, 0.45])), HANDS[rng.integers(len(HANDS))])
+    return Signer(colour, depth, cover, place, look, amplitude, tempo, light, noise)
 
 
 def draw_clip(signer: Signer, movement, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One clip of one sign -> (T, H, W, 3) uint8 RGB and (T, H, W) uint8 depth, where nearer is darker; `movement` is a
-    synthetic_movement.Movement or a synthetic_signs.Sign."""
+    """One clip of one movement -> (T, H, W, 3) uint8 RGB and (T, H, W) uint8 depth, where nearer is darker; `movement`
+    is a synthetic_movement.Movement, a synthetic_signs.Sign or a synthetic_pauses.Pause."""
     right, left = movement.wrists(signer.amplitude, signer.tempo, rng)
     if movement.hand is not None:
         fingers = HANDS[movement.hand]
@@ -114,140 +128,33 @@ def draw_clip(signer: Signer, movement, rng: np.random.Generator) -> tuple[np.nd
     shake = smooth(rng, len(right), 0.35)
     grain = np.clip(rng.normal(128, signer.noise, (HEIGHT + 64, WIDTH + 64, 3)), 0, 255).astype(np.uint8)
     corners = rng.integers(0, 64, (len(right), 2))
+    steps = movement.steps(len(right), rng) * signer.place.scale
     colour = np.empty((len(right), HEIGHT, WIDTH, 3), np.uint8)
     depth = np.empty((len(right), HEIGHT, WIDTH), np.uint8)
     look = replace(signer.look, fingers=fingers)
-    flat = replace(look, skin=(60,), cloth=(85,), stripe=(85,))
+    flat = replace(look, skin=(60,), cloth=(85,), stripe=None)
     for t, (x, y) in enumerate(corners):
-        place = replace(signer.place, origin=tuple(signer.place.origin + shake[t]))
-        move = np.float32([[1, 0, shake[t, 0] - MARGIN], [0, 1, shake[t, 1] - MARGIN]])
-        for canvas, layer, paint in ((colour[t], signer.scene, look), (depth[t], signer.depth, flat)):
-            cv2.warpAffine(layer, move, (WIDTH, HEIGHT), dst=canvas, flags=cv2.INTER_LINEAR)
-            _draw_arm(canvas, place, -1, right[t], paint)
-            _draw_arm(canvas, place, 1, left[t], paint)
+        place = replace(signer.place, origin=tuple((signer.place.origin + shake[t] + steps[t]).tolist()))
+        for canvas, layer, paint in ((colour[t], signer.colour, look), (depth[t], signer.depth, flat)):
+            _draw_layer(canvas, layer, signer.cover, shake[t], steps[t])
+            draw_arm(canvas, place, -1, right[t].tolist(), paint)
+            draw_arm(canvas, place, 1, left[t].tolist(), paint)
         cv2.addWeighted(colour[t], light, grain[y : y + HEIGHT, x : x + WIDTH], 1.0, -128, dst=colour[t])
     return colour, depth
 
 
-def _shade(colour, factor: float) -> tuple[int, int, int]:
-    return tuple(int(min(255, c * factor)) for c in colour)
+def _draw_layer(canvas: np.ndarray, layer: _Layer, cover: np.ndarray, shake: np.ndarray, step: np.ndarray) -> None:
+    """Paint the room and the person, who is `step` pixels away from her place, as a camera sees it that shakes."""
 
+    def seen(image: np.ndarray, by: np.ndarray, beyond: int) -> np.ndarray:
+        move = np.float32([[1, 0, by[0] - MARGIN], [0, 1, by[1] - MARGIN]])
+        return cv2.warpAffine(image, move, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=beyond)
 
-def _texture(rng: np.random.Generator, shape, cell: int, size: float) -> np.ndarray:
-    """(H, W) float32 soft noise: blobs of about `cell` pixels, standard deviation about `size`."""
-    coarse = rng.normal(0, size, (shape[0] // cell + 2, shape[1] // cell + 2)).astype(np.float32)
-    return cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
-
-
-def _background(rng: np.random.Generator) -> np.ndarray:
-    """A wall with furniture, (H, W, 3) uint8 RGB with MARGIN."""
-    height, width = HEIGHT + 2 * MARGIN, WIDTH + 2 * MARGIN
-    first = rng.uniform(60, 120) + rng.uniform(-18, 18, 3)
-    second = first + rng.uniform(-20, 20)
-    across = np.linspace(0, 1, width)[None, :, None] * rng.uniform(-1, 1)
-    down = np.linspace(0, 1, height)[:, None, None] * rng.uniform(-1, 1)
-    wall = (first + (second - first) * np.clip(0.5 + 0.5 * (across + down), 0, 1)).astype(np.float32)
-    for _ in range(rng.integers(1, 4)):
-        x, y = int(rng.integers(-20, width)), int(rng.integers(-20, height))
-        corner = (x + int(rng.integers(25, 110)), y + int(rng.integers(20, 120)))
-        colour = (first + rng.uniform(-35, 30) + rng.uniform(-15, 15, 3)).tolist()
-        cv2.rectangle(wall, (x, y), corner, colour, -1)
-        cv2.rectangle(wall, (x, y), corner, [c * 0.75 for c in colour], 2)
-    wall += (_texture(rng, wall.shape, 7, 4) + _texture(rng, wall.shape, 3, 3))[..., None]
-    return cv2.GaussianBlur(np.clip(wall, 0, 255).astype(np.uint8), (0, 0), 0.8)
-
-
-def _fabric(rng: np.random.Generator, shape, cloth, stripe) -> np.ndarray:
-    """Soft stripes, checks or a mottle in two colours, (H, W, 3) uint8 RGB."""
-    kind, period, turn = rng.integers(3), rng.uniform(9, 18), rng.uniform(-0.4, 0.4)
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    u, v = x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn)
-    waves = [np.sin(2 * math.pi * v / period), np.sin(2 * math.pi * u / period) * np.sin(2 * math.pi * v / period)]
-    mix = 0.5 + 0.4 * (waves[kind] if kind < 2 else _texture(rng, shape, 6, 0.7))
-    mix = np.clip(mix, 0, 1)[..., None]
-    fabric = np.float32(cloth) * (1 - mix) + np.float32(stripe) * mix
-    return np.clip(fabric + _texture(rng, shape, 4, 5)[..., None], 0, 255).astype(np.uint8)
-
-
-def _draw_torso(canvas: np.ndarray, place: _Place, fabric: np.ndarray) -> None:
-    """Paint the body from neck to the lower border onto a canvas that has its MARGIN."""
-    half = [(9, -20), (12, -8), (34, 0), (46, 9), (48, 24), (42, 60), (39, 100), (41, 180)]
-    outline = np.array(half + [(-x, y) for x, y in reversed(half)], float)
-    mask = np.zeros(canvas.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [place.points(outline) + (MARGIN << SHIFT)], 255, cv2.LINE_AA, SHIFT)
-    weight = mask.astype(np.float32) / 255
-    weight = weight[..., None] if canvas.ndim == 3 else weight
-    canvas[:] = np.round(canvas * (1 - weight) + fabric * weight).astype(np.uint8)
-
-
-def _draw_head(canvas: np.ndarray, place: _Place, skin, hair, rng: np.random.Generator) -> None:
-    """Paint hair, neck and face onto a canvas that has its MARGIN."""
-    line, dark = cv2.LINE_AA, _shade(skin, 0.72)
-    long_hair = rng.choice([0.0, 0.0, 0.6, 1.0])
-    cv2.ellipse(canvas, place.box((0, -54 + 13 * long_hair), (22.5, 21 + 14 * long_hair)), hair, -1, line)
-    neck = place.points([(-11, -30), (11, -30), (10, -5), (0, 4), (-10, -5)]) + (MARGIN << SHIFT)
-    cv2.fillPoly(canvas, [neck], _shade(skin, 0.86), line, SHIFT)
-    for side in (-1, 1):
-        cv2.ellipse(canvas, place.box((side * 20, -43), (4, 6)), dark, -1, line)
-    cv2.ellipse(canvas, place.box((0, -43), (19.5, 25)), skin, -1, line)
-    for side in (-1, 1):
-        cv2.ellipse(canvas, place.box((side * 10, -33), (6, 4)), _shade(skin, 0.95), -1, line)
-        cv2.ellipse(canvas, place.box((side * 7.5, -46), (4, 2.6)), (245, 245, 245), -1, line)
-        cv2.ellipse(canvas, place.box((side * 7.5, -46), (2, 2.4)), (40, 30, 25), -1, line)
-        cv2.ellipse(canvas, place.box((side * 7.5, -51.5), (5, 1.2)), hair, -1, line)
-    cv2.ellipse(canvas, place.box((0, -39), (2.4, 5)), _shade(skin, 0.87), -1, line)
-    cv2.ellipse(canvas, place.box((0, -29), (rng.uniform(5, 8), 2)), (168, 80, 78), -1, line)
-    fringe = [(-20, -50), (-17, -62), (0, -70), (17, -62), (20, -50), (rng.uniform(-14, 14), -59)]
-    cv2.fillPoly(canvas, [place.points(fringe) + (MARGIN << SHIFT)], hair, line, SHIFT)
-
-
-def _draw_arm(canvas: np.ndarray, place: _Place, side: int, wrist, look: _Look) -> None:
-    """Paint one arm and its hand; `side` is -1 for the signer's right arm, on the left of the picture."""
-    shoulder = (side * SHOULDER[0], SHOULDER[1])
-    joint = elbow(shoulder, wrist, side)
-    bare = tuple(joint[i] + (wrist[i] - joint[i]) * look.sleeve for i in (0, 1))
-    _draw_limb(canvas, place, (shoulder, 10.5), (joint, 8.5), look.cloth, look.stripe)
-    _draw_limb(canvas, place, (joint, 7.5), (wrist, 5.5), look.skin, None)
-    if look.sleeve:
-        _draw_limb(canvas, place, (joint, 8.5), (bare, 7.8 - 1.4 * look.sleeve), look.cloth, look.stripe)
-    _draw_hand(canvas, place, side, joint, wrist, look)
-
-
-def _draw_limb(canvas: np.ndarray, place: _Place, start, end, colour, stripe) -> None:
-    """A tapered tube between two (point, half width), dark at its edge, with bands of `stripe` across."""
-    (p, wide), (q, narrow) = start, end
-    length = math.hypot(q[0] - p[0], q[1] - p[1]) or 1.0
-    nx, ny = -(q[1] - p[1]) / length, (q[0] - p[0]) / length
-
-    def across(t, extra):
-        half = wide + (narrow - wide) * t + extra
-        x, y = p[0] + (q[0] - p[0]) * t, p[1] + (q[1] - p[1]) * t
-        return (x + nx * half, y + ny * half), (x - nx * half, y - ny * half)
-
-    for extra, paint in ((1.2, _shade(colour, 0.6)), (0.0, colour)):
-        (a, b), (c, d) = across(0, extra), across(1, extra)
-        for point, half in (start, end):
-            cv2.circle(canvas, place.points(point).tolist(), place.length(half + extra), paint, -1, cv2.LINE_AA, SHIFT)
-        cv2.fillPoly(canvas, [place.points([a, b, d, c])], paint, cv2.LINE_AA, SHIFT)
-    for band in range(int(length / 11) if stripe else 0):
-        (a, b), (c, d) = across((band + 0.5) * 11 / length, -0.5), across((band + 0.95) * 11 / length, -0.5)
-        cv2.fillPoly(canvas, [place.points([a, b, d, c])], stripe, cv2.LINE_AA, SHIFT)
-
-
-def _draw_hand(canvas: np.ndarray, place: _Place, side: int, joint, wrist, look: _Look) -> None:
-    """Palm and five fingers beyond the wrist, pointing on in the forearm's direction."""
-    forward = math.atan2(wrist[1] - joint[1], wrist[0] - joint[0])
-    palm = (wrist[0] + 8 * math.cos(forward), wrist[1] + 8 * math.sin(forward))
-    dark = _shade(look.skin, 0.62)
-    lines = []
-    for number, (angle, length) in enumerate(look.fingers):
-        aim = forward - side * math.radians(angle)
-        root = forward - side * math.radians(80 if number == 0 else 65 - 28 * number)
-        x, y = palm[0] + 7 * math.cos(root), palm[1] + 7 * math.sin(root)
-        lines.append(place.points([(x, y), (x + length * math.cos(aim), y + length * math.sin(aim))]).tolist())
-    thick = max(3, round(5 * place.scale))
-    cv2.circle(canvas, place.points(palm).tolist(), place.length(11.7), dark, -1, cv2.LINE_AA, SHIFT)
-    for paint, more in ((dark, 2), (look.skin, 0)):
-        for a, b in lines:
-            cv2.line(canvas, a, b, paint, thick + more, cv2.LINE_AA, SHIFT)
-    cv2.circle(canvas, place.points(palm).tolist(), place.length(10.5), look.skin, -1, cv2.LINE_AA, SHIFT)
+    if not step.any():
+        canvas[:] = seen(layer.person, shake, cv2.BORDER_CONSTANT)
+        return
+    person = seen(layer.person, shake + step, cv2.BORDER_REPLICATE)
+    share = seen(cover, shake + step, cv2.BORDER_CONSTANT)
+    share = share[..., None] if canvas.ndim == 3 else share
+    room = seen(layer.room, shake, cv2.BORDER_CONSTANT)
+    canvas[:] = np.round(room * (1 - share) + person * share).astype(np.uint8)

@@ -13,14 +13,23 @@ import numpy as np
 
 SHOULDER = (41.0, 8.0)  # x is mirrored for the other arm
 UPPER_ARM, FOREARM = 51.0, 50.0
+LONGEST = UPPER_ARM + FOREARM - 4  # from the shoulder that a wrist may be away
 REST = (33.0, 116.0)  # the wrist before and after every sign
 CENTRE = (45.0, 52.0)  # the middle of the wrist's line
 REACH = 32.0  # from there to either end
 SWINGS, PERIOD = 2, 14  # how often to and fro, and frames of one
 
 
+class Standing:
+    """A movement that is made on the spot."""
+
+    def steps(self, length: int, rng: np.random.Generator) -> np.ndarray:
+        """(length, 2) pixels by which the whole person is away from her place."""
+        return np.zeros((length, 2))
+
+
 @dataclass(frozen=True)
-class Movement:
+class Movement(Standing):
     """axis: the line (x, y) along which both hands swing; relation: how the left hand swings to the right one's."""
 
     axis: tuple[int, int]
@@ -78,6 +87,14 @@ def elbow(shoulder, wrist, side: int) -> tuple[float, float]:
     across = math.sqrt(max(upper**2 - along**2, 0.0)) * side
     ux, uy = dx / reach, dy / reach
     return shoulder[0] + ux * along + uy * across, shoulder[1] + uy * along - ux * across
+
+
+def within_reach(wrist: np.ndarray, side: int) -> np.ndarray:
+    """(T, 2) a wrist's way -> the same, as far from the shoulder as an arm is long at most; side: -1 for the right."""
+    shoulder = np.array([side * SHOULDER[0], SHOULDER[1]])
+    arm = wrist - shoulder
+    length = np.linalg.norm(arm, axis=1, keepdims=True)
+    return shoulder + arm * np.minimum(1, LONGEST / np.maximum(length, 1e-6))
 
 
 def ease(t):

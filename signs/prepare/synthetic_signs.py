@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 from signs.prepare.synthetic import HANDS as HAND_SHAPES
-from signs.prepare.synthetic_movement import FOREARM, REST, SHOULDER, UPPER_ARM, ease, smooth
+from signs.prepare.synthetic_movement import REST, Standing, ease, smooth, within_reach
 
 import numpy as np
 
@@ -28,11 +28,10 @@ PLACES = {
 }
 PATHS = ("line", "circle", "arc", "zigzag", "hold")
 HANDS = ("right", "right", "left", "mirrored", "parallel", "alternating")
-LONGEST = UPPER_ARM + FOREARM - 4  # pixels from the shoulder that a wrist may be away
 
 
 @dataclass(frozen=True)
-class Sign:
+class Sign(Standing):
     """place: a name of PLACES; path of PATHS, turned by `turn` radians, `reach` pixels to each side of its middle,
     `swings` times to and fro; hands of HANDS; hand: index of synthetic.HANDS."""
 
@@ -77,10 +76,7 @@ class Sign:
         # A right hand's path is given as the signer sees it: x to the outside.
         middle = np.array([side * place[0], place[1]])
         moved = rest + (middle - rest) * raised[:, None] + stroke * (-1, 1) * raised[:, None] + wobble
-        shoulder = np.array([side * SHOULDER[0], SHOULDER[1]])
-        arm = moved - shoulder
-        length = np.linalg.norm(arm, axis=1, keepdims=True)
-        return shoulder + arm * np.minimum(1, LONGEST / np.maximum(length, 1e-6))
+        return within_reach(moved, side)
 
     def stroke(self, time: np.ndarray, turn: float, size: float, later: float = 0.0) -> np.ndarray:
         """(T,) 0 to 1 -> (T, 2) pixels from the middle of the path; `later`: share of a swing that it lags behind."""

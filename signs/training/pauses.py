@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from signs.clips import posture
 from signs.clips.points import Points
-from signs.prepare.synthetic_movement import ease
+from signs.prepare.synthetic_pauses import places_of, visit
 
 import numpy as np
 
@@ -24,10 +24,6 @@ RATE = 15  # frames a second
 SECONDS = (0.8, 8.0)  # of a clip, least and most
 ARMS = (13, 14, 15, 16, *range(17, 23))  # of the body's points
 ELBOW, WRIST, SHOULDER = 13, 15, 11  # the left one's; the right one's is the next
-# Hair, ear, eye, nose, mouth, chin, neck, the other shoulder and arm, chest, belly.
-FACE = ((-0.17, -0.85), (-0.32, -0.5), (-0.12, -0.54), (-0.05, -0.37), (-0.05, -0.27), (-0.05, -0.17), (-0.2, 0))
-FACE += ((0.37, 0.1), (0.54, 0.5), (0.05, 0.44), (0, 0.85))
-CLOTHES = ((-0.2, 0.07), (-0.12, 0.37), (-0.2, 0.73), (-0.27, 1.0), (-0.39, 0.24), (-0.17, -0.07), (-0.4, 0.9))
 
 
 def pauses_of(take: Points, rng: np.random.Generator) -> list[tuple[str, Points]]:
@@ -90,7 +86,7 @@ class Person:
                 if side == 0 and one is None and rng.random() < 0.5:
                     places = places_of(kind, rng)
                 rest = (body[0, WRIST + side, :2] - middle[0]) / self.width
-                wrists = visit(rest, places * (1 if side else -1, 1), length, rng)
+                wrists = visit(rest, places * (1 if side else -1, 1), length, RATE, rng)
                 self.move(body, hands, side, middle + wrists * self.width, rng)
         return Points(body, hands, np.arange(length) / RATE, self.take.size)
 
@@ -138,29 +134,3 @@ class Person:
         knots = np.arange(0, len(wrists) + 5, 5)
         hand[np.interp(np.arange(len(wrists)), knots, rng.random(len(knots))) > 0.85] = np.nan
         return hand
-
-
-def places_of(kind: str, rng: np.random.Generator) -> np.ndarray:
-    """(stops, 2) where the right hand goes to, one place after the other."""
-    stops = rng.integers(2, 7) if kind == "wander" else rng.integers(1, 3)
-    if kind == "wander":
-        return np.column_stack([rng.uniform(-1.4, 0.45, stops), rng.uniform(-0.9, 1.2, stops)])
-    if kind == "reach":
-        turn, far = rng.uniform(-0.6, 0.45) * math.pi, 1.2 * rng.uniform(0.7, 1)
-        return np.array([[-0.5 - far * math.cos(turn), 0.1 - far * math.sin(turn)]])
-    places = np.array(FACE if kind == "touch" else CLOTHES)
-    return places[rng.integers(len(places), size=stops)] + rng.normal(0, 0.07, (stops, 2))
-
-
-def visit(rest: np.ndarray, places: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
-    """(2,) and (stops, 2) -> (T, 2) a wrist's way from rest to each place and back. There it stays, or rubs."""
-    begin, end = np.sort(rng.uniform((0, 0.75), (0.25, 1))) * length
-    cuts = begin + (end - begin) * np.cumsum(rng.dirichlet(np.full(len(places), 4.0)))[:-1]
-    quick, frames = rng.uniform(0.25, 0.6) * RATE, np.arange(length)  # quick: frames from one place to the next
-    way = np.repeat(rest[None], length, axis=0)
-    for place, moment in zip(places, [begin, *cuts], strict=True):
-        way = way + (place - way) * ease((frames - moment) / quick)[:, None]
-    turn = 2 * math.pi * (rng.uniform(1, 4) * frames / RATE + rng.random())
-    rubbed = rng.integers(2) * rng.uniform(0.02, 0.08) * np.column_stack([np.cos(turn), np.sin(turn)]) * rng.random(2)
-    raised = (ease((frames - begin) / quick) * ease((end - frames) / quick))[:, None]
-    return rest + (way + rubbed - rest) * raised

@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 
 from signs import command
+from signs.clips import storage
 from signs.clips.dataset import load_dataset
 from signs.clips.points import read_points
 from signs.clips.video import iter_video
+from signs.command import Problem
 from signs.inference.recording import hand_thread
 from signs.landmarks import models
 from signs.landmarks.stream import LandmarkStream
@@ -78,6 +80,17 @@ def test_points_of_a_data_set(data, networks, capsys):
     item.archive(data, STORE).write_bytes(b"cut short")
     assert run(data) == command.DONE and "2 of 3 clips are there already" in capsys.readouterr().out
     assert tiny.contents(data / STORE) == before
+
+
+def test_half_the_frames(data, networks, capsys):
+    assert run(data, "--rate", "8", "--split", "train") == command.DONE
+    assert "1 clip, 4 frames" in capsys.readouterr().out
+    item, loaded = load_dataset(data).split("train")[0], load_dataset(data)
+    assert len(read_points(item.archive(data, "landmark-8fps")).times) == 4
+    assert storage.find_landmarks(loaded).rate == 8
+    (data / STORE).mkdir()
+    with pytest.raises(Problem, match="several landmark stores .landmark-30fps, landmark-8fps.; delete all but one"):
+        storage.find_landmarks(loaded)
 
 
 def test_what_is_found_of_a_man_who_greets(networks, shared):

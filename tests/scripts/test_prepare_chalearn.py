@@ -167,6 +167,14 @@ def test_most_frequent_classes(download):
     assert [len(data.split(split)) for split in dataset.SPLITS] == [5, 2, 2]
 
 
+def test_what_is_no_gesture_stays_beside_the_most_frequent_ones(download):
+    (download / "class.csv").write_text("label,name,kind\n001,a,gesture\n002,b,gesture\n003,nothing,none\n")
+    assert prepare(download, "--classes", "1") == command.DONE
+    data = made(download)
+    assert [(row.label, row.kind) for row in data.classes] == [("001", "gesture"), ("003", "none")]
+    assert {clip.label for clip in data.split("train")} == {"001", "003"}
+
+
 def test_classes_of_a_table(download, tmp_path):
     (tmp_path / "few.csv").write_text("label,name\n3,three\n")
     assert prepare(download, "--classes", str(tmp_path / "few.csv")) == command.DONE

@@ -6,7 +6,7 @@ import json
 import zipfile
 
 from signs.command import Problem
-from signs.prepare import synthetic_movement
+from signs.prepare import synthetic, synthetic_movement, synthetic_pauses
 
 import cv2
 import numpy as np
@@ -18,7 +18,8 @@ import prepare_demo
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "_download"
-    assert prepare_demo.main(["--output", str(folder), "--signers", "1", "--clips", "1", "--workers", "1"]) == 0
+    drawn = ["--signers", "1", "--clips", "1", "--pauses", "1", "--workers", "1"]
+    assert prepare_demo.main(["--output", str(folder), *drawn]) == 0
     return folder
 
 
@@ -32,7 +33,7 @@ def rows(folder, split):
 
 
 def test_equal_flags_give_equal_bytes_in_any_number_of_processes(drawn, tmp_path):
-    prepare_demo.prepare_demo(tmp_path / "again", signers=1, clips=1, workers=2)
+    prepare_demo.prepare_demo(tmp_path / "again", signers=1, clips=1, workers=2, pauses=1)
     assert hashes(tmp_path / "again") == hashes(drawn)
     assert set(hashes(drawn)) == {*prepare_demo.NAMES, "demo.json"}
 
@@ -40,7 +41,7 @@ def test_equal_flags_give_equal_bytes_in_any_number_of_processes(drawn, tmp_path
 def test_lists_and_archives_name_the_same_videos(drawn):
     for split, phase in prepare_demo.ARCHIVES.items():
         listed = rows(drawn, split)
-        assert sorted(int(label) for _, _, label in listed) == list(range(1, 9))
+        assert sorted(int(label) for _, _, label in listed) == list(range(1, 10))
         assert listed[0][:2] == [f"{split}/001/M_00001.avi", f"{split}/001/K_00001.avi"]
         members = zipfile.ZipFile(drawn / f"{phase}.zip").namelist()
         assert members == sorted(f"{phase}/{video}" for row in listed for video in row[:2])
@@ -50,15 +51,46 @@ def test_no_signer_is_in_two_splits_and_every_video_has_one(drawn):
     with open(drawn / "signers.csv", newline="") as file:
         signer = {row["video"]: row["signer"] for row in csv.DictReader(file)}
     people = [{signer[row[0]] for row in rows(drawn, split)} for split in prepare_demo.LISTS]
-    assert len(signer) == 24 and [len(some) for some in people] == [1, 1, 1]
+    assert len(signer) == 27 and [len(some) for some in people] == [1, 1, 1]
     assert len(set.union(*people)) == 3
 
 
 def test_class_table(drawn):
     with open(drawn / "class.csv", newline="") as file:
         table = list(csv.DictReader(file))
-    assert [row["label"] for row in table] == [f"{number:03d}" for number in range(1, 9)]
-    assert {row["kind"] for row in table} == {"gesture"} and len({row["name"] for row in table}) == 8
+    assert [row["label"] for row in table] == [f"{number:03d}" for number in range(1, 10)]
+    assert [row["kind"] for row in table] == ["gesture"] * 8 + ["none"] and len({row["name"] for row in table}) == 9
+
+
+def test_signs_alone():
+    assert [row.kind for row in prepare_demo.classes_of(None, 0)] == ["gesture"] * 8
+    alone = prepare_demo.plan_clips(8, 1, 0, None)
+    assert len(alone) == (8 + 1 + 2) * 8 and {job.manner for job in alone} == {synthetic.USUAL}
+
+
+def test_what_is_no_sign_is_drawn_in_every_split_and_some_of_it_never_learnt():
+    jobs = prepare_demo.plan_clips(8, 1, 0, None, pauses=2)
+    kinds = {
+        split: [job.movement.kind for job in jobs if job.split == split and job.label == 9]
+        for split in prepare_demo.LISTS
+    }
+    assert sorted(kinds["train"]) == sorted(2 * synthetic_pauses.LEARNT)
+    assert len(kinds["valid"]) == 2 and "stretch" in kinds["valid"]
+    assert {"salute", "clap"} <= set(kinds["test"]) and len(kinds["test"]) == 4
+    assert not set(kinds["train"]) & {"stretch", "salute", "clap"}
+    again = prepare_demo.plan_clips(8, 1, 0, None)
+    signs = {(job.signer, job.label, job.take, job.movement) for job in jobs if job.label < 9}
+    assert signs == {(job.signer, job.label, job.take, job.movement) for job in again}
+
+
+def test_one_test_signer_is_hard_to_recognise():
+    jobs = prepare_demo.plan_clips(8, 1, 0, None, pauses=2)
+    hard = {(job.split, job.signer) for job in jobs if job.manner != synthetic.USUAL}
+    assert hard == {("test", 11)}
+    assert all(job.manner == synthetic.HARD for job in jobs if job.signer == 11)
+    usual, far = (synthetic.signer_of(0, 11, manner) for manner in (synthetic.USUAL, synthetic.HARD))
+    assert far.place.scale < 0.7 * usual.place.scale and far.place.origin[0] > usual.place.origin[0] + 100
+    assert far.look == usual.look  # the same person, elsewhere
 
 
 def test_plan_of_the_default_size_fills_folders_as_isogd_does():
@@ -69,10 +101,10 @@ def test_plan_of_the_default_size_fills_folders_as_isogd_does():
     assert prepare_demo.plan_clips(20, 2, 1, None) != jobs
 
 
-@pytest.mark.parametrize("kind", ["M", "K"])
-def test_videos_open_with_isogd_properties(drawn, tmp_path, kind):
-    member = f"IsoGD_phase_1/train/001/{kind}_00001.avi"
-    path = zipfile.ZipFile(drawn / "IsoGD_phase_1.zip").extract(member, tmp_path)
+@pytest.mark.parametrize("part", [0, 1])
+def test_videos_open_with_isogd_properties(drawn, tmp_path, part):
+    sign = next(row[part] for row in rows(drawn, "train") if row[2] != "9")
+    path = zipfile.ZipFile(drawn / "IsoGD_phase_1.zip").extract(f"IsoGD_phase_1/{sign}", tmp_path)
     video = cv2.VideoCapture(path)
     assert video.get(cv2.CAP_PROP_FPS) == 10
     frames = []
@@ -85,10 +117,10 @@ def test_videos_open_with_isogd_properties(drawn, tmp_path, kind):
 
 def test_second_run_does_nothing_and_another_data_set_is_refused(drawn, capsys):
     before = hashes(drawn)
-    assert prepare_demo.prepare_demo(drawn, signers=1, clips=1) == 0
+    assert prepare_demo.prepare_demo(drawn, signers=1, clips=1, pauses=1) == 0
     assert "already there" in capsys.readouterr().out
     with pytest.raises(Problem, match="another data set"):
-        prepare_demo.prepare_demo(drawn, signers=2, clips=1)
+        prepare_demo.prepare_demo(drawn, signers=1, clips=1)
     assert hashes(drawn) == before
 
 
