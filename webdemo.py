@@ -4,12 +4,12 @@
     python webdemo.py --host 0.0.0.0            for a phone in the same network
 
 in:   a model bundle or a zip that share.py made of one (without --model: 30 signs of German Sign Language)
-out:  an address, printed with a secret in it; whoever opens it signs after a countdown, hands-free or continuously, sees
-      the three best names and says what it was, or sends a video file
+out:  an address, printed with a secret in it; whoever opens it signs after a countdown, hands-free or continuously,
+      sees the three best names and says what it was, or sends a video file
 
-The same recogniser as livedemo.py and predict.py. Each visitor has a session of his own; as many are served at a time as
-this machine carries, which is measured at the start, the others see their place in the row. Nothing leaves the machine,
-and nothing is stored but what --keep says and a visitor allows. Without --host nobody else can reach the page; with it
+The same recogniser as livedemo.py and predict.py. Each visitor has a session of his own; as many are served at a time
+as this machine carries, which is measured at the start, the others see their place in the row. Nothing leaves the
+machine, and nothing is stored but what --keep says and a visitor allows. Without --host nobody else can reach the page; with it
 it speaks HTTPS, with a certificate made on the spot, and asks for a password. docs/web.md has the rest.
 """
 

@@ -4,7 +4,7 @@
     count, frames = carries(seconds)
 
 Measured is the processor time that a frame costs: decoding, and finding the points of body and hands or, for a model
-that sees pictures, keeping frames, their flow and the networks. What else the machine has to do just now does not count.
+that sees pictures, keeping frames, their flow and the networks. What else the machine does just now does not count.
 """
 
 import time

@@ -29,7 +29,7 @@ def make_certificate(names: Iterable[str]) -> tuple[x509.Certificate, ec.Ellipti
         ec.generate_private_key(ec.SECP256R1()),
         datetime.date.today(),
     )  # a certificate's days are the calendar's
-    noon, day = datetime.datetime.combine(today, datetime.time(12)), datetime.timedelta(days=1)
+    midnight, day = datetime.datetime.combine(today, datetime.time.min), datetime.timedelta(days=1)
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sign recogniser")])
     named = [
         x509.IPAddress(ipaddress.ip_address(name.strip("[]"))) if is_address(name) else x509.DNSName(name)
@@ -41,8 +41,8 @@ def make_certificate(names: Iterable[str]) -> tuple[x509.Certificate, ec.Ellipti
         .issuer_name(who)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(noon - 2 * day)
-        .not_valid_after(noon + DAYS * day)
+        .not_valid_before(midnight - 2 * day)
+        .not_valid_after(midnight + DAYS * day)
         .add_extension(x509.SubjectAlternativeName(named), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

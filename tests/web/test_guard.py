@@ -7,7 +7,6 @@ from signs.web.access import Access, Attempts
 
 import pytest
 import websockets.exceptions
-
 from served import Guest, serving
 
 
@@ -40,7 +39,7 @@ def test_a_cookie_that_was_not_signed_here_is_none(served, guest):
     elsewhere = Access().sign(visitor, level)
     for forged in (*others, elsewhere):
         forger = Guest(served, enter=False)
-        assert forger.get("/about.json", Cookie=f"{name}={forged}".encode("utf-8").decode("latin-1"))[0].status == 403
+        assert forger.get("/about.json", Cookie=f"{name}={forged}".encode().decode("latin-1"))[0].status == 403
     assert guest.get("/about.json")[0].status == 200
 
 
@@ -124,7 +123,7 @@ def test_every_answer_forbids_frames_and_foreign_content(guest, path):
 def test_what_is_no_order_is_refused(guest):
     for body in (b"", b"[]", b"{", b'{"a":' * 1000, b" " * 5000, b"\xff", b"[" * 4000):
         assert guest.post("/order", body)[0].status == 400
-    assert guest.request("PUT", "/order", b"{}", **{"Origin": guest.own()["Origin"]})[0].status == 405
+    assert guest.request("PUT", "/order", b"{}", Origin=guest.own()["Origin"])[0].status == 405
     assert guest.get("/page/..%2faccess.py")[0].status == 404
 
 

@@ -9,7 +9,6 @@ from signs.web import picture, visit
 import numpy as np
 import pytest
 import websockets.exceptions
-
 from served import NAMES, Guest, Recogniser, frame_of, serving, sign, wait_for
 
 FAST = {"COUNTDOWN": 0.1, "RECORDING": 0.4}
