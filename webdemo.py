@@ -9,8 +9,9 @@ out:  an address, printed with a secret in it; whoever opens it signs after a co
 
 The same recogniser as livedemo.py and predict.py. Each visitor has a session of his own; as many are served at a time
 as this machine carries, which is measured at the start, the others see their place in the row. Nothing leaves the
-machine, and nothing is stored but what --keep says and a visitor allows. Without --host nobody else can reach the page; with it
-it speaks HTTPS, with a certificate made on the spot, and asks for a password. docs/web.md has the rest.
+machine, and nothing is stored but what --keep says and a visitor allows.
+Without --host nobody else can reach the page; with it it speaks HTTPS, with a certificate made on the spot, and asks
+for a password. docs/web.md has the rest.
 """
 
 import argparse

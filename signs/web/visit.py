@@ -85,7 +85,7 @@ class Visit:
         except Exception as error:  # of one visitor; the others go on
             self.latest = {"state": "failed", "mode": demo.wanted}
             print(command.one_line(f"a visitor's session ended: {errors.explain(error)}"), file=sys.stderr, flush=True)
-            self._changed()
+            self._tell()
         finally:
             demo.close()
             worker.shutdown(wait=True, cancel_futures=True)
@@ -105,6 +105,10 @@ class Visit:
                 take_snapshot(demo, self.seat.names) if demo.mode else {"state": "loading", "mode": demo.wanted}
             )
             self.latest |= {"taken": self.source.taken, "keeps": self.keeps}
+            self._tell()
+
+    def _tell(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the server's loop has ended meanwhile
             self._changed()
 
     def _obey(self, demo: Demo, order: dict) -> None:

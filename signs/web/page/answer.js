@@ -71,7 +71,7 @@ function showThree(answer, order) {
     }
     const button = list.children[number].firstChild;
     fillRow(button, row, number);
-    button.setAttribute("aria-label", say("answer.pick", { name: row.name, percent: percent(row.probability) }));
+    button.append(make("span", say("answer.pick"), { className: "unseen" }));
     button.setAttribute("aria-pressed", String(answer.truth === row.name));
   });
 }

@@ -32,6 +32,7 @@ function show(next) {
   showCurtain(view, connection, fault, camera.on);
   text($("link-said"), ["lost", "http"].includes(connection) ? say(`link.${connection}`) : "");
   if ($("consent") && view.keeps !== undefined && !$("consent").matches(":focus")) $("consent").checked = view.keeps;
+  $("camera-stop").hidden = !camera.on;
   fit();
   drawPoints($("overlay"), camera.on && view.at === "live" && view.state !== "result" ? view.points : null, about.lines);
 }
@@ -40,7 +41,7 @@ function show(next) {
 function fit() {
   const { videoWidth: width, videoHeight: height } = $("video");
   if (!width || $("overlay").width === width) return;
-  $("frame").style.aspectRatio = `${width} / ${height}`;
+  $("frame").style.setProperty("--ratio", `calc(${width} / ${height})`);
   $("overlay").width = width;
   $("overlay").height = height;
 }
@@ -66,6 +67,7 @@ const toggleSigns = () => { $("signs").open = !$("signs").open; if ($("signs").o
 camera.ended = () => { fault = "camera.none"; show(view); };
 $("frame").classList.add("mirrored");
 $("camera-start").addEventListener("click", () => does[$("camera-start").dataset.does || "camera"]());
+$("camera-stop").addEventListener("click", () => { camera.stop(); show(view); });
 $("start").addEventListener("click", () => order("start"));
 for (const button of document.querySelectorAll("[data-mode]")) {
   button.addEventListener("click", () => order("mode", button.dataset.mode));

@@ -4,7 +4,7 @@ import { $, text } from "./elements.js";
 import { say } from "./words.js";
 
 const ABLE = ["idle", "result", "countdown", "learning", "ready"];  // states in which Start does something
-const RING = ["countdown", "recording"];
+const COUNTED = ["countdown", "recording"];
 
 export function showState(view, cameraOn) {
   const live = view.at === "live";
@@ -29,14 +29,14 @@ function hintOf(view, state) {
 }
 
 function showMeasures(view, state) {
-  const counted = view.mode === "countdown" && RING.includes(state);
+  const counted = view.mode === "countdown" && COUNTED.includes(state);
   $("progress").hidden = !(counted || state === "learning");
   $("progress").value = view.progress ?? 0;
   $("gauge").hidden = !view.trigger || !["ready", "recording"].includes(state);
   $("level").value = view.level ?? 0;
   $("mark").style.left = `${100 * (view.trigger ?? 0)}%`;
-  $("seconds").hidden = !counted;
-  if (counted) text($("seconds"), String(Math.max(1, Math.ceil(view.left))));
+  $("seconds").hidden = state !== "countdown";
+  if (state === "countdown") text($("seconds"), String(Math.max(1, Math.ceil(view.left))));
 }
 
 // The curtain hides the picture where there is none, or somebody else is served.
