@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from signs.clips.container import video_problem
 from signs.clips.spec import StoredSpec
 from signs.command import Problem
 from signs.web import video_process
@@ -32,6 +33,8 @@ def read_limited(
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """The frames that a store needs, their times and notes, as `read_kept` gives them; raises Problem where the file is
     no video, is too long or too large, or breaks the decoder."""
+    if problem := video_problem(path):  # told without a decoder
+        raise Problem(problem)
     line = [sys.executable, "-P", video_process.__file__, str(path), json.dumps(stored.to_json())]
     known = {name: os.environ[name] for name in PASSED if name in os.environ}
     known |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}

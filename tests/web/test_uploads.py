@@ -1,19 +1,20 @@
 """Videos that visitors send: answered, and gone from the disc whatever they are; each attack is tried."""
 
+import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 from signs.clips.spec import StoredSpec
 from signs.clips.video import read_kept
 from signs.command import Problem
-from signs.web import limited_video, uploads, video_process
-from signs.web.limited_video import read_limited
+from signs.web import uploads, video_process
+from signs.web.limited_video import Records, read_limited
 
 import numpy as np
 import pytest
@@ -90,17 +91,16 @@ def test_a_playlist_named_avi_opens_nothing(served, tmp_path):
     for text in lists:
         status, answer = sent(served, text.encode())
         assert status == 422 and "a text file, not a video" in answer["problem"]
-    # The same behind an AVI's first bytes: the demuxer that these name reads it, and no other.
-    for text in lists:
-        status, answer = sent(served, b"RIFF\x00\x00\x00\x00AVI LIST" + text.encode())
-        assert status == 422, answer
+    # The same in a whole AVI by its head: the demuxer that this names reads it, and no other.
+    text = "\n".join(lists).encode()
+    status, answer = sent(served, b"RIFF" + (len(text) + 8).to_bytes(4, "little") + b"AVI LIST" + text)
+    assert status == 422 and "no video in it" in answer["problem"], answer
     assert not trap.called and left_over(served) == []
 
 
-@pytest.mark.parametrize("cut", [0.3, 0.9])
-def test_a_truncated_video_is_one_line(served, tmp_path, cut):
+def test_a_truncated_video_is_one_line(served, tmp_path):
     whole = bright(tmp_path / "a.mp4").read_bytes()
-    status, answer = sent(served, whole[: int(cut * len(whole))])
+    status, answer = sent(served, whole[: len(whole) // 2])
     assert (
         status == 422
         and "\n" not in answer["problem"]
@@ -112,7 +112,6 @@ def test_a_truncated_video_is_one_line(served, tmp_path, cut):
 def test_one_second_too_long_is_not_answered(served, tmp_path):
     status, answer = sent(served, bright(tmp_path / "long.mp4", 61.5).read_bytes())
     assert status == 422 and answer["problem"].startswith("longer than 60 s")
-    assert sent(served, bright(tmp_path / "short.mp4", 59).read_bytes())[0] == 200
 
 
 def test_too_many_bytes_are_not_even_read(served, monkeypatch):
@@ -152,50 +151,44 @@ def test_one_video_of_a_visitor_at_a_time(served, tmp_path, monkeypatch):
 
 
 LIMITED = """
-import sys; sys.path.insert(0, {root!r})
-from signs.web import video_process
-video_process.MEMORY = {memory}
-video_process.limit()
-import socket
-{work}
+import runpy, socket, sys
+limits = runpy.run_path(sys.argv[1])
+limits["limit"]()
 """
 
 
-def limited(work: str, memory: int = video_process.MEMORY) -> subprocess.CompletedProcess:
-    code = LIMITED.format(root=str(tiny.REPOSITORY), work=work, memory=memory)
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+def limited(work: str) -> str:
+    """What a process with the decoder's limits complains of."""
+    line = [sys.executable, "-c", LIMITED + work, video_process.__file__]
+    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False).stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
 def test_the_decoders_process_can_do_little(tmp_path):
     written = tmp_path / "written"
-    assert "File too large" in limited(f"f = open({str(written)!r}, 'wb'); f.write(b'x' * 100); f.flush()").stderr
-    assert "MemoryError" in limited(f"bytes({video_process.MEMORY})").stderr
-    can_unshare = subprocess.run(["unshare", "--user", "--net", "true"], capture_output=True).returncode == 0
-    if can_unshare:
+    assert "File too large" in limited(f"f = open({str(written)!r}, 'wb'); f.write(b'x' * 100); f.flush()")
+    assert "MemoryError" in limited(f"bytes({video_process.MEMORY})")
+    allowed = shutil.which("unshare") and subprocess.run(["unshare", "--user", "--net", "true"], check=False)
+    if allowed and allowed.returncode == 0:
         trap = Trap()
         port = trap.socket.getsockname()[1]
-        done = limited(f"socket.create_connection(('127.0.0.1', {port}), 5)")
-        assert "Network is unreachable" in done.stderr
-        time.sleep(0.1)
+        assert "Network is unreachable" in limited(f"socket.create_connection(('127.0.0.1', {port}), 5)")
         assert not trap.called, "it reaches not even this machine"
 
 
-def test_a_process_that_lies_is_not_believed(tmp_path, monkeypatch):
+LIES = [
+    b"F" + video_process.FRAME.pack(0.0, 1 << 31, 1 << 31),
+    b"K" + video_process.KEPT.pack(1 << 30, 1 << 30, 1 << 30),
+    b"K" + video_process.KEPT.pack(1, 2, 2),
+    b"P" + b"\xff\xff\xff\xff",
+    b"F",
+    b"pickle",
+    b"",
+]
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_process_that_lies_is_not_believed(lie):
     """Whoever breaks the decoder writes what he likes to the pipe."""
-    frame = video_process.FRAME.pack(0.0, 1 << 31, 1 << 31)
-    kept = video_process.KEPT.pack(1 << 30, 1 << 30, 1 << 30)
-    for lie in (
-        b"F" + frame,
-        b"K" + kept,
-        b"P" + b"\xff\xff\xff\xff",
-        b"F",
-        b"pickle",
-        b"",
-        b"K" + video_process.KEPT.pack(1, 2, 2),
-    ):
-        fake = tmp_path / "fake.py"
-        fake.write_text(f"import sys; sys.stdout.buffer.write({lie!r})")
-        monkeypatch.setattr(limited_video.video_process, "__file__", str(fake))
-        with pytest.raises(Problem, match="could not be decoded"):
-            read_limited(tmp_path / "x", STORED)
+    with pytest.raises(Problem, match="could not be decoded"):
+        Records(io.BytesIO(lie)).read(None)
