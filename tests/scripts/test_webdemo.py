@@ -16,7 +16,7 @@ import tiny
 import webdemo
 
 RUN = f"""import sys
-sys.path[:0] = [{str(tiny.REPOSITORY)!r}, {str(tiny.REPOSITORY / "tests")!r}, {str(tiny.REPOSITORY / "tests" / "web")!r}]
+sys.path[:0] = [{str(tiny.REPOSITORY)!r} + part for part in ("", "/tests", "/tests/web")]
 sys.argv[0] = "webdemo.py"
 import served, webdemo
 webdemo.load = lambda model, runtime: served.Recogniser()
