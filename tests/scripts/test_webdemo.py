@@ -77,5 +77,5 @@ def test_a_password_is_asked_where_others_reach_the_page(tmp_path):
 
 def test_as_many_are_served_as_the_machine_carries(monkeypatch):
     monkeypatch.setattr(capacity, "cores", lambda: 2)
-    assert capacity.carries(0.045)[0] == 3 and capacity.carries(0.020)[0] == 7 and capacity.carries(5.0)[0] == 1
+    assert capacity.carries(0.045)[0] == 3 and capacity.carries(0.020)[0] == 8 and capacity.carries(5.0)[0] == 1
     assert capacity.carries(0.020, most=2)[0] == 2 and capacity.carries(0.045)[1] == pytest.approx(37.8, abs=0.1)
