@@ -36,9 +36,10 @@ def left_over(served) -> list[str]:
     return os.listdir(served.site.uploads._folder.name)
 
 
-def bright(path: Path, seconds: float = 2.0) -> Path:
-    frames = tiny.moving(10, 120, 160) // 8 + 200
-    return tiny.encode(path, np.resize(frames, (int(seconds * 10), 120, 160, 3)))
+def bright(path: Path, frames: int = 20, rate: int = 10) -> Path:
+    """A video of 2 s, unless something else is asked for."""
+    images = tiny.moving(10, 120, 160) // 8 + 200
+    return tiny.encode(path, np.resize(images, (frames, 120, 160, 3)), rate=rate)
 
 
 def sent(served, content: bytes) -> tuple[int, dict]:
@@ -110,7 +111,7 @@ def test_a_truncated_video_is_one_line(served, tmp_path):
 
 
 def test_one_second_too_long_is_not_answered(served, tmp_path):
-    status, answer = sent(served, bright(tmp_path / "long.mp4", 61.5).read_bytes())
+    status, answer = sent(served, bright(tmp_path / "long.mp4", 62, 1).read_bytes())
     assert status == 422 and answer["problem"].startswith("longer than 60 s")
 
 
