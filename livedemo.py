@@ -28,15 +28,14 @@ from signs import command
 from signs.clips.footage import read_kept
 from signs.command import Problem
 from signs.inference import timing
-from signs.inference.bundle import load_bundle
 from signs.inference.confidence import unsure
 from signs.inference.recogniser import Recogniser, check_camera
-from signs.landmarks import models
 from signs.live import screen, window
 from signs.live.corrections import AnswerTable, Corrections
 from signs.live.demo import MODES, Demo, build_modes
 from signs.live.film import Film
 from signs.live.hands_free import HandsFree
+from signs.live.model_choice import find_model
 from signs.prepare.keepers import open_keeper
 
 import cv2
@@ -44,8 +43,6 @@ from rich.cells import cell_len, set_cell_size
 
 import videocapture
 
-STARTER = Path(__file__).parent / "signs" / "live" / "starter"  # 30 signs of German Sign Language
-DEMO = Path(__file__).parent / "model" / "demo"  # what `make demo` trains
 CLOSE = 1e-3  # logits by which --check lets camera and file differ
 LIST = "list"  # of --camera
 REMEMBERED = HandsFree.LONGEST + 2  # seconds of pictures that --keep holds
@@ -179,27 +176,6 @@ def print_kept(corrections: Corrections, args) -> list[str]:
     if corrections.kept:
         print(f"{command.counted(corrections.kept, 'sign')} kept in {args.keep}: python learn.py --videos {args.keep}")
     return corrections.faults
-
-
-def find_model(model: Path | None) -> Path:
-    """The bundle that was asked for, or the starter; where that cannot see hands, that of `make demo`; raises Problem
-    where there is none."""
-    if model is not None:
-        if not model.exists():
-            raise Problem(f"{model}: no such folder; give a model's, or a zip of share.py")
-        return model
-    try:
-        models.import_openvino()
-        models.fetch()
-    except Problem as problem:
-        if not (DEMO / "bundle.json").is_file():
-            raise Problem(f"{problem}; or name a model of your own with --model") from None
-        print(command.one_line(f"the starter cannot see hands ({problem}), so this is {DEMO}"), file=sys.stderr)
-        return DEMO
-    signs = sum(row.kind == "gesture" for row in load_bundle(STARTER).classes)
-    knows = f"which knows {signs} signs of German Sign Language (`?` shows them); learn.py teaches your own"
-    print(f"no --model: this is the starter, {knows}", flush=True)
-    return STARTER
 
 
 def load_recogniser(folder: Path, runtime: str, in_window: bool) -> Recogniser:

@@ -12,6 +12,7 @@ inference               from a bundle to an answer
 training                the loop and what every training shares
 live                    the live demo: modes, detector, window
 evaluation              scores, intervals, pages and pictures
+web                     the page of webdemo.py: server, visitors, security
 """
 
 import os

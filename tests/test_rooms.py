@@ -17,6 +17,7 @@ FLOORS = [
     ["inference"],
     ["training", "live"],
     ["evaluation"],
+    ["web"],
 ]
 ROOMS = [room for floor in FLOORS for room in floor]
 HEAVY = {"tensorflow", "keras", "torch", "jax", "matplotlib"}
@@ -26,6 +27,7 @@ LIGHT_ROOMS = (
     "prepare",
     "landmarks",
     "live",
+    "web",
 )  # nobody waits for TensorFlow to prepare, to cut and to see flow
 HANDED_ON = {"datagenerator", "model_i3d"}  # scripts' names that other scripts may import
 

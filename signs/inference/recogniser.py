@@ -9,6 +9,7 @@ plainly unless evaluate.py found better weights on the validation clips. The net
 form that export.py made of them and found to agree.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -113,9 +114,11 @@ class Recogniser:
             recording.push(frame, float(seconds))
         return self.recognise(recording.finish(points), recording.timings)
 
-    def answer_video(self, path: Path) -> tuple[Answer, list[str]]:
+    def answer_video(self, path: Path, read: Callable = read_kept) -> tuple[Answer, list[str]]:
         """The answer to a video file and what is odd about the file, one line each; memory does not grow with its
-        length. Raises Problem where it cannot be read."""
+        length. Raises Problem where it cannot be read.
+
+        read: what reads the file, as `read_kept` does."""
         stored, timings = self.bundle.spec.stored, Timings()
         stream = point_stream(stored)
         recorder = stream and PointRecorder(stream.push, stored.landmark.rate)
@@ -124,7 +127,7 @@ class Recogniser:
             with timings.measure("landmarks"):
                 recorder.push(frame, seconds)
 
-        frames, times, notes = read_kept(path, stored, each=look if recorder else None)
+        frames, times, notes = read(path, stored, each=look if recorder else None)
         answer = self.answer(frames, times, recorder and recorder.points())
         answer.seconds.update(timings.sums())
         return answer, [*notes, *(stream.notes if stream else [])]

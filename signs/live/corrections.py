@@ -20,6 +20,7 @@ from pathlib import Path
 from signs import command, errors
 from signs.clips.dataset import Label
 from signs.clips.names import check_text, folded
+from signs.clips.tables import shown_cell
 from signs.command import Problem
 from signs.live.film import Strip
 from signs.live.session_plan import NOTHING
@@ -77,12 +78,12 @@ class AnswerTable:
         return [
             f"{answer.when:.1f}",
             answer.mode,
-            best[0],
+            shown_cell(best[0]),
             f"{best[1]:.4f}",
             sure,
-            second[0],
-            third[0],
-            answer.truth or "",
+            shown_cell(second[0]),
+            shown_cell(third[0]),
+            shown_cell(answer.truth or ""),
             kept,
         ]
 
@@ -163,9 +164,9 @@ class Corrections:
         answer = self.meant
         if not self.is_kept:
             self.message = NOWHERE
-        elif label != answer.truth and (answer.strip or not self.keeper):
+        elif label != answer.truth:
             answer.truth = label
-            self.message = "keeping it" if self.keeper else ""
+            self.message = "keeping it" if self.keeper and answer.strip else ""
             self._submit(self._keep, answer, label, answer.strip)
 
     def _submit(self, work, answer: Answered, *rest) -> None:
@@ -180,7 +181,7 @@ class Corrections:
         self._write_now()
 
     def _keep(self, answer: Answered, label: str, strip: Strip | None) -> None:
-        if self.keeper is None:
+        if self.keeper is None or strip is None:
             return
         before, answer.path = answer.path, self.keeper.keep(strip.video(), label, answer.ranked[0][0])
         answer.kept_as = label

@@ -171,7 +171,7 @@ class Screen:
             message=mode.message,
             mirror=self.mirror,
             result=None if is_underway(mode, answered) and not asked else self._result,
-            history=self._history(),
+            history=history_of(self.demo, self._names),
             flow=self._flow(mode) if self.details else None,
             details=self.details,
             correcting=corrections.is_kept,
@@ -181,18 +181,6 @@ class Screen:
             signs=self._signs(),
             more_signs=self._has_more(),
         )
-
-    def _history(self) -> list[tuple[str, bool]]:
-        """The signs of the session as they are known now, and whether that is sure."""
-        signs = {row.label for row in self.demo.recogniser.classes if row.kind == "gesture"}
-        lines = []
-        for answer in reversed(self.demo.corrections.answers):  # a long session has thousands
-            if len(lines) == overlay.SHOWN:
-                break
-            label = answer.truth or answer.ranked[0][0]
-            if label in signs or (answer.truth and label not in self._names):
-                lines.append((self._names.get(label, label), answer.known or answer.truth is not None))
-        return lines[::-1]
 
     def _flow(self, mode) -> np.ndarray | None:
         """The newest flow field in colour, made once a field, where something may move."""
@@ -207,6 +195,19 @@ def is_underway(mode, answered) -> bool:
     """Whether a sign is being made, or none was yet in this mode, so that an answer would not be its own."""
     states = ("countdown", "recording", "translating", "learning", "idle")
     return mode.state in states or (answered is not None and answered.mode != mode.name)
+
+
+def history_of(demo, names: dict[str, str]) -> list[tuple[str, bool]]:
+    """The last signs of the session, in `names`, as they are known now, and whether that is sure."""
+    signs = {row.label for row in demo.recogniser.classes if row.kind == "gesture"}
+    lines = []
+    for answer in reversed(demo.corrections.answers):  # a long session has thousands
+        if len(lines) == overlay.SHOWN:
+            break
+        label = answer.truth or answer.ranked[0][0]
+        if label in signs or (answer.truth and label not in names):
+            lines.append((names.get(label, label), answer.known or answer.truth is not None))
+    return lines[::-1]
 
 
 def loops_here(bundle) -> dict:

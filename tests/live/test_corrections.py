@@ -167,8 +167,9 @@ def test_all_answers_stand_in_a_table(film, tmp_path, sign_folders):
         rows = list(csv.DictReader(file))
     assert [(row["answer"], row["sure"], row["second"], row["was"]) for row in rows] == [
         ("stop", "yes", "yes", "yes"),
-        ("no", "no", "=cmd()", ""),
-    ]
+        ("no", "no", "'=cmd()", "'=cmd()"),
+    ], "no spreadsheet takes a name for a formula; without pictures it is noted, and not kept"
+    assert rows[1]["kept"] == ""
     assert rows[0]["kept"].endswith("live_corrected_yes_1.mp4") and rows[0]["probability"] == "0.6000"
     again = Corrections(None, AnswerTable(table))
     again.said(RANKED, True, "countdown", 0.1, None)

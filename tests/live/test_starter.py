@@ -9,6 +9,7 @@ from signs.inference.recogniser import Recogniser
 from signs.inference.recording import Recorded
 from signs.inference.sign_loops import loops_of
 from signs.inference.timing import Timings
+from signs.live import model_choice
 from signs.live.session_plan import NOTHING
 from signs.training import pauses
 
@@ -24,7 +25,7 @@ import tiny
 
 @pytest.fixture(scope="module")
 def recogniser() -> Recogniser:
-    return Recogniser.load(livedemo.STARTER)
+    return Recogniser.load(model_choice.STARTER)
 
 
 def answer(recogniser: Recogniser, points: Points):
@@ -34,9 +35,9 @@ def answer(recogniser: Recogniser, points: Points):
 
 
 def test_it_is_small_and_has_its_card():
-    size = sum(path.stat().st_size for path in livedemo.STARTER.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in model_choice.STARTER.rglob("*") if path.is_file())
     assert size < 2_000_000
-    card = (livedemo.STARTER / "README.md").read_text(encoding="utf-8")
+    card = (model_choice.STARTER / "README.md").read_text(encoding="utf-8")
     assert "Apache License 2.0" in card and "Tachionstrahl/SignLanguageRecognition" in card and "not known" in card
 
 
@@ -66,7 +67,7 @@ def test_nobody_is_no_sign(recogniser):
 def test_it_loads_without_tensorflow():
     code = "import sys; sys.modules.update(tensorflow=None, keras=None); from pathlib import Path\n"
     code += "from signs.inference.recogniser import Recogniser; print(Recogniser.load(Path(sys.argv[1])).runtime)"
-    run = [sys.executable, "-c", code, str(livedemo.STARTER)]
+    run = [sys.executable, "-c", code, str(model_choice.STARTER)]
     done = subprocess.run(run, capture_output=True, text=True, cwd=tiny.REPOSITORY, check=False)
     assert (done.returncode, done.stdout) == (0, "openvino\n"), done.stderr
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from signs import command
 from signs.clips.video import iter_video, read_video
 from signs.command import Problem
+from signs.live import model_choice
 
 import cv2
 import numpy as np
@@ -169,25 +170,25 @@ def test_ctrl_c_in_a_real_window(display, video, tmp_path):
 
 
 def test_no_model_is_the_starter_or_that_of_the_demo(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(livedemo, "DEMO", tmp_path / "demo")
-    monkeypatch.setattr(livedemo.models, "fetch", lambda: None)
-    assert livedemo.find_model(None) == livedemo.STARTER
+    monkeypatch.setattr(model_choice, "DEMO", tmp_path / "demo")
+    monkeypatch.setattr(model_choice.models, "fetch", lambda: None)
+    assert model_choice.find_model(None) == model_choice.STARTER
     assert "30 signs of German Sign Language (`?` shows them)" in capsys.readouterr().out
 
     def offline():
         raise Problem("mediapipe cannot be fetched")
 
-    monkeypatch.setattr(livedemo.models, "fetch", offline)
+    monkeypatch.setattr(model_choice.models, "fetch", offline)
     with pytest.raises(Problem, match="cannot be fetched; or name a model of your own with --model"):
         livedemo.main(["--no-window"])
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "bundle.json").touch()
-    assert livedemo.find_model(None) == tmp_path / "demo"
+    assert model_choice.find_model(None) == tmp_path / "demo"
     assert "cannot see hands (mediapipe cannot be fetched)" in capsys.readouterr().err
     (tmp_path / "mine").mkdir()
-    assert livedemo.find_model(tmp_path / "mine") == tmp_path / "mine"
+    assert model_choice.find_model(tmp_path / "mine") == tmp_path / "mine"
     with pytest.raises(Problem, match="none: no such folder"):
-        livedemo.find_model(tmp_path / "none")
+        model_choice.find_model(tmp_path / "none")
 
 
 def test_the_cameras_are_listed_with_a_picture(tmp_path, monkeypatch, capsys):

@@ -1,0 +1,82 @@
+// The answer, what it was, and the signs so far.
+
+import { $, make, text } from "./elements.js";
+import { say } from "./words.js";
+
+let drawn = "";
+
+export const percent = probability => Math.round(100 * probability);
+
+// {name, percent} in words, and whether it is none, unsure or sure.
+export function spokenOf(answer) {
+  const best = { name: answer.ranked[0].name, percent: percent(answer.ranked[0].probability) };
+  if (answer.none) return { kind: "none", shown: say("answer.none"), spoken: say("answer.none") };
+  if (!answer.known) {
+    return { kind: "unsure", shown: say("answer.unsure", best), spoken: say("answer.spoken.unsure", best) };
+  }
+  return { kind: "", shown: best.name, spoken: say("answer.spoken", best) };
+}
+
+// A row of the three best: which, name, how sure, as a bar too.
+export function fillRow(element, row, number) {
+  const bar = make("span", "", { className: "bar" });
+  bar.style.width = `${percent(row.probability)}%`;
+  element.replaceChildren(make("kbd", String(number + 1)), make("bdi", row.name),
+    make("span", `${percent(row.probability)} %`, { className: "percent" }), bar);
+}
+
+export function showAnswer(view, order) {
+  const answer = view.answer && !view.answer.underway ? view.answer : null;
+  const now = JSON.stringify([answer, view.fault, view.refused, view.history]);
+  if (now === drawn) return;
+  drawn = now;
+  const said = answer ? spokenOf(answer) : { kind: "none", shown: say("answer.waiting"), spoken: "" };
+  $("best").className = `best ${said.kind}`;
+  text($("best"), said.shown);
+  text($("spoken"), said.spoken);
+  text($("about"), answer ? aboutOf(answer) : "");
+  showThree(answer, order);
+  $("correct").hidden = !answer;
+  $("correct").querySelector('[data-do="take back"]').disabled = answer?.truth == null;
+  text($("truth"), answer ? truthOf(answer) : "");
+  text($("fault"), view.refused || (view.fault ? say("correct.fault") : ""));
+  showHistory(view.history ?? []);
+}
+
+function aboutOf(answer) {
+  const back = answer.of - answer.number;
+  const parts = [say("answer.latency", { seconds: answer.latency.toFixed(2) })];
+  if (!answer.known && !answer.none) parts.unshift(say("answer.unsure.why"));
+  if (back) parts.unshift(back === 1 ? say("answer.before.one") : say("answer.before", { back }));
+  return parts.join(" · ").replace(". ·", ".");
+}
+
+function truthOf(answer) {
+  if (answer.truth == null) return "";
+  const was = answer.nothing ? say("correct.was.nothing") : say("correct.was", { name: answer.truth });
+  return answer.kept ? `${was} · ${say("correct.kept")}` : was;
+}
+
+// Buttons stay the same elements, so that the focus stays where it is.
+function showThree(answer, order) {
+  const list = $("three"), rows = answer?.ranked ?? [];
+  while (list.children.length > rows.length) list.lastChild.remove();
+  rows.forEach((row, number) => {
+    if (!list.children[number]) {
+      const button = make("button", "", { type: "button" });
+      button.addEventListener("click", () => order("choose", number));
+      button.setAttribute("aria-keyshortcuts", String(number + 1));
+      list.append(make("li"));
+      list.lastChild.append(button);
+    }
+    const button = list.children[number].firstChild;
+    fillRow(button, row, number);
+    button.append(make("span", say("answer.pick"), { className: "unseen" }));
+    button.setAttribute("aria-pressed", String(answer.truth === row.name));
+  });
+}
+
+function showHistory(lines) {
+  const items = lines.map(line => make("li", line.known ? line.name : `${line.name}?`, { className: line.known ? "" : "unsure" }));
+  $("history").replaceChildren(...(items.length ? items : [make("li", say("history.empty"), { className: "quiet" })]));
+}

@@ -1,0 +1,155 @@
+"""One visitor's session: the demo of livedemo.py in a thread of its own, fed by a browser's camera.
+
+    visit = Visit(seat, keeper, changed)
+    visit.frame(message); visit.order({"do": "start"})          from the server's loop
+    visit.latest                                                what the page shows, snapshot.py
+    visit.close()
+
+Nothing of one visit is another's: source, modes, points, corrections and the networks' states are its own.
+"""
+
+import contextlib
+import functools
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from signs import command, errors
+from signs.inference import timing
+from signs.live.corrections import Answered, Corrections
+from signs.live.demo import MODES, Demo, build_modes
+from signs.live.film import Film
+from signs.live.hands_free import HandsFree
+from signs.web.frame_source import FrameSource
+from signs.web.seats import Seat
+from signs.web.snapshot import take_snapshot
+
+COUNTDOWN, RECORDING = 3.0, 5.0  # seconds, as livedemo.py has them
+REMEMBERED = HandsFree.LONGEST + 2  # seconds of pictures, where they may be kept
+WAIT = 0.03  # seconds for a frame
+SOONEST = 0.05  # seconds between two snapshots of one state
+ORDERS = 32  # that may wait
+NAME = 500  # characters of a typed name that are looked at
+
+
+class AnswerList:
+    """The session's answers, in memory alone, for who asks for them as a table."""
+
+    def __init__(self):
+        self.answers: list[Answered] = []
+
+    def write(self, answers: list[Answered]) -> None:
+        self.answers = answers
+
+
+class Visit:
+    """seat: whose recogniser it uses; keeper: of keepers.py, for whoever allows that signs are kept, or None; changed:
+    called from the thread when there is something new to show."""
+
+    def __init__(self, seat: Seat, keeper, changed: Callable[[], None]):
+        self.seat, self._keeper, self._changed = seat, keeper, changed
+        self.source, self.table = FrameSource(), AnswerList()
+        self.latest: dict = {"state": "loading", "mode": MODES[0]}
+        self.keeps = False
+        self._orders: queue.Queue = queue.Queue(ORDERS)
+        self._stop, self._sent, self._state = threading.Event(), 0.0, ""
+        self._thread = threading.Thread(target=self._run, name="visit", daemon=True)
+        self._thread.start()
+
+    def frame(self, message: bytes) -> None:
+        """Take a frame as the page sends it; raises Problem where it is none."""
+        self.source.push(message)
+
+    def order(self, order: dict) -> None:
+        """What a key or a button asks for; one too many is lost."""
+        with contextlib.suppress(queue.Full):
+            self._orders.put_nowait(order)
+        self.source.wake()
+
+    def close(self) -> None:
+        """End it; returns at once, and the seat is free when the thread has ended."""
+        self._stop.set()
+        self.source.wake()
+
+    def _run(self) -> None:
+        timing.step_back()
+        worker = ThreadPoolExecutor(1, thread_name_prefix="answer", initializer=timing.step_back)
+        build = functools.partial(build_modes, worker=worker, countdown=COUNTDOWN, seconds=RECORDING, window=RECORDING)
+        demo = Demo(self.source, self.seat.loading, build, corrections=Corrections(None, self.table))
+        try:
+            while not self._stop.is_set():
+                self._step(demo)
+        except Exception as error:  # of one visitor; the others go on
+            self.latest = {"state": "failed", "mode": demo.wanted}
+            print(command.one_line(f"a visitor's session ended: {errors.explain(error)}"), file=sys.stderr, flush=True)
+            self._tell()
+        finally:
+            demo.close()
+            worker.shutdown(wait=True, cancel_futures=True)
+            self.seat.free()
+
+    def _step(self, demo: Demo) -> None:
+        taken = self.source.taken
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._obey(demo, self._orders.get_nowait())
+                self._state = ""
+        demo.step(wait=WAIT)
+        state, since = demo.mode and demo.mode.state, time.monotonic() - self._sent
+        if state != self._state or (since > SOONEST and (taken != self.source.taken or since > 4 * SOONEST)):
+            self._state, self._sent = state, time.monotonic()
+            self.latest = (
+                take_snapshot(demo, self.seat.names) if demo.mode else {"state": "loading", "mode": demo.wanted}
+            )
+            self.latest |= {"taken": self.source.taken, "keeps": self.keeps}
+            self._tell()
+
+    def _tell(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the server's loop has ended meanwhile
+            self._changed()
+
+    def _obey(self, demo: Demo, order: dict) -> None:
+        value = order.get("value")
+        if demo.mode is None:
+            return
+        match order.get("do"):
+            case "start":
+                demo.mode.start()
+            case "mode" if value in MODES and value != demo.wanted:
+                demo.switch_mode(value)
+            case "consent":
+                self._allow(demo, value is True)
+            case "aside":
+                demo.mode.set_aside()
+            case _:
+                correct(demo, order.get("do"), value)
+
+    def _allow(self, demo: Demo, allowed: bool) -> None:
+        """From now on signs that are corrected are kept, or no more; before, no picture is remembered."""
+        self.keeps = allowed and self._keeper is not None
+        film, demo.corrections.keeper = demo.film, self._keeper if self.keeps else None
+        demo.film = (film or Film(REMEMBERED)) if self.keeps else None
+        if film and not demo.film:
+            film.close()
+
+
+def correct(demo: Demo, what, value) -> None:
+    """What somebody says the last answer was, as keys.py has it for the window."""
+    corrections = demo.corrections
+    match what:
+        case "choose" if value in (0, 1, 2):
+            corrections.choose(value)
+        case "nothing":
+            corrections.be_nothing()
+        case "name" if isinstance(value, str):
+            corrections.be(value[:NAME])
+        case "take back":
+            corrections.take_back()
+        case "before":
+            corrections.step_back()
+        case _:
+            return
+    demo.mode.set_aside()  # the movement that led to it is no sign

@@ -1,0 +1,162 @@
+"""The page in a real browser with a camera: signs are named, keys suffice, axe-core finds nothing, it fits a phone."""
+
+import json
+
+from signs.web import page_routes, visit
+from signs.web.words import table
+
+import numpy as np
+import pytest
+from chromium import Chromium, write_mjpeg
+from served import NAMES, serving
+
+import tiny
+from browser import CHROMIUM
+
+AXE = tiny.REPOSITORY / ".ci" / "node_modules" / "axe-core" / "axe.min.js"
+STATE = "document.getElementById('state').className"
+BEST = "document.getElementById('best').textContent"
+
+
+def frames_of(level: int) -> np.ndarray:
+    frames = np.full((8, 240, 320, 3), level, np.uint8)
+    frames[1::2, 100:140, 100:140] = 255 - level  # what stands quite still is coded as nothing
+    return frames
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """A page with a camera whose pictures are bright enough for the second sign, whose name is an attack."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    folder = tmp_path_factory.mktemp("chromium")
+    camera = write_mjpeg(folder / "camera.mjpeg", frames_of(90))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(visit, "COUNTDOWN", 0.3)
+        patch.setattr(visit, "RECORDING", 0.7)
+        with serving(seats=1) as served, Chromium(folder / "profile", camera) as page:
+            page.resize(1280, 800)
+            page.open(served.site.place.address(served.site.access.token))
+            page.wait_for("location.search === '' && document.querySelector('[data-mode]').disabled === false")
+            yield page, served
+
+
+def signed(page: Chromium) -> str:
+    """Sign once by keys alone, the camera too; the answer."""
+    page.wait_for(f"document.getElementById('camera-start').dataset.does && {STATE} !== 'loading'")
+    if page.evaluate(f"{STATE} === 'off'"):
+        page.press(" ", "Space")
+    page.wait_for("!document.getElementById('start').disabled")
+    page.press(" ", "Space")
+    page.wait_for(f"{STATE} === 'countdown' || {STATE} === 'recording'")
+    page.wait_for(f"{STATE} === 'result'")
+    return page.wait_for(f"!{BEST}.startsWith('No answer') && {BEST}")
+
+
+def test_a_sign_is_named_and_corrected_by_keys_alone(opened):
+    page, served = opened
+    assert "token" not in page.evaluate("location.href")
+    assert signed(page) == NAMES[1], "markup is shown as the text that it is"
+    assert page.evaluate("document.images.length") == 0
+    assert page.evaluate("document.getElementById('spoken').textContent") == f"{NAMES[1]}, 70 percent"
+    truth = "document.getElementById('truth').textContent"
+    page.press("2", "Digit2")
+    page.wait_for(f"{truth} === 'It was: dark'")
+    page.press("n", "KeyN")
+    for letter in "hu c":  # none of them does what it does as a key
+        page.press(letter)
+    page.press("Enter")
+    page.wait_for(f"{truth} === 'It was: hu c'")
+    page.press("u", "KeyU")
+    page.wait_for(f"{truth} === ''")
+    page.press("h", "KeyH")
+    page.wait_for(f"{STATE} === 'learning' && !document.getElementById('progress').hidden")
+    page.press("h", "KeyH")
+    page.wait_for(f"{STATE} === 'result'")
+    assert page.evaluate("document.activeElement.id") == "answer", "the focus is not lost"
+
+
+def test_nothing_is_asked_of_anybody_else_and_nothing_is_forbidden(opened):
+    page, served = opened
+    own = (f"http://127.0.0.1:{served.port}/", f"ws://127.0.0.1:{served.port}/")
+    assert len(page.addresses) > 10 and all(address.startswith(own) for address in page.addresses)
+    assert page.faults == []
+    for name in page_routes.FILES:
+        text = page_routes.FILES[name][0].decode()
+        assert not [word for word in ("https:", "//cdn", "@import", "innerHTML", "eval(") if word in text], name
+
+
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_it_fits(opened, width):
+    page, _ = opened
+    page.resize(width, 844)
+    assert page.wait_for("innerWidth") == width
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing(opened, width, dark):
+    if not AXE.is_file():
+        pytest.skip("no axe-core; .ci/run fetches it with npm")
+    page, _ = opened
+    page.resize(width, 844, dark)
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+    found = json.loads(page.evaluate("axe.run(document).then(found => JSON.stringify(found.violations))"))
+    told = [
+        (one["id"], [node["html"][:90] + node.get("failureSummary", "")[:300] for node in one["nodes"]])
+        for one in found
+    ]
+    assert not told
+    assert signed(page)
+    found = json.loads(page.evaluate("axe.run(document).then(found => JSON.stringify(found.violations))"))
+    assert not [(one["id"], [node["html"][:90] for node in one["nodes"]]) for one in found]
+
+
+def test_without_a_websocket_it_goes_on_by_requests(opened):
+    page, served = opened
+    page.resize(1280, 800)
+    page.call(
+        "Page.addScriptToEvaluateOnNewDocument",
+        source="WebSocket = class extends WebSocket { constructor(address) { super(address + '/refused'); } };",
+    )
+    page.open(served.site.place.address(served.site.access.token))
+    page.wait_for("document.getElementById('link-said').textContent.includes('without WebSocket')")
+    assert signed(page) == NAMES[1]
+
+
+def test_a_password_is_asked(tmp_path):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    with serving(password="correct horse") as served, Chromium(tmp_path / "profile") as page:
+        page.open(served.site.place.address(served.site.access.token))
+        page.wait_for("document.activeElement.id === 'password' && document.readyState === 'complete'")
+        for letter in "wrong":
+            page.press(letter)
+        page.press("Enter")
+        page.wait_for("document.getElementById('door-said').textContent === 'This is not the password.'")
+        for letter in "correct horse":
+            page.press(letter)
+        page.press("Enter")
+        page.wait_for("!!document.getElementById('camera-start')")
+        assert "horse" not in "".join(page.addresses)
+
+
+def test_every_word_is_in_the_table():
+    """What the parts of the page say stands in words.json, and nothing stands there in vain."""
+    words, used = table()["en"], ""
+    for path in sorted(page_routes.PAGE.rglob("*")):
+        if path.suffix in (".html", ".js"):
+            used += path.read_text(encoding="utf-8")
+    direct = set(words) & {part for mark in "\"'`" for part in used.split(mark)}
+    families = ("state.", "hint.", "start.", "mode.", "keys.", "link.", "correct.")
+    assert not {name for name in words if name not in direct and not name.startswith(families)}
+    for page in ("index.html", "password.html", "enter.html"):
+
+        class Request:
+            headers = {"accept-language": "xx, en;q=0.5"}
+
+        card = type("Card", (), {"folder": "<f>", "signer": "<s>", "signs": []})
+        drawn = page_routes.drawn(page, Request, card=card).body.decode()
+        assert "{{" not in drawn and "{folder}" not in drawn and "<f>" not in drawn

@@ -1,0 +1,134 @@
+"""Name signs in a browser: a page of this machine that shows its camera, and reads what somebody signs in front of it.
+
+    python webdemo.py --model model/chalearn
+    python webdemo.py --host 0.0.0.0            for a phone in the same network
+
+in:   a model bundle or a zip that share.py made of one (without --model: 30 signs of German Sign Language)
+out:  an address, printed with a secret in it; whoever opens it signs after a countdown, hands-free or continuously,
+      sees the three best names and says what it was, or sends a video file
+
+The same recogniser as livedemo.py and predict.py. Each visitor has a session of his own; as many are served at a time
+as this machine carries, which is measured at the start, the others see their place in the row. Nothing leaves the
+machine, and nothing is stored but what --keep says and a visitor allows.
+Without --host nobody else can reach the page; with it it speaks HTTPS, with a certificate made on the spot, and asks
+for a password. docs/web.md has the rest.
+"""
+
+import argparse
+import functools
+import secrets
+import sys
+from pathlib import Path
+
+from signs import command
+from signs.command import Problem
+from signs.inference.recogniser import Recogniser, check_camera
+from signs.live.model_choice import find_model
+from signs.prepare.keepers import open_keeper
+
+LOOPBACK, PORT = "127.0.0.1", 8080
+SHORTEST = 8  # characters of a password
+EXTRA = ("starlette", "uvicorn", "websockets", "cryptography")
+
+
+def parse_arguments(argv) -> argparse.Namespace:
+    flags = command.parser(__doc__)
+    named = "model folder, e.g. model/chalearn, or a zip of share.py; without it 30 signs of German Sign Language"
+    flags.add_argument("--model", type=Path, help=named)
+    reached = flags.add_argument_group("who can reach it")
+    where = "address or name of this machine by which others reach the page; 0.0.0.0 is all it has"
+    reached.add_argument("--host", default=LOOPBACK, help=where)
+    port = command.number(int, least=0, most=65535)
+    reached.add_argument("--port", type=port, default=PORT, metavar="N", help="0 takes one that is free")
+    said = "whose first line is the password that --host asks for; without it one is made and printed"
+    reached.add_argument("--password-file", type=Path, metavar="FILE", help=said)
+    most = "visitors who are served at a time, at most; without it what the machine carries"
+    reached.add_argument("--most", type=command.number(int, least=1), metavar="N", help=most)
+    keeping = flags.add_argument_group("what becomes of answers; without these nothing is stored")
+    kept = "where signs go whose answers a visitor corrects, if he allows it: the --videos of learn.py"
+    keeping.add_argument("--keep", type=Path, metavar="FOLDER", help=kept)
+    keeping.add_argument("--signer", metavar="NAME", help="who signs, where several people are recorded there")
+    command.add_runtime(flags)
+    args = flags.parse_args(argv)
+    if args.signer and not args.keep:
+        flags.error("--signer says whose signs --keep keeps, which is missing")
+    return args
+
+
+def main(argv=None) -> int:
+    args = parse_arguments(argv)
+    try:
+        return show(args)
+    except KeyboardInterrupt:
+        print("webdemo.py: stopped", file=sys.stderr)
+        return command.STOPPED
+
+
+def show(args) -> int:
+    """Open what is asked for, in the order of how soon each can say no; then answer until Ctrl-C."""
+    try:
+        from signs.web import addresses, server
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        raise Problem(f'{error.name} is not installed; pip install ".[web]"') from None
+    model, place = find_model(args.model), addresses.find_place(args.host, args.port)
+    password = choose_password(args.password_file, place.secure)
+    keeper = open_keeper(args.keep, args.signer) if args.keep else None
+    with server.open_socket(place.host, place.port) as opened:
+        place = addresses.find_place(args.host, opened.getsockname()[1])
+        site = prepare_site(place, password, keeper, functools.partial(load, model, args.runtime), args.most)
+        server.serve(site, opened, functools.partial(greet, site, None if args.password_file else password))
+    return command.DONE
+
+
+def choose_password(path: Path | None, secure: bool) -> str | None:
+    """The password of a page that others can reach; raises Problem where it is too short."""
+    if path is None:
+        return "-".join(secrets.token_hex(2) for _ in range(4)) if secure else None
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if not lines or len(lines[0]) < SHORTEST:
+        raise Problem(f"{path}: its first line is the password, and has fewer than {SHORTEST} characters")
+    return lines[0]
+
+
+def load(model: Path, runtime: str) -> Recogniser:
+    """For one visitor at a time."""
+    recogniser = Recogniser.load(model, runtime, live=True)
+    check_camera(recogniser.bundle)
+    recogniser.warm_up()
+    return recogniser
+
+
+def prepare_site(place, password: str | None, keeper, opener, most: int | None):
+    """Load the model once, measure it, and bring together what the page needs; says how many are served."""
+    from signs.web.access import Access
+    from signs.web.application import Site
+    from signs.web.capacity import carries, measure
+    from signs.web.lobby import Lobby
+    from signs.web.model_card import make_card
+    from signs.web.seats import Seats
+    from signs.web.shared_keeper import SharedKeeper
+    from signs.web.uploads import Uploads
+
+    loaded = [opener()]
+    seconds, card = measure(loaded[0]), make_card(loaded[0], keeper)
+    count, frames = carries(seconds, most)
+    people = command.counted(count, "visitor")
+    print(f"serves {people} at a time: a frame takes {1000 * seconds:.0f} ms of a core", flush=True)
+    lobby = Lobby(Seats(lambda: loaded.pop() if loaded else opener(), count), frames, keeper and SharedKeeper(keeper))
+    return Site(place, Access(password), lobby, card, Uploads(opener))
+
+
+def greet(site, password: str | None, fingerprint: str) -> None:
+    """Say where the page is; `password` is one that was made here."""
+    print(f"open {site.place.address(site.access.token)}", flush=True)
+    if password:
+        print(f"password {password}", flush=True)
+    if fingerprint:
+        print(f"certificate, SHA-256 {fingerprint}", flush=True)
+        print("a browser warns of it once, as nobody has signed it: compare this line, then go on", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))
