@@ -55,7 +55,10 @@ def depends_on_the_machine(tree: ast.Module) -> list[int]:
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         # Of a path: `command.write_text` and `tables.read_text` name their encoding.
-        method = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") != "command"
+        method = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") not in (
+            "command",
+            "tables",
+        )
         writes_json = any(isinstance(part, ast.Call) and is_json(part.func) for part in ast.walk(node))
         modes = [part.value for mode in node.args[1:2] for part in ast.walk(mode) if isinstance(part, ast.Constant)]
         if (
