@@ -50,9 +50,9 @@ class Chromium:
         return self
 
     def __exit__(self, *_error) -> None:
-        self._link.__exit__(None, None, None)
-        self._process.kill()
+        self._process.kill()  # first: it answers no farewell of a link whose events nobody reads
         self._process.wait()
+        self._link.__exit__(None, None, None)
 
     @staticmethod
     def _pages(port: str) -> list[dict]:
