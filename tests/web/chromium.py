@@ -44,13 +44,13 @@ class Chromium:
         port = self._wait(lambda: (self._folder / "DevToolsActivePort").read_text().split()[0])
         pages = self._wait(lambda: self._pages(port))
         address = pages[0]["webSocketDebuggerUrl"]
-        self._link = websockets.sync.client.connect(address, max_size=None, proxy=None).__enter__()
+        self._link = websockets.sync.client.connect(address, max_size=None, proxy=None, close_timeout=0.1).__enter__()
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
         return self
 
     def __exit__(self, *_error) -> None:
-        self._process.kill()  # first: it answers no farewell of a link whose events nobody reads
+        self._process.kill()
         self._process.wait()
         self._link.__exit__(None, None, None)
 
