@@ -67,11 +67,12 @@ def main(argv=None) -> int:
 def show(args) -> int:
     """Open what is asked for, in the order of how soon each can say no; then answer until Ctrl-C."""
     try:
-        from signs.web import addresses, server
+        from signs.web import addresses, memory, server
     except ModuleNotFoundError as error:
         if error.name not in EXTRA:
             raise
         raise Problem(f'{error.name} is not installed; pip install ".[web]"') from None
+    memory.few_arenas()
     model, place = find_model(args.model), addresses.find_place(args.host, args.port)
     password = choose_password(args.password_file, place.secure)
     keeper = open_keeper(args.keep, args.signer) if args.keep else None

@@ -44,15 +44,15 @@ class Chromium:
         port = self._wait(lambda: (self._folder / "DevToolsActivePort").read_text().split()[0])
         pages = self._wait(lambda: self._pages(port))
         address = pages[0]["webSocketDebuggerUrl"]
-        self._link = websockets.sync.client.connect(address, max_size=None, proxy=None).__enter__()
+        self._link = websockets.sync.client.connect(address, max_size=None, proxy=None, close_timeout=0.1).__enter__()
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
         return self
 
     def __exit__(self, *_error) -> None:
-        self._link.__exit__(None, None, None)
         self._process.kill()
         self._process.wait()
+        self._link.__exit__(None, None, None)
 
     @staticmethod
     def _pages(port: str) -> list[dict]:
