@@ -193,6 +193,19 @@ def test_another_list_under_the_name(tmp_path, capsys):
     assert "no whole JSON file" in capsys.readouterr().err
 
 
+def test_a_row_that_makes_no_sense_costs_no_other(tmp_path, capsys):
+    imitations.wlasl(tmp_path / "in")
+    path = tmp_path / "in" / "WLASL_v0.3.json"
+    entries = json.loads(path.read_text())
+    entries[0]["instances"][:0] = [{"split": "train"}, 7]
+    entries[:0] = [{"gloss": "nothing"}, "x"]
+    path.write_text(json.dumps(entries))
+    assert prepare(tmp_path) == command.PARTLY
+    said = capsys.readouterr().err
+    assert len(made(tmp_path).clips) == 6 and "8 not done" in said, "four more than as it was"
+    assert "WLASL_v0.3.json book ?: no row of this set (no 'video_id')" in said and "book 7: no row" in said
+
+
 def test_two_versions_of_a_list(tmp_path, capsys):
     imitations.slovo(tmp_path / "in")
     content = (tmp_path / "in" / "annotations.csv").read_text()

@@ -65,17 +65,27 @@ def read_wlasl(tree: Tree, listing: Listing) -> None:
             listing.remarks.append(f"two versions of the list: {newest.name} was read, {path.name} was not")
     listing.ordered = True
     for entry in read_json(newest, list):
-        with listing.row(f"{newest.name} {entry.get('gloss', '?') if isinstance(entry, dict) else entry!r}"):
-            gloss = str(entry["gloss"])
+        with listing.row(f"{newest.name} {named(entry, 'gloss')}"):
+            gloss, rows = str(entry["gloss"]), list(entry["instances"])
             listing.classes.append(Label(gloss, gloss))
-            for row in entry["instances"]:
-                with listing.row(f"{newest.name} {gloss} {row['video_id']}"):
-                    name, whole = str(row["video_id"]), youtube(str(row.get("url", "")))
-                    path, cut = tree.find(name), None
-                    if not path and whole and (path := tree.find(whole)):
-                        last = int(row["frame_end"])
-                        cut = Cut(int(row["frame_start"]), last if last > 0 else None, True, WLASL_RATE)
-                    listing.add(path, gloss, row["signer_id"], row["split"], cut, name)
+            for row in rows:
+                with listing.row(f"{newest.name} {gloss} {named(row, 'video_id')}"):
+                    add_wlasl(tree, listing, gloss, row)
+
+
+def named(row: object, key: str) -> str:
+    """What a row of a JSON list calls itself, whatever it is."""
+    return str(row.get(key, "?")) if isinstance(row, dict) else repr(row)[:30]
+
+
+def add_wlasl(tree: Tree, listing: Listing, gloss: str, row: dict) -> None:
+    """An instance of a gloss."""
+    name, whole = str(row["video_id"]), youtube(str(row.get("url", "")))
+    path, cut = tree.find(name), None
+    if not path and whole and (path := tree.find(whole)):
+        last = int(row["frame_end"])
+        cut = Cut(int(row["frame_start"]), last if last > 0 else None, True, WLASL_RATE)
+    listing.add(path, gloss, row["signer_id"], row["split"], cut, name)
 
 
 def read_ms_asl(tree: Tree, listing: Listing) -> None:
