@@ -127,7 +127,7 @@ def test_stored_clip_file_and_camera_give_the_same_answer(data, trained):
         8,
         64,
         32,
-        3,
+        2,
     ]
     found = read_points(item.archive(data, stored.landmark.store), stored.landmark)
 

@@ -63,7 +63,9 @@ def test_one_by_one_is_what_the_scripts_store(frames, known, flow_from):
     np.testing.assert_array_equal(found.flow, flow)
     np.testing.assert_array_equal(found.images["flow"], coded)
     assert found.squares == region.find_squares(small, ["signer", "body"])
-    assert Recording(some, {"middle"}, 2.0)._regions == set(), "what nobody sees is not looked for"
+    plain = Recording(some, {"middle"}, 2.0)
+    plain.push(FRAMES[0], 0.0)
+    assert plain.finish().squares == {}, "what nobody sees is not looked for"
 
 
 def test_with_a_known_length_the_work_is_done_when_the_last_frame_comes():
