@@ -27,6 +27,7 @@ from signs.prepare import sharing, summary, video_folder, video_table
 from signs.prepare.class_numbers import check_start
 from signs.prepare.path_pattern import PathPattern
 from signs.prepare.point_archives import bring_points
+from signs.prepare.recordings import with_consent
 from signs.prepare.transfer import TRANSFERS, bring_video, check_is_video, check_room, earlier_clips, move_changed
 from signs.prepare.video_table import Video
 
@@ -167,7 +168,7 @@ def prepare(flags: argparse.Namespace) -> int:
     videos, twice = refuse_two_labels(read.done)
     videos, how = sharing.share_out(videos, flags)
     top = flags.videos if flags.videos.is_dir() else flags.videos.parent
-    clips = dataset.placed(as_clip(video, top) for video in videos)
+    clips = dataset.placed(with_consent((as_clip(video, top) for video in videos), top))
     if len({clip.signer for clip in clips} - {""}) > 1 and not flags.allow_shared_signers:
         for signer, splits in leakage.in_two_splits((clip.signer, clip.split) for clip in clips).items():
             both = " and ".join(splits)

@@ -1,6 +1,7 @@
 """The folder contract: what `data_set/<name>/` holds and where each clip of it lies.
 
-    clips.csv                                a row per clip: clip, split, label, signer, group, source, sha256
+    clips.csv                                a row per clip: clip, split, label, signer, group, source, sha256, and, of
+                                             recordings of record.py, consent
     class.csv                                a row per class: label, name, kind (`gesture` or `none`), ...
     video/<split>/<label>/<clip>.avi         written by prepare_*.py
     <part>/<split>/<label>/<clip>.avi        other views of the same frames, where the data has them (PARTS)
@@ -33,6 +34,7 @@ UNLABELLED = "_unlabelled"
 PARTS = ("video", "depth", "upper", "hand", "upper_depth", "hand_depth")
 KINDS = ("gesture", "none")
 STEPS = {"frame": "frame.py", "flow": "opticalflow.py", "landmark": "landmark.py"}  # kind of store: what makes it
+LOOPS, NO_CONSENT = "loops", "none"  # a word of what people allow: their recordings may be shown; none of the words
 SUFFIX = re.compile(r"\.[a-z0-9]{1,9}")  # of a video; what else a source ends in is no part of a file's name
 
 
@@ -40,6 +42,7 @@ SUFFIX = re.compile(r"\.[a-z0-9]{1,9}")  # of a video; what else a source ends i
 class Clip:
     """One row of clips.csv; `label` and `signer` are empty where nobody knows them.
 
+    consent: what whoever is in it allows, words of `recordings.SCOPES` or NO_CONSENT; empty where nobody was asked.
     `label_folder` and `file` are no columns: the safe names that `placed` finds where those made of the label or the
     clip's name alone would be like another's.
     """
@@ -51,8 +54,14 @@ class Clip:
     group: str = ""
     source: str = ""
     sha256: str = ""
+    consent: str = ""
     label_folder: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
+
+    @property
+    def may_be_shown(self) -> bool:
+        """Whether pictures or points of it may stand in reports."""
+        return not self.consent or LOOPS in self.consent.split()
 
     @property
     def folder(self) -> PurePosixPath:
@@ -75,7 +84,8 @@ class Clip:
         return data / store / self.folder / f"{self.stem}.zip"
 
 
-CLIP_COLUMNS = [column.name for column in fields(Clip) if column.compare]
+CONSENT = "consent"  # the column that a table has only where somebody was asked
+CLIP_COLUMNS = [column.name for column in fields(Clip) if column.compare and column.name != CONSENT]
 
 
 def placed(clips: Iterable[Clip], data: Path | None = None) -> list[Clip]:
@@ -201,10 +211,10 @@ def write_classes(path: Path, classes: list[Label]) -> None:
 def read_clips(path: Path) -> list[Clip]:
     """clips.csv -> its rows, checked: unique names of one line, known splits; each with its place on disc."""
     clips: dict[str, Clip] = {}
-    for row in read_table(path, CLIP_COLUMNS):
+    for row in read_table(path, CLIP_COLUMNS, (CONSENT,)):
         check_text(row["clip"], f"{path}: clip")
         known = {name: check_text(row[name], f"{path}: {name} of {row['clip']}", True) for name in ("label", "signer")}
-        clip = Clip(**{name: row[name] for name in CLIP_COLUMNS} | known)
+        clip = Clip(**{name: row[name] for name in CLIP_COLUMNS} | known, consent=row.get(CONSENT, ""))
         if clip.split not in SPLITS:
             raise Problem(f"{path}: split {clip.split!r} of {clip.clip}; expected {', '.join(SPLITS)}")
         if clip.clip in clips:
@@ -236,5 +246,6 @@ def load_dataset(folder: Path) -> Dataset:
 def save_dataset(data: Dataset) -> None:
     """Write class.csv, then clips.csv: a folder with clips.csv is a whole data set."""
     write_classes(data.folder / "class.csv", data.classes)
-    rows = ({name: getattr(clip, name) for name in CLIP_COLUMNS} for clip in data.clips)
-    write_table(data.folder / "clips.csv", rows, CLIP_COLUMNS)
+    columns = [*CLIP_COLUMNS, *[CONSENT] * any(clip.consent for clip in data.clips)]
+    rows = ({name: getattr(clip, name) for name in columns} for clip in data.clips)
+    write_table(data.folder / "clips.csv", rows, columns)
