@@ -8,9 +8,11 @@ Chromium is spoken to over a pipe (Chrome DevTools Protocol), so a page is the v
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +22,6 @@ import pytest
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ROOT = Path(__file__).resolve().parents[1]
 AXE = Path(os.environ.get("AXE_CORE") or ROOT / "node_modules" / "axe-core")  # a folder with axe.min.js, or that file
-SECONDS = 60  # that an answer may take
 # Opens what is folded and loads what a reader would scroll to; awaited by those who ask for pictures.
 UNFOLD = """(async () => {
 for (const part of document.querySelectorAll("details")) part.open = true;
@@ -110,16 +111,21 @@ class Tab:
 def opened(page: Path, folder: Path, width: int = 1280, dark: bool = False) -> Iterator[Tab]:
     """A file in a window; the browser's profile lies in `folder`."""
     (read, to), (back, write) = os.pipe(), os.pipe()
-    line = command_line(folder, "--remote-debugging-pipe", "about:blank")
-    shell = ["sh", "-c", f'exec "$0" "$@" 3<&{read} 4>&{write}', *line]
-    running = subprocess.Popen(shell, pass_fds=(read, write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # Chromium reads requests from 3 and writes answers to 4; what is copied there must not lie there itself.
+    ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (read, write)]
     os.close(read)
     os.close(write)
+    copies = [(os.POSIX_SPAWN_DUP2, end, number) for end, number in zip(ends, (3, 4), strict=True)]
+    quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
+    line = command_line(folder, "--hide-scrollbars", "--remote-debugging-pipe", "about:blank")
+    running = os.posix_spawn(CHROMIUM, line, os.environ, file_actions=[*quiet, *copies])
+    for end in ends:
+        os.close(end)
     try:
         yield Tab(to, back, page.as_uri(), width, dark)
     finally:
-        running.terminate()
-        running.wait(SECONDS)
+        os.kill(running, signal.SIGTERM)
+        os.waitpid(running, 0)
         os.close(to)
 
 

@@ -1,16 +1,17 @@
 """What a report says first, in sentences: which signs and people fail, and what to record more of.
 
-    found = find(result, "all")         of a SplitResult; report_page.html makes sentences of it
+    found = find(result, predictions)       of a SplitResult; report_page.html makes sentences of it
 
 A sign, or a person, fails when fewer than FAILS of the clips are right.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
-from signs.clips.names import folded
+from signs.clips.names import folded, one_spelling
+from signs.inference.predictions import Predictions
 
 FAILS = 0.8  # share of right answers below which a sign, or a person, is said to fail
 NAMED = 4  # signs, people and pieces of advice that are named
@@ -37,25 +38,41 @@ class Advice:
 @dataclass(frozen=True)
 class Findings:
     """signs: rows of `scores.per_class` of the signs that fail, worst first; people: rows of `scores.per_signer`
-    likewise; right, clips: of the people who do not fail; advice: most useful first."""
+    likewise; only_by: {label: the signer whose clips alone are mistaken}, of several who are right in some; right,
+    clips: of the people who do not fail; advice: most useful first."""
 
     signs: list[dict]
     people: list[dict]
+    only_by: dict[str, str]
     right: int
     clips: int
     advice: list[Advice]
 
 
-def find(result, stream: str) -> Findings:
-    """What there is to say of a `metrics.SplitResult` and the stream that answers."""
-    score = result.streams[stream]
+def find(result, predictions: Predictions) -> Findings:
+    """What there is to say of a `metrics.SplitResult`, and of the probabilities that it was measured on."""
+    score = result.streams[predictions.fused]
     rows = sorted((row for row in score["classes"] if row["clips"]), key=lambda row: (row["recall"], -row["clips"]))
     signs = [row for row in rows if row["recall"] < FAILS]
     people = [row for row in score["signers"] if row["top1"] < FAILS]
     fine = [row for row in score["signers"] if row["top1"] >= FAILS]
     advice = [*_advice(signs, score["confused"], result.training), *_of_people(result.training)]
     right, clips = (sum(row[name] for row in fine) for name in ("right", "clips"))
-    return Findings(signs, people, right, clips, advice)
+    return Findings(signs, people, _mistaken_of_one(predictions), right, clips, advice)
+
+
+def _mistaken_of_one(predictions: Predictions) -> dict[str, str]:
+    """{label: signer} of signs that several people make, and that are mistaken, twice or more, of one alone."""
+    makers, mistaken, signers = defaultdict(set), defaultdict(list), one_spelling(predictions.signers)
+    for true, signer, right in zip(predictions.truth, signers, predictions.hits(predictions.fused), strict=True):
+        makers[true].add(signer)
+        if not right:
+            mistaken[true].append(signer)
+    return {
+        predictions.labels[true]: names[0]
+        for true, names in mistaken.items()
+        if len(names) > 1 and len({*names}) == 1 and names[0] and len(makers[true]) > 1
+    }
 
 
 def _advice(signs: list[dict], confused: list[dict], training: dict | None) -> list[Advice]:

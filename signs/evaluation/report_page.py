@@ -6,6 +6,7 @@ report_page.js are written into it. A browser runs nothing else (Content-Securit
 
 import base64
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 from signs import command
@@ -13,7 +14,7 @@ from signs.clips.modality import PICTURES, TABLE
 from signs.evaluation import curves, findings, plain_words, plots, scores
 from signs.evaluation.metrics import Metrics
 from signs.inference.bundle import Bundle
-from signs.inference.predictions import NETWORK_WORDS, Predictions, titles
+from signs.inference.predictions import NETWORK_WORDS, WORDS, Predictions, titles
 from signs.live import lettering
 from signs.training.log import Log
 
@@ -49,23 +50,26 @@ def stream_titles(bundle: Bundle, streams) -> dict[str, str]:
             words = [plain[stream.modality], NETWORK_WORDS[stream.network]]
             if stream.modality in PICTURES:
                 words.append(REGIONS[bundle.spec_of(stream).input.region])
-            title = ", ".join(words)
-            others = sum(other == title or other.startswith(f"{title}, the ") for other in called.values())
-            called[stream.name] = title + f", the {others + 1}th" * bool(others)
+            called[stream.name] = ", ".join(words)
+    twice = Counter()
+    for name, title in called.items():
+        twice[title] += 1
+        called[name] = f"{title}, number {twice[title]}" if twice[title] > 1 else title
     return called
 
 
 def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
     """What a reader needs to make the model again: (what, text) each."""
     stored, about, inputs = bundle.spec.stored, bundle.about, {}
+    called = stream_titles(bundle, [stream.name for stream in bundle.streams])
     for stream in bundle.streams:
         seen = bundle.spec_of(stream).input
         if stream.modality not in PICTURES:
-            inputs.setdefault(f"points at {command.counted(seen.frames, 'moment')}", []).append(stream.name)
+            inputs.setdefault(f"points at {command.counted(seen.frames, 'moment')}", []).append(called[stream.name])
             continue
         frames, views = command.counted(seen.frames, "frame"), command.counted(seen.views, "view")
         size = f"{frames}, {seen.crop} pixels, {views}, region {seen.region}"
-        inputs.setdefault(f"{size}, scale {seen.scale}, still {seen.still}", []).append(stream.name)
+        inputs.setdefault(f"{size}, scale {seen.scale}, still {seen.still}", []).append(called[stream.name])
     flags = [f"{name.replace('_', ' ')} {value}" for name, value in about.get("flags", {}).items() if value is not None]
     alike = len(inputs) == 1
     stores = dict.fromkeys(store for stream in bundle.streams for store in TABLE[stream.modality].stores(stored))
@@ -73,8 +77,8 @@ def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
         ("model", str(bundle.folder)),
         ("data set", data),
         ("stored", " and ".join(stores)),
-        ("seen", "; ".join(text if alike else f"{', '.join(names)}: {text}" for text, names in inputs.items())),
-        ("networks", ", ".join(f"{stream.name}: {stream.network}" for stream in bundle.streams)),
+        ("seen", "; ".join(text if alike else f"{' and '.join(names)}: {text}" for text, names in inputs.items())),
+        ("networks", "; ".join(f"{called[stream.name]}: {stream.network}" for stream in bundle.streams)),
         ("training", ", ".join(flags)),
         ("commit", about.get("commit") or "unknown"),
         ("versions", ", ".join(f"{name} {version}" for name, version in about.get("versions", {}).items())),
@@ -90,7 +94,7 @@ def write_page(bundle: Bundle, data: str, split: str, metrics: Metrics, predicti
     draw_plots(bundle, split, result, predictions, folder)
     if logged:
         curves.write_training(log, logged, folder / "training.png")
-    words = page_words(bundle, split, metrics, predictions.fused)
+    words = page_words(bundle, split, metrics, predictions)
     words |= {"data": data, "logged": logged, "about": about_model(bundle, data), **inlined()}
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
         beside("html")
@@ -109,9 +113,9 @@ def draw_plots(bundle: Bundle, split: str, result, predictions: Predictions, fol
     plots.write_calibration(result.streams[stream]["calibration"], result.rejection, folder / "calibration.png")
 
 
-def page_words(bundle: Bundle, split: str, metrics: Metrics, stream: str) -> dict:
-    """What the template says of a split; stream: the one that answers."""
-    result = metrics.splits[split]
+def page_words(bundle: Bundle, split: str, metrics: Metrics, predictions: Predictions) -> dict:
+    """What the template says of a split, whose predictions these are."""
+    result, stream = metrics.splits[split], predictions.fused
     score = result.streams[stream]
     return {
         "run": bundle.folder.resolve().name,
@@ -121,10 +125,11 @@ def page_words(bundle: Bundle, split: str, metrics: Metrics, stream: str) -> dic
         "names": {label: own(name) for label, name in readable_names(bundle.classes).items()},
         "own": own,
         "titles": stream_titles(bundle, result.streams),
+        "kinds": {each.name: WORDS[each.modality] for each in bundle.streams},
         "words": SPLIT_WORDS,
         "columns": [f"top{k}" for k in scores.TOP if k < max(result.classes, 2)] + ["mean_per_class"],
         "of_ten": plain_words.tenths(score["top1"], *score["intervals"]["top1"]),
-        "found": findings.find(result, stream),
+        "found": findings.find(result, predictions),
         "fails": findings.FAILS,
         "named": findings.NAMED,
         "few": findings.FEW,
