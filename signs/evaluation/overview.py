@@ -10,7 +10,7 @@ from signs.clips.spec import StoredSpec
 from signs.evaluation import curves, plots
 from signs.evaluation.gallery import pick_clips
 from signs.flow.stream import flow_to_colour
-from signs.inference.predictions import FUSED, Predictions, modality_of, titles
+from signs.inference.predictions import Predictions, modality_of, titles
 from signs.landmarks import skeleton
 from signs.training.log import Log
 
@@ -33,7 +33,9 @@ def write_overview(path: Path, recogniser, data: Dataset, predictions: Predictio
     for line, position in enumerate(chosen):
         axes = figure.add_subplot(grid[line, 0])
         draw_clip(axes, bundle, data, predictions.clips[position])
-        draw_answers(figure.add_subplot(grid[line, 1]), predictions, position, names)
+        calibrated = recogniser.calibration.calibrated(predictions.streams[predictions.fused][position])
+        sure = dict(zip(recogniser.labels, calibrated.tolist(), strict=True))
+        draw_answers(figure.add_subplot(grid[line, 1]), predictions.clips[position], sure, names)
     log, last = Log(bundle.folder / "log.csv"), grid[-1, 0]
     logged = [stream.name for stream in bundle.streams if log.rows_of(stream.name)]
     if logged:
@@ -94,16 +96,16 @@ def skeletons_below(frames: np.ndarray, info: dict, points: Points, shown: np.nd
     return drawn
 
 
-def draw_answers(axes, predictions: Predictions, position: int, names: dict[str, str]) -> None:
-    """The most probable signs of one clip, as bars."""
-    item, row = predictions.clips[position], predictions.streams[predictions.fused][position]
-    best = np.argsort(-row, kind="stable")[:ANSWERS][::-1]
-    labels = [predictions.labels[index] for index in best]
-    colours = {labels[-1]: plots.WRONG, item.label: plots.RIGHT}
-    axes.barh(range(len(best)), row[best], color=[colours.get(label, plots.OTHER) for label in labels])
-    axes.set_yticks(range(len(best)), [names[label] for label in labels], fontsize=9)
+def draw_answers(axes, item: Clip, sure: dict[str, float], names: dict[str, str]) -> None:
+    """The most probable signs of one clip, as bars; sure: calibrated, as the page and predict.py say them."""
+    best = sorted(sure, key=lambda label: -sure[label])[:ANSWERS][::-1]
+    colours = {best[-1]: plots.WRONG, item.label: plots.RIGHT}
+    axes.barh(
+        range(len(best)), [sure[label] for label in best], color=[colours.get(each, plots.OTHER) for each in best]
+    )
+    axes.set_yticks(range(len(best)), [names[label] for label in best], fontsize=9)
     axes.set(xlim=(0, 1))
-    axes.set_title(f"true: {names[item.label]}", fontsize=10, color=colours[labels[-1]])
+    axes.set_title(f"true: {names[item.label]}", fontsize=10, color=colours[best[-1]])
     plots.open_frame(axes)
 
 
@@ -111,7 +113,7 @@ def draw_scores(axes, predictions: Predictions, split: str) -> None:
     """Top-1 of each stream, as bars, the first above."""
     names = {stream: textwrap.fill(title, 26) for stream, title in titles(predictions.streams).items()}
     shares = [100 * predictions.top(stream, 1) for stream in names]
-    colours = [plots.COLOURS[stream if stream in FUSED else modality_of(stream)] for stream in names]
+    colours = [plots.COLOURS[modality_of(stream)] for stream in names]
     axes.bar_label(axes.barh(range(len(names)), shares, color=colours), fmt="%.1f", padding=2)
     axes.set_yticks(range(len(names)), list(names.values()), fontsize=9 if len(names) < 5 else 7)
     axes.invert_yaxis()
