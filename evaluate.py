@@ -194,8 +194,9 @@ def write_report(args, recogniser, data: Dataset, split: str, predictions: Predi
             result.robustness = robustness.measure_robustness(recogniser, data, clips)
             robustness.print_robustness(result.robustness, split)
     with command.noting(outcome.failed, f"{split}: part of the report"):
+        output = args.model / "report"
+        gallery.remove_loops(output)  # somebody may allow them no more
         if args.gallery:
-            output = args.model / "report"
             result.gallery = gallery.write_gallery(recogniser, data, predictions, output, args.gallery, args.workers)
         overview.write_overview(args.model / "report.png", recogniser, data, predictions, split)
     scores.write(args.model)

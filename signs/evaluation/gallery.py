@@ -228,6 +228,12 @@ def find_nearest(recogniser: Recogniser, data: Dataset, items: list[Clip], most:
     return {kept[index].clip: (kept[training[nearest]], float(cosine)) for index, nearest, cosine in best}
 
 
+def remove_loops(output: Path) -> None:
+    """Delete the loops of an earlier evaluation."""
+    for path in (output / "gallery").glob("*.webp"):
+        path.unlink()
+
+
 def write_gallery(
     recogniser: Recogniser, data: Dataset, predictions: Predictions, output: Path, most: int, workers: int
 ) -> list[dict]:
@@ -235,8 +241,6 @@ def write_gallery(
     each of them what the page says."""
     chosen = pick_clips(predictions, predictions.fused, most, RIGHT)
     gallery, items = Gallery(recogniser, data, output / "gallery"), [predictions.clips[index] for index in chosen]
-    for path in gallery.folder.glob("*.webp"):  # of an earlier evaluation
-        path.unlink()
     nearest = find_nearest(recogniser, data, items, NEIGHBOURS, workers)
     with command.progress() as bar:
         return [gallery.write_clip(predictions, index, nearest) for index in bar.track(chosen, description="gallery")]

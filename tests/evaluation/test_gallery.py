@@ -35,6 +35,7 @@ def made(demo, recogniser, tmp_path_factory):
     data, folder = load_dataset(demo), tmp_path_factory.mktemp("report")
     (folder / "gallery").mkdir()
     (folder / "gallery" / "of-an-earlier-run.webp").write_bytes(b"")
+    gallery.remove_loops(folder)
     found, _ = stored_clips.predict(recogniser, data, data.split("test"), 4, 2)
     return folder, gallery.write_gallery(recogniser, data, found, folder, 3, 2), data, found
 

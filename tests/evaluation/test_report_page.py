@@ -177,6 +177,27 @@ def test_the_first_screen_says_who_and_what_fails_and_what_to_record(tmp_path):
     assert f"more people, some who sign like {fails['signer']} : it learnt from 3 people" in said
 
 
+def test_clips_have_one_number_and_nobody_is_shown_who_does_not_allow_it(tmp_path):
+    found, tables = made(tmp_path, 5, 40)
+    about = {"signer": "S1", "label": "001", "answer": "002", "right": False, "confidence": 0.62, "shown": True}
+    nearest = {"clip": "t1", "signer": "S9", "label": "002", "alike": 0.9, "loop": None}
+    row = {"clip": "c1", **about, "top": [("002", 0.62), ("001", 0.3)], "nearest": nearest, "looked": {}}
+    row |= {"alone": {"rgb": "001", "flow": "002"}, "loops": {"rgb": "gallery/c1-rgb.webp", "flow": "gallery/f.webp"}}
+    many = {"rgb": "001", "rgb-histogram": "002", "flow": "002", "flow-histogram": "002"}
+    hidden = row | {"clip": "c2", "shown": False, "loops": {}, "alone": many}
+    found.splits["test"].gallery = [row, hidden]
+    report_page.write_page(Model(tmp_path, 5).bundle, "drawn", "test", found, tables["test"])
+    text = (tmp_path / "report" / "index.html").read_text()
+    parts = [re.sub(r"<[^>]+>|\s+", " ", part) for part in text.split('<section class="clip">')[1:]]
+    parts = [re.sub(" +", " ", html.unescape(part)).partition("Which signs are")[0] for part in parts]
+    one, other = parts
+    assert "taken for <sign> & 2 , 62 % sure" in one and "Its answers: <sign> & 2 62 % , <sign> & 1 30 %" in one
+    assert "Each input alone: <sign> & 1 by colour pictures; <sign> & 2 by movement (optical flow)." in one
+    assert set(re.findall(r"(\d+) %", one)) == {"62", "30"} and "(not shown: not allowed)" in one
+    assert text.count('class="loop"') == 2 and "No loop: whoever signs does not allow" in other and "c2" in other
+    assert "<sign> & 1 by 1 of 4; <sign> & 2 by 3 of 4." in other
+
+
 def test_networks_that_see_the_same_have_names_of_their_own(tmp_path):
     model = Model(tmp_path, 3)
     body = replace(model.bundle.spec.input, region="body")
