@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 HEADS = ("model", "input", "top-1", "top-5", "mean per class", "worst signer")
-NUMBERS = ["colour pictures + movement", "66.7 55-78", "100.0 80-100", "66.7 55-78", "50.0"]
+NUMBERS = ["RGB + flow", "66.7 55-78", "100.0 80-100", "66.7 55-78", "50.0"]
 LONG = "model/chalearn-i3d-kinetics-rgb-flow-fold"
 
 

@@ -22,7 +22,7 @@ def write_figure3(log: Log, streams: list[str], mean: list[float], path: Path) -
     looks = {"color": plots.COLOURS[BOTH], "lw": 2.2, "zorder": 2.5}
     axes.plot(epochs[:shared], percent[:shared], label=f"{TITLES[BOTH]}, mean of both", **looks)
     axes.plot(epochs[shared - 1 :], percent[shared - 1 :], "--", **looks)
-    curves.draw_curves(axes, log, streams, training=False)
+    curves.draw_curves(axes, log, streams, training=False, names=TITLES)
     notes = [
         f"After its last epoch, {ends[stream]}, {TITLES[stream]} goes into the mean (then dashed) "
         f"with epoch {log.best(stream)['epoch']}, its best."

@@ -231,7 +231,7 @@ def test_a_training_is_drawn_with_its_loss(run, monkeypatch):
     curves.write_training(log, ["rgb", "flow"], run / "training.png")
     for axes, kind, factor in zip(figures[0].axes, ("accuracy", "loss"), (100, 1), strict=True):
         lines = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
-        for stream, name in (("rgb", "RGB"), ("flow", "optical flow")):
+        for stream, name in (("rgb", "colour pictures"), ("flow", "movement (optical flow)")):
             rows = log.rows_of(stream)
             for column, title in ((f"val_{kind}", "validation"), (kind, "training")):
                 assert lines[f"{name}, {title}"] == pytest.approx([factor * float(row[column]) for row in rows])
