@@ -17,7 +17,7 @@ Choose nothing on the test split: evaluate it once, for a model that is reported
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from signs import command
@@ -25,7 +25,7 @@ from signs.clips import dataset, leakage
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.modality import shown_store
 from signs.command import Outcome, Problem
-from signs.evaluation import baseline, calibration, metrics
+from signs.evaluation import baseline, calibration, findings, metrics
 from signs.evaluation.metrics import Metrics
 from signs.inference import confidence, runtime
 from signs.inference.bundle import is_bundle, load_bundle, load_keras
@@ -137,7 +137,8 @@ def score_splits(recogniser, data: Dataset, predicted: Predicted, checks: list[s
     for split, (table, failed) in predicted.items():
         table.write(Predictions.path(folder, split))
         if table.scored.any():
-            results[split] = metrics.measure_split(recogniser, table, metrics.identity(data), checks, failed)
+            measured = metrics.measure_split(recogniser, table, metrics.identity(data), checks, failed)
+            results[split] = replace(measured, training=findings.count_training(data))
             write_confusions(folder, split, table, [row.name for row in recogniser.classes])
         else:
             print(f"{command.counted(len(table.clips), 'clip')} predicted, none scored: {split} has no labels")
@@ -193,8 +194,9 @@ def write_report(args, recogniser, data: Dataset, split: str, predictions: Predi
             result.robustness = robustness.measure_robustness(recogniser, data, clips)
             robustness.print_robustness(result.robustness, split)
     with command.noting(outcome.failed, f"{split}: part of the report"):
+        output = args.model / "report"
+        gallery.remove_loops(output)  # somebody may allow them no more
         if args.gallery:
-            output = args.model / "report"
             result.gallery = gallery.write_gallery(recogniser, data, predictions, output, args.gallery, args.workers)
         overview.write_overview(args.model / "report.png", recogniser, data, predictions, split)
     scores.write(args.model)

@@ -151,7 +151,8 @@ def chosen_examples(run: Run, data: Dataset, split: str) -> dict[str, list[Shown
     lying = {item.clip: item for item in data.clips}  # a table of predictions does not say where a clip lies
 
     def read(item):
-        return storage.read_archive(lying.get(item.clip, item).archive(data.folder, store)).images
+        item = lying.get(item.clip, item)
+        return storage.read_archive(item.archive(data.folder, store)).images if item.may_be_shown else None
 
     examples = Examples(run.predictions[split], BOTH, plots.legible(names), read)
     parts = {

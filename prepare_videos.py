@@ -27,6 +27,7 @@ from signs.prepare.chosen_classes import choose_classes, known_classes, number_a
 from signs.prepare.formats.table import FORMATS
 from signs.prepare.path_pattern import PathPattern
 from signs.prepare.point_archives import bring_points
+from signs.prepare.recordings import with_consent
 from signs.prepare.transfer import (
     TRANSFERS,
     bring_pictures,
@@ -74,7 +75,7 @@ def prepare(flags: argparse.Namespace) -> int:
     videos, twice = sources.refuse_two_labels(looked)
     videos, how = sharing.share_out(videos, flags, found.official is not None)
     top = flags.videos if flags.videos.is_dir() else flags.videos.parent
-    clips = dataset.placed(as_clip(video, top) for video in videos)
+    clips = dataset.placed(with_consent((as_clip(video, top) for video in videos), top))
     if not found.official:  # what is published of a public set was measured on its own splits; a note names them
         check_signers(clips, flags.allow_shared_signers)
     with command.lock(flags.output):

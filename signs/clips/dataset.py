@@ -1,7 +1,8 @@
 """The folder contract: what `data_set/<name>/` holds and where each clip of it lies.
 
     clips.csv                                a row per clip: clip, split, label, signer, group, source, sha256; where a
-                                             video has several clips start, end; of folders of pictures rate
+                                             video has several clips start, end; of folders of pictures rate; of
+                                             recordings of record.py consent
     class.csv                                a row per class: label, name, kind (`gesture` or `none`), ...
     video/<split>/<label>/<clip>.avi         written by prepare_*.py; a folder of pictures lies there as one
     video/_whole/<source>~<hash>.avi         a video of which several clips are intervals, once
@@ -37,6 +38,7 @@ WHOLE = "_whole"  # where videos lie of which clips are intervals
 PARTS = ("video", "depth", "upper", "hand", "upper_depth", "hand_depth")
 KINDS = ("gesture", "none")
 STEPS = {"frame": "frame.py", "flow": "opticalflow.py", "landmark": "landmark.py"}  # kind of store: what makes it
+LOOPS, NO_CONSENT = "loops", "none"  # a word of what people allow: their recordings may be shown; none of the words
 SUFFIX = re.compile(r"\.[a-z0-9]{1,9}")  # of a video; what else a source ends in is no part of a file's name
 
 
@@ -45,7 +47,8 @@ class Clip:
     """One row of clips.csv; `label` and `signer` are empty where nobody knows them.
 
     start, end: seconds of its video from that one's first frame; None where the clip is all of it. rate: frames/s of a
-    folder of pictures, None of a video file.
+    folder of pictures, None of a video file. consent: what whoever is in it allows, words of `recordings.SCOPES` or
+    NO_CONSENT; empty where nobody was asked.
 
     `label_folder` and `file` are no columns: the safe names that `placed` finds where those made of the label or the
     clip's name alone would be like another's.
@@ -61,8 +64,14 @@ class Clip:
     start: float | None = None
     end: float | None = None
     rate: float | None = None
+    consent: str = ""
     label_folder: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
+
+    @property
+    def may_be_shown(self) -> bool:
+        """Whether pictures or points of it may stand in reports."""
+        return not self.consent or LOOPS in self.consent.split()
 
     @property
     def folder(self) -> PurePosixPath:
@@ -98,7 +107,8 @@ class Clip:
 
 
 NUMBERS = ("start", "end", "rate")  # columns that are there where a clip has such a number
-CLIP_COLUMNS = [column.name for column in fields(Clip) if column.compare and column.name not in NUMBERS]
+MORE = (*NUMBERS, "consent")  # consent: where somebody was asked
+CLIP_COLUMNS = [column.name for column in fields(Clip) if column.compare and column.name not in MORE]
 
 
 def placed(clips: Iterable[Clip], data: Path | None = None) -> list[Clip]:
@@ -227,11 +237,11 @@ def write_classes(path: Path, classes: list[Label]) -> None:
 def read_clips(path: Path) -> list[Clip]:
     """clips.csv -> its rows, checked: unique names of one line, known splits; each with its place on disc."""
     clips: dict[str, Clip] = {}
-    for row in read_table(path, CLIP_COLUMNS, NUMBERS):
+    for row in read_table(path, CLIP_COLUMNS, MORE):
         check_text(row["clip"], f"{path}: clip")
         known = {name: check_text(row[name], f"{path}: {name} of {row['clip']}", True) for name in ("label", "signer")}
-        numbers = read_numbers(row, f"{path}: clip {row['clip']}")
-        clip = Clip(**{name: row[name] for name in CLIP_COLUMNS} | known, **numbers)
+        more = {"consent": row.get("consent", ""), **read_numbers(row, f"{path}: clip {row['clip']}")}
+        clip = Clip(**{name: row[name] for name in CLIP_COLUMNS} | known, **more)
         if clip.split not in SPLITS:
             raise Problem(f"{path}: split {clip.split!r} of {clip.clip}; expected {', '.join(SPLITS)}")
         if clip.clip in clips:
@@ -279,10 +289,8 @@ def load_dataset(folder: Path) -> Dataset:
 def save_dataset(data: Dataset) -> None:
     """Write class.csv, then clips.csv: a folder with clips.csv is a whole data set."""
     write_classes(data.folder / "class.csv", data.classes)
-    columns = [
-        *CLIP_COLUMNS,
-        *(name for name in NUMBERS if any(getattr(clip, name) is not None for clip in data.clips)),
-    ]
+    more = (name for name in MORE if any(getattr(clip, name) not in (None, "") for clip in data.clips))
+    columns = [*CLIP_COLUMNS, *more]
     rows = ({name: as_text(getattr(clip, name)) for name in columns} for clip in data.clips)
     write_table(data.folder / "clips.csv", rows, columns)
 

@@ -19,14 +19,16 @@ def values(rows: list[dict], column: str) -> list[float]:
     return [float(row[column]) * (100 if column.endswith("accuracy") else 1) for row in rows]
 
 
-def draw_curves(axes, log: Log, streams: list[str], kind: str = "accuracy", training: bool = True) -> None:
+def draw_curves(
+    axes, log: Log, streams: list[str], kind: str = "accuracy", training: bool = True, names: dict | None = None
+) -> None:
     """Accuracy or loss by epoch of each stream: validation, with a dot where the kept weights are from, and training,
     dashed.
 
     A stream that has learnt from the validation clips shows its training alone. A dotted line is where fine-tuning of
-    everything starts.
+    everything starts. names: {stream: what it is called}, `titles` without it.
     """
-    names = titles(streams)
+    names = names or titles(streams)
     for stream in streams:
         rows, colour = log.rows_of(stream), plots.COLOURS[modality_of(stream)]
         name, epochs = names[stream], [int(row["epoch"]) for row in rows]

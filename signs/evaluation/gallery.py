@@ -1,19 +1,24 @@
-"""Clips to look at, most of them wrong: loops of what each network saw, where it looked, the nearest training clip.
+"""Clips to look at, most of them wrong: a loop of what the model saw, where it looked, the nearest training clip.
 
-gallery/<clip>-rgb.webp, -flow.webp    stored pictures; beside them what the network saw, warm where it speaks
-                                       for the model's answer
-gallery/<clip>-landmark.webp           the skeleton over the stored pictures, where there are any, and alone; warm are
-                                       the points that speak for the answer
-gallery/<clip>-nearest.webp            the training clip that the networks find most alike
+gallery/<clip>-landmark.webp    the skeleton over the stored pictures, where there are any, and alone; warm are the
+                                points that speak for the answer
+gallery/<clip>-rgb.webp         of a model that sees no points: stored pictures; beside them what the network saw, warm
+                                where it speaks for the answer
+gallery/<clip>-flow.webp        the stored pictures, and beside them the flow likewise, where a network sees flow
+gallery/<clip>-nearest.webp     the training clip that the networks find most alike
+
+However many networks a model has, a clip has one loop, and one of the flow. Clips of people who do not allow loops have
+none.
 """
 
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset, preprocess
+from signs.clips import dataset, preprocess, storage
 from signs.clips.dataset import Clip, Dataset
-from signs.clips.modality import PICTURES, read_stored
+from signs.clips.modality import PICTURES, TABLE, read_stored, shown_store
 from signs.clips.points import Points
+from signs.clips.spec import HANDS, InputSpec
 from signs.command import Problem
 from signs.evaluation import gradcam, joints
 from signs.flow.stream import flow_to_colour
@@ -28,16 +33,25 @@ import numpy as np
 SIDE = 192  # pixels, height of a loop
 DURATION = 2400  # milliseconds a loop takes, whatever its number of pictures
 RIGHT = 3  # recognised clips shown to compare
-BEST = 5  # answers shown of each stream
+BEST = 5  # answers shown
 NEIGHBOURS = 500  # training clips, at most, among which the nearest is looked for
 NEAREST_PICTURES = 16  # of the nearest clip's loop
 WARMTH = 0.55  # of the heat over a picture, at most
+STILL = 0.15  # of the flow of the whole clip, below which a loop does not begin: such a field is white
 
 
 def enlarged(picture: np.ndarray) -> np.ndarray:
     """The picture with SIDE rows, its shape kept; smaller where it has more."""
     width = round(picture.shape[1] * SIDE / picture.shape[0])
     return cv2.resize(picture, (width, SIDE), interpolation=cv2.INTER_AREA if len(picture) > SIDE else cv2.INTER_LINEAR)
+
+
+def seen_of(picture: np.ndarray, spec: InputSpec) -> np.ndarray:
+    """What a network sees of a picture of `preprocess.cut_out`: its middle, and of hands that of each."""
+    halves = np.split(picture, 2) if spec.region == HANDS else [picture]
+    corners = ((size - spec.crop) // 2 for size in halves[0].shape[:2])
+    rows, columns = (slice(first, first + spec.crop) for first in corners)
+    return np.vstack([half[rows, columns] for half in halves])
 
 
 def warmed(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
@@ -59,14 +73,31 @@ def colours(images: np.ndarray, modality: str, bound: float) -> list[np.ndarray]
     return [flow_to_colour(field, longest) for field in flow]
 
 
+def from_movement(flow: np.ndarray) -> int:
+    """(T, H, W, 2) pixels -> the index from which a loop of it goes, in the first half: the first field is zero, and
+    white, as are those in which nobody moves yet."""
+    lengths = np.array([np.percentile(np.hypot(field[..., 0], field[..., 1]), 99.5) for field in flow])
+    moving = np.flatnonzero(lengths > STILL * lengths.max())
+    return min(int(moving[0]) if len(moving) else 0, len(flow) // 2)
+
+
+def shown_streams(streams: list[Stream]) -> list[Stream]:
+    """One stream to show a clip by, on points if there is one, else on pictures; then one on flow, if there is one."""
+    pictures = [stream for stream in streams if TABLE[stream.modality].kind == "frame"]
+    points = [stream for stream in streams if stream.modality not in PICTURES]
+    flow = [stream for stream in streams if TABLE[stream.modality].kind == "flow"]
+    return [*(points or pictures)[:1], *flow[:1]]
+
+
 class Gallery:
     """Writes the loops of one model to `folder`."""
 
     def __init__(self, recogniser: Recogniser, data: Dataset, folder: Path):
         self.recogniser, self.data, self.folder = recogniser, data, folder
+        self.streams = shown_streams(recogniser.bundle.streams)
         self.parts = {
             stream.name: gradcam.cut(recogniser.models[stream.name], runtime.network_module(stream).MAPS)
-            for stream in recogniser.bundle.streams
+            for stream in self.streams
             if stream.modality in PICTURES
         }
 
@@ -94,25 +125,40 @@ class Gallery:
         view = spec.input.pick_views(len(cut))[0]
         batch = self.recogniser.input(stream, images, squares)[:1]
         heat = gradcam.heat(self.parts[stream.name], batch, np.array([answer]))[0]
-        bound = spec.stored.flow.bound if spec.stored.flow else 0.0
-        whole, small = (colours(pictures[view], stream.modality, bound) for pictures in (images, cut))
-        loop = []
-        for full, square, warmth in zip(whole, small, heat, strict=True):
-            top, left = ((size - spec.input.crop) // 2 for size in square.shape[:2])
-            square = enlarged(square[top : top + spec.input.crop, left : left + spec.input.crop])
+        bound, begin, frames = 0.0, 0, None
+        if TABLE[stream.modality].kind == "flow":
+            bound, frames = spec.stored.flow.bound, self._frames(item, len(images))
+            begin = from_movement(preprocess.restore_flow(images[view], bound))
+        whole = colours(images[view], stream.modality, bound) if frames is None else frames[view]
+        pictures, loop = zip(whole, colours(cut[view], stream.modality, bound), heat, strict=True), []
+        for full, square, warmth in list(pictures)[begin:]:
+            square = enlarged(seen_of(square, spec.input))
             loop.append(np.hstack([enlarged(full), warmed(square, cv2.resize(warmth, square.shape[1::-1]))]))
         return self._write(f"{item.stem}-{stream.name}.webp", loop)
 
     def write_clip_loop(self, item: Clip, name: str) -> str:
-        """A training clip as the first stream has it; returns the file's name."""
-        stored, modality = self.recogniser.bundle.spec.stored, self.recogniser.bundle.streams[0].modality
+        """A training clip as the first stream that is shown has it; returns the file's name."""
+        stored, modality = self.recogniser.bundle.spec.stored, self.streams[0].modality
         images, _ = read_stored(modality, self.data, item, stored, "middle")
         if isinstance(images, Points):
             moments = np.linspace(images.times[0], images.times[-1], NEAREST_PICTURES)
             return self._write(name, self._skeletons(item, images, moments))
+        if TABLE[modality].kind == "flow" and (frames := self._frames(item, len(images))) is not None:
+            images, modality = frames, "rgb"
+        elif TABLE[modality].kind == "flow":
+            images = images[from_movement(preprocess.restore_flow(images, stored.flow.bound)) :]
         images = colours(images, modality, stored.flow.bound if stored.flow else 0.0)
         shown = np.linspace(0, len(images) - 1, min(len(images), NEAREST_PICTURES)).round().astype(int)
         return self._write(name, [enlarged(images[index]) for index in shown])
+
+    def _frames(self, item: Clip, count: int) -> np.ndarray | None:
+        """The stored frames of the flow's moments, (count, H, W, 3) uint8 RGB; None where they are not there."""
+        store = shown_store(self.data, self.recogniser.bundle.spec.stored)
+        try:
+            images = storage.read_archive(item.archive(self.data.folder, store)).images if store else ()
+        except Problem:
+            return None
+        return images if len(images) == count else None
 
     def _write(self, name: str, pictures: list[np.ndarray]) -> str:
         """(H, W, 3) uint8 RGB each -> an animated WebP that goes round."""
@@ -127,33 +173,35 @@ class Gallery:
         return f"{self.folder.name}/{name}"
 
     def write_clip(self, predictions: Predictions, index: int, nearest: dict[str, tuple]) -> dict:
-        """Everything that the page says of one clip, its loops written."""
+        """Everything that the page says of one clip, its loops written where they may be shown."""
         item, labels = predictions.clips[index], predictions.labels
         answers = {name: rows[index] for name, rows in predictions.streams.items()}
-        fused, streams = answers[predictions.fused], self.recogniser.bundle.streams
-        taken = int(fused.argmax())
+        # As sure as predict.py says: the page has no other number for it.
+        sure = self.recogniser.calibration.calibrated(answers.pop(predictions.fused))
+        best = np.argsort(-sure, kind="stable")[:BEST]
         row = {
             "clip": item.clip,
             "signer": item.signer,
             "label": item.label,
-            "answer": labels[taken],
-            "right": item.label == labels[taken],
-            "confidence": float(self.recogniser.calibration.calibrated(fused).max()),
-            "top": {
-                name: [(labels[i], float(values[i])) for i in np.argsort(-values, kind="stable")[:BEST]]
-                for name, values in answers.items()
-            },
+            "answer": labels[best[0]],
+            "right": item.label == labels[best[0]],
+            "confidence": float(sure[best[0]]),
+            "top": [(labels[i], float(sure[i])) for i in best],
+            "alone": {name: labels[values.argmax()] for name, values in answers.items()},
+            "shown": item.may_be_shown,
             "loops": {},
             "looked": {},
         }
-        for stream in streams:
+        for stream in self.streams if item.may_be_shown else ():
             if stream.modality in PICTURES:
-                row["loops"][stream.name] = self.write_stream_loop(stream, item, taken)
+                row["loops"][stream.name] = self.write_stream_loop(stream, item, int(best[0]))
             else:
-                row["loops"][stream.name], row["looked"][stream.name] = self.write_points_loop(stream, item, taken)
+                row["loops"][stream.name], row["looked"][stream.name] = self.write_points_loop(
+                    stream, item, int(best[0])
+                )
         if item.clip in nearest:
             other, alike = nearest[item.clip]
-            loop = self.write_clip_loop(other, f"{item.stem}-nearest.webp")
+            loop = self.write_clip_loop(other, f"{item.stem}-nearest.webp") if other.may_be_shown else None
             about = {"clip": other.clip, "signer": other.signer, "label": other.label}
             row["nearest"] = {**about, "alike": alike, "loop": loop}
         return row
@@ -188,6 +236,12 @@ def find_nearest(recogniser: Recogniser, data: Dataset, items: list[Clip], most:
     return {kept[index].clip: (kept[training[nearest]], float(cosine)) for index, nearest, cosine in best}
 
 
+def remove_loops(output: Path) -> None:
+    """Delete the loops of an earlier evaluation."""
+    for path in (output / "gallery").glob("*.webp"):
+        path.unlink()
+
+
 def write_gallery(
     recogniser: Recogniser, data: Dataset, predictions: Predictions, output: Path, most: int, workers: int
 ) -> list[dict]:
@@ -195,8 +249,6 @@ def write_gallery(
     each of them what the page says."""
     chosen = pick_clips(predictions, predictions.fused, most, RIGHT)
     gallery, items = Gallery(recogniser, data, output / "gallery"), [predictions.clips[index] for index in chosen]
-    for path in gallery.folder.glob("*.webp"):  # of an earlier evaluation
-        path.unlink()
     nearest = find_nearest(recogniser, data, items, NEIGHBOURS, workers)
     with command.progress() as bar:
         return [gallery.write_clip(predictions, index, nearest) for index in bar.track(chosen, description="gallery")]

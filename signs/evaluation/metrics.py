@@ -25,7 +25,7 @@ class SplitResult:
     label; classes: how many the model knows; rejection: see `calibration.count_false_alarms`.
     streams: {stream: `scores.score_stream`, and as `calibration` `calibration.measure_calibration`}.
     gains: {stream: `scores.Difference` of all together and it, as a dict}, None of a single stream.
-    robustness, gallery: None where they were not asked for.
+    training: `findings.count_training` of the data set; robustness, gallery: None where they were not asked for.
     """
 
     data: dict[str, str]
@@ -37,6 +37,7 @@ class SplitResult:
     rejection: dict
     streams: dict[str, dict]
     gains: dict[str, dict] | None = None
+    training: dict | None = None
     robustness: dict | None = None
     gallery: list[dict] | None = None
 
@@ -131,5 +132,5 @@ def measure_earlier(recogniser, data: Dataset, splits: list[str]) -> dict[str, S
         table = stored_clips.with_fused(Predictions.read(path, split), recogniser.calibration.weights)
         table.write(path)
         again = measure_split(recogniser, table, result.data, result.checks, result.failed)
-        kept[split] = replace(again, robustness=result.robustness, gallery=result.gallery)
+        kept[split] = replace(again, training=result.training, robustness=result.robustness, gallery=result.gallery)
     return kept

@@ -1,5 +1,6 @@
 """report.png: some clips of a split with what the model answers, its accuracy and its training, on one page."""
 
+import textwrap
 from pathlib import Path
 
 from signs.clips import modality, storage
@@ -9,7 +10,7 @@ from signs.clips.spec import StoredSpec
 from signs.evaluation import curves, plots
 from signs.evaluation.gallery import pick_clips
 from signs.flow.stream import flow_to_colour
-from signs.inference.predictions import Predictions, modality_of
+from signs.inference.predictions import Predictions, modality_of, titles
 from signs.landmarks import skeleton
 from signs.training.log import Log
 
@@ -31,9 +32,10 @@ def write_overview(path: Path, recogniser, data: Dataset, predictions: Predictio
     grid = figure.add_gridspec(len(chosen) + 1, 2, width_ratios=(4, 1), height_ratios=[2.4] * len(chosen) + [3])
     for line, position in enumerate(chosen):
         axes = figure.add_subplot(grid[line, 0])
-        axes.imshow(clip_pictures(bundle, data, predictions.clips[position]))
-        axes.axis("off")
-        draw_answers(figure.add_subplot(grid[line, 1]), predictions, position, names)
+        draw_clip(axes, bundle, data, predictions.clips[position])
+        calibrated = recogniser.calibration.calibrated(predictions.streams[predictions.fused][position])
+        sure = dict(zip(recogniser.labels, calibrated.tolist(), strict=True))
+        draw_answers(figure.add_subplot(grid[line, 1]), predictions.clips[position], sure, names)
     log, last = Log(bundle.folder / "log.csv"), grid[-1, 0]
     logged = [stream.name for stream in bundle.streams if log.rows_of(stream.name)]
     if logged:
@@ -47,6 +49,15 @@ def write_overview(path: Path, recogniser, data: Dataset, predictions: Predictio
         axes.axis("off")
     draw_scores(figure.add_subplot(grid[-1, 1]), predictions, split)
     plots.save(figure, path)
+
+
+def draw_clip(axes, bundle, data: Dataset, item: Clip) -> None:
+    """The pictures of a clip, where whoever is in it allows that they are shown."""
+    axes.axis("off")
+    if item.may_be_shown:
+        axes.imshow(clip_pictures(bundle, data, item))
+    else:
+        axes.text(0.5, 0.5, "not shown: whoever signs does not allow it", ha="center", va="center", color=plots.SOFT)
 
 
 def clip_pictures(bundle, data: Dataset, item: Clip) -> np.ndarray:
@@ -85,25 +96,26 @@ def skeletons_below(frames: np.ndarray, info: dict, points: Points, shown: np.nd
     return drawn
 
 
-def draw_answers(axes, predictions: Predictions, position: int, names: dict[str, str]) -> None:
-    """The most probable signs of one clip, as bars."""
-    item, row = predictions.clips[position], predictions.streams[predictions.fused][position]
-    best = np.argsort(-row, kind="stable")[:ANSWERS][::-1]
-    labels = [predictions.labels[index] for index in best]
-    colours = {labels[-1]: plots.WRONG, item.label: plots.RIGHT}
-    axes.barh(range(len(best)), row[best], color=[colours.get(label, plots.OTHER) for label in labels])
-    axes.set_yticks(range(len(best)), [names[label] for label in labels], fontsize=9)
+def draw_answers(axes, item: Clip, sure: dict[str, float], names: dict[str, str]) -> None:
+    """The most probable signs of one clip, as bars; sure: calibrated, as the page and predict.py say them."""
+    best = sorted(sure, key=lambda label: -sure[label])[:ANSWERS][::-1]
+    colours = {best[-1]: plots.WRONG, item.label: plots.RIGHT}
+    axes.barh(
+        range(len(best)), [sure[label] for label in best], color=[colours.get(each, plots.OTHER) for each in best]
+    )
+    axes.set_yticks(range(len(best)), [names[label] for label in best], fontsize=9)
     axes.set(xlim=(0, 1))
-    axes.set_title(f"true: {names[item.label]}", fontsize=10, color=colours[labels[-1]])
+    axes.set_title(f"true: {names[item.label]}", fontsize=10, color=colours[best[-1]])
     plots.open_frame(axes)
 
 
 def draw_scores(axes, predictions: Predictions, split: str) -> None:
-    """Top-1 of each stream, as bars."""
-    shares = {stream: 100 * predictions.top(stream, 1) for stream in predictions.streams}
-    colours = [plots.COLOURS[modality_of(stream)] for stream in shares]
-    axes.bar_label(axes.bar(list(shares), list(shares.values()), color=colours), fmt="%.1f")
-    if len(shares) > 3:
-        axes.set_xticks(range(len(shares)), list(shares), rotation=30, ha="right")
-    axes.set(ylim=(0, 110), title=f"top-1 in %, {split}, {int(predictions.scored.sum())} clips")
+    """Top-1 of each stream, as bars, the first above."""
+    names = {stream: textwrap.fill(title, 26) for stream, title in titles(predictions.streams).items()}
+    shares = [100 * predictions.top(stream, 1) for stream in names]
+    colours = [plots.COLOURS[modality_of(stream)] for stream in names]
+    axes.bar_label(axes.barh(range(len(names)), shares, color=colours), fmt="%.1f", padding=2)
+    axes.set_yticks(range(len(names)), list(names.values()), fontsize=9 if len(names) < 5 else 7)
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 118), xlabel=f"right answers in %, {split}, {int(predictions.scored.sum())} clips")
     plots.open_frame(axes)

@@ -16,7 +16,7 @@ import numpy as np
 @dataclass(frozen=True)
 class Shown:
     """Two clips side by side: of each the sign's name, what there is to say, and its frames, (T, H, W, 3) uint8 RGB, or
-    None where there is no clip to show."""
+    None where there is no clip that may be shown."""
 
     names: tuple[str, str]
     notes: tuple[str, str]
@@ -27,13 +27,14 @@ class Shown:
 class Examples:
     """The clips of one split.
 
-    stream: whose answers count; names: of the classes, in their order; read: a clip -> its frames.
+    stream: whose answers count; names: of the classes, in their order; read: a clip -> its frames, None where it may
+    not be shown.
     """
 
     predictions: Predictions
     stream: str
     names: list[str]
-    read: Callable[[Clip], np.ndarray]
+    read: Callable[[Clip], np.ndarray | None]
 
     def people(self, most: int) -> list[Shown]:
         """At most so many signs, each by two people: those that the most people are recognised with come first, of as

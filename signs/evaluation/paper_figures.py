@@ -22,7 +22,7 @@ def write_figure3(log: Log, streams: list[str], mean: list[float], path: Path) -
     looks = {"color": plots.COLOURS[BOTH], "lw": 2.2, "zorder": 2.5}
     axes.plot(epochs[:shared], percent[:shared], label=f"{TITLES[BOTH]}, mean of both", **looks)
     axes.plot(epochs[shared - 1 :], percent[shared - 1 :], "--", **looks)
-    curves.draw_curves(axes, log, streams, training=False)
+    curves.draw_curves(axes, log, streams, training=False, names=TITLES)
     notes = [
         f"After its last epoch, {ends[stream]}, {TITLES[stream]} goes into the mean (then dashed) "
         f"with epoch {log.best(stream)['epoch']}, its best."
@@ -37,7 +37,8 @@ def write_figure3(log: Log, streams: list[str], mean: list[float], path: Path) -
 
 def write_figure4(parts: dict[str, list[Shown]], title: str, path: Path) -> None:
     """Clips side by side: {heading: its rows}, none of them empty."""
-    height, width = next(iter(parts.values()))[0].frames[0].shape[1:3]
+    clips = (frames for rows in parts.values() for row in rows for frames in row.frames if frames is not None)
+    height, width = next((frames.shape[1:3] for frames in clips), (3, 4))
     high = 7.4 / FRAMES * height / width + 0.4  # inches: a strip of FRAMES pictures and the line over it
     heights = [high * len(rows) + 0.5 for rows in parts.values()]
     figure = plt.figure(figsize=(15, sum(heights) + 0.4), layout="constrained")
@@ -58,7 +59,7 @@ def draw_clip(axes, name: str, note: str, frames: np.ndarray | None) -> None:
     axes.set_title(note, loc="right", fontsize=10, pad=4, color=plots.SOFT)
     axes.axis("off")
     if frames is None:
-        axes.text(0.5, 0.5, "no clip of it", ha="center", va="center", color=plots.SOFT)
+        axes.text(0.5, 0.5, "no clip that may be shown", ha="center", va="center", color=plots.SOFT)
     else:
         axes.imshow(plots.strip(frames[plots.middle_frames(len(frames), FRAMES)]))
 

@@ -51,8 +51,12 @@ def describe(tables: dict[str, Predictions], clips: list[Clip], names: dict[str,
 def of_ten(table: Predictions, who: str, owners: list[str]) -> str:
     """`for somebody new about 7 of ten answers are right (5 to 8)`, with the 95 % interval over the owners of clips."""
     right = scores.share(table.hits(table.fused), scores.draw_bootstrap(owners))
-    low, high = math.floor(10 * right.low), math.ceil(10 * right.high)
-    return f"for {who} about {round(10 * right.value)} of ten answers are right ({low} to {high})"
+    return f"for {who} {tenths(right.value, right.low, right.high)}"
+
+
+def tenths(share: float, low: float, high: float) -> str:
+    """`about 7 of ten answers are right (5 to 8)`, of a share and its interval."""
+    return f"about {round(10 * share)} of ten answers are right ({math.floor(10 * low)} to {math.ceil(10 * high)})"
 
 
 def mistaken(table: Predictions, names: dict[str, str]) -> list[str]:

@@ -1,23 +1,29 @@
 """The report page of a model: `model/<run>/report/index.html`, with its pictures beside it; opens without a network.
 
-Everything on it comes from metrics.json and bundle.json; report_page.html is its Jinja template.
+Everything on it comes from metrics.json and bundle.json; report_page.html is its Jinja template, report_page.css and
+report_page.js are written into it. A browser runs nothing else (Content-Security-Policy), and the page works without.
 """
 
+import base64
+import hashlib
+from collections import Counter
 from pathlib import Path
 
 from signs import command
 from signs.clips.modality import PICTURES, TABLE
-from signs.evaluation import curves, plots, scores
+from signs.evaluation import curves, findings, plain_words, plots, scores
 from signs.evaluation.metrics import Metrics
 from signs.inference.bundle import Bundle
-from signs.inference.predictions import Predictions, titles
+from signs.inference.predictions import NETWORK_WORDS, WORDS, Predictions, titles
 from signs.live import lettering
 from signs.training.log import Log
 
 import jinja2
 import markupsafe
 
-WORDS = {"train": "training", "valid": "validation", "test": "test"}
+SPLIT_WORDS = {"train": "training", "valid": "validation", "test": "test"}
+REGIONS = {"middle": "middle of the picture", "signer": "cut to whoever signs", "body": "cut to the body"}
+POLICY = "default-src 'none'; img-src 'self' file:; style-src {style}; script-src {script}; base-uri 'none'"
 
 
 def readable_names(classes) -> dict[str, str]:
@@ -34,17 +40,36 @@ def own(name: str) -> str:
     return markupsafe.Markup("<bdi>{}</bdi>").format(name) if lettering.is_rightward(name) else name
 
 
+def stream_titles(bundle: Bundle, streams) -> dict[str, str]:
+    """{stream: its name for people}, as `predictions.titles`; where several networks see the same, with the network,
+    and what it sees of the picture."""
+    called, alike = titles(streams), [stream.modality for stream in bundle.streams]
+    plain = titles(alike)
+    for stream in bundle.streams:
+        if stream.name in called and alike.count(stream.modality) > 1:
+            words = [plain[stream.modality], NETWORK_WORDS[stream.network]]
+            if stream.modality in PICTURES:
+                words.append(REGIONS[bundle.spec_of(stream).input.region])
+            called[stream.name] = ", ".join(words)
+    twice = Counter()
+    for name, title in called.items():
+        twice[title] += 1
+        called[name] = f"{title}, number {twice[title]}" if twice[title] > 1 else title
+    return called
+
+
 def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
     """What a reader needs to make the model again: (what, text) each."""
     stored, about, inputs = bundle.spec.stored, bundle.about, {}
+    called = stream_titles(bundle, [stream.name for stream in bundle.streams])
     for stream in bundle.streams:
         seen = bundle.spec_of(stream).input
         if stream.modality not in PICTURES:
-            inputs.setdefault(f"points at {command.counted(seen.frames, 'moment')}", []).append(stream.name)
+            inputs.setdefault(f"points at {command.counted(seen.frames, 'moment')}", []).append(called[stream.name])
             continue
         frames, views = command.counted(seen.frames, "frame"), command.counted(seen.views, "view")
         size = f"{frames}, {seen.crop} pixels, {views}, region {seen.region}"
-        inputs.setdefault(f"{size}, scale {seen.scale}, still {seen.still}", []).append(stream.name)
+        inputs.setdefault(f"{size}, scale {seen.scale}, still {seen.still}", []).append(called[stream.name])
     flags = [f"{name.replace('_', ' ')} {value}" for name, value in about.get("flags", {}).items() if value is not None]
     alike = len(inputs) == 1
     stores = dict.fromkeys(store for stream in bundle.streams for store in TABLE[stream.modality].stores(stored))
@@ -52,8 +77,8 @@ def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
         ("model", str(bundle.folder)),
         ("data set", data),
         ("stored", " and ".join(stores)),
-        ("seen", "; ".join(text if alike else f"{', '.join(names)}: {text}" for text, names in inputs.items())),
-        ("networks", ", ".join(f"{stream.name}: {stream.network}" for stream in bundle.streams)),
+        ("seen", "; ".join(text if alike else f"{' and '.join(names)}: {text}" for text, names in inputs.items())),
+        ("networks", "; ".join(f"{called[stream.name]}: {stream.network}" for stream in bundle.streams)),
         ("training", ", ".join(flags)),
         ("commit", about.get("commit") or "unknown"),
         ("versions", ", ".join(f"{name} {version}" for name, version in about.get("versions", {}).items())),
@@ -63,32 +88,66 @@ def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
 def write_page(bundle: Bundle, data: str, split: str, metrics: Metrics, predictions: Predictions) -> Path:
     """Draw the page's pictures and write it; returns its path. `data` is the data set's name; `predictions` are of
     `split`, the fused ones included."""
-    result, stream, log = metrics.splits[split], predictions.fused, Log(bundle.folder / "log.csv")
-    names, called = readable_names(bundle.classes), titles(result.streams)
-    folder, title = bundle.folder / "report", f"{called[stream]}, {result.clips} {WORDS[split]} clips"
-    signs = [names[label] for label in predictions.labels]
-    plots.write_confusion(predictions.confusion(stream), signs, title, folder / "confusion.png")
-    plots.write_calibration(result.streams[stream]["calibration"], result.rejection, folder / "calibration.png")
+    result, log = metrics.splits[split], Log(bundle.folder / "log.csv")
+    folder = bundle.folder / "report"
     logged = [each.name for each in bundle.streams if log.rows_of(each.name)]
+    draw_plots(bundle, split, result, predictions, folder)
     if logged:
         curves.write_training(log, logged, folder / "training.png")
-    words = {
-        "run": bundle.folder.resolve().name,
-        "data": data,
-        "split": split,
-        "stream": stream,
-        "metrics": metrics,
-        "names": {label: own(name) for label, name in names.items()},
-        "own": own,
-        "titles": called,
-        "words": WORDS,
-        "columns": [f"top{k}" for k in scores.TOP if k < max(result.classes, 2)] + ["mean_per_class"],
-        "logged": logged,
-        "about": about_model(bundle, data),
-    }
+    words = page_words(bundle, split, metrics, predictions)
+    words |= {"data": data, "logged": logged, "about": about_model(bundle, data), **inlined()}
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
-        Path(__file__).with_name("report_page.html").read_text(encoding="utf-8")
+        beside("html")
     )
     path = folder / "index.html"
     command.write_text(path, template.render(words))
     return path
+
+
+def draw_plots(bundle: Bundle, split: str, result, predictions: Predictions, folder: Path) -> None:
+    """confusion.png and calibration.png of a `metrics.SplitResult`."""
+    stream, names = predictions.fused, readable_names(bundle.classes)
+    title = f"{titles(result.streams)[stream]}, {result.clips} {SPLIT_WORDS[split]} clips"
+    signs = [names[label] for label in predictions.labels]
+    plots.write_confusion(predictions.confusion(stream), signs, title, folder / "confusion.png")
+    plots.write_calibration(result.streams[stream]["calibration"], result.rejection, folder / "calibration.png")
+
+
+def page_words(bundle: Bundle, split: str, metrics: Metrics, predictions: Predictions) -> dict:
+    """What the template says of a split, whose predictions these are."""
+    result, stream = metrics.splits[split], predictions.fused
+    score = result.streams[stream]
+    return {
+        "run": bundle.folder.resolve().name,
+        "split": split,
+        "stream": stream,
+        "metrics": metrics,
+        "names": {label: own(name) for label, name in readable_names(bundle.classes).items()},
+        "own": own,
+        "titles": stream_titles(bundle, result.streams),
+        "kinds": {each.name: WORDS[each.modality] for each in bundle.streams},
+        "words": SPLIT_WORDS,
+        "columns": [f"top{k}" for k in scores.TOP if k < max(result.classes, 2)] + ["mean_per_class"],
+        "of_ten": plain_words.tenths(score["top1"], *score["intervals"]["top1"]),
+        "found": findings.find(result, predictions),
+        "fails": findings.FAILS,
+        "named": findings.NAMED,
+        "few": findings.FEW,
+        "more": plain_words.MORE,
+    }
+
+
+def beside(ending: str) -> str:
+    """The text of report_page.<ending>."""
+    return Path(__file__).with_name(f"report_page.{ending}").read_text(encoding="utf-8")
+
+
+def inlined() -> dict[str, str]:
+    """The page's style and script, and a policy that allows nothing else."""
+    style, script = beside("css"), beside("js")
+    hashes = {
+        name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for name, text in (("style", style), ("script", script))
+    }
+    policy = POLICY.format(**{name: f"'sha256-{text}'" for name, text in hashes.items()})
+    return {"style": markupsafe.Markup(style), "script": markupsafe.Markup(script), "policy": policy}

@@ -19,7 +19,28 @@ import numpy as np
 BOTH, ALL = "both", "all"  # the fused prediction beside the streams' own: of RGB and flow, of any others
 FUSED = (BOTH, ALL)
 TITLES = {name: modality.title for name, modality in TABLE.items()} | {BOTH: "RGB + flow", ALL: "all joined"}
-SHORT = {"rgb": "RGB", "landmark": "body and hands"}  # in the title of what is fused; the others have their names
+# What people call what a stream sees, in full; the paper's tables have TITLES.
+WORDS = {
+    "rgb": "colour pictures",
+    "flow": "movement (optical flow)",
+    "grey": "grey pictures",
+    "depth": "depth pictures",
+    "grey-depth": "grey and depth pictures",
+    "upper": "upper body, grey and depth",
+    "hand": "higher hand, grey and depth",
+    "landmark": "points of body and hands",
+}
+NETWORK_WORDS = {
+    "i3d": "I3D network",
+    "frames": "single frames",
+    "cnn-lstm": "CNN and LSTM",
+    "conv3d": "3D convolutions",
+    "conv2d-lstm": "2D convolutions and LSTM",
+    "conv3d-lstm": "3D convolutions and LSTM",
+    "histogram": "histograms",
+    "landmark": "network on points",
+}
+SHORT = {"flow": "movement"}  # in the title of what is fused; the others have their words
 COLUMNS = ["clip", "signer", "label", "stream"]
 
 
@@ -44,12 +65,19 @@ def titles(streams: Iterable[str]) -> dict[str, str]:
     order = list(TITLES)
     modalities = {name: modality_of(name) for name in streams if name not in FUSED and modality_of(name)}
     alone = sorted(modalities, key=lambda name: (order.index(modalities[name]), name))
-    networks = {name: name.removeprefix(modalities[name]).replace("-", " ") for name in alone}
-    together = " + ".join(SHORT.get(modalities[name], modalities[name]) + networks[name] for name in alone)
+    networks = {name: network_words(name.removeprefix(modalities[name]).removeprefix("-")) for name in alone}
+    together = " + ".join(SHORT.get(modalities[name], WORDS[modalities[name]]) + networks[name] for name in alone)
     if len(alone) > 3:
-        together = f"mean of all {len(alone)}"
-    named = {name: TITLES[modalities[name]] + networks[name] for name in alone}
+        together = f"all {len(alone)} together"
+    named = {name: WORDS[modalities[name]] + networks[name] for name in alone}
     return named | {name: together for name in FUSED if name in streams}
+
+
+def network_words(ending: str) -> str:
+    """What ensemble.py puts behind a stream's modality, in words: `histogram-body` -> `, histograms, body`."""
+    network = max(("", *(name for name in NETWORK_WORDS if ending == name or ending.startswith(f"{name}-"))), key=len)
+    more = ending.removeprefix(network).strip("-").replace("-", " ")
+    return "".join(f", {words}" for words in (NETWORK_WORDS.get(network), more) if words)
 
 
 def in_top(probabilities: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:

@@ -12,12 +12,13 @@ the folder's lock calls what writes.
 import contextlib
 import shutil
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path, PurePath
 
 from signs import command
 from signs.clips import dataset, tables
+from signs.clips.dataset import LOOPS, NO_CONSENT, Clip
 from signs.clips.names import check_path, check_text, folded, safe_name
 from signs.command import Problem
 
@@ -26,11 +27,11 @@ VIDEOS, POINTS = "video", "landmark-*"
 # What a person may allow, in words for people; nothing is recorded of who does not allow the first.
 SCOPES = {
     "training": "models may learn from these recordings",
-    "loops": "short loops of them may be shown, as in reports",
+    LOOPS: "short loops of them may be shown, as in reports",
     "sharing": "they may be passed on to others",
 }
 
-TO_SHARE = ("loops", "sharing")  # what whoever signs has to allow before a loop of hers is passed on
+TO_SHARE = (LOOPS, "sharing")  # what whoever signs has to allow before a loop of hers is passed on
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,20 @@ def read_recordings(folder: Path) -> Recordings:
     if (table := folder / CONSENT).exists():
         found.consents = [_consent(table, number, row) for number, row in tables.read_rows(table, CONSENT_COLUMNS)]
     return found
+
+
+def with_consent(clips: Iterable[Clip], videos: Path) -> list[Clip]:
+    """Clips of videos that lie in a folder, each with what whoever is in it allows where record.py asked: in the
+    folder's consent.csv, or in that of the folder above."""
+    folder = next((folder for folder in (videos, videos.parent) if (folder / CONSENT).is_file()), None)
+    if folder is None:
+        return list(clips)
+    recordings = read_recordings(folder)
+    allowing = {word: recordings.allowing([word]) for word in SCOPES}
+    return [
+        replace(clip, consent=" ".join(word for word in SCOPES if clip.sha256 in allowing[word]) or NO_CONSENT)
+        for clip in clips
+    ]
 
 
 def _recording(table: Path, number: int, row: tables.Row) -> Recording:

@@ -1,8 +1,11 @@
 """Which clips are shown, that the loops move, and which training clip is nearest."""
 
+from dataclasses import replace
+
 from signs.clips.dataset import Clip, load_dataset
 from signs.evaluation import gallery
 from signs.inference import stored_clips
+from signs.inference.bundle import Stream
 from signs.inference.predictions import Predictions
 
 import cv2
@@ -32,6 +35,7 @@ def made(demo, recogniser, tmp_path_factory):
     data, folder = load_dataset(demo), tmp_path_factory.mktemp("report")
     (folder / "gallery").mkdir()
     (folder / "gallery" / "of-an-earlier-run.webp").write_bytes(b"")
+    gallery.remove_loops(folder)
     found, _ = stored_clips.predict(recogniser, data, data.split("test"), 4, 2)
     return folder, gallery.write_gallery(recogniser, data, found, folder, 3, 2), data, found
 
@@ -43,7 +47,7 @@ def test_loops_move_and_hold_both_halves(made):
         assert set(row["loops"]) == {"rgb", "flow"}
         for name in (*row["loops"].values(), row["nearest"]["loop"]):
             read, animation = cv2.imreadanimation(str(folder / name))
-            assert read and len(animation.frames) in (8, 16) and animation.frames[0].shape[0] == gallery.SIDE
+            assert read and 4 <= len(animation.frames) <= 16 and animation.frames[0].shape[0] == gallery.SIDE
             assert any(np.abs(animation.frames[0].astype(int) - frame).mean() > 0.5 for frame in animation.frames[1:])
             assert sum(animation.durations) == pytest.approx(gallery.DURATION, rel=0.1)
     wide = cv2.imreadanimation(str(folder / rows[0]["loops"]["rgb"]))[1].frames[0].shape[1]
@@ -57,7 +61,9 @@ def test_rows_say_what_the_predictions_say(made, recogniser):
         both = found.streams["both"][places[row["clip"]]]
         assert row["answer"] == recogniser.labels[both.argmax()] and row["confidence"] == pytest.approx(both.max())
         assert row["right"] == (row["answer"] == row["label"])
-        assert [share for _, share in row["top"]["both"]] == pytest.approx(np.sort(both)[::-1][:5])
+        assert [share for _, share in row["top"]] == pytest.approx(np.sort(both)[::-1][:5])
+        alone = {name: found.streams[name][places[row["clip"]]].argmax() for name in ("rgb", "flow")}
+        assert row["alone"] == {name: recogniser.labels[index] for name, index in alone.items()}
 
 
 def test_the_nearest_training_clip_is_the_one_of_the_largest_cosine(demo, recogniser, monkeypatch):
@@ -82,3 +88,45 @@ def test_the_nearest_training_clip_is_the_one_of_the_largest_cosine(demo, recogn
         place = [one.clip for one in train].index(other.clip)
         assert place > 1 and row[place - 2] == pytest.approx(row.max(), abs=1e-6) and share == pytest.approx(row.max())
     assert gallery.find_nearest(recogniser, data, train[:2], 0, 2) == {}
+
+
+def test_a_flow_loop_does_not_begin_white(made):
+    """The first field of a clip is zero, and nobody moves at once."""
+    folder, rows, _, _ = made
+    for row in rows:
+        first = cv2.imreadanimation(str(folder / row["loops"]["flow"]))[1].frames[0]
+        seen = first[:, -gallery.SIDE :]
+        assert (seen.min(axis=2) < 200).mean() > 0.01, row["clip"]
+
+
+@pytest.mark.parametrize(
+    ("strengths", "begin"), [([0, 0, 3, 5], 2), ([0, 5, 5, 5], 1), ([0, 0, 0, 0], 0), ([0, 0, 0, 5], 2), ([0], 0)]
+)
+def test_where_a_flow_loop_begins(strengths, begin):
+    flow = np.zeros((len(strengths), 8, 8, 2), np.float32)
+    flow[..., 0] = np.array(strengths)[:, None, None]
+    assert gallery.from_movement(flow) == begin
+
+
+def test_six_networks_make_no_six_loops():
+    kinds = ("rgb", "rgb", "flow", "flow", "landmark", "landmark")
+    streams = [Stream(f"{kind}-{number}", kind, "i3d", {}, {}) for number, kind in enumerate(kinds)]
+    assert [stream.name for stream in gallery.shown_streams(streams)] == ["landmark-4", "flow-2"]
+    assert [stream.name for stream in gallery.shown_streams(streams[:4])] == ["rgb-0", "flow-2"]
+    assert [stream.name for stream in gallery.shown_streams(streams[2:4])] == ["flow-2"]
+
+
+def test_who_does_not_allow_loops_is_named_without_one(made, recogniser, tmp_path, monkeypatch):
+    _, _, data, found = made
+    monkeypatch.setattr(gallery, "RIGHT", 1)
+    for word, loops in (("training loops", 3), ("training", 0), ("none", 0)):
+        of = {item.clip: replace(item, consent=word) for item in data.clips}
+        train = [of[item.clip] for item in data.split("train")]
+        monkeypatch.setattr(
+            gallery, "find_nearest", lambda *args, train=train: {i.clip: (train[0], 1) for i in args[2]}
+        )
+        asked, folder = replace(found, clips=[of[item.clip] for item in found.clips]), tmp_path / word
+        rows = gallery.write_gallery(recogniser, data, asked, folder, 0, 2)
+        assert len(list((folder / "gallery").glob("*.webp"))) == loops * len(rows) and len(rows) == 1
+        assert rows[0]["shown"] == bool(loops) and (rows[0]["nearest"]["loop"] is not None) == bool(loops)
+        assert rows[0]["clip"] and rows[0]["nearest"]["clip"] == train[0].clip

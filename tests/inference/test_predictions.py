@@ -3,8 +3,10 @@
 import csv
 
 from signs.clips.dataset import Clip
+from signs.clips.modality import TABLE
 from signs.command import Problem
 from signs.inference import predictions
+from signs.inference.bundle import NETWORKS
 from signs.inference.predictions import ALL, BOTH, Predictions
 
 import numpy as np
@@ -30,19 +32,30 @@ def test_a_stream_is_of_the_modality_that_its_name_begins_with(stream, modality)
 
 def test_titles_name_the_streams_among_what_is_there_in_one_order():
     assert list(predictions.titles(["flow", "clips", BOTH, "rgb"]).items()) == [
-        ("rgb", "RGB"),
-        ("flow", "optical flow"),
-        (BOTH, "RGB + flow"),
+        ("rgb", "colour pictures"),
+        ("flow", "movement (optical flow)"),
+        (BOTH, "colour pictures + movement"),
     ]
     assert list(predictions.titles(["grey-depth", "rgb-histogram", "rgb"]).values()) == [
-        "RGB",
-        "RGB histogram",
-        "grey and depth",
+        "colour pictures",
+        "colour pictures, histograms",
+        "grey and depth pictures",
     ]
-    assert predictions.titles(["rgb", "rgb-histogram", ALL])[ALL] == "RGB + RGB histogram"
-    assert predictions.titles(["landmark", "rgb-histogram", ALL])[ALL] == "RGB histogram + body and hands"
-    assert predictions.titles(["rgb", "flow", "rgb-histogram", "flow-histogram", ALL])[ALL] == "mean of all 4"
-    assert predictions.titles(["rgb", "landmark", BOTH])[BOTH] == "RGB + body and hands", "a table of before `all`"
+    points = "points of body and hands"
+    assert predictions.titles(["rgb", "rgb-histogram", ALL])[ALL] == "colour pictures + colour pictures, histograms"
+    assert predictions.titles(["landmark", "rgb-histogram", ALL])[ALL] == f"colour pictures, histograms + {points}"
+    assert predictions.titles(["rgb", "flow", "rgb-histogram", "flow-histogram", ALL])[ALL] == "all 4 together"
+    assert predictions.titles(["rgb", "landmark", BOTH])[BOTH] == f"colour pictures + {points}", "before `all`"
+
+
+def test_every_modality_and_network_has_words_for_people():
+    assert predictions.WORDS.keys() == TABLE.keys() and predictions.NETWORK_WORDS.keys() == NETWORKS.keys()
+    found = predictions.titles(["rgb-conv3d-lstm-body", "landmark-landmark-2", "grey-depth-i3d"])
+    assert found == {
+        "grey-depth-i3d": "grey and depth pictures, I3D network",
+        "landmark-landmark-2": "points of body and hands, network on points, 2",
+        "rgb-conv3d-lstm-body": "colour pictures, 3D convolutions and LSTM, body",
+    }
 
 
 def test_both_are_rgb_and_flow_and_anything_else_is_all():

@@ -3,6 +3,7 @@
 import csv
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from signs import command
@@ -39,6 +40,32 @@ def test_whose_takes_may_be_shown(folder):
     folder.add(four, "go", "stranger")
     assert folder.allowing(["loops", "sharing"]) == {anna.sha256}
     assert folder.allowing(["loops"]) == {anna.sha256, ben.sha256, both.sha256}
+
+
+def test_a_data_set_knows_what_people_allow_until_they_allow_something_else(folder, tmp_path):
+    """Whoever reads the table or the folder of videos: `loops` decides whether reports show them."""
+    for signer, scope in (("anna", ALL), ("ben", ["training"])):
+        folder.add_consent(signer, scope, signer)
+    for signer, film in zip(("anna", "ben", "cem"), films(3), strict=True):
+        folder.add(film, "go" if signer == "anna" else "come", signer)
+    asked = {"anna": "training loops sharing", "ben": "training", "cem": "none"}
+
+    def prepare(videos, *more) -> dict[str, str]:
+        flags = ["--videos", str(videos), "--output", str(tmp_path / "data"), "--shares", "0", "0", *more]
+        assert prepare_videos.main([*flags, "--workers", "1"]) == 0
+        clips = load_dataset(tmp_path / "data").clips
+        assert [item.signer for item in clips if item.may_be_shown] == ["anna"]
+        return {item.signer: item.consent for item in clips}
+
+    assert prepare(folder.folder / "clips.csv") == asked
+    assert prepare(folder.folder / "video", "--signer-from", "{signer}/{signer}_{label}_{take}") == asked
+    table = folder.folder / "consent.csv"
+    table.write_text(table.read_text().replace("ben,training,", "ben,training sharing,"))
+    assert prepare(folder.folder / "clips.csv") == asked | {"ben": "training sharing"}
+    data = load_dataset(tmp_path / "data")
+    dataset.save_dataset(replace(data, clips=[replace(item, consent="") for item in data.clips]))
+    assert "consent" not in (tmp_path / "data" / "clips.csv").read_text().partition("\n")[0]
+    assert all(item.may_be_shown for item in load_dataset(tmp_path / "data").clips), "nobody was asked"
 
 
 def test_takes_of_several_people_and_languages(folder, tmp_path, capsys):

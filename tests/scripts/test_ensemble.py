@@ -89,7 +89,8 @@ def test_each_goes_on_seeing_what_it_saw(histogram, demo, tmp_path):
     threads = cv2.getNumThreads()
     assert evaluate.main(["--data", str(demo), "--model", str(tmp_path / "joined"), "--gallery", "2"]) == command.DONE
     cv2.setNumThreads(threads)
-    assert "flow-histogram: 6 frames, 24 pixels" in (tmp_path / "joined" / "report" / "index.html").read_text()
+    page = (tmp_path / "joined" / "report" / "index.html").read_text()
+    assert "movement (optical flow), histograms, cut to whoever signs: 6 frames, 24 pixels" in page
 
 
 def test_it_is_evaluated_like_any_other(histogram, demo, tmp_path, capsys):
@@ -98,9 +99,9 @@ def test_it_is_evaluated_like_any_other(histogram, demo, tmp_path, capsys):
     flags = ["--data", str(demo), "--model", str(tmp_path / "joined"), "--split", "valid", "--gallery", "0"]
     assert evaluate.main(flags) == command.DONE
     cv2.setNumThreads(threads)
-    assert "optical flow histogram" in capsys.readouterr().out
+    assert "movement (optical flow), histograms" in capsys.readouterr().out
     page = (tmp_path / "joined" / "report" / "index.html").read_text()
-    assert "mean of all 4" in page and (tmp_path / "joined" / "confusion-valid-rgb-histogram.png").exists()
+    assert "all 4 together" in page and (tmp_path / "joined" / "confusion-valid-rgb-histogram.png").exists()
 
 
 def test_a_third_of_a_name_gets_its_region_and_a_fourth_a_number(histogram, tmp_path, capsys):

@@ -203,6 +203,15 @@ def test_the_confused_pairs_and_their_frames(demo, run, monkeypatch):
         assert row.frames[1].shape == frames[0].shape
 
 
+def test_figure_4_shows_nobody_who_does_not_allow_it(demo, run, tmp_path):
+    data = load_dataset(demo)
+    asked = replace(data, clips=[replace(item, consent="training") for item in data.clips])
+    examples = paper_report.chosen_examples(paper_report.load_run(run, "valid"), asked, "valid")
+    assert {frames is None for rows in examples.values() for row in rows for frames in row.frames} == {True}
+    paper_figures.write_figure4(examples, "nobody", tmp_path / "figure4.png")
+    assert (tmp_path / "figure4.png").stat().st_size > 1000
+
+
 def test_pairs_and_examples_of_known_numbers():
     labels = ["a", "b", "c"]
     answers = [("a", 1, 0.6), ("a", 1, 0.9), ("a", 0, 0.8), ("b", 0, 0.5), ("b", 1, 0.7), ("c", 0, 0.9), ("", 2, 0.9)]
@@ -222,7 +231,7 @@ def test_a_training_is_drawn_with_its_loss(run, monkeypatch):
     curves.write_training(log, ["rgb", "flow"], run / "training.png")
     for axes, kind, factor in zip(figures[0].axes, ("accuracy", "loss"), (100, 1), strict=True):
         lines = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
-        for stream, name in (("rgb", "RGB"), ("flow", "optical flow")):
+        for stream, name in (("rgb", "colour pictures"), ("flow", "movement (optical flow)")):
             rows = log.rows_of(stream)
             for column, title in ((f"val_{kind}", "validation"), (kind, "training")):
                 assert lines[f"{name}, {title}"] == pytest.approx([factor * float(row[column]) for row in rows])

@@ -11,9 +11,8 @@ from chromium import Chromium, write_mjpeg
 from served import NAMES, serving
 
 import tiny
-from browser import CHROMIUM
+from browser import CHROMIUM, axe_script
 
-AXE = tiny.REPOSITORY / ".ci" / "node_modules" / "axe-core" / "axe.min.js"
 STATE = "document.getElementById('state').className"
 BEST = "document.getElementById('best').textContent"
 
@@ -97,12 +96,11 @@ def test_it_fits(opened, width):
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing(opened, width, dark):
-    if not AXE.is_file():
-        pytest.skip("no axe-core; .ci/run fetches it with npm")
+    script = axe_script()
     page, _ = opened
     page.resize(width, 844, dark)
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+    page.evaluate(script + ";0")
     found = json.loads(page.evaluate("axe.run(document).then(found => JSON.stringify(found.violations))"))
     told = [
         (one["id"], [node["html"][:90] + node.get("failureSummary", "")[:300] for node in one["nodes"]])
