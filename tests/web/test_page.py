@@ -10,7 +10,6 @@ import pytest
 from chromium import Chromium, write_mjpeg
 from served import NAMES, serving
 
-import tiny
 from browser import CHROMIUM, axe_script
 
 STATE = "document.getElementById('state').className"
