@@ -90,7 +90,7 @@ def test_each_goes_on_seeing_what_it_saw(histogram, demo, tmp_path):
     assert evaluate.main(["--data", str(demo), "--model", str(tmp_path / "joined"), "--gallery", "2"]) == command.DONE
     cv2.setNumThreads(threads)
     page = (tmp_path / "joined" / "report" / "index.html").read_text()
-    assert "movement (optical flow), histograms, cut to whoever signs: 6 frames, 24 pixels" in page
+    assert "movement (optical flow), histograms, cut to the body: 6 frames, 24 pixels" in page
 
 
 def test_it_is_evaluated_like_any_other(histogram, demo, tmp_path, capsys):
