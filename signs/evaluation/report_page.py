@@ -22,7 +22,12 @@ import jinja2
 import markupsafe
 
 SPLIT_WORDS = {"train": "training", "valid": "validation", "test": "test"}
-REGIONS = {"middle": "middle of the picture", "signer": "cut to whoever signs", "body": "cut to the body"}
+REGIONS = {
+    "middle": "middle of the picture",
+    "signer": "cut to whoever signs",
+    "body": "cut to the body",
+    "hands": "both hands",
+}
 POLICY = "default-src 'none'; img-src 'self' file:; style-src {style}; script-src {script}; base-uri 'none'"
 
 

@@ -1,4 +1,4 @@
-"""Reading a video that somebody sent: as signs.clips.video.read_kept, in a process of its own with limits.
+"""Reading a video that somebody sent: as signs.clips.footage.read_kept, in a process of its own with limits.
 
 frames, times, notes = read_limited(path, stored, each)
 

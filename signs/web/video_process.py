@@ -38,8 +38,8 @@ def limit() -> None:
 
 def send(path: Path, spec: dict) -> None:
     """Write the records of a video; raises Problem where it cannot be read, is too long or too large."""
+    from signs.clips.footage import read_kept
     from signs.clips.spec import stored_from_json
-    from signs.clips.video import read_kept
     from signs.command import Problem
 
     output, count = sys.stdout.buffer, 0

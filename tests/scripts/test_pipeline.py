@@ -190,7 +190,7 @@ def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys, monke
     assert all(value.dtype == np.float32 for value in weights.values())
     with conftest.sketches():
         assert evaluate.main(["--data", str(demo), "--model", str(output), "--gallery", "0"]) == command.DONE
-    assert "RGB" in capsys.readouterr().out
+    assert "colour pictures" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,9 @@ def test_most_frequent_classes(download):
 
 
 def test_what_is_no_gesture_stays_beside_the_most_frequent_ones(download):
-    (download / "class.csv").write_text("label,name,kind\n001,a,gesture\n002,b,gesture\n003,nothing,none\n")
+    (download / "class.csv").write_text(
+        "label,name,kind\n001,a,gesture\n002,b,gesture\n003,nothing,none\n249,d,gesture\n"
+    )
     assert prepare(download, "--classes", "1") == command.DONE
     data = made(download)
     assert [(row.label, row.kind) for row in data.classes] == [("001", "gesture"), ("003", "none")]

@@ -24,6 +24,9 @@ ZERO = {
     "--robustness",
     "--copies",
     "--truncate",
+    "--pauses",
+    "--pad",
+    "--port",
 }
 ZERO |= {"--min-clips", "--valid-groups", "--false-alarms", "--shares", "compress --epochs"}
 ZERO |= {f"train_{name} --epochs" for name in ("conv3d_lstm", "frame", "i3d", "landmark")}  # a new top is trained alone

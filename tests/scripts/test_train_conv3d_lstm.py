@@ -86,7 +86,7 @@ def test_archive_file_and_camera_give_the_same_answer(grey, data):
 def test_the_camera_has_no_depth_and_the_archives_have(deep, data, capsys):
     assert evaluate.main(["--data", str(data), "--model", str(deep), "--split", "valid", "--workers", "1"]) == 0
     assert "grey and depth" in capsys.readouterr().out
-    assert "grey + grey-depth" in (deep / "report" / "index.html").read_text()
+    assert "grey pictures + grey and depth pictures" in (deep / "report" / "index.html").read_text()
     with pytest.raises(Problem, match="its network sees video and depth, .* no more than colour; .*evaluate.py"):
         predict.main(["--model", str(deep), str(next((data / "video").rglob("*.avi")))])
 

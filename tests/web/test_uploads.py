@@ -10,8 +10,8 @@ import sys
 import threading
 from pathlib import Path
 
+from signs.clips.footage import read_kept
 from signs.clips.spec import StoredSpec
-from signs.clips.video import read_kept
 from signs.command import Problem
 from signs.web import uploads, video_process
 from signs.web.limited_video import Records, read_limited
