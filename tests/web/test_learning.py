@@ -25,7 +25,8 @@ SCRIPT = textwrap.dedent(
     while (model.parent / "wait").exists():
         time.sleep(0.02)
     if (model.parent / "fail").exists():
-        sys.exit("learn.py: fewer than two signs; record a second one")
+        print("learn.py: fewer than two signs; record a second one", file=sys.stderr)
+        sys.exit(2)
     model.mkdir(exist_ok=True)
     (model / "bundle.json").write_text(" ".join(sys.argv[1:]))
     print("ready")
