@@ -22,10 +22,13 @@ from pathlib import Path
 
 from signs import command
 from signs.command import Problem
+from signs.inference.bundle import is_bundle, load_bundle
 from signs.inference.recogniser import Recogniser, check_camera
 from signs.live.model_choice import find_model
 from signs.prepare.keepers import open_keeper
+from signs.prepare.recordings import CONSENT, TABLE, read_recordings
 
+LEARNT = "learnt_from"  # in bundle.json of a model of learn.py
 LOOPBACK, PORT = "127.0.0.1", 8080
 SHORTEST = 8  # characters of a password
 EXTRA = ("starlette", "uvicorn", "websockets", "cryptography")
@@ -45,7 +48,7 @@ def parse_arguments(argv) -> argparse.Namespace:
     most = "visitors who are served at a time, at most; without it what the machine carries"
     reached.add_argument("--most", type=command.number(int, least=1), metavar="N", help=most)
     keeping = flags.add_argument_group("what becomes of answers; without these nothing is stored")
-    kept = "where signs go whose answers a visitor corrects, if he allows it: the --videos of learn.py"
+    kept = "where signs go that visitors record or correct, if they allow it: the --videos of learn.py"
     keeping.add_argument("--keep", type=Path, metavar="FOLDER", help=kept)
     keeping.add_argument("--signer", metavar="NAME", help="who signs, where several people are recorded there")
     command.add_runtime(flags)
@@ -75,12 +78,38 @@ def show(args) -> int:
     memory.few_arenas()
     model, place = find_model(args.model), addresses.find_place(args.host, args.port)
     password = choose_password(args.password_file, place.secure)
-    keeper = open_keeper(args.keep, args.signer) if args.keep else None
+    keeper, own = open_keeping(args.keep, args.signer)
     with server.open_socket(place.host, place.port) as opened:
         place = addresses.find_place(args.host, opened.getsockname()[1])
-        site = prepare_site(place, password, keeper, functools.partial(load, model, args.runtime), args.most)
+        site = prepare_site(place, password, keeper, own, functools.partial(load, model, args.runtime), args.most)
+        site.teacher = make_teacher(own.folder, model, args.runtime) if own else None
         server.serve(site, opened, functools.partial(greet, site, None if args.password_file else password))
     return command.DONE
+
+
+def open_keeping(folder: Path | None, signer: str | None):
+    """(what keeps corrected signs, where visitors record signs of their own) in a folder, None each where there is
+    none. In a folder of one folder for each sign nobody is asked what he allows, so nothing is recorded there."""
+    from signs.web.own_folder import OwnFolder
+
+    if folder is None:
+        return None, None
+    recorded = (folder / TABLE).exists() or (folder / CONSENT).exists()
+    if folder.exists() and not recorded and (folder.is_file() or any(folder.glob("[!.]*"))):
+        return open_keeper(folder, signer), None
+    people = read_recordings(folder).consents
+    return open_keeper(folder, signer) if signer or len(people) == 1 else None, OwnFolder(folder)
+
+
+def make_teacher(videos: Path, model: Path, runtime: str):
+    """What learns from a folder of recordings: the model that is shown, where learn.py made it, else model/ and
+    data_set/ with that folder's name."""
+    from signs.web.teacher import Teacher
+
+    name, root = videos.resolve().name, Path(__file__).resolve().parent
+    own = model.is_dir() and is_bundle(model) and LEARNT in load_bundle(model).about
+    taught = model if own else Path("model") / name
+    return Teacher(root, videos, Path("data_set") / name, taught, functools.partial(load, taught, runtime))
 
 
 def choose_password(path: Path | None, secure: bool) -> str | None:
@@ -101,7 +130,7 @@ def load(model: Path, runtime: str) -> Recogniser:
     return recogniser
 
 
-def prepare_site(place, password: str | None, keeper, opener, most: int | None):
+def prepare_site(place, password: str | None, keeper, own, opener, most: int | None):
     """Load the model once, measure it, and bring together what the page needs; says how many are served."""
     from signs.web.access import Access
     from signs.web.application import Site
@@ -113,11 +142,12 @@ def prepare_site(place, password: str | None, keeper, opener, most: int | None):
     from signs.web.uploads import Uploads
 
     loaded = [opener()]
-    seconds, card = measure(loaded[0]), make_card(loaded[0], keeper)
+    seconds, card = measure(loaded[0]), make_card(loaded[0], keeper, own)
     count, frames = carries(seconds, most)
     people = command.counted(count, "visitor")
     print(f"serves {people} at a time: a frame takes {1000 * seconds:.0f} ms of a core", flush=True)
-    lobby = Lobby(Seats(lambda: loaded.pop() if loaded else opener(), count), frames, keeper and SharedKeeper(keeper))
+    shared = SharedKeeper(keeper, own and own.turn) if keeper else None
+    lobby = Lobby(Seats(lambda: loaded.pop() if loaded else opener(), count), frames, shared, own=own)
     return Site(place, Access(password), lobby, card, Uploads(opener))
 
 

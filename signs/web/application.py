@@ -2,21 +2,21 @@
 
     app = build_app(site)                   to be run by server.py
 
-Each kind of request has a file of its own with its routes, each part of the page a file in page/sections/: recording
-and learning come as one more of each.
+Each kind of request has a file of its own with its routes, each part of the page a file in page/sections/.
 """
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from signs.command import Problem
-from signs.web import answer_routes, live_routes, page_routes, upload_routes
+from signs.web import answer_routes, learn_routes, live_routes, own_routes, page_routes, share_routes, upload_routes
 from signs.web.access import Access
 from signs.web.addresses import Place
 from signs.web.guard import Guard
 from signs.web.lobby import Lobby
-from signs.web.model_card import ModelCard
+from signs.web.model_card import ModelCard, make_card
+from signs.web.teacher import Teacher
 from signs.web.uploads import Uploads
 
 from starlette.applications import Starlette
@@ -26,14 +26,22 @@ from starlette.responses import JSONResponse, Response
 
 @dataclass
 class Site:
-    """What the routes share."""
+    """What the routes share. teacher: learns from what visitors record, None where they cannot."""
 
     place: Place
     access: Access
     lobby: Lobby
     card: ModelCard
     uploads: Uploads
+    teacher: Teacher | None = None
     guard: Guard | None = None
+
+    def renew(self, recogniser) -> None:
+        """The teacher's model is another one, opened here: new visits get it, and uploads."""
+        kept = {name: getattr(self.card, name) for name in ("folder", "signer", "records")}
+        self.card = replace(make_card(recogniser), **kept)
+        self.lobby.seats.renew(recogniser, self.teacher.opener)
+        self.uploads.renew(self.teacher.opener)
 
 
 def build_app(site: Site) -> Guard:
@@ -46,8 +54,10 @@ def build_app(site: Site) -> Guard:
         watching.cancel()
         site.lobby.close()
         site.uploads.close()
+        if site.teacher:
+            site.teacher.close()
 
-    rooms = (page_routes, live_routes, answer_routes, upload_routes)
+    rooms = (page_routes, live_routes, answer_routes, upload_routes, own_routes, learn_routes, share_routes)
     routes, handlers = [route for room in rooms for route in room.ROUTES], {Problem: refuse, Exception: fail}
     app = Starlette(routes=routes, lifespan=running, exception_handlers=handlers)
     app.state.site = site

@@ -68,7 +68,7 @@ class Visitor:
     def sit(self, seat: Seat) -> None:
         loop = asyncio.get_running_loop()
         self.framed = self.lobby.clock()
-        self.visit = Visit(seat, self.lobby.keeper, lambda: loop.call_soon_threadsafe(self.tell))
+        self.visit = Visit(seat, self.lobby.keeper, lambda: loop.call_soon_threadsafe(self.tell), self.lobby.own)
 
     def rise(self) -> None:
         if self.visit:
@@ -77,10 +77,11 @@ class Visitor:
 
 
 class Lobby:
-    """frames: a second that the machine carries in all; keeper: of keepers.py, or None."""
+    """frames: a second that the machine carries in all; keeper: of keepers.py, or None; own: where visitors record
+    signs of their own, of own_folder.py, or None."""
 
-    def __init__(self, seats: Seats, frames: float, keeper=None, clock=time.monotonic):
-        self.seats, self.keeper, self.clock, self._frames = seats, keeper, clock, frames
+    def __init__(self, seats: Seats, frames: float, keeper=None, clock=time.monotonic, own=None):
+        self.seats, self.keeper, self.clock, self.own, self._frames = seats, keeper, clock, own, frames
         self.visitors: dict[str, Visitor] = {}
 
     @property
@@ -101,6 +102,15 @@ class Lobby:
         visitor.hear()
         self.seats.join(visitor.name)
         self._call()
+
+    def renew(self, name: str) -> None:
+        """Who loads the page anew gets the model that was learnt meanwhile, before those who wait: the seat is his."""
+        visitor = self.visitors.get(name)
+        if visitor and visitor.visit and visitor.visit.seat.older:
+            visitor.rise()
+            self.seats.leave(name)
+            self.seats.join(name, first=True)
+            self._call()
 
     def _call(self) -> None:
         """Those whose turn it is sit down; those who wait see how far they are."""

@@ -1,6 +1,6 @@
 """What the page says of the model: its signs, how the points are joined, where corrected signs would be kept.
 
-card = make_card(recogniser, keeper)
+card = make_card(recogniser, keeper, own)
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,14 @@ SIDE = 1000  # units of the square that a loop is drawn in
 
 @dataclass(frozen=True)
 class ModelCard:
-    """signs: (name, number of its loop or None); loops: JSON of each; folder, signer: of what is kept, or empty."""
+    """signs: (name, number of its loop or None); loops: JSON of each; folder, signer: of what is kept, or empty;
+    records: the folder where visitors record signs of their own, or empty."""
 
     signs: tuple[tuple[str, int | None], ...]
     loops: tuple[dict, ...]
     folder: str
     signer: str
+    records: str
 
     def about(self) -> dict:
         return {
@@ -33,8 +35,9 @@ class ModelCard:
         }
 
 
-def make_card(recogniser, keeper=None) -> ModelCard:
-    """Of a loaded recogniser; a damaged loop is left out with the others."""
+def make_card(recogniser, keeper=None, own=None) -> ModelCard:
+    """Of a loaded recogniser; keeper: of keepers.py; own: of own_folder.py. With a damaged loop none is
+    shown."""
     try:
         loops = loops_of(recogniser.bundle) if recogniser.bundle.spec.stored.landmark else {}
     except Problem:
@@ -47,7 +50,7 @@ def make_card(recogniser, keeper=None) -> ModelCard:
                 drawn.append(loop_of(loops[row.label]))
     folder = keeper.folder.name if keeper else ""
     signer = keeper.signer if isinstance(keeper, RecordedTakes) else ""
-    return ModelCard(tuple(signs), tuple(drawn), folder, signer)
+    return ModelCard(tuple(signs), tuple(drawn), folder, signer, own.folder.name if own else "")
 
 
 def loop_of(points) -> dict:

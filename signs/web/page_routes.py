@@ -43,6 +43,7 @@ async def home(request: Request) -> Response:
         return response
     if request.scope["visitor"].level != Access.INSIDE:
         return drawn("password.html", request)
+    site.lobby.renew(request.scope["visitor"].visitor)
     return drawn("index.html", request, card=site.card)
 
 

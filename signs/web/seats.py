@@ -16,10 +16,10 @@ from signs.inference import timing
 
 
 class Seat:
-    """loading: its recogniser."""
+    """loading: its recogniser; older: another model has been learnt since it was opened."""
 
     def __init__(self, loading: Future):
-        self.loading, self.taken = loading, False
+        self.loading, self.taken, self.older = loading, False, False
 
     @functools.cached_property
     def names(self) -> dict[str, str]:
@@ -44,6 +44,7 @@ class Seats:
         self._seats: list[Seat] = []
         self._sitting: set[str] = set()
         self._row: list[str] = []
+        self._opened = None  # the first recogniser of a model that was learnt
 
     @property
     def sitting(self) -> int:
@@ -53,10 +54,16 @@ class Seats:
     def waiting(self) -> int:
         return len(self._row)
 
-    def join(self, visitor: str) -> None:
-        """To the end of the row, where the visitor is not there yet."""
+    def renew(self, recogniser, open_recogniser: Callable) -> None:
+        """Another model, opened once: whoever sits keeps the old one, whoever comes gets this one."""
+        for seat in self._seats:
+            seat.older = True
+        self._open, self._opened = open_recogniser, recogniser
+
+    def join(self, visitor: str, first: bool = False) -> None:
+        """To the end of the row, or before it, where the visitor is not there yet."""
         if visitor not in self._sitting and visitor not in self._row:
-            self._row.append(visitor)
+            self._row.insert(0 if first else len(self._row), visitor)
 
     def leave(self, visitor: str) -> None:
         self._sitting.discard(visitor)
@@ -79,14 +86,22 @@ class Seats:
         return called
 
     def _free(self) -> Seat | None:
-        self._seats = [seat for seat in self._seats if seat.taken or not seat.broken]
+        self._seats = [seat for seat in self._seats if seat.taken or not (seat.broken or seat.older)]
         for seat in self._seats:
             if not seat.taken:
                 return seat
         if len(self._seats) < self.count:
-            self._seats.append(Seat(self._opener.submit(self._open)))
+            self._seats.append(Seat(self._load()))
             return self._seats[-1]
         return None
+
+    def _load(self) -> Future:
+        if self._opened is None:
+            return self._opener.submit(self._open)
+        loading = Future()
+        loading.set_result(self._opened)
+        self._opened = None
+        return loading
 
     def close(self) -> None:
         self._opener.shutdown(wait=False, cancel_futures=True)

@@ -54,6 +54,13 @@ class Uploads:
         best = [{"name": recogniser.name(label), "probability": round(p, 4)} for label, p in answer.ranked[:3]]
         return {"ranked": best, "known": answer.known, "none": answer.ranked[0][0] in none, "notes": notes}
 
+    def renew(self, open_recogniser) -> None:
+        """Another model is there; it is opened when the next video comes."""
+        self._worker.submit(self._forget, open_recogniser)  # in its thread: not in the middle of an answer
+
+    def _forget(self, open_recogniser) -> None:
+        self._open, self._recogniser = open_recogniser, None
+
     def close(self) -> None:
         self._worker.shutdown(wait=False, cancel_futures=True)
         with contextlib.suppress(OSError):

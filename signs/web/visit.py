@@ -1,6 +1,6 @@
 """One visitor's session: the demo of livedemo.py in a thread of its own, fed by a browser's camera.
 
-    visit = Visit(seat, keeper, changed)
+    visit = Visit(seat, keeper, changed, folder)
     visit.frame(message); visit.order({"do": "start"})          from the server's loop
     visit.latest                                                what the page shows, snapshot.py
     visit.close()
@@ -24,6 +24,8 @@ from signs.live.demo import MODES, Demo, build_modes
 from signs.live.film import Film
 from signs.live.hands_free import HandsFree
 from signs.web.frame_source import FrameSource
+from signs.web.own_folder import OwnFolder
+from signs.web.own_takes import OwnSigns
 from signs.web.seats import Seat
 from signs.web.snapshot import take_snapshot
 
@@ -47,13 +49,14 @@ class AnswerList:
 
 class Visit:
     """seat: whose recogniser it uses; keeper: of keepers.py, for whoever allows that signs are kept, or None; changed:
-    called from the thread when there is something new to show."""
+    called from the thread when there is something new to show; folder: where visitors record signs, or None."""
 
-    def __init__(self, seat: Seat, keeper, changed: Callable[[], None]):
+    def __init__(self, seat: Seat, keeper, changed: Callable[[], None], folder: OwnFolder | None = None):
         self.seat, self._keeper, self._changed = seat, keeper, changed
         self.source, self.table = FrameSource(), AnswerList()
         self.latest: dict = {"state": "loading", "mode": MODES[0]}
         self.keeps = False
+        self.own = OwnSigns(folder, COUNTDOWN) if folder else None
         self._orders: queue.Queue = queue.Queue(ORDERS)
         self._stop, self._sent, self._state = threading.Event(), 0.0, ""
         self._thread = threading.Thread(target=self._run, name="visit", daemon=True)
@@ -98,13 +101,15 @@ class Visit:
                 self._obey(demo, self._orders.get_nowait())
                 self._state = ""
         demo.step(wait=WAIT)
+        if self.own:
+            self.own.step(demo)
         state, since = demo.mode and demo.mode.state, time.monotonic() - self._sent
         if state != self._state or (since > SOONEST and (taken != self.source.taken or since > 4 * SOONEST)):
             self._state, self._sent = state, time.monotonic()
             self.latest = (
                 take_snapshot(demo, self.seat.names) if demo.mode else {"state": "loading", "mode": demo.wanted}
             )
-            self.latest |= {"taken": self.source.taken, "keeps": self.keeps}
+            self.latest |= {"taken": self.source.taken, "keeps": self.keeps, "own": self.own and self.own.view()}
             self._tell()
 
     def _tell(self) -> None:
@@ -113,7 +118,7 @@ class Visit:
 
     def _obey(self, demo: Demo, order: dict) -> None:
         value = order.get("value")
-        if demo.mode is None:
+        if demo.mode is None or (self.own and self.own.obey(demo, order.get("do"), value)):
             return
         match order.get("do"):
             case "start":

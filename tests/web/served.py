@@ -72,11 +72,19 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(seats: int = 2, password: str | None = None, secure: bool = False, keeper=None, clock=time.monotonic):
+def serving(
+    seats: int = 2,
+    password: str | None = None,
+    secure: bool = False,
+    keeper=None,
+    clock=time.monotonic,
+    own=None,
+    teacher=None,
+):
     opened = server.open_socket("127.0.0.1", 0)
     place = replace(addresses.find_place("127.0.0.1", opened.getsockname()[1]), secure=secure)
-    lobby = Lobby(Seats(Recogniser, seats), 60.0, keeper, clock)
-    site = Site(place, Access(password), lobby, make_card(Recogniser(), keeper), Uploads(Recogniser))
+    lobby = Lobby(Seats(Recogniser, seats), 60.0, keeper, clock, own)
+    site = Site(place, Access(password), lobby, make_card(Recogniser(), keeper, own), Uploads(Recogniser), teacher)
     ready = threading.Event()
     running, certificate = server.make_server(site, ready.set)
     thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[opened])))

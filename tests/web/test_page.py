@@ -2,14 +2,18 @@
 
 import json
 
+from signs.prepare.recordings import read_recordings
 from signs.web import page_routes, visit
+from signs.web.own_folder import OwnFolder
+from signs.web.teacher import Teacher
 from signs.web.words import table
 
 import numpy as np
 import pytest
 from chromium import Chromium, write_mjpeg
-from served import NAMES, serving
+from served import NAMES, Recogniser, serving
 
+import tiny
 from browser import CHROMIUM, axe_script
 
 STATE = "document.getElementById('state').className"
@@ -32,7 +36,9 @@ def opened(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(visit, "COUNTDOWN", 0.3)
         patch.setattr(visit, "RECORDING", 0.7)
-        with serving(seats=1) as served, Chromium(folder / "profile", camera) as page:
+        teacher = Teacher(tiny.REPOSITORY, folder / "mine", folder / "data", folder / "model", Recogniser)
+        own = OwnFolder(folder / "mine")
+        with serving(seats=1, own=own, teacher=teacher) as served, Chromium(folder / "profile", camera) as page:
             page.resize(1280, 800)
             page.open(served.site.place.address(served.site.access.token))
             page.wait_for("location.search === '' && document.querySelector('[data-mode]').disabled === false")
@@ -72,6 +78,35 @@ def test_a_sign_is_named_and_corrected_by_keys_alone(opened):
     page.press("h", "KeyH")
     page.wait_for(f"{STATE} === 'result'")
     assert page.evaluate("document.activeElement.id") == "answer", "the focus is not lost"
+
+
+def typed(page: Chromium, name: str, letters: str) -> None:
+    page.evaluate(f"document.getElementById('{name}').focus()")
+    for letter in letters:
+        page.press(letter)
+    page.press("Enter")
+
+
+def test_a_sign_of_ones_own_is_recorded_and_thrown_away_by_keys(opened):
+    page, served = opened
+    folder, said = served.site.lobby.own.folder, "document.getElementById('own-said').textContent"
+    assert signed(page), "the camera is on"
+    typed(page, "own-name", "anna")
+    page.wait_for("document.activeElement.id === 'own-asked'")
+    page.evaluate("document.querySelector('#own-consent [value=training]').focus()")
+    page.press(" ", "Space")
+    typed(page, "own-given", "")
+    page.wait_for("document.activeElement.id === 'own-sign'")
+    assert read_recordings(folder).consent_of("anna").scope == ("training",)
+    page.evaluate("document.getElementById('own-seconds').value = 1; 0")
+    typed(page, "own-sign", "hello")
+    page.wait_for(f"{STATE} === 'recording'")
+    page.wait_for(f"{said}.startsWith('Take 1 of hello is kept.')")
+    page.wait_for("document.getElementById('own-signs').textContent === 'hello: 1'")
+    page.evaluate("document.getElementById('own-undo').focus()")
+    page.press("Enter")
+    page.wait_for(f"{said} === 'Take 1 of hello is deleted.'")
+    assert not read_recordings(folder).rows
 
 
 def test_nothing_is_asked_of_anybody_else_and_nothing_is_forbidden(opened):
@@ -147,13 +182,13 @@ def test_every_word_is_in_the_table():
         if path.suffix in (".html", ".js"):
             used += path.read_text(encoding="utf-8")
     direct = set(words) & {part for mark in "\"'`" for part in used.split(mark)}
-    families = ("state.", "hint.", "start.", "mode.", "keys.", "link.", "correct.")
+    families = ("state.", "hint.", "start.", "mode.", "keys.", "link.", "correct.", "own.", "learn.")
     assert not {name for name in words if name not in direct and not name.startswith(families)}
     for page in ("index.html", "password.html", "enter.html"):
 
         class Request:
             headers = {"accept-language": "xx, en;q=0.5"}
 
-        card = type("Card", (), {"folder": "<f>", "signer": "<s>", "signs": []})
+        card = type("Card", (), {"folder": "<f>", "signer": "<s>", "signs": [], "records": "<f>"})
         drawn = page_routes.drawn(page, Request, card=card).body.decode()
         assert "{{" not in drawn and "{folder}" not in drawn and "<f>" not in drawn

@@ -4,8 +4,10 @@ import { showAnswer } from "./answer.js";
 import { Camera } from "./camera.js";
 import { $, text } from "./elements.js";
 import { prepareKeys } from "./keys.js";
+import { prepareLearn } from "./learn.js";
 import { Link } from "./link.js";
 import { openNaming, prepareNaming } from "./naming.js";
+import { prepareOwn, showOwn } from "./own.js";
 import { drawPoints } from "./overlay.js";
 import { prepareSigns } from "./signs.js";
 import { showCurtain, showState } from "./state.js";
@@ -29,6 +31,7 @@ function show(next) {
   if (view.rate) camera.rate = view.rate;
   showState(view, camera.on);
   showAnswer(view, order);
+  showOwn(view, camera.on && view.at === "live");
   showCurtain(view, connection, fault, camera.on);
   text($("link-said"), ["lost", "http"].includes(connection) ? say(`link.${connection}`) : "");
   if ($("consent") && view.keeps !== undefined && !$("consent").matches(":focus")) $("consent").checked = view.keeps;
@@ -82,6 +85,8 @@ prepareKeys({
   0: () => order("nothing"), u: () => order("take back"), b: () => order("before"), m: mirror, "?": toggleSigns,
 });
 prepareNaming(order, about.signs.map(sign => sign.name));
+prepareOwn(order);
+prepareLearn();
 prepareUpload();
 prepareSigns(about);
 show(view);

@@ -12,8 +12,9 @@ export function showState(view, cameraOn) {
   $("state").className = state;
   text($("state"), say(`state.${state}`));
   text($("hint"), hintOf(view, state));
-  text($("start"), say(`start.${live ? view.state : "idle"}`) || say("start.idle"));
-  $("start").disabled = !(live && cameraOn && ABLE.includes(view.state));
+  const ends = live && view.mode === "own" && view.state === "recording";  // a take of one's own sign
+  text($("start"), (ends ? say("start.own") : say(`start.${live ? view.state : "idle"}`)) || say("start.idle"));
+  $("start").disabled = !(live && cameraOn && (ends || ABLE.includes(view.state)));
   for (const button of document.querySelectorAll("[data-mode]")) {
     button.setAttribute("aria-pressed", String(button.dataset.mode === view.mode));
     button.disabled = !live;
@@ -29,7 +30,7 @@ function hintOf(view, state) {
 }
 
 function showMeasures(view, state) {
-  const counted = view.mode === "countdown" && COUNTED.includes(state);
+  const counted = ["countdown", "own"].includes(view.mode) && COUNTED.includes(state);
   $("progress").hidden = !(counted || state === "learning");
   $("progress").value = view.progress ?? 0;
   $("gauge").hidden = !view.trigger || !["ready", "recording"].includes(state);

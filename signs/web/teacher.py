@@ -1,0 +1,121 @@
+"""Learning from the page: learn.py runs as it is, one at a time, and what it prints can be read meanwhile.
+
+    teacher = Teacher(root, Path("recordings/mine"), Path("data_set/mine"), Path("model/mine"), open_model)
+    teacher.start("learn", lambda recogniser: ...)      or "back": the model before
+    teacher.view()
+    teacher.share()                                     the bytes of share.py's zip of that model
+
+No path and no flag comes from the page. When it ended well the model is opened, and handed on.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from signs import command, errors
+from signs.command import Problem
+from signs.inference.bundle import is_bundle
+from signs.prepare.recordings import CONSENT
+
+LINES, SHOWN = 300, 40  # of its output that are kept, and sent to a page
+PATIENCE = 300.0  # seconds for a zip
+NICE = 10  # that it steps back behind visitors who sign
+
+
+class Teacher:
+    """root: where learn.py and share.py lie; videos, data, model: its flags; opener: of a model that it made."""
+
+    def __init__(self, root: Path, videos: Path, data: Path, model: Path, opener: Callable):
+        self.root, self.videos, self.data, self.model, self.opener = root, videos, data, model, opener
+        self._process: subprocess.Popen | None = None
+        self._what, self._ended = "", ""
+        self._lines: deque[str] = deque(maxlen=LINES)
+        self._lock, self._sharing = threading.Lock(), threading.Lock()
+
+    @property
+    def running(self) -> bool:
+        return bool(self._what) and not self._ended
+
+    def view(self) -> dict:
+        """What the page shows. ended: "" while it runs, then "done" or "failed"; lines: text."""
+        lines = list(self._lines)
+        last = lines[-1] if lines and self._ended == "failed" else ""
+        state = {"what": self._what, "running": self.running, "ended": self._ended, "last": last}
+        return {**state, "lines": lines[-SHOWN:], "model": self.model.name, "learnt": is_bundle(self.model)}
+
+    def start(self, what: str, renew: Callable) -> None:
+        """Begin to "learn", or to go "back"; `renew` gets the opened model, in a thread. Raises Problem where it runs
+        already."""
+        flags = {"learn": ["--videos", self.videos], "back": ["--back"]}[what]
+        with self._lock:
+            if self.running:
+                raise Problem("it is learning already; wait until it is done")
+            self._what, self._ended = what, ""
+        self._lines.clear()
+        line = [sys.executable, self.root / "learn.py", *flags, "--data", self.data, "--model", self.model]
+        threading.Thread(target=self._run, args=([str(each) for each in line], renew), daemon=True).start()
+
+    def _run(self, line: list[str], renew: Callable) -> None:
+        ended = "failed"
+        try:
+            if self._follow(line) in (command.DONE, command.PARTLY):
+                renew(self.opener())
+                ended = "done"
+        except Exception as error:  # the page says it; visitors go on
+            self._lines.append(command.one_line(errors.describe(error)))
+        finally:
+            self._ended = ended
+
+    def _follow(self, line: list[str]) -> int:
+        """Run a command to its end; its exit code."""
+        known = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        # A session of its own: learn.py starts scripts itself, which have to end with it.
+        how = {"env": known, "text": True, "encoding": "utf-8", "errors": "replace", "start_new_session": True}
+        with subprocess.Popen(line, **pipes, **how) as process:
+            self._process = process
+            if hasattr(os, "setpriority"):
+                with contextlib.suppress(OSError):  # it has ended already
+                    os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+            for text in process.stdout:
+                if text.strip():
+                    self._lines.append(command.one_line(text.rstrip()))
+        self._process = None
+        return process.returncode
+
+    def share(self) -> bytes:
+        """The model as one zip, which is on the disc only meanwhile; loops in it are of takes that may be shared.
+        Raises Problem where share.py has none, with its last line, or makes one already."""
+        if self.running or not self._sharing.acquire(blocking=False):
+            raise Problem("it is at work already; wait until it is done")
+        try:
+            with tempfile.TemporaryDirectory(prefix="signs-share-") as folder:
+                path = Path(folder) / "model.zip"
+                line = [sys.executable, self.root / "share.py", "--model", self.model, "--output", path]
+                line += ["--recordings", self.videos] if (self.videos / CONSENT).is_file() else []
+                pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+                done = subprocess.run(list(map(str, line)), **pipes, timeout=PATIENCE, check=False)
+                if done.returncode != command.DONE:
+                    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+                    raise Problem(command.one_line(said[-1] if said else f"share.py ended with {done.returncode}"))
+                return path.read_bytes()
+        except subprocess.TimeoutExpired:
+            raise Problem(f"share.py took more than {PATIENCE:g} s") from None
+        finally:
+            self._sharing.release()
+
+    def close(self) -> None:
+        """Stop what runs; learn.py goes on from there the next time."""
+        if process := self._process:
+            with contextlib.suppress(OSError):
+                if hasattr(os, "killpg"):
+                    os.killpg(process.pid, signal.SIGTERM)
+                else:
+                    process.terminate()
