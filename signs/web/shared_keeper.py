@@ -11,7 +11,7 @@ class SharedKeeper:
     """keeper: of keepers.py, which refuses where another writes; turn: of own_folder.py, where visitors record there
     too."""
 
-    def __init__(self, keeper, turn: threading.Lock | None = None):
+    def __init__(self, keeper, turn=None):
         self.keeper, self._turn = keeper, turn or threading.Lock()
 
     def keep(self, content: bytes, label: str, answered: str) -> Path:
