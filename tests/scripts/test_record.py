@@ -130,7 +130,7 @@ def test_what_is_typed_in_the_window(display, films, tmp_path):
         def write(*keys):
             for key in (*keys, "Return"):
                 tell("key", key)
-                time.sleep(0.2)
+                time.sleep(0.4)  # a slow machine would lose keys
 
         write("a", "n", "n", "a")
         tell("key", "1")

@@ -44,7 +44,9 @@ class Chromium:
         port = self._wait(lambda: (self._folder / "DevToolsActivePort").read_text().split()[0])
         pages = self._wait(lambda: self._pages(port))
         address = pages[0]["webSocketDebuggerUrl"]
-        self._link = websockets.sync.client.connect(address, max_size=None, proxy=None, close_timeout=0.1).__enter__()
+        # A browser on a busy machine may be silent for longer than a ping waits.
+        about = {"max_size": None, "proxy": None, "close_timeout": 0.1, "ping_interval": None}
+        self._link = websockets.sync.client.connect(address, **about).__enter__()
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
         return self
