@@ -54,14 +54,14 @@ def test_teach_correct_learn_and_go_back(my_signs, tmp_path, display, monkeypatc
     script = [tiny.REPOSITORY / "livedemo.py", *shown, "--countdown", "0.2", "--answers", str(answers)]
     with tiny.window(display, *map(str, script)) as (process, tell):
         kept = my_signs / "wave" / "live_corrected_wave_1.mp4"
-        until = time.monotonic() + 60
+        until = time.monotonic() + 150
         while not answers.exists() and time.monotonic() < until:  # the networks come later than the picture
             tell("key", "space")
             time.sleep(1)
         tell("key", "n")
         for letter in "wave":
             tell("key", letter)
-            time.sleep(0.7)  # a window that draws hears only the last of the keys that came meanwhile
+            time.sleep(1.2)  # a window that draws hears only the last of the keys that came meanwhile
         tell("key", "Return")
         while not kept.exists() and time.monotonic() < until:
             time.sleep(0.2)
