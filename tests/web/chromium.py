@@ -49,6 +49,7 @@ class Chromium:
         self._link = websockets.sync.client.connect(address, **about).__enter__()
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)  # keys go to it, whatever window is in front
         return self
 
     def __exit__(self, *_error) -> None:
