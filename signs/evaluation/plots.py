@@ -115,17 +115,38 @@ def draw_confusion(axes, counts: np.ndarray, names: list[str], size: float | Non
 def write_confusion(counts: np.ndarray, names: list[str], title: str, path: Path) -> None:
     """A confusion matrix as a picture, confused classes side by side; it grows with the classes."""
     order = similar_order(counts)
-    names, few = [legible(names)[index] for index in order], len(names) <= FEW
-    side = float(max(5, 2 + (0.42 if few else INCHES) * len(names)))
-    figure, axes = plt.subplots(figsize=(side + 0.5, side), layout="constrained")
-    draw_confusion(axes, counts[np.ix_(order, order)], names, 9 if few else 5)
-    axes.set_title(title, fontsize=11)
-    if not few:
-        axes.tick_params(top=True, labeltop=True, right=True, labelright=True, length=1)
-        edges, ends = np.arange(1, len(names)) - 0.5, (-0.5, len(names) - 0.5)
-        axes.hlines(edges, *ends, color="#e4e8ee", lw=0.3)
-        axes.vlines(edges, *ends, color="#e4e8ee", lw=0.3)
+    counts, names = counts[np.ix_(order, order)], [legible(names)[index] for index in order]
+    if len(names) <= FEW:
+        side = float(max(5, 2 + 0.42 * len(names)))
+        figure, axes = plt.subplots(figsize=(side + 0.5, side), layout="constrained")
+        draw_confusion(axes, counts, names, 9)
+        axes.set_title(title, fontsize=11)
+    else:
+        figure = large_confusion(counts, names, title)
     save(figure, path)
+
+
+def large_confusion(counts: np.ndarray, names: list[str], title: str):
+    """A confusion matrix of many classes, with their names on all four sides; its margins are as wide as the longest
+    name, because matplotlib's own layout measures a thousand names ten times."""
+    figure = plt.figure()
+    measure = figure.text(0, 0, "", fontsize=5)
+    widths = [(measure.set_text(name), measure.get_window_extent().width)[1] for name in names]
+    measure.remove()
+    inside, margin = INCHES * len(names), 0.5 + max(widths) / figure.dpi  # inches
+    side = inside + 2 * margin
+    figure.set_size_inches(side, side)
+    axes = figure.add_axes((margin / side, margin / side, inside / side, inside / side))
+    draw_confusion(axes, counts, names, 5)
+    axes.set(xlabel="", ylabel="")
+    figure.suptitle(title, fontsize=11, y=1 - 0.1 / side)
+    figure.supxlabel("recognised as", fontsize=10, y=0.1 / side)
+    figure.supylabel("true sign", fontsize=10, x=0.1 / side)
+    axes.tick_params(top=True, labeltop=True, right=True, labelright=True, length=1)
+    edges, ends = np.arange(1, len(names)) - 0.5, (-0.5, len(names) - 0.5)
+    axes.hlines(edges, *ends, color="#e4e8ee", lw=0.3)
+    axes.vlines(edges, *ends, color="#e4e8ee", lw=0.3)
+    return figure
 
 
 def write_gains(
