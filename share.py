@@ -24,7 +24,7 @@ from signs import command
 from signs.clips.names import check_name, check_text
 from signs.clips.storage import ZIP_DATE
 from signs.command import Problem
-from signs.inference import exported, licence_note, runtime, shared, sign_loops
+from signs.inference import exported, licence_note, manifest, runtime, shared, sign_loops
 from signs.inference.bundle import SHARED, WITHDRAWN_FILE, Bundle, load_bundle, write_bundle_file
 from signs.inference.confidence import CALIBRATION_FILE, load_calibration
 from signs.inference.exported import EXPORT_FILE
@@ -133,11 +133,11 @@ def add_forms(bundle: Bundle, rows: dict, folder: Path) -> None:
 def add_networks(folder: Path) -> None:
     """The networks that find hands, as our table knows them, and their licence."""
     models.check_there()
-    for name in (*shared.LICENCES, *(source.name for source in models.SOURCES.values())):
+    for name in (*manifest.LICENCES, *(source.name for source in models.SOURCES.values())):
         if not (models.FOLDER / name).is_file():
             again = f"delete {models.FOLDER}, and landmark.py fetches it anew"
             raise Problem(f"{models.FOLDER / name}: missing, and without it the networks are not passed on; {again}")
-        copy(models.FOLDER / name, folder / shared.NETWORKS / name)
+        copy(models.FOLDER / name, folder / manifest.NETWORKS / name)
 
 
 def copy(source: Path, target: Path) -> None:
@@ -162,7 +162,7 @@ def collect(bundle: Bundle, recordings: list[Recordings], args: argparse.Namespa
     signs = [row.name for row in bundle.classes if row.kind == "gesture"]
     clips = bundle.about.get("data", {}).get("clips", {}).get("train")
     text = licence_note.note(signs, clips, starts, args.licence, sees_points, len(loops))
-    (folder / shared.NOTE).write_text(text, encoding="utf-8")
+    (folder / manifest.NOTE).write_text(text, encoding="utf-8")
 
 
 def write_zip(folder: Path, path: Path) -> None:
@@ -171,7 +171,7 @@ def write_zip(folder: Path, path: Path) -> None:
     table = {name: (file.stat().st_size, command.sha256(file)) for name, file in files.items()}
     with command.atomic(path) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(member(shared.MANIFEST), shared.write_manifest(table))
+            archive.writestr(member(manifest.MANIFEST), manifest.write_manifest(table))
             for name, file in files.items():
                 with open(file, "rb") as source, archive.open(member(name), "w") as target:
                     shutil.copyfileobj(source, target)
@@ -196,9 +196,9 @@ def main(argv=None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         collect(bundle, recordings, args, Path(folder))
         write_zip(Path(folder), args.output)
-        print((Path(folder) / shared.NOTE).read_text(encoding="utf-8"), end="")
+        print((Path(folder) / manifest.NOTE).read_text(encoding="utf-8"), end="")
     print(f"SHA-256 {command.sha256(args.output)}")
-    print(command.one_line(f"-> {args.output} ({args.output.stat().st_size / 1e6:.1f} MB); read {shared.NOTE} in it"))
+    print(command.one_line(f"-> {args.output} ({args.output.stat().st_size / 1e6:.1f} MB); read {manifest.NOTE} in it"))
     return command.DONE
 
 
