@@ -99,6 +99,8 @@ def refusal(error, errors, address: Address) -> str:
         return "a file that it lists is not there; try again"
     if status == 401 or isinstance(error, errors.RepositoryNotFoundError):
         return f"no such model, or a private one of somebody else; look at the name, or {LOG_IN}"
+    if status in (409, 412):
+        return "somebody else has changed it meanwhile; try again"
     if status == 403:
         return f"the token may not do that; make one that may at {endpoint()}/settings/tokens"
     if status == 429:

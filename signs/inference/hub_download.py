@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,7 +41,6 @@ from signs.inference.manifest import (
 COMMITS = "commits.json"
 MOST_LISTED = 5000  # files and folders of a repository
 USUAL = ("README.md", ".gitattributes")  # of every repository
-CHUNK = 1 << 20  # bytes
 TRIES, WAIT = 5, 1.0  # of a file, and seconds before the second one
 _BROUGHT: list[tempfile.TemporaryDirectory] = []  # where the cache cannot be written; gone with the process
 
@@ -123,11 +123,12 @@ def bring(address: Address, folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_symlink() or path.is_file() and path.relative_to(folder).as_posix() not in files:
             path.unlink()
-    with command.progress("bytes") as bar:
-        task = bar.add_task(f"{address.name}", total=sum(size for size, _ in files.values()))
+    with command.progress("bytes", beside=True) as bar:
+        task, before = bar.add_task(address.name, total=sum(size for size, _ in files.values())), 0
         for name, (size, digest) in files.items():
-            bring_file(address, name, folder, size, digest)
-            bar.advance(task, size)
+            bring_file(address, name, folder, size, digest, lambda count: bar.update(task, completed=before + count))
+            before += size
+        bar.update(task, completed=before)
     (folder / MANIFEST).write_bytes(write_manifest(files))
 
 
@@ -162,35 +163,45 @@ def list_files(address: Address) -> dict[str, tuple[int, str | None]]:
     return entries
 
 
-def bring_file(address: Address, name: str, folder: Path, size: int, digest: str | None) -> None:
-    """Download a file, going on where an earlier try ended; raises Problem where it is another one."""
+def bring_file(address: Address, name: str, folder: Path, size: int, digest: str | None, have=lambda count: None) -> None:
+    """Download a file, going on where an earlier try ended; raises Problem where it is another one. have: called with
+    the bytes of it that are there meanwhile."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_file() and path.stat().st_size >= size and (digest is None or difference(path, size, digest)):
-        path.unlink()
     path.touch()
-    for left in reversed(range(TRIES)):
+    for begun in (path.stat().st_size > 0, False):
+        if path.stat().st_size > size:
+            path.write_bytes(b"")
+        bring_rest(address, name, path, size, have)
+        what = difference(path, size, digest) if digest else ""
+        if not what:
+            return
+        path.write_bytes(b"")
+        if not begun:  # else its first half may have been of something else
+            raise Problem(f"{address}: {name}: {what}; it was changed, or damaged on the way: try again")
+
+
+def bring_rest(address: Address, name: str, path: Path, size: int, have: Callable[[int], object]) -> None:
+    """Download what is missing of a file; a connection that breaks is opened again some times."""
+    for tried in range(1, TRIES + 1):
         try:
-            append(address, name, path, size)
+            append(address, name, path, size, have)
             break
         except Unreachable:
-            if not left:
+            if tried == TRIES:
                 raise
-            time.sleep(WAIT * (TRIES - left))
-    if digest and (what := difference(path, size, digest)):
-        path.unlink()
-        raise Problem(f"{address}: {name}: {what}; it was changed or damaged on the way: try again")
+            time.sleep(WAIT * tried)
 
 
-def append(address: Address, name: str, path: Path, size: int) -> None:
+def append(address: Address, name: str, path: Path, size: int, have: Callable[[int], object]) -> None:
     """Download what is missing of a file, and not a byte more than its size."""
-    have = path.stat().st_size
-    if have == size:
+    begin = path.stat().st_size
+    if begin == size:
         return
     library = hub.library()
     url = library.hf_hub_url(address.name, name, revision=address.revision, endpoint=hub.endpoint())
     headers = {**library.utils.build_hf_headers(library_name="isolated-signs"), "Accept-Encoding": "identity"}
-    headers |= {"Range": f"bytes={have}-"} if have else {}
+    headers |= {"Range": f"bytes={begin}-"} if begin else {}
     with hub.answers(address), library.get_session().stream("GET", url, headers=headers) as response:
         if url.startswith("https:") and response.url.scheme != "https":
             raise Problem(
@@ -198,9 +209,10 @@ def append(address: Address, name: str, path: Path, size: int) -> None:
             )
         library.utils.hf_raise_for_status(response)
         with open(path, "ab" if response.status_code == 206 else "wb") as file:
-            for chunk in response.iter_bytes(CHUNK):
+            for chunk in response.iter_bytes():
                 if file.tell() + len(chunk) > size:
                     raise Problem(f"{address}: {name} is larger than the {size:,} bytes that were said; it was changed")
                 file.write(chunk)
+                have(file.tell())
             if file.tell() < size:
                 raise Problem(f"{address}: {name} ends after {file.tell():,} of {size:,} bytes; try again")

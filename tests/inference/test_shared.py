@@ -17,7 +17,7 @@ import pytest
 import share
 import shareable
 import tiny
-from shareable import contents, rebuilt, edited
+from shareable import contents, edited, rebuilt
 
 FORM = "export/openvino/landmark.bin"
 HAND = f"{manifest.NETWORKS}/hand_landmark_full.tflite"
