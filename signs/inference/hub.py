@@ -16,7 +16,7 @@ from signs.inference.address import COMMIT, Address
 DEFAULT = "https://huggingface.co"
 SECONDS = 20.0  # that a Hub may be silent
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
-MAIN = "main"
+MAIN, NAME = "main", "isolated-signs"  # a branch, and how a Hub knows this program
 # Files travel in the one way that the tests know, and nothing is told of this machine.
 WAYS = {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 # What huggingface_hub raises where an answer is none of a Hub.
@@ -47,7 +47,7 @@ def connect():
     """An HfApi of the Hub, whose requests do not wait for ever."""
     hub = library()
     hub.get_session().timeout = SECONDS
-    return hub.HfApi(endpoint=endpoint(), library_name="isolated-signs")
+    return hub.HfApi(endpoint=endpoint(), library_name=NAME)
 
 
 def commit_of(address: Address) -> str:

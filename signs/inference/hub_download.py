@@ -110,9 +110,8 @@ def bring(address: Address, folder: Path) -> None:
     if folder.is_symlink():
         remove(folder)
     folder.mkdir(mode=0o700, exist_ok=True)
-    size, digest = listed[MANIFEST]
     (folder / MANIFEST).unlink(missing_ok=True)  # the hash of this one nobody knows
-    bring_file(address, MANIFEST, folder, size, digest)
+    Download(address, folder).bring(MANIFEST, *listed[MANIFEST])
     files = read_manifest((folder / MANIFEST).read_bytes(), address)
     for name, (size, digest) in files.items():
         if name not in listed:
@@ -124,11 +123,10 @@ def bring(address: Address, folder: Path) -> None:
         if path.is_symlink() or path.is_file() and path.relative_to(folder).as_posix() not in files:
             path.unlink()
     with command.progress("bytes", beside=True) as bar:
-        task, before = bar.add_task(address.name, total=sum(size for size, _ in files.values())), 0
+        task = bar.add_task(address.name, total=sum(size for size, _ in files.values()))
+        download = Download(address, folder, lambda count: bar.update(task, completed=count))
         for name, (size, digest) in files.items():
-            bring_file(address, name, folder, size, digest, lambda count: bar.update(task, completed=before + count))
-            before += size
-        bar.update(task, completed=before)
+            download.bring(name, size, digest)
     (folder / MANIFEST).write_bytes(write_manifest(files))
 
 
@@ -163,56 +161,62 @@ def list_files(address: Address) -> dict[str, tuple[int, str | None]]:
     return entries
 
 
-def bring_file(address: Address, name: str, folder: Path, size: int, digest: str | None, have=lambda count: None) -> None:
-    """Download a file, going on where an earlier try ended; raises Problem where it is another one. have: called with
-    the bytes of it that are there meanwhile."""
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    for begun in (path.stat().st_size > 0, False):
-        if path.stat().st_size > size:
+class Download:
+    """Files of a commit, each into the same place below a folder.
+
+    show: called with the bytes that are there of all files so far.
+    """
+
+    def __init__(self, address: Address, folder: Path, show: Callable[[int], object] = lambda count: None):
+        self.address, self.folder, self.show, self.done = address, folder, show, 0
+
+    def bring(self, name: str, size: int, digest: str | None) -> None:
+        """Download a file, going on where an earlier try ended; raises Problem where it is another one."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        for begun in (path.stat().st_size > 0, False):
+            if path.stat().st_size > size:
+                path.write_bytes(b"")
+            self._bring_rest(name, path, size)
+            what = difference(path, size, digest) if digest else ""
+            if not what:
+                break
             path.write_bytes(b"")
-        bring_rest(address, name, path, size, have)
-        what = difference(path, size, digest) if digest else ""
-        if not what:
+            if not begun:  # else its first half may have been of something else
+                raise Problem(f"{self.address}: {name}: {what}; it was changed, or damaged on the way: try again")
+        self.done += size
+        self.show(self.done)
+
+    def _bring_rest(self, name: str, path: Path, size: int) -> None:
+        """Download what is missing of a file; a connection that breaks is opened again some times."""
+        for tried in range(1, TRIES + 1):
+            try:
+                self._append(name, path, size)
+                break
+            except Unreachable:
+                if tried == TRIES:
+                    raise
+                time.sleep(WAIT * tried)
+
+    def _append(self, name: str, path: Path, size: int) -> None:
+        """Download what is missing of a file over one connection, and not a byte more than its size."""
+        begin = path.stat().st_size
+        if begin == size:
             return
-        path.write_bytes(b"")
-        if not begun:  # else its first half may have been of something else
-            raise Problem(f"{address}: {name}: {what}; it was changed, or damaged on the way: try again")
-
-
-def bring_rest(address: Address, name: str, path: Path, size: int, have: Callable[[int], object]) -> None:
-    """Download what is missing of a file; a connection that breaks is opened again some times."""
-    for tried in range(1, TRIES + 1):
-        try:
-            append(address, name, path, size, have)
-            break
-        except Unreachable:
-            if tried == TRIES:
-                raise
-            time.sleep(WAIT * tried)
-
-
-def append(address: Address, name: str, path: Path, size: int, have: Callable[[int], object]) -> None:
-    """Download what is missing of a file, and not a byte more than its size."""
-    begin = path.stat().st_size
-    if begin == size:
-        return
-    library = hub.library()
-    url = library.hf_hub_url(address.name, name, revision=address.revision, endpoint=hub.endpoint())
-    headers = {**library.utils.build_hf_headers(library_name="isolated-signs"), "Accept-Encoding": "identity"}
-    headers |= {"Range": f"bytes={begin}-"} if begin else {}
-    with hub.answers(address), library.get_session().stream("GET", url, headers=headers) as response:
-        if url.startswith("https:") and response.url.scheme != "https":
-            raise Problem(
-                f"{address}: {name} leads to {response.url.scheme}://{response.url.host}, where all can read it"
-            )
-        library.utils.hf_raise_for_status(response)
-        with open(path, "ab" if response.status_code == 206 else "wb") as file:
-            for chunk in response.iter_bytes():
-                if file.tell() + len(chunk) > size:
-                    raise Problem(f"{address}: {name} is larger than the {size:,} bytes that were said; it was changed")
-                file.write(chunk)
-                have(file.tell())
-            if file.tell() < size:
-                raise Problem(f"{address}: {name} ends after {file.tell():,} of {size:,} bytes; try again")
+        library, where = hub.library(), f"{self.address}: {name}"
+        url = library.hf_hub_url(self.address.name, name, revision=self.address.revision, endpoint=hub.endpoint())
+        headers = {**library.utils.build_hf_headers(library_name=hub.NAME), "Accept-Encoding": "identity"}
+        headers |= {"Range": f"bytes={begin}-"} if begin else {}
+        with hub.answers(self.address), library.get_session().stream("GET", url, headers=headers) as response:
+            if url.startswith("https:") and response.url.scheme != "https":
+                raise Problem(f"{where} leads to {response.url.host} without https; try again")
+            library.utils.hf_raise_for_status(response)
+            with open(path, "ab" if response.status_code == 206 else "wb") as file:
+                for chunk in response.iter_bytes():
+                    if file.tell() + len(chunk) > size:
+                        raise Problem(f"{where} is larger than the {size:,} bytes that were said; it was changed")
+                    file.write(chunk)
+                    self.show(self.done + file.tell())
+                if file.tell() < size:
+                    raise Problem(f"{where} ends after {file.tell():,} of {size:,} bytes; try again")

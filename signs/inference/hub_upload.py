@@ -6,6 +6,7 @@
 Nothing is made or changed before `send`.
 """
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,10 +56,11 @@ def look(address: Address, public: bool) -> Place:
         except RepositoryNotFoundError:
             return Place(address, account, public, None)
         if public == info.private:
-            now, flag = ("private", "leave --public out") if info.private else ("public", "--public says that you know")
-            raise Problem(f"{address}: there already, and {now}; {flag}, or change it at {hub.endpoint()}/{address.name}")
-        names = [entry.path for entry in api.list_repo_tree(address.name, recursive=True) if hasattr(entry, "size")]
-    if MANIFEST not in names and set(names) - set(USUAL) or len(names) > MOST_LISTED:
+            now, flag = ("private", "leave --public out") if info.private else ("public", "add --public if it may be")
+            raise Problem(f"{address}: there already, and {now}: {flag}")
+        tree = itertools.islice(api.list_repo_tree(address.name, recursive=True), MOST_LISTED)
+        names = [entry.path for entry in tree if hasattr(entry, "size")]
+    if MANIFEST not in names and set(names) - set(USUAL):
         raise Problem(f"{address}: there already, and no model of share.py; choose another name")
     return Place(address, account, public, info.sha, tuple(name for name in names if most_bytes(name) is not None))
 
