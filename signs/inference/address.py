@@ -5,7 +5,9 @@
 A path folds the two slashes into one; here they come back.
 """
 
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,3 +44,12 @@ def address_of(path: Path | str) -> Address | None:
         shown = f"hf://{name}{at}{revision}"
         raise Problem(f"{shown[:120]}: no address; expected hf://owner/name, or hf://owner/name@revision")
     return Address(name, revision)
+
+
+@contextlib.contextmanager
+def known_as(path: Path | str, folder: Path) -> Iterator[None]:
+    """Name the zip or the address in what is raised, rather than the folder that its files lie in."""
+    try:
+        yield
+    except Problem as problem:
+        raise Problem(str(problem).replace(str(folder), str(address_of(path) or path))) from None

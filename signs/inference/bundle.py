@@ -71,7 +71,7 @@ class Bundle:
     """What bundle.json says.
 
     about: what only people read: flags, counts, metrics, commit, versions; hashes: {file name: SHA-256} of the weight
-    files, empty unless the bundle was loaded.
+    files, empty unless the bundle was loaded; place: the zip or address that it was opened from, empty of a folder's.
     """
 
     folder: Path
@@ -81,6 +81,7 @@ class Bundle:
     fusion: str
     about: dict
     hashes: dict[str, str] = field(default_factory=dict)
+    place: str = ""
 
     @property
     def shared(self) -> bool:

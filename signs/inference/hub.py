@@ -69,7 +69,7 @@ def answers(address: Address) -> Iterator[None]:
     try:
         yield
     except errors.OfflineModeIsEnabled:
-        raise Unreachable(f"{address}: HF_HUB_OFFLINE is set, and it is not all here; unset it once") from None
+        raise Unreachable(f"{address}: HF_HUB_OFFLINE is set, so nothing is asked; unset it once") from None
     except errors.HfHubHTTPError as error:
         raise Problem(f"{address}: {refusal(error, errors, address)}") from None
     except errors.LocalTokenNotFoundError:

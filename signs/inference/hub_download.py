@@ -81,7 +81,7 @@ def find_commit(address: Address, root: Path) -> str:
         except Unreachable as problem:
             if revision not in commits:
                 raise
-            say(f"{problem}: so it is what it was last time")
+            say(f"{str(problem).rpartition(';')[0]}: it stays what it was last time")
     newer = "" if address.revision else f"; hf://{address.name}@{MAIN} asks for a newer one"
     say(f"{address} is commit {commits[revision]}{newer}")
     return commits[revision]

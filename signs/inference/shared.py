@@ -11,14 +11,15 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from signs import command
 from signs.clips.bounded_zip import AGAIN, BoundedZip
 from signs.command import Problem
 from signs.inference import hub_download
-from signs.inference.address import Address, address_of
+from signs.inference.address import Address, address_of, known_as
 from signs.inference.bundle import Bundle, load_bundle
 from signs.inference.cache import private_folder, remove
 from signs.inference.exported import EXPORT_FILE, read_forms
@@ -53,8 +54,10 @@ def open_model(path: Path) -> Bundle:
         bundle = load_bundle(folder)
         if bundle.shared:
             check_forms(bundle)
-    if folder != place and not bundle.shared:
-        raise Problem(f"{place}: no model that share.py wrote; {AGAIN}")
+    if folder != place:
+        if not bundle.shared:
+            raise Problem(f"{place}: no model that share.py wrote; {AGAIN}")
+        bundle = replace(bundle, place=str(place))
     if bundle.shared and (folder / NETWORKS).is_dir():
         models.offer(folder / NETWORKS)
     return bundle
@@ -70,15 +73,6 @@ def check_forms(bundle: Bundle) -> None:
             whole = False
         if not whole:
             raise Problem(f"{bundle.folder / EXPORT_FILE}: {name} is incomplete; {AGAIN}")
-
-
-@contextlib.contextmanager
-def known_as(path: Path, folder: Path) -> Iterator[None]:
-    """Name the zip or the address in what is raised, rather than the folder that its files lie in."""
-    try:
-        yield
-    except Problem as problem:
-        raise Problem(str(problem).replace(str(folder), str(address_of(path) or path))) from None
 
 
 class SharedZip:

@@ -76,8 +76,8 @@ def test_a_revision_is_asked_for_each_time_and_without_a_network_it_is_the_last_
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
         assert shared.open_model(f"{WHERE}@v1").folder.name == second
-        assert "HF_HUB_OFFLINE is set" in capsys.readouterr().err
-        with pytest.raises(Problem, match="hf://anna/greetings: HF_HUB_OFFLINE is set, and it is not all here"):
+        assert "@v1: HF_HUB_OFFLINE is set, so nothing is asked: it stays what it was" in capsys.readouterr().err
+        with pytest.raises(Problem, match=f"{WHERE}: HF_HUB_OFFLINE is set, so nothing is asked; unset it"):
             shared.open_model(WHERE)
 
 

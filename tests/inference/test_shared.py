@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 from signs.command import Problem
-from signs.inference import cache, manifest, shared
+from signs.inference import cache, manifest, shared, sign_loops
 from signs.inference.recogniser import Recogniser
 from signs.landmarks import models
 
@@ -96,6 +96,14 @@ def test_without_a_cache_it_is_opened_all_the_same(path, monkeypatch, way):
         (cache.cache_folder() / "shared").chmod(0o777)
     folder = shared.open_model(path).folder
     assert not kept(path) and not folder.is_relative_to(path.parent / "cache") and (folder / FORM).is_file()
+
+
+def test_a_damaged_loop_is_named_as_it_lies_in_the_zip(path):
+    rebuilt(path, {"loops/1.zip": b"x"}, honest=True)
+    bundle = shared.open_model(path)
+    with pytest.raises(Problem) as problem:
+        sign_loops.loops_of(bundle)
+    assert str(problem.value).startswith(f"{path}/loops/1.zip: ") and "cache" not in str(problem.value)
 
 
 def test_an_unpacked_zip_is_checked_too(path, tmp_path):
