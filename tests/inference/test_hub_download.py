@@ -48,7 +48,7 @@ def kept() -> list[str]:
     return [str(path.relative_to(cache_folder())) for path in paths if path.is_file()]
 
 
-def test_it_is_brought_once_and_opened_without_a_network(server, files, capsys):
+def test_it_is_brought_once_and_opened_without_a_network(server, files, monkeypatch, capsys):
     commit = server.add(NAME, files | {"README.md": b"# Greetings", ".gitattributes": b""})
     folder = shared.open_model(Path(WHERE)).folder
     assert tiny.contents(folder) == files and folder.name == commit
@@ -57,6 +57,7 @@ def test_it_is_brought_once_and_opened_without_a_network(server, files, capsys):
     assert not server.asked("README.md")
     newer = server.add(NAME, files)
     server.shutdown()
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # nor is that needed
     asked = len(server.requests)
     assert (
         Recogniser.load(Path(WHERE)).runtime == "openvino" and shared.open_model(f"{WHERE}@{commit}").folder == folder
@@ -268,6 +269,23 @@ def test_a_redirect_elsewhere_brings_the_same_bytes_or_none_and_no_token_goes_th
         assert tiny.contents(shared.open_model(WHERE).folder) == files
         assert other.requests and not [row for _, _, row in other.requests if "authorization" in row]
         assert all("authorization" in headers for _, _, headers in server.requests)
+
+
+def test_a_redirect_from_https_to_http_is_not_followed_to_its_content(tmp_path, monkeypatch):
+    httpx2 = pytest.importorskip("httpx2")
+
+    def answer(request):
+        elsewhere = {"Location": "http://cdn.test/bundle.json"}
+        return (
+            httpx2.Response(302, headers=elsewhere) if request.url.scheme == "https" else httpx2.Response(200, text="x")
+        )
+
+    client = httpx2.Client(transport=httpx2.MockTransport(answer), follow_redirects=True)
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.test")
+    monkeypatch.setattr(huggingface_hub, "get_session", lambda: client)
+    with pytest.raises(Problem, match="bundle.json leads to cdn.test without https"):
+        hub_download.Download(Address(NAME, "0" * 40), tmp_path).bring("bundle.json", 1, None)
+    assert (tmp_path / "bundle.json").read_bytes() == b""
 
 
 def test_what_was_spoilt_in_the_cache_is_brought_again(server, files):
