@@ -2,8 +2,8 @@
 
     python livedemo.py --model model/chalearn
 
-in:   a model bundle or a zip that share.py made of one (without --model: signs/live/starter, 30 signs of German Sign
-      Language), a camera or a video file that plays the camera's part
+in:   a model bundle, or what share.py made of one, a zip or hf://owner/name (without --model: signs/live/starter, 30
+      signs of German Sign Language), a camera or a video file that plays the camera's part
 out:  a window: what the camera sees, the three best names with bars, each stream's answer, the kept frames beside
       their optical flow, the signs so far, and the time it took. With --no-window one sign is printed.
 
@@ -50,7 +50,7 @@ REMEMBERED = HandsFree.LONGEST + 2  # seconds of pictures that --keep holds
 
 def parse_arguments(argv) -> argparse.Namespace:
     flags = command.parser(__doc__)
-    named = "model folder, e.g. model/chalearn, or a zip of share.py; without it 30 signs of German Sign Language"
+    named = "model folder, zip of share.py, or hf://owner/name; without it 30 signs of German Sign Language"
     flags.add_argument("--model", type=Path, help=named)
     source = flags.add_mutually_exclusive_group()
     which = f"number of the camera; `{LIST}` shows the cameras, with a picture of each, and ends"

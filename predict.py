@@ -3,7 +3,7 @@
     python predict.py --model model/chalearn clip.avi another.mp4
     python predict.py --model model/chalearn --json clip.avi          (one line of JSON a clip)
 
-in:   a model bundle, or a zip that share.py made of one; each video holds one sign
+in:   a model bundle, or what share.py made of one, a zip or hf://owner/name; each video holds one sign
 out:  on the standard output, ranked labels with their probabilities; an answer that is not sure enough is marked, once
       evaluate.py has calibrated the model on its validation clips
 """
@@ -73,7 +73,7 @@ def predict(recogniser: Recogniser, paths: list[Path], top: int, json_lines: boo
 def main(argv=None) -> int:
     flags = command.parser(__doc__)
     flags.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="video files, one sign each")
-    flags.add_argument("--model", type=Path, required=True, help="model folder, or a zip of share.py")
+    flags.add_argument("--model", type=Path, required=True, help="model folder, a zip of share.py, or hf://owner/name")
     flags.add_argument("--json", action="store_true", help="one line of JSON a clip")
     command.add_runtime(flags)
     flags.add_argument("--top", type=command.number(int, least=1), default=5, metavar="N", help="labels shown")

@@ -2,11 +2,13 @@
 
     python share.py --model model/mine --output mine.zip
     python livedemo.py --model mine.zip                     where there is no TensorFlow
+    python share.py --model model/mine --output hf://anna/greetings      to a Hub, once somebody has said yes
 
 in:   a model bundle with forms of export.py (learn.py makes them too); for the loops of its signs, the folder of
       record.py with the consent of the people in them
 out:  a zip: the float32 forms, signs, calibration, the networks that find hands with their licence, LICENCE.txt, and
-      manifest.json with the SHA-256 of every file; equal models give equal bytes
+      manifest.json with the SHA-256 of every file; equal models give equal bytes. On a Hub the same files and
+      README.md, which says whom it learnt from and how often it is right
 
 Video is never in it. A loop, which is the points of one take of a sign, goes along only where whoever signs allowed
 `loops` and `sharing` in consent.csv. A model of which somebody has withdrawn is refused.
@@ -24,7 +26,8 @@ from signs import command
 from signs.clips.names import check_name, check_text
 from signs.clips.storage import ZIP_DATE
 from signs.command import Problem
-from signs.inference import exported, licence_note, runtime, shared, sign_loops
+from signs.inference import exported, hub, hub_upload, licence_note, manifest, runtime, shared, sign_loops
+from signs.inference.address import address_of
 from signs.inference.bundle import SHARED, WITHDRAWN_FILE, Bundle, load_bundle, write_bundle_file
 from signs.inference.confidence import CALIBRATION_FILE, load_calibration
 from signs.inference.exported import EXPORT_FILE
@@ -40,18 +43,36 @@ LEFT_OUT = ("processor", "why")
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/mine")
-    flags.add_argument("--output", type=Path, required=True, metavar="ZIP", help="the file to write, e.g. mine.zip")
+    output = "the file to write, e.g. mine.zip, or a repository of a Hub, hf://owner/name"
+    flags.add_argument("--output", type=Path, required=True, metavar="ZIP|ADDRESS", help=output)
     recordings = "folders of record.py that the model learnt from: whose consent allows it is in the loops"
     flags.add_argument("--recordings", type=Path, nargs="+", metavar="FOLDER", help=recordings)
     flags.add_argument("--licence", default="", metavar="TEXT", help='what others may do with it, e.g. "CC BY 4.0"')
+    data = 'the data and their licence, e.g. "LSA64, CC BY-NC-SA 4.0"'
+    flags.add_argument("--learnt-from", default="", metavar="TEXT", help=data)
+    of_hub = flags.add_argument_group("to a Hub")
+    of_hub.add_argument("--public", action="store_true", help="everybody may read it; without it nobody but its owners")
+    of_hub.add_argument("--yes", action="store_true", help="do not ask before sending")
     args = flags.parse_args(argv)
+    args.recordings = args.recordings or []
+    args.licence = check_text(args.licence, "--licence", may_be_empty=True)
+    args.learnt_from = check_text(args.learnt_from, "--learnt-from", may_be_empty=True)
+    args.address = address_of(args.output)
+    check_output(flags, args)
+    return args
+
+
+def check_output(flags: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    if args.address:
+        if not (args.yes or sys.stdin.isatty()):
+            flags.error(f"{args.address}: nobody is at a terminal to say yes, so nothing is sent; --yes says it")
+        return
+    if args.public or args.yes:
+        flags.error("--public and --yes belong to an --output hf://owner/name")
     if args.output.resolve().is_relative_to(args.model.resolve()):
         flags.error(f"--output {args.output}: lies in the model's folder; choose another place")
     if args.output.suffix.lower() != ".zip" or args.output.is_dir():
-        flags.error(f"--output {args.output}: expected a file that ends in .zip")
-    args.recordings = args.recordings or []
-    args.licence = check_text(args.licence, "--licence", may_be_empty=True)
-    return args
+        flags.error(f"--output {args.output}: expected a file that ends in .zip, or hf://owner/name")
 
 
 def check_free(path: Path) -> None:
@@ -133,11 +154,11 @@ def add_forms(bundle: Bundle, rows: dict, folder: Path) -> None:
 def add_networks(folder: Path) -> None:
     """The networks that find hands, as our table knows them, and their licence."""
     models.check_there()
-    for name in (*shared.LICENCES, *(source.name for source in models.SOURCES.values())):
+    for name in (*manifest.LICENCES, *(source.name for source in models.SOURCES.values())):
         if not (models.FOLDER / name).is_file():
             again = f"delete {models.FOLDER}, and landmark.py fetches it anew"
             raise Problem(f"{models.FOLDER / name}: missing, and without it the networks are not passed on; {again}")
-        copy(models.FOLDER / name, folder / shared.NETWORKS / name)
+        copy(models.FOLDER / name, folder / manifest.NETWORKS / name)
 
 
 def copy(source: Path, target: Path) -> None:
@@ -146,7 +167,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def collect(bundle: Bundle, recordings: list[Recordings], args: argparse.Namespace, folder: Path) -> None:
-    """Put all that is shared of a model into an empty folder."""
+    """Put all that is shared of a model into an empty folder; on a Hub its README.md too."""
     rows = forms_to_share(bundle)
     starts = licence_note.starts_of(bundle)
     write_bundle_file(replace(stripped(bundle), folder=folder))
@@ -161,19 +182,31 @@ def collect(bundle: Bundle, recordings: list[Recordings], args: argparse.Namespa
     sign_loops.write_loops(folder, loops)
     signs = [row.name for row in bundle.classes if row.kind == "gesture"]
     clips = bundle.about.get("data", {}).get("clips", {}).get("train")
-    text = licence_note.note(signs, clips, starts, args.licence, sees_points, len(loops))
-    (folder / shared.NOTE).write_text(text, encoding="utf-8")
+    place = str(args.address or "FILE.zip")
+    text = licence_note.note(signs, clips, starts, args.licence, sees_points, len(loops), place, args.learnt_from)
+    (folder / manifest.NOTE).write_text(text, encoding="utf-8")
+    table = manifest.write_manifest(files_of(folder))
+    (folder / manifest.MANIFEST).write_bytes(table)
+    if args.address:
+        from signs.evaluation import hub_card
+
+        about = hub_card.Shared(place, args.licence, args.learnt_from, starts, len(loops), sees_points)
+        (folder / hub_upload.CARD).write_text(hub_card.write_card(bundle, about), encoding="utf-8")
+
+
+def files_of(folder: Path) -> dict[str, tuple[int, str]]:
+    """{name: (bytes, SHA-256)} of all in a folder."""
+    files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
+    return {name: (file.stat().st_size, command.sha256(file)) for name, file in files.items()}
 
 
 def write_zip(folder: Path, path: Path) -> None:
     """A zip of a folder with its manifest first, whole or not at all: it is read once as livedemo.py would."""
-    files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
-    table = {name: (file.stat().st_size, command.sha256(file)) for name, file in files.items()}
+    names = [manifest.MANIFEST, *(name for name in files_of(folder) if name != manifest.MANIFEST)]
     with command.atomic(path) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(member(shared.MANIFEST), shared.write_manifest(table))
-            for name, file in files.items():
-                with open(file, "rb") as source, archive.open(member(name), "w") as target:
+            for name in names:
+                with open(folder / name, "rb") as source, archive.open(member(name), "w") as target:
                     shutil.copyfileobj(source, target)
         with open(temporary, "rb") as file:
             shared.SharedZip(file, path).check()
@@ -185,21 +218,62 @@ def member(name: str) -> zipfile.ZipInfo:
     return info
 
 
+def print_plan(place: hub_upload.Place, folder: Path) -> None:
+    """What would be sent, and where."""
+    print((folder / hub_upload.CARD).read_text(encoding="utf-8"))
+    files = {name: size for name, (size, _) in files_of(folder).items()}
+    rows = [*files.items(), *((name, "deleted") for name in place.gone(folder))]
+    readers = "everybody may read it" if place.public else "private"
+    state = "there already" if place.commit else "new"
+    title = f"To {hub.endpoint()}/{place.address.name} ({state}, {readers}), by {place.account}:"
+    command.print_table(("file", "bytes"), [*rows, ("all", sum(files.values()))], title)
+
+
+def is_confirmed() -> bool:
+    """Whether somebody at the terminal says yes."""
+    try:
+        return input("Send all of it? yes or no: ").strip().lower() in ("yes", "y")
+    except EOFError:
+        print()
+        return False
+
+
+def send(place: hub_upload.Place, folder: Path, args: argparse.Namespace) -> int:
+    """Ask, and send a folder to a Hub."""
+    print_plan(place, folder)
+    if not args.yes and not is_confirmed():
+        raise Problem("nothing is sent; answer yes, or give --yes")
+    gone = place.gone(folder)
+    commit = hub_upload.send(place, folder, "A model of share.py")
+    if loops := hub_upload.kept_loops(gone):
+        keeps = f"earlier commits still hold {command.listed(loops)}; delete the repository to be rid of them"
+        print(command.one_line(f"{place.address}: {keeps}"), file=sys.stderr)
+    print(f"-> {place.address}@{commit}\npython livedemo.py --model {place.address}@{commit}")
+    return command.DONE
+
+
+def write(folder: Path, path: Path) -> int:
+    """Make one file of a folder."""
+    write_zip(folder, path)
+    print((folder / manifest.NOTE).read_text(encoding="utf-8"), end="")
+    print(f"SHA-256 {command.sha256(path)}")
+    print(command.one_line(f"-> {path} ({path.stat().st_size / 1e6:.1f} MB); read {manifest.NOTE} in it"))
+    return command.DONE
+
+
 def main(argv=None) -> int:
     args = parse(argv)
     bundle = open_bundle(args.model)
-    check_free(args.output)
     for folder in args.recordings:
         if not (folder / CONSENT).is_file():
             raise Problem(f"{folder}: no {CONSENT} in it; name a folder that record.py wrote")
+    place = hub_upload.look(args.address, args.public) if args.address else None
+    if not place:
+        check_free(args.output)
     recordings = [read_recordings(folder) for folder in args.recordings]
-    with tempfile.TemporaryDirectory() as folder:
-        collect(bundle, recordings, args, Path(folder))
-        write_zip(Path(folder), args.output)
-        print((Path(folder) / shared.NOTE).read_text(encoding="utf-8"), end="")
-    print(f"SHA-256 {command.sha256(args.output)}")
-    print(command.one_line(f"-> {args.output} ({args.output.stat().st_size / 1e6:.1f} MB); read {shared.NOTE} in it"))
-    return command.DONE
+    with tempfile.TemporaryDirectory() as name:
+        collect(bundle, recordings, args, Path(name))
+        return send(place, Path(name), args) if place else write(Path(name), args.output)
 
 
 if __name__ == "__main__":

@@ -86,8 +86,8 @@ class VideoSource:
     def restart(self) -> None:
         """A file begins again; a camera goes on."""
 
-    def play_next(self) -> None:
-        """Of several files the next one begins; else as `restart`."""
+    def play(self, number: int) -> None:
+        """Of several files that one begins, counted from 0 and after the last from the first; else as `restart`."""
         self.restart()
 
     def span(self, limit: float) -> float | None:
@@ -179,15 +179,14 @@ class VideoFile(VideoSource):
 
 
 class VideoFiles(VideoFile):
-    """Files that play the camera's part one after the other, each again until `play_next`; after the last the first."""
+    """Files that play the camera's part one after the other, each again until `play`; after the last the first."""
 
     def __init__(self, paths: Sequence[Path]):
         super().__init__(paths[0], paced=True)
-        self.paths = deque(paths)
+        self.paths = paths
 
-    def play_next(self) -> None:
-        self.paths.rotate(-1)
-        self.path = self.paths[0]
+    def play(self, number: int) -> None:
+        self.path = self.paths[number % len(self.paths)]
         self.restart()
 
 

@@ -36,7 +36,7 @@ EXTRA = ("starlette", "uvicorn", "websockets", "cryptography")
 
 def parse_arguments(argv) -> argparse.Namespace:
     flags = command.parser(__doc__)
-    named = "model folder, e.g. model/chalearn, or a zip of share.py; without it 30 signs of German Sign Language"
+    named = "model folder, zip of share.py, or hf://owner/name; without it 30 signs of German Sign Language"
     flags.add_argument("--model", type=Path, help=named)
     reached = flags.add_argument_group("who can reach it")
     where = "address or name of this machine by which others reach the page; 0.0.0.0 is all it has"

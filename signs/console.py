@@ -152,10 +152,13 @@ def _number_names(
     return legend, least
 
 
-def progress(unit: str = "items"):
-    """One rich progress bar with time left, of items or of bytes; on a dumb terminal it prints only its last state."""
+def progress(unit: str = "items", beside: bool = False):
+    """One rich progress bar with time left, of items or of bytes; on a dumb terminal it prints only its last state.
+    beside: on the standard error, where the standard output is for answers."""
+    from rich import console
     from rich import progress as parts
 
     count = parts.DownloadColumn() if unit == "bytes" else parts.MofNCompleteColumn()
     times = parts.TimeElapsedColumn(), "left", parts.TimeRemainingColumn()
-    return parts.Progress("{task.description}", parts.BarColumn(), count, *times)
+    screen = console.Console(stderr=True) if beside else None
+    return parts.Progress("{task.description}", parts.BarColumn(), count, *times, console=screen)

@@ -9,7 +9,7 @@ from signs import command
 from signs.clips import posture
 from signs.clips.dataset import Label
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
-from signs.inference import exported, runtime, shared
+from signs.inference import exported, manifest, runtime
 from signs.inference.bundle import Bundle, Stream, load_bundle, save_bundle
 from signs.inference.confidence import Calibration
 from signs.landmarks import models
@@ -66,7 +66,7 @@ def small_networks(folder: Path, monkeypatch) -> Path:
         content = f"the network {name}".encode()
         (folder / source.name).write_bytes(content)
         known[name] = models.Source(source.path, hashlib.sha256(content).hexdigest(), source.outputs)
-    for name in shared.LICENCES:
+    for name in manifest.LICENCES:
         (folder / name).write_text(f"{name} of the networks")
     monkeypatch.setattr(models, "SOURCES", known)
     use_networks(folder, monkeypatch)
@@ -91,8 +91,8 @@ def rebuilt(path: Path, changes: dict[str, bytes | None], honest: bool = False, 
     files = {name: content for name, content in (contents(path) | changes).items() if content is not None}
     if honest:
         rows = {name: (len(each), hashlib.sha256(each).hexdigest()) for name, each in files.items()}
-        rows.pop(shared.MANIFEST, None)
-        files[shared.MANIFEST] = shared.write_manifest(rows)
+        rows.pop(manifest.MANIFEST, None)
+        files[manifest.MANIFEST] = manifest.write_manifest(rows)
     with zipfile.ZipFile(path, "w", packed) as archive:
         for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name), content, packed)
@@ -104,11 +104,11 @@ def with_member(path: Path, info: zipfile.ZipInfo, content: bytes = b"") -> None
         archive.writestr(info, content)
 
 
-def manifest(path: Path, change) -> None:
+def edited(path: Path, change) -> None:
     """Write a zip again with its manifest changed: `change` gets the table."""
-    table = json.loads(contents(path)[shared.MANIFEST])
+    table = json.loads(contents(path)[manifest.MANIFEST])
     change(table)
-    rebuilt(path, {shared.MANIFEST: json.dumps(table).encode()})
+    rebuilt(path, {manifest.MANIFEST: json.dumps(table).encode()})
 
 
 def patch_row(path: Path, name: str, at: int, value: bytes) -> None:

@@ -26,6 +26,7 @@ from signs.clips.names import check_name, check_text
 from signs.clips.spec import HANDS, ClipSpec, InputSpec
 from signs.clips.typed import check_types
 from signs.command import Problem
+from signs.inference.address import address_of, is_address
 from signs.inference.confidence import CALIBRATION_FILE
 
 FORMAT = 1
@@ -70,7 +71,7 @@ class Bundle:
     """What bundle.json says.
 
     about: what only people read: flags, counts, metrics, commit, versions; hashes: {file name: SHA-256} of the weight
-    files, empty unless the bundle was loaded.
+    files, empty unless the bundle was loaded; place: the zip or address that it was opened from, empty of a folder's.
     """
 
     folder: Path
@@ -80,6 +81,7 @@ class Bundle:
     fusion: str
     about: dict
     hashes: dict[str, str] = field(default_factory=dict)
+    place: str = ""
 
     @property
     def shared(self) -> bool:
@@ -154,6 +156,8 @@ def is_whole(folder: Path) -> bool:
 def load_bundle(folder: Path) -> Bundle:
     """Read and check a bundle; raises Problem where it is missing, of another format, or its files were changed."""
     folder = Path(folder)
+    if is_address(folder):
+        raise Problem(f"{address_of(folder)}: a shared model, {WITHOUT_WEIGHTS}")
     if folder.is_file():
         kind = f"a shared model, {WITHOUT_WEIGHTS}" if folder.suffix == ".zip" else "a file; expected a model's folder"
         raise Problem(f"{folder}: {kind}")

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import shutil
+import stat
 from pathlib import Path
 
 
@@ -11,3 +13,25 @@ def cache_folder() -> Path:
     with contextlib.suppress(RuntimeError):  # a user without a home
         root = Path(root).expanduser()
     return Path(root, "signs")
+
+
+def private_folder(*names: str) -> Path:
+    """A folder below `cache_folder` that is this user's alone; raises OSError where it cannot be made or written."""
+    folder = cache_folder().joinpath(*names)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_private(folder)
+    return folder
+
+
+def check_private(folder: Path) -> None:
+    """Raise PermissionError where somebody else may write into a folder."""
+    about = folder.stat()
+    if hasattr(os, "getuid") and (about.st_uid != os.getuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        raise PermissionError(f"{folder}: others may write there")
+
+
+def remove(folder: Path) -> None:
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)

@@ -58,19 +58,29 @@ def parents_of(bundle: Bundle) -> list[Path]:
     return [Path(text) for text in texts if isinstance(text, str) and text not in PUBLISHED]
 
 
-def note(signs: list[str], clips: int | None, starts: list[str], licence: str, networks: bool, loops: int) -> str:
+def note(
+    signs: list[str],
+    clips: int | None,
+    starts: list[str],
+    licence: str,
+    networks: bool,
+    loops: int,
+    place: str = "FILE.zip",
+    learnt_from: str = "",
+) -> str:
     """LICENCE.txt of a shared model.
 
     Args:
-        signs: that it names; clips: how many it learnt from, where that is known; licence: that its maker states, or
-            nothing; networks: whether those that find hands are in it; loops: how many signs have one.
+        signs: that it names; clips: how many it learnt from, where that is known; licence, learnt_from: what its maker
+            states of it and of the data, or nothing; networks: whether those that find hands are in it; loops: how many
+            signs have one; place: where it is to be opened.
     """
     lines = [
         wrapped(f"This is a trained model that names {counted(len(signs), 'sign')} in video: {listed(signs, NAMED)}."),
         "To open it:",
         "",
-        "    python livedemo.py --model FILE.zip",
-        "    python predict.py --model FILE.zip clip.mp4",
+        f"    python livedemo.py --model {place}",
+        f"    python predict.py --model {place} clip.mp4",
         "",
         "It holds numbers and settings, nothing that is run as code; no video, no picture, and no name of who signs.",
     ]
@@ -78,6 +88,7 @@ def note(signs: list[str], clips: int | None, starts: list[str], licence: str, n
         lines.append(f"Of {counted(loops, 'sign')} it has the points of one take, of people who allow that.")
     lines += ["", wrapped(f"Licence of this model: {licence or UNSTATED}.")]
     learnt = [f"It learnt from {counted(clips, 'clip')}."] if isinstance(clips, int) else []
+    learnt += [wrapped(f"Its data, as its maker says: {learnt_from}.")] if learnt_from else []
     lines += ["", *learnt, *[wrapped(f"Its training began with {start}.") for start in starts]]
     if networks:
         lines += [

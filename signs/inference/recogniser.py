@@ -21,6 +21,7 @@ from signs.clips.points import PointRecorder, Points
 from signs.command import Problem
 from signs.flow.stream import compile_solver
 from signs.inference import exported, quickest, shared
+from signs.inference.address import known_as
 from signs.inference.bundle import Bundle, Stream, load_bundle
 from signs.inference.confidence import load_calibration
 from signs.inference.recording import Recorded, Recording, point_stream
@@ -61,7 +62,7 @@ class Recogniser:
             live: the quickest after the last frame of a recording, rather than in all; `whole` is then the other.
         """
         bundle = load_bundle(folder) if runtime == KERAS else shared.open_model(folder)
-        with shared.known_as(Path(folder), bundle.folder):
+        with known_as(folder, bundle.folder):
             rows = quickest.rows_here(bundle) if runtime == exported.AUTO else exported.read_forms(bundle)
             recogniser = cls._open(bundle, rows, exported.choose_form(bundle, rows, runtime, live))
             if recogniser.form and recogniser.works_while_recording and runtime == exported.AUTO:

@@ -23,6 +23,7 @@ from signs.clips.names import check_text
 from signs.clips.points import Points, read_points, write_points
 from signs.clips.spec import InputSpec
 from signs.command import Problem
+from signs.inference.address import known_as
 from signs.inference.bundle import Bundle
 
 import numpy as np
@@ -84,7 +85,8 @@ def read_loops(folder: Path) -> dict[str, Points]:
 
 def loops_of(bundle: Bundle) -> dict[str, Points]:
     """{label: points} of the signs of an opened bundle that have a loop, in the class table's order."""
-    loops = read_loops(bundle.folder)
+    with known_as(bundle.place or bundle.folder, bundle.folder):
+        loops = read_loops(bundle.folder)
     return {row.label: loops[row.label] for row in bundle.classes if row.label in loops}
 
 

@@ -1,6 +1,6 @@
 """Which model a live demo starts: the one that was named, else the starter, else that of `make demo`.
 
-find_model(None)            a bundle's folder, or the zip that share.py made of one
+find_model(None)            a bundle's folder, the zip that share.py made of one, or its address on a Hub
 """
 
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from signs import command
 from signs.command import Problem
+from signs.inference.address import address_of
 from signs.inference.bundle import load_bundle
 from signs.landmarks import models
 
@@ -19,8 +20,8 @@ def find_model(model: Path | None) -> Path:
     """The bundle that was asked for, or the starter; where that cannot see hands, that of `make demo`; raises Problem
     where there is none."""
     if model is not None:
-        if not model.exists():
-            raise Problem(f"{model}: no such folder; give a model's, or a zip of share.py")
+        if not (model.exists() or address_of(model)):
+            raise Problem(f"{model}: no such folder; give a model's, a zip of share.py, or hf://owner/name")
         return model
     try:
         models.import_openvino()

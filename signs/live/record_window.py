@@ -29,18 +29,19 @@ class Session:
         self.recorder, self.source = recorder, source
         self.picture = None
         self._last, self._offset = None, 0.0
+        self._kept = 0  # takes: of several files each is one, and is offered again until its take is kept
 
     def step(self, wait: float = 0.0) -> None:
         """Take what has arrived, and let time pass; raises the source's Problem. wait: seconds, for a frame."""
-        before = self.recorder.state
         for frame, seconds in self.source.arrived(wait):
             self.picture = frame
             self.recorder.frame(frame, self._rising(seconds))
         ended = self.source.ended
         if ended:
             self.recorder.ended()
-        if before == recorder.RECORDING and self.recorder.state == recorder.REVIEW:
-            self.source.play_next()
+        if self._kept != len(self.recorder.kept):
+            self._kept = len(self.recorder.kept)
+            self.source.play(self._kept)
         elif ended:
             self.source.restart()
         if self.recorder.tick():

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 from signs.command import Problem
-from signs.inference import cache, shared
+from signs.inference import cache, manifest, shared, sign_loops
 from signs.inference.recogniser import Recogniser
 from signs.landmarks import models
 
@@ -17,10 +17,10 @@ import pytest
 import share
 import shareable
 import tiny
-from shareable import contents, manifest, rebuilt
+from shareable import contents, edited, rebuilt
 
 FORM = "export/openvino/landmark.bin"
-HAND = f"{shared.NETWORKS}/hand_landmark_full.tflite"
+HAND = f"{manifest.NETWORKS}/hand_landmark_full.tflite"
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_the_networks_of_the_zip_are_opened_where_this_machine_has_none(path, mo
     monkeypatch.setattr(models, "open_networks", lambda *folder: asked.append(folder))
     shared.open_model(path)
     models.networks_here.__wrapped__()
-    assert asked == [(), (folder / shared.NETWORKS,), ()]
-    models.check_there(folder / shared.NETWORKS)
+    assert asked == [(), (folder / manifest.NETWORKS,), ()]
+    models.check_there(folder / manifest.NETWORKS)
 
 
 def test_the_cache_is_taken_as_long_as_it_is_what_was_written(path, monkeypatch):
@@ -96,6 +96,14 @@ def test_without_a_cache_it_is_opened_all_the_same(path, monkeypatch, way):
         (cache.cache_folder() / "shared").chmod(0o777)
     folder = shared.open_model(path).folder
     assert not kept(path) and not folder.is_relative_to(path.parent / "cache") and (folder / FORM).is_file()
+
+
+def test_a_damaged_loop_is_named_as_it_lies_in_the_zip(path):
+    rebuilt(path, {"loops/1.zip": b"x"}, honest=True)
+    bundle = shared.open_model(path)
+    with pytest.raises(Problem) as problem:
+        sign_loops.loops_of(bundle)
+    assert str(problem.value).startswith(f"{path}/loops/1.zip: ") and "cache" not in str(problem.value)
 
 
 def test_an_unpacked_zip_is_checked_too(path, tmp_path):
@@ -136,26 +144,26 @@ CHANGED = {
     "a bit": (flipped, f"{FORM} is damaged .Bad CRC"),
     "a file": (lambda path: rebuilt(path, {FORM: bytes(len(contents(path)[FORM]))}), f"{FORM} is not the file that"),
     "a longer file": (lambda path: rebuilt(path, {"bundle.json": b"{}"}), "bundle.json has 2 bytes, .* in manifest"),
-    "a hash": (lambda path: manifest(path, functools.partial(other_row, sha256="0" * 64)), f"{FORM} is not the file"),
-    "a size": (lambda path: manifest(path, functools.partial(other_row, size=5)), r"bytes, 5 in manifest.json"),
-    "no hash": (lambda path: manifest(path, functools.partial(other_row, sha256="x")), "manifest.json is damaged"),
-    "no size": (lambda path: manifest(path, functools.partial(other_row, size=True)), "manifest.json is damaged"),
-    "no table": (lambda path: rebuilt(path, {shared.MANIFEST: b"[]"}), "manifest.json is damaged"),
-    "a deep one": (lambda path: rebuilt(path, {shared.MANIFEST: b"[" * 100_000}), "manifest.json is damaged"),
-    "another format": (lambda path: manifest(path, lambda table: table.update(format=2)), "of format 2; this version"),
-    "no manifest": (lambda path: rebuilt(path, {shared.MANIFEST: None}), "no manifest.json in it"),
+    "a hash": (lambda path: edited(path, functools.partial(other_row, sha256="0" * 64)), f"{FORM} is not the file"),
+    "a size": (lambda path: edited(path, functools.partial(other_row, size=5)), r"bytes, 5 in manifest.json"),
+    "no hash": (lambda path: edited(path, functools.partial(other_row, sha256="x")), "manifest.json is damaged"),
+    "no size": (lambda path: edited(path, functools.partial(other_row, size=True)), "manifest.json is damaged"),
+    "no table": (lambda path: rebuilt(path, {manifest.MANIFEST: b"[]"}), "manifest.json is damaged"),
+    "a deep one": (lambda path: rebuilt(path, {manifest.MANIFEST: b"[" * 100_000}), "manifest.json is damaged"),
+    "another format": (lambda path: edited(path, lambda table: table.update(format=2)), "of format 2; this version"),
+    "no manifest": (lambda path: rebuilt(path, {manifest.MANIFEST: None}), "no manifest.json in it"),
     "a file less": (lambda path: rebuilt(path, {FORM: None}), f"{FORM} is missing"),
     "a file more": (lambda path: rebuilt(path, {"export/openvino/x.bin": b"x"}), "export/openvino/x.bin was added"),
     "a script": (lambda path: rebuilt(path, {"run.py": b"x"}, honest=True), "'run.py' does not belong into a shared"),
     "weights": (lambda path: rebuilt(path, {"net.weights.h5": b"x"}, honest=True), "'net.weights.h5' does not belong"),
     "a library": (lambda path: rebuilt(path, {"export/openvino/x.so": b"x"}, honest=True), "x.so' does not belong"),
     "a video": (lambda path: rebuilt(path, {"loops/1.mp4": b"x"}, honest=True), "loops/1.mp4' does not belong"),
-    "a name in it": (lambda path: manifest(path, lambda table: table["files"].update({"../x": ROW})), "'../x' does"),
-    "a long text": (lambda path: rebuilt(path, {shared.NOTE: bytes(9 << 20)}, honest=True), "at most 8,388,608 are"),
+    "a name in it": (lambda path: edited(path, lambda table: table["files"].update({"../x": ROW})), "'../x' does"),
+    "a long text": (lambda path: rebuilt(path, {manifest.NOTE: bytes(9 << 20)}, honest=True), "at most 8,388,608 are"),
     "a network": (lambda path: rebuilt(path, {HAND: b"another"}, honest=True), f"{HAND} is not the known network"),
     "no network": (lambda path: rebuilt(path, {HAND: None}, honest=True), f"names no {HAND}"),
     "no licence": (lambda path: rebuilt(path, {"networks/LICENSE": None}, honest=True), "names no networks/LICENSE"),
-    "no note": (lambda path: rebuilt(path, {shared.NOTE: None}, honest=True), "names no LICENCE.txt"),
+    "no note": (lambda path: rebuilt(path, {manifest.NOTE: None}, honest=True), "names no LICENCE.txt"),
     "cut short": (lambda path: path.write_bytes(path.read_bytes()[:-2000]), "cut short"),
     "empty": (lambda path: path.write_bytes(b""), "cut short, or no zip"),
     "a bomb": (

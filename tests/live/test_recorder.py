@@ -7,6 +7,7 @@ from collections import Counter
 
 from signs.clips.video import read_video
 from signs.live import guidance, record_overlay, recorder
+from signs.live.record_window import Session
 from signs.live.recorder import Recorder
 from signs.live.session_plan import PAUSES, Plan
 from signs.live.text_field import X_UNICODE
@@ -238,3 +239,36 @@ def test_every_state_is_drawn_at_every_size(make):
     studio.press("n")
     draw()
     assert seen == set(record_overlay.KEYS) and seen >= {recorder.CHOOSE, recorder.SIGN}
+
+
+class Files:
+    """A source of several files, whose frames come as soon as they are asked for."""
+
+    ended = False
+
+    def __init__(self):
+        self.playing = 0
+
+    def arrived(self, wait: float) -> list:
+        return []
+
+    def play(self, number: int) -> None:
+        self.playing = number
+
+    def restart(self) -> None:
+        pass
+
+
+def test_the_file_of_a_take_that_is_not_kept_is_offered_again(make):
+    studio, source = make(**SAID, signs=["Hello"]), Files()
+    session = Session(studio.recorder, source)
+
+    def playing_after(key: str) -> int:
+        studio.take(key)
+        session.step()
+        return source.playing
+
+    assert [playing_after(key) for key in "tktk"] == [0, 1, 1, 2]
+    studio.press("u")
+    session.step()
+    assert source.playing == 1, "so is that of a take that is taken back"

@@ -8,7 +8,7 @@ from pathlib import Path
 from signs import command
 from signs.clips.video import read_video
 from signs.command import Problem
-from signs.inference import shared, sign_loops
+from signs.inference import manifest, shared, sign_loops
 from signs.inference.bundle import WITHDRAWN_FILE
 from signs.inference.recogniser import Recogniser
 from signs.inference.sign_loops import Loop
@@ -67,8 +67,8 @@ def write(model: Path, *flags, name: str = "mine.zip") -> Path:
 
 def test_what_is_in_it_and_that_nobody_is_named(model, networks, capsys):
     files = contents(write(model, "--licence", "CC BY 4.0"))
-    assert next(iter(files)) == shared.MANIFEST
-    assert set(files) - {shared.MANIFEST} == {
+    assert next(iter(files)) == manifest.MANIFEST
+    assert set(files) - {manifest.MANIFEST} == {
         *("bundle.json", "calibration.json", "export.json", "LICENCE.txt"),
         *("export/openvino/landmark.bin", "export/openvino/landmark.xml"),
         *(f"networks/{path.name}" for path in networks.iterdir()),

@@ -192,9 +192,9 @@ def test_several_files_play_one_after_the_other(tmp_path):
     paths = [tiny.encode(tmp_path / f"{number}.mp4", tiny.moving(3, seed=number)) for number in range(2)]
     first = [read_video(path)[0][0] for path in paths]
     with videocapture.VideoFiles(paths) as source:
-        for shown, go_on in ((0, source.restart), (0, source.play_next), (1, source.play_next), (0, source.restart)):
+        for shown, following in ((0, None), (0, 1), (1, 1), (1, 2), (0, None)):
             assert np.array_equal(source.arrived(5)[0][0], first[shown])
-            go_on()
+            source.restart() if following is None else source.play(following)
 
 
 @pytest.mark.parametrize(
