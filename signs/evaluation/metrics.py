@@ -119,8 +119,6 @@ def measure_earlier(recogniser, data: Dataset, splits: list[str]) -> dict[str, S
     Their probabilities stay; what the calibration makes of them is computed anew. Results of other weights or other
     data are left out.
     """
-    from signs.inference import stored_clips
-
     folder, kept = recogniser.bundle.folder, {}
     for split, result in read_splits(folder, recogniser.bundle.hashes).items():
         if split in splits:
@@ -129,7 +127,7 @@ def measure_earlier(recogniser, data: Dataset, splits: list[str]) -> dict[str, S
             print(f"{split}: of other data ({result.data['name']}); its numbers are left out of the report")
             continue
         path = Predictions.path(folder, split)
-        table = stored_clips.with_fused(Predictions.read(path, split), recogniser.calibration.weights)
+        table = Predictions.read(path, split).with_fused(recogniser.calibration.weights)
         table.write(path)
         again = measure_split(recogniser, table, result.data, result.checks, result.failed)
         kept[split] = replace(again, training=result.training, robustness=result.robustness, gallery=result.gallery)
