@@ -27,9 +27,9 @@ from signs.clips import dataset, leakage
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.modality import shown_store
 from signs.command import Outcome, Problem
-from signs.evaluation import baseline, calibration, findings, metrics
+from signs.evaluation import baseline, calibration, findings, metrics, published
 from signs.evaluation.metrics import Metrics
-from signs.evaluation.printed import print_failures, print_scores, write_confusions
+from signs.evaluation.printed import print_failures, print_published, print_scores, write_confusions
 from signs.inference import confidence, runtime
 from signs.inference.bundle import is_bundle, load_bundle, load_keras
 from signs.inference.predictions import Predictions
@@ -106,7 +106,8 @@ def score_splits(recogniser, data: Dataset, predicted: Predicted, checks: list[s
         table.write(Predictions.path(folder, split))
         if table.scored.any():
             measured = metrics.measure_split(recogniser, table, metrics.identity(data), checks, failed)
-            results[split] = replace(measured, training=findings.count_training(data))
+            beside = published.beside(data, split, table)
+            results[split] = replace(measured, training=findings.count_training(data), published=beside)
             write_confusions(folder, split, table, [row.name for row in recogniser.classes])
         else:
             print(f"{command.counted(len(table.clips), 'clip')} predicted, none scored: {split} has no labels")
@@ -155,6 +156,7 @@ def evaluate_predictions(args, data: Dataset, splits: list[str], checks: list[st
         split, table = scored[-1], predicted[scored[-1]][0]
         print_scores(scores.splits, args.output)
         print_failures(scores.splits[split].streams[table.fused], report_page.readable_names(classes))
+        print_published(scores.splits[split].published)
         if args.gallery:
             chosen = shown_clips.pick_clips(table, table.fused, args.gallery, shown_clips.RIGHT)
             rows = [shown_clips.describe_clip(table, index, subject.calibration) for index in chosen]
@@ -198,6 +200,7 @@ def write_report(args, recogniser, data: Dataset, split: str, predictions: Predi
     result = scores.splits[split]
     print_scores(scores.splits, args.model)
     print_failures(result.streams[predictions.fused], report_page.readable_names(recogniser.classes))
+    print_published(result.published)
     scores.write(args.model)
     if args.robustness:
         with command.noting(outcome.failed, f"{split}: robustness"):

@@ -25,6 +25,7 @@ from signs.command import Outcome, Problem
 from signs.prepare import reading, sharing, sources, summary
 from signs.prepare.chosen_classes import choose_classes, known_classes, number_and_table
 from signs.prepare.formats.table import FORMATS
+from signs.prepare.origin import write_origin
 from signs.prepare.path_pattern import PathPattern
 from signs.prepare.point_archives import bring_points
 from signs.prepare.recordings import with_consent
@@ -89,6 +90,7 @@ def prepare(flags: argparse.Namespace) -> int:
         if brought := bring_points(top, flags.output, [clip for clip in data.clips if clip.start is None]):
             remarks.append(f"points of {command.counted(brought, 'clip')} were found already, and came along")
         expected = Counter(clip.split for clip in clips)
+        write_origin(flags.output, found.origin(flags, most, table))
         return summary.save_and_report(data, whole, expected, fresh, found.notes + remarks + alone + how)
 
 

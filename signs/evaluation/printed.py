@@ -4,6 +4,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips import dataset
+from signs.evaluation.published import COLUMNS, Row
 from signs.inference.predictions import Predictions, titles, write_counts
 
 WORST = 5  # signs and people named in a line
@@ -46,3 +47,16 @@ def print_failures(score: dict, names: dict[str, str]) -> None:
         worst = [f"{name} {row['right']}/{row['clips']}" for name, row in rows if row["right"] < row["clips"]]
         if worst:
             print(command.one_line(f"worst {title}: {', '.join(worst[:WORST])}"))
+
+
+def print_published(beside: dict | None) -> None:
+    """What others published on the data set, and ours; `published.beside`."""
+    if beside is None:
+        return
+    table = [Row(**row) for row in beside["rows"]]
+    if table:
+        title = f"published on {beside['name']}, percent: {beside['protocol']}"
+        bold = [index for index, row in enumerate(table) if row.ours]
+        command.print_table(COLUMNS[:-1], [row.cells[:-1] for row in table], title, left=("input", "source"), bold=bold)
+    for note in beside["notes"]:
+        print(command.one_line(f"note: {note}"))

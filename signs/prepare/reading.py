@@ -15,6 +15,7 @@ from signs.prepare import annotations, video_folder, video_table
 from signs.prepare.formats import table
 from signs.prepare.formats.listing import Listing, report
 from signs.prepare.formats.table import Format
+from signs.prepare.origin import Origin
 from signs.prepare.path_pattern import PathPattern
 from signs.prepare.video_table import Video
 
@@ -38,6 +39,13 @@ class Found:
     def subset(self, most: int | None) -> bool:
         """Whether so many classes are a subset that the set itself has."""
         return bool(self.official and self.listing.ordered and most in self.official.rows)
+
+    def origin(self, flags: argparse.Namespace, most: int | None, table: Path | None) -> Origin | None:
+        """What origin.json says: the public set, and which of its own subsets was asked for."""
+        if not self.official:
+            return None
+        whole = max(self.official.rows) if most is None else most if self.subset(most) else None
+        return Origin(self.official.key, None if table or flags.min_clips > 1 else whole)
 
     def missing_of(self, labels: set[str]) -> list[tuple[str, str]]:
         """(where, reason) of the missing videos of these classes."""
