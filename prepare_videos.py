@@ -68,7 +68,7 @@ def prepare(flags: argparse.Namespace) -> int:
     kept = {row.label for row in classes} | {""}
     told = found.report(kept, most)
     asked = [video for video in found.videos if video.label in kept]
-    looked, unread, alone = sources.look_into(asked, flags.workers, flags.pad)
+    looked, unread, alone = sources.look_into(asked, flags.workers, flags.pad, flags.trim)
     if flags.pad and not any(video.cut for video in asked):
         remarks.append("--pad: no video has an interval, so nothing was widened")
     if flags.rate and not any(video.rate for video in asked):
@@ -155,6 +155,8 @@ def main(argv: list[str] | None = None) -> int:
     wider = command.number(float, least=0, most=60)
     pad = "seconds that are kept before and after each interval too"
     group.add_argument("--pad", type=wider, default=0.0, metavar="SECONDS", help=pad)
+    idle = "leave out what is idle before and after each sign, as the live demo finds it; clips.csv has what is left"
+    group.add_argument("--trim", action="store_true", help=idle)
     rate = "frames/s of folders of JPEG or PNG pictures, which are clips then"
     group.add_argument("--rate", type=command.number(float, above=0, most=1000), metavar="N", help=rate)
     group = flags.add_argument_group("classes")
