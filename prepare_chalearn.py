@@ -7,8 +7,8 @@ In: a folder with the archives (zip, tar, tar.gz) and the lists of the splits (`
 `signers.csv` (video,signer; video as in the lists) and another `class.csv` (label,name,kind) than the one of the 249
 gestures.
 Out: `video/<split>/<label>/<clip>.avi`, clips.csv and class.csv; with --depth `depth/<split>/<label>/<clip>.avi` too.
-Only the videos that the lists name are unpacked, each straight to its place. A second run does what is missing; one that was
-stopped goes on.
+Only the videos that the lists name are unpacked, each straight to its place. A second run does what is missing; one
+that was stopped goes on.
 """
 
 import argparse

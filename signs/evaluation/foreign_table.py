@@ -214,9 +214,8 @@ def _read_csv(path: Path, classes: list[Label]) -> Table:
             decimal="," if separator == ";" else ".",
             header=None,
             skiprows=1,
-            names=range(len(heads) + 1),
-            usecols=[clip, *used, len(heads)],  # the last one shows rows that have more values than there are heads
-            dtype={clip: str, len(heads): str},
+            names=range(len(heads)),
+            dtype={clip: str},
             keep_default_na=False,
             low_memory=False,
             encoding="utf-8-sig",
@@ -225,9 +224,8 @@ def _read_csv(path: Path, classes: list[Label]) -> Table:
         raise Problem(f"{path}: not a text file in UTF-8; {tables.AS_CSV}") from None
     except (ValueError, csv.Error) as error:  # what pandas raises is of this kind too
         raise Problem(f"{path}: not a CSV table ({' '.join(str(error).split())[:100]})") from None
-    if (longer := frame[len(heads)].fillna("") != "").any():
-        row = int(longer.to_numpy().argmax())
-        raise Problem(f"{path}: row {row + 1} has more values than the {len(heads)} columns of the first line")
+    if not isinstance(frame.index, pandas.RangeIndex):  # pandas takes the first ones for names of rows
+        raise Problem(f"{path}: rows have more values than the {len(heads)} columns of the first line")
     values = np.full((len(frame), len(heads)), np.nan)
     for at in used:
         values[:, at] = pandas.to_numeric(frame[at], errors="coerce")

@@ -260,6 +260,7 @@ def test_files_that_are_no_tables(tmp_path):
         "j.jsonl": "[1]",
         "x.csv": "PK\x03\x04",
         "r.csv": "clip,1\na,1,2,3\n",
+        "s.csv": "clip,1\na,1\nb,1,2,3\n",
     }
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
@@ -271,7 +272,7 @@ def test_files_that_are_no_tables(tmp_path):
         "n.csv": "no column clip; found 1, 2",
         "j.jsonl": "expected",
         "x.csv": "Excel",
-        "r.csv": "row 1 has more values",
+        "r.csv": "rows have more values",
         "s.csv": "not a CSV table",
         "none.csv": "no such file",
     }.items():
