@@ -190,5 +190,6 @@ def about_files(paths: Iterable[Path], data: Dataset, account: Account) -> list[
         ("data set", data.folder.resolve().name),
         ("rows", ", ".join(f"{count:,} {reason}" for reason, count in account.rows.most_common())),
         *(("note", line) for line in account.notes),
+        ("learnt from", "taken to be the training split of the data set: nobody can see whether it was"),
         ("networks", "none was run: the probabilities are somebody else's"),
     ]
