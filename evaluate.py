@@ -2,8 +2,10 @@
 
     python evaluate.py --data data_set/chalearn --model model/chalearn --split valid
     python evaluate.py --compare model/chalearn model/other --split test
+    python evaluate.py --data data_set/chalearn --predictions theirs.csv --output model/theirs [--model model/chalearn]
 
-in:   a model bundle and the data set's clip archives; with --compare only what earlier evaluations left
+in:   a model bundle and the data set's clip archives; with --compare only what earlier evaluations left; with
+      --predictions a table of anybody's probabilities: a row a clip, a column a class (docs/evaluation.md)
 out:  model/<run>/report/index.html         everything below to look at: tables, curves, loops of clips that fail
       model/<run>/metrics.json              every number of it, of all splits evaluated so far
       model/<run>/calibration.json          fusion weights, temperature, rejection threshold (with --split valid)
@@ -25,22 +27,22 @@ from signs.clips import dataset, leakage
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.modality import shown_store
 from signs.command import Outcome, Problem
-from signs.evaluation import baseline, calibration, findings, metrics
+from signs.evaluation import baseline, calibration, findings, metrics, published
 from signs.evaluation.metrics import Metrics
+from signs.evaluation.printed import print_failures, print_published, print_scores, write_confusions
 from signs.inference import confidence, runtime
 from signs.inference.bundle import is_bundle, load_bundle, load_keras
-from signs.inference.predictions import Predictions, titles, write_counts
+from signs.inference.predictions import Predictions
 from signs.inference.recogniser import Recogniser, check_store
 from signs.training import refit
 
 SHOWN = 2  # faults of the splits named in a line
-WORST = 5  # signs and people named below it
+LEFT = "report/index.html, metrics.json, predictions"
 Predicted = dict[str, tuple[Predictions, list]]  # {split: (its probabilities, [(clip, why it was not read), ...])}
 
 
 def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -> list[str]:
-    """What is wrong with the splits, a line each; raises Problem with it unless it is to be ignored, and where clips
-    have a label that the model does not know."""
+    """`check_splits`; raises Problem where clips have a label that the model does not know, or it has learnt them."""
     model = load_bundle(folder)
     unknown = {item.label for item in data.split(*splits) if item.label} - {row.label for row in model.classes}
     if unknown:
@@ -48,11 +50,16 @@ def check_model(folder: Path, data: Dataset, splits: list[str], ignored: bool) -
             f"{data.folder}: label {min(unknown)} is not among the classes of {folder}; "
             "evaluate on data with the model's own class table"
         )
-    leaks, notes = leakage.find_leaks(data, splits, shown_store(data, model.spec.stored))
     if "valid" in splits and refit.learnt_from_valid(model):
         raise Problem(
             f"{folder}: has learnt from the validation clips (--refit), which say nothing of it any more; --split test"
         )
+    return check_splits(data, splits, shown_store(data, model.spec.stored), ignored)
+
+
+def check_splits(data: Dataset, splits: list[str], store: str | None, ignored: bool) -> list[str]:
+    """What is wrong with the splits, a line each; raises Problem with it unless it is to be ignored."""
+    leaks, notes = leakage.find_leaks(data, splits, store)
     if leaks and not ignored:
         raise Problem(
             f"{data.folder}: the splits give numbers that mean nothing: {'; '.join(leaks[:SHOWN])}"
@@ -77,45 +84,6 @@ def calibrate(recogniser, predictions: Predictions, rate: float) -> None:
     )
 
 
-def write_confusions(folder: Path, split: str, predictions: Predictions, names: list[str]) -> None:
-    """A table and a picture of each stream."""
-    from signs.evaluation import plots
-
-    for stream, title in titles(predictions.streams).items():
-        counts = predictions.confusion(stream)
-        path = folder / f"confusion-{split}-{stream}.csv"
-        write_counts(path, counts, predictions.labels)
-        plots.write_confusion(counts, names, f"{title}, {split}", path.with_suffix(".png"))
-
-
-def print_scores(results: dict, folder: Path) -> None:
-    """Table 1's shape: inputs by row, splits by column; percent."""
-    splits = [split for split in dataset.SPLITS if split in results]
-    heads, rows = ["input"], []
-    for split in splits:
-        first = next(iter(results[split].streams.values()))
-        heads += [f"{split} top-1\n{first['groups']} {first['over']}", f"{split} top-5"]
-    for stream, title in titles(results[splits[0]].streams).items():
-        rows.append([title])
-        for split in splits:
-            score = results[split].streams[stream]
-            low, high = score["intervals"]["top1"]
-            top1 = f"{100 * score['top1']:.2f} {100 * low:.0f}-{100 * high:.0f}"
-            rows[-1] += [top1, f"{100 * score['top5']:.2f}"]
-    command.print_table(heads, rows, f"{folder}: accuracy in percent, 95 % intervals")
-
-
-def print_failures(score: dict, names: dict[str, str]) -> None:
-    """Who and what is recognised worst, one line each."""
-    classes = sorted((row for row in score["classes"] if row["clips"]), key=lambda row: row["recall"])
-    signs = [(names[row["label"]], row) for row in classes]
-    people = [(row["signer"], row) for row in score["signers"]] if len(score["signers"]) > 1 else []
-    for title, rows in (("signs", signs), ("people", people)):
-        worst = [f"{name} {row['right']}/{row['clips']}" for name, row in rows if row["right"] < row["clips"]]
-        if worst:
-            print(command.one_line(f"worst {title}: {', '.join(worst[:WORST])}"))
-
-
 def predict_splits(recogniser, data: Dataset, splits: list[str], args) -> Predicted:
     """Learns the calibration on the way, where validation clips are among them: the fused probabilities follow it."""
     from signs.inference import stored_clips
@@ -127,7 +95,7 @@ def predict_splits(recogniser, data: Dataset, splits: list[str], args) -> Predic
     if "valid" in tables and tables["valid"].scored.any():
         calibrate(recogniser, tables["valid"], args.false_alarms)
     weights = recogniser.calibration.weights
-    return {split: (stored_clips.with_fused(table, weights), failed[split]) for split, table in tables.items()}
+    return {split: (table.with_fused(weights), failed[split]) for split, table in tables.items()}
 
 
 def score_splits(recogniser, data: Dataset, predicted: Predicted, checks: list[str]) -> Metrics:
@@ -138,7 +106,8 @@ def score_splits(recogniser, data: Dataset, predicted: Predicted, checks: list[s
         table.write(Predictions.path(folder, split))
         if table.scored.any():
             measured = metrics.measure_split(recogniser, table, metrics.identity(data), checks, failed)
-            results[split] = replace(measured, training=findings.count_training(data))
+            beside = published.beside(data, split, table)
+            results[split] = replace(measured, training=findings.count_training(data), published=beside)
             write_confusions(folder, split, table, [row.name for row in recogniser.classes])
         else:
             print(f"{command.counted(len(table.clips), 'clip')} predicted, none scored: {split} has no labels")
@@ -151,14 +120,58 @@ def evaluate(args) -> int:
     splits = [split for split in dataset.SPLITS if split in args.split]
     if empty := [split for split in splits if not data.split(split)]:
         raise Problem(f"{data.folder}/clips.csv: no clip in the split {empty[0]}")
+    if args.predictions:
+        store = next(iter(data.stores("frame")), None)
+        checks = check_splits(data, splits, store, args.ignore_checks)
+        dataset.check_no_dataset(args.output)
+        with command.lock(args.output, "evaluation"):
+            return evaluate_predictions(args, data, splits, checks)
     checks = check_model(args.model, data, splits, args.ignore_checks)
     with command.lock(args.model, "evaluation"):  # metrics.json is read, changed and written; the page shows its loops
         return evaluate_splits(args, data, splits, checks)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """What a killed evaluation left half-written."""
+    command.remove_leftovers(folder / "report")
+    command.remove_leftovers(folder, r"(?:metrics|report|(?:predictions|confusion)-[^.]*)", deep=False)
+
+
+def evaluate_predictions(args, data: Dataset, splits: list[str], checks: list[str]) -> int:
+    """The same for anybody's probabilities, and a comparison with --model; no network is run."""
+    from signs.evaluation import foreign, report_page, shown_clips
+
+    remove_leftovers(args.output)
+    predicted, classes, account = foreign.read_predictions(args.predictions, data, splits)
+    account.print(sum(len(table.clips) for table, _ in predicted.values()))
+    subject = foreign.Foreign.of(args.output, classes, args.predictions, data, account)
+    if "valid" in predicted and predicted["valid"][0].scored.any():
+        calibrate(subject, predicted["valid"][0], args.false_alarms)
+    scores = score_splits(subject, data, predicted, checks)
+    outcome = Outcome(failed=list(account.failed))
+    for table, missing in predicted.values():
+        outcome.done += table.clips
+        outcome.failed += missing
+    if scored := [split for split in splits if split in scores.splits]:
+        split, table = scored[-1], predicted[scored[-1]][0]
+        print_scores(scores.splits, args.output)
+        print_failures(scores.splits[split].streams[table.fused], report_page.readable_names(classes))
+        print_published(scores.splits[split].published)
+        if args.gallery:
+            chosen = shown_clips.pick_clips(table, table.fused, args.gallery, shown_clips.RIGHT)
+            rows = [shown_clips.describe_clip(table, index, subject.calibration) for index in chosen]
+            scores.splits[split].gallery = rows
+        scores.write(args.output)
+        report_page.write_page(subject.bundle, data.folder.resolve().name, split, scores, table)
+    print(f"{LEFT if scored else 'predictions'} -> {args.output}")
+    if args.model:
+        with command.noting(outcome.failed, "comparison"):
+            compare([args.model, args.output], scored, shared=True)
+    return outcome.summary(args.output / "not_done.csv")
+
+
 def evaluate_splits(args, data: Dataset, splits: list[str], checks: list[str]) -> int:
-    command.remove_leftovers(args.model / "report")
-    command.remove_leftovers(args.model, r"(?:metrics|report|(?:predictions|confusion)-[^.]*)", deep=False)
+    remove_leftovers(args.model)
     load_keras()
     recogniser = Recogniser.load(args.model, runtime.KERAS)
     check_store(recogniser.bundle, data)
@@ -176,7 +189,7 @@ def evaluate_splits(args, data: Dataset, splits: list[str], checks: list[str]) -
         for split in scored:
             with command.noting(outcome.failed, f"{split}: baselines"):
                 baseline.print_baselines(data, shown_store(data, recogniser.bundle.spec.stored), split, args.workers)
-    print(f"report/index.html, metrics.json, predictions -> {args.model}" if scored else f"predictions -> {args.model}")
+    print(f"{LEFT if scored else 'predictions'} -> {args.model}")
     return outcome.summary()
 
 
@@ -187,6 +200,7 @@ def write_report(args, recogniser, data: Dataset, split: str, predictions: Predi
     result = scores.splits[split]
     print_scores(scores.splits, args.model)
     print_failures(result.streams[predictions.fused], report_page.readable_names(recogniser.classes))
+    print_published(result.published)
     scores.write(args.model)
     if args.robustness:
         with command.noting(outcome.failed, f"{split}: robustness"):
@@ -203,14 +217,16 @@ def write_report(args, recogniser, data: Dataset, split: str, predictions: Predi
     report_page.write_page(recogniser.bundle, data.folder.resolve().name, split, scores, predictions)
 
 
-def compare(folders: list[Path], splits: list[str]) -> int:
-    """Print evaluated models side by side, and draw what the last gained over the first."""
+def compare(folders: list[Path], splits: list[str], shared: bool = False) -> int:
+    """Print evaluated models side by side, and draw what the last gained over the first; shared: on the clips that all
+    of them have."""
     from signs.evaluation import comparison
 
     last = folders[-1]  # a folder of predictions alone will do
-    known = {row.label: row.name for row in load_bundle(last).classes} if is_bundle(last) else {}
+    bundles = [folder for folder in folders if is_bundle(folder)]
+    known = {row.label: row.name for row in load_bundle(bundles[-1]).classes} if bundles else {}
     for split in splits:
-        runs = comparison.load_runs(folders, split)
+        runs = comparison.load_runs(folders, split, shared)
         names = {label: known.get(label, label) for label in runs[0].predictions.labels}
         comparison.print_comparison(comparison.compare_runs(runs), split)
         comparison.write_gains(runs[0], runs[-1], names, last / f"gain-{split}.png")
@@ -224,6 +240,9 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=["valid"], help="which clips")
     several = "print several evaluated models side by side, and what their differences are worth"
     flags.add_argument("--compare", type=Path, nargs="+", metavar="MODEL", help=several)
+    foreign = "probabilities of anybody's model, .csv, .npz or .jsonl: the same report; with --model, compared with it"
+    flags.add_argument("--predictions", type=Path, nargs="+", metavar="FILE", help=foreign)
+    flags.add_argument("--output", type=Path, metavar="FOLDER", help="where the report on --predictions goes")
     flags.add_argument("--ignore-checks", action="store_true", help="go on though the splits share people or clips")
     share, allowed = command.number(least=0, below=1), confidence.FALSE_ALARMS
     false = (
@@ -237,11 +256,25 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--baselines", action="store_true", help="also what nearest class means reach on this split")
     command.add_threads(flags)
     args = flags.parse_args(argv)
-    if args.compare is None and not (args.data and args.model):
-        flags.error("needs --data and --model, or --compare")
+    if args.predictions:
+        check_foreign(flags, args)
+    elif args.output:
+        flags.error("--output is where the report on --predictions goes; that of a model goes to its folder")
+    elif args.compare is None and not (args.data and args.model):
+        flags.error("needs --data and --model, --data and --predictions, or --compare")
     if args.compare is not None and (args.model or args.data or len(args.compare) < 2):
         flags.error("--compare needs two models or more, and neither --model nor --data")
     return args
+
+
+def check_foreign(flags: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Whether the flags beside --predictions make sense."""
+    if not (args.data and args.output):
+        flags.error("--predictions needs --data, which has labels and people, and --output, where the report goes")
+    if args.compare is not None or args.robustness or args.baselines:
+        flags.error(
+            "--predictions goes with --model to compare with; --compare, --robustness, --baselines need a model"
+        )
 
 
 def main(argv=None) -> int:

@@ -10,6 +10,7 @@ out:  model/<run>/report/training.png  accuracy and loss by epoch, training and 
                                        mistaken for each other
       model/<run>/report/figure5.png   with --compare: start weights side by side
       model/<run>/report/table1.md     top-1 beside published results, validation and test apart
+      model/<run>/report/published.md  of a public set of prepare_videos.py: what others published on it, and ours
 
 No network is run. A column of table 1 is filled where the predictions of that split are there. Figures 4 and 5 are of
 --split, figure 3 is always of the validation clips. Published results stand in the table where the classes are
@@ -25,7 +26,7 @@ from signs import command
 from signs.clips import storage
 from signs.clips.dataset import Dataset, Label, load_dataset
 from signs.command import Problem
-from signs.evaluation import paper_table
+from signs.evaluation import paper_table, published
 from signs.evaluation.paper_examples import Examples, Shown
 from signs.evaluation.paper_table import PAPER_SPLITS, Row
 from signs.inference.bundle import BUNDLE_FILE, Bundle, load_bundle
@@ -232,11 +233,15 @@ def main(argv=None) -> int:
     args = parse(argv)
     runs, output = load_runs(args.model, args.compare, args.split), args.model / "report"
     mean = mean_accuracy_by_epoch(runs[0])
-    examples = chosen_examples(runs[0], find_data(runs[0], args.data), args.split)
+    data = find_data(runs[0], args.data)
+    examples = chosen_examples(runs[0], data, args.split)
     written = write_figures(runs, mean, examples, args.split, output)
     rows, notes = table_rows(runs)
     command.write_text(output / "table1.md", paper_table.markdown_table(rows, notes))
     paper_table.print_table(rows, notes)
+    if others := published.of_splits(data, runs[0].predictions):
+        command.write_text(output / "published.md", others)
+        written.append("published.md")
     print(f"{', '.join([*written, 'table1.md'])} -> {output}")
     return command.DONE
 

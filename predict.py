@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 from signs import command
+from signs.clips.footage import Footage
+from signs.clips.trim import trimmed
 from signs.command import Outcome
 from signs.inference.confidence import unsure
 from signs.inference.recogniser import Recogniser, check_camera
@@ -55,12 +57,14 @@ def as_text(path: Path, answer: Answer, recogniser: Recogniser, top: int) -> str
     return "\n".join([*lines, f"  {streams}{sum(answer.seconds.values()):.2f} s"])
 
 
-def predict(recogniser: Recogniser, paths: list[Path], top: int, json_lines: bool) -> Outcome:
-    """Print one answer a file; a file that is no video is named and the rest is done."""
+def predict(recogniser: Recogniser, paths: list[Path], top: int, json_lines: bool, trims: bool = False) -> Outcome:
+    """Print one answer a file; a file that is no video is named and the rest is done.
+
+    trims: without what is idle before and after the sign."""
     outcome = Outcome()
     for path in paths:
         with command.noting(outcome.failed, str(path)):
-            answer, notes = recogniser.answer_video(path)
+            answer, notes = recogniser.answer_video(trimmed(Footage(path)) if trims else path)
             for note in notes:
                 print(command.one_line(f"{path}: {note}"), file=sys.stderr)
             print(
@@ -77,11 +81,13 @@ def main(argv=None) -> int:
     flags.add_argument("--json", action="store_true", help="one line of JSON a clip")
     command.add_runtime(flags)
     flags.add_argument("--top", type=command.number(int, least=1), default=5, metavar="N", help="labels shown")
+    idle = "without what is idle before and after the sign: for models of data made with prepare_videos.py --trim"
+    flags.add_argument("--trim", action="store_true", help=idle)
     args = flags.parse_args(argv)
     recogniser = Recogniser.load(args.model, args.runtime)
     check_camera(recogniser.bundle)
     recogniser.warm_up()
-    return predict(recogniser, args.clips, args.top, args.json).summary()
+    return predict(recogniser, args.clips, args.top, args.json, args.trim).summary()
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ In: a folder with the archives (zip, tar, tar.gz) and the lists of the splits (`
 `valid_labels.txt`, ...), as ChaLearn ships them, at any depth. Videos that are unpacked there are taken too, and so are
 `signers.csv` (video,signer; video as in the lists) and another `class.csv` (label,name,kind) than the one of the 249
 gestures.
-Out: `video/<split>/<label>/<clip>.avi`, clips.csv and class.csv. Only the RGB videos that the lists name are unpacked,
-each straight to its place. A second run does what is missing; one that was stopped goes on.
+Out: `video/<split>/<label>/<clip>.avi`, clips.csv and class.csv; with --depth `depth/<split>/<label>/<clip>.avi` too.
+Only the videos that the lists name are unpacked, each straight to its place. A second run does what is missing; one
+that was stopped goes on.
 """
 
 import argparse
@@ -37,10 +38,12 @@ def read_row(line: str, split: str, where: str) -> Row:
         raise Problem(f"{where}: {line.strip()[:80]!r} is no row of a list; expected {LIST_ROW!r}")
     if number and not (number.isascii() and number.isdigit() and len(number) < 6):
         raise Problem(f"{where}: label {number!r} is no number; expected {LIST_ROW!r}")
-    colour = next((word for word in words if re.split(r"[/\\]", word)[-1].startswith("M_")), words[0])
-    path = colour.replace("\\", "/").removeprefix("./")
-    check_path(path, where)
-    return Row(split, PurePosixPath(path), file_list.number_label(number) if number else "", where)
+    paths = [PurePosixPath(check_path(word.replace("\\", "/").removeprefix("./"), where)) for word in words]
+    depth = next((path for path in paths if path.name.startswith("K_")), None)
+    colours = [path for path in paths if path != depth]
+    if not colours:
+        raise Problem(f"{where}: {line.strip()[:80]!r} names depth alone; expected {LIST_ROW!r}")
+    return Row(split, colours[0], file_list.number_label(number) if number else "", where, depth)
 
 
 def read_list(path: Path, split: str) -> tuple[list[Row], list[tuple[str, str]]]:
@@ -103,7 +106,8 @@ def make_plan(flags: argparse.Namespace) -> Plan:
     clips = {row.path: as_clip(row, signers.get(str(row.path), "")) for row in rows}
     if signers and not any(clip.signer for clip in clips.values()):
         remarks.append(f"{download.tables['signers.csv']}: names no video of the lists, so no signer is known")
-    return Plan(download, rows, classes, clips, failed + outside, remarks, OWN_FOLDER)
+    depths = {row.path: row.depth for row in rows if row.depth} if flags.depth else {}
+    return Plan(download, rows, classes, clips, failed + outside, remarks, OWN_FOLDER, depths)
 
 
 def as_clip(row: Row, signer: str) -> Clip:
@@ -116,6 +120,8 @@ def as_clip(row: Row, signer: str) -> Clip:
 def main(argv: list[str] | None = None) -> int:
     flags = command.parser(__doc__)
     file_list.add_list_flags(flags)
+    part = "bring the depth videos too, as a part of their clips: depth/..., which frame.py --part depth reads"
+    flags.add_argument("--depth", action="store_true", help=part)
     flags.add_argument("--password", default="", help="of encrypted zip archives")
     args = flags.parse_args(argv)
     return file_list.carry_out(make_plan(args), args, args.password)

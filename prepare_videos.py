@@ -25,6 +25,7 @@ from signs.command import Outcome, Problem
 from signs.prepare import reading, sharing, sources, summary
 from signs.prepare.chosen_classes import choose_classes, known_classes, number_and_table
 from signs.prepare.formats.table import FORMATS
+from signs.prepare.origin import write_origin
 from signs.prepare.path_pattern import PathPattern
 from signs.prepare.point_archives import bring_points
 from signs.prepare.recordings import with_consent
@@ -67,7 +68,7 @@ def prepare(flags: argparse.Namespace) -> int:
     kept = {row.label for row in classes} | {""}
     told = found.report(kept, most)
     asked = [video for video in found.videos if video.label in kept]
-    looked, unread, alone = sources.look_into(asked, flags.workers, flags.pad)
+    looked, unread, alone = sources.look_into(asked, flags.workers, flags.pad, flags.trim)
     if flags.pad and not any(video.cut for video in asked):
         remarks.append("--pad: no video has an interval, so nothing was widened")
     if flags.rate and not any(video.rate for video in asked):
@@ -89,6 +90,7 @@ def prepare(flags: argparse.Namespace) -> int:
         if brought := bring_points(top, flags.output, [clip for clip in data.clips if clip.start is None]):
             remarks.append(f"points of {command.counted(brought, 'clip')} were found already, and came along")
         expected = Counter(clip.split for clip in clips)
+        write_origin(flags.output, found.origin(flags, most, table))
         return summary.save_and_report(data, whole, expected, fresh, found.notes + remarks + alone + how)
 
 
@@ -153,6 +155,8 @@ def main(argv: list[str] | None = None) -> int:
     wider = command.number(float, least=0, most=60)
     pad = "seconds that are kept before and after each interval too"
     group.add_argument("--pad", type=wider, default=0.0, metavar="SECONDS", help=pad)
+    idle = "leave out what is idle before and after each sign, as the live demo finds it; clips.csv has what is left"
+    group.add_argument("--trim", action="store_true", help=idle)
     rate = "frames/s of folders of JPEG or PNG pictures, which are clips then"
     group.add_argument("--rate", type=command.number(float, above=0, most=1000), metavar="N", help=rate)
     group = flags.add_argument_group("classes")

@@ -28,11 +28,18 @@ class Run:
         return self.predictions.hits(self.predictions.fused)
 
 
-def load_runs(folders: list[Path], split: str) -> list[Run]:
+def load_runs(folders: list[Path], split: str, shared: bool = False) -> list[Run]:
     """The runs, their clips in one order; raises Problem where predictions are missing or two runs have not the same
-    labelled clips."""
+    labelled clips. shared: of clips that not all have those are left out that some lack, and counted."""
     runs = [Run(folder, split, Predictions.read(Predictions.path(folder, split), split)) for folder in folders]
     labelled = [{(item.clip, item.label) for item in run.predictions.clips if item.label} for run in runs]
+    if shared:
+        common = set.intersection(*labelled)
+        for run, clips in zip(runs, labelled, strict=True):
+            if alone := len(clips - common):
+                print(f"{command.counted(alone, 'clip')} of {split} that {run.folder} alone has: not compared")
+        runs = [replace(run, predictions=_only(run.predictions, common)) for run in runs]
+        labelled = [common] * len(runs)
     for run, clips in zip(runs, labelled, strict=True):
         if not clips:
             raise Problem(f"{Predictions.path(run.folder, split)}: no clip in it has a label; nothing to compare")
@@ -42,6 +49,13 @@ def load_runs(folders: list[Path], split: str) -> list[Run]:
                 f"not, and {len(labelled[0] - clips)} the other way round; evaluate all on one data set"
             )
     return [replace(run, predictions=_sorted(run.predictions)) for run in runs]
+
+
+def _only(predictions: Predictions, clips: set[tuple[str, str]]) -> Predictions:
+    """Those of (clip, label) alone."""
+    kept = [index for index, item in enumerate(predictions.clips) if (item.clip, item.label) in clips]
+    streams = {name: rows[kept] for name, rows in predictions.streams.items()}
+    return Predictions([predictions.clips[index] for index in kept], predictions.labels, streams)
 
 
 def _sorted(predictions: Predictions) -> Predictions:

@@ -124,7 +124,7 @@ def measure(model: Path, folder: Path, source: Source, failed: dict[str, str]) -
     if model == folder:
         learnt = calibration.learn_calibration(predictions, bundle.classes, confidence.FALSE_ALARMS, bundle.hashes)
         learnt.write(folder)
-        predictions = stored_clips.with_fused(predictions, learnt.weights)
+        predictions = predictions.with_fused(learnt.weights)
     predictions.write(path)
     weights = [np.asarray(array) for network in recogniser.models.values() for array in network.weights]
     parameters, nonzero = (sum(int(count(array)) for array in weights) for count in (np.size, np.count_nonzero))

@@ -21,6 +21,7 @@ from signs.clips.points import Points
 from signs.clips.spec import HANDS, InputSpec
 from signs.command import Problem
 from signs.evaluation import gradcam, joints
+from signs.evaluation.shown_clips import RIGHT, describe_clip, pick_clips
 from signs.flow.stream import flow_to_colour
 from signs.inference import runtime, stored_clips
 from signs.inference.bundle import Stream
@@ -32,8 +33,6 @@ import numpy as np
 
 SIDE = 192  # pixels, height of a loop
 DURATION = 2400  # milliseconds a loop takes, whatever its number of pictures
-RIGHT = 3  # recognised clips shown to compare
-BEST = 5  # answers shown
 NEIGHBOURS = 500  # training clips, at most, among which the nearest is looked for
 NEAREST_PICTURES = 16  # of the nearest clip's loop
 WARMTH = 0.55  # of the heat over a picture, at most
@@ -174,50 +173,21 @@ class Gallery:
 
     def write_clip(self, predictions: Predictions, index: int, nearest: dict[str, tuple]) -> dict:
         """Everything that the page says of one clip, its loops written where they may be shown."""
-        item, labels = predictions.clips[index], predictions.labels
-        answers = {name: rows[index] for name, rows in predictions.streams.items()}
+        item = predictions.clips[index]
         # As sure as predict.py says: the page has no other number for it.
-        sure = self.recogniser.calibration.calibrated(answers.pop(predictions.fused))
-        best = np.argsort(-sure, kind="stable")[:BEST]
-        row = {
-            "clip": item.clip,
-            "signer": item.signer,
-            "label": item.label,
-            "answer": labels[best[0]],
-            "right": item.label == labels[best[0]],
-            "confidence": float(sure[best[0]]),
-            "top": [(labels[i], float(sure[i])) for i in best],
-            "alone": {name: labels[values.argmax()] for name, values in answers.items()},
-            "shown": item.may_be_shown,
-            "loops": {},
-            "looked": {},
-        }
+        row = describe_clip(predictions, index, self.recogniser.calibration)
+        answer = predictions.labels.index(row["answer"])
         for stream in self.streams if item.may_be_shown else ():
             if stream.modality in PICTURES:
-                row["loops"][stream.name] = self.write_stream_loop(stream, item, int(best[0]))
+                row["loops"][stream.name] = self.write_stream_loop(stream, item, answer)
             else:
-                row["loops"][stream.name], row["looked"][stream.name] = self.write_points_loop(
-                    stream, item, int(best[0])
-                )
+                row["loops"][stream.name], row["looked"][stream.name] = self.write_points_loop(stream, item, answer)
         if item.clip in nearest:
             other, alike = nearest[item.clip]
             loop = self.write_clip_loop(other, f"{item.stem}-nearest.webp") if other.may_be_shown else None
             about = {"clip": other.clip, "signer": other.signer, "label": other.label}
             row["nearest"] = {**about, "alike": alike, "loop": loop}
         return row
-
-
-def pick_clips(predictions: Predictions, stream: str, wrong: int, right: int) -> list[int]:
-    """Indices of scored clips: those not recognised, surest of the wrong answer first; then, to compare, the surest
-    recognised ones, each of another class."""
-    scored = np.flatnonzero(predictions.scored)
-    rows, truth = predictions.streams[stream][scored], predictions.truth
-    surest = np.argsort(-rows.max(axis=1), kind="stable")
-    recognised = (rows.argmax(axis=1) == truth)[surest]
-    # {class: its surest recognised clip}: of equal keys the last stays.
-    by_class = {truth[index]: index for index in surest[recognised][::-1]}
-    compared = [index for index in surest if index in by_class.values()]
-    return [int(scored[index]) for index in (*surest[~recognised][:wrong], *compared[:right])]
 
 
 def find_nearest(recogniser: Recogniser, data: Dataset, items: list[Clip], most: int, workers: int) -> dict[str, tuple]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Dataset
-from signs.evaluation import calibration, scores
+from signs.evaluation import calibration, published, scores
 from signs.inference.confidence import Calibration
 from signs.inference.predictions import FUSED, Predictions
 
@@ -25,7 +25,8 @@ class SplitResult:
     label; classes: how many the model knows; rejection: see `calibration.count_false_alarms`.
     streams: {stream: `scores.score_stream`, and as `calibration` `calibration.measure_calibration`}.
     gains: {stream: `scores.Difference` of all together and it, as a dict}, None of a single stream.
-    training: `findings.count_training` of the data set; robustness, gallery: None where they were not asked for.
+    training: `findings.count_training` of the data set; robustness, gallery: None where they were not asked for;
+    published: `published.beside`.
     """
 
     data: dict[str, str]
@@ -40,6 +41,7 @@ class SplitResult:
     training: dict | None = None
     robustness: dict | None = None
     gallery: list[dict] | None = None
+    published: dict | None = None
 
     def to_json(self) -> dict:
         """As it stands in metrics.json: what is about the split and the scores of its streams side by side."""
@@ -119,8 +121,6 @@ def measure_earlier(recogniser, data: Dataset, splits: list[str]) -> dict[str, S
     Their probabilities stay; what the calibration makes of them is computed anew. Results of other weights or other
     data are left out.
     """
-    from signs.inference import stored_clips
-
     folder, kept = recogniser.bundle.folder, {}
     for split, result in read_splits(folder, recogniser.bundle.hashes).items():
         if split in splits:
@@ -129,8 +129,10 @@ def measure_earlier(recogniser, data: Dataset, splits: list[str]) -> dict[str, S
             print(f"{split}: of other data ({result.data['name']}); its numbers are left out of the report")
             continue
         path = Predictions.path(folder, split)
-        table = stored_clips.with_fused(Predictions.read(path, split), recogniser.calibration.weights)
+        table = Predictions.read(path, split).with_fused(recogniser.calibration.weights)
         table.write(path)
         again = measure_split(recogniser, table, result.data, result.checks, result.failed)
-        kept[split] = replace(again, training=result.training, robustness=result.robustness, gallery=result.gallery)
+        beside = published.beside(data, split, table)
+        more = {"training": result.training, "robustness": result.robustness, "gallery": result.gallery}
+        kept[split] = replace(again, published=beside, **more)
     return kept

@@ -8,7 +8,7 @@ from signs.clips.dataset import Clip, Dataset
 from signs.clips.points import Points, read_points
 from signs.clips.spec import StoredSpec
 from signs.evaluation import curves, plots
-from signs.evaluation.gallery import pick_clips
+from signs.evaluation.shown_clips import pick_clips
 from signs.flow.stream import flow_to_colour
 from signs.inference.predictions import Predictions, modality_of, titles
 from signs.landmarks import skeleton

@@ -12,6 +12,7 @@ from pathlib import Path
 from signs import command
 from signs.clips.modality import PICTURES, TABLE
 from signs.evaluation import curves, findings, plain_words, plots, scores
+from signs.evaluation.foreign import ForeignModel
 from signs.evaluation.metrics import Metrics
 from signs.inference.bundle import Bundle
 from signs.inference.predictions import NETWORK_WORDS, WORDS, Predictions, titles
@@ -45,7 +46,7 @@ def own(name: str) -> str:
     return markupsafe.Markup("<bdi>{}</bdi>").format(name) if lettering.is_rightward(name) else name
 
 
-def stream_titles(bundle: Bundle, streams) -> dict[str, str]:
+def stream_titles(bundle: Bundle | ForeignModel, streams) -> dict[str, str]:
     """{stream: its name for people}, as `predictions.titles`; where several networks see the same, with the network,
     and what it sees of the picture."""
     called, alike = titles(streams), [stream.modality for stream in bundle.streams]
@@ -63,8 +64,10 @@ def stream_titles(bundle: Bundle, streams) -> dict[str, str]:
     return called
 
 
-def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
+def about_model(bundle: Bundle | ForeignModel, data: str) -> list[tuple[str, str]]:
     """What a reader needs to make the model again: (what, text) each."""
+    if isinstance(bundle, ForeignModel):
+        return bundle.about
     stored, about, inputs = bundle.spec.stored, bundle.about, {}
     called = stream_titles(bundle, [stream.name for stream in bundle.streams])
     for stream in bundle.streams:
@@ -90,7 +93,9 @@ def about_model(bundle: Bundle, data: str) -> list[tuple[str, str]]:
     ]
 
 
-def write_page(bundle: Bundle, data: str, split: str, metrics: Metrics, predictions: Predictions) -> Path:
+def write_page(
+    bundle: Bundle | ForeignModel, data: str, split: str, metrics: Metrics, predictions: Predictions
+) -> Path:
     """Draw the page's pictures and write it; returns its path. `data` is the data set's name; `predictions` are of
     `split`, the fused ones included."""
     result, log = metrics.splits[split], Log(bundle.folder / "log.csv")
@@ -109,7 +114,7 @@ def write_page(bundle: Bundle, data: str, split: str, metrics: Metrics, predicti
     return path
 
 
-def draw_plots(bundle: Bundle, split: str, result, predictions: Predictions, folder: Path) -> None:
+def draw_plots(bundle: Bundle | ForeignModel, split: str, result, predictions: Predictions, folder: Path) -> None:
     """confusion.png and calibration.png of a `metrics.SplitResult`."""
     stream, names = predictions.fused, readable_names(bundle.classes)
     title = f"{titles(result.streams)[stream]}, {result.clips} {SPLIT_WORDS[split]} clips"
@@ -118,7 +123,7 @@ def draw_plots(bundle: Bundle, split: str, result, predictions: Predictions, fol
     plots.write_calibration(result.streams[stream]["calibration"], result.rejection, folder / "calibration.png")
 
 
-def page_words(bundle: Bundle, split: str, metrics: Metrics, predictions: Predictions) -> dict:
+def page_words(bundle: Bundle | ForeignModel, split: str, metrics: Metrics, predictions: Predictions) -> dict:
     """What the template says of a split, whose predictions these are."""
     result, stream = metrics.splits[split], predictions.fused
     score = result.streams[stream]
@@ -130,6 +135,7 @@ def page_words(bundle: Bundle, split: str, metrics: Metrics, predictions: Predic
         "names": {label: own(name) for label, name in readable_names(bundle.classes).items()},
         "own": own,
         "titles": stream_titles(bundle, result.streams),
+        "foreign": isinstance(bundle, ForeignModel),
         "kinds": {each.name: WORDS[each.modality] for each in bundle.streams},
         "words": SPLIT_WORDS,
         "columns": [f"top{k}" for k in scores.TOP if k < max(result.classes, 2)] + ["mean_per_class"],

@@ -18,6 +18,7 @@ import numpy as np
 
 BOTH, ALL = "both", "all"  # the fused prediction beside the streams' own: of RGB and flow, of any others
 FUSED = (BOTH, ALL)
+GIVEN = "given"  # the stream of probabilities that are somebody else's
 TITLES = {name: modality.title for name, modality in TABLE.items()} | {BOTH: "RGB + flow", ALL: "all joined"}
 # What people call what a stream sees, in full; the paper's tables have TITLES.
 WORDS = {
@@ -70,7 +71,8 @@ def titles(streams: Iterable[str]) -> dict[str, str]:
     if len(alone) > 3:
         together = f"all {len(alone)} together"
     named = {name: WORDS[modalities[name]] + networks[name] for name in alone}
-    return named | {name: together for name in FUSED if name in streams}
+    given = {GIVEN: "probabilities as given"} if GIVEN in streams else {}
+    return given | named | {name: together for name in FUSED if name in streams}
 
 
 def network_words(ending: str) -> str:
@@ -142,6 +144,13 @@ class Predictions:
     def fused(self) -> str:
         """The stream that answers: all together, or the only one."""
         return next((name for name in FUSED if name in self.streams), next(iter(self.streams)))
+
+    def with_fused(self, weights: dict[str, float]) -> "Predictions":
+        """The same with the fused prediction, anew, beside the streams', where there are several."""
+        streams = {name: rows for name, rows in self.streams.items() if name not in FUSED}
+        if len(streams) > 1:
+            streams[fused_name(streams)] = fuse(streams, weights)
+        return Predictions(self.clips, self.labels, streams)
 
     def hits(self, stream: str, k: int = 1) -> np.ndarray:
         """(scored,) bool: the true class is among the k most probable; of equal ones the first count."""

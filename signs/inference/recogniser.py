@@ -16,7 +16,7 @@ from pathlib import Path
 
 from signs.clips import modality, posture, preprocess, storage
 from signs.clips.dataset import STEPS, Dataset
-from signs.clips.footage import read_kept
+from signs.clips.footage import Footage, read_kept
 from signs.clips.points import PointRecorder, Points
 from signs.command import Problem
 from signs.flow.stream import compile_solver
@@ -115,7 +115,7 @@ class Recogniser:
             recording.push(frame, float(seconds))
         return self.recognise(recording.finish(points), recording.timings)
 
-    def answer_video(self, path: Path, read: Callable = read_kept) -> tuple[Answer, list[str]]:
+    def answer_video(self, path: Path | Footage, read: Callable = read_kept) -> tuple[Answer, list[str]]:
         """The answer to a video file and what is odd about the file, one line each; memory does not grow with its
         length. Raises Problem where it cannot be read.
 

@@ -11,7 +11,7 @@ from signs.command import Problem
 from signs.inference import runtime
 from signs.inference.feature_answers import logits_of_clips
 from signs.inference.features import in_flight
-from signs.inference.predictions import FUSED, Predictions, fuse, fused_name
+from signs.inference.predictions import Predictions
 from signs.inference.recogniser import Recogniser
 
 import keras
@@ -88,15 +88,7 @@ def predict(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int
     """Probabilities of stored clips, fused ones too: (Predictions, [(clip, why it was left out), ...])."""
     kept, rows, failed = logits(recogniser, data, clips, batch, workers, "predict")
     probabilities = {name: softmax(np.float64(stream), axis=-1) for name, stream in rows.items()}
-    return with_fused(Predictions(kept, recogniser.labels, probabilities), recogniser.calibration.weights), failed
-
-
-def with_fused(predictions: Predictions, weights: dict[str, float]) -> Predictions:
-    """The same with the fused prediction, anew, beside the streams', where there are several."""
-    streams = {name: rows for name, rows in predictions.streams.items() if name not in FUSED}
-    if len(streams) > 1:
-        streams[fused_name(streams)] = fuse(streams, weights)
-    return Predictions(predictions.clips, predictions.labels, streams)
+    return Predictions(kept, recogniser.labels, probabilities).with_fused(recogniser.calibration.weights), failed
 
 
 def features(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int):

@@ -14,9 +14,9 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
+from signs.clips import motion
 from signs.inference import timing
 from signs.inference.timing import Timings
-from signs.live import motion
 from signs.live.hands_free import HandsFree
 from signs.live.modes import Mode
 from signs.live.sliding_window import BEFORE, SlidingWindow

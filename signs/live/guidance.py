@@ -6,10 +6,10 @@
 Points of body and hands say where she is; without them only light and movement are looked at.
 """
 
+from signs.clips.motion import MOVED, QUIETEST, SIDE, unlit
 from signs.clips.points import Found
 from signs.clips.posture import NOSE, SHOULDERS
 from signs.clips.region import small_grey
-from signs.live.motion import MOVED, QUIETEST, SIDE, unlit
 
 import numpy as np
 

@@ -8,7 +8,7 @@ learns the rest pose anew; so does the space bar.
 import time
 from collections import deque
 
-from signs.live import motion
+from signs.clips import motion
 from signs.live.modes import Mode
 
 
@@ -16,8 +16,6 @@ class HandsFree(Mode):
     """Movement begins and ends a sign; what came just before and after it belongs to it."""
 
     name = "hands-free"
-    BEFORE = 0.5  # seconds from before the first movement
-    AFTER = 0.25  # seconds after the last
     LONGEST = 12.0  # seconds; whoever moves on gets an answer all the same
 
     def __init__(self, recogniser, worker, clock=time.monotonic, tracker=None):
@@ -48,7 +46,7 @@ class HandsFree(Mode):
     def _wait(self, stamped: tuple, event: str | None) -> None:
         self._before.append(stamped)
         seconds = stamped[1]
-        while self._before[0][1] < seconds - self.BEFORE - motion.BEGIN:
+        while self._before[0][1] < seconds - motion.BEFORE - motion.BEGIN:
             self._before.popleft()
         if event == "began":
             self.session, self._began = self.recogniser.session(given=self.tracker is not None), seconds
@@ -63,7 +61,7 @@ class HandsFree(Mode):
     def _record(self, stamped: tuple, event: str | None) -> None:
         self._later.append(stamped)
         seconds = stamped[1]
-        until = self.detector.moved + self.AFTER
+        until = self.detector.moved + motion.AFTER
         while self._later and self._later[0][1] <= until:
             self.span = (self.span[0], self._later[0][1])
             self.session.push(*self._later.popleft())

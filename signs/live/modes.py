@@ -15,9 +15,9 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
+from signs.clips.motion import Detector
 from signs.command import Problem
 from signs.inference.timing import Timings
-from signs.live.motion import Detector
 from signs.live.point_motion import PointDetector
 from signs.live.tracking import Tracker
 

@@ -10,9 +10,9 @@ much each point trembles. Whoever walks, so that the shoulders move, makes no si
 
 from collections import deque
 
+from signs.clips.motion import BEGIN, END, HELD, LEARNING, PATIENCE
 from signs.clips.points import Found
 from signs.clips.posture import SHOULDERS, shoulder_width
-from signs.live.motion import BEGIN, END, HELD, LEARNING, PATIENCE
 
 import numpy as np
 

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
+from signs.clips import motion
 from signs.clips.points import Found, PointRecorder
 from signs.clips.spec import EQUAL, StoredSpec
 from signs.inference import recording
 from signs.inference.recording import Coder, Kept, Recorded
 from signs.inference.timing import Timings
-from signs.live import motion
 
 import numpy as np
 

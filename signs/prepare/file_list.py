@@ -72,12 +72,14 @@ def find_download(folder: Path, output: Path, is_list: Callable[[str], str | Non
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a list: the video's `path` as it stands there, `label` of three digits or empty, `where` to name it."""
+    """A row of a list: the video's `path` as it stands there, `label` of three digits or empty, `where` to name it;
+    depth: the path of its depth, where the list has one."""
 
     split: str
     path: PurePosixPath
     label: str
     where: str
+    depth: PurePosixPath | None = None
 
 
 def read_rows(
@@ -192,7 +194,8 @@ def read_signers(path: Path | None, column: str) -> dict[str, str]:
 class Plan:
     """What a run is to make: the clips wanted, by their path in the lists, and what was wrong with the lists.
 
-    `own_folder` is the folder of the repository that describes this data set.
+    `own_folder` is the folder of the repository that describes this data set; depths: {a clip's path: its depth's}
+    where depth is wanted.
     """
 
     download: Download
@@ -202,19 +205,22 @@ class Plan:
     failed: list[tuple[str, str]]
     remarks: list[str]
     own_folder: Path
+    depths: dict[PurePosixPath, PurePosixPath] = field(default_factory=dict)
 
 
 def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
     """Bring every video of the plan from the download folder to its place and write the tables; the exit code."""
     clips = dict(zip(plan.clips, dataset.placed(plan.clips.values()), strict=True))
     targets = {path: clip.video(flags.output) for path, clip in clips.items()}
-    videos = Videos(targets)
+    depths = {depth: clips[path].video(flags.output, "depth") for path, depth in plan.depths.items() if path in clips}
+    videos = Videos(targets | depths)
     for path in plan.download.archives:
         videos.look_in(path)
     for path in plan.download.videos:
         videos.look_at(path)
     with command.lock(flags.output):
-        command.remove_leftovers(flags.output / "video")
+        for part in ("video", "depth"):
+            command.remove_leftovers(flags.output / part)
         earlier = transfer.earlier_clips(flags.output)
         transfer.move_changed(flags.output, earlier, clips.values())
         recorded = {path: earlier[clip.clip].sha256 for path, clip in clips.items() if clip.clip in earlier}
@@ -226,7 +232,9 @@ def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
         sums = {path: digest for path, digest, _ in outcome.done}
         done = [replace(clip, sha256=sums[path]) for path, clip in clips.items() if path in sums]
         keep_class_table(plan.own_folder, flags.output, plan.classes)
-        fresh = sum(written for _, _, written in outcome.done)
+        fresh = sum(written for path, _, written in outcome.done if path in targets)
+        lacking = [str(path) for path, target in depths.items() if path not in sums and not target.exists()]
+        outcome.failed += [(path, "depth not found in any archive or folder") for path in lacking]
         expected = Counter(row.split for row in plan.rows)
         data = Dataset(flags.output, done, plan.classes)
         return summary.save_and_report(data, outcome, expected, fresh, plan.remarks)

@@ -5,16 +5,18 @@ found.videos, found.failed, found.notes
 """
 
 import argparse
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from signs import command
 from signs.clips.container import VIDEO_SUFFIXES
 from signs.command import Problem, counted
 from signs.prepare import annotations, video_folder, video_table
+from signs.prepare.depth import without_depth
 from signs.prepare.formats import table
 from signs.prepare.formats.listing import Listing, report
 from signs.prepare.formats.table import Format
+from signs.prepare.origin import Origin
 from signs.prepare.path_pattern import PathPattern
 from signs.prepare.video_table import Video
 
@@ -38,6 +40,13 @@ class Found:
     def subset(self, most: int | None) -> bool:
         """Whether so many classes are a subset that the set itself has."""
         return bool(self.official and self.listing.ordered and most in self.official.rows)
+
+    def origin(self, flags: argparse.Namespace, most: int | None, table: Path | None) -> Origin | None:
+        """What origin.json says: the public set, and which of its own subsets was asked for."""
+        if not self.official:
+            return None
+        whole = max(self.official.rows) if most is None else most if self.subset(most) else None
+        return Origin(self.official.key, None if table or flags.min_clips > 1 else whole)
 
     def missing_of(self, labels: set[str]) -> list[tuple[str, str]]:
         """(where, reason) of the missing videos of these classes."""
@@ -80,7 +89,8 @@ def read_videos(flags: argparse.Namespace) -> Found:
         raise Problem(f"{path}: {none}; expected {found.official.wanted}")
     if flags.signer_from:
         found.notes.append(said_by(flags.signer_from, found.videos))
-    found.videos, depths = without_depth(found.videos)
+    found.videos, depths, alone = without_depth(found.videos)
+    found.failed += alone
     if depths:
         found.notes.append(f"{counted(depths, 'video')} of depth: parts of their colour clips, no clips of their own")
     found.videos, unnamed = video_table.name_clips(found.videos)
@@ -111,29 +121,3 @@ def said_by(pattern: PathPattern, videos: list[Video]) -> str:
         signers = command.counted(len({video.signer for video in known}), "signer")
         said = f"--signer-from: {signers}, such as {known[0].signer} of {known[0].where}"
     return said + (f"; forgotten: {', '.join(pattern.forgotten)}" if pattern.forgotten else "")
-
-
-def without_depth(videos: list[Video]) -> tuple[list[Video], int]:
-    """The videos without those that are the depth of another one, which gets it; how many these are.
-
-    `x_depth.mp4` beside `x_color.mp4` (AUTSL), `K_00001.avi` beside `M_00001.avi` (IsoGD).
-    """
-    by_path = {str(video.path): video for video in videos}
-    depth_of = {}
-    for path in map(Path, by_path):
-        name = path.name
-        if name.startswith("M_"):
-            other = path.with_name("K_" + name[2:])
-        elif path.stem.endswith("_color"):
-            other = path.with_name(f"{path.stem.removesuffix('_color')}_depth{path.suffix}")
-        else:
-            continue
-        if str(other) in by_path:
-            depth_of[str(path)] = other
-    depths = {str(path) for path in depth_of.values()}
-    kept = [
-        replace(video, depth=video.depth or depth_of.get(str(video.path)))
-        for video in videos
-        if str(video.path) not in depths
-    ]
-    return kept, len(videos) - len(kept)

@@ -1,6 +1,6 @@
 """What lies in the files that were asked for: each is opened and hashed once, and its intervals are looked for.
 
-looked, failed, notes = sources.look_into(videos, workers=-1, pad=0.0)      with sha256, start and end
+looked, failed, notes = sources.look_into(videos, workers=-1, pad=0.0, trim=False)      with sha256, start and end
 videos, failed = sources.refuse_two_labels(looked)
 """
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from signs import command
+from signs.clips import trim
 from signs.clips.footage import Footage
 from signs.clips.pictures import picture_files, read_picture
 from signs.command import Problem
@@ -22,12 +23,15 @@ Interval = tuple[float, float] | None
 
 @dataclass(frozen=True)
 class Job:
-    """A video file, or a folder of pictures at `rate` frames/s, and the intervals that are asked for in it."""
+    """A video file, or a folder of pictures at `rate` frames/s, and the intervals that are asked for in it.
+
+    cuts: None for all of it; trim: without what is idle before and after a sign."""
 
     path: Path
     rate: float | None
-    cuts: tuple[Cut, ...]
+    cuts: tuple[Cut | None, ...]
     pad: float
+    trim: bool
 
 
 def look(job: Job) -> tuple[str, str, list[Interval | str]]:
@@ -41,24 +45,33 @@ def look(job: Job) -> tuple[str, str, list[Interval | str]]:
     else:
         check_is_video(job.path)
     footage, found = Footage(job.path, rate=job.rate), []
-    if job.cuts:
+    if any(job.cuts):
         with footage.opened(threads=1) as film:
             times = film.packet_times()
     for cut in job.cuts:
         try:
-            found.append(intervals.resolve(cut, times, job.pad))
+            span = intervals.resolve(cut, times, job.pad) if cut else None
+            found.append(without_idle(footage, span) if job.trim else span)
         except Problem as problem:
             found.append(str(problem))
     return str(job.path), footage.sha256(), found
 
 
-def look_into(videos: list[Video], workers: int, pad: float) -> tuple[list[Video], list[tuple[str, str]], list[str]]:
+def without_idle(footage: Footage, span: Interval) -> Interval:
+    """An interval, None for all of it, without what is idle before and after its sign."""
+    start, end = span or (None, None)
+    return trim.find_sign(replace(footage, start=start, end=end)) or span
+
+
+def look_into(
+    videos: list[Video], workers: int, pad: float, trims: bool = False
+) -> tuple[list[Video], list[tuple[str, str]], list[str]]:
     """The videos with their hashes and intervals; (where, reason) of those that cannot be used; notes."""
     of_path = defaultdict(list)
     for video in videos:
         of_path[str(video.path)].append(video)
     jobs = [
-        (path, Job(Path(path), rows[0].rate, tuple(row.cut for row in rows if row.cut), pad))
+        (path, Job(Path(path), rows[0].rate, tuple(row.cut for row in rows if row.cut or trims), pad, trims))
         for path, rows in of_path.items()
     ]
     outcome = command.parallel(look, jobs, workers, "reading")
@@ -68,7 +81,7 @@ def look_into(videos: list[Video], workers: int, pad: float) -> tuple[list[Video
     looked, failed, alone = [], [], 0
     for video in videos:
         path = str(video.path)
-        span = next(spans[path]) if video.cut and path in spans else None
+        span = next(spans[path]) if (video.cut or trims) and path in spans else None
         alone += span is None and video.cut is not None and path in spans
         if path in reasons or isinstance(span, str):
             failed.append((video.where, reasons.get(path, span)))
@@ -77,6 +90,10 @@ def look_into(videos: list[Video], workers: int, pad: float) -> tuple[list[Video
             looked.append(replace(video, sha256=hashes[path], start=start, end=end))
     hold = "holds the sign alone, as it was" if alone == 1 else "hold the sign alone, as they were"
     notes = [f"{command.counted(alone, 'video')} {hold} cut already"] if alone else []
+    if trims:
+        lengths = [video.end - video.start for video in looked if video.start is not None]
+        mean = f", which are {sum(lengths) / len(lengths):.2f} s long on average" if lengths else ""
+        notes.append(f"--trim: {command.counted(len(lengths), 'clip')} of {len(looked):,} are intervals now{mean}")
     return looked, failed, notes
 
 

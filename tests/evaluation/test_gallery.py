@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from signs.clips.dataset import Clip, load_dataset
-from signs.evaluation import gallery
+from signs.evaluation import gallery, shown_clips
 from signs.inference import stored_clips
 from signs.inference.bundle import Stream
 from signs.inference.predictions import Predictions
@@ -26,8 +26,8 @@ def predictions(*rows) -> Predictions:
 
 def test_the_surest_wrong_answers_first_then_right_ones_of_several_classes():
     some = predictions((0, 1, 0.5), (1, 1, 0.9), (1, 1, 0.95), (None, 3, 0.99), (2, 3, 0.8), (3, 3, 0.6), (0, 2, 0.7))
-    assert gallery.pick_clips(some, "rgb", 2, 3) == [4, 6, 2, 5]
-    assert gallery.pick_clips(some, "rgb", 9, 0) == [4, 6, 0]
+    assert shown_clips.pick_clips(some, "rgb", 2, 3) == [4, 6, 2, 5]
+    assert shown_clips.pick_clips(some, "rgb", 9, 0) == [4, 6, 0]
 
 
 @pytest.fixture(scope="module")

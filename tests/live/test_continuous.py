@@ -4,13 +4,14 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
+from signs.clips import motion
 from signs.clips.dataset import Label
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.inference.bundle import Bundle, Stream
 from signs.inference.confidence import Calibration
 from signs.inference.recogniser import Recogniser
 from signs.inference.streaming import SteppedNetwork
-from signs.live import continuous, motion
+from signs.live import continuous
 from signs.live.continuous import Continuous, Reporter
 
 import numpy as np

@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from signs.clips import motion
 from signs.clips.dataset import Label
 from signs.live.continuous import Continuous
 from signs.live.hands_free import HandsFree
@@ -55,8 +56,8 @@ def test_hands_free_records_from_just_before_the_movement_to_just_after():
     assert len(mode.history) == 2 and mode.history[0].name == "push down"
     for session, (start, end) in zip(recogniser.sessions, ((4, 5.5), (8, 9.2)), strict=True):
         assert session.length is None and session.times == sorted(session.times)
-        assert start - HandsFree.BEFORE - 0.3 < session.times[0] < start
-        assert end < session.times[-1] < end + HandsFree.AFTER + 0.3
+        assert start - motion.BEFORE - 0.3 < session.times[0] < start
+        assert end < session.times[-1] < end + motion.AFTER + 0.3
         assert {min(picture.shape[:2]) for picture in session.frames} == {64}, "none is held larger than it is stored"
 
 

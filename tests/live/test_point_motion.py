@@ -1,7 +1,7 @@
 """Signs told from rest, trembling and walking by the points of a drawn person, and of real people."""
 
+from signs.clips import motion
 from signs.clips.points import Found
-from signs.live import motion
 from signs.live.point_motion import PointDetector
 
 import numpy as np

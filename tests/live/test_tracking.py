@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from types import SimpleNamespace
 
-from signs.clips import posture
+from signs.clips import motion, posture
 from signs.clips.dataset import Label
 from signs.clips.points import Found
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
@@ -88,7 +88,7 @@ def test_hands_free_each_frame_is_looked_at_once_and_its_points_are_recorded(tra
     assert len(drawn.seen) == 12 * 25 == len(set(drawn.seen)) and len(recogniser.sessions) == 2
     for session, (begin, end) in zip(recogniser.sessions, ((4, 5.5), (8, 9.2)), strict=True):
         assert session.given and all(found.result().body.shape == (33, 4) for found in session.found)
-        assert begin - HandsFree.BEFORE - 0.3 < session.times[0] < begin and end - 0.2 < session.times[-1] < end + 1
+        assert begin - motion.BEFORE - 0.3 < session.times[0] < begin and end - 0.2 < session.times[-1] < end + 1
         assert {min(picture.shape[:2]) for picture in session.frames} == {64}, "none is held larger than it is stored"
 
 

@@ -106,6 +106,19 @@ def test_everything(download, capsys):
     assert "test: its list has no labels" in output and "11 videos written" in output
 
 
+def test_depth_is_a_part_of_its_clip_where_it_is_asked_for(download, capsys):
+    assert prepare(download) == command.DONE and not (made(download).folder / "depth").exists()
+    assert prepare(download, "--depth") == command.DONE
+    data = made(download)
+    for clip in data.clips:
+        colour, depth = clip.video(data.folder).read_bytes(), clip.video(data.folder, "depth").read_bytes()
+        split, number = clip.split, int(clip.source[-9:-4])
+        assert (colour, depth) == tuple(members(split, number)[f"{split}/001/{kind}_{number:05d}.avi"] for kind in "MK")
+    capsys.readouterr()
+    assert prepare(download, "--depth") == command.DONE
+    assert "nothing to do: all" in capsys.readouterr().out
+
+
 def test_second_run_does_nothing(download, capsys):
     prepare(download)
     before = {path: path.stat().st_mtime_ns for path in (download.parent / "made" / "video").rglob("*.avi")}
@@ -409,6 +422,7 @@ def test_thousands_of_repeated_rows_are_a_few_lines(download, capsys):
         ("train/001/M_00009.avi train/001/K_00009.avi 1", "M_00009.avi: video not found in any archive or folder"),
         ("train/001/M_00009.avi train/001/K_00009.avi 1 2 3", "is no row of a list; expected"),
         ("hello", "is no row of a list; expected"),
+        ("train/001/K_00009.avi 1", "names depth alone; expected"),
         ("train/001/M_00009.avi train/001/K_00009.avi one", "label 'one' is no number"),
         ("train/001/M_00009.avi train/001/K_00009.avi 250", "line 7: label 250 is not in"),
         ("../../M_00009.avi ../../K_00009.avi 1", "leads elsewhere; expected a path without . and .."),

@@ -243,3 +243,36 @@ def test_depth_in_a_folder_per_label_is_no_clip(tmp_path, capsys):
     assert len(data.clips) == 12 and "12 videos of depth: parts of their colour clips" in capsys.readouterr().out
     assert len(list((tmp_path / "out" / "depth").rglob("*.avi"))) == 12
     assert not [clip for clip in data.clips if "depth" in clip.source or "K_" in clip.source]
+
+
+@pytest.mark.parametrize("key, name", [("ms-asl", "MSASL_train.json"), ("asl-citizen", "train.csv")])
+def test_two_versions_of_one_splits_list_are_not_mixed(tmp_path, capsys, key, name):
+    imitations.SETS[key](tmp_path / "in")
+    path = next((tmp_path / "in").rglob(name))
+    imitations.put(tmp_path / "in" / "new" / name, path.read_text() + "\n")
+    assert prepare(tmp_path) == command.NOTHING
+    assert f"two versions of a list, {path.relative_to(tmp_path / 'in')} and new/{name}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_depth_in_folders_and_depth_alone_are_no_clips(tmp_path, capsys):
+    number = iter(range(99))
+    for label in "ab":
+        for take in "123":
+            for kind in ("color", "depth"):
+                imitations.put(tmp_path / "in" / label / kind / f"{take}.avi", imitations.tiny.avi(next(number)))
+    (tmp_path / "in" / "a" / "color" / "1.avi").unlink()
+    assert prepare(tmp_path) == command.PARTLY
+    said, data = capsys.readouterr(), made(tmp_path)
+    assert sorted(clip.source for clip in data.clips) == sorted(
+        f"{label}/color/{take}.avi" for label in "ab" for take in "123" if label + take != "a1"
+    )
+    assert "5 videos of depth" in said.out and "a/depth/1.avi: depth without its colour video" in said.err
+    assert len(list((tmp_path / "out" / "depth").rglob("*.avi"))) == 5
+
+
+def test_two_signs_called_color_and_depth_are_two_signs(tmp_path):
+    for number, (label, take) in enumerate((label, take) for label in ("color", "depth") for take in "123"):
+        imitations.put(tmp_path / "in" / label / f"{take}.avi", imitations.tiny.avi(number))
+    assert prepare(tmp_path) == command.DONE
+    assert sorted(clip.label for clip in made(tmp_path).clips) == ["color"] * 3 + ["depth"] * 3

@@ -62,7 +62,8 @@ def read_wlasl(tree: Tree, listing: Listing) -> None:
     newest = max(lists, key=lambda path: [int(each) for each in re.findall(r"\d+", path.stem)])
     for path in lists:
         if path != newest:
-            listing.remarks.append(f"two versions of the list: {newest.name} was read, {path.name} was not")
+            places = [each.relative_to(tree.folder) for each in (newest, path)]
+            listing.remarks.append(f"two versions of the list: {places[0]} was read, {places[1]} was not")
     listing.ordered = True
     for entry in read_json(newest, list):
         with listing.row(f"{newest.name} {named(entry, 'gloss')}"):
@@ -93,7 +94,7 @@ def read_ms_asl(tree: Tree, listing: Listing) -> None:
     names = [str(name) for name in read_json(tree.one(r"MSASL_classes\.json"), list)]
     listing.classes += [Label(name, name) for name in dict.fromkeys(names)]
     listing.ordered = True
-    for path in tree.lists(r"MSASL_(train|val|test)\.json"):
+    for path in tree.versions(r"MSASL_(train|val|test)\.json"):
         for number, row in enumerate(read_json(path, list)):
             with listing.row(f"{path.name} row {number}"):
                 start, end, rate = float(row["start_time"]), float(row["end_time"]), float(row["fps"])
@@ -168,7 +169,7 @@ def read_slovo(tree: Tree, listing: Listing) -> None:
 
 def read_asl_citizen(tree: Tree, listing: Listing) -> None:
     """One table a split."""
-    for path in tree.lists(r"(train|val|test)\.csv"):
+    for path in tree.versions(r"(train|val|test)\.csv"):
         for number, row in tables.read_rows(path, ("participant id", "video file", "gloss")):
             with listing.row(f"{path.parent.name}/{path.name} line {number}"):
                 name, label = row["video file"], row["gloss"]
@@ -179,7 +180,7 @@ def read_asl_citizen(tree: Tree, listing: Listing) -> None:
 
 def read_include(tree: Tree, listing: Listing) -> None:
     """`Category/17. flat/MVI_9622.MOV`, some below a folder `Extra`; nobody is named who signs."""
-    texts, csvs = tree.lists(r"include_(train|val|test)\.txt"), tree.lists(r"(train|test)_include\.csv")
+    texts, csvs = tree.versions(r"include_(train|val|test)\.txt"), tree.versions(r"(train|test)_include\.csv")
     if texts and csvs:
         were = f"{texts[0].name} and its like were read, {csvs[0].name} was not"
         listing.remarks.append(f"two versions of the lists: {were}")
@@ -211,11 +212,11 @@ def include_word(place: str) -> str:
 
 def read_jester(tree: Tree, listing: Listing) -> None:
     """A folder of pictures a clip; the test rows have no label."""
-    for path in tree.lists(r"jester-v1-(train|validation|test)\.csv"):
+    for path in tree.versions(r"jester-v1-(train|validation|test)\.csv"):
         for where, values in read_lines(path, ";"):
             with listing.row(where):
                 add_jester(tree, listing, values[0], values[1] if len(values) > 1 else "", path)
-    for path in tree.lists(r"(Train|Validation|Test)\.csv"):
+    for path in tree.versions(r"(Train|Validation|Test)\.csv"):
         column = "video_id" if has_columns(path, "video_id") else "id"
         for number, row in tables.read_rows(path, (column,), ("label",)):
             with listing.row(f"{path.name} line {number}"):
@@ -233,7 +234,7 @@ def add_jester(tree: Tree, listing: Listing, name: str, label: str, path) -> Non
 
 def read_ipn_hand(tree: Tree, listing: Listing) -> None:
     """Intervals of long videos, or of folders of their frames; the first two words of a video's name are its person."""
-    for path in tree.lists(r"Annot_(Train|Test)List\.txt"):
+    for path in tree.versions(r"Annot_(Train|Test)List\.txt"):
         for where, values in read_lines(path, ","):
             if values[0].lower() == "video":
                 continue

@@ -47,6 +47,11 @@ class Format:
         listing.classes = list(labels.values())
         return listing
 
+    @property
+    def key(self) -> str:
+        """As FORMATS and `--format` call it."""
+        return next(key for key, each in FORMATS.items() if each is self)
+
     def about(self) -> str:
         """Where the set and its terms are from, for whoever prepares it."""
         seen = "" if self.seen else "; this reader was never run on the real files, only on imitations"

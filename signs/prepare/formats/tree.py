@@ -15,6 +15,7 @@ from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.names import folded
 from signs.clips.pictures import is_picture
 from signs.command import Problem, counted, listed, sha256
+from signs.prepare.formats.listing import split_of
 
 LISTS = (".json", ".csv", ".txt", ".tsv")
 NOTED = 3  # folders in a line
@@ -89,6 +90,16 @@ class Tree:
         for path in fitting if len(fitting) > 1 else ():
             once.setdefault((_name(path), sha256(self.folder / path)), path)
         return [self.folder / path for path in once.values()]
+
+    def versions(self, pattern: str) -> list[Path]:
+        """`lists`; raises Problem where two of them have one name and are of one split: versions that differ."""
+        lists, seen = self.lists(pattern), {}
+        for path in lists:
+            first = seen.setdefault((path.name.lower(), split_of(path, self.folder)), path)
+            if first is not path:
+                names = " and ".join(str(each.relative_to(self.folder)) for each in (first, path))
+                raise Problem(f"{self.folder}: two versions of a list, {names}; keep the one that is meant")
+        return lists
 
     def one(self, pattern: str) -> Path:
         """The list whose name fits; raises Problem where there is none, or two that differ."""

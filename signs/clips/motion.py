@@ -1,10 +1,12 @@
-"""When a sign begins and ends in front of a camera: learns the rest pose, and tells movement from the camera's noise.
+"""When a sign begins and ends: learns the rest pose, and tells movement from the camera's noise. The live demo asks it
+of a camera, trim.py of files.
 
     detector = Detector()
     event = detector.push(frame, seconds)       None, "learnt", "began", "ended"
 
-For `LEARNING` seconds the rest pose and the noise of every place are learnt (`Detector._learn`). After that movement is
-the share of places that changed by more than their noise, and a sign lasts from the first movement to the last one.
+For `LEARNING` seconds the rest pose and the noise of every place are learnt (`Detector.learn_rest`). After that
+movement is the share of places that changed by more than their noise, and a sign lasts from the first movement to the
+last one.
 Whoever holds still in another pose than that of rest may be in the middle of a sign, so there the end takes longer.
 """
 
@@ -22,6 +24,7 @@ QUIETEST = 4.0  # grey levels, of 255, below which no change counts, however cle
 MOVED = 0.002  # share of the picture that has to move at least: a hand some six metres away
 ABOVE = 2.0  # times the most that moved while learning
 BEGIN = 0.12  # seconds of movement that begin a sign; shorter is a flicker
+BEFORE, AFTER = 0.5, 0.25  # seconds before the first movement, and after the last, that belong to a sign
 SHORTEST = 0.4  # seconds of movement; shorter is somebody scratching
 END = 0.5  # seconds of stillness that end it
 HELD = 1.2  # the same where the pose is not that of rest
@@ -47,7 +50,10 @@ class Detector:
 
     def push(self, frame: np.ndarray, seconds: float) -> str | None:
         """frame (H, W, 3) uint8 RGB; seconds on a clock that only goes forward -> the event of this frame, or None."""
-        picture = small_grey(frame, SIDE).astype(np.float32)
+        return self.push_picture(small_grey(frame, SIDE).astype(np.float32), seconds)
+
+    def push_picture(self, picture: np.ndarray, seconds: float) -> str | None:
+        """The same of a picture that is (SIDE, w) or (h, SIDE) float32 grey already."""
         change = self._change(picture, seconds)
         self._recent.append((picture, seconds))
         if self.state == "learning":
@@ -85,13 +91,13 @@ class Detector:
         self._learnt.append(picture)
         if seconds - self._since < LEARNING or len(self._learnt) < 5:
             return None
-        self._learn_rest(np.stack(self._learnt), seconds - self._since)
+        self.learn_rest(np.stack(self._learnt), seconds - self._since)
         self._learnt.clear()
-        self.state, self._since = "still", None
         return "learnt"
 
-    def _learn_rest(self, pictures: np.ndarray, seconds: float) -> None:
+    def learn_rest(self, pictures: np.ndarray, seconds: float) -> None:
         """The rest pose, each place's noise, and how much has to move; (T, h, w) pictures of rest in `seconds`."""
+        self.state, self._since = "still", None
         self._rest = np.median(pictures, axis=0)
         # Of the median distance, so that a blink or a breath is no noise; a difference has twice the variance.
         spread = 1.4826 * np.median(np.abs(pictures - self._rest), axis=0) * np.sqrt(2)

@@ -2,9 +2,9 @@
 
 import csv
 
+from signs.clips import motion
+from signs.clips.motion import Detector
 from signs.clips.video import read_video
-from signs.live import motion
-from signs.live.motion import Detector
 
 import numpy as np
 import pytest

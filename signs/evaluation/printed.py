@@ -1,0 +1,62 @@
+"""What an evaluation prints, and the confusion matrices that it leaves beside."""
+
+from pathlib import Path
+
+from signs import command
+from signs.clips import dataset
+from signs.evaluation.published import COLUMNS, Row
+from signs.inference.predictions import Predictions, titles, write_counts
+
+WORST = 5  # signs and people named in a line
+
+
+def write_confusions(folder: Path, split: str, predictions: Predictions, names: list[str]) -> None:
+    """A table and a picture of each stream."""
+    from signs.evaluation import plots
+
+    for stream, title in titles(predictions.streams).items():
+        counts = predictions.confusion(stream)
+        path = folder / f"confusion-{split}-{stream}.csv"
+        write_counts(path, counts, predictions.labels)
+        plots.write_confusion(counts, names, f"{title}, {split}", path.with_suffix(".png"))
+
+
+def print_scores(results: dict, folder: Path) -> None:
+    """Table 1's shape: inputs by row, splits by column; percent."""
+    splits = [split for split in dataset.SPLITS if split in results]
+    heads, rows = ["input"], []
+    for split in splits:
+        first = next(iter(results[split].streams.values()))
+        heads += [f"{split} top-1\n{first['groups']} {first['over']}", f"{split} top-5"]
+    for stream, title in titles(results[splits[0]].streams).items():
+        rows.append([title])
+        for split in splits:
+            score = results[split].streams[stream]
+            low, high = score["intervals"]["top1"]
+            top1 = f"{100 * score['top1']:.2f} {100 * low:.0f}-{100 * high:.0f}"
+            rows[-1] += [top1, f"{100 * score['top5']:.2f}"]
+    command.print_table(heads, rows, f"{folder}: accuracy in percent, 95 % intervals")
+
+
+def print_failures(score: dict, names: dict[str, str]) -> None:
+    """Who and what is recognised worst, one line each."""
+    classes = sorted((row for row in score["classes"] if row["clips"]), key=lambda row: row["recall"])
+    signs = [(names[row["label"]], row) for row in classes]
+    people = [(row["signer"], row) for row in score["signers"]] if len(score["signers"]) > 1 else []
+    for title, rows in (("signs", signs), ("people", people)):
+        worst = [f"{name} {row['right']}/{row['clips']}" for name, row in rows if row["right"] < row["clips"]]
+        if worst:
+            print(command.one_line(f"worst {title}: {', '.join(worst[:WORST])}"))
+
+
+def print_published(beside: dict | None) -> None:
+    """What others published on the data set, and ours; `published.beside`."""
+    if beside is None:
+        return
+    table = [Row(**row) for row in beside["rows"]]
+    if table:
+        title = f"published on {beside['name']}, percent: {beside['protocol']}"
+        bold = [index for index, row in enumerate(table) if row.ours]
+        command.print_table(COLUMNS[:-1], [row.cells[:-1] for row in table], title, left=("input", "source"), bold=bold)
+    for note in beside["notes"]:
+        print(command.one_line(f"note: {note}"))

@@ -1,0 +1,38 @@
+"""Which public data set a data set was made of: `origin.json`, written by prepare_videos.py, read by evaluate.py.
+
+{"format": "wlasl", "classes": 100}        classes: of the set's own subset, null where others were chosen
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from signs import command
+
+FILE = "origin.json"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """format: a key of FORMATS; classes: how many the subset has that the set itself defines (no gesture not counted);
+    None where the classes are another choice, of which nothing is published."""
+
+    format: str
+    classes: int | None
+
+
+def write_origin(folder: Path, origin: Origin | None) -> None:
+    """Write it, or delete what an earlier run left where the data set is none of a public one."""
+    if origin is None:
+        (folder / FILE).unlink(missing_ok=True)
+    else:
+        command.write_text(folder / FILE, json.dumps(asdict(origin)) + "\n")
+
+
+def read_origin(folder: Path) -> Origin | None:
+    """None where the data set is none of a public one, or the file says something else."""
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return Origin(str(content["format"]), content["classes"] and int(content["classes"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
