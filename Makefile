@@ -60,11 +60,11 @@ demo: demo-model
 I3D = TF_NUM_INTRAOP_THREADS=1 $(RUN) train_i3d.py --data $(DATA) --output $(MODEL)$(if $(POINTED),-i3d) $(INPUT) $(RECIPE)
 demo-model: demo-data
 	$(I3D) --stream flow & flow=$$!; $(I3D) --stream rgb && wait $$flow
-	$(if $(POINTED),$(RUN) train_landmark.py --data $(DATA) --output $(MODEL)-points --epochs 40 --seed $(SEED))
+	$(if $(POINTED),$(RUN) train_landmark.py --data $(DATA) --output $(MODEL)-points --epochs 30 --seed $(SEED))
 	$(if $(POINTED),$(RUN) ensemble.py --model $(MODEL)-i3d $(MODEL)-points --output $(MODEL))
 
 demo-data: install
-	$(RUN) prepare_demo.py --output $(DATA)/_download --signers 32
+	$(RUN) prepare_demo.py --output $(DATA)/_download --signers 24
 	$(RUN) prepare_chalearn.py --download $(DATA)/_download --output $(DATA)
 	$(RUN) frame.py --data $(DATA) --short-side 96
 	$(RUN) opticalflow.py --data $(DATA)
