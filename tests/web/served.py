@@ -70,6 +70,11 @@ class Served:
     def port(self) -> int:
         return self.site.place.port
 
+    @property
+    def address(self) -> str:
+        """As the terminal prints it."""
+        return self.site.place.address(self.site.access.token)
+
 
 @contextlib.contextmanager
 def serving(
