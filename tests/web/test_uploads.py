@@ -12,13 +12,18 @@ from pathlib import Path
 
 from signs.clips.footage import read_kept
 from signs.clips.spec import StoredSpec
+from signs.clips.video import read_video
 from signs.command import Problem
+from signs.prepare.keepers import open_keeper
+from signs.prepare.recordings import read_recordings
 from signs.web import uploads, video_process
 from signs.web.limited_video import Records, read_limited
+from signs.web.own_folder import OwnFolder
+from signs.web.shared_keeper import SharedKeeper
 
 import numpy as np
 import pytest
-from served import NAMES, Guest, serving
+from served import NAMES, Guest, serving, wait_for
 
 import tiny
 
@@ -135,10 +140,10 @@ def test_one_video_of_a_visitor_at_a_time(served, tmp_path, monkeypatch):
     content, begun, go_on = bright(tmp_path / "a.mp4").read_bytes(), threading.Event(), threading.Event()
     real = served.site.uploads._look
 
-    def slow(path):
+    def slow(*given):
         begun.set()
         go_on.wait(20)
-        return real(path)
+        return real(*given)
 
     monkeypatch.setattr(served.site.uploads, "_look", slow)
     guest, answers = Guest(served), []
@@ -193,3 +198,54 @@ def test_a_process_that_lies_is_not_believed(lie):
     """Whoever breaks the decoder writes what he likes to the pipe."""
     with pytest.raises(Problem, match="could not be decoded"):
         Records(io.BytesIO(lie)).read(None)
+
+
+def told(guest: Guest, do: str, value=None) -> dict:
+    """A correction of the last video; what the page gets."""
+    response, body = guest.post("/upload/order", {"do": do, "value": value})
+    assert response.status == 200
+    return json.loads(body)
+
+
+def test_an_answer_to_a_video_is_corrected_and_stands_in_the_table(served, tmp_path):
+    guest = Guest(served)
+    assert told(guest, "choose", 0) == {}, "nothing was sent yet"
+    assert guest.post("/upload", bright(tmp_path / "a.mp4").read_bytes())[0].status == 200
+    assert told(guest, "choose", 0)["truth"] == NAMES[3], "it was right"
+    assert told(guest, "choose", 1)["truth"] == NAMES[0]
+    assert told(guest, "nothing")["nothing"]
+    assert "controls the screen" in told(guest, "name", "a\u202eb")["refused"]
+    assert told(guest, "name", "=wave")["truth"] == "=wave"
+    for what, value in (("choose", 7), ("choose", "1"), ("name", 3), ("__class__", None), ("mode", "hands-free")):
+        assert told(guest, what, value)["truth"] == "=wave"
+    assert guest.get("/answers.csv")[1].decode("utf-8-sig").splitlines()[1].split(",")[1:] == [
+        *("file", NAMES[3], "0.7000", "yes", "'=wave")
+    ]
+    assert told(guest, "take back")["truth"] is None
+    assert told(Guest(served), "choose", 0) == {}, "nobody corrects another's"
+    assert guest.post("/upload/order", b"[]")[0].status == 400
+    assert guest.post("/upload/order", {"do": "nothing"}, Origin="http://evil.example")[0].status == 403
+
+
+def test_a_video_is_kept_only_by_whoever_allows_it(tmp_path):
+    own = OwnFolder(tmp_path / "mine")
+    own.allow("anna", ["training"], "anna")
+    keeper, content = open_keeper(tmp_path / "mine", None), bright(tmp_path / "a.mp4").read_bytes()
+    with serving(seats=1, keeper=SharedKeeper(keeper, own.turn), own=own) as running:
+        guest = Guest(running)
+        with guest.link() as link:
+            wait_for(link, lambda view: view["at"] == "live" and view["state"] == "idle")
+            guest.post("/upload", content)
+            assert not told(guest, "choose", 0)["kept"], "before he ticked it no picture was held"
+            link.send(json.dumps({"do": "consent", "value": True}))
+            wait_for(link, lambda view: view.get("keeps"))
+            guest.post("/upload", content)
+            assert not read_recordings(tmp_path / "mine").rows, "nor is it kept before he says what it was"
+            kept = told(guest, "name", "wave")
+            assert (kept["truth"], kept["kept"], kept["fault"]) == ("wave", True, "")
+            (row,) = (found := read_recordings(tmp_path / "mine")).rows
+            assert (row.label, row.signer, row.notes) == ("wave", "anna", "answered 003")
+            frames, times = read_video(found.path(row))
+            assert frames.shape == (20, 120, 160, 3) and times[-1] == pytest.approx(1.9, abs=0.01)
+            assert not told(guest, "take back")["kept"] and not read_recordings(tmp_path / "mine").rows
+        assert left_over(running) == []
