@@ -19,7 +19,6 @@ from signs.prepare.recordings import read_recordings
 from signs.web import uploads, video_process
 from signs.web.limited_video import Records, read_limited
 from signs.web.own_folder import OwnFolder
-from signs.web.shared_keeper import SharedKeeper
 
 import numpy as np
 import pytest
@@ -209,29 +208,30 @@ def told(guest: Guest, do: str, value=None) -> dict:
 
 def test_an_answer_to_a_video_is_corrected_and_stands_in_the_table(served, tmp_path):
     guest = Guest(served)
-    assert told(guest, "choose", 0) == {}, "nothing was sent yet"
-    assert guest.post("/upload", bright(tmp_path / "a.mp4").read_bytes())[0].status == 200
-    assert told(guest, "choose", 0)["truth"] == NAMES[3], "it was right"
-    assert told(guest, "choose", 1)["truth"] == NAMES[0]
-    assert told(guest, "nothing")["nothing"]
-    assert "controls the screen" in told(guest, "name", "a\u202eb")["refused"]
-    assert told(guest, "name", "=wave")["truth"] == "=wave"
-    for what, value in (("choose", 7), ("choose", "1"), ("name", 3), ("__class__", None), ("mode", "hands-free")):
-        assert told(guest, what, value)["truth"] == "=wave"
-    assert guest.get("/answers.csv")[1].decode("utf-8-sig").splitlines()[1].split(",")[1:] == [
-        *("file", NAMES[3], "0.7000", "yes", "'=wave")
-    ]
-    assert told(guest, "take back")["truth"] is None
-    assert told(Guest(served), "choose", 0) == {}, "nobody corrects another's"
-    assert guest.post("/upload/order", b"[]")[0].status == 400
-    assert guest.post("/upload/order", {"do": "nothing"}, Origin="http://evil.example")[0].status == 403
+    with guest.link():  # as long as the page is open
+        assert told(guest, "choose", 0) == {}, "nothing was sent yet"
+        assert guest.post("/upload", bright(tmp_path / "a.mp4").read_bytes())[0].status == 200
+        assert told(guest, "choose", 0)["truth"] == NAMES[3], "it was right"
+        assert told(guest, "choose", 1)["truth"] == NAMES[0]
+        assert told(guest, "nothing")["nothing"]
+        assert "controls the screen" in told(guest, "name", "a\u202eb")["refused"]
+        assert told(guest, "name", "=wave")["truth"] == "=wave"
+        for what, value in (("choose", 7), ("choose", "1"), ("name", 3), ("__class__", None), ("mode", "hands-free")):
+            assert told(guest, what, value)["truth"] == "=wave"
+        assert guest.get("/answers.csv")[1].decode("utf-8-sig").splitlines()[1].split(",")[1:] == [
+            *("file", NAMES[3], "0.7000", "yes", "'=wave")
+        ]
+        assert told(guest, "take back")["truth"] is None
+        assert told(Guest(served), "choose", 0) == {}, "nobody corrects another's"
+        assert guest.post("/upload/order", b"[]")[0].status == 400
+        assert guest.post("/upload/order", {"do": "nothing"}, Origin="http://evil.example")[0].status == 403
 
 
 def test_a_video_is_kept_only_by_whoever_allows_it(tmp_path):
     own = OwnFolder(tmp_path / "mine")
     own.allow("anna", ["training"], "anna")
     keeper, content = open_keeper(tmp_path / "mine", None), bright(tmp_path / "a.mp4").read_bytes()
-    with serving(seats=1, keeper=SharedKeeper(keeper, own.turn), own=own) as running:
+    with serving(seats=1, keeper=keeper, own=own) as running:
         guest = Guest(running)
         with guest.link() as link:
             wait_for(link, lambda view: view["at"] == "live" and view["state"] == "idle")
