@@ -1,5 +1,7 @@
 """The page in a real browser with a camera: signs are named, keys suffice, axe-core finds nothing, it fits a phone."""
 
+import contextlib
+
 from signs.prepare.recordings import read_recordings
 from signs.web import page_routes, visit
 from signs.web.own_folder import OwnFolder
@@ -102,6 +104,38 @@ def test_a_sign_of_ones_own_is_recorded_and_thrown_away_by_keys(visited):
     page.key("Enter")
     page.wait_for(f"{said} === 'Take 1 of hello is deleted.'")
     assert not read_recordings(folder).rows
+
+
+def test_an_answer_to_a_file_is_corrected(visited, tmp_path):
+    page, _ = visited
+    truth = "document.getElementById('upload-truth').textContent"
+    page.choose_file("#file", tiny.write_video(tmp_path / "a.avi", np.full((20, 120, 160, 3), 230, np.uint8)))
+    page.wait_for("document.querySelectorAll('#upload-three button').length === 3")
+    assert page.run("document.querySelector('#upload-three bdi').textContent") == NAMES[3]
+    page.click("#upload-three li:nth-child(2) button")
+    page.wait_for(f"{truth} === 'It was: {NAMES[0]}'")
+    assert page.run("document.querySelector('#upload-three li:nth-child(2) button').ariaPressed") == "true"
+    page.click("#upload-name")
+    page.type("hu c\r")
+    page.wait_for(f"{truth} === 'It was: hu c'")
+    assert page.run("document.activeElement.id") == "upload-name", "the focus is not lost"
+    page.click("#upload-back")
+    page.wait_for(f"{truth} === ''")
+    page.click("#upload-nothing")
+    page.wait_for(f"{truth} === 'It was no sign'")
+
+
+def test_a_refused_camera_and_a_server_that_stops_are_said(tmp_path):
+    refuses = ("--use-fake-device-for-media-stream", "--deny-permission-prompts")
+    with contextlib.ExitStack() as stack:
+        served = stack.enter_context(serving(seats=1))
+        with opened(served.address, tmp_path, flags=refuses) as page:
+            page.wait_for("location.search === '' && document.getElementById('camera-start').dataset.does")
+            page.click("#camera-start")
+            page.wait_for("document.getElementById('curtain-said').textContent.includes('may not use the camera')")
+            assert page.run("document.getElementById('camera-start').textContent") == "Try again"
+            stack.close()
+            page.wait_for("document.getElementById('link-said').textContent.startsWith('The connection is lost')")
 
 
 def test_nothing_is_asked_of_anybody_else_and_nothing_is_forbidden(visited):
