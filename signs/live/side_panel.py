@@ -123,7 +123,7 @@ def draw_answers(canvas: drawing.Image, view, rows, unit: float) -> None:
         room = left + width - x - drawing.text_width(share, 15 * unit, weight) - 10 * unit
         if said:
             drawing.tick(canvas, x, top + line * unit, size * unit, ink)
-            x, room = x + size * unit, room - size * unit
+            x, room = x + 1.1 * size * unit, room - 1.1 * size * unit
         size = _fitting(name, size * unit, weight, room, 14 * unit)
         drawing.text(canvas, name, x, top + line * unit, size, ink, weight, room=room)
         drawing.text(canvas, share, left + width, top + line * unit, 15 * unit, ink, weight, "right")
