@@ -25,7 +25,7 @@ from browser import Tab, need_chromium, opened, write_camera
 
 SIGNS = ("shrug", "stop", "left")
 TAUGHT_BY, ANOTHER = "S1", "S2"
-SECONDS = 1.6  # of a take, and of a recording
+SECONDS = 1.5  # of a take, and of a recording
 CAMERA_RATE, SLOW = 30, 7.0  # Chromium plays its camera's file at this rate; pictures a second that the page sends
 STATE = "document.getElementById('state').className"
 
