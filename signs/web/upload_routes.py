@@ -17,6 +17,7 @@ from starlette.routing import Route
 async def upload(request: Request) -> Response:
     site, visitor = site_of(request), visitor_of(request)
     keeps = visitor.visit is not None and visitor.visit.keeps
+    visitor.sending = True  # on a slow network he may be silent for long
     try:
         body = pieces(request, MOST_BYTES)
         return JSONResponse(await site.uploads.answer(visitor.name, body, visitor.sent, keeps))
@@ -24,11 +25,15 @@ async def upload(request: Request) -> Response:
         return JSONResponse({"problem": str(problem)}, 422)
     except ClientDisconnect:
         return Response(status_code=400)
+    finally:
+        visitor.sending = False
+        visitor.hear()
 
 
 async def order(request: Request) -> Response:
-    given, sent = await read_json(request), visitor_of(request).sent
-    return JSONResponse(await asyncio.to_thread(sent.obey, given))
+    given, visitor = await read_json(request), visitor_of(request)
+    visitor.hear()
+    return JSONResponse(await asyncio.to_thread(visitor.sent.obey, given))
 
 
 ROUTES = [Route("/upload", upload, methods=["POST"]), Route("/upload/order", order, methods=["POST"])]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from signs.clips.footage import read_kept
@@ -16,6 +17,7 @@ from signs.clips.video import read_video
 from signs.command import Problem
 from signs.prepare.keepers import open_keeper
 from signs.prepare.recordings import read_recordings
+from signs.web import lobby as lobbies
 from signs.web import uploads, video_process
 from signs.web.limited_video import Records, read_limited
 from signs.web.own_folder import OwnFolder
@@ -225,6 +227,22 @@ def test_an_answer_to_a_video_is_corrected_and_stands_in_the_table(served, tmp_p
         assert told(Guest(served), "choose", 0) == {}, "nobody corrects another's"
         assert guest.post("/upload/order", b"[]")[0].status == 400
         assert guest.post("/upload/order", {"do": "nothing"}, Origin="http://evil.example")[0].status == 403
+
+
+def test_who_sends_a_video_stays_until_it_is_answered(served, tmp_path, monkeypatch):
+    """On a slow network, or where the WebSocket was lost meanwhile."""
+    monkeypatch.setattr(lobbies, "GONE", 0.2)
+    monkeypatch.setattr(lobbies, "LOOK", 0.05)
+    guest, real = Guest(served), served.site.uploads._look
+
+    def slow(*given):
+        time.sleep(1)
+        monkeypatch.setattr(lobbies, "GONE", 20)
+        return real(*given)
+
+    monkeypatch.setattr(served.site.uploads, "_look", slow)
+    guest.post("/upload", bright(tmp_path / "a.mp4").read_bytes())
+    assert told(guest, "choose", 0)["truth"] == NAMES[3]
 
 
 def test_a_video_is_kept_only_by_whoever_allows_it(tmp_path):

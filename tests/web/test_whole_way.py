@@ -27,6 +27,7 @@ SIGNS = ("shrug", "stop", "left")
 TAUGHT_BY, ANOTHER = "S1", "S2"
 SECONDS = 1.5  # of a take, and of a recording
 CAMERA_RATE, SLOW = 30, 7.0  # Chromium plays its camera's file at this rate; pictures a second that the page sends
+BUSY = 900.0  # seconds that learning may take on a machine with other work
 STATE = "document.getElementById('state').className"
 
 
@@ -130,7 +131,7 @@ def named(tab: Tab, show, sign: str) -> str:
 
 
 def wait_learnt(tab: Tab) -> None:
-    tab.wait_for(f"{said('learn-said')}.startsWith('Done.') || {said('learn-fault')}", 300)
+    tab.wait_for(f"{said('learn-said')}.startsWith('Done.') || {said('learn-fault')}", BUSY)
     assert not tab.run(said("learn-fault")), tab.run(said("learn-lines"))
 
 
