@@ -24,7 +24,7 @@ from signs.web.own_folder import OwnFolder
 
 import numpy as np
 import pytest
-from served import NAMES, Guest, serving, wait_for
+from served import NAMES, Guest, serving
 
 import tiny
 
@@ -210,23 +210,30 @@ def told(guest: Guest, do: str, value=None) -> dict:
 
 def test_an_answer_to_a_video_is_corrected_and_stands_in_the_table(served, tmp_path):
     guest = Guest(served)
-    with guest.link():  # as long as the page is open
-        assert told(guest, "choose", 0) == {}, "nothing was sent yet"
-        assert guest.post("/upload", bright(tmp_path / "a.mp4").read_bytes())[0].status == 200
-        assert told(guest, "choose", 0)["truth"] == NAMES[3], "it was right"
-        assert told(guest, "choose", 1)["truth"] == NAMES[0]
-        assert told(guest, "nothing")["nothing"]
-        assert "controls the screen" in told(guest, "name", "a\u202eb")["refused"]
-        assert told(guest, "name", "=wave")["truth"] == "=wave"
-        for what, value in (("choose", 7), ("choose", "1"), ("name", 3), ("__class__", None), ("mode", "hands-free")):
-            assert told(guest, what, value)["truth"] == "=wave"
-        assert guest.get("/answers.csv")[1].decode("utf-8-sig").splitlines()[1].split(",")[1:] == [
-            *("file", NAMES[3], "0.7000", "yes", "'=wave")
-        ]
-        assert told(guest, "take back")["truth"] is None
-        assert told(Guest(served), "choose", 0) == {}, "nobody corrects another's"
-        assert guest.post("/upload/order", b"[]")[0].status == 400
-        assert guest.post("/upload/order", {"do": "nothing"}, Origin="http://evil.example")[0].status == 403
+    assert told(guest, "choose", 0) == {}, "nothing was sent yet"
+    assert guest.post("/upload", bright(tmp_path / "a.mp4").read_bytes())[0].status == 200
+    assert told(guest, "choose", 0)["truth"] == NAMES[3], "it was right"
+    assert told(guest, "choose", 1)["truth"] == NAMES[0]
+    assert told(guest, "nothing")["nothing"]
+    assert "controls the screen" in told(guest, "name", "a\u202eb")["refused"]
+    assert told(guest, "name", "=wave")["truth"] == "=wave"
+    for what, value in (("choose", 7), ("choose", "1"), ("name", 3), ("__class__", None), ("mode", "hands-free")):
+        assert told(guest, what, value)["truth"] == "=wave"
+    assert guest.get("/answers.csv")[1].decode("utf-8-sig").splitlines()[1].split(",")[1:] == [
+        *("file", NAMES[3], "0.7000", "yes", "'=wave")
+    ]
+    assert told(guest, "take back")["truth"] is None
+    assert told(Guest(served), "choose", 0) == {}, "nobody corrects another's"
+    assert guest.post("/upload/order", b"[]")[0].status == 400
+    assert guest.post("/upload/order", {"do": "nothing"}, Origin="http://evil.example")[0].status == 403
+
+
+def looked(guest: Guest, wanted) -> None:
+    """Wait for a view, asked for without a WebSocket, which would have to be read from all the time."""
+    until = time.monotonic() + 60
+    while not wanted(view := guest.order("look")):
+        assert time.monotonic() < until, view
+        time.sleep(0.05)
 
 
 def test_who_sends_a_video_stays_until_it_is_answered(served, tmp_path, monkeypatch):
@@ -251,19 +258,18 @@ def test_a_video_is_kept_only_by_whoever_allows_it(tmp_path):
     keeper, content = open_keeper(tmp_path / "mine", None), bright(tmp_path / "a.mp4").read_bytes()
     with serving(seats=1, keeper=keeper, own=own) as running:
         guest = Guest(running)
-        with guest.link() as link:
-            wait_for(link, lambda view: view["at"] == "live" and view["state"] == "idle")
-            guest.post("/upload", content)
-            assert not told(guest, "choose", 0)["kept"], "before he ticked it no picture was held"
-            link.send(json.dumps({"do": "consent", "value": True}))
-            wait_for(link, lambda view: view.get("keeps"))
-            guest.post("/upload", content)
-            assert not read_recordings(tmp_path / "mine").rows, "nor is it kept before he says what it was"
-            kept = told(guest, "name", "wave")
-            assert (kept["truth"], kept["kept"], kept["fault"]) == ("wave", True, "")
-            (row,) = (found := read_recordings(tmp_path / "mine")).rows
-            assert (row.label, row.signer, row.notes) == ("wave", "anna", "answered 003")
-            frames, times = read_video(found.path(row))
-            assert frames.shape == (20, 120, 160, 3) and times[-1] == pytest.approx(1.9, abs=0.01)
-            assert not told(guest, "take back")["kept"] and not read_recordings(tmp_path / "mine").rows
+        looked(guest, lambda view: view["at"] == "live" and view["state"] == "idle")
+        guest.post("/upload", content)
+        assert not told(guest, "choose", 0)["kept"], "before he ticked it no picture was held"
+        guest.order("consent", True)
+        looked(guest, lambda view: view.get("keeps"))
+        guest.post("/upload", content)
+        assert not read_recordings(tmp_path / "mine").rows, "nor is it kept before he says what it was"
+        kept = told(guest, "name", "wave")
+        assert (kept["truth"], kept["kept"], kept["fault"]) == ("wave", True, "")
+        (row,) = (found := read_recordings(tmp_path / "mine")).rows
+        assert (row.label, row.signer, row.notes) == ("wave", "anna", "answered 003")
+        frames, times = read_video(found.path(row))
+        assert frames.shape == (20, 120, 160, 3) and times[-1] == pytest.approx(1.9, abs=0.01)
+        assert not told(guest, "take back")["kept"] and not read_recordings(tmp_path / "mine").rows
         assert left_over(running) == []
