@@ -202,7 +202,7 @@ def noise(times: list[float]) -> bytes:
 def names(page: Page) -> Iterator[Visit]:
     """Names of signs and people that control a screen, a spreadsheet or a path."""
     with page.link() as link:
-        wait_view(link, is_ready)
+        wait_view(link, lambda view: view["state"] == "idle")  # orders before are lost
         for name in CONTROLS:
             link.send(json.dumps({"do": "signer", "value": {"name": name, "scope": ["training"]}}))
             own = wait_view(link, lambda view: view["own"]["fault"] or view["own"]["signer"])["own"]
@@ -221,11 +221,6 @@ def names(page: Page) -> Iterator[Visit]:
         table = page.ask("GET", "/answers.csv")[2].decode("utf-8-sig")
         cell = list(csv.reader(io.StringIO(table)))[-1][-1]
         yield Visit("a sign called =cmd...", "" if cell == f"'{FORMULA}" else f"the table has {cell}")
-
-
-def is_ready(view: dict) -> bool:
-    """Whether the model is loaded; orders before are lost."""
-    return view["state"] == "idle"
 
 
 def wait_view(link, wanted) -> dict:
@@ -262,7 +257,7 @@ def stopped(folder: Path) -> Iterator[Visit]:
     for how in (signal.SIGINT, signal.SIGKILL):
         page = Page(folder / how.name)
         with contextlib.suppress(websockets.exceptions.ConnectionClosed), page.link() as link:
-            wait_view(link, is_ready)
+            wait_view(link, lambda view: view["state"] == "idle")  # orders before are lost
             link.send(json.dumps({"do": "signer", "value": {"name": "anna", "scope": ["training"]}}))
             wait_view(link, lambda view: view["own"]["signer"] and view["state"] == "idle")
             link.send(json.dumps({"do": "take", "value": {"sign": "hello", "seconds": 3}}))
