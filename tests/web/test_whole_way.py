@@ -135,10 +135,15 @@ def wait_learnt(tab: Tab) -> None:
     assert not tab.run(said("learn-fault")), tab.run(said("learn-lines"))
 
 
-def signs_of(tab: Tab) -> list[dict]:
-    return tab.run(
-        "fetch('/about.json').then(answer => answer.json()).then(about => about.signs.map(sign => sign.name))"
-    )
+def signs_of(tab: Tab) -> list[str]:
+    about = json.loads(tab.run("fetch('/about.json').then(answer => answer.text())"))
+    return [sign["name"] for sign in about["signs"]]
+
+
+def wait_anew(tab: Tab, signs: int) -> None:
+    """The page is loaded with a model of so many signs."""
+    count = "document.querySelector('#signs-title span').textContent"
+    tab.wait_for(f"document.readyState === 'complete' && {count} === '{signs}'")
 
 
 def test_teach_learn_recognise_correct_share_and_go_back(page, tmp_path):
@@ -150,8 +155,8 @@ def test_teach_learn_recognise_correct_share_and_go_back(page, tmp_path):
     press(tab, "learn-go")
     wait_learnt(tab)
     press(tab, "learn-anew")
-    tab.wait_for(f"document.readyState === 'complete' && {said('signs-title')}.includes('3')")
-    assert {sign["name"] for sign in signs_of(tab)} == set(SIGNS)
+    wait_anew(tab, 3)
+    assert set(signs_of(tab)) == set(SIGNS)
 
     right = [named(tab, show, sign) == sign for sign in SIGNS]
     assert sum(right) >= 2, "another person's signs, of one take each"
@@ -179,7 +184,7 @@ def test_teach_learn_recognise_correct_share_and_go_back(page, tmp_path):
     tab.click("#learn-back")
     wait_learnt(tab)
     tab.click("#learn-anew")
-    tab.wait_for(f"document.readyState === 'complete' && {said('signs-title')}.includes('30')")
+    wait_anew(tab, 30)
     assert len(signs_of(tab)) == 30, "the model before"
     assert tab.faults == []
 
