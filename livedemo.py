@@ -10,7 +10,8 @@ out:  a window: what the camera sees, the three best names with bars, each strea
 Three ways to sign: after a countdown, hands-free (the rest pose is learnt for 3 s; then movement begins and ends a
 sign) and continuously (a window slides over the picture). Keys: space starts a sign, or learns the rest pose anew; h is
 hands-free, c continuous, and again the countdown; m mirrors the picture (what the network sees is never mirrored), f is
-full screen, i shows streams and timings, ? the signs it knows, q or Esc quits. A video file is shown over and over.
+full screen, i shows streams and timings, ? the signs it knows, r prints the last answer as one line, for screen
+readers; q or Esc quits. A video file is shown over and over.
 
 With --keep, keys and clicks say what an answer should have been, and the sign is kept for learn.py: 1, 2, 3 or a click
 which of the three it was, n another name, 0 no sign; u takes that back, b means the answer before.
@@ -58,9 +59,12 @@ def parse_arguments(argv) -> argparse.Namespace:
     source.add_argument("--video", type=Path, help="a video file in the camera's place")
     flags.add_argument("--mode", choices=MODES, default=MODES[0], help="how a sign begins and ends")
     length, before = command.number(above=0), command.number(least=0)
+    text_size = command.number(least=0.5, most=4)
     recorded = "length of a recording, at most the file's; of the window in continuous mode"
     flags.add_argument("--seconds", type=length, default=5.0, metavar="S", help=recorded)
     flags.add_argument("--countdown", type=before, default=3.0, metavar="S", help="seconds before a recording begins")
+    larger = "words that many times as large as usual, as far as they have room; usual grows with window and screen"
+    flags.add_argument("--font-size", type=text_size, default=1.0, metavar="TIMES", help=larger)
     flags.add_argument("--full-screen", action="store_true", help="open the window over the whole screen")
     flags.add_argument("--no-window", action="store_true", help="record once and print the answer")
     checked = "push --video through the camera's path, at its own rate, and compare with predict.py"
@@ -148,7 +152,7 @@ def demonstrate(args) -> int:
         stack.callback(demo.close)
         if not args.no_window:
             try:
-                code = window.run_window(demo, args.full_screen, args.record)
+                code = window.run_window(demo, args.full_screen, args.record, args.font_size)
             finally:
                 faults = print_kept(demo.corrections, args)
             code = max(code, command.PARTLY if faults else command.DONE)

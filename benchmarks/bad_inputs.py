@@ -60,6 +60,13 @@ evaluate.py --data {d} --model {d}
 predict.py --model {p}/nowhere {d}/clips.csv
 livedemo.py --model {p}/nowhere
 livedemo.py --model {p}/nowhere --camera -1
+livedemo.py --model {p}/nowhere --font-size 0
+webdemo.py --model {p}/nowhere
+webdemo.py --model {p}/nowhere --port 70000
+webdemo.py --model {d} --host no.such.name.invalid
+webdemo.py --model {d} --host 0.0.0.0 --password-file {p}/nowhere
+webdemo.py --model {d} --keep {d}/clips.csv
+webdemo.py --model {d} --signer anna
 export.py --data {d} --model {p}/nowhere
 ensemble.py --model {p}/a {p}/b --output {p}/c
 compress.py --data {d} --model {p}/nowhere --output {p}/c

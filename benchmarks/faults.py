@@ -6,7 +6,8 @@
 Each kill: a copy of what was there before, the command, SIGKILL at a random moment to the command or to one of its
 workers, then the same command once more. Its result is compared with that of a run that nobody disturbed: files that
 are not there are lost, files that cannot be read are torn, and bytes that differ are different; of a training and an
-evaluation all but the seconds in their tables. Bad inputs are in bad_inputs.py. The last line is JSON.
+evaluation all but the seconds in their tables. Bad inputs are in bad_inputs.py, those of the page in bad_visits.py. The
+last line is JSON.
 """
 
 import argparse
@@ -30,6 +31,7 @@ import h5py
 import psutil
 
 import bad_inputs
+import bad_visits
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -169,30 +171,40 @@ def run_part(name: str, before: Path, kills: int, rng: random.Random, progress: 
 
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
-    parts = [*PARTS, "inputs"]
+    parts = [*PARTS, "inputs", "page"]
     flags.add_argument("--parts", nargs="+", choices=parts, default=parts, help="which; others are run once, unharmed")
     flags.add_argument("--kills", type=float, default=1.0, metavar="SHARE", help="of the kills of each part")
     command.add_seed(flags, "of the moments")
     return flags.parse_args(argv)
 
 
+def kill_all(parts: list[str], share: float, rng: random.Random, place: Path, bar) -> dict[str, Counter]:
+    """{part: its counts}; earlier parts are run once, unharmed, for what the later ones begin with."""
+    wanted, table, before = [name for name in PARTS if name in parts], {}, place / "start" / "data"
+    if not wanted:
+        return table
+    drawing = f"prepare_demo.py --output {before}/_download --signers 2 --clips 1 --workers 2"
+    if start(drawing, before).wait(600):
+        raise command.Problem("prepare_demo.py does not end well by itself")
+    for name in list(PARTS)[: list(PARTS).index(wanted[-1]) + 1]:
+        kills = round(PARTS[name].kills * share) if name in wanted else 0
+        task = bar.add_task(name, total=kills)
+        counts, before = run_part(name, before, kills, rng, lambda task=task: bar.advance(task))
+        if name in wanted:
+            table[name] = counts
+    return table
+
+
 def main(argv=None) -> int:
     args = parse(argv)
-    rng, table = random.Random(args.seed), {}
+    inputs, visits = [], []
     with tempfile.TemporaryDirectory(prefix="faults-") as place, command.progress() as bar:
-        before = Path(place) / "start" / "data"
-        drawing = f"prepare_demo.py --output {before}/_download --signers 2 --clips 1 --workers 2"
-        if start(drawing, before).wait(600):
-            raise command.Problem("prepare_demo.py does not end well by itself")
-        wanted = [name for name in PARTS if name in args.parts]
-        last = max((list(PARTS).index(name) for name in wanted), default=-1)
-        for name in list(PARTS)[: last + 1]:
-            kills = round(PARTS[name].kills * args.kills) if name in wanted else 0
-            task = bar.add_task(name, total=kills)
-            counts, before = run_part(name, before, kills, rng, lambda task=task: bar.advance(task))
-            if name in wanted:
-                table[name] = counts
-        inputs = bad_inputs.try_all(Path(place) / "inputs", bar) if "inputs" in args.parts else None
+        table = kill_all(args.parts, args.kills, random.Random(args.seed), Path(place), bar)
+        if "inputs" in args.parts:
+            inputs = bad_inputs.try_all(Path(place) / "inputs", bar)
+        if "page" in args.parts:
+            videos = bad_inputs.bad_videos(bad_inputs.video(Path(place) / "good.avi"))
+            visits = bad_visits.visit_all(Path(place) / "visits", videos, bar)
     columns = ("part", "kills", "parent", "worker", "files", "lost", "torn", "different", "exit code")
     rows = [
         (name, row["parent"] + row["worker"], *(row[column] for column in columns[2:])) for name, row in table.items()
@@ -201,8 +213,11 @@ def main(argv=None) -> int:
         command.print_table(columns, rows, "killed, then the same command once more")
     if inputs:
         bad_inputs.print_all(inputs)
-    bad = sum(sum(row[-4:]) for row in rows) + sum(not each.good for each in inputs or [])
-    kinds = {"inputs": len(inputs or []), "wrong": [each.name for each in inputs or [] if not each.good]}
+    if visits:
+        bad_visits.print_all(visits)
+    wrong = [each.name for each in (*inputs, *visits) if not each.good]
+    bad = sum(sum(row[-4:]) for row in rows) + len(wrong)
+    kinds = {"inputs": len(inputs), "visits": len(visits), "wrong": wrong}
     print(json.dumps({"parts": [dict(zip(columns, row, strict=True)) for row in rows], **kinds}))
     return command.PARTLY if bad else command.DONE
 

@@ -36,7 +36,7 @@ SLOW = (
     *("scripts/test_datagenerator.py", "scripts/test_ensemble.py", "scripts/test_evaluate.py", "scripts/test_export*"),
     *("scripts/test_feature.py", "scripts/test_paper_report.py", "scripts/test_pipeline.py"),
     "scripts/test_prepare_videos_people.py",
-    "web/test_page.py",
+    *("web/test_page.py", "web/test_whole_way.py"),
 )
 SLOW_FIXTURES = {"model", "i3d", "features", "recogniser", "display"}
 

@@ -88,10 +88,20 @@ class AnswerTable:
         ]
 
 
+class AnswerList:
+    """A session's answers in memory alone, in an AnswerTable's place."""
+
+    def __init__(self):
+        self.answers: list[Answered] = []
+
+    def write(self, answers: list[Answered]) -> None:
+        self.answers = answers
+
+
 class Corrections:
     """classes: of the model."""
 
-    def __init__(self, keeper=None, table: AnswerTable | None = None):
+    def __init__(self, keeper=None, table: AnswerTable | AnswerList | None = None):
         self.keeper, self.table, self.message = keeper, table, ""
         self.faults: list[str] = []  # what could not be kept or written
         self.classes: list[Label] = []

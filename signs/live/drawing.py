@@ -19,7 +19,9 @@ import cv2
 import numpy as np
 
 INK, DIM, NIGHT, TRACK = (246, 248, 250), (168, 178, 190), (12, 16, 22), (58, 66, 78)
-TEAL, RED, GREEN, AMBER = (64, 206, 190), (242, 82, 88), (96, 208, 128), (248, 186, 76)
+# Sky blue, vermillion, bluish green and yellow of Okabe and Ito (https://jfly.uni-koeln.de/color/), which people tell
+# apart who see no red or no green.
+BLUE, RED, GREEN, YELLOW = (86, 180, 233), (213, 94, 0), (0, 158, 115), (240, 228, 66)
 REGULAR, BOLD = 400, 650
 SMALLEST = 8  # pixels; text below that is only noise
 NO_FONT = "No font here has all of these letters; the name is stored as you typed it."
@@ -155,6 +157,13 @@ def arc(canvas: Image, centre: tuple[float, float], radius: float, width: float,
         cv2.circle(canvas, end, round((thickness - 1) * 8), colour, -1, cv2.LINE_AA, shift=4)
 
 
+def tick(canvas: Image, x: float, y: float, size: float, colour) -> None:
+    """A tick mark on the base line `y`, its left end at `x`, as high as text of that size."""
+    corners = [(x, y - 0.35 * size), (x + 0.25 * size, y - 0.05 * size), (x + 0.75 * size, y - 0.7 * size)]
+    points = np.rint(np.array(corners) * 16).astype(np.int32)
+    cv2.polylines(canvas, [points], False, colour, max(2, round(size / 7)), cv2.LINE_AA, shift=4)
+
+
 def bar(canvas: Image, box: Box, part: float, colour) -> None:
     """A rounded bar, filled to `part` (0..1)."""
     left, top, width, height = (round(value) for value in box)
@@ -203,6 +212,6 @@ def field(canvas: Image, typed: str, unit: float, place, elapsed: float) -> None
     text(canvas, shown, x, top + 29 * unit, size)
     if elapsed % 1 < 0.6:
         cursor = x - 4 * unit if rightward else x + wide + 3 * unit
-        panel(canvas, (cursor, top + 9 * unit, max(1, 2 * unit), 24 * unit), 0, TEAL, 1.0)
+        panel(canvas, (cursor, top + 9 * unit, max(1, 2 * unit), 24 * unit), 0, BLUE, 1.0)
     if not lettering.can_draw(typed):
-        text(canvas, NO_FONT, left, top + 64 * unit, 12 * unit, AMBER, room=room)
+        text(canvas, NO_FONT, left, top + 64 * unit, 12 * unit, YELLOW, room=room)

@@ -4,6 +4,8 @@ press(code, demo, screen, window)           a key as cv2.waitKeyEx gives it; Tru
 click((x, y), demo, screen)                 on an answer: it was this
 """
 
+from signs import command
+from signs.live.spoken import spoken
 from signs.live.text_field import BACKSPACES, ENTERS, ESCAPES, TextField
 
 WAYS = {"h": "hands-free", "c": "continuous"}
@@ -33,6 +35,8 @@ def press(code: int | None, demo, screen, window) -> bool:
         screen.turn_page()
     elif key == "m":
         screen.mirror = not screen.mirror
+    elif key == "r":
+        print(command.one_line(spoken(demo)), flush=True)
     elif key == "i":
         screen.details = not screen.details
     elif key == "f":

@@ -10,6 +10,8 @@ window one length of the code is; a window of 860 x 520 units is a usual one.
 
 from typing import NamedTuple
 
+from signs.live.display import Screen
+
 Box = tuple[float, float, float, float]  # left, top, width, height
 USUAL = (860, 520)  # units of a usual window, longer side first
 KEYS = 34  # units that the row of keys is high
@@ -17,6 +19,9 @@ BESIDE, BELOW = 236, 226  # units: width of a panel beside the picture, height o
 MARGIN = 16
 ROWS = ((0, 58), (66, 34), (104, 34))  # top and height of the three answers, in units from the first one's top
 OPENING = (1200, 680)  # pixels that a new window takes at most: what a laptop's screen of 1280 x 720 has room for
+SCREEN = (1920, 1080)  # pixels of a screen on which a new window is that large; on a larger one it grows
+SHARE = 0.94  # of a screen that a new window takes at most
+LEAST = (540, 380)  # units that a window has at least, longer side first: what the panel needs; larger text stays so
 
 
 class PanelPlace(NamedTuple):
@@ -39,10 +44,11 @@ class Place(NamedTuple):
     panel: PanelPlace
 
 
-def lay_out(size: tuple[int, int], shape: tuple[int, int]) -> Place:
-    """size: (width, height) of the window; shape: (height, width) of the picture, which gets as much room as it can."""
+def lay_out(size: tuple[int, int], shape: tuple[int, int], text: float = 1.0) -> Place:
+    """size: (width, height) of the window; shape: (height, width) of the picture, which gets as much room as it can;
+    text: how many times as large as usual words are, as far as the panel has room for them."""
     width, height = size
-    unit = _unit(size)
+    unit = _unit(size, text)
     high = height - round(KEYS * unit)
     beside = (width - round(BESIDE * unit), high)
     below = (width, high - round(BELOW * unit))
@@ -53,8 +59,9 @@ def lay_out(size: tuple[int, int], shape: tuple[int, int]) -> Place:
     return Place(unit, (0, 0, *below), _panel_below(whole, unit))
 
 
-def _unit(size: tuple[int, int]) -> float:
-    return min(max(size) / USUAL[0], min(size) / USUAL[1])
+def _unit(size: tuple[int, int], text: float = 1.0) -> float:
+    usual = min(max(size) / USUAL[0], min(size) / USUAL[1])
+    return usual * min(text, max(1.0, min(max(size) / LEAST[0], min(size) / LEAST[1]) / usual))
 
 
 def _scale(room: tuple[int, int], shape: tuple[int, int]) -> float:
@@ -104,13 +111,23 @@ def _panel_below(whole: Box, unit: float) -> PanelPlace:
     )
 
 
-def opening_size(shape: tuple[int, int]) -> tuple[int, int]:
+def room_on(screen: Screen | None, text: float = 1.0) -> tuple[int, int]:
+    """(width, height) that a new window takes at most: OPENING, and more on a large or a dense screen or for large
+    words, but never more than the screen has."""
+    if screen is None:
+        return OPENING
+    most = min(SHARE * screen.width / OPENING[0], SHARE * screen.height / OPENING[1])
+    wanted = max(1.0, screen.scale, min(screen.width / SCREEN[0], screen.height / SCREEN[1])) * max(1.0, text)
+    return round(OPENING[0] * min(wanted, most)), round(OPENING[1] * min(wanted, most))
+
+
+def opening_size(shape: tuple[int, int], screen: Screen | None = None, text: float = 1.0) -> tuple[int, int]:
     """(width, height) of a new window for a picture (height, width): the picture with its panel, no larger than
-    OPENING."""
-    size = OPENING
+    room_on has it."""
+    size = room = room_on(screen, text)
     for _ in range(5):  # the panel's width follows from the size that it is a part of
-        unit = _unit(size)
-        scale = _scale((OPENING[0] - BESIDE * unit, OPENING[1] - KEYS * unit), shape)
+        unit = _unit(size, text)
+        scale = _scale((room[0] - BESIDE * unit, room[1] - KEYS * unit), shape)
         size = round(shape[1] * scale + BESIDE * unit), round(shape[0] * scale + KEYS * unit)
     return size
 

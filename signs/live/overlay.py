@@ -24,7 +24,7 @@ SHOWN = 6  # signs of the history
 LOOP_RATE = 12.0  # kept frames a second in the result's loop: a little slower than life shows the movement better
 # Lengths of a ring with a number in it: radius, thickness, the panel's rim, height of the number; the panel's alpha.
 COUNTDOWN_RING = (40, 7, 14, 46, 0.5)
-LOOKS = {"q": "quit", "?": "signs", "i": "details", "m": "mirror", "f": "full screen"}
+LOOKS = {"q": "quit", "?": "signs", "r": "read out", "i": "details", "m": "mirror", "f": "full screen"}
 OTHER_WAYS = {
     "countdown": {"h": "hands-free", "c": "continuous"},
     "hands-free": {"h": "countdown", "c": "continuous"},
@@ -71,6 +71,7 @@ class View:
     typed: str | None = None  # a sign's name that is being typed
     signs: Sequence[tuple[str, drawing.Image | None]] | None = None  # a page of those it knows, and skeletons
     more_signs: bool = False  # whether there are further pages
+    text: float = 1.0  # how many times as large as usual words are
 
 
 def keys_of(view: View) -> dict[str, str]:
@@ -93,7 +94,7 @@ def keys_of(view: View) -> dict[str, str]:
 def draw_window(picture: drawing.Image, view: View, size: tuple[int, int]) -> drawing.Image:
     """The whole window for one moment."""
     picture = picture[:, ::-1] if view.mirror else picture
-    place = lay_out(size, picture.shape[:2])
+    place = lay_out(size, picture.shape[:2], view.text)
     canvas = np.full((size[1], size[0], 3), drawing.NIGHT, np.uint8)
     if view.signs is not None:
         draw_signs(canvas, view.signs, place.unit)
@@ -143,7 +144,7 @@ def draw_ring(canvas: drawing.Image, centre, unit: float, ring, part: float, sec
 def draw_countdown(canvas: drawing.Image, view: View, unit: float) -> None:
     # In the corner: whoever stands there looks whether her hands are in the picture.
     corner, seconds = 66 * unit, max(1, math.ceil(view.left))
-    draw_ring(canvas, (corner, corner), unit, COUNTDOWN_RING, 1 - view.progress, seconds, drawing.TEAL)
+    draw_ring(canvas, (corner, corner), unit, COUNTDOWN_RING, 1 - view.progress, seconds, drawing.BLUE)
 
 
 def draw_recording(canvas: drawing.Image, view: View, unit: float) -> None:
@@ -157,7 +158,7 @@ def draw_translating(canvas: drawing.Image, view: View, unit: float) -> None:
     cv2.convertScaleAbs(canvas, canvas, 0.6, 6)
     centre = (width / 2, height / 2)
     drawing.arc(canvas, centre, 24 * unit, 6 * unit, 0, 1, drawing.TRACK)
-    drawing.arc(canvas, centre, 24 * unit, 6 * unit, view.elapsed * 300 % 360, 0.28, drawing.TEAL)
+    drawing.arc(canvas, centre, 24 * unit, 6 * unit, view.elapsed * 300 % 360, 0.28, drawing.BLUE)
 
 
 def draw_loop(canvas: drawing.Image, view: View, unit: float) -> None:
@@ -191,9 +192,8 @@ def draw_captioned(canvas: drawing.Image, picture: drawing.Image, caption: str, 
     drawing.text(canvas, caption, x + 16 * unit, y + 19 * unit + size * 0.35, size)
 
 
-def grid_of(size: tuple[int, int], count: int) -> tuple[int, int]:
+def grid_of(size: tuple[int, int], count: int, unit: float) -> tuple[int, int]:
     """(columns, rows) of the signs that a window of this size shows at once, at most `count`."""
-    unit = lay_out(size, (size[1], size[0])).unit
     columns = max(1, int(size[0] / (150 * unit)))
     rows = max(1, int((size[1] / unit - KEYS_HIGH) / 165))
     return min(columns, count), min(rows, math.ceil(count / min(columns, count)))
@@ -202,7 +202,7 @@ def grid_of(size: tuple[int, int], count: int) -> tuple[int, int]:
 def draw_signs(canvas: drawing.Image, signs: Sequence[tuple[str, drawing.Image | None]], unit: float) -> None:
     """A page of signs: each one's skeleton, where there is one, with its name below."""
     height, width = canvas.shape[0] - round(KEYS_HIGH * unit), canvas.shape[1]
-    columns, rows = grid_of((width, canvas.shape[0]), len(signs))
+    columns, rows = grid_of((width, canvas.shape[0]), len(signs), unit)
     cell, margin = (width / columns, height / rows), 8 * unit
     for number, (name, picture) in enumerate(signs[: columns * rows]):
         left, top = number % columns * cell[0], number // columns * cell[1]

@@ -87,7 +87,7 @@ def draw_question(canvas: drawing.Image, state: recorder.Recorder, unit: float) 
         draw_takes(canvas, state, unit, (x, top + 100 * unit, room))
     else:
         drawing.field(canvas, state.field.text, unit, (x, top + 92 * unit, room), state.elapsed)
-    drawing.text(canvas, state.message, x, top + high - 20 * unit, 14 * unit, drawing.AMBER, room=room)
+    drawing.text(canvas, state.message, x, top + high - 20 * unit, 14 * unit, drawing.YELLOW, room=room)
 
 
 def kept_in_words(state: recorder.Recorder) -> str:
@@ -135,15 +135,15 @@ def draw_picture(canvas: drawing.Image, state: recorder.Recorder, unit: float) -
         centre, seconds = (width - 50 * unit, 50 * unit), max(0, math.ceil(state.left))
         overlay.draw_ring(canvas, centre, unit, RECORDING_RING, state.progress, seconds, drawing.RED)
         return
-    draw_outline(canvas, unit, drawing.AMBER if state.advice else drawing.INK)
+    draw_outline(canvas, unit, drawing.YELLOW if state.advice else drawing.INK)
     low = height - BAR * unit
     if state.state == recorder.COUNTING:
         centre, seconds = (width / 2, low / 2), max(1, math.ceil(state.left))
-        overlay.draw_ring(canvas, centre, unit, overlay.COUNTDOWN_RING, state.progress, seconds, drawing.TEAL)
-        draw_status(canvas, unit, "get ready", drawing.AMBER)
+        overlay.draw_ring(canvas, centre, unit, overlay.COUNTDOWN_RING, state.progress, seconds, drawing.BLUE)
+        draw_status(canvas, unit, "get ready", drawing.YELLOW)
     else:
         draw_status(canvas, unit, state.message or "ready", drawing.GREEN)
-    line, dot = (state.advice, drawing.AMBER) if state.advice else ("hands stay between the corners", None)
+    line, dot = (state.advice, drawing.YELLOW) if state.advice else ("hands stay between the corners", None)
     drawing.pill(canvas, width / 2, low - 84 * unit, unit, line, dot, "centre")
     draw_task(canvas, state, unit, low)
 
@@ -209,8 +209,8 @@ def draw_review(canvas: drawing.Image, state: recorder.Recorder, unit: float, mi
     about = f"{state.take.length:.1f} s, {state.take.frames} pictures"
     drawing.text(canvas, about, left + room, top + 30 * unit, 14 * unit, drawing.DIM, align="right")
     drawing.text(canvas, name, left, top + 30 * unit, 20 * unit, drawing.INK, drawing.BOLD, room=room - 140 * unit)
-    lines = [(f"{note[0].upper()}{note[1:]}.", drawing.AMBER) for note in notes] or [("Looks good.", drawing.GREEN)]
+    lines = [(f"{note[0].upper()}{note[1:]}.", drawing.YELLOW) for note in notes] or [("Looks good.", drawing.GREEN)]
     for number, (line, colour) in enumerate(lines):
         drawing.text(canvas, line, left, top + (56 + 20 * number) * unit, 14 * unit, colour, room=room)
-    line, dot = (state.message, drawing.AMBER) if state.message else ("keep it?", drawing.TEAL)
+    line, dot = (state.message, drawing.YELLOW) if state.message else ("keep it?", drawing.BLUE)
     draw_status(canvas, unit, line, dot)

@@ -72,11 +72,12 @@ class Screen:
     """What the window shows of a demo at this moment, and when it has to be drawn again.
 
     mirror, details: whether the picture is mirrored, and streams and timings are shown; typed: a sign's name while
-    somebody types it; page: of the signs that are shown, None where the picture is.
+    somebody types it; page: of the signs that are shown, None where the picture is; text: how many times as large as
+    usual words are.
     """
 
-    def __init__(self, demo):
-        self.demo, self.mirror, self.details = demo, True, False
+    def __init__(self, demo, text: float = 1.0):
+        self.demo, self.text, self.mirror, self.details = demo, text, True, False
         self.typed: TextField | None = None
         self.page: int | None = None
         self._loops = None
@@ -101,11 +102,11 @@ class Screen:
         self.painted = self.typed.text if self.typed is not None else mode.state if mode else "loading"
         picture = self._with_points(mode) if mode else self.demo.picture
         self._size, self._shape = size, picture.shape[:2]
-        return overlay.draw_window(picture, self._view(mode) if mode else View("loading"), size)
+        return overlay.draw_window(picture, self._view(mode) if mode else View("loading", text=self.text), size)
 
     def answer_at(self, x: float, y: float) -> int | None:
         """The number of the answer that is shown at a point of the window."""
-        number = row_at(lay_out(self._size, self._shape), x, y)
+        number = row_at(lay_out(self._size, self._shape, self.text), x, y)
         shown = self._result is not None and self.page is None and self.typed is None
         return number if shown and number is not None and number < len(self._result.ranked) else None
 
@@ -142,7 +143,7 @@ class Screen:
 
     def _page_size(self, classes: list) -> int:
         """How many signs a page of the window has room for."""
-        columns, rows = overlay.grid_of(self._size, len(classes))
+        columns, rows = overlay.grid_of(self._size, len(classes), lay_out(self._size, self._shape, self.text).unit)
         return columns * rows
 
     def _with_points(self, mode) -> np.ndarray:
@@ -180,6 +181,7 @@ class Screen:
             typed=self.typed.text if asked else None,
             signs=self._signs(),
             more_signs=self._has_more(),
+            text=self.text,
         )
 
     def _flow(self, mode) -> np.ndarray | None:

@@ -21,14 +21,14 @@ HINTS = {
     ("recording", "hands-free"): "Rest your hands when the sign is over.",
 }
 STATUS = {  # state: what it is called, and the colour of its dot
-    "loading": ("loading the model", drawing.AMBER),
-    "learning": ("learning", drawing.AMBER),
+    "loading": ("loading the model", drawing.YELLOW),
+    "learning": ("learning", drawing.YELLOW),
     "ready": ("ready", drawing.GREEN),
     "idle": ("ready", drawing.GREEN),
-    "countdown": ("get ready", drawing.AMBER),
+    "countdown": ("get ready", drawing.YELLOW),
     "recording": ("recording", drawing.RED),
-    "translating": ("translating", drawing.TEAL),
-    "result": ("answer", drawing.TEAL),
+    "translating": ("translating", drawing.BLUE),
+    "result": ("answer", drawing.BLUE),
 }
 TITLES = {"rgb": "colour", "flow": "movement", "landmark": "body and hands"}  # what people call the streams
 FEW = 8.0  # frames a second; a camera below that (in poor light, say) misses much of a sign
@@ -43,9 +43,9 @@ def draw(canvas: drawing.Image, view, place: Place) -> None:
     draw_status(canvas, view, panel.status, unit)
     draw_message(canvas, view, panel.message, unit)
     if view.state == "learning":
-        drawing.bar(canvas, _thin(panel.level, unit, 6), view.progress, drawing.AMBER)
+        drawing.bar(canvas, _thin(panel.level, unit, 6), view.progress, drawing.YELLOW)
     elif view.state in ("countdown", "recording") and view.mode == "countdown":
-        colour = drawing.RED if view.state == "recording" else drawing.TEAL
+        colour = drawing.RED if view.state == "recording" else drawing.BLUE
         drawing.bar(canvas, _thin(panel.level, unit, 6), view.progress, colour)
     elif view.trigger:
         draw_level(canvas, view, panel.level, unit)
@@ -72,7 +72,7 @@ def draw_status(canvas: drawing.Image, view, box, unit: float) -> None:
         beat = 0.8 + 0.2 * math.cos(view.elapsed * 2 * math.pi)
         colour = tuple(round(value * beat) for value in colour)
     if view.message and view.state in ("ready", "idle"):
-        colour = drawing.AMBER
+        colour = drawing.YELLOW
     middle, radius = top + height / 2, 5 * unit
     drawing.panel(canvas, (left, middle - radius, 2 * radius, 2 * radius), radius, colour, 1.0)
     drawing.text(canvas, word, left + 18 * unit, middle + 6 * unit, 17 * unit, drawing.INK, drawing.BOLD)
@@ -88,7 +88,7 @@ def draw_message(canvas: drawing.Image, view, box, unit: float) -> None:
         hint = f"{view.elapsed:.1f} s"
     elif view.state == "recording" and view.mode == "countdown":
         hint = f"{hint} {command.counted(math.ceil(view.left), 'second')} left."
-    words, colour = (view.message, drawing.AMBER) if view.message else (hint, drawing.DIM)
+    words, colour = (view.message, drawing.YELLOW) if view.message else (hint, drawing.DIM)
     for number, line in enumerate(drawing.wrapped(words, 14 * unit, drawing.REGULAR, width, 3)):
         drawing.text(canvas, line, left, top + (12 + LINE * number) * unit, 14 * unit, colour)
 
@@ -104,14 +104,14 @@ def draw_level(canvas: drawing.Image, view, box, unit: float) -> None:
 
 
 def draw_answers(canvas: drawing.Image, view, rows, unit: float) -> None:
-    """The three best with their bars; what it was, as somebody said, in green."""
+    """The three best with their bars; what it was, as somebody said, has a tick."""
     for number, (box, (name, probability)) in enumerate(zip(rows, view.result.ranked, strict=False)):
         left, top, width, _ = box
         said = name == view.truth
         if number == 0:
             size, weight, ink, thick, line = 23, drawing.BOLD, drawing.INK, 8, 26
             sure = view.result.known and view.truth in (None, name)
-            ink, colour = (ink, drawing.TEAL) if sure else (drawing.DIM, drawing.DIM)
+            ink, colour = (ink, drawing.BLUE) if sure else (drawing.DIM, drawing.DIM)
             name = name if view.result.known else f"{lettering.isolated(name)}?"
         else:
             size, weight, ink, thick, line, colour = 15, drawing.REGULAR, drawing.DIM, 4, 16, drawing.DIM
@@ -121,6 +121,9 @@ def draw_answers(canvas: drawing.Image, view, rows, unit: float) -> None:
             drawing.text(canvas, str(number + 1), left, top + line * unit, 12 * unit, drawing.DIM)
             x += 16 * unit
         room = left + width - x - drawing.text_width(share, 15 * unit, weight) - 10 * unit
+        if said:
+            drawing.tick(canvas, x, top + line * unit, size * unit, ink)
+            x, room = x + 1.1 * size * unit, room - 1.1 * size * unit
         size = _fitting(name, size * unit, weight, room, 14 * unit)
         drawing.text(canvas, name, x, top + line * unit, size, ink, weight, room=room)
         drawing.text(canvas, share, left + width, top + line * unit, 15 * unit, ink, weight, "right")
@@ -146,12 +149,12 @@ def draw_note(canvas: drawing.Image, view, box, unit: float) -> None:
     left, top, width, _ = box
     result, lines = view.result, []
     if view.note:
-        lines.append((view.note, drawing.GREEN if view.truth else drawing.AMBER))
+        lines.append((view.note, drawing.GREEN if view.truth else drawing.YELLOW))
     elif result:
         sure = "" if result.known else "not sure; "
         lines.append((f"{sure}answered after {result.latency:.2f} s", drawing.DIM))
     if result and 0 < result.rate < FEW:
-        lines.append((SLOW.format(rate=result.rate), drawing.AMBER))
+        lines.append((SLOW.format(rate=result.rate), drawing.YELLOW))
     y = top + 12 * unit
     for words, colour in lines:
         for line in drawing.wrapped(words, 13 * unit, drawing.REGULAR, width, 2):

@@ -18,6 +18,7 @@ from signs import command
 from signs.clips.container import video_problem
 from signs.command import Problem
 from signs.live import keys
+from signs.live.display import find_screen
 from signs.live.layout import opening_size
 from signs.live.screen import Screen
 
@@ -128,12 +129,14 @@ class Record:
             raise Problem(f"{self.path}: could not be written whole; make room on the disc, and record again")
 
 
-def run_window(demo, full_screen: bool = False, record: Path | None = None) -> int:
-    """Run the demo in a window until it is closed; returns the exit code. `record` gets what the window shows."""
+def run_window(demo, full_screen: bool = False, record: Path | None = None, text: float = 1.0) -> int:
+    """Run the demo in a window until it is closed; returns the exit code. `record` gets what the window shows; `text`:
+    how many times as large as usual words are."""
     demo.step(wait=1.0)
-    screen, late = Screen(demo), False
+    screen, late = Screen(demo, text), False
+    size = opening_size(demo.picture.shape[:2], find_screen(), text)
     with contextlib.ExitStack() as stack:
-        window = stack.enter_context(contextlib.closing(Window(full_screen, opening_size(demo.picture.shape[:2]))))
+        window = stack.enter_context(contextlib.closing(Window(full_screen, size)))
         video = stack.enter_context(contextlib.closing(Record(record, window.size))) if record else None
         while True:
             demo.step()

@@ -1,4 +1,4 @@
-"""A visitor's own answers as a table: GET /answers.csv."""
+"""A visitor's own answers, and those to files that he sent, as a table: GET /answers.csv."""
 
 import csv
 import io
@@ -28,9 +28,10 @@ def write_table(answers, names: dict[str, str]) -> str:
 
 
 async def answers(request: Request) -> Response:
-    visit = visitor_of(request).visit
-    rows = list(visit.table.answers) if visit else []
-    text = write_table(rows, visit.seat.names if rows else {})
+    visitor = visitor_of(request)
+    rows = list(visitor.visit.table.answers) if visitor.visit else []
+    sent = visitor.sent
+    text = write_table([*rows, *sent.corrections.answers], {**sent.names, **(visitor.visit.seat.names if rows else {})})
     named = {"content-disposition": 'attachment; filename="answers.csv"'}
     return Response("\ufeff" + text, media_type="text/csv; charset=utf-8", headers=named)
 

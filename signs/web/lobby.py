@@ -13,6 +13,7 @@ import time
 
 from signs.command import Problem
 from signs.web.seats import Seat, Seats
+from signs.web.sent_answers import SentAnswers
 from signs.web.visit import Visit
 
 GONE = 4.0  # seconds without a sign of life after which a visitor has left: a page may connect anew in between
@@ -23,13 +24,15 @@ FULL_RATE = 30.0  # frames/s, as cameras have them
 
 
 class Visitor:
-    """One who opened the page. visit: his session while he has a seat; links: open WebSockets, the last one counts."""
+    """One who opened the page. visit: his session while he has a seat; links: open WebSockets, the last one
+    counts; sent: his answers to video files; sending: one is on its way, or looked at."""
 
     def __init__(self, lobby: "Lobby", name: str):
         self.lobby, self.name = lobby, name
         self.visit: Visit | None = None
-        self.idle = False
+        self.idle = self.sending = False
         self.links: list[asyncio.Event] = []
+        self.sent = SentAnswers(lobby.keeper)
         self.heard = self.framed = lobby.clock()
 
     def hear(self) -> None:
@@ -129,7 +132,7 @@ class Lobby:
         """Who went loses the seat, and so does who shows no picture."""
         now = self.clock()
         for visitor in list(self.visitors.values()):
-            if not visitor.links and now - visitor.heard > GONE:
+            if not (visitor.links or visitor.sending) and now - visitor.heard > GONE:
                 self.leave(visitor)
             elif visitor.visit and now - visitor.framed > IDLE:
                 visitor.idle = True

@@ -32,16 +32,17 @@ def take_snapshot(demo: Demo, names: dict[str, str]) -> dict:
         "restless": mode.message == RESTLESS,
         "problem": "" if mode.message == RESTLESS else mode.message,
         "answer": _answer(demo, names),
-        "fault": corrections.message if corrections.message in corrections.faults else "",
-        "refused": _refused(corrections),
+        **faults_of(corrections),
         "history": [{"name": name, "known": known} for name, known in history_of(demo, names)],
         "points": points_of(mode),
     }
 
 
-def _refused(corrections) -> str:
-    """What was wrong with a name that somebody typed."""
-    return corrections.message if corrections.message.startswith("a sign's name") else ""
+def faults_of(corrections) -> dict:
+    """fault: why a correction could not be kept; refused: what was wrong with a name that somebody typed."""
+    message = corrections.message
+    refused = message if message.startswith("a sign's name") else ""
+    return {"fault": message if message in corrections.faults else "", "refused": refused}
 
 
 def _answer(demo: Demo, names: dict[str, str]) -> dict | None:

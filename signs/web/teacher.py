@@ -22,10 +22,11 @@ from pathlib import Path
 from signs import command, errors
 from signs.command import Problem
 from signs.inference.bundle import is_bundle
-from signs.prepare.recordings import CONSENT
+from signs.prepare.recordings import CONSENT, read_recordings
 
 LINES, SHOWN = 300, 40  # of its output that are kept, and sent to a page
 PATIENCE = 300.0  # seconds for a zip
+FEWEST = 2  # signs
 NICE = 10  # that it steps back behind visitors who sign
 
 
@@ -48,7 +49,15 @@ class Teacher:
         lines = list(self._lines)
         last = lines[-1] if lines and self._ended == "failed" else ""
         state = {"what": self._what, "running": self.running, "ended": self._ended, "last": last}
-        return {**state, "lines": lines[-SHOWN:], "model": self.model.name, "learnt": is_bundle(self.model)}
+        about = {"model": self.model.name, "learnt": is_bundle(self.model), "enough": self.enough}
+        return {**state, "lines": lines[-SHOWN:], **about}
+
+    @property
+    def enough(self) -> bool:
+        """Whether takes of two signs are there, the least that learn.py takes."""
+        with contextlib.suppress(Problem):
+            return len({row.label for row in read_recordings(self.videos).rows}) >= FEWEST
+        return False
 
     def start(self, what: str, renew: Callable) -> None:
         """Begin to "learn", or to go "back"; `renew` gets the opened model, in a thread. Raises Problem where it runs

@@ -1,7 +1,12 @@
-"""POST /upload: a video file as the body, nothing around it; the answer comes back as JSON."""
+"""Videos that are sent: POST /upload, a file as the body with nothing around it; POST /upload/order, what it was.
+
+Both answer with JSON: the three best, and what somebody said of them (sent_answers.py).
+"""
+
+import asyncio
 
 from signs.command import Problem
-from signs.web.bodies import pieces, site_of, visitor_of
+from signs.web.bodies import pieces, read_json, site_of, visitor_of
 from signs.web.uploads import MOST_BYTES
 
 from starlette.requests import ClientDisconnect, Request
@@ -11,12 +16,24 @@ from starlette.routing import Route
 
 async def upload(request: Request) -> Response:
     site, visitor = site_of(request), visitor_of(request)
+    keeps = visitor.visit is not None and visitor.visit.keeps
+    visitor.sending = True  # on a slow network he may be silent for long
     try:
-        return JSONResponse(await site.uploads.answer(visitor.name, pieces(request, MOST_BYTES)))
+        body = pieces(request, MOST_BYTES)
+        return JSONResponse(await site.uploads.answer(visitor.name, body, visitor.sent, keeps))
     except Problem as problem:
         return JSONResponse({"problem": str(problem)}, 422)
     except ClientDisconnect:
         return Response(status_code=400)
+    finally:
+        visitor.sending = False
+        visitor.hear()
 
 
-ROUTES = [Route("/upload", upload, methods=["POST"])]
+async def order(request: Request) -> Response:
+    given, visitor = await read_json(request), visitor_of(request)
+    visitor.hear()
+    return JSONResponse(await asyncio.to_thread(visitor.sent.obey, given))
+
+
+ROUTES = [Route("/upload", upload, methods=["POST"]), Route("/upload/order", order, methods=["POST"])]

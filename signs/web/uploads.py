@@ -1,7 +1,9 @@
 """Videos that visitors send: one after the other is answered, and deleted whatever comes of it.
 
 uploads = Uploads(open_recogniser)
-answer = await uploads.answer(visitor, pieces)      JSON for the page
+answer = await uploads.answer(name, pieces, visitor.sent, keeps)        JSON for the page
+
+For whoever allows that signs are kept the pictures are coded anew meanwhile: what is kept is no file of anybody else.
 """
 
 import asyncio
@@ -11,12 +13,16 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from signs.clips.spec import resize_short_side
+from signs.clips.video_writer import VideoWriter
 from signs.command import Problem
 from signs.inference import timing
 from signs.web.limited_video import read_limited
+from signs.web.sent_answers import SentAnswers
 
 MOST_BYTES = 100 << 20
 WAITING = 8  # uploads that may wait for their turn
+KEPT_SIDE = 720  # pixels of the short side of what is kept, at most
 
 
 class Uploads:
@@ -28,8 +34,9 @@ class Uploads:
         self._open, self._recogniser = open_recogniser, None
         self._visitors: set[str] = set()
 
-    async def answer(self, visitor: str, pieces: AsyncIterator[bytes]) -> dict:
-        """The answer to a visitor's video; raises Problem where it has none."""
+    async def answer(self, visitor: str, pieces: AsyncIterator[bytes], sent: SentAnswers, keeps: bool) -> dict:
+        """The answer to a visitor's video; raises Problem where it has none. keeps: whether its pictures are held, for
+        a correction."""
         if visitor in self._visitors or len(self._visitors) >= WAITING:
             raise Problem("a video is being looked at already; wait for its answer")
         self._visitors.add(visitor)
@@ -39,20 +46,19 @@ class Uploads:
                 path = Path(file.name)
                 async for piece in pieces:
                     file.write(piece)
-            return await asyncio.wrap_future(self._worker.submit(self._look, path))
+            return await asyncio.wrap_future(self._worker.submit(self._look, path, sent, keeps))
         finally:
             self._visitors.discard(visitor)
             if path:
                 path.unlink(missing_ok=True)
 
-    def _look(self, path: Path) -> dict:
+    def _look(self, path: Path, sent: SentAnswers, keeps: bool) -> dict:
         if self._recogniser is None:
             self._recogniser = self._open()
         recogniser = self._recogniser
-        answer, notes = recogniser.answer_video(path, read_limited)
-        none = {row.label for row in recogniser.classes if row.kind == "none"}
-        best = [{"name": recogniser.name(label), "probability": round(p, 4)} for label, p in answer.ranked[:3]]
-        return {"ranked": best, "known": answer.known, "none": answer.ranked[0][0] in none, "notes": notes}
+        copy = Copy() if keeps else None
+        answer, notes = recogniser.answer_video(path, copy.read if copy else read_limited)
+        return {**sent.said(answer, recogniser, copy and copy.finish()), "notes": notes}
 
     def renew(self, open_recogniser) -> None:
         """Another model is there; it is opened when the next video comes."""
@@ -65,3 +71,25 @@ class Uploads:
         self._worker.shutdown(wait=False, cancel_futures=True)
         with contextlib.suppress(OSError):
             self._folder.cleanup()
+
+
+class Copy:
+    """A video's pictures, coded anew while it is read."""
+
+    def __init__(self):
+        self._writer, self._shape = VideoWriter(), None
+
+    def read(self, path: Path, stored, each=None):
+        """As read_limited."""
+
+        def add(frame, seconds: float) -> None:
+            if each:
+                each(frame, seconds)
+            self._shape = self._shape or frame.shape
+            if frame.shape == self._shape:  # a video has one size
+                self._writer.add(resize_short_side(frame, min(KEPT_SIDE, *frame.shape[:2])), seconds)
+
+        return read_limited(path, stored, add)
+
+    def finish(self) -> bytes:
+        return self._writer.finish()

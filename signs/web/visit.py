@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from signs import command, errors
 from signs.inference import timing
-from signs.live.corrections import Answered, Corrections
+from signs.live.corrections import AnswerList, Corrections
 from signs.live.demo import MODES, Demo, build_modes
 from signs.live.film import Film
 from signs.live.hands_free import HandsFree
@@ -27,6 +27,7 @@ from signs.web.frame_source import FrameSource
 from signs.web.own_folder import OwnFolder
 from signs.web.own_takes import OwnSigns
 from signs.web.seats import Seat
+from signs.web.sent_answers import correct
 from signs.web.snapshot import take_snapshot
 
 COUNTDOWN, RECORDING = 3.0, 5.0  # seconds, as livedemo.py has them
@@ -34,17 +35,6 @@ REMEMBERED = HandsFree.LONGEST + 2  # seconds of pictures, where they may be kep
 WAIT = 0.03  # seconds for a frame
 SOONEST = 0.05  # seconds between two snapshots of one state
 ORDERS = 32  # that may wait
-NAME = 500  # characters of a typed name that are looked at
-
-
-class AnswerList:
-    """The session's answers, in memory alone, for who asks for them as a table."""
-
-    def __init__(self):
-        self.answers: list[Answered] = []
-
-    def write(self, answers: list[Answered]) -> None:
-        self.answers = answers
 
 
 class Visit:
@@ -129,8 +119,8 @@ class Visit:
                 self._allow(demo, value is True)
             case "aside":
                 demo.mode.set_aside()
-            case _:
-                correct(demo, order.get("do"), value)
+            case what if correct(demo.corrections, what, value):
+                demo.mode.set_aside()  # the movement that led to it is no sign
 
     def _allow(self, demo: Demo, allowed: bool) -> None:
         """From now on signs that are corrected are kept, or no more; before, no picture is remembered."""
@@ -139,22 +129,3 @@ class Visit:
         demo.film = (film or Film(REMEMBERED)) if self.keeps else None
         if film and not demo.film:
             film.close()
-
-
-def correct(demo: Demo, what, value) -> None:
-    """What somebody says the last answer was, as keys.py has it for the window."""
-    corrections = demo.corrections
-    match what:
-        case "choose" if value in (0, 1, 2):
-            corrections.choose(value)
-        case "nothing":
-            corrections.be_nothing()
-        case "name" if isinstance(value, str):
-            corrections.be(value[:NAME])
-        case "take back":
-            corrections.take_back()
-        case "before":
-            corrections.step_back()
-        case _:
-            return
-    demo.mode.set_aside()  # the movement that led to it is no sign

@@ -239,13 +239,13 @@ def test_signs_are_sorted_and_found_by_keys_alone(page, tmp_path):
         assert sorted(worst_first) == sorted(names) != worst_first
         tab.run("document.querySelector('#signs-table button').focus()")
         order = "document.querySelector('#signs-table th').getAttribute('aria-sort')"
-        tab.key("Enter", "\r")
+        tab.key("Enter")
         assert tab.run(shown) == names and tab.run(order) == "ascending"
-        tab.key(" ", " ")
+        tab.key(" ")
         assert tab.run(shown) == names[::-1] and tab.run(order) == "descending"
         tab.run("document.querySelector('.search input').focus()")
         for letter in "& 12":
-            tab.key(letter, letter)
+            tab.key(letter)
         assert "<sign> & 12" in tab.run(shown) and len(tab.run(shown)) < 12
         assert tab.run("document.querySelector('[role=status]').textContent").endswith("of 12 signs")
     text = page.read_text()

@@ -1,11 +1,14 @@
 """What is painted over the picture: in every state and size a new image, mirrored for the eyes alone."""
 
+import itertools
 from dataclasses import replace
 
-from signs.live import overlay
+from signs.live import drawing, overlay, side_panel
+from signs.live.display import Screen
 from signs.live.layout import lay_out, opening_size, row_at
 from signs.live.overlay import Result, View, keys_of
 
+import cv2
 import numpy as np
 import pytest
 
@@ -120,7 +123,94 @@ def test_the_bar_fills_while_recording():
 def test_all_signs_are_shown_page_by_page():
     white = np.full((200, 200, 3), 255, np.uint8)
     for size in ((1156, 680), (560, 340), (480, 760)):
-        columns, rows = overlay.grid_of(size, 200)
+        columns, rows = overlay.grid_of(size, 200, lay_out(size, (480, 640)).unit)
         canvas = overlay.draw_window(white, View("idle", signs=[("a", white)] * (columns * rows)), size)
         assert columns * rows >= 4 and (canvas == 255).all(axis=2).mean() > 0.3
-    assert overlay.grid_of((1156, 680), 2) == (2, 1)
+    assert overlay.grid_of((1156, 680), 2, 1.3) == (2, 1)
+
+
+@pytest.mark.parametrize("text", [0.5, 1.0, 1.5, 2.0, 4.0])
+@pytest.mark.parametrize("size", [(1156, 680), (1920, 1015), (560, 340), (480, 760)])
+def test_larger_words_grow_as_far_as_the_panel_has_room(size, text):
+    usual, place = lay_out(size, (480, 640)), lay_out(size, (480, 640), text)
+    assert usual.unit * min(1, text) <= place.unit <= usual.unit * text
+    for left, top, width, height in (*place.panel.rows, place.panel.message, place.panel.level, place.panel.note):
+        assert left >= 0 and left + width <= size[0] + 1 and top + height <= size[1] - round(34 * place.unit) + 1
+    assert place.picture[2] >= 0.25 * size[0] and place.picture[3] >= 0.2 * size[1], "and the picture stays"
+    assert overlay.draw_window(picture(9), View("result", result=SHOWN, text=text), size).shape[:2] == size[::-1]
+
+
+def test_a_new_window_grows_with_the_screen_and_never_beyond_it():
+    sizes = [opening_size((480, 640), screen) for screen in (None, Screen(1280, 720, 1.0), Screen(1920, 1080, 1.0))]
+    assert sizes[0] == sizes[2] and sizes[1] == pytest.approx(sizes[0], rel=0.01)
+    large, dense = (opening_size((480, 640), Screen(3840, 2160, scale)) for scale in (1.0, 2.5))
+    assert large[1] == pytest.approx(2 * sizes[0][1], abs=2) and dense[1] == pytest.approx(2.5 * sizes[0][1], abs=2)
+    for screen in (Screen(800, 600, 1.0), Screen(1280, 720, 3.0), Screen(3840, 2160, 4.0)):
+        width, height = opening_size((480, 640), screen, 2.0)
+        assert width <= screen.width and height <= screen.height
+    words = [lay_out(opening_size((480, 640), Screen(1920, 1080, 1.0), text), (480, 640), text).unit for text in (1, 2)]
+    assert words[1] == pytest.approx(2 * words[0], rel=0.05), "twice as large, where the screen has room"
+
+
+# What people see who have no cones for red, for green or for blue, of linear RGB (Machado, Oliveira and Fernandes 2009,
+# severity 1).
+BLIND = {
+    "red": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    "green": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
+    "blue": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.303900)),
+}
+COLOURS = (drawing.BLUE, drawing.RED, drawing.GREEN, drawing.YELLOW)
+APART = {"red": 30, "green": 30, "blue": 15}  # CIE Lab units; 2 are seen side by side
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+
+
+def linear(colour) -> np.ndarray:
+    share = np.array(colour) / 255
+    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+
+
+def seen_by(colour, blind: str) -> np.ndarray:
+    """CIE Lab of what somebody sees of a colour."""
+    rgb = np.clip(np.array(BLIND[blind]) @ linear(colour), 0, 1).astype(np.float32)
+    nonlinear = np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * rgb ** (1 / 2.4) - 0.055).astype(np.float32)
+    return cv2.cvtColor(nonlinear[None, None], cv2.COLOR_RGB2Lab)[0, 0]
+
+
+def contrast(one, other) -> float:
+    """As the WCAG have it, 1 to 21."""
+    high, low = sorted((float(linear(each) @ LUMINANCE) for each in (one, other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("blind", BLIND)
+def test_the_colour_blind_tell_the_colours_apart(blind):
+    for one, other in itertools.combinations(COLOURS, 2):
+        assert np.linalg.norm(seen_by(one, blind) - seen_by(other, blind)) > APART[blind], (one, other)
+
+
+@pytest.mark.parametrize("colour", [drawing.INK, drawing.DIM, *COLOURS])
+def test_words_can_be_read_on_the_panel(colour):
+    for behind in (side_panel.COLOUR, drawing.NIGHT):
+        assert contrast(colour, behind) > 4.5
+
+
+def test_nothing_is_told_by_colour_alone(monkeypatch):
+    """All drawn in one ink, states, sure answers and what it was still look different."""
+    for name in ("BLUE", "RED", "GREEN", "YELLOW", "DIM"):
+        monkeypatch.setattr(drawing, name, drawing.INK)
+    words = {state: (word, drawing.INK) for state, (word, _) in side_panel.STATUS.items()}
+    monkeypatch.setattr(side_panel, "STATUS", words)
+    dark, answer = np.zeros((480, 640, 3), np.uint8), Result([("one", 0.9), ("two", 0.06)], {}, 0.1, {}, 0.0)
+    pairs = [
+        (View("idle"), View("countdown")),
+        (View("result", result=answer), View("result", result=replace(answer, known=False))),
+        (View("result", result=answer, truth="two"), View("result", result=answer, truth="one")),
+        (View("result", result=answer), View("result", result=answer, truth="one")),
+        (View("ready", "hands-free", history=[("a", True)]), View("ready", "hands-free", history=[("a", False)])),
+    ]
+    for one, other in pairs:
+        drawn = [overlay.draw_window(dark, view, (1156, 680)) for view in (one, other)]
+        place = lay_out((1156, 680), (480, 640)).panel.whole
+        left, top, width, height = (round(value) for value in place)
+        first, second = (each[top : top + height, left : left + width] for each in drawn)
+        assert (first != second).any(axis=2).sum() > 30

@@ -149,10 +149,18 @@ def test_a_missing_model_and_a_bad_flag_are_one_line(video, tmp_path):
 
 def test_a_sign_in_a_real_window(display, video, tmp_path):
     flags = ["--model", str(tmp_path), "--video", str(video), "--countdown", "0.2", "--seconds", "1"]
-    with tiny.window(display, "-c", RUN, *flags) as (process, tell):
+    with tiny.window(display, "-c", RUN, *flags, "--font-size", "1.4") as (process, tell):
         time.sleep(1)  # the networks come while the picture is there already
+        tell("key", "r")
+        assert process.stdout.readline() == "no answer yet\n"
         tell("key", "space")
         assert process.stdout.readline() == "recorded 11 frames, bright on the left\n", "mirrored on screen only"
+        line = ""
+        while not line.startswith("push down, 70 percent"):  # the window needs a moment to have it
+            time.sleep(0.2)
+            tell("key", "r")
+            line = process.stdout.readline()
+            assert line in ("no answer yet\n", "push down, 70 percent\n")
         tell("key", "m")
         tell("key", "f")
         tell("key", "space")

@@ -70,6 +70,11 @@ class Served:
     def port(self) -> int:
         return self.site.place.port
 
+    @property
+    def address(self) -> str:
+        """As the terminal prints it."""
+        return self.site.place.address(self.site.access.token)
+
 
 @contextlib.contextmanager
 def serving(
@@ -80,11 +85,14 @@ def serving(
     clock=time.monotonic,
     own=None,
     teacher=None,
+    opener=Recogniser,
 ):
+    """opener: of a recogniser, the stand-in or a real one; the first that it opens is the first visitor's."""
+    loaded = [opener()]
     opened = server.open_socket("127.0.0.1", 0)
     place = replace(addresses.find_place("127.0.0.1", opened.getsockname()[1]), secure=secure)
-    lobby = Lobby(Seats(Recogniser, seats), 60.0, keeper, clock, own)
-    site = Site(place, Access(password), lobby, make_card(Recogniser(), keeper, own), Uploads(Recogniser), teacher)
+    card, seated = make_card(loaded[0], keeper, own), Seats(lambda: loaded.pop() if loaded else opener(), seats)
+    site = Site(place, Access(password), Lobby(seated, 60.0, keeper, clock, own), card, Uploads(opener), teacher)
     ready = threading.Event()
     running, certificate = server.make_server(site, ready.set)
     thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[opened])))

@@ -98,6 +98,7 @@ def test_a_failure_is_its_last_line(learning, tmp_path):
     guest = Guest(served)
     (tmp_path / "fail").touch()
     assert guest.post("/learn", {"do": "learn"})[0].status == 200
+    assert not state_of(guest)["enough"], "the page says so before"
     state = ended(guest)
     assert state["ended"] == "failed" and state["last"].startswith("learn.py: fewer than two signs")
     assert not state["older"] and json.loads(guest.get("/about.json")[1])["signs"][0]["name"] == "dark"
@@ -143,3 +144,12 @@ def test_without_keep_nothing_learns():
         assert guest.post("/learn", {"do": "learn"})[0].status == 404
         assert b"learn-go" not in guest.get("/")[1]
         assert Guest(served, enter=False).post("/learn", {"do": "learn"}, Cookie=None)[0].status == 403
+
+
+def test_two_signs_are_enough_to_learn(learning):
+    served, teacher = learning
+    folder = served.site.lobby.own
+    folder.allow("anna", ["training"], "anna")
+    for sign, enough in (("hello", False), ("hello", False), ("goodbye", True)):
+        folder.add(b"no video", sign, "anna", [])
+        assert teacher.view()["enough"] == enough

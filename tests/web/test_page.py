@@ -1,6 +1,6 @@
 """The page in a real browser with a camera: signs are named, keys suffice, axe-core finds nothing, it fits a phone."""
 
-import json
+import contextlib
 
 from signs.prepare.recordings import read_recordings
 from signs.web import page_routes, visit
@@ -10,11 +10,10 @@ from signs.web.words import table
 
 import numpy as np
 import pytest
-from chromium import Chromium, write_mjpeg
 from served import NAMES, Recogniser, serving
 
 import tiny
-from browser import CHROMIUM, axe_script
+from browser import Tab, axe_violations, need_chromium, opened, write_camera
 
 STATE = "document.getElementById('state').className"
 BEST = "document.getElementById('best').textContent"
@@ -27,90 +26,120 @@ def frames_of(level: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory):
+def visited(tmp_path_factory):
     """A page with a camera whose pictures are bright enough for the second sign, whose name is an attack."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
+    need_chromium()
     folder = tmp_path_factory.mktemp("chromium")
-    camera = write_mjpeg(folder / "camera.mjpeg", frames_of(90))
+    camera = write_camera(folder / "camera.mjpeg", frames_of(90))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(visit, "COUNTDOWN", 0.3)
         patch.setattr(visit, "RECORDING", 0.7)
         teacher = Teacher(tiny.REPOSITORY, folder / "mine", folder / "data", folder / "model", Recogniser)
         own = OwnFolder(folder / "mine")
-        with serving(seats=1, own=own, teacher=teacher) as served, Chromium(folder / "profile", camera) as page:
-            page.resize(1280, 800)
-            page.open(served.site.place.address(served.site.access.token))
+        with (
+            serving(seats=1, own=own, teacher=teacher) as served,
+            opened(served.address, folder, camera=camera) as page,
+        ):
             page.wait_for("location.search === '' && document.querySelector('[data-mode]').disabled === false")
             yield page, served
 
 
-def signed(page: Chromium) -> str:
+def signed(page: Tab) -> str:
     """Sign once by keys alone, the camera too; the answer."""
     page.wait_for(f"document.getElementById('camera-start').dataset.does && {STATE} !== 'loading'")
-    if page.evaluate(f"{STATE} === 'off'"):
-        page.press(" ", "Space")
+    if page.run(f"{STATE} === 'off'"):
+        page.key(" ")
     page.wait_for("!document.getElementById('start').disabled")
-    page.press(" ", "Space")
+    page.key(" ")
     page.wait_for(f"{STATE} === 'countdown' || {STATE} === 'recording'")
     page.wait_for(f"{STATE} === 'result'")
     return page.wait_for(f"!{BEST}.startsWith('No answer') && {BEST}")
 
 
-def test_a_sign_is_named_and_corrected_by_keys_alone(opened):
-    page, served = opened
-    assert "token" not in page.evaluate("location.href")
+def test_a_sign_is_named_and_corrected_by_keys_alone(visited):
+    page, served = visited
+    assert "token" not in page.run("location.href")
     assert signed(page) == NAMES[1], "markup is shown as the text that it is"
-    assert page.evaluate("document.images.length") == 0
-    assert page.evaluate("document.getElementById('spoken').textContent") == f"{NAMES[1]}, 70 percent"
+    assert page.run("document.images.length") == 0
+    assert page.run("document.getElementById('spoken').textContent") == f"{NAMES[1]}, 70 percent"
     truth = "document.getElementById('truth').textContent"
-    page.press("2", "Digit2")
+    page.key("2")
     page.wait_for(f"{truth} === 'It was: dark'")
-    page.press("n", "KeyN")
-    for letter in "hu c":  # none of them does what it does as a key
-        page.press(letter)
-    page.press("Enter")
+    page.key("n")
+    page.type("hu c")  # none of them does what it does as a key
+    page.key("Enter")
     page.wait_for(f"{truth} === 'It was: hu c'")
-    page.press("u", "KeyU")
+    page.key("u")
     page.wait_for(f"{truth} === ''")
-    page.press("h", "KeyH")
+    page.key("h")
     page.wait_for(f"{STATE} === 'learning' && !document.getElementById('progress').hidden")
-    page.press("h", "KeyH")
+    page.key("h")
     page.wait_for(f"{STATE} === 'result'")
-    assert page.evaluate("document.activeElement.id") == "answer", "the focus is not lost"
+    assert page.run("document.activeElement.id") == "answer", "the focus is not lost"
 
 
-def typed(page: Chromium, name: str, letters: str) -> None:
-    page.evaluate(f"document.getElementById('{name}').focus()")
-    for letter in letters:
-        page.press(letter)
-    page.press("Enter")
+def typed(page: Tab, name: str, letters: str) -> None:
+    page.run(f"document.getElementById('{name}').focus()")
+    page.type(letters)
+    page.key("Enter")
 
 
-def test_a_sign_of_ones_own_is_recorded_and_thrown_away_by_keys(opened):
-    page, served = opened
+def test_a_sign_of_ones_own_is_recorded_and_thrown_away_by_keys(visited):
+    page, served = visited
     folder, said = served.site.lobby.own.folder, "document.getElementById('own-said').textContent"
     assert signed(page), "the camera is on"
     typed(page, "own-name", "anna")
     page.wait_for("document.activeElement.id === 'own-asked'")
-    page.evaluate("document.querySelector('#own-consent [value=training]').focus()")
-    page.press(" ", "Space")
+    page.run("document.querySelector('#own-consent [value=training]').focus()")
+    page.key(" ")
     typed(page, "own-given", "")
     page.wait_for("document.activeElement.id === 'own-sign'")
     assert read_recordings(folder).consent_of("anna").scope == ("training",)
-    page.evaluate("document.getElementById('own-seconds').value = 1; 0")
+    page.run("document.getElementById('own-seconds').value = 1; 0")
     typed(page, "own-sign", "hello")
     page.wait_for(f"{STATE} === 'recording'")
     page.wait_for(f"{said}.startsWith('Take 1 of hello is kept.')")
     page.wait_for("document.getElementById('own-signs').textContent === 'hello: 1'")
-    page.evaluate("document.getElementById('own-undo').focus()")
-    page.press("Enter")
+    page.run("document.getElementById('own-undo').focus()")
+    page.key("Enter")
     page.wait_for(f"{said} === 'Take 1 of hello is deleted.'")
     assert not read_recordings(folder).rows
 
 
-def test_nothing_is_asked_of_anybody_else_and_nothing_is_forbidden(opened):
-    page, served = opened
+def test_an_answer_to_a_file_is_corrected(visited, tmp_path):
+    page, _ = visited
+    truth = "document.getElementById('upload-truth').textContent"
+    page.choose_file("#file", tiny.write_video(tmp_path / "a.avi", np.full((20, 120, 160, 3), 230, np.uint8)))
+    page.wait_for("document.querySelectorAll('#upload-three button').length === 3")
+    assert page.run("document.querySelector('#upload-three bdi').textContent") == NAMES[3]
+    page.click("#upload-three li:nth-child(2) button")
+    page.wait_for(f"{truth} === 'It was: {NAMES[0]}'")
+    assert page.run("document.querySelector('#upload-three li:nth-child(2) button').ariaPressed") == "true"
+    page.click("#upload-name")
+    page.type("hu c\r")
+    page.wait_for(f"{truth} === 'It was: hu c'")
+    assert page.run("document.activeElement.id") == "upload-name", "the focus is not lost"
+    page.click("#upload-back")
+    page.wait_for(f"{truth} === ''")
+    page.click("#upload-nothing")
+    page.wait_for(f"{truth} === 'It was no sign'")
+
+
+def test_a_refused_camera_and_a_server_that_stops_are_said(tmp_path):
+    refuses = ("--use-fake-device-for-media-stream", "--deny-permission-prompts")
+    with contextlib.ExitStack() as stack:
+        served = stack.enter_context(serving(seats=1))
+        with opened(served.address, tmp_path, flags=refuses) as page:
+            page.wait_for("location.search === '' && document.getElementById('camera-start').dataset.does")
+            page.click("#camera-start")
+            page.wait_for("document.getElementById('curtain-said').textContent.includes('may not use the camera')")
+            assert page.run("document.getElementById('camera-start').textContent") == "Try again"
+            stack.close()
+            page.wait_for("document.getElementById('link-said').textContent.startsWith('The connection is lost')")
+
+
+def test_nothing_is_asked_of_anybody_else_and_nothing_is_forbidden(visited):
+    page, served = visited
     own = (f"http://127.0.0.1:{served.port}/", f"ws://127.0.0.1:{served.port}/")
     assert len(page.addresses) > 10 and all(address.startswith(own) for address in page.addresses)
     assert page.faults == []
@@ -120,57 +149,45 @@ def test_nothing_is_asked_of_anybody_else_and_nothing_is_forbidden(opened):
 
 
 @pytest.mark.parametrize("width", [1280, 390, 320])
-def test_it_fits(opened, width):
-    page, _ = opened
-    page.resize(width, 844)
+def test_it_fits(visited, width):
+    page, _ = visited
+    page.look(width, height=844, phone=width < 600)
     assert page.wait_for("innerWidth") == width
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.run("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_nothing(opened, width, dark):
-    script = axe_script()
-    page, _ = opened
-    page.resize(width, 844, dark)
-    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    page.evaluate(script + ";0")
-    found = json.loads(page.evaluate("axe.run(document).then(found => JSON.stringify(found.violations))"))
-    told = [
-        (one["id"], [node["html"][:90] + node.get("failureSummary", "")[:300] for node in one["nodes"]])
-        for one in found
-    ]
-    assert not told
+def test_axe_finds_nothing(visited, width, dark):
+    page, _ = visited
+    page.look(width, dark, 844, phone=width < 600)
+    page.run("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    assert not axe_violations(page)
     assert signed(page)
-    found = json.loads(page.evaluate("axe.run(document).then(found => JSON.stringify(found.violations))"))
-    assert not [(one["id"], [node["html"][:90] for node in one["nodes"]]) for one in found]
+    assert not axe_violations(page)
 
 
-def test_without_a_websocket_it_goes_on_by_requests(opened):
-    page, served = opened
-    page.resize(1280, 800)
-    page.call(
+def test_without_a_websocket_it_goes_on_by_requests(visited):
+    page, served = visited
+    page.look(1280)
+    page.ask(
         "Page.addScriptToEvaluateOnNewDocument",
         source="WebSocket = class extends WebSocket { constructor(address) { super(address + '/refused'); } };",
     )
-    page.open(served.site.place.address(served.site.access.token))
+    page.open(served.address)
     page.wait_for("document.getElementById('link-said').textContent.includes('without WebSocket')")
     assert signed(page) == NAMES[1]
 
 
 def test_a_password_is_asked(tmp_path):
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    with serving(password="correct horse") as served, Chromium(tmp_path / "profile") as page:
-        page.open(served.site.place.address(served.site.access.token))
+    need_chromium()
+    with serving(password="correct horse") as served, opened(served.address, tmp_path) as page:
         page.wait_for("document.activeElement.id === 'password' && document.readyState === 'complete'")
-        for letter in "wrong":
-            page.press(letter)
-        page.press("Enter")
+        page.type("wrong")
+        page.key("Enter")
         page.wait_for("document.getElementById('door-said').textContent === 'This is not the password.'")
-        for letter in "correct horse":
-            page.press(letter)
-        page.press("Enter")
+        page.type("correct horse")
+        page.key("Enter")
         page.wait_for("!!document.getElementById('camera-start')")
         assert "horse" not in "".join(page.addresses)
 

@@ -8,13 +8,19 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from signs.clips.footage import read_kept
 from signs.clips.spec import StoredSpec
+from signs.clips.video import read_video
 from signs.command import Problem
+from signs.prepare.keepers import open_keeper
+from signs.prepare.recordings import read_recordings
+from signs.web import lobby as lobbies
 from signs.web import uploads, video_process
 from signs.web.limited_video import Records, read_limited
+from signs.web.own_folder import OwnFolder
 
 import numpy as np
 import pytest
@@ -135,10 +141,10 @@ def test_one_video_of_a_visitor_at_a_time(served, tmp_path, monkeypatch):
     content, begun, go_on = bright(tmp_path / "a.mp4").read_bytes(), threading.Event(), threading.Event()
     real = served.site.uploads._look
 
-    def slow(path):
+    def slow(*given):
         begun.set()
         go_on.wait(20)
-        return real(path)
+        return real(*given)
 
     monkeypatch.setattr(served.site.uploads, "_look", slow)
     guest, answers = Guest(served), []
@@ -193,3 +199,77 @@ def test_a_process_that_lies_is_not_believed(lie):
     """Whoever breaks the decoder writes what he likes to the pipe."""
     with pytest.raises(Problem, match="could not be decoded"):
         Records(io.BytesIO(lie)).read(None)
+
+
+def told(guest: Guest, do: str, value=None) -> dict:
+    """A correction of the last video; what the page gets."""
+    response, body = guest.post("/upload/order", {"do": do, "value": value})
+    assert response.status == 200
+    return json.loads(body)
+
+
+def test_an_answer_to_a_video_is_corrected_and_stands_in_the_table(served, tmp_path):
+    guest = Guest(served)
+    assert told(guest, "choose", 0) == {}, "nothing was sent yet"
+    assert guest.post("/upload", bright(tmp_path / "a.mp4").read_bytes())[0].status == 200
+    assert told(guest, "choose", 0)["truth"] == NAMES[3], "it was right"
+    assert told(guest, "choose", 1)["truth"] == NAMES[0]
+    assert told(guest, "nothing")["nothing"]
+    assert "controls the screen" in told(guest, "name", "a\u202eb")["refused"]
+    assert told(guest, "name", "=wave")["truth"] == "=wave"
+    for what, value in (("choose", 7), ("choose", "1"), ("name", 3), ("__class__", None), ("mode", "hands-free")):
+        assert told(guest, what, value)["truth"] == "=wave"
+    assert guest.get("/answers.csv")[1].decode("utf-8-sig").splitlines()[1].split(",")[1:] == [
+        *("file", NAMES[3], "0.7000", "yes", "'=wave")
+    ]
+    assert told(guest, "take back")["truth"] is None
+    assert told(Guest(served), "choose", 0) == {}, "nobody corrects another's"
+    assert guest.post("/upload/order", b"[]")[0].status == 400
+    assert guest.post("/upload/order", {"do": "nothing"}, Origin="http://evil.example")[0].status == 403
+
+
+def looked(guest: Guest, wanted) -> None:
+    """Wait for a view, asked for without a WebSocket, which would have to be read from all the time."""
+    until = time.monotonic() + 60
+    while not wanted(view := guest.order("look")):
+        assert time.monotonic() < until, view
+        time.sleep(0.05)
+
+
+def test_who_sends_a_video_stays_until_it_is_answered(served, tmp_path, monkeypatch):
+    """On a slow network, or where the WebSocket was lost meanwhile."""
+    monkeypatch.setattr(lobbies, "GONE", 0.2)
+    monkeypatch.setattr(lobbies, "LOOK", 0.05)
+    guest, real = Guest(served), served.site.uploads._look
+
+    def slow(*given):
+        time.sleep(1)
+        monkeypatch.setattr(lobbies, "GONE", 20)
+        return real(*given)
+
+    monkeypatch.setattr(served.site.uploads, "_look", slow)
+    guest.post("/upload", bright(tmp_path / "a.mp4").read_bytes())
+    assert told(guest, "choose", 0)["truth"] == NAMES[3]
+
+
+def test_a_video_is_kept_only_by_whoever_allows_it(tmp_path):
+    own = OwnFolder(tmp_path / "mine")
+    own.allow("anna", ["training"], "anna")
+    keeper, content = open_keeper(tmp_path / "mine", None), bright(tmp_path / "a.mp4").read_bytes()
+    with serving(seats=1, keeper=keeper, own=own) as running:
+        guest = Guest(running)
+        looked(guest, lambda view: view["at"] == "live" and view["state"] == "idle")
+        guest.post("/upload", content)
+        assert not told(guest, "choose", 0)["kept"], "before he ticked it no picture was held"
+        guest.order("consent", True)
+        looked(guest, lambda view: view.get("keeps"))
+        guest.post("/upload", content)
+        assert not read_recordings(tmp_path / "mine").rows, "nor is it kept before he says what it was"
+        kept = told(guest, "name", "wave")
+        assert (kept["truth"], kept["kept"], kept["fault"]) == ("wave", True, "")
+        (row,) = (found := read_recordings(tmp_path / "mine")).rows
+        assert (row.label, row.signer, row.notes) == ("wave", "anna", "answered 003")
+        frames, times = read_video(found.path(row))
+        assert frames.shape == (20, 120, 160, 3) and times[-1] == pytest.approx(1.9, abs=0.01)
+        assert not told(guest, "take back")["kept"] and not read_recordings(tmp_path / "mine").rows
+        assert left_over(running) == []

@@ -17,11 +17,11 @@ export function spokenOf(answer) {
   return { kind: "", shown: best.name, spoken: say("answer.spoken", best) };
 }
 
-// A row of the three best: which, name, how sure, as a bar too.
-export function fillRow(element, row, number) {
+// A row of the three best: its key where it has one, name, how sure, as a bar too.
+function fillRow(element, row, key) {
   const bar = make("span", "", { className: "bar" });
   bar.style.width = `${percent(row.probability)}%`;
-  element.replaceChildren(make("kbd", String(number + 1)), make("bdi", row.name),
+  element.replaceChildren(...(key ? [make("kbd", key)] : []), make("bdi", row.name),
     make("span", `${percent(row.probability)} %`, { className: "percent" }), bar);
 }
 
@@ -35,7 +35,7 @@ export function showAnswer(view, order) {
   text($("best"), said.shown);
   text($("spoken"), said.spoken);
   text($("about"), answer ? aboutOf(answer) : "");
-  showThree(answer, order);
+  showThree($("three"), answer, number => order("choose", number), number => String(number + 1));
   $("correct").hidden = !answer;
   $("correct").querySelector('[data-do="take back"]').disabled = answer?.truth == null;
   text($("truth"), answer ? truthOf(answer) : "");
@@ -51,26 +51,26 @@ function aboutOf(answer) {
   return parts.join(" · ").replace(". ·", ".");
 }
 
-function truthOf(answer) {
+export function truthOf(answer) {
   if (answer.truth == null) return "";
   const was = answer.nothing ? say("correct.was.nothing") : say("correct.was", { name: answer.truth });
   return answer.kept ? `${was} · ${say("correct.kept")}` : was;
 }
 
-// Buttons stay the same elements, so that the focus stays where it is.
-function showThree(answer, order) {
-  const list = $("three"), rows = answer?.ranked ?? [];
+// Buttons stay the same elements, so that the focus stays where it is. keyOf: a row's number to its key, or nothing.
+export function showThree(list, answer, pick, keyOf) {
+  const rows = answer?.ranked ?? [];
   while (list.children.length > rows.length) list.lastChild.remove();
   rows.forEach((row, number) => {
     if (!list.children[number]) {
       const button = make("button", "", { type: "button" });
-      button.addEventListener("click", () => order("choose", number));
-      button.setAttribute("aria-keyshortcuts", String(number + 1));
+      button.addEventListener("click", () => pick(number));
+      if (keyOf) button.setAttribute("aria-keyshortcuts", keyOf(number));
       list.append(make("li"));
       list.lastChild.append(button);
     }
     const button = list.children[number].firstChild;
-    fillRow(button, row, number);
+    fillRow(button, row, keyOf?.(number));
     button.append(make("span", say("answer.pick"), { className: "unseen" }));
     button.setAttribute("aria-pressed", String(answer.truth === row.name));
   });

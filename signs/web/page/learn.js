@@ -48,13 +48,24 @@ async function look() {
   } catch { /* the connection is lost, which the page says above */ } finally { asking = false; }
 }
 
+// For who has recorded another sign.
+export function lookAgain() {
+  if ($("learn-go")) look();
+}
+
+function saidOf(state) {
+  if (state.running) return say("learn.runs");
+  if (state.ended === "done") return say("learn.done", state);
+  return state.enough ? "" : say("learn.few");
+}
+
 function show(state) {
-  $("learn-go").disabled = state.running;
+  $("learn-go").disabled = state.running || !state.enough;
   $("learn-back").disabled = $("learn-share").disabled = state.running || !state.learnt;
   $("learn-anew").hidden = !state.older || state.running;
   $("learn-more").hidden = !state.lines.length;
   text($("learn-lines"), state.lines.join("\n"));
-  text($("learn-said"), state.running ? say("learn.runs") : state.ended === "done" ? say("learn.done", state) : "");
+  text($("learn-said"), saidOf(state));
   if (state.ended === "failed") text($("learn-fault"), say("learn.failed", state));
   else if (state.ended || state.running) text($("learn-fault"), "");
   if (state.running) setTimeout(look, EVERY);

@@ -6,7 +6,7 @@ import { $, text } from "./elements.js";
 import { prepareKeys } from "./keys.js";
 import { prepareLearn } from "./learn.js";
 import { Link } from "./link.js";
-import { openNaming, prepareNaming } from "./naming.js";
+import { prepareNames, prepareNaming } from "./naming.js";
 import { prepareOwn, showOwn } from "./own.js";
 import { drawPoints } from "./overlay.js";
 import { prepareSigns } from "./signs.js";
@@ -75,16 +75,18 @@ $("start").addEventListener("click", () => order("start"));
 for (const button of document.querySelectorAll("[data-mode]")) {
   button.addEventListener("click", () => order("mode", button.dataset.mode));
 }
-for (const button of document.querySelectorAll("[data-do]")) {
+const openNaming = () => { if (!$("correct").hidden) naming(); };
+for (const button of document.querySelectorAll("#correct [data-do]")) {
   const what = button.dataset.do;
   button.addEventListener("click", () => (what === "name" ? openNaming() : order(what)));
 }
 $("consent")?.addEventListener("change", () => order("consent", $("consent").checked));
+const naming = prepareNaming("naming", name => order("name", name), () => { order("aside"); $("answer").focus(); });
+prepareNames(about.signs.map(sign => sign.name));
 prepareKeys({
   " ": start, h: way("hands-free"), c: way("continuous"), 1: pick(0), 2: pick(1), 3: pick(2), n: openNaming,
   0: () => order("nothing"), u: () => order("take back"), b: () => order("before"), m: mirror, "?": toggleSigns,
 });
-prepareNaming(order, about.signs.map(sign => sign.name));
 prepareOwn(order);
 prepareLearn();
 prepareUpload();

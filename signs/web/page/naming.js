@@ -1,23 +1,27 @@
-// A sign's name that is typed: N opens the field, Enter says it, Esc leaves.
+// A sign's name that is typed: Enter says it, Esc leaves.
+//
+//   const open = prepareNaming("naming", name => ..., () => ...)     a form's id, what it was, and what comes behind
 
 import { $, make } from "./elements.js";
 
-export function prepareNaming(order, names) {
+export function prepareNames(names) {
   $("known").replaceChildren(...names.map(name => make("option", "", { value: name })));
-  const close = () => { $("naming").hidden = true; order("aside"); $("answer").focus(); };
-  $("naming").addEventListener("submit", event => {
-    event.preventDefault();
-    const name = $("name").value.trim();
-    if (name) order("name", name);
-    close();
-  });
-  $("leave").addEventListener("click", close);
-  $("naming").addEventListener("keydown", event => { if (event.key === "Escape") close(); });
 }
 
-export function openNaming() {
-  if ($("correct").hidden) return;
-  $("naming").hidden = false;
-  $("name").value = "";
-  $("name").focus();
+export function prepareNaming(id, be, left) {
+  const form = $(id), field = form.querySelector("input");
+  const close = () => { form.hidden = true; left(); };
+  form.addEventListener("submit", event => {
+    event.preventDefault();
+    const name = field.value.trim();
+    if (name) be(name);
+    close();
+  });
+  form.querySelector("[type=button]").addEventListener("click", close);
+  form.addEventListener("keydown", event => { if (event.key === "Escape") close(); });
+  return () => {
+    form.hidden = false;
+    field.value = "";
+    field.focus();
+  };
 }

@@ -1,6 +1,7 @@
 // The points of body and hands over the picture, or of a sign's loop in a square.
 
-const COLOURS = ["#7fb2e5", "#f59e58", "#5fd39a"];  // body, left hand, right hand
+// Body, left hand, right hand: of Okabe and Ito's colours, which the colour-blind tell apart.
+const COLOURS = ["#56b4e9", "#d55e00", "#009e73"];
 
 export function drawPoints(canvas, points, lines) {
   const context = canvas.getContext("2d");

@@ -1,9 +1,10 @@
 // Signs of the visitor's own: who signs, what she allows once, takes of the camera, the last one thrown away.
 
 import { $, make, text } from "./elements.js";
+import { lookAgain } from "./learn.js";
 import { say } from "./words.js";
 
-let changes = -1, signer = "", asked = "", underway = false;
+let changes = -1, signer = "", asked = "", underway = false, scrolled = false;
 
 export function prepareOwn(order) {
   if (!$("own-person")) return;
@@ -29,12 +30,15 @@ function sayWho(order) {
 
 function begin(order, what) {
   order(what, { sign: $("own-sign").value, seconds: Number($("own-seconds").value) });
+  const before = scrollY;
   $("frame").scrollIntoView({ block: "nearest" });
+  scrolled = scrollY !== before;
 }
 
 export function showOwn(view, cameraOn) {
   const own = view.own;
   if (!$("own-person") || !own) return;
+  if (underway && view.mode !== "own" && scrolled) $("own-take").scrollIntoView({ block: "center" });  // to the next one
   underway = view.mode === "own";
   showPerson(own);
   $("own-record").disabled = $("own-pause").disabled = !cameraOn;
@@ -45,6 +49,7 @@ export function showOwn(view, cameraOn) {
   if (own.changes !== changes) {
     changes = own.changes;
     showSigns();
+    lookAgain();
   }
 }
 

@@ -1,7 +1,8 @@
-// A video file: sent as it is, answered, deleted there.
+// A video file: sent as it is, answered, deleted there; then what it was.
 
-import { $, make, text } from "./elements.js";
-import { fillRow, spokenOf } from "./answer.js";
+import { showThree, spokenOf, truthOf } from "./answer.js";
+import { $, text } from "./elements.js";
+import { prepareNaming } from "./naming.js";
 import { say } from "./words.js";
 
 const MOST = 100 * 1024 * 1024;
@@ -11,10 +12,30 @@ export function prepareUpload() {
     const file = $("file").files[0];
     $("file").value = "";
     if (!file) return;
-    $("upload-three").replaceChildren();
+    show(null);
     if (file.size > MOST) return text($("upload-said"), say("upload.large"));
     send(file);
   });
+  const openNaming = prepareNaming("upload-naming", name => order("name", name), () => $("upload-name").focus());
+  $("upload-name").addEventListener("click", openNaming);
+  $("upload-nothing").addEventListener("click", () => order("nothing"));
+  $("upload-back").addEventListener("click", () => order("take back"));
+}
+
+// What the video was.
+async function order(what, value = null) {
+  const response = await fetch("/upload/order", { method: "POST", body: JSON.stringify({ do: what, value }) });
+  if (response.ok) show(await response.json());
+  else text($("upload-fault"), say("correct.fault"));
+}
+
+function show(answer) {
+  showThree($("upload-three"), answer, number => order("choose", number));
+  $("upload-correct").hidden = !answer;
+  $("upload-naming").hidden = true;
+  $("upload-back").disabled = answer?.truth == null;
+  text($("upload-truth"), answer ? truthOf(answer) : "");
+  text($("upload-fault"), answer ? answer.refused || (answer.fault && say("correct.fault")) : "");
 }
 
 function send(file) {
@@ -46,9 +67,5 @@ function done() {
 function answered(answer) {
   if (!answer.ranked) return text($("upload-said"), answer.problem ?? say("upload.lost"));
   text($("upload-said"), [spokenOf(answer).spoken, ...answer.notes].join(". "));
-  $("upload-three").replaceChildren(...answer.ranked.map((row, number) => {
-    const item = make("li");
-    fillRow(item, row, number);
-    return item;
-  }));
+  show(answer);
 }
