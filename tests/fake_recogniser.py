@@ -69,6 +69,7 @@ class Recogniser:
     classes, labels, runtime, endless = CLASSES, [row.label for row in CLASSES], "keras", False
     bundle = SimpleNamespace(
         folder=Path("none"),
+        place="",
         classes=CLASSES,
         spec=ClipSpec(StoredSpec("8", 64), InputSpec(8, 40, 32)),
         regions={"middle"},

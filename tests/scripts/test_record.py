@@ -129,8 +129,8 @@ def test_what_is_typed_in_the_window(display, films, tmp_path):
 
         def write(*keys):
             for key in (*keys, "Return"):
-                tell("key", key)
-                time.sleep(0.4)  # a slow machine would lose keys
+                # A slow machine would lose keys, and letters that no keyboard has are mapped for as long as that.
+                tell("key", "--delay", "600", key)
 
         write("a", "n", "n", "a")
         tell("key", "1")
