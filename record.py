@@ -195,7 +195,7 @@ def delete_signer(args) -> int:
     with command.lock(args.output):
         removal = find_person(args.delete_signer, args.output, data_sets, models)
         removal.print_plan()
-        if not args.yes and not is_confirmed():
+        if not args.yes and not command.is_confirmed("Delete all of it?"):
             raise Problem("nothing is deleted; answer yes, or give --yes")
         code = removal.carry_out().summary()
     zips = {path for folder in (args.output, *data_sets, *models) for path in folder.resolve().parent.glob("*.zip")}
@@ -212,15 +212,6 @@ def folders_in(given: list[Path] | None, usual: str, has: str) -> list[Path]:
     here = Path(__file__).parent / usual
     found = sorted(path for path in here.glob("*") if path.is_dir() and (path / has).exists())
     return [Path(os.path.relpath(path)) for path in found]
-
-
-def is_confirmed() -> bool:
-    """Whether somebody at the terminal says yes."""
-    try:
-        return input("Delete all of it? yes or no: ").strip().lower() in ("yes", "y")
-    except EOFError:
-        print()
-        return False
 
 
 if __name__ == "__main__":

@@ -229,19 +229,10 @@ def print_plan(place: hub_upload.Place, folder: Path) -> None:
     command.print_table(("file", "bytes"), [*rows, ("all", sum(files.values()))], title)
 
 
-def is_confirmed() -> bool:
-    """Whether somebody at the terminal says yes."""
-    try:
-        return input("Send all of it? yes or no: ").strip().lower() in ("yes", "y")
-    except EOFError:
-        print()
-        return False
-
-
 def send(place: hub_upload.Place, folder: Path, args: argparse.Namespace) -> int:
     """Ask, and send a folder to a Hub."""
     print_plan(place, folder)
-    if not args.yes and not is_confirmed():
+    if not args.yes and not command.is_confirmed("Send all of it?"):
         raise Problem("nothing is sent; answer yes, or give --yes")
     gone = place.gone(folder)
     commit = hub_upload.send(place, folder, "A model of share.py")

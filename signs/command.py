@@ -129,6 +129,15 @@ def add_runtime(flags: argparse.ArgumentParser) -> None:
     flags.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help=quickest)
 
 
+def is_confirmed(question: str) -> bool:
+    """Whether somebody at the terminal says yes."""
+    try:
+        return input(f"{question} yes or no: ").strip().lower() in ("yes", "y")
+    except EOFError:
+        print()
+        return False
+
+
 def run(main: Callable[[], int | None]) -> int:
     """Call `main()` and turn what it raises into one line on stderr and an exit code."""
     name = Path(sys.argv[0]).name
