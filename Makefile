@@ -48,7 +48,7 @@ demo: demo-model
 	$(RUN) paper_report.py --data $(DATA) --model $(MODEL)$(if $(POINTED),-i3d)
 	@# 1: a form does not agree on this processor; it is named, and the others stay
 	$(RUN) export.py --data $(DATA) --model $(MODEL) --forms openvino openvino-int8 || test $$? -eq 1
-	$(RUN) predict.py --model $(MODEL) $$(for label in 001 009; do ls $(DATA)/video/test/$$label/*.avi | head -n 1; done)
+	$(RUN) predict.py --model $(MODEL) $$(for label in 001 009; do ls $(DATA)/video/test/$$label/*.avi | tail -n 1; done)
 	$(RUN) livedemo.py --model $(MODEL) --no-window --video $(CLIP)
 	@echo
 	@echo "open $(MODEL)/report/index.html in a browser: who and what fails; then, with a camera or this clip as the camera:"
