@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from signs import command
@@ -285,3 +286,50 @@ def test_one_name_that_fits_two_clips_is_refused(data):
     assert clips.find("x/eva/up_1.mp4").source.endswith("eva/up_1.mp4")
     with pytest.raises(Problem, match="may be 6 clips"):
         clips.find("up_1.mp4")
+
+
+HUGE = "9" * 400  # more than a float holds
+LINE = '{"clip": "a", "probabilities": {"house": 1, "tree": %s}}\n'
+
+
+@pytest.mark.parametrize(
+    "name, content, reason",
+    [
+        ("digits.csv", f"clip,house,tree\nb,1,0\na,1,{HUGE}\n".encode(), "such as tree"),
+        ("digits.jsonl", (LINE % 0 + LINE % HUGE).encode(), "such as tree"),
+        ("tabs.tsv", b"clip\thouse\ttree\na\t0,75\t0,25\n", None),
+        ("line.jsonl", (LINE % 0).replace('"a"', '"a\u2028b"').encode(), None),
+    ],
+)
+def test_odd_numbers_and_texts_are_read_or_refused_with_their_row(name, content, reason, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    classes = [Label("house", "house"), Label("tree", "tree")]
+    table = foreign_table.read_probabilities(tmp_path / name, classes)
+    last = len(table.names) - 1
+    assert reason in table.reasons[last] if reason else table.values[last].sum() == 1
+
+
+def test_damaged_arrays_are_no_traceback(tmp_path):
+    path, classes = tmp_path / "x.npz", [Label("house", "house")]
+    head = b"{'descr': '<f8', 'shape': " + b"(" * 50 + b"\n"
+    for clips in (b"a text", b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in ("clips.npy", "labels.npy", "probabilities.npy"):
+                archive.writestr(name, clips)
+        with pytest.raises(Problem, match="x.npz: "):
+            foreign_table.read_probabilities(path, classes)
+    np.savez(path, clips=np.array([[b"\xff"]]), labels=np.array(["house"]), probabilities=np.ones((1, 1, 1)))
+    with pytest.raises(Problem, match="clips has the shape"):
+        foreign_table.read_probabilities(path, classes)
+
+
+def test_a_class_of_another_model_is_one_line_of_text(tmp_path):
+    path = tmp_path / "x.jsonl"
+    for head in ("a\\nb", "\\ud800", "x" * 201):
+        path.write_text(f'{{"clip": "a", "probabilities": {{"house": 1, "{head}": 0}}}}\n')
+        with pytest.raises(Problem, match="expected one line of text"):
+            foreign_table.read_probabilities(path, [Label("house", "house")])
+
+
+def test_names_of_clips_as_macos_spells_them():
+    assert foreign.parts_of("videos/e\u0301t\u00e9.mp4") == ("videos", "\u00e9t\u00e9")
