@@ -12,7 +12,7 @@ from signs.clips.dataset import Label, load_dataset
 from signs.command import Problem
 from signs.evaluation import foreign, foreign_table
 from signs.evaluation.foreign import Clips
-from signs.inference.predictions import Predictions
+from signs.inference.predictions import Predictions, write_counts
 
 import numpy as np
 import pytest
@@ -333,3 +333,17 @@ def test_a_class_of_another_model_is_one_line_of_text(tmp_path):
 
 def test_names_of_clips_as_macos_spells_them():
     assert foreign.parts_of("videos/e\u0301t\u00e9.mp4") == ("videos", "\u00e9t\u00e9")
+
+
+def test_the_folder_of_a_model_is_no_place_for_other_numbers(data, learnt, tmp_path):
+    table, model = write(tmp_path / "theirs.csv", rows_of(learnt), ["clip", *learnt[1]]), tmp_path / "model"
+    model.mkdir()
+    (model / "bundle.json").write_text("{}")
+    with pytest.raises(Problem, match="is a model, whose own evaluation would be lost"):
+        evaluate.main(["--data", f"{data.folder}", "--predictions", f"{table}", "--output", f"{model}"])
+    assert [path.name for path in model.iterdir()] == ["bundle.json"]
+
+
+def test_a_class_that_begins_a_formula_is_a_text_in_the_confusion_matrix(tmp_path):
+    write_counts(tmp_path / "confusion.csv", np.eye(2, dtype=int), ["=cmd", "house"])
+    assert (tmp_path / "confusion.csv").read_text() == "true,'=cmd,house\n'=cmd,1,0\nhouse,0,1\n"
