@@ -124,6 +124,10 @@ def evaluate(args) -> int:
         store = next(iter(data.stores("frame")), None)
         checks = check_splits(data, splits, store, args.ignore_checks)
         dataset.check_no_dataset(args.output)
+        if is_bundle(args.output):
+            raise Problem(
+                f"--output {args.output}: is a model, whose own evaluation would be lost; name another folder"
+            )
         with command.lock(args.output, "evaluation"):
             return evaluate_predictions(args, data, splits, checks)
     checks = check_model(args.model, data, splits, args.ignore_checks)

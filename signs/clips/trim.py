@@ -68,7 +68,7 @@ def moving_span(pictures: np.ndarray, times: np.ndarray) -> tuple[float, float] 
 
 def stillest(pictures: np.ndarray, times: np.ndarray) -> slice:
     """The frames of the REST seconds in which least moves."""
-    step = max(1, int(np.searchsorted(times, motion.STEP)))
+    step = min(max(1, int(np.searchsorted(times, motion.STEP))), len(times) - 1)
     pairs = zip(pictures[:-step], pictures[step:], strict=True)
     changes = [np.mean(unlit(after.astype(np.float32) - before) > motion.QUIETEST) for before, after in pairs]
     count = min(max(3, int(np.searchsorted(times, REST))), len(changes))

@@ -6,6 +6,7 @@
 Each row of a file ends as a clip's probabilities, or in a reason; each clip of the splits likewise. No network is run.
 """
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -105,7 +106,7 @@ class Clips:
 
 def parts_of(path: str) -> tuple[str, ...]:
     """`D:\\videos\\house 1.mp4` -> (`D:`, `videos`, `house 1`)."""
-    pure = PurePosixPath(path.strip().replace("\\", "/"))
+    pure = PurePosixPath(unicodedata.normalize("NFC", path).strip().replace("\\", "/"))  # macOS writes NFD
     parts = tuple(part for part in pure.parts if part not in ("/", ".", ".."))
     return (*parts[:-1], pure.stem if pure.suffix.lower() in VIDEO_SUFFIXES else pure.name) if parts else ()
 
@@ -138,7 +139,7 @@ def place_rows(table: Table, clips: Clips, splits: list[str], account: Account) 
         spread = np.ptp(table.values[several], axis=0).max()
         if clip in refused or spread > SAME:
             account.rows["of clips whose rows differ"] += len(several)
-            refused[clip] = f"{len(several) + (clip in refused)} rows with other numbers each"
+            refused[clip] = f"{len(several) + (clip in refused)} rows with other numbers each; expected one row a clip"
         else:
             placed[clip] = several[0]
             account.rows["used"] += 1

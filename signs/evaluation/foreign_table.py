@@ -7,9 +7,7 @@ Python objects (pickles) are never read, as reading them runs them.
 """
 
 import csv
-import json
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,22 +15,19 @@ from pathlib import Path
 
 from signs.clips import tables
 from signs.clips.dataset import Label
-from signs.clips.names import folded
+from signs.clips.names import check_text, folded
 from signs.command import Problem, counted, listed
+from signs.evaluation.foreign_arrays import CLIP, CLIP_NAMES, as_float, read_json, read_npz
 
 import numpy as np
 from scipy.special import softmax
 
-CLIP = "clip"  # the column that names the clip; the first column may have one of these names instead
-CLIP_NAMES = ("file", "filename", "file_name", "path", "video", "video_id", "name", "id")
 # Columns that are no class, where no class has that name.
 ABOUT = frozenset(
     ("", "unnamed: 0", "index", "label", "true", "truth", "target", "y", "y_true", "signer", "split", "stream", "group")
     + ("prediction", "pred", "predicted", "answer", "confidence", "probability", "top1", "correct", "right", "source")
 )
 PREFIX = "p_"  # as evaluate.py writes classes
-VALUES = ("probabilities", "logits")  # what npz and JSON call the numbers
-LABELS = ("labels", "classes")
 SUM, PERCENT = 0.01, 100.0  # by which a row of probabilities may miss one; what percentages sum to
 NUMBER = re.compile(r"\d+")
 
@@ -67,9 +62,9 @@ def read_probabilities(path: Path, classes: list[Label]) -> Table:
         raise Problem(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; expected .csv, .npz or .jsonl")
     kind = path.suffix.lower()
     if kind == ".npz":
-        names, heads, values, logits = _read_npz(path)
+        names, heads, values, logits = read_npz(path)
     elif kind in (".json", ".jsonl", ".ndjson"):
-        names, heads, values, logits = _read_json(path)
+        names, heads, values, logits = read_json(path)
     else:
         return _read_csv(path, classes)
     columns = name_columns(path, heads, range(len(heads)), classes)
@@ -94,7 +89,7 @@ def name_columns(path: Path, heads: Sequence[str], positions: Sequence[int], cla
         elif text.lower() in ABOUT:
             unused.append(head)
         else:
-            others[at] = text
+            others[at] = check_text(text, f"{path}: column")
     _check_columns(path, heads, labels, others, classes)
     return Columns(labels, others, unused)
 
@@ -124,9 +119,7 @@ def _check_columns(path: Path, heads: Sequence[str], labels: dict, others: dict,
         raise Problem(f"{path}: columns {' and '.join(both)} are both class {twice}; leave one out")
 
 
-def _table(
-    names: list[str], values: np.ndarray, columns: Columns, classes: list[Label], logits: bool, texts=None
-) -> Table:
+def _table(names: list[str], values: np.ndarray, columns: Columns, classes: list[Label], logits: bool) -> Table:
     """values: (N, heads), the columns by their positions in it."""
     at = {label: position for position, label in columns.labels.items()}
     order = [row.label for row in classes if row.label in at]
@@ -140,7 +133,8 @@ def _table(
         )
     shares, wrong, notes = as_probabilities(chosen, logits)
     if columns.unused:
-        notes.append(f"columns that are no class were not used: {listed(columns.unused, 4)}")
+        unused = [head or "one without a name" for head in columns.unused]
+        notes.append(f"columns that are no class were not used: {listed(unused, 4)}")
     lacking = [row.label for row in classes if row.label not in at]
     filled = np.zeros((len(names), len(classes) + len(others)))
     position = {row.label: index for index, row in enumerate(classes)}
@@ -164,7 +158,9 @@ def as_probabilities(values: np.ndarray, logits: bool = False) -> tuple[np.ndarr
     rows, reasons, notes = values[finite], {}, []
     if not len(rows):
         return np.full_like(values, np.nan), {}, []
-    sums, low, high = rows.sum(axis=1), rows.min(), rows.max()
+    with np.errstate(over="ignore"):  # numbers whose sum is infinite are logits, if anything
+        sums = rows.sum(axis=1)
+    low, high = rows.min(), rows.max()
     inside = (rows >= 0).all(axis=1) & (rows <= 1 + 1e-6).all(axis=1)
     fair = inside & (np.abs(sums - 1) <= SUM)
     span = f"sums from {sums.min():.4g} to {sums.max():.4g}"
@@ -172,7 +168,7 @@ def as_probabilities(values: np.ndarray, logits: bool = False) -> tuple[np.ndarr
         rows = softmax(rows, axis=1)
     elif 2 * fair.sum() >= len(rows):
         if off := int((inside & ~fair).sum()):
-            notes.append(f"{counted(off, 'row')} do not sum to one ({span}): divided by their sum")
+            notes.append(f"{counted(off, 'row does', 'rows do')} not sum to one ({span}): divided by their sum")
         for at in np.flatnonzero(~inside).tolist():
             reasons[int(np.flatnonzero(finite)[at])] = f"no probabilities: {rows[at].min():.4g} to {rows[at].max():.4g}"
         rows = np.where(inside[:, None], rows, 1)
@@ -211,7 +207,7 @@ def _read_csv(path: Path, classes: list[Label]) -> Table:
         frame = pandas.read_csv(
             path,
             sep=separator,
-            decimal="," if separator == ";" else ".",
+            decimal="." if separator == "," else ",",  # a point is read too, by to_numeric
             header=None,
             skiprows=1,
             names=range(len(heads)),
@@ -228,8 +224,18 @@ def _read_csv(path: Path, classes: list[Label]) -> Table:
         raise Problem(f"{path}: rows have more values than the {len(heads)} columns of the first line")
     values = np.full((len(frame), len(heads)), np.nan)
     for at in used:
-        values[:, at] = pandas.to_numeric(frame[at], errors="coerce")
+        values[:, at] = _numbers(frame[at])
     return _table(frame[clip].astype(str).tolist(), values, columns, classes, logits=False)
+
+
+def _numbers(column) -> np.ndarray:
+    """A pandas column -> (N,) float64, NaN where there is no number, infinite where no float is so large."""
+    import pandas
+
+    try:
+        return pandas.to_numeric(column, errors="coerce").to_numpy(float)
+    except OverflowError:
+        return pandas.to_numeric(column.map(as_float), errors="coerce").to_numpy(float)
 
 
 def clip_column(path: Path, heads: list[str]) -> int:
@@ -240,51 +246,3 @@ def clip_column(path: Path, heads: list[str]) -> int:
     if lower and lower[0] in CLIP_NAMES:
         return 0
     raise Problem(f"{path}: no column {CLIP}; found {listed(heads, 6) or 'nothing'}")
-
-
-def _read_npz(path: Path) -> tuple[list[str], list[str], np.ndarray, bool]:
-    if not zipfile.is_zipfile(path):
-        raise Problem(f"{path}: no .npz file, or cut short")
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            arrays = {name.lower(): content[name] for name in content.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        pickled = "it holds Python objects, which are never read; save texts as np.array(list_of_texts)"
-        raise Problem(f"{path}: {pickled if 'pickle' in str(error) else 'damaged, or no .npz file'}") from None
-    kind = next((name for name in VALUES if name in arrays), None)
-    labels = next((name for name in LABELS if name in arrays), None)
-    clips = next((name for name in ("clips", CLIP, "files", *CLIP_NAMES) if name in arrays), None)
-    if not (kind and labels and clips):
-        raise Problem(f"{path}: expected arrays clips, labels and probabilities (or logits); found {listed([*arrays])}")
-    names, heads, values = (arrays[name] for name in (clips, labels, kind))
-    if values.shape != (*names.shape, *heads.shape) or values.ndim != 2 or values.dtype.kind not in "fiu":
-        raise Problem(
-            f"{path}: {kind} is {values.dtype} {values.shape}; expected numbers, {(*names.shape, *heads.shape)}"
-        )
-    return names.astype(str).tolist(), heads.astype(str).tolist(), values.astype(float), kind == "logits"
-
-
-def _read_json(path: Path) -> tuple[list[str], list[str], np.ndarray, bool]:
-    """An object a line: clip, and probabilities or logits as {class: number}."""
-    expected = 'expected {"clip": "a", "probabilities": {"house": 0.9, ...}} a line'
-    names, rows, kinds = [], [], set()
-    try:
-        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
-            if not line.strip():
-                continue
-            row = json.loads(line)
-            clip = next((row[name] for name in (CLIP, *CLIP_NAMES) if name in row), None)
-            kind = next((name for name in VALUES if name in row), "")
-            if not isinstance(clip, str) or not isinstance(row.get(kind), dict):
-                raise Problem(f"{path}: line {number}: {expected}")
-            names.append(clip)
-            rows.append(row[kind])
-            kinds.add(kind)
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        raise Problem(f"{path}: line {len(names) + 1} is no JSON object; {expected}") from None
-    if len(kinds) != 1:
-        raise Problem(f"{path}: {'probabilities and logits in one file' if kinds else f'no line in it; {expected}'}")
-    heads = list(dict.fromkeys(head for row in rows for head in row))
-    numbers = [[row.get(head) for head in heads] for row in rows]
-    values = np.array([[v if type(v) in (int, float) else np.nan for v in row] for row in numbers], float)
-    return names, heads, values.reshape(len(rows), len(heads)), kinds == {"logits"}

@@ -9,6 +9,7 @@ HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE mean what they mean to every program th
 import contextlib
 import os
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from signs.command import Problem
 from signs.inference.address import COMMIT, Address
@@ -28,8 +29,16 @@ class Unreachable(Problem):
 
 
 def endpoint() -> str:
-    """Where the Hub is."""
-    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or DEFAULT
+    """Where the Hub is; raises Problem where HF_ENDPOINT is no address of one."""
+    address = os.environ.get("HF_ENDPOINT", "").rstrip("/") or DEFAULT
+    try:
+        parts = urlsplit(address)
+        whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) and address.isprintable()
+    except ValueError:
+        whole = False
+    if not whole or parts.username or parts.query or parts.fragment:
+        raise Problem(f"HF_ENDPOINT is no address of a Hub, such as {DEFAULT}; set it anew, or unset it")
+    return address
 
 
 def library():
@@ -74,6 +83,8 @@ def answers(address: Address) -> Iterator[None]:
         raise Problem(f"{address}: {refusal(error, errors, address)}") from None
     except errors.LocalTokenNotFoundError:
         raise Problem(f"{address}: no token; {LOG_IN}") from None
+    except UnicodeEncodeError:  # headers are ASCII
+        raise Problem(f"{address}: the token holds other letters than a token has; {LOG_IN}") from None
     except (httpx2.TransportError, ConnectionError) as error:
         raise Unreachable(f"{address}: {endpoint()} does not answer ({said(error)}); try again later") from None
     except (

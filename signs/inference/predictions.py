@@ -12,6 +12,7 @@ from pathlib import Path
 from signs import command
 from signs.clips.dataset import Clip
 from signs.clips.modality import TABLE
+from signs.clips.tables import shown_cell
 from signs.command import Problem
 
 import numpy as np
@@ -97,8 +98,9 @@ def write_counts(path: Path, counts: np.ndarray, labels: Sequence[str]) -> None:
     """(classes, classes) counts, true class by row, as a table."""
     import pandas  # here, so that --help does not wait for it
 
+    shown = [shown_cell(label) for label in labels]
     with command.atomic(path) as temporary:
-        pandas.DataFrame(counts, labels, labels).to_csv(temporary, index_label="true", lineterminator="\n")
+        pandas.DataFrame(counts, shown, shown).to_csv(temporary, index_label="true", lineterminator="\n")
 
 
 @dataclass(frozen=True)

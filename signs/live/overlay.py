@@ -31,6 +31,7 @@ OTHER_WAYS = {
     "continuous": {"c": "countdown", "h": "hands-free"},
 }
 SPACE = {"idle": "start", "result": "once more", "learning": "begin again", "ready": "rest anew"}
+LEAVING = ("q", "Esc")
 CORRECTING = {"1 2 3": "it was", "n": "another", "0": "no sign"}
 
 
@@ -111,22 +112,39 @@ def draw_window(picture: drawing.Image, view: View, size: tuple[int, int]) -> dr
 
 
 def draw_keys(canvas: drawing.Image, unit: float, keys: Mapping[str, str]) -> None:
-    """The keys and what they do along the lower edge; the last ones are left out where there is no room."""
+    """The keys and what they do along the lower edge, those that `fitting_keys` has room for."""
     height, width = canvas.shape[:2]
     size, high = 13 * unit, round(KEYS_HIGH * unit)
     drawing.panel(canvas, (0, height - high, width, high), 0)
     x, middle = 14 * unit, height - high / 2
     line = middle + size * 0.35
-    for key, meaning in keys.items():
-        cap = drawing.text_width(key, size, drawing.BOLD) + 14 * unit
-        needed = cap + 7 * unit + drawing.text_width(meaning, size)
-        if x + needed > width - 10 * unit:
-            break
+    for key, meaning in fitting_keys(keys, width, unit).items():
+        cap, needed = key_widths(key, meaning, unit)
         box = (round(x), round(middle - 10 * unit), round(cap), round(20 * unit))
         drawing.panel(canvas, box, 5 * unit, drawing.TRACK, 1.0)
         drawing.text(canvas, key, x + cap / 2, line, size, drawing.INK, drawing.BOLD, "centre")
         drawing.text(canvas, meaning, x + cap + 7 * unit, line, size, drawing.DIM)
         x += needed + 13 * unit
+
+
+def key_widths(key: str, meaning: str, unit: float) -> tuple[float, float]:
+    """Pixels across of a key's cap, and of it with what it does."""
+    cap = drawing.text_width(key, 13 * unit, drawing.BOLD) + 14 * unit
+    return cap, cap + 7 * unit + drawing.text_width(meaning, 13 * unit)
+
+
+def fitting_keys(keys: Mapping[str, str], width: int, unit: float) -> dict[str, str]:
+    """The keys that a row of this width has room for: how one leaves stays, of the others the last ones go."""
+    needed = {key: key_widths(key, meaning, unit)[1] + 13 * unit for key, meaning in keys.items()}
+    room, fits = width - 11 * unit, [key for key in LEAVING if key in keys]
+    room -= sum(needed[key] for key in fits)
+    for key in keys:
+        if key not in fits:
+            if needed[key] > room:
+                break
+            fits.append(key)
+            room -= needed[key]
+    return {key: meaning for key, meaning in keys.items() if key in fits}
 
 
 def draw_ring(canvas: drawing.Image, centre, unit: float, ring, part: float, seconds: int, colour) -> None:

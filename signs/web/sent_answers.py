@@ -68,7 +68,7 @@ class SentAnswers:
 def correct(corrections: Corrections, what, value) -> bool:
     """What somebody says the meant answer was, as keys.py has it for the window; whether it was such an order."""
     match what:
-        case "choose" if value in (0, 1, 2):
+        case "choose" if type(value) is int and value in (0, 1, 2):  # 1.0 is in it too
             corrections.choose(value)
         case "nothing":
             corrections.be_nothing()

@@ -91,3 +91,11 @@ def test_a_file_is_predicted_without_what_is_idle(tmp_path):
         assert isinstance(predict.predict(Recogniser(), [path], 1, True, trims), Outcome)
     assert asked[0].path == path and asked[0].start == pytest.approx(1.5 - motion.BEFORE, abs=0.2)
     assert asked[1] == path
+
+
+@pytest.mark.parametrize("count", (0, 1, 2, 3, 4))
+def test_a_clip_of_few_frames_stays_as_it_is(count):
+    pictures = np.zeros((count, motion.SIDE, 80), np.uint8)
+    pictures[1::2] = 200
+    for times in (np.arange(count) / 25, np.zeros(count)):
+        assert trim.moving_span(pictures, times) is None

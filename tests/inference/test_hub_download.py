@@ -314,3 +314,19 @@ def test_what_is_not_installed_is_named(server, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(Problem, match=r'no huggingface_hub is installed, which hf:// needs; pip install "\.\[hub\]"'):
         shared.open_model(WHERE)
+
+
+@pytest.mark.parametrize(
+    "where", ("nonsense", "https://[::1", "http://x:99999", "ftp://x", "http://me:secret@x", "http://")
+)
+def test_a_hub_that_has_no_address_is_one_line_without_what_it_says(where, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", where)
+    with pytest.raises(Problem, match="no address of a Hub") as problem:
+        hub_download.fetched(Address("anna/greetings"))
+    assert "secret" not in str(problem.value)
+
+
+def test_a_token_of_other_letters_is_named_as_that(server, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "tök\u202een")
+    with pytest.raises(Problem, match="the token holds"):
+        hub.commit_of(Address("anna/greetings"))

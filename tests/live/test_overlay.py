@@ -214,3 +214,14 @@ def test_nothing_is_told_by_colour_alone(monkeypatch):
         left, top, width, height = (round(value) for value in place)
         first, second = (each[top : top + height, left : left + width] for each in drawn)
         assert (first != second).any(axis=2).sum() > 30
+
+
+@pytest.mark.parametrize("text", (1.0, 2.0, 4.0))
+def test_the_key_that_leaves_stays_in_the_narrowest_row(text):
+    for view in (View("idle"), View("countdown"), View("idle", typed=""), View("idle", signs=[("a", None)])):
+        for size in ((560, 340), (340, 560), (1148, 680)):
+            keys, unit = overlay.keys_of(view), lay_out(size, (480, 640), text).unit
+            shown = overlay.fitting_keys(keys, size[0], unit)
+            assert set(shown) & {"q", "Esc"} and list(shown) == [key for key in keys if key in shown]
+            needed = sum(overlay.key_widths(key, meaning, unit)[1] + 13 * unit for key, meaning in shown.items())
+            assert needed + 11 * unit <= size[0]

@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from signs import command
@@ -11,7 +12,7 @@ from signs.clips.dataset import Label, load_dataset
 from signs.command import Problem
 from signs.evaluation import foreign, foreign_table
 from signs.evaluation.foreign import Clips
-from signs.inference.predictions import Predictions
+from signs.inference.predictions import Predictions, write_counts
 
 import numpy as np
 import pytest
@@ -285,3 +286,64 @@ def test_one_name_that_fits_two_clips_is_refused(data):
     assert clips.find("x/eva/up_1.mp4").source.endswith("eva/up_1.mp4")
     with pytest.raises(Problem, match="may be 6 clips"):
         clips.find("up_1.mp4")
+
+
+HUGE = "9" * 400  # more than a float holds
+LINE = '{"clip": "a", "probabilities": {"house": 1, "tree": %s}}\n'
+
+
+@pytest.mark.parametrize(
+    "name, content, reason",
+    [
+        ("digits.csv", f"clip,house,tree\nb,1,0\na,1,{HUGE}\n".encode(), "such as tree"),
+        ("digits.jsonl", (LINE % 0 + LINE % HUGE).encode(), "such as tree"),
+        ("tabs.tsv", b"clip\thouse\ttree\na\t0,75\t0,25\n", None),
+        ("line.jsonl", (LINE % 0).replace('"a"', '"a\u2028b"').encode(), None),
+    ],
+)
+def test_odd_numbers_and_texts_are_read_or_refused_with_their_row(name, content, reason, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    classes = [Label("house", "house"), Label("tree", "tree")]
+    table = foreign_table.read_probabilities(tmp_path / name, classes)
+    last = len(table.names) - 1
+    assert reason in table.reasons[last] if reason else table.values[last].sum() == 1
+
+
+def test_damaged_arrays_are_no_traceback(tmp_path):
+    path, classes = tmp_path / "x.npz", [Label("house", "house")]
+    head = b"{'descr': '<f8', 'shape': " + b"(" * 50 + b"\n"
+    for clips in (b"a text", b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in ("clips.npy", "labels.npy", "probabilities.npy"):
+                archive.writestr(name, clips)
+        with pytest.raises(Problem, match="x.npz: "):
+            foreign_table.read_probabilities(path, classes)
+    np.savez(path, clips=np.array([[b"\xff"]]), labels=np.array(["house"]), probabilities=np.ones((1, 1, 1)))
+    with pytest.raises(Problem, match="clips has the shape"):
+        foreign_table.read_probabilities(path, classes)
+
+
+def test_a_class_of_another_model_is_one_line_of_text(tmp_path):
+    path = tmp_path / "x.jsonl"
+    for head in ("a\\nb", "\\ud800", "x" * 201):
+        path.write_text(f'{{"clip": "a", "probabilities": {{"house": 1, "{head}": 0}}}}\n')
+        with pytest.raises(Problem, match="expected one line of text"):
+            foreign_table.read_probabilities(path, [Label("house", "house")])
+
+
+def test_names_of_clips_as_macos_spells_them():
+    assert foreign.parts_of("videos/e\u0301t\u00e9.mp4") == ("videos", "\u00e9t\u00e9")
+
+
+def test_the_folder_of_a_model_is_no_place_for_other_numbers(data, learnt, tmp_path):
+    table, model = write(tmp_path / "theirs.csv", rows_of(learnt), ["clip", *learnt[1]]), tmp_path / "model"
+    model.mkdir()
+    (model / "bundle.json").write_text("{}")
+    with pytest.raises(Problem, match="is a model, whose own evaluation would be lost"):
+        evaluate.main(["--data", f"{data.folder}", "--predictions", f"{table}", "--output", f"{model}"])
+    assert [path.name for path in model.iterdir()] == ["bundle.json"]
+
+
+def test_a_class_that_begins_a_formula_is_a_text_in_the_confusion_matrix(tmp_path):
+    write_counts(tmp_path / "confusion.csv", np.eye(2, dtype=int), ["=cmd", "house"])
+    assert (tmp_path / "confusion.csv").read_text() == "true,'=cmd,house\n'=cmd,1,0\nhouse,0,1\n"
