@@ -27,6 +27,13 @@ class Lost:
         return f"its process crashed ({self.how}): a damaged file or a fault of a library; leave it out"
 
 
+def processes(workers: int) -> int:
+    """How many work at once: `workers` as joblib's `n_jobs`."""
+    import joblib
+
+    return joblib.effective_n_jobs(workers)
+
+
 def run_jobs(function: Callable, jobs: Sequence, workers: int) -> Iterator[tuple[int, object]]:
     """(number of the job, its result) in the order in which they are done; `workers` as joblib's `n_jobs`.
 

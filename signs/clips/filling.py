@@ -1,0 +1,141 @@
+"""A store of clip archives, filled: which clips are to be made, what that will take, and the work on all cores.
+
+    filling.add_flags(flags)
+    outcome = filling.fill_store(data, stored, extract, args, "frames")
+
+A run that will take long says so as soon as its first clips are done; with `--dry-run` these are made in a temporary
+folder, and nothing else is done.
+"""
+
+import argparse
+import functools
+import itertools
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from signs import command
+from signs.clips import dataset, storage
+from signs.clips.dataset import Clip, Dataset
+from signs.clips.footage import footage_of
+from signs.clips.pictures import picture_files
+from signs.clips.spec import LandmarkSpec, StoredSpec
+from signs.clips.video import READER
+from signs.command import Outcome
+from signs.console import folded
+from signs.estimate import Cost
+
+
+def add_flags(flags: argparse.ArgumentParser) -> None:
+    """`--split`, `--dry-run`, `--workers` of a script that fills a store."""
+    flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
+    command.add_dry_run(flags)
+    command.add_workers(flags)
+
+
+def fill_store(
+    data: Dataset, stored: StoredSpec | LandmarkSpec, make_archive: Callable, args: argparse.Namespace, title: str
+) -> Outcome:
+    """Make every archive of `stored.store` that is not there or not what would be written now.
+
+    Args:
+        make_archive: (Clip, folder of the data set, stored, path) -> its number of pictures; writes the archive there.
+        args: the values of `add_flags`.
+    """
+    folder = data.folder / stored.store
+    if args.dry_run:
+        jobs, noted = _to_do(data, stored, args.split)
+        with tempfile.TemporaryDirectory() as output:
+            outcome = _make(data, stored, make_archive, args, title, jobs, Path(output))
+        if outcome.done:  # what was asked, what it will take, is answered
+            print(*folded(outcome.failed)[0], sep="\n", end="\n" * bool(outcome.failed), file=sys.stderr)
+            outcome.failed = []
+        return outcome
+    with command.lock(folder):
+        command.remove_leftovers(folder)
+        jobs, noted = _to_do(data, stored, args.split)
+        outcome = _make(data, stored, make_archive, args, title, jobs, data.folder)
+        outcome.noted, outcome.there = noted, len(data.split(*args.split)) - len(jobs)
+        command.remove_leftovers(folder)  # of a process that died
+        return outcome
+
+
+def _to_do(data: Dataset, stored: StoredSpec | LandmarkSpec, splits: list[str]) -> tuple[list, list[tuple[str, str]]]:
+    """(name, Clip) of the clips to make, and (note, name) of what is odd about the others; prints their number."""
+    clips, jobs, noted, older = data.split(*splits), [], [], 0
+    for item in clips:
+        info = storage.read_info(item.archive(data.folder, stored.store))
+        expected = storage.expected_info(item, stored)
+        if info is None or not storage.is_current(info, expected):
+            jobs.append((f"{item.folder}/{item.clip}", item))
+            older += info is not None and info | {"reader": READER} == info | expected
+        else:
+            noted += [(note, f"{item.folder}/{item.clip}") for note in info.get("notes", [])]
+    if there := len(clips) - len(jobs):
+        count = f"{there} of {command.counted(len(clips), 'clip')}"
+        print(f"{count} {'is' if there == 1 else 'are'} there already")
+    if older:
+        count, version = f"{older} of {command.counted(len(clips), 'clip')}", f"FFmpeg {READER['ffmpeg']}"
+        print(f"{count} {'was' if older == 1 else 'were'} read by another version than {version}; made again")
+    return jobs, noted
+
+
+def _make(
+    data: Dataset,
+    stored: StoredSpec | LandmarkSpec,
+    make_archive: Callable,
+    args: argparse.Namespace,
+    title: str,
+    jobs: list[tuple[str, Clip]],
+    output: Path,
+) -> Outcome:
+    """Make the archives of these clips below `output`."""
+    make = functools.partial(_make_one, make_archive=make_archive, folder=data.folder, stored=stored, output=output)
+    cost = Cost(sizes(data, stored), lambda item: _bytes_of(item.archive(output, stored.store)))
+    outcome = command.parallel(make, jobs, args.workers, title, cost, args.dry_run)
+    if args.dry_run and not jobs:
+        print("nothing to do")
+    return outcome
+
+
+def _make_one(item: Clip, make_archive: Callable, folder: Path, stored: StoredSpec | LandmarkSpec, output: Path):
+    return make_archive(item, folder, stored, item.archive(output, stored.store))
+
+
+def sizes(data: Dataset, stored: StoredSpec | LandmarkSpec) -> Callable[[Clip], float]:
+    """A function: Clip -> the bytes that its archive is made from, 0 where there are none; of an interval its share of
+    what the clips of that video reach over."""
+    reach: dict[Path, float] = {}
+    for item in data.clips:
+        if item.end is not None:
+            path = item.video(data.folder)
+            reach[path] = max(item.end, reach.get(path, 0.0))
+    flow = stored.flow if isinstance(stored, StoredSpec) else None
+    part = stored.part if isinstance(stored, StoredSpec) else "video"
+
+    def size(item: Clip) -> float:
+        if flow and flow.flow_from == "frames":
+            return _bytes_of(item.archive(data.folder, stored.frame_store))
+        footage = footage_of(item, data.folder, part)
+        if footage.rate and footage.path.is_dir():
+            return sum(_bytes_of(path) for path in picture_files(footage.path))
+        share = (item.end - item.start) / reach[item.video(data.folder)] if item.end else 1.0
+        return share * _bytes_of(footage.path)
+
+    return size
+
+
+def _bytes_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def print_notes(outcome: Outcome) -> None:
+    """What is odd about which clips of the store: of results (number, [(note, clip), ...]) and of what an earlier run
+    did one line a note."""
+    odd = defaultdict(list)
+    for note, name in itertools.chain(outcome.noted, *(notes for _, notes in outcome.done)):
+        odd[note].append(name)
+    for note, names in odd.items():
+        print(command.one_line(f"  {note}: {command.listed(names)}"))
