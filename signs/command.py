@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from signs.cluster import Cluster
+
 # Every script knows them as `command.listed`, ...: handed on.
 from signs.console import counted, folded, listed, one_line, open_closed, print_table, progress  # noqa: F401
 from signs.errors import Problem, describe, is_expected, traceback_of
@@ -269,7 +271,7 @@ def noting(failed: list[tuple[str, str]], name: str) -> Iterator[None]:
 def parallel(
     function: Callable,
     items: Iterable[tuple[str, object]],
-    workers: int,
+    workers: int | Cluster,
     title: str,
     cost: Cost | None = None,
     dry_run: bool = False,
@@ -277,18 +279,25 @@ def parallel(
     """`function(item)` for each (name, item) on all cores, under one progress bar; failures are named, not raised.
 
     Args:
+        workers: processes, as joblib's `n_jobs`, or a cluster.
         cost: with it a long run says what it will take, as soon as the first items show that.
         dry_run: do no more items than show that, and say it.
     """
     items, results, forecast = list(items), {}, None
     if not items:
         return Outcome()
-    estimator = Estimator([cost.size(item) if cost else 0 for _, item in items], processes(workers))
+    spread = isinstance(workers, Cluster)
+    at_once = workers.processes() if spread else processes(workers)
+    run = workers.run_jobs if spread else functools.partial(run_jobs, workers=workers)
+    estimator = Estimator([cost.size(item) if cost else 0 for _, item in items], at_once)
     with progress() as bar:
+        task = bar.add_task(title, total=0)
         for numbers in estimator.rounds() if dry_run else [estimator.order]:
-            jobs = run_jobs(functools.partial(guarded, function), [items[number][1] for number in numbers], workers)
-            for place, answer in bar.track(jobs, len(numbers), description=title):
+            bar.update(task, total=len(results) + len(numbers))
+            jobs = [items[number][1] for number in numbers]
+            for place, answer in run(functools.partial(guarded, function), jobs):
                 number = numbers[place]
+                bar.advance(task)
                 *results[number], spent = (None, str(answer), Spent()) if isinstance(answer, Lost) else answer
                 if cost and not forecast:
                     estimator.add(number, replace(spent, written=cost.written(items[number][1])))

@@ -9,7 +9,7 @@ import tiny
 FLOORS = [
     ["console"],
     ["errors", "workers"],
-    ["estimate"],
+    ["cluster", "estimate"],
     ["command"],
     ["wheel"],
     ["clips", "models"],

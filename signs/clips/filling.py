@@ -16,23 +16,25 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from signs import command
+from signs import cluster, command
 from signs.clips import dataset, storage
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.footage import footage_of
 from signs.clips.pictures import picture_files
 from signs.clips.spec import LandmarkSpec, StoredSpec
 from signs.clips.video import READER
+from signs.cluster import Cluster
 from signs.command import Outcome
 from signs.console import folded
 from signs.estimate import Cost
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
-    """`--split`, `--dry-run`, `--workers` of a script that fills a store."""
+    """`--split`, `--dry-run`, `--workers`, `--cluster` of a script that fills a store."""
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
     command.add_dry_run(flags)
     command.add_workers(flags)
+    cluster.add_flags(flags)
 
 
 def fill_store(
@@ -44,22 +46,34 @@ def fill_store(
         make_archive: (Clip, folder of the data set, stored, path) -> its number of pictures; writes the archive there.
         args: the values of `add_flags`.
     """
-    folder = data.folder / stored.store
-    if args.dry_run:
-        jobs, noted = _to_do(data, stored, args.split)
-        with tempfile.TemporaryDirectory() as output:
-            outcome = _make(data, stored, make_archive, args, title, jobs, Path(output))
-        if outcome.done:  # what was asked, what it will take, is answered
-            print(*folded(outcome.failed)[0], sep="\n", end="\n" * bool(outcome.failed), file=sys.stderr)
-            outcome.failed = []
-        return outcome
-    with command.lock(folder):
-        command.remove_leftovers(folder)
-        jobs, noted = _to_do(data, stored, args.split)
-        outcome = _make(data, stored, make_archive, args, title, jobs, data.folder)
-        outcome.noted, outcome.there = noted, len(data.split(*args.split)) - len(jobs)
-        command.remove_leftovers(folder)  # of a process that died
-        return outcome
+    with cluster.opened(args) as workers:
+        work = functools.partial(_make, data, stored, make_archive, workers, title)
+        if args.dry_run:
+            return _rehearse(data, stored, args, work)
+        folder = data.folder / stored.store
+        with command.lock(folder):
+            command.remove_leftovers(folder)
+            jobs, noted = _to_do(data, stored, args.split)
+            outcome = work(jobs, data.folder)
+            outcome.noted, outcome.there = noted, len(data.split(*args.split)) - len(jobs)
+            command.remove_leftovers(folder)  # of a process that died
+            return outcome
+
+
+def _rehearse(
+    data: Dataset, stored: StoredSpec | LandmarkSpec, args: argparse.Namespace, work: Callable[..., Outcome]
+) -> Outcome:
+    """Make a few clips and throw them away; what went wrong is named and no failure, unless all of it did."""
+    jobs, _ = _to_do(data, stored, args.split)
+    if not jobs:
+        print("nothing to do")
+    # Other machines of a cluster see the data set, and not this one's temporary folder.
+    with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=data.folder if args.cluster else None) as output:
+        outcome = work(jobs, Path(output), dry_run=True)
+    if outcome.done and outcome.failed:
+        print(*folded(outcome.failed)[0], sep="\n", file=sys.stderr)
+        outcome.failed = []
+    return outcome
 
 
 def _to_do(data: Dataset, stored: StoredSpec | LandmarkSpec, splits: list[str]) -> tuple[list, list[tuple[str, str]]]:
@@ -86,18 +100,16 @@ def _make(
     data: Dataset,
     stored: StoredSpec | LandmarkSpec,
     make_archive: Callable,
-    args: argparse.Namespace,
+    workers: int | Cluster,
     title: str,
     jobs: list[tuple[str, Clip]],
     output: Path,
+    dry_run: bool = False,
 ) -> Outcome:
     """Make the archives of these clips below `output`."""
     make = functools.partial(_make_one, make_archive=make_archive, folder=data.folder, stored=stored, output=output)
     cost = Cost(sizes(data, stored), lambda item: _bytes_of(item.archive(output, stored.store)))
-    outcome = command.parallel(make, jobs, args.workers, title, cost, args.dry_run)
-    if args.dry_run and not jobs:
-        print("nothing to do")
-    return outcome
+    return command.parallel(make, jobs, workers, title, cost, dry_run)
 
 
 def _make_one(item: Clip, make_archive: Callable, folder: Path, stored: StoredSpec | LandmarkSpec, output: Path):
