@@ -3,10 +3,10 @@
     python benchmarks/bench_estimate.py --data data_set/demo data_set/gestures --mixed 60 --steps frame flow
 
 `--mixed N` draws a data set more, of clips of 1 to 12 seconds between 160x120 and 1280x720. The data sets are only
-read: stores go to a temporary folder. The estimate is of the work alone; a program's own start, as a run with nothing left to
-do has it, is taken off what was measured. Printed: core-hours (of the whole run, all processes), gigabytes and seconds,
-estimated and measured, and the error of the estimate. Other work on the machine changes seconds; core-hours it changes
-less. The last line is JSON.
+read: stores go to a temporary folder. The estimate is of the work and its processes; the script's own start, as a run
+with nothing left to do has it, is taken off what was measured. Printed: seconds of processors (of the whole run, all
+processes), gigabytes and seconds, estimated and measured, and the error of the estimate. Other work on the machine
+changes seconds; those of processors it changes less. The last line is JSON.
 """
 
 import argparse

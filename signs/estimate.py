@@ -56,7 +56,9 @@ def guarded(function: Callable, item) -> tuple[object, str | None, Spent]:
         if is_disc_full(error):
             raise  # the next clip would meet the same full disc
         reason = explain(error)
-    return result, reason, Spent(time.perf_counter() - wall, time.process_time() - cpu, start=start)
+    # What a process has worked before its first job is its start too: Python and libraries.
+    spent = time.process_time() - (0 if start else cpu)
+    return result, reason, Spent(time.perf_counter() - wall, spent, start=start)
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,14 @@ class Estimator:
         chosen = set(self.sample)
         self.order = [*self.sample, *(number for number in range(len(sizes)) if number not in chosen)]
         self._spent: dict[int, Spent] = {}
+        self._begun = self._last = time.perf_counter()
+        self._lead = 0.0  # seconds until the processes were there
 
     def add(self, number: int, spent: Spent) -> None:
-        """What the job of this number took."""
+        """What the job of this number took; call it when the job is done."""
+        self._last = time.perf_counter()
+        if not self._spent:
+            self._lead = max(0.0, self._last - self._begun - spent.wall)
         self._spent[number] = spent
 
     def rounds(self) -> Iterator[list[int]]:
@@ -156,11 +163,18 @@ class Estimator:
             len(self.sizes),
             fitted["cpu"][0].sum() + self.workers * start["cpu"],
             fitted["written"][0].sum(),
-            max(wall.sum() / self.workers, wall.max()) + start["wall"],
+            max(wall.sum() / self.workers / self._busy(), wall.max()) + start["wall"] + self._lead,
             self.workers,
             len(warm),
             error,
         )
+
+    def _busy(self) -> float:
+        """The share of the time in which a process had a job: the rest it waited for one, above 0 and at most 1."""
+        done = [spent.wall for spent in self._spent.values()]
+        in_hand = (self.workers - 1) * sum(done) / len(done) / 2  # what is not done yet is half done, as a rule
+        elapsed = max(self._last - self._begun - self._lead, 1e-9)
+        return min(1.0, max(0.05, (sum(done) + in_hand) / elapsed / self.workers))
 
     def _line(self, numbers: list[int], part: str) -> tuple[np.ndarray, float]:
         """What each job takes, and the standard error of the sum as a share of it: neither more nor larger files make
