@@ -16,6 +16,7 @@ import contextlib
 import functools
 import hashlib
 import ipaddress
+import itertools
 import re
 import sys
 import time
@@ -29,7 +30,7 @@ from signs.workers import Lost
 PATIENCE = 10  # seconds in which a scheduler must answer
 AHEAD = 2  # jobs that are sent for each one that is worked on
 RECOUNTED = 5.0  # seconds after which workers are counted anew: some come late
-TRIES = 2  # workers that a job may take with it before it is given up, of `local:N`
+TRIES = 2  # workers of `local:N` that may die with a job before it is done alone
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
@@ -89,17 +90,31 @@ class Cluster:
                 raise Problem(_refusal(worker, has))
 
     def run_jobs(self, function: Callable, jobs: Sequence) -> Iterator[tuple[int, object]]:
-        """As workers.run_jobs. A job whose worker dies is done again by another one; Lost where that kills several."""
+        """As workers.run_jobs. A job whose worker dies is done again by another one.
+
+        Dask gives up a job when several workers died while they had it, as the one that they worked on or one that
+        waited there. At the end those are done one by one, which finds the job that is to blame: that one is Lost.
+        """
+        suspects = []
+        for number, result in self._spread(function, dict(enumerate(jobs))):
+            if isinstance(result, Lost):
+                suspects.append(number)
+            else:
+                yield number, result
+        for number in suspects:
+            yield from self._spread(function, {number: jobs[number]})
+
+    def _spread(self, function: Callable, jobs: dict) -> Iterator[tuple[int, object]]:
+        """(number, result) of each {number: job}, a few for each process at a time."""
         from distributed import as_completed
 
-        waiting, numbers, done, asked = iter(enumerate(jobs)), {}, as_completed(), -RECOUNTED
-        most = 0
+        waiting, numbers, done, most, asked = iter(jobs.items()), {}, as_completed(), 0, -RECOUNTED
         while True:
             if time.monotonic() - asked > RECOUNTED:
                 most, asked = AHEAD * self.processes(), time.monotonic()
-            while len(numbers) < most and (job := next(waiting, None)):
-                future = self.client.submit(_checked, function, job[1], code_version(), pure=False)
-                numbers[future] = job[0]
+            for number, job in itertools.islice(waiting, max(0, most - len(numbers))):
+                future = self.client.submit(_checked, function, job, code_version(), pure=False)
+                numbers[future] = number
                 done.add(future)
             if not numbers:
                 return
@@ -109,7 +124,7 @@ class Cluster:
     def _result(self, future):
         from distributed.scheduler import KilledWorker
 
-        if future.cancelled() or future.status == "lost":
+        if future.status in ("cancelled", "lost"):
             raise Problem(f"{self.address}: the scheduler is gone; what is done stays, the same command goes on")
         try:
             return future.result(timeout=PATIENCE)

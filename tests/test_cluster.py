@@ -14,6 +14,7 @@ from pathlib import Path
 
 from signs import cluster, command
 from signs.command import Problem
+from signs.workers import Lost
 
 import pytest
 
@@ -74,7 +75,7 @@ def die(job: tuple[Path, int]) -> int:
 def test_a_worker_that_dies_costs_the_job_in_hand(opened, tmp_path):
     outcome = command.parallel(die, [(f"clip {n}", (tmp_path, n)) for n in range(8)], opened[0], "working")
     assert outcome.done == [0, 1, 2, 3, 5, 6, 7] and (tmp_path / "killed").exists()
-    assert outcome.failed == [("clip 4", "each worker that did it died")]
+    assert outcome.failed == [("clip 4", str(Lost("each worker that did it died")))]
 
 
 @contextlib.contextmanager
