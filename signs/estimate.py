@@ -129,11 +129,12 @@ class Estimator:
         self.order = [*self.sample, *(number for number in range(len(sizes)) if number not in chosen)]
         self._spent: dict[int, Spent] = {}
         self._begun = self._last = time.perf_counter()
+        self._cpu, self._own = time.process_time(), 0.0  # what this process itself works beside the jobs
         self._lead = 0.0  # seconds until the processes were there
 
     def add(self, number: int, spent: Spent) -> None:
         """What the job of this number took; call it when the job is done."""
-        self._last = time.perf_counter()
+        self._last, self._own = time.perf_counter(), time.process_time() - self._cpu
         if not self._spent:
             self._lead = max(0.0, self._last - self._begun - spent.wall)
         self._spent[number] = spent
@@ -159,11 +160,12 @@ class Estimator:
             return None
         cold = [number for number in measured if self._spent[number].start and number not in warm]
         start = {part: self._start(cold, part, fitted[part][0]) for part in ("wall", "cpu")}
+        takes = max(wall.sum() / self.workers / self._busy(), wall.max()) + start["wall"] + self._lead
         return Forecast(
             len(self.sizes),
-            fitted["cpu"][0].sum() + self.workers * start["cpu"],
+            fitted["cpu"][0].sum() + self.workers * start["cpu"] + self._beside() * takes,
             fitted["written"][0].sum(),
-            max(wall.sum() / self.workers / self._busy(), wall.max()) + start["wall"] + self._lead,
+            takes,
             self.workers,
             len(warm),
             error,
@@ -175,6 +177,11 @@ class Estimator:
         in_hand = (self.workers - 1) * sum(done) / len(done) / 2  # what is not done yet is half done, as a rule
         elapsed = max(self._last - self._begun - self._lead, 1e-9)
         return min(1.0, max(0.05, (sum(done) + in_hand) / elapsed / self.workers))
+
+    def _beside(self) -> float:
+        """What this process works in a second, beside the jobs that it does itself: it hands them out and tells."""
+        own = self._own - (sum(spent.cpu for spent in self._spent.values()) if self.workers == 1 else 0)
+        return max(0.0, own) / max(self._last - self._begun, 1e-9)
 
     def _line(self, numbers: list[int], part: str) -> tuple[np.ndarray, float]:
         """What each job takes, and the standard error of the sum as a share of it: neither more nor larger files make

@@ -44,6 +44,12 @@ def test_any_first_few_of_a_sample_are_spread_over_the_sizes():
     assert sorted(estimate.spread([5, 5, 5], 48)) == [0, 1, 2]
 
 
+@pytest.fixture
+def told(monkeypatch):
+    """Jobs whose seconds are told and do not pass: what this process works meanwhile says nothing."""
+    monkeypatch.setattr(Estimator, "_beside", lambda self: 0.0)
+
+
 def take(sizes: np.ndarray, workers: int, cost) -> Estimator:
     """An estimator that is told of its jobs in order, until it says what they take."""
     estimator = Estimator(sizes, workers)
@@ -54,7 +60,7 @@ def take(sizes: np.ndarray, workers: int, cost) -> Estimator:
     return estimator
 
 
-def test_few_long_clips_among_many_short_ones_are_foreseen():
+def test_few_long_clips_among_many_short_ones_are_foreseen(told):
     """Lengths as heavy-tailed as of real collections, cost half of it per clip; the mean alone would be off by more."""
     rng = np.random.default_rng(3)
     sizes = 1e6 * np.exp(rng.normal(0, 1.2, 2000))
@@ -66,7 +72,7 @@ def test_few_long_clips_among_many_short_ones_are_foreseen():
     assert forecast.written == 500 * 2000 and forecast.cpu == pytest.approx(2 * 2000, rel=0.01)
 
 
-def test_the_first_job_of_a_process_is_its_start():
+def test_the_first_job_of_a_process_is_its_start(told):
     estimator = take(
         np.ones(100), 4, lambda place, _: Spent(31 if place < 4 else 1, 11 if place < 4 else 1, 0, place < 4)
     )
@@ -75,7 +81,7 @@ def test_the_first_job_of_a_process_is_its_start():
     assert forecast.cpu == pytest.approx(100 + 4 * 10)
 
 
-def test_quick_jobs_that_overtake_slow_ones_do_not_count_before_them():
+def test_quick_jobs_that_overtake_slow_ones_do_not_count_before_them(told):
     estimator = Estimator(np.ones(100), 2)
     for number in estimator.order[1:40]:
         estimator.add(number, Spent(1, 1))
