@@ -28,7 +28,7 @@ from signs.cluster import Cluster
 # Every script knows them as `command.listed`, ...: handed on.
 from signs.console import counted, folded, listed, one_line, open_closed, print_table, progress  # noqa: F401
 from signs.errors import Problem, describe, is_expected, traceback_of
-from signs.estimate import Cost, Estimator, Spent, guarded
+from signs.estimate import Cost, Estimator, Spent, bytes_of, guarded
 from signs.workers import Lost, processes, run_jobs
 
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
@@ -289,7 +289,7 @@ def parallel(
     spread = isinstance(workers, Cluster)
     at_once = workers.processes() if spread else processes(workers)
     run = workers.run_jobs if spread else functools.partial(run_jobs, workers=workers)
-    estimator = Estimator([cost.size(item) if cost else 0 for _, item in items], at_once)
+    estimator = Estimator([bytes_of(cost.size, item) if cost else 0 for _, item in items], at_once)
     with progress() as bar:
         task = bar.add_task(title, total=0)
         for numbers in estimator.rounds() if dry_run else [estimator.order]:
@@ -300,7 +300,7 @@ def parallel(
                 bar.advance(task)
                 *results[number], spent = (None, str(answer), Spent()) if isinstance(answer, Lost) else answer
                 if cost and not forecast:
-                    estimator.add(number, replace(spent, written=cost.written(items[number][1])))
+                    estimator.add(number, replace(spent, written=bytes_of(cost.written, items[number][1])))
                     forecast = estimator.forecast()
                     if forecast and forecast.wall >= LONG and not dry_run and len(results) < len(items):
                         bar.console.print(forecast.line("clip"), markup=False, highlight=False, soft_wrap=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from signs.console import counted
-from signs.errors import explain, is_disc_full
+from signs.errors import Problem, explain, is_disc_full
 
 import numpy as np
 
@@ -36,10 +36,19 @@ class Spent:
 
 @dataclass(frozen=True)
 class Cost:
-    """What an estimate asks of a job: the bytes that it will read, and those that it has written, once done."""
+    """What an estimate asks of a job: the bytes that it will read, and those that it has written, once done; where
+    there are none, for a file is missing, both may raise OSError or Problem."""
 
     size: Callable[[object], float]
     written: Callable[[object], int]
+
+
+def bytes_of(measure: Callable[[object], float], job) -> float:
+    """`size` or `written` of a job, 0 where there are none: the job itself says what is wrong."""
+    try:
+        return measure(job)
+    except (OSError, Problem):
+        return 0
 
 
 _started = False  # whether this process has begun a job
@@ -75,13 +84,14 @@ class Forecast:
     workers: int
     measured: int
     error: float
+    files: int
 
     def line(self, one: str) -> str:
         """`estimate from 12 clips: 258 clips, 0.041 core-hours, 0.23 GB in 258 files, about 1 min 20 s with 2
         processes`"""
         about = f"{duration(self.wall)} with {counted(self.workers, 'process', 'processes')}"
-        disc = f"{self.written / 1e9:.3g} GB in {counted(self.jobs, 'file')}"
-        work = f"{counted(self.jobs, one)}, {self.cpu / 3600:.2g} core-hours, {disc}, about {about}"
+        disc = f"{self.written / 1e9:.3g} GB in {counted(self.files, 'file')}, " if self.written else ""
+        work = f"{counted(self.jobs, one)}, {self.cpu / 3600:.2g} core-hours, {disc}about {about}"
         return f"estimate from {counted(self.measured, one)}: {work}"
 
 
@@ -169,6 +179,7 @@ class Estimator:
             self.workers,
             len(warm),
             error,
+            len(self.sizes),
         )
 
     def _busy(self) -> float:
@@ -200,3 +211,34 @@ class Estimator:
         """What the first job of a process takes more than another would, seconds."""
         more = [getattr(self._spent[number], part) - line[number] for number in numbers]
         return max(0.0, float(np.mean(more))) if more else 0.0
+
+
+class Pace:
+    """What work takes that goes through one process in a stream, where only its amount counts: frames in a network.
+
+    Args:
+        amount: of all of it; jobs: what it is for, for people; written: bytes that it leaves in so many files.
+    """
+
+    LEAD, FEWEST = 4, 24  # jobs after which the stream flows, and that are measured then
+
+    def __init__(self, amount: float, jobs: int, written: float, files: int):
+        self.amount, self.jobs, self.written, self.files = amount, jobs, written, files
+        self.needed = self.LEAD + self.FEWEST
+        self._marks = [(0.0, time.perf_counter(), time.process_time())]
+
+    def advance(self, amount: float) -> Forecast | None:
+        """A job of this amount is done; the forecast when the job that completes the measurement is, else None."""
+        if len(self._marks) <= self.needed:
+            self._marks.append((self._marks[-1][0] + amount, time.perf_counter(), time.process_time()))
+            if len(self._marks) == self.needed + 1 < self.jobs:
+                return self.forecast()
+        return None
+
+    def forecast(self) -> Forecast:
+        """From what is measured; call it after a job at least."""
+        first, last = self._marks[min(self.LEAD, len(self._marks) - 2)], self._marks[-1]
+        begun = self._marks[0]
+        ahead = (self.amount - first[0]) / (last[0] - first[0])
+        wall, cpu = (first[part] - begun[part] + ahead * (last[part] - first[part]) for part in (1, 2))
+        return Forecast(self.jobs, cpu, self.written, wall, 1, len(self._marks) - 1, 0.0, self.files)

@@ -108,7 +108,7 @@ def _make(
 ) -> Outcome:
     """Make the archives of these clips below `output`."""
     make = functools.partial(_make_one, make_archive=make_archive, folder=data.folder, stored=stored, output=output)
-    cost = Cost(sizes(data, stored), lambda item: _bytes_of(item.archive(output, stored.store)))
+    cost = Cost(sizes(data, stored), lambda item: item.archive(output, stored.store).stat().st_size)
     return command.parallel(make, jobs, workers, title, cost, dry_run)
 
 
@@ -117,8 +117,8 @@ def _make_one(item: Clip, make_archive: Callable, folder: Path, stored: StoredSp
 
 
 def sizes(data: Dataset, stored: StoredSpec | LandmarkSpec) -> Callable[[Clip], float]:
-    """A function: Clip -> the bytes that its archive is made from, 0 where there are none; of an interval its share of
-    what the clips of that video reach over."""
+    """A function: Clip -> the bytes that its archive is made from; of an interval its share of what the clips of that
+    video reach over. It raises OSError where there is no file."""
     reach: dict[Path, float] = {}
     for item in data.clips:
         if item.end is not None:
@@ -129,18 +129,14 @@ def sizes(data: Dataset, stored: StoredSpec | LandmarkSpec) -> Callable[[Clip], 
 
     def size(item: Clip) -> float:
         if flow and flow.flow_from == "frames":
-            return _bytes_of(item.archive(data.folder, stored.frame_store))
+            return item.archive(data.folder, stored.frame_store).stat().st_size
         footage = footage_of(item, data.folder, part)
-        if footage.rate and footage.path.is_dir():
-            return sum(_bytes_of(path) for path in picture_files(footage.path))
+        if footage.rate:
+            return sum(path.stat().st_size for path in picture_files(footage.path))
         share = (item.end - item.start) / reach[item.video(data.folder)] if item.end else 1.0
-        return share * _bytes_of(footage.path)
+        return share * footage.path.stat().st_size
 
     return size
-
-
-def _bytes_of(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
 
 
 def print_notes(outcome: Outcome) -> None:
