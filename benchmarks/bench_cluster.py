@@ -3,8 +3,8 @@
     python benchmarks/bench_cluster.py --data data_set/demo --workers 2 --clips 60 --repeat 3
 
 Both have their processes there and warm before a round; rounds alternate, so other work on the machine meets both.
-Printed: seconds and seconds of processors (this process and all below it) of a round, the median, and Dask's share more.
-The last line is JSON.
+Printed: seconds and seconds of processors (this process and all below it) of a round, the median, and what Dask takes
+more. The last line is JSON.
 """
 
 import argparse

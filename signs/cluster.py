@@ -32,6 +32,14 @@ AHEAD = 2  # jobs that are sent for each one that is worked on
 RECOUNTED = 5.0  # seconds after which workers are counted anew: some come late
 TRIES = 2  # workers of `local:N` that may die with a job before it is done alone
 
+# Dask looks at what its workers do a hundred times a second, and at itself fifty times: of a job of a tenth of a second
+# that is a part.
+QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+}
+
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
     """`--cluster` and what a remote one needs."""
@@ -181,7 +189,7 @@ def _start_here(number: int, held: contextlib.ExitStack) -> Cluster:
     from distributed.security import Security
 
     # A process that takes much memory is the system's to end, as without a cluster.
-    held.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": TRIES - 1}))
+    held.enter_context(dask.config.set({**QUIET, "distributed.scheduler.allowed-failures": TRIES - 1}))
     inner = held.enter_context(
         LocalCluster(
             n_workers=number,
