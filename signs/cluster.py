@@ -12,11 +12,14 @@ comes back from it (joblib 1.6: `_collect` calls back for results alone), so a r
 """
 
 import argparse
+import asyncio
+import concurrent.futures
 import contextlib
 import functools
 import hashlib
 import ipaddress
 import itertools
+import logging
 import re
 import sys
 import time
@@ -38,6 +41,8 @@ QUIET = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "5s",
+    # Ctrl-C in a terminal reaches them too; this process ends them.
+    "distributed.worker.preload": ["import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"],
 }
 
 
@@ -103,20 +108,26 @@ class Cluster:
         Dask gives up a job when several workers died while they had it, as the one that they worked on or one that
         waited there. At the end those are done one by one, which finds the job that is to blame: that one is Lost.
         """
+        from distributed.comm import CommClosedError
+
         suspects = []
-        for number, result in self._spread(function, dict(enumerate(jobs))):
-            if isinstance(result, Lost):
-                suspects.append(number)
-            else:
-                yield number, result
-        for number in suspects:
-            yield from self._spread(function, {number: jobs[number]})
+        try:
+            for number, result in self._spread(function, dict(enumerate(jobs))):
+                if isinstance(result, Lost):
+                    suspects.append(number)
+                else:
+                    yield number, result
+            for number in suspects:
+                yield from self._spread(function, {number: jobs[number]})
+        except (CommClosedError, TimeoutError, asyncio.CancelledError, concurrent.futures.CancelledError):
+            gone = "the scheduler is gone; what is done stays, the same command goes on"
+            raise Problem(f"{self.address}: {gone}") from None
 
     def _spread(self, function: Callable, jobs: dict) -> Iterator[tuple[int, object]]:
         """(number, result) of each {number: job}, a few for each process at a time."""
         from distributed import as_completed
 
-        waiting, numbers, done, most, asked = iter(jobs.items()), {}, as_completed(), 0, -RECOUNTED
+        waiting, numbers, done, most, asked = iter(jobs.items()), {}, as_completed(loop=self.client.loop), 0, -RECOUNTED
         while True:
             if time.monotonic() - asked > RECOUNTED:
                 most, asked = AHEAD * self.processes(), time.monotonic()
@@ -132,8 +143,6 @@ class Cluster:
     def _result(self, future):
         from distributed.scheduler import KilledWorker
 
-        if future.status in ("cancelled", "lost"):
-            raise Problem(f"{self.address}: the scheduler is gone; what is done stays, the same command goes on")
         try:
             return future.result(timeout=PATIENCE)
         except KilledWorker:
@@ -163,9 +172,7 @@ def opened(args: argparse.Namespace) -> Iterator[int | Cluster]:
         return
     if missing := _not_installed():
         raise Problem(f"{missing} not installed here, which --cluster needs: pip install 'isolated-signs[cluster]'")
-    import logging
-
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # one line of ours says it
+    _say_nothing()
     local = re.fullmatch(r"local:([1-9]\d{0,3})", args.cluster)
     with contextlib.ExitStack() as held:
         cluster = _start_here(int(local[1]), held) if local else _connect(args, held)
@@ -180,10 +187,16 @@ def _not_installed() -> str:
     return ", ".join(name for name in ("distributed", "bokeh", "cryptography") if find_spec(name) is None)
 
 
+def _say_nothing() -> None:
+    """One line of ours says what is wrong."""
+    import distributed  # which sets its loggers up
+
+    for name in (distributed.__name__, "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 def _start_here(number: int, held: contextlib.ExitStack) -> Cluster:
     """So many processes, which only this user's programs on this machine reach."""
-    import logging
-
     import dask
     from distributed import Client, LocalCluster
     from distributed.security import Security
@@ -201,7 +214,7 @@ def _start_here(number: int, held: contextlib.ExitStack) -> Cluster:
             silence_logs=logging.CRITICAL,
         )
     )
-    return Cluster(held.enter_context(Client(inner)), inner.scheduler_address, True)
+    return Cluster(held.enter_context(Client(inner, set_as_default=False)), inner.scheduler_address, True)
 
 
 def _connect(args: argparse.Namespace, held: contextlib.ExitStack) -> Cluster:

@@ -63,6 +63,14 @@ def test_a_cluster_gives_the_same_bytes(opened, tmp_path, monkeypatch):
     assert tiny.contents(data / "frame-6x32") == tiny.contents(alone / "frame-6x32")
 
 
+def test_ctrl_c_leaves_it_to_this_process_to_end_the_workers(opened):
+    workers, before = psutil.Process().children(recursive=True), opened[0].processes()
+    for worker in workers:
+        worker.send_signal(signal.SIGINT)
+    assert sorted(opened[0].run_jobs(abs, [-1, -2, -3, -4])) == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert all(worker.is_running() for worker in workers) and opened[0].processes() == before == 2
+
+
 def die(job: tuple[Path, int]) -> int:
     """Of job 2 the first worker is killed, of job 4 every one."""
     folder, number = job
