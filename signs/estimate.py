@@ -21,6 +21,7 @@ from signs.errors import Problem, explain, is_disc_full
 import numpy as np
 
 FEWEST, MOST = 12, 48  # jobs that are measured, beside the first one of each process
+PART = 4  # of few jobs not more than a quarter are measured: what is said at the end is of no use
 ENOUGH = 0.05  # standard error of the sum, as a share of it, with which no more than FEWEST are measured
 
 
@@ -134,7 +135,8 @@ class Estimator:
 
     def __init__(self, sizes: Sequence[float], workers: int):
         self.sizes, self.workers = np.asarray(sizes, float), max(1, min(workers, len(sizes)))
-        self.sample = spread(self.sizes, MOST + 2 * self.workers)
+        most = min(MOST, max(FEWEST, len(self.sizes) // PART))
+        self.sample = spread(self.sizes, most + 2 * self.workers)
         chosen = set(self.sample)
         self.order = [*self.sample, *(number for number in range(len(sizes)) if number not in chosen)]
         self._spent: dict[int, Spent] = {}
