@@ -177,3 +177,8 @@ def test_a_certificate_that_is_missing_is_named(tmp_path):
     with pytest.raises(OSError) as stopped, cluster.opened(flags("tls://127.0.0.1:1", paths)):
         pass
     assert Path(stopped.value.filename) == paths[0]
+
+
+def test_an_insecure_cluster_says_what_it_means(capsys):
+    assert cluster._security(flags("tcp://10.0.0.1:8786", insecure=True)) is None
+    assert "whoever reaches it can run code on its workers and on this machine" in capsys.readouterr().err
