@@ -111,6 +111,13 @@ def measure(data: Path, step: str, workers: str) -> dict:
     return row
 
 
+def shown(row: dict, part: str) -> str:
+    """`10.4, 10.6, -1 %`; `-` where the run was too short to say it."""
+    if f"{part}_said" not in row:
+        return "-"
+    return f"{row[f'{part}_said']:.3g}, {row[f'{part}_true']:.3g}, {row[f'{part}_off']:+.0%}"
+
+
 def main(argv=None) -> int:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--data", type=Path, nargs="*", default=[], help="prepared data sets, with their videos")
@@ -127,9 +134,10 @@ def main(argv=None) -> int:
             for step in args.steps:
                 rows.append({"data": name, **measure(data, step, args.workers)})
                 print(rows[-1], file=sys.stderr, flush=True)
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [[str(row.get(name, "-")) for name in columns] for row in rows]
-    command.print_table([name.replace("_", "\n") for name in columns], cells, left={"step"})
+    parts = ("cpu_s", "gb", "wall_s", "wall_s_in_the_run")
+    cells = [[row["data"], row["step"], row["clips"], *(shown(row, part) for part in parts)] for row in rows]
+    heads = ("data", "step", "clips", "processors, s", "GB", "seconds", "seconds, said in the run")
+    command.print_table(heads, cells, "said, measured, off", left={"step"})
     print(json.dumps({"load": os.getloadavg()[0], "workers": int(args.workers), "rows": rows}))
     return 0
 
