@@ -31,7 +31,8 @@ from signs.errors import Problem
 from signs.workers import Lost
 
 PATIENCE = 10  # seconds in which a scheduler must answer
-AHEAD = 2  # jobs that are sent for each one that is worked on
+AHEAD = 2  # parcels of jobs that are sent for each one that is worked on
+TOGETHER = 0.4  # seconds of jobs that are sent as one
 RECOUNTED = 5.0  # seconds after which workers are counted anew: some come late
 TRIES = 2  # workers of `local:N` that may die with a job before it is done alone
 
@@ -124,21 +125,28 @@ class Cluster:
             raise Problem(f"{self.address}: {gone}") from None
 
     def _spread(self, function: Callable, jobs: dict) -> Iterator[tuple[int, object]]:
-        """(number, result) of each {number: job}, a few for each process at a time."""
+        """(number, result) of each {number: job}: short jobs several at once, as sending one costs 10 ms of work."""
         from distributed import as_completed
 
-        waiting, numbers, done, most, asked = iter(jobs.items()), {}, as_completed(loop=self.client.loop), 0, -RECOUNTED
+        waiting, sent, done, most, asked, size = iter(jobs.items()), {}, as_completed(loop=self.client.loop), 0, None, 1
         while True:
-            if time.monotonic() - asked > RECOUNTED:
+            if asked is None or time.monotonic() - asked > RECOUNTED:
                 most, asked = AHEAD * self.processes(), time.monotonic()
-            for number, job in itertools.islice(waiting, max(0, most - len(numbers))):
-                future = self.client.submit(_checked, function, job, code_version(), pure=False)
-                numbers[future] = number
+            while len(sent) < most and (some := list(itertools.islice(waiting, size))):
+                future = self.client.submit(_checked, function, [job for _, job in some], code_version(), pure=False)
+                sent[future] = [number for number, _ in some]
                 done.add(future)
-            if not numbers:
+            if not sent:
                 return
             future = next(done)
-            yield numbers.pop(future), self._result(future)
+            numbers, answer = sent.pop(future), self._result(future)
+            if isinstance(answer, Lost):
+                yield from ((number, answer) for number in numbers)
+            else:
+                results, seconds = answer
+                size = max(1, int(TOGETHER * len(numbers) / max(seconds, 1e-3)))
+                size = min(size, 1 + len(jobs) // (4 * most))
+                yield from zip(numbers, results, strict=True)
 
     def _result(self, future):
         from distributed.scheduler import KilledWorker
@@ -155,13 +163,17 @@ def _refusal(worker: str, has: str) -> str:
     return f"worker {worker} has {has} of this code, not {code_version()}; start it in a copy of this one, or stop it"
 
 
-def _checked(function: Callable, job, code: str):
-    """A worker that came after the others were looked at says here whether it has the same code."""
+def _checked(function: Callable, jobs: list, code: str) -> tuple[list, float]:
+    """What comes of these jobs, and the seconds that they took.
+
+    A worker that came after the others were looked at says here whether it has the same code.
+    """
     if code_version() != code:
         from distributed import get_worker
 
         raise Refused(get_worker().address)
-    return function(job)
+    started = time.perf_counter()
+    return [function(job) for job in jobs], time.perf_counter() - started
 
 
 @contextlib.contextmanager
