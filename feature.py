@@ -46,6 +46,7 @@ def parse(argv=None) -> argparse.Namespace:
     add_normalise(group, ("mean",))
     flags.add_argument("--batch", type=command.number(int, least=1), default=40, metavar="N", help="frames at once")
     command.add_seed(flags, "of a random start")
+    command.add_dry_run(flags)
     command.add_threads(flags)
     return flags.parse_args(argv)
 
@@ -83,6 +84,9 @@ def main(argv=None) -> int:
     extractor = build_extractor(args, stored)
     outcome = Outcome()
     name = args.name or (Path(args.network).resolve().name if is_model(args.network) else args.network)
+    if args.dry_run:
+        features.rehearse(extractor, data, name, args.batch, args.workers, outcome)
+        return command.DONE if outcome.done else outcome.summary()
     folder = features.extract_splits(extractor, data, name, args.batch, args.workers, outcome)
     feature_answers.print_frame_accuracy(folder)
     print(f"{command.counted(len(outcome.done), 'clip')}, {extractor.about.dimension} features a frame -> {folder}")

@@ -12,12 +12,13 @@ A clip whose archive already holds what would be written now is skipped, so the 
 bad video does not stop the others: it is named at the end. Sarhan & Frintrop (2020) keep 40 frames, evenly.
 """
 
+import argparse
 import sys
 import time
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset, region, storage
+from signs.clips import dataset, filling, region, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
 from signs.clips.footage import read_kept
 from signs.clips.spec import StoredSpec
@@ -29,26 +30,27 @@ import cv2
 __all__ = ["iter_video", "main", "read_video"]
 
 
-def extract(item: Clip, folder: Path, stored: StoredSpec) -> tuple[int, list[tuple[str, str]]]:
-    """Write a clip's frame archive; returns its number of frames and what is odd: (note, clip)."""
+def extract(item: Clip, folder: Path, stored: StoredSpec, archive: Path) -> tuple[int, list[tuple[str, str]]]:
+    """Write a clip's frame archive to a path; returns its number of frames and what is odd: (note, clip)."""
     cv2.setNumThreads(1)  # a clip a process is the parallelism
     frames, times, notes = read_kept(storage.check_video(item, folder, stored.part), stored, threads=1)
     kept = stored.keep(times)
     frames, times = frames[kept], [round(float(seconds), 6) for seconds in times[kept]]
     info = {**storage.expected_info(item, stored), "times": times, "squares": region.find_squares(frames)}
     info["notes"] = notes
-    storage.write_archive(item.archive(folder, stored.frame_store), frames, info)
+    storage.write_archive(archive, frames, info)
     return len(frames), [(note, f"{item.folder}/{item.clip}") for note in notes]
 
 
-def extract_all(data: Dataset, stored: StoredSpec, splits: list[str], workers: int) -> Outcome:
+def extract_all(data: Dataset, stored: StoredSpec, args: argparse.Namespace) -> Outcome:
     """Extract what is missing and print what was done."""
     started = time.perf_counter()
-    outcome = storage.fill_store(data, stored, splits, extract, workers, "frames")
-    seconds, store = time.perf_counter() - started, data.folder / stored.frame_store
-    frames = command.counted(sum(frames for frames, _ in outcome.done), "frame")
-    print(f"{command.counted(len(outcome.done), 'clip')}, {frames} in {seconds:.1f} s -> {store}")
-    storage.print_notes(outcome)
+    outcome = filling.fill_store(data, stored, extract, args, "frames")
+    if not args.dry_run:
+        seconds, store = time.perf_counter() - started, data.folder / stored.frame_store
+        frames = command.counted(sum(frames for frames, _ in outcome.done), "frame")
+        print(f"{command.counted(len(outcome.done), 'clip')}, {frames} in {seconds:.1f} s -> {store}")
+        filling.print_notes(outcome)
     return outcome
 
 
@@ -61,14 +63,13 @@ def main(argv=None) -> int:
     quality = command.number(int, least=1, most=100)
     flags.add_argument("--quality", type=quality, default=95, metavar="N", help="JPEG quality, 1 to 100")
     flags.add_argument("--part", choices=dataset.PARTS, default="video", help="which video of each clip")
-    flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
-    command.add_workers(flags)
+    filling.add_flags(flags)
     args = flags.parse_args(argv)
     stored = StoredSpec(args.frames, args.short_side, args.quality, part=args.part)
     data = load_dataset(args.data)
     if args.part != "video" and not (data.folder / args.part).is_dir():
         raise Problem(f"{data.folder}: no folder {args.part} in it; prepare_chalearn2014.py --crops makes every part")
-    return extract_all(data, stored, args.split, args.workers).summary()
+    return extract_all(data, stored, args).summary()
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ times: 33 of the body, 21 of each hand, x and y in pixels. frame.py need not hav
 skipped: the same command goes on.
 """
 
+import argparse
 import sys
 import time
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset, storage
+from signs.clips import filling, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
 from signs.clips.spec import LandmarkSpec
 from signs.command import Outcome
@@ -29,23 +30,24 @@ import cv2
 __all__ = ["LandmarkStream", "main"]
 
 
-def find(item: Clip, folder: Path, stored: LandmarkSpec) -> tuple[int, list[tuple[str, str]]]:
-    """Write a clip's points; returns its number of frames and what is odd: (note, clip)."""
+def find(item: Clip, folder: Path, stored: LandmarkSpec, archive: Path) -> tuple[int, list[tuple[str, str]]]:
+    """Write a clip's points to a path; returns its number of frames and what is odd: (note, clip)."""
     cv2.setNumThreads(1)  # a clip a process is the parallelism
-    video, archive = storage.check_video(item, folder, "video"), item.archive(folder, stored.store)
+    video = storage.check_video(item, folder, "video")
     frames, notes = write_video_points(video, archive, storage.expected_info(item, stored), stored)
     return frames, [(note, f"{item.folder}/{item.clip}") for note in notes]
 
 
-def find_all(data: Dataset, stored: LandmarkSpec, splits: list[str], workers: int) -> Outcome:
+def find_all(data: Dataset, stored: LandmarkSpec, args: argparse.Namespace) -> Outcome:
     """Find what is missing and print what was done."""
     started = time.perf_counter()
-    outcome = storage.fill_store(data, stored, splits, find, workers, "landmarks")
-    frames, seconds = sum(number for number, _ in outcome.done), time.perf_counter() - started
-    rate = f", {frames / seconds:.0f} frames/s" if frames else ""
-    clips, found = command.counted(len(outcome.done), "clip"), command.counted(frames, "frame")
-    print(f"{clips}, {found} in {seconds:.1f} s{rate} -> {data.folder / stored.store}")
-    storage.print_notes(outcome)
+    outcome = filling.fill_store(data, stored, find, args, "landmarks")
+    if not args.dry_run:
+        frames, seconds = sum(number for number, _ in outcome.done), time.perf_counter() - started
+        rate = f", {frames / seconds:.0f} frames/s" if frames else ""
+        clips, found = command.counted(len(outcome.done), "clip"), command.counted(frames, "frame")
+        print(f"{clips}, {found} in {seconds:.1f} s{rate} -> {data.folder / stored.store}")
+        filling.print_notes(outcome)
     return outcome
 
 
@@ -54,16 +56,15 @@ def main(argv=None) -> int:
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/gestures")
     copy = "a copy of the networks: the wheel of mediapipe, or a folder with its files; without it they are fetched"
     flags.add_argument("--networks", type=Path, metavar="FILE", help=copy)
-    flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
     rate = "frames a second at most in which points are found; half as many take half the time"
     flags.add_argument("--rate", type=command.number(int, least=1, most=30), default=30, metavar="N", help=rate)
-    command.add_workers(flags)
+    filling.add_flags(flags)
     args = flags.parse_args(argv)
     data = load_dataset(args.data)
     models.fetch(args.networks)
     models.check_there()
     models.import_openvino()
-    return find_all(data, landmark_spec(args.rate), args.split, args.workers).summary()
+    return find_all(data, landmark_spec(args.rate), args).summary()
 
 
 if __name__ == "__main__":

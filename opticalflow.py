@@ -11,13 +11,14 @@ zero, and a repeated frame repeats the field before it. It is stored in 8 bits, 
 `dis` and `farneback` (OpenCV's, coarser and no quicker). A clip that is done is skipped: the same command goes on.
 """
 
+import argparse
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset, preprocess, storage
+from signs.clips import filling, preprocess, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
 from signs.clips.footage import read_kept
 from signs.clips.spec import FlowSpec, StoredSpec
@@ -46,8 +47,8 @@ def statistics(flow: np.ndarray, coded: np.ndarray) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in figures.items()}
 
 
-def compute(item: Clip, folder: Path, stored: StoredSpec) -> int:
-    """Write a clip's flow archive; returns its number of fields."""
+def compute(item: Clip, folder: Path, stored: StoredSpec, target: Path) -> int:
+    """Write a clip's flow archive to a path; returns its number of fields."""
     cv2.setNumThreads(1)  # a clip a process is the parallelism
     archive = item.archive(folder, stored.frame_store)
     if not archive.exists():
@@ -64,20 +65,21 @@ def compute(item: Clip, folder: Path, stored: StoredSpec) -> int:
     coded = preprocess.quantise_flow(flow, stored.flow.bound)
     info = {**storage.expected_info(item, stored), "times": times, "squares": frames.squares}
     info["statistics"] = statistics(flow, coded)
-    storage.write_archive(item.archive(folder, stored.flow_store), coded, info)
+    storage.write_archive(target, coded, info)
     return len(flow)
 
 
-def compute_all(data: Dataset, stored: StoredSpec, splits: list[str], workers: int) -> Outcome:
+def compute_all(data: Dataset, stored: StoredSpec, args: argparse.Namespace) -> Outcome:
     """Compute what is missing and print what was done."""
     if stored.flow.method.startswith("tvl1"):
         compile_solver()
     started = time.perf_counter()
-    outcome = storage.fill_store(data, stored, splits, compute, workers, "flow")
-    seconds, store = time.perf_counter() - started, data.folder / stored.flow_store
-    rate = f", {len(outcome.done) / seconds:.1f} clips/s" if outcome.done else ""
-    clips, fields = command.counted(len(outcome.done), "clip"), command.counted(sum(outcome.done), "field")
-    print(f"{clips}, {fields} in {seconds:.1f} s{rate} -> {store}")
+    outcome = filling.fill_store(data, stored, compute, args, "flow")
+    if not args.dry_run:
+        seconds, store = time.perf_counter() - started, data.folder / stored.flow_store
+        rate = f", {len(outcome.done) / seconds:.1f} clips/s" if outcome.done else ""
+        clips, fields = command.counted(len(outcome.done), "clip"), command.counted(sum(outcome.done), "field")
+        print(f"{clips}, {fields} in {seconds:.1f} s{rate} -> {store}")
     return outcome
 
 
@@ -92,13 +94,12 @@ def main(argv=None) -> int:
     flags.add_argument("--flow-from", choices=("frames", "video"), default="frames", help=pair)
     quality = command.number(int, least=1, most=100)
     flags.add_argument("--quality", type=quality, default=95, metavar="N", help="JPEG quality, 1 to 100")
-    flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
-    command.add_workers(flags)
+    filling.add_flags(flags)
     args = flags.parse_args(argv)
     data = load_dataset(args.data)
     stored = storage.find_stored(data, "frame", args.store)
     flow = FlowSpec(args.method, FLOW_METHODS[args.method], args.bound, args.flow_from, args.quality)
-    return compute_all(data, replace(stored, flow=flow), args.split, args.workers).summary()
+    return compute_all(data, replace(stored, flow=flow), args).summary()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from signs.clips import dataset, leakage
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.names import check_text
 from signs.command import Outcome, Problem
+from signs.estimate import Cost
 from signs.prepare import reading, sharing, sources, summary
 from signs.prepare.chosen_classes import choose_classes, known_classes, number_and_table
 from signs.prepare.formats.table import FORMATS
@@ -127,7 +128,10 @@ def transfer_all(flags: argparse.Namespace, clips: list[Clip], videos: list[Vide
     if flags.transfer == "copy":
         check_room(flags.output, sum(size_of(job[1]) for job in jobs.values() if not job[2].exists()))
     named = [(str(job[1]), job) for job in jobs.values()]
-    outcome = command.parallel(functools.partial(bring, transfer=flags.transfer), named, flags.workers, flags.transfer)
+    moves = functools.partial(bring, transfer=flags.transfer)
+    # What is linked takes no room.
+    cost = Cost(lambda job: size_of(job[1]), lambda job: size_of(job[2]) if flags.transfer == "copy" else 0)
+    outcome = command.parallel(moves, named, flags.workers, flags.transfer, cost)
     fresh = dict(outcome.done)
     outcome.done = [clip for clip in clips if str(clip.video(flags.output)) in fresh]
     return outcome, sum(len(of_target[target]) for target, new in fresh.items() if new)

@@ -74,7 +74,8 @@ def extraction(args, extractor, data: Dataset, clips: list) -> dict[str, float]:
             path = Path(folder) / "train.h5"
             feature_file.create(path, about, entries)
             outcome = Outcome()
-            features.extract_features(extractor, data, "train", path, args.batch, args.workers, outcome)
+            pace = features.pace_of(about, entries, 1)
+            features.extract_features(extractor, data, path, args.batch, args.workers, outcome, pace)
             assert not outcome.failed, outcome.failed
 
     def video_by_video() -> None:

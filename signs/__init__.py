@@ -2,6 +2,8 @@
 
 errors                  what went wrong, in one line
 workers                 jobs on all cores, whose processes may die
+cluster                 the same jobs on a Dask cluster
+estimate                what a long run will take, from its first jobs
 command                 flags, exit codes, locks, progress, files written whole
 wheel                   published files out of a Python package, fetched once
 clips                   the data set, its stores, videos, what a network sees of a clip

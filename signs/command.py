@@ -20,15 +20,19 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from signs.cluster import Cluster
 
 # Every script knows them as `command.listed`, ...: handed on.
 from signs.console import counted, folded, listed, one_line, open_closed, print_table, progress  # noqa: F401
-from signs.errors import Problem, describe, explain, is_disc_full, is_expected, traceback_of
-from signs.workers import Lost, run_jobs
+from signs.errors import Problem, describe, is_expected, traceback_of
+from signs.estimate import Cost, Estimator, Spent, bytes_of, guarded
+from signs.workers import Lost, processes, run_jobs
 
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
+LONG = 10  # seconds; a run that will take longer says so at its start
 # What may run the networks: runtime.py has them, but --help does not wait for it.
 OPENVINO = ("openvino-int8", "openvino-bf16", "openvino", "stream-int8", "stream-bf16", "stream")
 RUNTIMES = ("auto", "keras", *OPENVINO, "onnx", "litert")
@@ -100,6 +104,12 @@ def number(kind: type = float, above=None, least=None, below=None, most=None) ->
 def add_workers(flags: argparse.ArgumentParser) -> None:
     """`--workers`, with the meaning it has everywhere: joblib's `n_jobs`."""
     flags.add_argument("--workers", type=_workers, default=-1, metavar="N", help="processes; -1 is one a core")
+
+
+def add_dry_run(flags: argparse.ArgumentParser) -> None:
+    """`--dry-run` of whatever takes long."""
+    say = "do a few clips in a temporary folder, say what all of them will take, and stop"
+    flags.add_argument("--dry-run", action="store_true", help=say)
 
 
 def add_threads(flags: argparse.ArgumentParser) -> None:
@@ -267,24 +277,46 @@ def noting(failed: list[tuple[str, str]], name: str) -> Iterator[None]:
         failed.append((name, str(problem).removeprefix(f"{name}: ")))
 
 
-def _guarded(function: Callable, item) -> tuple[object, str | None]:
-    try:
-        return function(item), None
-    except Exception as error:
-        if is_disc_full(error):
-            raise  # the next clip would meet the same full disc
-        return None, explain(error)
+def parallel(
+    function: Callable,
+    items: Iterable[tuple[str, object]],
+    workers: int | Cluster,
+    title: str,
+    cost: Cost | None = None,
+    dry_run: bool = False,
+) -> Outcome:
+    """`function(item)` for each (name, item) on all cores, under one progress bar; failures are named, not raised.
 
-
-def parallel(function: Callable, items: Iterable[tuple[str, object]], workers: int, title: str) -> Outcome:
-    """`function(item)` for each (name, item) on all cores, under one progress bar; failures are named, not raised."""
-    items, results = list(items), {}
+    Args:
+        workers: processes, as joblib's `n_jobs`, or a cluster.
+        cost: with it a long run says what it will take, as soon as the first items show that.
+        dry_run: do no more items than show that, and say it.
+    """
+    items, results, forecast = list(items), {}, None
     if not items:
         return Outcome()
-    jobs = run_jobs(functools.partial(_guarded, function), [item for _, item in items], workers)
+    spread = isinstance(workers, Cluster)
+    at_once = workers.processes() if spread else processes(workers)
+    run = workers.run_jobs if spread else functools.partial(run_jobs, workers=workers)
+    estimator = Estimator([bytes_of(cost.size, item) if cost else 0 for _, item in items], at_once)
     with progress() as bar:
-        for number, result in bar.track(jobs, len(items), description=title):
-            results[number] = (None, str(result)) if isinstance(result, Lost) else result
-    rows = [(name, *results[number]) for number, (name, _) in enumerate(items)]
+        task = bar.add_task(title, total=0)
+        for numbers in estimator.rounds() if dry_run else [estimator.order]:
+            bar.update(task, total=len(results) + len(numbers))
+            jobs = [items[number][1] for number in numbers]
+            for place, answer in run(functools.partial(guarded, function), jobs):
+                number = numbers[place]
+                bar.advance(task)
+                *results[number], spent = (None, str(answer), Spent()) if isinstance(answer, Lost) else answer
+                if cost and not forecast:
+                    estimator.add(number, replace(spent, written=bytes_of(cost.written, items[number][1])))
+                    forecast = estimator.forecast()
+                    if forecast and forecast.wall >= LONG and not dry_run and len(results) < len(items):
+                        bar.console.print(forecast.line("clip"), markup=False, highlight=False, soft_wrap=True)
+            if forecast:
+                break
+    if dry_run:
+        print((forecast or estimator.forecast(whatever=True)).line("clip"))
+    rows = [(items[number][0], *results[number]) for number in sorted(results)]
     done = [result for _, result, reason in rows if reason is None]
     return Outcome(done, [(name, reason) for name, _, reason in rows if reason is not None])

@@ -2,10 +2,9 @@
 
     for number, result in run_jobs(function, jobs, workers): ...      result: function(job), or Lost
 
-joblib does the work, so `joblib.parallel_config(backend="dask")` around it spreads the same jobs over a cluster.
+joblib does the work. The same jobs on a cluster: cluster.py.
 """
 
-import contextlib
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,13 @@ class Lost:
         if "SIGKILL" in self.how:
             return "its process was killed, by hand or for want of memory, of which --workers 1 needs least"
         return f"its process crashed ({self.how}): a damaged file or a fault of a library; leave it out"
+
+
+def processes(workers: int) -> int:
+    """How many work at once: `workers` as joblib's `n_jobs`."""
+    import joblib
+
+    return joblib.effective_n_jobs(workers)
 
 
 def run_jobs(function: Callable, jobs: Sequence, workers: int) -> Iterator[tuple[int, object]]:
@@ -64,8 +70,7 @@ def _pooled(function: Callable, jobs: dict, workers: int, begun: Path) -> Iterat
 def _marked(function: Callable, number: int, job, begun: Path) -> tuple[int, object]:
     """Meanwhile a file says that the job is worked on; a process that dies leaves it."""
     mark = begun / str(number)
-    with contextlib.suppress(OSError):  # no such folder on another machine of a cluster
-        mark.touch()
+    mark.touch()
     try:
         return number, function(job)
     finally:

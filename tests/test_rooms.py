@@ -9,6 +9,7 @@ import tiny
 FLOORS = [
     ["console"],
     ["errors", "workers"],
+    ["cluster", "estimate"],
     ["command"],
     ["wheel"],
     ["clips", "models"],

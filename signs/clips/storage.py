@@ -13,11 +13,9 @@ import contextlib
 import errno
 import functools
 import io
-import itertools
 import json
 import zipfile
 import zlib
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +26,7 @@ from signs.clips.dataset import Clip, Dataset
 from signs.clips.footage import Footage, footage_of
 from signs.clips.spec import LandmarkSpec, StoredSpec, stored_from_json
 from signs.clips.video import READER
-from signs.command import Outcome, Problem
+from signs.command import Problem
 
 import cv2
 import numpy as np
@@ -242,55 +240,6 @@ def expected_info(item: Clip, stored: StoredSpec | LandmarkSpec) -> dict:
 def is_current(info: dict, expected: dict) -> bool:
     """Whether a clip.json holds what is expected; what it has of an interval that is none any more is one too much."""
     return expected.items() <= info.items() and not (info.keys() - expected.keys()) & set(dataset.NUMBERS)
-
-
-def fill_store(
-    data: Dataset,
-    stored: StoredSpec | LandmarkSpec,
-    splits: list[str],
-    make_archive: Callable,
-    workers: int,
-    title: str,
-) -> Outcome:
-    """Make every archive of `stored.store` that is not there or not what would be written now.
-
-    Args:
-        splits: only these; all where there is none.
-        make_archive: (Clip, folder of the data set, stored) -> its number of pictures; writes the archive.
-    """
-    store = stored.store
-    clips, folder = data.split(*splits), data.folder / store
-    with command.lock(folder):
-        command.remove_leftovers(folder)
-        jobs, noted, older = [], [], 0
-        for item in clips:
-            info, expected = read_info(item.archive(data.folder, store)), expected_info(item, stored)
-            if info is None or not is_current(info, expected):
-                jobs.append((f"{item.folder}/{item.clip}", item))
-                older += info is not None and info | {"reader": READER} == info | expected
-            else:
-                noted += [(note, f"{item.folder}/{item.clip}") for note in info.get("notes", [])]
-        if there := len(clips) - len(jobs):
-            count = f"{there} of {command.counted(len(clips), 'clip')}"
-            print(f"{count} {'is' if there == 1 else 'are'} there already")
-        if older:
-            count, version = f"{older} of {command.counted(len(clips), 'clip')}", f"FFmpeg {READER['ffmpeg']}"
-            print(f"{count} {'was' if older == 1 else 'were'} read by another version than {version}; made again")
-        make = functools.partial(make_archive, folder=data.folder, stored=stored)
-        outcome = command.parallel(make, jobs, workers, title)
-        outcome.noted, outcome.there = noted, there
-        command.remove_leftovers(folder)  # of a process that died
-        return outcome
-
-
-def print_notes(outcome: Outcome) -> None:
-    """What is odd about which clips of the store: of results (number, [(note, clip), ...]) and of what an earlier run
-    did one line a note."""
-    odd = defaultdict(list)
-    for note, name in itertools.chain(outcome.noted, *(notes for _, notes in outcome.done)):
-        odd[note].append(name)
-    for note, names in odd.items():
-        print(command.one_line(f"  {note}: {command.listed(names)}"))
 
 
 def check_video(item: Clip, folder: Path, part: str) -> Footage:

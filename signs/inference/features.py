@@ -23,6 +23,7 @@ from signs.clips.modality import TABLE, read_stored
 from signs.clips.names import check_name
 from signs.clips.spec import ClipSpec, StoredSpec
 from signs.command import Outcome, Problem
+from signs.estimate import Pace, spread
 from signs.inference import feature_file, timing
 from signs.inference.bundle import Bundle
 from signs.inference.feature_file import About, Entry
@@ -179,48 +180,101 @@ def rows_of_clips(extractor: Extractor, pool: ThreadPoolExecutor, clips: Iterabl
             rows = [part[length:] for part in rows]
 
 
-def extract_features(
-    extractor: Extractor, data: Dataset, split: str, path: Path, batch: int, workers: int, outcome: Outcome
-) -> None:
-    """Write the rows of every clip of a feature file that has none yet; what cannot be read goes to `outcome`."""
-    with feature_file.opened(path) as file:
-        missing = {entry.clip: entry.length for entry, done in zip(file.entries, file.done, strict=True) if not done}
-        there = len(file.entries) - len(missing)
-    outcome.there += there
-    if there:
-        print(f"{split}: {there} of {there + len(missing)} clips are there already")
-    if not missing:  # not opened for writing: a training may be reading it
-        return
-    todo = [item for item in data.split(split) if item.clip in missing]
+def rows_ahead(
+    extractor: Extractor, data: Dataset, todo: list[Entry], batch: int, workers: int, failed: list, seen: Callable
+) -> Iterator[tuple[str, list[np.ndarray]]]:
+    """(name, its rows) of every clip that is to be done, read by threads ahead of the network; (name, why) of those
+    that cannot be read goes to `failed`. `seen` is called when a clip is read, or cannot be."""
+    items = {item.clip: item for item in data.clips}
     with contextlib.ExitStack() as held:
-        file, bar = held.enter_context(feature_file.opened(path, write=True)), held.enter_context(command.progress())
-        task = bar.add_task(f"{path.parent.name} {split}", total=there + len(todo), completed=there)
         readers, pool = ThreadPoolExecutor(workers, initializer=timing.step_back), ThreadPoolExecutor(AT_ONCE)
         for threads in (readers, pool):
             held.callback(threads.shutdown, cancel_futures=True)  # after a stop nothing more is begun
 
-        def read(item: Clip) -> tuple[str, np.ndarray | Problem]:
+        def read(entry: Entry) -> tuple[str, np.ndarray | Problem]:
             try:
-                return item.clip, read_clip(data, extractor.about, item)
+                return entry.clip, read_clip(data, extractor.about, items[entry.clip])
             except Problem as problem:
-                return item.clip, problem
+                return entry.clip, problem
 
         def whole_clips() -> Iterator[tuple[str, np.ndarray]]:
-            for name, frames in in_flight(readers, read, todo, max(workers, AHEAD * batch // max(missing.values()))):
+            most = max(workers, AHEAD * batch // max(entry.length for entry in todo))
+            for name, frames in in_flight(readers, read, todo, most):
                 if isinstance(frames, Problem):
-                    outcome.failed.append((name, str(frames)))
+                    failed.append((name, str(frames)))
                 else:
                     yield name, frames
-                bar.advance(task)
+                seen()
 
-        for name, rows in rows_of_clips(extractor, pool, whole_clips(), batch):
+        yield from rows_of_clips(extractor, pool, whole_clips(), batch)
+
+
+def extract_features(
+    extractor: Extractor, data: Dataset, path: Path, batch: int, workers: int, outcome: Outcome, pace: Pace
+) -> None:
+    """Write the rows of every clip of a feature file that has none yet; what cannot be read goes to `outcome`."""
+    split = path.stem
+    with feature_file.opened(path) as file:
+        todo = [entry for entry, done in zip(file.entries, file.done, strict=True) if not done]
+        there = len(file.entries) - len(todo)
+    outcome.there += there
+    if there:
+        print(f"{split}: {there} of {there + len(todo)} clips are there already")
+    if not todo:  # not opened for writing: a training may be reading it
+        return
+    with feature_file.opened(path, write=True) as file, command.progress() as bar:
+        task = bar.add_task(f"{path.parent.name} {split}", total=there + len(todo), completed=there)
+        ahead = rows_ahead(extractor, data, todo, batch, workers, outcome.failed, lambda: bar.advance(task))
+        for name, rows in ahead:
             file.write(file.position[name], *rows)
             outcome.done.append(name)
+            if (forecast := pace.advance(len(rows[0]))) and forecast.wall >= command.LONG:
+                bar.console.print(forecast.line("clip"), markup=False, highlight=False, soft_wrap=True)
+
+
+def missing_entries(path: Path, about: About, entries: list[Entry]) -> list[Entry]:
+    """The clips that have no rows yet in a feature file, which need not be there."""
+    if not path.exists():
+        return entries
+    with feature_file.opened(path) as file:
+        if file.about.difference(about):
+            return entries
+        done = {entry for entry, done in zip(file.entries, file.done, strict=True) if done}
+    return [entry for entry in entries if entry not in done]
+
+
+def pace_of(about: About, entries: list[Entry], files: int) -> Pace:
+    """How the frames of these clips go through the network, into so many files."""
+    frames = sum(entry.length for entry in entries)
+    return Pace(frames, len(entries), 4 * frames * (about.dimension + len(about.classes)), files)
+
+
+def rehearse(extractor: Extractor, data: Dataset, name: str, batch: int, workers: int, outcome: Outcome) -> None:
+    """Run a few clips through the network, say what all of them will take, and write nothing."""
+    about = extractor.about
+    folder = data.folder / feature_file.store_name(name, about.spec.stored, about.modality)
+    todo = {split: list_entries(data, about, split, outcome.failed) for split in dataset.SPLITS}
+    todo = {
+        split: missing_entries(feature_file.path_of(folder, split), about, entries) for split, entries in todo.items()
+    }
+    entries = [entry for rows in todo.values() for entry in rows]
+    if not entries:
+        print("nothing to do")
+        return
+    pace = pace_of(about, entries, sum(map(bool, todo.values())))
+    some = [entries[index] for index in sorted(spread([entry.length for entry in entries], pace.needed))]
+    with command.progress() as bar:
+        task = bar.add_task("a few clips", total=len(some))
+        for clip, rows in rows_ahead(extractor, data, some, batch, workers, outcome.failed, lambda: bar.advance(task)):
+            pace.advance(len(rows[0]))
+            outcome.done.append(clip)
+    if outcome.done:
+        print(pace.forecast().line("clip"))
 
 
 def extract_splits(extractor: Extractor, data: Dataset, name: str, batch: int, workers: int, outcome: Outcome) -> Path:
     """The feature files of all splits, the training split's first, whose mean and deviation all of them get."""
-    about, paths = extractor.about, {}
+    about, paths, lists = extractor.about, {}, {}
     check_name(name, "--name")
     folder = data.folder / feature_file.store_name(name, about.spec.stored, about.modality)
     with command.lock(folder):
@@ -230,8 +284,11 @@ def extract_splits(extractor: Extractor, data: Dataset, name: str, batch: int, w
             if clips:
                 paths[split] = feature_file.path_of(folder, split)
                 feature_file.prepare(paths[split], about, clips)
+                lists[split] = clips
         write_weights(extractor.cnn, folder / feature_file.WEIGHTS)
-        for split, path in paths.items():
-            extract_features(extractor, data, split, path, batch, workers, outcome)
+        missing = [missing_entries(path, about, lists[split]) for split, path in paths.items()]
+        pace = pace_of(about, [entry for entries in missing for entry in entries], len(paths))
+        for path in paths.values():
+            extract_features(extractor, data, path, batch, workers, outcome, pace)
         feature_file.share_statistics(folder)
     return folder

@@ -13,9 +13,10 @@ from signs.clips import trim
 from signs.clips.footage import Footage
 from signs.clips.pictures import picture_files, read_picture
 from signs.command import Problem
+from signs.estimate import Cost
 from signs.prepare import intervals
 from signs.prepare.intervals import Cut
-from signs.prepare.transfer import check_is_video
+from signs.prepare.transfer import check_is_video, size_of
 from signs.prepare.video_table import Video
 
 Interval = tuple[float, float] | None
@@ -74,7 +75,8 @@ def look_into(
         (path, Job(Path(path), rows[0].rate, tuple(row.cut for row in rows if row.cut or trims), pad, trims))
         for path, rows in of_path.items()
     ]
-    outcome = command.parallel(look, jobs, workers, "reading")
+    cost = Cost(lambda job: size_of(job.path), lambda job: 0)
+    outcome = command.parallel(look, jobs, workers, "reading", cost)
     hashes = {path: digest for path, digest, _ in outcome.done}
     reasons = {path: reason.removeprefix(f"{path}: ") for path, reason in outcome.failed}
     spans = {path: iter(found) for path, _, found in outcome.done}

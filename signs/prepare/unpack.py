@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from signs import command
 from signs.command import Outcome, Problem
+from signs.estimate import Cost
 from signs.prepare import archive, transfer
 from signs.prepare.archive import Foreign, Member
 from signs.prepare.transfer import NoHardLink
@@ -94,7 +95,8 @@ class Videos:
         members = [source for source in self.found.values() if isinstance(source, Member)]
         archive.check_password(members, password)
         jobs = [(str(path), (path, self.targets[path], source)) for path, source in self.found.items()]
-        outcome = command.parallel(functools.partial(_bring, password=password), jobs, workers, "unpacking")
+        bring, cost = functools.partial(_bring, password=password), Cost(_bytes_read, _bytes_written)
+        outcome = command.parallel(bring, jobs, workers, "unpacking", cost)
         for path in self.streams:
             if self.missing():
                 self._unpack_stream(path, outcome)
@@ -114,6 +116,16 @@ class Videos:
                     bar.advance(task)
                     if not self.missing():
                         break
+
+
+def _bytes_read(job: tuple[PurePosixPath, Path, Member | Path]) -> int:
+    source = job[2]
+    return source.size if isinstance(source, Member) else source.stat().st_size
+
+
+def _bytes_written(job: tuple[PurePosixPath, Path, Member | Path]) -> int:
+    """A video that is unpacked already is linked."""
+    return job[2].size if isinstance(job[2], Member) else 0
 
 
 def _bring(job: tuple[PurePosixPath, Path, Member | Path], password: str) -> tuple[PurePosixPath, str, bool]:

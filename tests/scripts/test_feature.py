@@ -1,5 +1,6 @@
 """feature.py: rows are what the network makes of each frame; killed, gone on with, more clips, bad clips."""
 
+import re
 import shutil
 import signal
 import zipfile
@@ -255,3 +256,22 @@ def test_the_script_itself_with_a_real_network(data):
     assert (done.returncode, done.stderr) == (0, "") and "32 clips, 1024 features a frame" in done.stdout
     found = contents(data / "feature-real-40x64")
     assert len(found) == 32 and all(rows.shape == (40, 1024) for rows in found.values())
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(data, capsys):
+    before = sorted(data.iterdir())
+    assert run(data, "--dry-run") == command.DONE
+    clips = sum(bool(item.split) for item in load_dataset(data).clips)
+    said = re.search(
+        r"from (\d+) clips: (\d+) clips, ([\d.e-]+) core-hours, ([\d.e-]+) GB in 3 files, about", shown(capsys)
+    )
+    assert int(said[2]) == clips and float(said[3]) > 0 and sorted(data.iterdir()) == before
+    assert run(data) == command.DONE
+    rows = sum(each.nbytes for each in contents(data / STORE).values())
+    assert float(said[4]) * 1e9 == pytest.approx(rows, rel=0.01)
+    capsys.readouterr()
+    assert run(data, "--dry-run") == command.DONE and "nothing to do" in shown(capsys)
+
+
+def shown(capsys) -> str:
+    return capsys.readouterr().out

@@ -1,0 +1,149 @@
+"""A store of clip archives, filled: which clips are to be made, what that will take, and the work on all cores.
+
+    filling.add_flags(flags)
+    outcome = filling.fill_store(data, stored, extract, args, "frames")
+
+A run that will take long says so as soon as its first clips are done; with `--dry-run` these are made in a temporary
+folder, and nothing else is done.
+"""
+
+import argparse
+import functools
+import itertools
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from signs import cluster, command
+from signs.clips import dataset, storage
+from signs.clips.dataset import Clip, Dataset
+from signs.clips.footage import footage_of
+from signs.clips.pictures import picture_files
+from signs.clips.spec import LandmarkSpec, StoredSpec
+from signs.clips.video import READER
+from signs.cluster import Cluster
+from signs.command import Outcome
+from signs.console import folded
+from signs.estimate import Cost
+
+
+def add_flags(flags: argparse.ArgumentParser) -> None:
+    """`--split`, `--dry-run`, `--workers`, `--cluster` of a script that fills a store."""
+    flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
+    command.add_dry_run(flags)
+    command.add_workers(flags)
+    cluster.add_flags(flags)
+
+
+def fill_store(
+    data: Dataset, stored: StoredSpec | LandmarkSpec, make_archive: Callable, args: argparse.Namespace, title: str
+) -> Outcome:
+    """Make every archive of `stored.store` that is not there or not what would be written now.
+
+    Args:
+        make_archive: (Clip, folder of the data set, stored, path) -> its number of pictures; writes the archive there.
+        args: the values of `add_flags`.
+    """
+    with cluster.opened(args) as workers:
+        work = functools.partial(_make, data, stored, make_archive, workers, title)
+        if args.dry_run:
+            return _rehearse(data, stored, args, work)
+        folder = data.folder / stored.store
+        with command.lock(folder):
+            command.remove_leftovers(folder)
+            jobs, noted = _to_do(data, stored, args.split)
+            outcome = work(jobs, data.folder)
+            outcome.noted, outcome.there = noted, len(data.split(*args.split)) - len(jobs)
+            command.remove_leftovers(folder)  # of a process that died
+            return outcome
+
+
+def _rehearse(
+    data: Dataset, stored: StoredSpec | LandmarkSpec, args: argparse.Namespace, work: Callable[..., Outcome]
+) -> Outcome:
+    """Make a few clips and throw them away; what went wrong is named and no failure, unless all of it did."""
+    jobs, _ = _to_do(data, stored, args.split)
+    if not jobs:
+        print("nothing to do")
+    # Other machines of a cluster see the data set, and not this one's temporary folder.
+    with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=data.folder if args.cluster else None) as output:
+        outcome = work(jobs, Path(output), dry_run=True)
+    if outcome.done and outcome.failed:
+        print(*folded(outcome.failed)[0], sep="\n", file=sys.stderr)
+        outcome.failed = []
+    return outcome
+
+
+def _to_do(data: Dataset, stored: StoredSpec | LandmarkSpec, splits: list[str]) -> tuple[list, list[tuple[str, str]]]:
+    """(name, Clip) of the clips to make, and (note, name) of what is odd about the others; prints their number."""
+    clips, jobs, noted, older = data.split(*splits), [], [], 0
+    for item in clips:
+        info = storage.read_info(item.archive(data.folder, stored.store))
+        expected = storage.expected_info(item, stored)
+        if info is None or not storage.is_current(info, expected):
+            jobs.append((f"{item.folder}/{item.clip}", item))
+            older += info is not None and info | {"reader": READER} == info | expected
+        else:
+            noted += [(note, f"{item.folder}/{item.clip}") for note in info.get("notes", [])]
+    if there := len(clips) - len(jobs):
+        count = f"{there} of {command.counted(len(clips), 'clip')}"
+        print(f"{count} {'is' if there == 1 else 'are'} there already")
+    if older:
+        count, version = f"{older} of {command.counted(len(clips), 'clip')}", f"FFmpeg {READER['ffmpeg']}"
+        print(f"{count} {'was' if older == 1 else 'were'} read by another version than {version}; made again")
+    return jobs, noted
+
+
+def _make(
+    data: Dataset,
+    stored: StoredSpec | LandmarkSpec,
+    make_archive: Callable,
+    workers: int | Cluster,
+    title: str,
+    jobs: list[tuple[str, Clip]],
+    output: Path,
+    dry_run: bool = False,
+) -> Outcome:
+    """Make the archives of these clips below `output`."""
+    make = functools.partial(_make_one, make_archive=make_archive, folder=data.folder, stored=stored, output=output)
+    cost = Cost(sizes(data, stored), lambda item: item.archive(output, stored.store).stat().st_size)
+    return command.parallel(make, jobs, workers, title, cost, dry_run)
+
+
+def _make_one(item: Clip, make_archive: Callable, folder: Path, stored: StoredSpec | LandmarkSpec, output: Path):
+    return make_archive(item, folder, stored, item.archive(output, stored.store))
+
+
+def sizes(data: Dataset, stored: StoredSpec | LandmarkSpec) -> Callable[[Clip], float]:
+    """A function: Clip -> the bytes that its archive is made from; of an interval its share of what the clips of that
+    video reach over. It raises OSError where there is no file."""
+    reach: dict[Path, float] = {}
+    for item in data.clips:
+        if item.end is not None:
+            path = item.video(data.folder)
+            reach[path] = max(item.end, reach.get(path, 0.0))
+    flow = stored.flow if isinstance(stored, StoredSpec) else None
+    part = stored.part if isinstance(stored, StoredSpec) else "video"
+
+    def size(item: Clip) -> float:
+        if flow and flow.flow_from == "frames":
+            return item.archive(data.folder, stored.frame_store).stat().st_size
+        footage = footage_of(item, data.folder, part)
+        if footage.rate:
+            return sum(path.stat().st_size for path in picture_files(footage.path))
+        share = (item.end - item.start) / reach[item.video(data.folder)] if item.end else 1.0
+        return share * footage.path.stat().st_size
+
+    return size
+
+
+def print_notes(outcome: Outcome) -> None:
+    """What is odd about which clips of the store: of results (number, [(note, clip), ...]) and of what an earlier run
+    did one line a note."""
+    odd = defaultdict(list)
+    for note, name in itertools.chain(outcome.noted, *(notes for _, notes in outcome.done)):
+        odd[note].append(name)
+    for note, names in odd.items():
+        print(command.one_line(f"  {note}: {command.listed(names)}"))
