@@ -64,7 +64,8 @@ def test_a_cluster_gives_the_same_bytes(opened, tmp_path, monkeypatch):
 
 
 def test_ctrl_c_leaves_it_to_this_process_to_end_the_workers(opened):
-    workers, before = psutil.Process().children(recursive=True), opened[0].processes()
+    workers = [psutil.Process(number) for number in opened[0].client.run(os.getpid).values()]
+    before = opened[0].processes()
     for worker in workers:
         worker.send_signal(signal.SIGINT)
     assert sorted(opened[0].run_jobs(abs, [-1, -2, -3, -4])) == [(0, 1), (1, 2), (2, 3), (3, 4)]
