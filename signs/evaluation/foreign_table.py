@@ -121,6 +121,7 @@ def _check_columns(path: Path, heads: Sequence[str], labels: dict, others: dict,
 
 def _table(names: list[str], values: np.ndarray, columns: Columns, classes: list[Label], logits: bool) -> Table:
     """values: (N, heads), the columns by their positions in it."""
+    columns = _without_strangers(values, columns)
     at = {label: position for position, label in columns.labels.items()}
     order = [row.label for row in classes if row.label in at]
     others = list(columns.others.values())
@@ -146,6 +147,17 @@ def _table(names: list[str], values: np.ndarray, columns: Columns, classes: list
         are = "column is a class" if len(others) == 1 else "columns are classes"
         notes.append(f"{len(others)} {are} that the data set has not; such an answer is wrong: {listed(others, 4)}")
     return Table(names, [*position, *others], others, filled, wrong | reasons, notes)
+
+
+def _without_strangers(values: np.ndarray, columns: Columns) -> Columns:
+    """Columns that the class table does not name are no classes where they hold no number at all (a comment), or where
+    the named ones sum to one without them (a number of frames)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        named = values[:, [*columns.labels]]
+        whole = 2 * ((named >= 0).all(axis=1) & (np.abs(named.sum(axis=1) - 1) <= SUM)).sum() >= max(1, len(values))
+    strange = [at for at in columns.others if whole or not np.isfinite(values[:, at]).any()]
+    others = {at: text for at, text in columns.others.items() if at not in strange}
+    return Columns(columns.labels, others, [*columns.unused, *(columns.others[at] for at in strange)])
 
 
 def as_probabilities(values: np.ndarray, logits: bool = False) -> tuple[np.ndarray, dict[int, str], list[str]]:
