@@ -27,6 +27,8 @@ SCRIPT = textwrap.dedent(
     if (model.parent / "fail").exists():
         print("learn.py: fewer than two signs; record a second one", file=sys.stderr)
         sys.exit(2)
+    if (model.parent / "same").exists():
+        sys.exit()
     model.mkdir(exist_ok=True)
     (model / "bundle.json").write_text(" ".join(sys.argv[1:]))
     print("ready")
@@ -146,6 +148,33 @@ def test_without_keep_nothing_learns():
         assert Guest(served, enter=False).post("/learn", {"do": "learn"}, Cookie=None)[0].status == 403
 
 
+def test_the_model_that_the_page_began_with_comes_back(tmp_path):
+    """Without learn.py, which knows of its own models alone."""
+    (tmp_path / "learn.py").write_text(SCRIPT, encoding="utf-8")
+    first = ("dgs", pages.Recogniser)
+    teacher = Teacher(tmp_path, tmp_path / "mine", tmp_path / "data", tmp_path / "model", Newer, first)
+    with serving(seats=1, own=OwnFolder(tmp_path / "mine"), teacher=teacher) as served:
+        guest = Guest(served)
+
+        def after(what: str) -> str:
+            assert guest.post("/learn", {"do": what})[0].status == 200
+            state = ended(guest)
+            assert state["ended"] == "done" and state["before"], state
+            until = time.monotonic() + 30
+            wanted = "dark" if state["model"] == "dgs" else "new dark"
+            while (name := json.loads(guest.get("/about.json")[1])["signs"][0]["name"]) != wanted:
+                assert time.monotonic() < until, name
+            return name
+
+        assert not state_of(guest)["before"]
+        assert [after(what) for what in ("learn", "back", "back", "back")] == ["new dark", "dark", "new dark", "dark"]
+        assert after("learn") == "new dark"
+        (tmp_path / "same").touch()
+        assert after("learn") == "new dark", "nothing new: the model before is the same one still"
+        assert after("back") == "dark"
+        assert "--back" not in (tmp_path / "model" / "bundle.json").read_text()
+
+
 def test_two_signs_are_enough_to_learn(learning):
     served, teacher = learning
     folder = served.site.lobby.own
@@ -153,3 +182,5 @@ def test_two_signs_are_enough_to_learn(learning):
     for sign, enough in (("hello", False), ("hello", False), ("goodbye", True)):
         folder.add(b"no video", sign, "anna", [])
         assert teacher.view()["enough"] == enough
+    folder.add(b"no video", "nothing", "anna", [])
+    assert teacher.view()["signs"] == ["hello", "goodbye"], "the page says before that these are all"

@@ -61,7 +61,10 @@ function saidOf(state) {
 
 function show(state) {
   $("learn-go").disabled = state.running || !state.enough;
-  $("learn-back").disabled = $("learn-share").disabled = state.running || !state.learnt;
+  $("learn-back").disabled = state.running || !state.before;
+  $("learn-share").disabled = state.running || !state.learnt;
+  $("learn-knows").hidden = !state.enough;
+  text($("learn-knows"), say("learn.knows", { signs: state.signs.join(", ") }));
   $("learn-anew").hidden = !state.older || state.running;
   $("learn-more").hidden = !state.lines.length;
   text($("learn-lines"), state.lines.join("\n"));
