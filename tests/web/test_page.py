@@ -65,6 +65,8 @@ def test_a_sign_is_named_and_corrected_by_keys_alone(visited):
     truth = "document.getElementById('truth').textContent"
     page.key("2")
     page.wait_for(f"{truth} === 'It was: dark'")
+    kept = page.run("document.getElementById('kept').textContent")
+    assert kept.startswith("Not kept") and "Your own signs" in kept, "correcting teaches nothing here, and that is said"
     page.key("n")
     page.type("hu c")  # none of them does what it does as a key
     page.key("Enter")

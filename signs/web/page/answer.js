@@ -27,7 +27,7 @@ function fillRow(element, row, key) {
 
 export function showAnswer(view, order) {
   const answer = view.answer && !view.answer.underway ? view.answer : null;
-  const now = JSON.stringify([answer, view.fault, view.refused, view.history]);
+  const now = JSON.stringify([answer, view.fault, view.refused, view.history, $("consent")?.checked]);
   if (now === drawn) return;
   drawn = now;
   const said = answer ? spokenOf(answer) : { kind: "none", shown: say("answer.waiting"), spoken: "" };
@@ -39,6 +39,7 @@ export function showAnswer(view, order) {
   $("correct").hidden = !answer;
   $("correct").querySelector('[data-do="take back"]').disabled = answer?.truth == null;
   text($("truth"), answer ? truthOf(answer) : "");
+  text($("kept"), answer ? keptOf(answer) : "");
   text($("fault"), view.refused || (view.fault ? say("correct.fault") : ""));
   showHistory(view.history ?? []);
 }
@@ -53,8 +54,16 @@ function aboutOf(answer) {
 
 export function truthOf(answer) {
   if (answer.truth == null) return "";
-  const was = answer.nothing ? say("correct.was.nothing") : say("correct.was", { name: answer.truth });
-  return answer.kept ? `${was} · ${say("correct.kept")}` : was;
+  return answer.nothing ? say("correct.was.nothing") : say("correct.was", { name: answer.truth });
+}
+
+// Whether the clip of a corrected answer is kept, so that a model may learn from it, and why not.
+export function keptOf(answer) {
+  if (answer.truth == null) return "";
+  if (answer.kept) return say("correct.kept");
+  if (!$("consent")) return say($("own-person") ? "correct.not.allowed" : "correct.not.here");
+  if (!$("consent").checked) return say("correct.not.ticked");
+  return say(answer.pictures ? "correct.keeping" : "correct.not.before");
 }
 
 // Buttons stay the same elements, so that the focus stays where it is. keyOf: a row's number to its key, or nothing.

@@ -1,6 +1,6 @@
 // A video file: sent as it is, answered, deleted there; then what it was.
 
-import { showThree, spokenOf, truthOf } from "./answer.js";
+import { keptOf, showThree, spokenOf, truthOf } from "./answer.js";
 import { $, text } from "./elements.js";
 import { prepareNaming } from "./naming.js";
 import { say } from "./words.js";
@@ -35,6 +35,7 @@ function show(answer) {
   $("upload-naming").hidden = true;
   $("upload-back").disabled = answer?.truth == null;
   text($("upload-truth"), answer ? truthOf(answer) : "");
+  text($("upload-kept"), answer ? keptOf(answer) : "");
   text($("upload-fault"), answer ? answer.refused || (answer.fault && say("correct.fault")) : "");
 }
 
