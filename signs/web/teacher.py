@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,8 @@ from signs.command import Problem
 from signs.inference.bundle import BUNDLE_FILE, is_bundle
 from signs.live.session_plan import NOTHING
 from signs.prepare.recordings import CONSENT, read_recordings
+from signs.web import plain_lines
+from signs.web.words import words_for
 
 LINES, SHOWN = 300, 40  # of its output that are kept, and sent to a page
 PATIENCE = 300.0  # seconds for a zip
@@ -40,7 +43,7 @@ class Teacher:
         self._taught, self._first = taught, first
         self._in_first = self._from_first = first is not None  # the model in use, and the one that "back" exchanges
         self._process: subprocess.Popen | None = None
-        self._what, self._ended = "", ""
+        self._what, self._ended, self._began = "", "", 0.0
         self._lines: deque[str] = deque(maxlen=LINES)
         self._lock, self._sharing = threading.Lock(), threading.Lock()
 
@@ -54,10 +57,15 @@ class Teacher:
         return bool(self._what) and not self._ended
 
     def view(self) -> dict:
-        """What the page shows. ended: "" while it runs, then "done" or "failed"; lines: text."""
+        """What the page shows. ended: "" while it runs, then "done" or "failed"; step, report, last: text without
+        folders of the server; lines: text."""
         lines = list(self._lines)
-        last = lines[-1] if lines and self._ended == "failed" else ""
+        last = self._plain(lines[-1]) if lines and self._ended == "failed" else ""
         state = {"what": self._what, "running": self.running, "ended": self._ended, "last": last}
+        state |= {"step": plain_lines.step_of(lines), "ready": plain_lines.is_ready(lines), "report": []}
+        state["seconds"] = round(time.monotonic() - self._began) if self.running else 0
+        if state["ready"] or not (self.running or self._in_first):
+            state["report"] = plain_lines.report_of(self.model, self.data, words_for("")["learn.back"])
         labels, learnt = self.labels, is_bundle(self.model)
         about = {"model": self._first[0] if self._in_first else self.model.name, "learnt": learnt}
         about["before"] = learnt and (self._from_first or is_bundle(self.model.with_name(f"{self.model.name}.before")))
@@ -78,7 +86,7 @@ class Teacher:
         with self._lock:
             if self.running:
                 raise Problem("it is learning already; wait until it is done")
-            self._what, self._ended = what, ""
+            self._what, self._ended, self._began = what, "", time.monotonic()
         self._lines.clear()
         line = [sys.executable, self.root / "learn.py", *flags, "--data", self.data, "--model", self.model]
         threading.Thread(target=self._run, args=(what, [str(each) for each in line], renew), daemon=True).start()
@@ -100,6 +108,9 @@ class Teacher:
             self._lines.append(command.one_line(errors.describe(error)))
         finally:
             self._ended = ended
+
+    def _plain(self, line: str) -> str:
+        return plain_lines.without_folders(line, (self.videos, self.data, self.model, self.root))
 
     def _stamp(self) -> int:
         """Another one when the model is another one."""
@@ -137,7 +148,9 @@ class Teacher:
                 done = subprocess.run(list(map(str, line)), **pipes, timeout=PATIENCE, check=False)
                 if done.returncode != command.DONE:
                     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-                    raise Problem(command.one_line(said[-1] if said else f"share.py ended with {done.returncode}"))
+                    raise Problem(
+                        self._plain(command.one_line(said[-1] if said else f"share.py ended with {done.returncode}"))
+                    )
                 return path.read_bytes()
         except subprocess.TimeoutExpired:
             raise Problem(f"share.py took more than {PATIENCE:g} s") from None
