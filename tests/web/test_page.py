@@ -127,6 +127,19 @@ def test_an_answer_to_a_file_is_corrected(visited, tmp_path):
     page.wait_for(f"{truth} === 'It was no sign'")
 
 
+def test_who_never_showed_a_picture_is_not_asked_whether_he_is_there(tmp_path):
+    need_chromium()
+    clock = [0.0]
+    with serving(seats=1, clock=lambda: clock[0]) as served, opened(served.address, tmp_path) as page:
+        page.wait_for("location.search === '' && document.querySelector('[data-mode]').disabled === false")
+        said = "document.getElementById('curtain-said').textContent"
+        clock[0] += 100.0
+        page.wait_for("document.querySelector('[data-mode]').disabled === true")
+        assert page.run(said) == table()["en"]["camera.why"] and page.run(
+            "document.getElementById('curtain-title').hidden"
+        )
+
+
 def test_a_refused_camera_and_a_server_that_stops_are_said(tmp_path):
     refuses = ("--use-fake-device-for-media-stream", "--deny-permission-prompts")
     with contextlib.ExitStack() as stack:

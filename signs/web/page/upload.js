@@ -7,6 +7,10 @@ import { say } from "./words.js";
 
 const MOST = 100 * 1024 * 1024;
 
+let clock = 0;  // of the seconds that a file takes; 0 where none is under way
+
+export const isSending = () => clock !== 0;
+
 export function prepareUpload() {
   $("file").addEventListener("change", () => {
     const file = $("file").files[0];
@@ -50,6 +54,11 @@ function send(file) {
   request.onload = () => { done(); answered(request.response ?? {}); };
   request.onerror = () => { done(); text($("upload-said"), say("upload.lost")); };
   text($("upload-said"), `${say("upload.sending")}: ${file.name}`);
+  const began = performance.now();
+  const tick = () => text($("upload-seconds"), say("upload.seconds", { seconds: Math.round((performance.now() - began) / 1000) }));
+  tick();
+  clock = setInterval(tick, 1000);
+  $("upload-seconds").hidden = false;
   $("file").disabled = true;
   $("upload-progress").hidden = false;
   request.send(file);
@@ -62,7 +71,9 @@ function looking() {
 
 function done() {
   $("file").disabled = false;
-  $("upload-progress").hidden = true;
+  $("upload-progress").hidden = $("upload-seconds").hidden = true;
+  clearInterval(clock);
+  clock = 0;
 }
 
 function answered(answer) {
