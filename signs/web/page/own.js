@@ -45,6 +45,7 @@ export function showOwn(view, cameraOn) {
   $("own-undo").disabled = !own.undo || underway;
   text($("own-record"), say(underway ? "start.own" : "own.record"));
   text($("own-said"), cameraOn || !own.signer ? saidOf(own) : say("own.camera"));
+  $("own-said").className = own.notes.length ? "doubtful" : "truth";
   text($("own-fault"), own.fault);
   if (own.changes !== changes) {
     changes = own.changes;
