@@ -90,13 +90,20 @@ def test_a_sign_of_ones_own_is_recorded_and_thrown_away_by_keys(visited):
     page, served = visited
     folder, said = served.site.lobby.own.folder, "document.getElementById('own-said').textContent"
     assert signed(page), "the camera is on"
+    lack = "document.getElementById('own-fault').textContent"
+    typed(page, "own-name", "")
+    page.wait_for(f"{lack} === 'Write first who signs.' && document.activeElement.id === 'own-name'")
     typed(page, "own-name", "anna")
     page.wait_for("document.activeElement.id === 'own-asked'")
+    typed(page, "own-given", "")
+    page.wait_for(f"{lack}.startsWith('Tick the first box') && document.activeElement.value === 'training'")
     page.run("document.querySelector('#own-consent [value=training]').focus()")
     page.key(" ")
     typed(page, "own-given", "")
     page.wait_for("document.activeElement.id === 'own-sign'")
     assert read_recordings(folder).consent_of("anna").scope == ("training",)
+    typed(page, "own-sign", "")
+    page.wait_for(f"{lack} === 'Write first what the sign is called.' && document.activeElement.id === 'own-sign'")
     page.run("document.getElementById('own-seconds').value = 1; 0")
     typed(page, "own-sign", "hello")
     page.wait_for(f"{STATE} === 'recording'")
