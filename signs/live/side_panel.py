@@ -33,7 +33,7 @@ STATUS = {  # state: what it is called, and the colour of its dot
 TITLES = {"rgb": "colour", "flow": "movement", "landmark": "body and hands"}  # what people call the streams
 FEW = 8.0  # frames a second; a camera below that (in poor light, say) misses much of a sign
 LINE = 17  # units from one line of text to the next
-SLOW = "{rate:.0f} frames/s: more light or less other work helps"
+SLOW = "{rate:.0f} frames/s: more light helps"
 
 
 def draw(canvas: drawing.Image, view, place: Place) -> None:

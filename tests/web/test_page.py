@@ -75,9 +75,24 @@ def test_a_sign_is_named_and_corrected_by_keys_alone(visited):
     page.wait_for(f"{truth} === ''")
     page.key("h")
     page.wait_for(f"{STATE} === 'learning' && !document.getElementById('progress').hidden")
+    assert page.run("document.getElementById('state').textContent") == "Finding out how you rest", (
+        "the model learns not"
+    )
     page.key("h")
     page.wait_for(f"{STATE} === 'result'")
     assert page.run("document.activeElement.id") == "answer", "the focus is not lost"
+
+
+def test_no_sign_as_an_answer_says_what_the_buttons_mean(visited):
+    page, _ = visited
+    answer = (
+        "{none: true, known: true, ranked: [{name: 'no sign', probability: 0.9}], number: 1, of: 1, latency: 0.1,"
+        " truth: null}"
+    )
+    why = "document.getElementById('none-why').textContent"
+    shown = f"import('/page/answer.js').then(part => {{ part.showAnswer({{ answer: {answer} }}); return {why}; }})"
+    assert "“No sign”" in page.run(shown) and "“Another sign”" in page.run(why)
+    assert not page.run(shown.replace("none: true", "none: false"))
 
 
 def typed(page: Tab, name: str, letters: str) -> None:

@@ -35,6 +35,7 @@ export function showAnswer(view, order) {
   text($("best"), said.shown);
   text($("spoken"), said.spoken);
   text($("about"), answer ? aboutOf(answer) : "");
+  text($("none-why"), answer?.none ? say("answer.none.why") : "");
   showThree($("three"), answer, number => order("choose", number), number => String(number + 1));
   $("correct").hidden = !answer;
   $("correct").querySelector('[data-do="take back"]').disabled = answer?.truth == null;

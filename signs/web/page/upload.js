@@ -36,6 +36,7 @@ async function order(what, value = null) {
 function show(answer) {
   showThree($("upload-three"), answer, number => order("choose", number));
   $("upload-correct").hidden = !answer;
+  text($("upload-none-why"), answer?.none ? say("answer.none.why") : "");
   $("upload-naming").hidden = true;
   $("upload-back").disabled = answer?.truth == null;
   text($("upload-truth"), answer ? truthOf(answer) : "");
