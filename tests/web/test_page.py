@@ -59,9 +59,12 @@ def signed(page: Tab) -> str:
 def test_a_sign_is_named_and_corrected_by_keys_alone(visited):
     page, served = visited
     assert "token" not in page.run("location.href")
+    table_there = "!document.getElementById('history-file').hidden"
+    assert not page.run(table_there), "an empty table is no use"
     assert signed(page) == NAMES[1], "markup is shown as the text that it is"
     assert page.run("document.images.length") == 0
     assert page.run("document.getElementById('spoken').textContent") == f"{NAMES[1]}, 70 percent"
+    assert page.run(table_there)
     truth = "document.getElementById('truth').textContent"
     page.key("2")
     page.wait_for(f"{truth} === 'It was: dark'")
@@ -75,9 +78,7 @@ def test_a_sign_is_named_and_corrected_by_keys_alone(visited):
     page.wait_for(f"{truth} === ''")
     page.key("h")
     page.wait_for(f"{STATE} === 'learning' && !document.getElementById('progress').hidden")
-    assert page.run("document.getElementById('state').textContent") == "Finding out how you rest", (
-        "the model learns not"
-    )
+    assert page.run("document.getElementById('state').textContent") == "Finding out how you rest"
     page.key("h")
     page.wait_for(f"{STATE} === 'result'")
     assert page.run("document.activeElement.id") == "answer", "the focus is not lost"
@@ -191,6 +192,8 @@ def test_it_fits(visited, width):
     page.look(width, height=844, phone=width < 600)
     assert page.wait_for("innerWidth") == width
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    keys = "[...document.querySelectorAll('button kbd, summary kbd')].filter(each => each.checkVisibility()).length"
+    assert bool(page.run(keys)) == (width >= 600), "fingers press no keys"
 
 
 @pytest.mark.parametrize("dark", [False, True])

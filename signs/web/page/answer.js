@@ -3,7 +3,7 @@
 import { $, make, text } from "./elements.js";
 import { say } from "./words.js";
 
-let drawn = "";
+let drawn = "", sent = false;
 
 export const percent = probability => Math.round(100 * probability);
 
@@ -86,7 +86,14 @@ export function showThree(list, answer, pick, keyOf) {
   });
 }
 
+// A file was answered, so there is something to download.
+export function offerTable() {
+  sent = true;
+  $("history-file").hidden = false;
+}
+
 function showHistory(lines) {
+  $("history-file").hidden = !(lines.length || sent);
   const items = lines.map(line => make("li", line.known ? line.name : `${line.name}?`, { className: line.known ? "" : "unsure" }));
   $("history").replaceChildren(...(items.length ? items : [make("li", say("history.empty"), { className: "quiet" })]));
 }

@@ -1,6 +1,6 @@
 // A video file: sent as it is, answered, deleted there; then what it was.
 
-import { keptOf, showThree, spokenOf, truthOf } from "./answer.js";
+import { keptOf, offerTable, showThree, spokenOf, truthOf } from "./answer.js";
 import { $, text } from "./elements.js";
 import { prepareNaming } from "./naming.js";
 import { say } from "./words.js";
@@ -80,5 +80,6 @@ function done() {
 function answered(answer) {
   if (!answer.ranked) return text($("upload-said"), answer.problem ?? say("upload.lost"));
   text($("upload-said"), [spokenOf(answer).spoken, ...answer.notes].join(". "));
+  offerTable();
   show(answer);
 }
