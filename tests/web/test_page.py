@@ -124,6 +124,8 @@ def test_a_sign_of_ones_own_is_recorded_and_thrown_away_by_keys(visited):
     typed(page, "own-sign", "hello")
     page.wait_for(f"{STATE} === 'recording'")
     page.wait_for(f"{said}.startsWith('Take 1 of hello is kept.')")
+    doubtful = page.run("document.getElementById('own-said').className === 'doubtful'")
+    assert doubtful == ("doubtful" in page.run(said)), "green is for a good take"
     page.wait_for("document.getElementById('own-signs').textContent === 'hello: 1'")
     page.run("document.getElementById('own-undo').focus()")
     page.key("Enter")
