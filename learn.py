@@ -122,6 +122,7 @@ def check_same(videos: list[Video], args) -> None:
 
 def prepare(args) -> list[int]:
     """The videos into the data set, and the points of body and hands in them; the exit codes."""
+    print("step 1 of 3: the videos are brought in", flush=True)
     videos = table_of(args.videos)
     there = read_videos(videos, args.signer_from)
     check_same(there, args)
@@ -129,6 +130,7 @@ def prepare(args) -> list[int]:
     more += ["--signer-from", args.signer_from] if args.signer_from else []
     workers = ["--workers", args.workers]
     brought = run("prepare_videos.py", "--videos", videos, "--output", args.data, "--shares", 0, 0, *more, *workers)
+    print("step 2 of 3: body and hands are looked for in each new video", flush=True)
     return [brought, run("landmark.py", "--data", args.data, *workers, shown=True)]
 
 
@@ -248,6 +250,7 @@ def make(args) -> int:
 
 def learn(args, data: Dataset, clips: list[Clip], points: list[Points]) -> None:
     """Make the model beside the one that is there, and put it in its place when it is whole."""
+    print("step 3 of 3: the signs are learnt, and asked of takes that were left out", flush=True)
     made = args.model.with_name(args.model.name + ".new")
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()

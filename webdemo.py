@@ -109,7 +109,8 @@ def make_teacher(videos: Path, model: Path, runtime: str):
     name, root = videos.resolve().name, Path(__file__).resolve().parent
     own = model.is_dir() and is_bundle(model) and LEARNT in load_bundle(model).about
     taught = model if own else Path("model") / name
-    return Teacher(root, videos, Path("data_set") / name, taught, functools.partial(load, taught, runtime))
+    first = None if taught.resolve() == model.resolve() else (model.name, functools.partial(load, model, runtime))
+    return Teacher(root, videos, Path("data_set") / name, taught, functools.partial(load, taught, runtime), first)
 
 
 def choose_password(path: Path | None, secure: bool) -> str | None:

@@ -87,7 +87,8 @@ class Watch:
         notes += [] if rests else self._missing()
         length = self._last - self._begun
         if length > 0 and (rate := (self._frames - 1) / length) < FEW:
-            notes.append(f"only {rate:.1f} pictures a second came; more light helps most cameras")
+            why = "more light helps most cameras, and so does a less busy machine"
+            notes.append(f"only {rate:.1f} pictures a second came; {why}")
         return notes
 
     def _missing(self) -> list[str]:

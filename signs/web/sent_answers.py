@@ -61,6 +61,7 @@ class SentAnswers:
             "truth": None if meant.truth is None else names.get(meant.truth, meant.truth),
             "nothing": meant.truth in none,
             "kept": meant.path is not None,
+            "pictures": meant.strip is not None,
             **faults_of(self.corrections),
         }
 

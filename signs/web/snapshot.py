@@ -64,6 +64,7 @@ def _answer(demo: Demo, names: dict[str, str]) -> dict | None:
         "truth": None if answered.truth is None else names.get(answered.truth, answered.truth),
         "nothing": answered.truth is not None and (answered.truth in none or answered.truth == NOTHING),
         "kept": answered.path is not None,
+        "pictures": answered.strip is not None,
     }
 
 

@@ -54,7 +54,7 @@ def test_what_was_wrong_in_much_of_a_take_is_noted():
     assert watch.notes() == [
         guidance.CROWN,
         guidance.NO_MOVE,
-        "only 5.0 pictures a second came; more light helps most cameras",
+        "only 5.0 pictures a second came; more light helps most cameras, and so does a less busy machine",
     ]
     assert [note.split(";")[0] for note in watch.notes(rests=True)] == ["only 5.0 pictures a second came"]
     watch = Watch()

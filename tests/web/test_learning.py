@@ -22,14 +22,22 @@ SCRIPT = textwrap.dedent(
     flags = dict(zip(sys.argv[1:], sys.argv[2:]))
     model = pathlib.Path(flags["--model"])
     print("<b>looking</b>\\x1b[2J", flush=True)
+    print("step 1 of 3: the videos", flush=True)
     while (model.parent / "wait").exists():
         time.sleep(0.02)
     if (model.parent / "fail").exists():
-        print("learn.py: fewer than two signs; record a second one", file=sys.stderr)
+        print("learn.py: %s/x: fewer than two signs; record a second one" % flags["--data"], file=sys.stderr)
         sys.exit(2)
+    if (model.parent / "same").exists():
+        sys.exit()
     model.mkdir(exist_ok=True)
     (model / "bundle.json").write_text(" ".join(sys.argv[1:]))
-    print("ready")
+    data = pathlib.Path(flags["--data"])
+    said = f"about 5 of ten\\n`python learn.py --model {model} --back` helps\\nodd; record it again: {data}/a b.avi"
+    (model / "report.txt").write_text(said)
+    print("ready after 2 s: x", flush=True)
+    while (model.parent / "wait longer").exists():
+        time.sleep(0.02)
     """
 )
 SHARE = 'import sys; open(sys.argv[4], "w").write(" ".join(sys.argv[1:]))'
@@ -74,7 +82,11 @@ def test_the_new_model_is_for_whoever_comes_then(learning, tmp_path):
         assert guest.post("/learn", {"do": "learn"})[0].status == 409, "one at a time"
         (tmp_path / "wait").unlink()
         state = ended(guest)
-        assert state["ended"] == "done" and state["lines"] == ["<b>looking</b>\\x1b[2J", "ready"]
+        assert state["ended"] == "done" and state["lines"] == [
+            "<b>looking</b>\\x1b[2J",
+            "step 1 of 3: the videos",
+            "ready after 2 s: x",
+        ]
         assert (tmp_path / "model" / "bundle.json").read_text().split() == [
             *("--videos", str(tmp_path / "mine"), "--data", str(tmp_path / "data"), "--model", str(tmp_path / "model"))
         ]
@@ -100,7 +112,7 @@ def test_a_failure_is_its_last_line(learning, tmp_path):
     assert guest.post("/learn", {"do": "learn"})[0].status == 200
     assert not state_of(guest)["enough"], "the page says so before"
     state = ended(guest)
-    assert state["ended"] == "failed" and state["last"].startswith("learn.py: fewer than two signs")
+    assert state["ended"] == "failed" and state["last"].startswith("learn.py: data: fewer than two signs")
     assert not state["older"] and json.loads(guest.get("/about.json")[1])["signs"][0]["name"] == "dark"
     for order in ({"do": "--help"}, {"do": ["learn"]}, {}):
         assert guest.post("/learn", order)[0].status == 400
@@ -146,6 +158,52 @@ def test_without_keep_nothing_learns():
         assert Guest(served, enter=False).post("/learn", {"do": "learn"}, Cookie=None)[0].status == 403
 
 
+def test_the_model_that_the_page_began_with_comes_back(tmp_path):
+    """Without learn.py, which knows of its own models alone."""
+    (tmp_path / "learn.py").write_text(SCRIPT, encoding="utf-8")
+    first = ("dgs", pages.Recogniser)
+    teacher = Teacher(tmp_path, tmp_path / "mine", tmp_path / "data", tmp_path / "model", Newer, first)
+    with serving(seats=1, own=OwnFolder(tmp_path / "mine"), teacher=teacher) as served:
+        guest = Guest(served)
+
+        def after(what: str) -> str:
+            assert guest.post("/learn", {"do": what})[0].status == 200
+            state = ended(guest)
+            assert state["ended"] == "done" and state["before"], state
+            until = time.monotonic() + 30
+            wanted = "dark" if state["model"] == "dgs" else "new dark"
+            while (name := json.loads(guest.get("/about.json")[1])["signs"][0]["name"]) != wanted:
+                assert time.monotonic() < until, name
+            return name
+
+        assert not state_of(guest)["before"]
+        assert [after(what) for what in ("learn", "back", "back", "back")] == ["new dark", "dark", "new dark", "dark"]
+        assert after("learn") == "new dark"
+        (tmp_path / "same").touch()
+        assert after("learn") == "new dark", "nothing new: the model before is the same one still"
+        assert after("back") == "dark"
+        assert "--back" not in (tmp_path / "model" / "bundle.json").read_text()
+
+
+def test_what_matters_is_said_without_folders_and_before_the_end(learning, tmp_path):
+    served, _ = learning
+    guest = Guest(served)
+    (tmp_path / "wait").touch()
+    (tmp_path / "wait longer").touch()
+    guest.post("/learn", {"do": "learn"})
+    until = time.monotonic() + 60
+    while not (state := state_of(guest))["step"]:
+        assert time.monotonic() < until
+    assert state["step"] == "step 1 of 3: the videos" and not state["ready"] and not state["report"]
+    (tmp_path / "wait").unlink()
+    while not (state := state_of(guest))["ready"]:
+        assert time.monotonic() < until
+    assert state["running"], "the model is ready, and something more is made"
+    assert state["report"] == ["about 5 of ten", "“The model before” helps", "odd; record it again"]
+    (tmp_path / "wait longer").unlink()
+    assert ended(guest)["report"] == state["report"]
+
+
 def test_two_signs_are_enough_to_learn(learning):
     served, teacher = learning
     folder = served.site.lobby.own
@@ -153,3 +211,5 @@ def test_two_signs_are_enough_to_learn(learning):
     for sign, enough in (("hello", False), ("hello", False), ("goodbye", True)):
         folder.add(b"no video", sign, "anna", [])
         assert teacher.view()["enough"] == enough
+    folder.add(b"no video", "nothing", "anna", [])
+    assert teacher.view()["signs"] == ["hello", "goodbye"], "the page says before that these are all"

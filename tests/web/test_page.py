@@ -59,12 +59,17 @@ def signed(page: Tab) -> str:
 def test_a_sign_is_named_and_corrected_by_keys_alone(visited):
     page, served = visited
     assert "token" not in page.run("location.href")
+    table_there = "!document.getElementById('history-file').hidden"
+    assert not page.run(table_there), "an empty table is no use"
     assert signed(page) == NAMES[1], "markup is shown as the text that it is"
     assert page.run("document.images.length") == 0
     assert page.run("document.getElementById('spoken').textContent") == f"{NAMES[1]}, 70 percent"
+    assert page.run(table_there)
     truth = "document.getElementById('truth').textContent"
     page.key("2")
     page.wait_for(f"{truth} === 'It was: dark'")
+    kept = page.run("document.getElementById('kept').textContent")
+    assert kept.startswith("Not kept") and "Your own signs" in kept, "correcting teaches nothing here, and that is said"
     page.key("n")
     page.type("hu c")  # none of them does what it does as a key
     page.key("Enter")
@@ -73,9 +78,22 @@ def test_a_sign_is_named_and_corrected_by_keys_alone(visited):
     page.wait_for(f"{truth} === ''")
     page.key("h")
     page.wait_for(f"{STATE} === 'learning' && !document.getElementById('progress').hidden")
+    assert page.run("document.getElementById('state').textContent") == "Finding out how you rest"
     page.key("h")
     page.wait_for(f"{STATE} === 'result'")
     assert page.run("document.activeElement.id") == "answer", "the focus is not lost"
+
+
+def test_no_sign_as_an_answer_says_what_the_buttons_mean(visited):
+    page, _ = visited
+    answer = (
+        "{none: true, known: true, ranked: [{name: 'no sign', probability: 0.9}], number: 1, of: 1, latency: 0.1,"
+        " truth: null}"
+    )
+    why = "document.getElementById('none-why').textContent"
+    shown = f"import('/page/answer.js').then(part => {{ part.showAnswer({{ answer: {answer} }}); return {why}; }})"
+    assert "“No sign”" in page.run(shown) and "“Another sign”" in page.run(why)
+    assert not page.run(shown.replace("none: true", "none: false"))
 
 
 def typed(page: Tab, name: str, letters: str) -> None:
@@ -88,17 +106,26 @@ def test_a_sign_of_ones_own_is_recorded_and_thrown_away_by_keys(visited):
     page, served = visited
     folder, said = served.site.lobby.own.folder, "document.getElementById('own-said').textContent"
     assert signed(page), "the camera is on"
+    lack = "document.getElementById('own-fault').textContent"
+    typed(page, "own-name", "")
+    page.wait_for(f"{lack} === 'Write first who signs.' && document.activeElement.id === 'own-name'")
     typed(page, "own-name", "anna")
     page.wait_for("document.activeElement.id === 'own-asked'")
+    typed(page, "own-given", "")
+    page.wait_for(f"{lack}.startsWith('Tick the first box') && document.activeElement.value === 'training'")
     page.run("document.querySelector('#own-consent [value=training]').focus()")
     page.key(" ")
     typed(page, "own-given", "")
     page.wait_for("document.activeElement.id === 'own-sign'")
     assert read_recordings(folder).consent_of("anna").scope == ("training",)
+    typed(page, "own-sign", "")
+    page.wait_for(f"{lack} === 'Write first what the sign is called.' && document.activeElement.id === 'own-sign'")
     page.run("document.getElementById('own-seconds').value = 1; 0")
     typed(page, "own-sign", "hello")
     page.wait_for(f"{STATE} === 'recording'")
     page.wait_for(f"{said}.startsWith('Take 1 of hello is kept.')")
+    doubtful = page.run("document.getElementById('own-said').className === 'doubtful'")
+    assert doubtful == ("doubtful" in page.run(said)), "green is for a good take"
     page.wait_for("document.getElementById('own-signs').textContent === 'hello: 1'")
     page.run("document.getElementById('own-undo').focus()")
     page.key("Enter")
@@ -123,6 +150,19 @@ def test_an_answer_to_a_file_is_corrected(visited, tmp_path):
     page.wait_for(f"{truth} === ''")
     page.click("#upload-nothing")
     page.wait_for(f"{truth} === 'It was no sign'")
+
+
+def test_who_never_showed_a_picture_is_not_asked_whether_he_is_there(tmp_path):
+    need_chromium()
+    clock = [0.0]
+    with serving(seats=1, clock=lambda: clock[0]) as served, opened(served.address, tmp_path) as page:
+        page.wait_for("location.search === '' && document.querySelector('[data-mode]').disabled === false")
+        said = "document.getElementById('curtain-said').textContent"
+        clock[0] += 100.0
+        page.wait_for("document.querySelector('[data-mode]').disabled === true")
+        assert page.run(said) == table()["en"]["camera.why"] and page.run(
+            "document.getElementById('curtain-title').hidden"
+        )
 
 
 def test_a_refused_camera_and_a_server_that_stops_are_said(tmp_path):
@@ -154,6 +194,8 @@ def test_it_fits(visited, width):
     page.look(width, height=844, phone=width < 600)
     assert page.wait_for("innerWidth") == width
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
+    keys = "[...document.querySelectorAll('button kbd, summary kbd')].filter(each => each.checkVisibility()).length"
+    assert bool(page.run(keys)) == (width >= 600), "fingers press no keys"
 
 
 @pytest.mark.parametrize("dark", [False, True])

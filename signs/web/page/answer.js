@@ -3,7 +3,7 @@
 import { $, make, text } from "./elements.js";
 import { say } from "./words.js";
 
-let drawn = "";
+let drawn = "", sent = false;
 
 export const percent = probability => Math.round(100 * probability);
 
@@ -27,7 +27,7 @@ function fillRow(element, row, key) {
 
 export function showAnswer(view, order) {
   const answer = view.answer && !view.answer.underway ? view.answer : null;
-  const now = JSON.stringify([answer, view.fault, view.refused, view.history]);
+  const now = JSON.stringify([answer, view.fault, view.refused, view.history, $("consent")?.checked]);
   if (now === drawn) return;
   drawn = now;
   const said = answer ? spokenOf(answer) : { kind: "none", shown: say("answer.waiting"), spoken: "" };
@@ -35,10 +35,12 @@ export function showAnswer(view, order) {
   text($("best"), said.shown);
   text($("spoken"), said.spoken);
   text($("about"), answer ? aboutOf(answer) : "");
+  text($("none-why"), answer?.none ? say("answer.none.why") : "");
   showThree($("three"), answer, number => order("choose", number), number => String(number + 1));
   $("correct").hidden = !answer;
   $("correct").querySelector('[data-do="take back"]').disabled = answer?.truth == null;
   text($("truth"), answer ? truthOf(answer) : "");
+  text($("kept"), answer ? keptOf(answer) : "");
   text($("fault"), view.refused || (view.fault ? say("correct.fault") : ""));
   showHistory(view.history ?? []);
 }
@@ -53,8 +55,16 @@ function aboutOf(answer) {
 
 export function truthOf(answer) {
   if (answer.truth == null) return "";
-  const was = answer.nothing ? say("correct.was.nothing") : say("correct.was", { name: answer.truth });
-  return answer.kept ? `${was} · ${say("correct.kept")}` : was;
+  return answer.nothing ? say("correct.was.nothing") : say("correct.was", { name: answer.truth });
+}
+
+// Whether the clip of a corrected answer is kept, so that a model may learn from it, and why not.
+export function keptOf(answer) {
+  if (answer.truth == null) return "";
+  if (answer.kept) return say("correct.kept");
+  if (!$("consent")) return say($("own-person") ? "correct.not.allowed" : "correct.not.here");
+  if (!$("consent").checked) return say("correct.not.ticked");
+  return say(answer.pictures ? "correct.keeping" : "correct.not.before");
 }
 
 // Buttons stay the same elements, so that the focus stays where it is. keyOf: a row's number to its key, or nothing.
@@ -76,7 +86,14 @@ export function showThree(list, answer, pick, keyOf) {
   });
 }
 
+// A file was answered, so there is something to download.
+export function offerTable() {
+  sent = true;
+  $("history-file").hidden = false;
+}
+
 function showHistory(lines) {
+  $("history-file").hidden = !(lines.length || sent);
   const items = lines.map(line => make("li", line.known ? line.name : `${line.name}?`, { className: line.known ? "" : "unsure" }));
   $("history").replaceChildren(...(items.length ? items : [make("li", say("history.empty"), { className: "quiet" })]));
 }

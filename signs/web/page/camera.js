@@ -7,7 +7,7 @@ const QUALITY = 0.85;
 
 export class Camera {
   constructor(video, link) {
-    Object.assign(this, { video, link, rate: 15, next: 0, coding: false, on: false });
+    Object.assign(this, { video, link, rate: 15, next: 0, coding: false, on: false, shown: false });
     this.canvas = document.createElement("canvas");
     this.context = this.canvas.getContext("2d", { alpha: false });
   }
@@ -19,7 +19,7 @@ export class Camera {
     this.stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
     this.video.srcObject = this.stream;
     await this.video.play();
-    this.on = true;
+    this.on = this.shown = true;  // shown: at some time
     this.stream.getVideoTracks()[0].addEventListener("ended", () => { this.stop(); this.ended?.(); });
     this.follow();
   }

@@ -54,17 +54,25 @@ export function lookAgain() {
 }
 
 function saidOf(state) {
-  if (state.running) return say("learn.runs");
+  if (state.running && state.ready) return say("learn.ready");
+  if (state.running) return state.step || say("learn.runs");
   if (state.ended === "done") return say("learn.done", state);
   return state.enough ? "" : say("learn.few");
 }
 
 function show(state) {
   $("learn-go").disabled = state.running || !state.enough;
-  $("learn-back").disabled = $("learn-share").disabled = state.running || !state.learnt;
+  $("learn-back").disabled = state.running || !state.before;
+  $("learn-share").disabled = state.running || !state.learnt;
+  $("learn-knows").hidden = !state.enough;
+  text($("learn-knows"), say("learn.knows", { signs: state.signs.join(", ") }));
   $("learn-anew").hidden = !state.older || state.running;
   $("learn-more").hidden = !state.lines.length;
   text($("learn-lines"), state.lines.join("\n"));
+  $("learn-time").hidden = !state.running;
+  text($("learn-time"), say("learn.time", state));
+  $("learn-good").hidden = !state.report.length;
+  $("learn-report").replaceChildren(...state.report.map(line => make("li", line)));
   text($("learn-said"), saidOf(state));
   if (state.ended === "failed") text($("learn-fault"), say("learn.failed", state));
   else if (state.ended || state.running) text($("learn-fault"), "");

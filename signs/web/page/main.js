@@ -32,7 +32,7 @@ function show(next) {
   showState(view, camera.on);
   showAnswer(view, order);
   showOwn(view, camera.on && view.at === "live");
-  showCurtain(view, connection, fault, camera.on);
+  showCurtain(view, connection, fault, camera);
   text($("link-said"), ["lost", "http"].includes(connection) ? say(`link.${connection}`) : "");
   if ($("consent") && view.keeps !== undefined && !$("consent").matches(":focus")) $("consent").checked = view.keeps;
   $("camera-stop").hidden = !camera.on;

@@ -5,22 +5,37 @@ import { lookAgain } from "./learn.js";
 import { say } from "./words.js";
 
 let changes = -1, signer = "", asked = "", underway = false, scrolled = false;
+let lacking = "";  // what is missing before anything can be sent
 
 export function prepareOwn(order) {
   if (!$("own-person")) return;
   $("own-person").addEventListener("submit", event => { event.preventDefault(); sayWho(order); });
-  $("own-other").addEventListener("click", () => order("signer", { name: "" }));
+  $("own-other").addEventListener("click", () => { complete(); order("signer", { name: "" }); });
   $("own-take").addEventListener("submit", event => {
     event.preventDefault();
     if (underway) return order("start");  // the sign is over before its time
     begin(order, "take");
   });
   $("own-pause").addEventListener("click", () => begin(order, "pause"));
-  $("own-undo").addEventListener("click", () => order("undo"));
+  $("own-undo").addEventListener("click", () => { complete(); order("undo"); });
 }
+
+// Whether nothing is missing; else a line says what, and the focus is where it belongs.
+function complete(...needs) {
+  const lack = needs.find(([field, there]) => !there(field));
+  lacking = lack ? say(lack[2]) : "";
+  text($("own-fault"), lacking);
+  lack?.[0].focus();
+  return !lack;
+}
+
+const typed = field => Boolean(field.value.trim());
 
 function sayWho(order) {
   const value = { name: $("own-name").value };
+  const first = $("own-consent").querySelector("[type=checkbox]");
+  const ticked = box => !asked || $("own-name").value !== asked || box.checked;
+  if (!complete([$("own-name"), typed, "own.lack.name"], [first, ticked, "own.lack.consent"])) return;
   if (asked && value.name === asked) {  // else another name was typed, and its person is asked anew
     value.scope = [...$("own-consent").querySelectorAll(":checked")].map(box => box.value);
     value.given_by = $("own-given").value;
@@ -29,6 +44,9 @@ function sayWho(order) {
 }
 
 function begin(order, what) {
+  const needs = [[$("own-seconds"), field => typed(field) && field.checkValidity(), "own.lack.seconds"]];
+  if (what === "take") needs.unshift([$("own-sign"), typed, "own.lack.sign"]);
+  if (!complete(...needs)) return;
   order(what, { sign: $("own-sign").value, seconds: Number($("own-seconds").value) });
   const before = scrollY;
   $("frame").scrollIntoView({ block: "nearest" });
@@ -45,7 +63,8 @@ export function showOwn(view, cameraOn) {
   $("own-undo").disabled = !own.undo || underway;
   text($("own-record"), say(underway ? "start.own" : "own.record"));
   text($("own-said"), cameraOn || !own.signer ? saidOf(own) : say("own.camera"));
-  text($("own-fault"), own.fault);
+  $("own-said").className = own.notes.length ? "doubtful" : "truth";
+  text($("own-fault"), lacking || own.fault);
   if (own.changes !== changes) {
     changes = own.changes;
     showSigns();

@@ -1,6 +1,7 @@
 // What the session is at: the mode, its state in words, how much moves, and the curtain over the picture.
 
 import { $, text } from "./elements.js";
+import { isSending } from "./upload.js";
 import { say } from "./words.js";
 
 const ABLE = ["idle", "result", "countdown", "learning", "ready"];  // states in which Start does something
@@ -41,8 +42,8 @@ function showMeasures(view, state) {
 }
 
 // The curtain hides the picture where there is none, or somebody else is served.
-export function showCurtain(view, told, fault, cameraOn) {
-  const what = curtainOf(view, told, fault, cameraOn);
+export function showCurtain(view, told, fault, camera) {
+  const what = curtainOf(view, told, fault, camera);
   $("curtain").hidden = !what;
   if (!what) return;
   $("curtain-title").hidden = !what.title;
@@ -53,16 +54,18 @@ export function showCurtain(view, told, fault, cameraOn) {
   $("camera-start").dataset.does = what.does ?? "";
 }
 
-function curtainOf(view, told, fault, cameraOn) {
+function curtainOf(view, told, fault, camera) {
   if (told === "elsewhere") return { said: say("link.elsewhere"), button: say("link.here"), does: "open" };
   if (told === "full") return { said: say("link.full"), button: say("link.retry"), does: "open" };
   if (told === "denied") return { said: say("link.denied") };
-  if (view.at === "idle") return { title: say("idle.title"), said: say("idle.why"), button: say("idle.again"), does: "again" };
+  // Who never showed a picture has lost nothing, and who waits for a file's answer is there.
+  if (view.at === "idle" && camera.shown && !isSending()) return { title: say("idle.title"), said: say("idle.why"), button: say("idle.again"), does: "again" };
   if (view.at === "waiting") {
     const place = view.place === 1 ? say("queue.next") : say("queue.place", view);
     return { title: say("queue.title"), said: `${place} ${say("queue.served", view)}` };
   }
   if (view.state === "failed") return { title: say("failed.title"), said: say("failed.why") };
   if (fault) return { said: say(fault), button: say("camera.again"), does: "camera" };
-  return cameraOn ? null : { said: say("camera.why"), button: say("camera.start"), does: "camera" };
+  if (camera.on && view.at !== "idle") return null;
+  return { said: say("camera.why"), button: say("camera.start"), does: camera.on ? "again" : "camera" };
 }

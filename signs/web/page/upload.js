@@ -1,11 +1,15 @@
 // A video file: sent as it is, answered, deleted there; then what it was.
 
-import { showThree, spokenOf, truthOf } from "./answer.js";
+import { keptOf, offerTable, showThree, spokenOf, truthOf } from "./answer.js";
 import { $, text } from "./elements.js";
 import { prepareNaming } from "./naming.js";
 import { say } from "./words.js";
 
 const MOST = 100 * 1024 * 1024;
+
+let clock = 0;  // of the seconds that a file takes; 0 where none is under way
+
+export const isSending = () => clock !== 0;
 
 export function prepareUpload() {
   $("file").addEventListener("change", () => {
@@ -32,9 +36,11 @@ async function order(what, value = null) {
 function show(answer) {
   showThree($("upload-three"), answer, number => order("choose", number));
   $("upload-correct").hidden = !answer;
+  text($("upload-none-why"), answer?.none ? say("answer.none.why") : "");
   $("upload-naming").hidden = true;
   $("upload-back").disabled = answer?.truth == null;
   text($("upload-truth"), answer ? truthOf(answer) : "");
+  text($("upload-kept"), answer ? keptOf(answer) : "");
   text($("upload-fault"), answer ? answer.refused || (answer.fault && say("correct.fault")) : "");
 }
 
@@ -49,6 +55,11 @@ function send(file) {
   request.onload = () => { done(); answered(request.response ?? {}); };
   request.onerror = () => { done(); text($("upload-said"), say("upload.lost")); };
   text($("upload-said"), `${say("upload.sending")}: ${file.name}`);
+  const began = performance.now();
+  const tick = () => text($("upload-seconds"), say("upload.seconds", { seconds: Math.round((performance.now() - began) / 1000) }));
+  tick();
+  clock = setInterval(tick, 1000);
+  $("upload-seconds").hidden = false;
   $("file").disabled = true;
   $("upload-progress").hidden = false;
   request.send(file);
@@ -61,11 +72,14 @@ function looking() {
 
 function done() {
   $("file").disabled = false;
-  $("upload-progress").hidden = true;
+  $("upload-progress").hidden = $("upload-seconds").hidden = true;
+  clearInterval(clock);
+  clock = 0;
 }
 
 function answered(answer) {
   if (!answer.ranked) return text($("upload-said"), answer.problem ?? say("upload.lost"));
   text($("upload-said"), [spokenOf(answer).spoken, ...answer.notes].join(". "));
+  offerTable();
   show(answer);
 }
