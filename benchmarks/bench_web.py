@@ -47,6 +47,7 @@ from signs.inference.recogniser import Recogniser
 from signs.live.model_choice import STARTER
 
 UNDERWAY, LONGEST = 3, 640  # frames underway; pixels of the longer side, as the page sends them
+LAST = 20.0  # seconds for the last sign of whoever is signing when the time is over
 AWAY = 6.0  # seconds for which whoever goes stays away: longer than a lost connection is waited for
 GOAL = 1.0  # seconds to an answer
 
@@ -158,8 +159,13 @@ class Session:
         self.view, self.told, self.sent_at = {}, [], []
         self.begun, self.live, self.playing, self.last = time.monotonic(), False, 0.0, 0.0
 
+    def goes_on(self) -> bool:
+        """Until the time is over; who signs then hears the answer, or it would stand in the table alone."""
+        signs = self.live and self.view.get("state") not in ("idle", "result")
+        return time.monotonic() < self.until + (LAST * signs)
+
     async def receive(self) -> None:
-        while time.monotonic() < self.until:
+        while self.goes_on():
             try:
                 text = await asyncio.wait_for(self.link.recv(), 1.0)
             except TimeoutError:
@@ -185,7 +191,7 @@ class Session:
         answer = view.get("answer")
         if answer and answer["of"] > len(self.told):
             self.answered(answer, now)
-        if state in ("idle", "result") and earlier != state and now < self.until_gone:
+        if state in ("idle", "result") and earlier != state and now < min(self.until_gone, self.until):
             await self.link.send('{"do":"start"}')
 
     def answered(self, answer: dict, now: float) -> None:
