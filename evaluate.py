@@ -158,7 +158,7 @@ def evaluate_predictions(args, data: Dataset, splits: list[str], checks: list[st
         print_failures(scores.splits[split].streams[table.fused], report_page.readable_names(classes))
         print_published(scores.splits[split].published)
         if args.gallery:
-            chosen = shown_clips.pick_clips(table, table.fused, args.gallery, shown_clips.RIGHT)
+            chosen = shown_clips.pick_clips(table, table.fused, args.gallery, shown_clips.RIGHT, subject.calibration)
             rows = [shown_clips.describe_clip(table, index, subject.calibration) for index in chosen]
             scores.splits[split].gallery = rows
         scores.write(args.output)

@@ -217,7 +217,7 @@ def write_gallery(
 ) -> list[dict]:
     """Write the loops of the `most` surest wrong answers, and of a few right ones, to `output`/gallery; returns for
     each of them what the page says."""
-    chosen = pick_clips(predictions, predictions.fused, most, RIGHT)
+    chosen = pick_clips(predictions, predictions.fused, most, RIGHT, recogniser.calibration)
     gallery, items = Gallery(recogniser, data, output / "gallery"), [predictions.clips[index] for index in chosen]
     nearest = find_nearest(recogniser, data, items, NEIGHBOURS, workers)
     with command.progress() as bar:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.modality import PICTURES, TABLE
-from signs.evaluation import curves, findings, plain_words, plots, scores
+from signs.evaluation import curves, findings, plain_words, plots, scores, shown_clips
 from signs.evaluation.foreign import ForeignModel
 from signs.evaluation.metrics import Metrics
 from signs.inference.bundle import Bundle
@@ -126,7 +126,9 @@ def draw_plots(bundle: Bundle | ForeignModel, split: str, result, predictions: P
 def page_words(bundle: Bundle | ForeignModel, split: str, metrics: Metrics, predictions: Predictions) -> dict:
     """What the template says of a split, whose predictions these are."""
     result, stream = metrics.splits[split], predictions.fused
-    score = result.streams[stream]
+    idle = frozenset(row.label for row in bundle.classes if row.kind == "none")
+    found = findings.find(result, predictions, idle)
+    share = found.gestures
     return {
         "run": bundle.folder.resolve().name,
         "split": split,
@@ -139,8 +141,10 @@ def page_words(bundle: Bundle | ForeignModel, split: str, metrics: Metrics, pred
         "kinds": {each.name: WORDS[each.modality] for each in bundle.streams},
         "words": SPLIT_WORDS,
         "columns": [f"top{k}" for k in scores.TOP if k < max(result.classes, 2)] + ["mean_per_class"],
-        "of_ten": plain_words.tenths(score["top1"], *score["intervals"]["top1"]),
-        "found": findings.find(result, predictions),
+        "of_ten": plain_words.tenths(share.value, share.low, share.high) if share else "",
+        "found": found,
+        "idle": idle,
+        "groups": shown_clips.group_clips(result.gallery or [], [person.signer for person in found.apart]),
         "fails": findings.FAILS,
         "named": findings.NAMED,
         "few": findings.FEW,

@@ -1,5 +1,6 @@
 """Which clips a report names one by one, and what it says of each; gallery.py adds what there is to see."""
 
+from signs.clips.names import folded
 from signs.inference.confidence import Calibration
 from signs.inference.predictions import Predictions
 
@@ -9,17 +10,30 @@ RIGHT = 3  # recognised clips shown to compare
 BEST = 5  # answers shown
 
 
-def pick_clips(predictions: Predictions, stream: str, wrong: int, right: int) -> list[int]:
+def pick_clips(predictions: Predictions, stream: str, wrong: int, right: int, learnt: Calibration) -> list[int]:
     """Indices of scored clips: those not recognised, surest of the wrong answer first; then, to compare, the surest
-    recognised ones, each of another class."""
+    recognised ones, each of another class. How sure is what the page says: with the temperature, which may change the
+    order."""
     scored = np.flatnonzero(predictions.scored)
     rows, truth = predictions.streams[stream][scored], predictions.truth
-    surest = np.argsort(-rows.max(axis=1), kind="stable")
+    surest = np.argsort(-learnt.calibrated(rows).max(axis=1), kind="stable")
     recognised = (rows.argmax(axis=1) == truth)[surest]
     # {class: its surest recognised clip}: of equal keys the last stays.
     by_class = {truth[index]: index for index in surest[recognised][::-1]}
     compared = [index for index in surest if index in by_class.values()]
     return [int(scored[index]) for index in (*surest[~recognised][:wrong], *compared[:right])]
+
+
+def group_clips(rows: list[dict], apart: list[str]) -> list[tuple[int, str, list[dict]]]:
+    """Rows of `describe_clip` -> (number from 1, person, wrong clips) of each of the people `apart` who has any, then
+    (0, "", all others); the order of the rows stays."""
+    groups, rest = [], rows
+    for number, person in enumerate(apart, 1):
+        theirs = [row for row in rest if not row["right"] and folded(row["signer"]) == folded(person)]
+        if theirs:
+            groups.append((number, person, theirs))
+            rest = [row for row in rest if row not in theirs]
+    return [*groups, (0, "", rest)] if rest else groups
 
 
 def describe_clip(predictions: Predictions, index: int, learnt: Calibration) -> dict:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from signs.clips.dataset import Clip, Label
 from signs.clips.spec import ClipSpec, FlowSpec, InputSpec, StoredSpec
-from signs.evaluation import calibration, plots, report_page
+from signs.evaluation import calibration, plots, report_page, shown_clips
 from signs.evaluation.metrics import Metrics, SplitResult, measure_split, read_splits
 from signs.inference.bundle import Bundle, Stream
 from signs.inference.confidence import Calibration
@@ -175,6 +175,30 @@ def test_the_first_screen_says_who_and_what_fails_and_what_to_record(tmp_path):
     assert "<sign> & 2 and <sign> & 3 : 5 more takes of each, by several people" in said
     assert "<sign> & 2 : it learnt from 5 clips of it, of most signs from 20" in said
     assert f"more people, some who sign like {fails['signer']} : it learnt from 3 people" in said
+
+
+def test_one_person_who_fails_altogether_comes_first_with_a_link_to_the_clips(tmp_path):
+    """S4's clips, all but those of no sign, are taken for none, which is sign 4."""
+    model, table = Model(tmp_path, 4), predictions("test", 4, 100)
+    model.bundle.classes[3] = model.classes[3] = replace(model.classes[3], kind="none")
+    truth, theirs = table.truth, np.arange(100) % 5 == 4
+    asked = np.where(theirs, 3, truth)
+    table.streams = dict.fromkeys(("rgb", "flow", BOTH), np.eye(4)[asked] * 0.6 + 0.1)
+    result = measured(model, table)
+    chosen = shown_clips.pick_clips(table, BOTH, 12, 1, model.calibration)
+    result.gallery = [shown_clips.describe_clip(table, index, model.calibration) for index in chosen]
+    report_page.write_page(model.bundle, "drawn", "test", Metrics({}, None, {"test": result}), table)
+    said, wrong, signs = first_screen(tmp_path), int((asked != truth).sum()), truth != 3
+    assert f"{int((signs & ~theirs).sum())} of {signs.sum()} clips of signs are right" in said
+    assert f"{(~signs).sum()} of {(~signs).sum()} clips without a sign are left alone" in said
+    assert f"S4 : {wrong} of 20 clips fail, {wrong} of them as “ <sign> & 4 ”" in said.replace("“", "“ ").replace(
+        "”", " ”"
+    )
+    assert "0 of 3 signs fail" in said and "more takes, by" not in said
+    assert said.index("Which people fail?") < said.index("Which signs fail?")
+    text = (tmp_path / "report" / "index.html").read_text()
+    assert 'href="#clips-of-1"' in text and 'id="clips-of-1"' in text
+    assert f"{min(12, wrong)} of {wrong} wrong, 1 recognised" in text
 
 
 def test_clips_have_one_number_and_nobody_is_shown_who_does_not_allow_it(tmp_path):
