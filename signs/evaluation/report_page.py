@@ -126,6 +126,7 @@ def draw_plots(bundle: Bundle | ForeignModel, split: str, result, predictions: P
 def page_words(bundle: Bundle | ForeignModel, split: str, metrics: Metrics, predictions: Predictions) -> dict:
     """What the template says of a split, whose predictions these are."""
     result, stream = metrics.splits[split], predictions.fused
+    score = result.streams[stream]
     idle = frozenset(row.label for row in bundle.classes if row.kind == "none")
     found = findings.find(result, predictions, idle)
     share = found.gestures
@@ -144,6 +145,7 @@ def page_words(bundle: Bundle | ForeignModel, split: str, metrics: Metrics, pred
         "of_ten": plain_words.tenths(share.value, share.low, share.high) if share else "",
         "found": found,
         "idle": idle,
+        "sureness": plain_words.sureness(score["calibration"]["reliability"]),
         "groups": shown_clips.group_clips(result.gallery or [], [person.signer for person in found.apart]),
         "fails": findings.FAILS,
         "named": findings.NAMED,
