@@ -159,7 +159,8 @@ def evaluate_predictions(args, data: Dataset, splits: list[str], checks: list[st
         print_published(scores.splits[split].published)
         if args.gallery:
             chosen = shown_clips.pick_clips(table, table.fused, args.gallery, shown_clips.RIGHT, subject.calibration)
-            rows = [shown_clips.describe_clip(table, index, subject.calibration) for index in chosen]
+            idle = shown_clips.idle_labels(classes)
+            rows = [shown_clips.describe_clip(table, index, subject.calibration, idle) for index in chosen]
             scores.splits[split].gallery = rows
         scores.write(args.output)
         report_page.write_page(subject.bundle, data.folder.resolve().name, split, scores, table)

@@ -176,25 +176,28 @@ def write_gains(
     save(figure, path)
 
 
-def write_calibration(measured: dict, rejection: dict, path: Path) -> None:
-    """Reliability and risk-coverage curves, of what `calibration.measure_calibration` and `count_false_alarms` say."""
+def write_calibration(measured: dict, rejection: dict | None, path: Path) -> None:
+    """Reliability and risk-coverage curves, of what `calibration.measure_calibration` and `count_false_alarms` say;
+    rejection: None where there is no threshold."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
-    left.plot([0, 1], [0, 1], ":", color="grey")
+    left.plot([0, 100], [0, 100], ":", color="grey")
     for ending, colour, title in (("_raw", OTHER, "as the networks say"), ("", COLOURS[BOTH], "after temperature")):
-        rows, label = measured[f"reliability{ending}"], f"{title}, error {measured[f'ece{ending}']:.3f}"
+        rows, label = measured[f"reliability{ending}"], f"{title}, error {100 * measured[f'ece{ending}']:.1f} %"
         sizes = np.sqrt([row["clips"] for row in rows])
-        x, y = [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
+        x, y = ([100 * row[name] for row in rows] for name in ("confidence", "accuracy"))
         left.plot(x, y, "-", color=colour, lw=1)
         left.scatter(x, y, 12 + 160 * sizes / max(sizes), color=colour, label=label, alpha=0.85)
-    left.set(xlabel="confidence", ylabel="share that is right", title="reliability; dots grow with their clips")
-    left.set(xlim=(0, 1.02), ylim=(-0.03, 1.05))
-    left.legend(loc="upper left", fontsize=9, markerscale=0.6)
+    left.set(xlabel="confidence, %", ylabel="% that are right", title="reliability; dots grow with their clips")
+    left.set(xlim=(0, 102), ylim=(-4, 106))
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=9, markerscale=0.6, frameon=False)
     rows = measured["risk_coverage"]
-    right.plot([row["coverage"] for row in rows], [row["risk"] for row in rows], color=COLOURS[BOTH])
-    right.plot(rejection["coverage"], rejection["risk"], "o", color=RIGHT, ms=9, label="with the rejection threshold")
-    right.legend(loc="upper left", fontsize=9)
-    right.set(xlabel="coverage: share of clips answered, surest first", ylabel="risk: share of answers that is wrong")
-    right.set(xlim=(0, 1.02), ylim=(0, None), title="risk and coverage")
+    right.plot([100 * row["coverage"] for row in rows], [100 * row["risk"] for row in rows], color=COLOURS[BOTH])
+    if rejection:
+        marked = {"color": RIGHT, "ms": 9, "label": "with the rejection threshold"}
+        right.plot(100 * rejection["coverage"], 100 * rejection["risk"], "o", **marked)
+        right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=9, frameon=False)
+    right.set(xlabel="coverage: % of clips answered, surest first", ylabel="risk: % of answers that are wrong")
+    right.set(xlim=(0, 102), ylim=(0, None), title="risk and coverage")
     for axes in (left, right):
         axes.grid(alpha=0.3)
         open_frame(axes)

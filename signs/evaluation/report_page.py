@@ -101,7 +101,8 @@ def write_page(
     result, log = metrics.splits[split], Log(bundle.folder / "log.csv")
     folder = bundle.folder / "report"
     logged = [each.name for each in bundle.streams if log.rows_of(each.name)]
-    draw_plots(bundle, split, result, predictions, folder)
+    limited = metrics.calibration is not None and metrics.calibration["threshold"] is not None
+    draw_plots(bundle, split, result, predictions, folder, limited)
     if logged:
         curves.write_training(log, logged, folder / "training.png")
     words = page_words(bundle, split, metrics, predictions)
@@ -114,20 +115,23 @@ def write_page(
     return path
 
 
-def draw_plots(bundle: Bundle | ForeignModel, split: str, result, predictions: Predictions, folder: Path) -> None:
-    """confusion.png and calibration.png of a `metrics.SplitResult`."""
+def draw_plots(
+    bundle: Bundle | ForeignModel, split: str, result, predictions: Predictions, folder: Path, limited: bool
+) -> None:
+    """confusion.png and calibration.png of a `metrics.SplitResult`; limited: there is a rejection threshold."""
     stream, names = predictions.fused, readable_names(bundle.classes)
     title = f"{titles(result.streams)[stream]}, {result.clips} {SPLIT_WORDS[split]} clips"
     signs = [names[label] for label in predictions.labels]
     plots.write_confusion(predictions.confusion(stream), signs, title, folder / "confusion.png")
-    plots.write_calibration(result.streams[stream]["calibration"], result.rejection, folder / "calibration.png")
+    rejection = result.rejection if limited else None
+    plots.write_calibration(result.streams[stream]["calibration"], rejection, folder / "calibration.png")
 
 
 def page_words(bundle: Bundle | ForeignModel, split: str, metrics: Metrics, predictions: Predictions) -> dict:
     """What the template says of a split, whose predictions these are."""
     result, stream = metrics.splits[split], predictions.fused
     score = result.streams[stream]
-    idle = frozenset(row.label for row in bundle.classes if row.kind == "none")
+    idle = shown_clips.idle_labels(bundle.classes)
     found = findings.find(result, predictions, idle)
     share = found.gestures
     return {

@@ -1,13 +1,19 @@
 """Which clips a report names one by one, and what it says of each; gallery.py adds what there is to see."""
 
+from signs.clips.dataset import Label
 from signs.clips.names import folded
-from signs.inference.confidence import Calibration
+from signs.inference.confidence import Calibration, unsure
 from signs.inference.predictions import Predictions
 
 import numpy as np
 
 RIGHT = 3  # recognised clips shown to compare
 BEST = 5  # answers shown
+
+
+def idle_labels(classes: list[Label]) -> frozenset[str]:
+    """The labels of classes that are no gesture."""
+    return frozenset(row.label for row in classes if row.kind == "none")
 
 
 def pick_clips(predictions: Predictions, stream: str, wrong: int, right: int, learnt: Calibration) -> list[int]:
@@ -36,12 +42,13 @@ def group_clips(rows: list[dict], apart: list[str]) -> list[tuple[int, str, list
     return [*groups, (0, "", rest)] if rest else groups
 
 
-def describe_clip(predictions: Predictions, index: int, learnt: Calibration) -> dict:
-    """What the page says of one clip, without loops."""
+def describe_clip(predictions: Predictions, index: int, learnt: Calibration, idle: frozenset[str]) -> dict:
+    """What the page says of one clip, without loops; idle: labels of classes that are no gesture."""
     item, labels = predictions.clips[index], predictions.labels
     answers = {name: rows[index] for name, rows in predictions.streams.items()}
     sure = learnt.calibrated(answers.pop(predictions.fused))
     best = np.argsort(-sure, kind="stable")[:BEST]
+    gesture = labels[best[0]] not in idle
     return {
         "clip": item.clip,
         "signer": item.signer,
@@ -49,6 +56,9 @@ def describe_clip(predictions: Predictions, index: int, learnt: Calibration) -> 
         "answer": labels[best[0]],
         "right": item.label == labels[best[0]],
         "confidence": float(sure[best[0]]),
+        "unsure": None
+        if learnt.known(float(sure[best[0]]), gesture)
+        else unsure(float(sure[best[0]]), learnt.threshold),
         "top": [(labels[i], float(sure[i])) for i in best],
         "alone": {name: labels[values.argmax()] for name, values in answers.items()},
         "shown": item.may_be_shown,

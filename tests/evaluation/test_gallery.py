@@ -41,6 +41,13 @@ def test_the_surest_is_who_is_said_to_be_and_people_who_fail_stand_together():
     assert shown_clips.group_clips(rows, ["Ben", "Ann"]) == [(2, "Ann", rows[:3:2]), (0, "", rows[1::2])]
 
 
+def test_an_answer_below_the_limit_is_not_sure_and_one_that_names_no_gesture_is_never_rejected():
+    some, learnt = predictions((0, 1, 0.5), (2, 2, 0.9), (0, 3, 0.5)), Calibration(threshold=0.6)
+    said = [shown_clips.describe_clip(some, index, learnt, frozenset("d"))["unsure"] for index in range(3)]
+    assert said == ["not sure: 50%, an answer needs 60%", None, None]
+    assert shown_clips.describe_clip(some, 0, Calibration(), frozenset())["unsure"] is None
+
+
 @pytest.fixture(scope="module")
 def made(demo, recogniser, tmp_path_factory):
     data, folder = load_dataset(demo), tmp_path_factory.mktemp("report")

@@ -186,7 +186,9 @@ def test_one_person_who_fails_altogether_comes_first_with_a_link_to_the_clips(tm
     table.streams = dict.fromkeys(("rgb", "flow", BOTH), np.eye(4)[asked] * 0.6 + 0.1)
     result = measured(model, table)
     chosen = shown_clips.pick_clips(table, BOTH, 12, 1, model.calibration)
-    result.gallery = [shown_clips.describe_clip(table, index, model.calibration) for index in chosen]
+    result.gallery = [
+        shown_clips.describe_clip(table, index, model.calibration, frozenset({"004"})) for index in chosen
+    ]
     report_page.write_page(model.bundle, "drawn", "test", Metrics({}, None, {"test": result}), table)
     said, wrong, signs = first_screen(tmp_path), int((asked != truth).sum()), truth != 3
     assert f"{int((signs & ~theirs).sum())} of {signs.sum()} clips of signs are right" in said
@@ -199,9 +201,30 @@ def test_one_person_who_fails_altogether_comes_first_with_a_link_to_the_clips(tm
     assert f"{min(12, wrong)} of {wrong} wrong, 1 recognised" in text
 
 
+def test_with_and_without_a_limit_the_words_and_the_picture_fit(tmp_path, monkeypatch):
+    drawn, write = [], plots.write_calibration
+    monkeypatch.setattr(plots, "write_calibration", lambda *given: (drawn.append(given[1]), write(*given)))
+    found, tables = made(tmp_path, 5, 40)
+    model = Model(tmp_path, 5)
+    for threshold, said in ((None, "There is no limit of how sure"), (0.5938, "less than <b>59.4 %</b> sure count as")):
+        found.calibration["threshold"] = threshold
+        report_page.write_page(model.bundle, "drawn", "test", found, tables["test"])
+        text = (tmp_path / "report" / "index.html").read_text()
+        assert said in text and ". Of the 40 test clips <b>" in re.sub(r"\s+", " ", text)
+        assert (drawn[-1] is None) == (threshold is None), "a dot only where there is a limit"
+
+
 def test_clips_have_one_number_and_nobody_is_shown_who_does_not_allow_it(tmp_path):
     found, tables = made(tmp_path, 5, 40)
-    about = {"signer": "S1", "label": "001", "answer": "002", "right": False, "confidence": 0.62, "shown": True}
+    about = {
+        "signer": "S1",
+        "label": "001",
+        "answer": "002",
+        "right": False,
+        "confidence": 0.62,
+        "unsure": None,
+        "shown": True,
+    }
     nearest = {"clip": "t1", "signer": "S9", "label": "002", "alike": 0.9, "loop": None}
     row = {"clip": "c1", **about, "top": [("002", 0.62), ("001", 0.3)], "nearest": nearest, "looked": {}}
     row |= {"alone": {"rgb": "001", "flow": "002"}, "loops": {"rgb": "gallery/c1-rgb.webp", "flow": "gallery/f.webp"}}
