@@ -5,7 +5,6 @@
 Every answer was asked for a take, or a person, that was left out while the rest was learnt.
 """
 
-import math
 from collections import Counter
 from pathlib import Path
 
@@ -57,8 +56,8 @@ def of_ten(table: Predictions, who: str, owners: list[str]) -> str:
 
 
 def tenths(share: float, low: float, high: float) -> str:
-    """`about 7 of ten answers are right (5 to 8)`, of a share and its interval."""
-    return f"about {round(10 * share)} of ten answers are right ({math.floor(10 * low)} to {math.ceil(10 * high)})"
+    """`about 7 of ten answers are right (5 to 8)`, of a share and its interval, all to the nearest, as percents are."""
+    return f"about {round(10 * share)} of ten answers are right ({round(10 * low)} to {round(10 * high)})"
 
 
 def sureness(curve: list[dict]) -> tuple[str, str]:

@@ -182,3 +182,7 @@ def test_whether_it_is_surer_than_it_should_be_is_said_in_words():
         "about as sure as it should be",
         "it says 97 % on average, and 100 % are right",
     )
+
+
+def test_tenths_are_rounded_as_percents_beside_them_are():
+    assert plain_words.tenths(0.82, 0.38, 0.98) == "about 8 of ten answers are right (4 to 10)"
