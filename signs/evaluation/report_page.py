@@ -78,7 +78,11 @@ def about_model(bundle: Bundle | ForeignModel, data: str) -> list[tuple[str, str
         frames, views = command.counted(seen.frames, "frame"), command.counted(seen.views, "view")
         size = f"{frames}, {seen.crop} pixels, {views}, region {seen.region}"
         inputs.setdefault(f"{size}, scale {seen.scale}, still {seen.still}", []).append(called[stream.name])
-    flags = [f"{name.replace('_', ' ')} {value}" for name, value in about.get("flags", {}).items() if value is not None]
+    flags = [
+        f"{name.replace('_', ' ')} {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in about.get("flags", {}).items()
+        if value is not None
+    ]
     alike = len(inputs) == 1
     stores = dict.fromkeys(store for stream in bundle.streams for store in TABLE[stream.modality].stores(stored))
     return [
@@ -87,7 +91,7 @@ def about_model(bundle: Bundle | ForeignModel, data: str) -> list[tuple[str, str
         ("stored", " and ".join(stores)),
         ("seen", "; ".join(text if alike else f"{' and '.join(names)}: {text}" for text, names in inputs.items())),
         ("networks", "; ".join(f"{called[stream.name]}: {stream.network}" for stream in bundle.streams)),
-        ("training", ", ".join(flags)),
+        ("training", "; ".join(flags)),
         ("commit", about.get("commit") or "unknown"),
         ("versions", ", ".join(f"{name} {version}" for name, version in about.get("versions", {}).items())),
     ]

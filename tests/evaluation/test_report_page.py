@@ -42,7 +42,9 @@ class Model:
         names = [Label(f"{number:03d}", f"<sign> & {number}") for number in range(1, classes + 1)]
         spec = ClipSpec(StoredSpec(flow=FlowSpec("tvl1-fast")), InputSpec())
         streams = [Stream(name, name, "i3d", {}, {}) for name in ("rgb", "flow")]
-        self.bundle = Bundle(folder, spec, names, streams, "mean", {"flags": {"seed": 0}, "commit": "c0ffee"})
+        self.bundle = Bundle(
+            folder, spec, names, streams, "mean", {"flags": {"seed": 0, "model": ["a", "b"]}, "commit": "c0ffee"}
+        )
         self.classes, self.calibration = names, Calibration()
 
 
@@ -109,13 +111,17 @@ def test_overridden_checks_and_missing_parts_are_said(tmp_path):
     report_page.write_page(Model(tmp_path, 5).bundle, "drawn", "test", found, tables["test"])
     text = (tmp_path / "report" / "index.html").read_text()
     assert "cannot be trusted" in text and "(Ann)" in text
-    assert "--robustness" in text and "Not calibrated" in text and "no log.csv" in text
+    assert "--robustness" in text and "Not calibrated" in text and "How it learnt" not in text
     one = tables["test"]
     one.clips = [replace(item, signer="Ann") for item in one.clips]
     found.splits["test"] = measured(Model(tmp_path, 5), one, [["c", "cut short"]])
     report_page.write_page(Model(tmp_path, 5).bundle, "drawn", "test", found, one)
     text = (tmp_path / "report" / "index.html").read_text()
-    assert "All clips are of one person, Ann" in text and "1 clip could not be read" in text and "seed 0" in text
+    assert (
+        "All clips are of one person, Ann" in text
+        and "1 clip could not be read" in text
+        and "<td>seed 0; model a, b</td>" in text
+    )
 
 
 def test_confused_classes_stand_side_by_side():
