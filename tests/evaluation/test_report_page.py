@@ -220,6 +220,24 @@ def test_with_and_without_a_limit_the_words_and_the_picture_fit(tmp_path, monkey
         assert (drawn[-1] is None) == (threshold is None), "a dot only where there is a limit"
 
 
+def test_of_few_clips_nothing_is_called_better_by_one(tmp_path):
+    found, tables = made(tmp_path, 5, 40)
+    spans = {"darker": (1 / 9, 0.01, 0.4), "mirrored": (-0.44, -0.87, 0.02), "slow": (-0.5, -0.9, -0.1)}
+    rows = {
+        name: {"top1": 0.5, "difference": dict(zip(("value", "low", "high"), span, strict=True))}
+        for name, span in spans.items()
+    }
+    found.splits["test"].robustness = {"clips": 9, "over": "signers", "top1": 0.78, "changes": rows, "failed": []}
+    report_page.write_page(Model(tmp_path, 5).bundle, "drawn", "test", found, tables["test"])
+    text = (tmp_path / "report" / "index.html").read_text()
+    assert "One clip is 11 points" in text
+    assert re.findall(r'"What that says">([^<]+)</td>', text) == [
+        "no difference beyond one clip",
+        "fewer are right, but so few clips may do so by chance",
+        "worse",
+    ]
+
+
 def test_clips_have_one_number_and_nobody_is_shown_who_does_not_allow_it(tmp_path):
     found, tables = made(tmp_path, 5, 40)
     about = {
