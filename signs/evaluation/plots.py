@@ -4,6 +4,7 @@ What all pictures share stands here too: the colours of the streams, the look of
 """
 
 import functools
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ RIGHT, WRONG, OTHER = "#2e8b57", "#c0392b", "#b8bcc2"
 SOFT = "#555555"  # of words beside a picture
 FEW = 40  # classes up to which a matrix has large cells, and one panel of several has names
 INCHES = 0.15  # of a class beyond that, on each axis: names of 5 points can still be read
+LETTERS = 9.5  # of a title of 11 points, in an inch
 LONGEST_NAME = 52  # characters; beside it there is room for counts
 
 matplotlib.use("Agg")
@@ -69,6 +71,11 @@ def open_frame(axes) -> None:
 def shortened(name: str) -> str:
     """The name, cut where it is longer than LONGEST_NAME."""
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + "..."
+
+
+def wrapped(title: str, width: float) -> str:
+    """A title of 11 points in lines that a figure of `width` inches has room for."""
+    return textwrap.fill(title, int(LETTERS * width))
 
 
 def strip(images: np.ndarray) -> np.ndarray:
@@ -120,7 +127,7 @@ def write_confusion(counts: np.ndarray, names: list[str], title: str, path: Path
         side = float(max(5, 2 + 0.42 * len(names)))
         figure, axes = plt.subplots(figsize=(side + 0.5, side), layout="constrained")
         draw_confusion(axes, counts, names, 9)
-        axes.set_title(title, fontsize=11)
+        figure.suptitle(wrapped(title, side), fontsize=11)
     else:
         figure = large_confusion(counts, names, title)
     save(figure, path)
@@ -139,7 +146,7 @@ def large_confusion(counts: np.ndarray, names: list[str], title: str):
     axes = figure.add_axes((margin / side, margin / side, inside / side, inside / side))
     draw_confusion(axes, counts, names, 5)
     axes.set(xlabel="", ylabel="")
-    figure.suptitle(title, fontsize=11, y=1 - 0.1 / side)
+    figure.suptitle(wrapped(title, side), fontsize=11, y=1 - 0.1 / side)
     figure.supxlabel("recognised as", fontsize=10, y=0.1 / side)
     figure.supylabel("true sign", fontsize=10, x=0.1 / side)
     axes.tick_params(top=True, labeltop=True, right=True, labelright=True, length=1)
