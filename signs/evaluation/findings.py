@@ -79,9 +79,7 @@ def find(result, predictions: Predictions, idle: frozenset[str] = frozenset()) -
     """What there is to say of a `metrics.SplitResult`, and of the probabilities that it was measured on; idle: labels
     of the classes that are no gesture."""
     score = result.streams[predictions.fused]
-    apart = people_apart(predictions, score["signers"])
-    judged = _without(predictions, {person.signer for person in apart}) if apart else predictions
-    judged_score = scores.score_stream(judged, judged.fused) if apart else score
+    apart, judged, judged_score = judge_signs(predictions, score)
     rows = (row for row in judged_score["classes"] if row["clips"] and row["label"] not in idle)
     signs = [row for row in sorted(rows, key=lambda row: (row["recall"], -row["clips"])) if row["recall"] < FAILS]
     people = [row for row in score["signers"] if row["top1"] < FAILS]
@@ -91,6 +89,15 @@ def find(result, predictions: Predictions, idle: frozenset[str] = frozenset()) -
     return Findings(
         apart, signs, people, _mistaken_of_one(judged), right, clips, *_of_gestures(predictions, idle), advice
     )
+
+
+def judge_signs(predictions: Predictions, score: dict) -> tuple[list[Apart], Predictions, dict]:
+    """(people who fail altogether, predictions of the others, their `scores.score_stream`); score: of everybody."""
+    apart = people_apart(predictions, score["signers"])
+    if not apart:
+        return apart, predictions, score
+    judged = _without(predictions, {person.signer for person in apart})
+    return apart, judged, scores.score_stream(judged, judged.fused)
 
 
 def _without(predictions: Predictions, people: set[str]) -> Predictions:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from signs.clips.dataset import Clip, Dataset, Label
-from signs.evaluation import findings
+from signs.evaluation import findings, printed
 from signs.evaluation.findings import Advice, Apart
 from signs.evaluation.metrics import SplitResult
 from signs.evaluation.scores import score_stream
@@ -12,14 +12,18 @@ from signs.inference.predictions import Predictions
 import numpy as np
 
 
-def find(rows: list[tuple[str, str, str]], training: dict | None = None, idle: str = "") -> findings.Findings:
-    """What is said of clips, (label, answer, signer) each, labels of one letter."""
+def table_of(rows: list[tuple[str, str, str]]) -> Predictions:
+    """Clips, (label, answer, signer) each, labels of one letter."""
     labels = sorted({label for label, _, _ in rows} | {answer for _, answer, _ in rows})
     clips = [Clip(f"c{number}", "test", label, signer) for number, (label, _, signer) in enumerate(rows)]
-    shares = np.eye(len(labels))[[labels.index(answer) for _, answer, _ in rows]]
-    table = Predictions(clips, labels, {"rgb": shares})
+    return Predictions(clips, labels, {"rgb": np.eye(len(labels))[[labels.index(answer) for _, answer, _ in rows]]})
+
+
+def find(rows: list[tuple[str, str, str]], training: dict | None = None, idle: str = "") -> findings.Findings:
+    """What is said of such clips."""
+    table = table_of(rows)
     streams = {"rgb": score_stream(table, "rgb")}
-    result = SplitResult({}, [], [], len(rows), len(labels), 0, {}, streams, training=training)
+    result = SplitResult({}, [], [], len(rows), len(table.labels), 0, {}, streams, training=training)
     return findings.find(result, table, frozenset(idle))
 
 
@@ -45,6 +49,18 @@ def test_one_person_who_fails_altogether_is_named_before_the_signs_and_blames_no
     mistake = find([*others, *theirs, ("a", "b", "Ann"), ("a", "b", "Ben"), ("a", "b", "Ben")], idle="z")
     assert [(row["label"], row["right"], row["clips"]) for row in mistake.signs] == [("a", 10, 13)]
     assert mistake.advice == [Advice("pair", ("a", "b"), 3, 23)]
+
+
+def test_the_screen_names_them_first_too(capsys):
+    rows = [(label, label, signer) for label in "abz" for signer in ("Ann", "Ben") for _ in range(5)]
+    table = table_of([*rows, ("b", "a", "Ann"), ("z", "a", "Ann"), *[("a", "z", "Cem")] * 5])
+    printed.print_failures(table, score_stream(table, "rgb"), {"a": "A", "b": "B", "z": "none"}, frozenset("z"))
+    look = "look at how this person stands in the picture, light and distance"
+    assert capsys.readouterr().out.splitlines() == [
+        f"Cem: 5 of 5 clips fail, 5 of them as none: {look}",
+        "worst signs of the others: B 10/11",
+        "worst people: Cem 0/5, Ann 15/17",
+    ]
 
 
 def test_where_everybody_fails_or_few_clips_do_nobody_stands_apart():
