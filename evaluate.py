@@ -77,11 +77,9 @@ def calibrate(recogniser, predictions: Predictions, rate: float) -> None:
     learnt = calibration.learn_calibration(predictions, bundle.classes, rate, bundle.hashes)
     learnt.write(bundle.folder)
     recogniser.calibration = learnt
-    limit = "none" if learnt.threshold is None else f"{learnt.threshold:.1%}"
+    limit = "no rejection" if learnt.threshold is None else f"rejection below {learnt.threshold:.1%}"
     used = "as learnt" if learnt.weights else "alike"
-    print(
-        f"calibrated on valid: temperature {learnt.temperature:.2f}, rejection below {limit}, streams weighted {used}"
-    )
+    print(f"calibrated on valid: temperature {learnt.temperature:.2f}, {limit}, streams weighted {used}")
 
 
 def predict_splits(recogniser, data: Dataset, splits: list[str], args) -> Predicted:
@@ -159,11 +157,12 @@ def evaluate_predictions(args, data: Dataset, splits: list[str], checks: list[st
     if scored := [split for split in splits if split in scores.splits]:
         split, table = scored[-1], predicted[scored[-1]][0]
         print_scores(scores.splits, args.output)
-        print_failures(scores.splits[split].streams[table.fused], report_page.readable_names(classes))
+        idle, score = shown_clips.idle_labels(classes), scores.splits[split].streams[table.fused]
+        print_failures(table, score, report_page.readable_names(classes), idle)
         print_published(scores.splits[split].published)
         if args.gallery:
-            chosen = shown_clips.pick_clips(table, table.fused, args.gallery, shown_clips.RIGHT)
-            rows = [shown_clips.describe_clip(table, index, subject.calibration) for index in chosen]
+            chosen = shown_clips.pick_clips(table, table.fused, args.gallery, shown_clips.RIGHT, subject.calibration)
+            rows = [shown_clips.describe_clip(table, index, subject.calibration, idle) for index in chosen]
             scores.splits[split].gallery = rows
         scores.write(args.output)
         report_page.write_page(subject.bundle, data.folder.resolve().name, split, scores, table)
@@ -199,11 +198,12 @@ def evaluate_splits(args, data: Dataset, splits: list[str], checks: list[str]) -
 
 def write_report(args, recogniser, data: Dataset, split: str, predictions: Predictions, scores, outcome) -> None:
     """metrics.json, then gallery, robustness and the page of one split; prints the tables."""
-    from signs.evaluation import gallery, overview, report_page, robustness
+    from signs.evaluation import gallery, overview, report_page, robustness, shown_clips
 
     result = scores.splits[split]
     print_scores(scores.splits, args.model)
-    print_failures(result.streams[predictions.fused], report_page.readable_names(recogniser.classes))
+    idle, names = shown_clips.idle_labels(recogniser.classes), report_page.readable_names(recogniser.classes)
+    print_failures(predictions, result.streams[predictions.fused], names, idle)
     print_published(result.published)
     scores.write(args.model)
     if args.robustness:

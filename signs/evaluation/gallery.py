@@ -21,7 +21,7 @@ from signs.clips.points import Points
 from signs.clips.spec import HANDS, InputSpec
 from signs.command import Problem
 from signs.evaluation import gradcam, joints
-from signs.evaluation.shown_clips import RIGHT, describe_clip, pick_clips
+from signs.evaluation.shown_clips import RIGHT, describe_clip, idle_labels, pick_clips
 from signs.flow.stream import flow_to_colour
 from signs.inference import runtime, stored_clips
 from signs.inference.bundle import Stream
@@ -175,7 +175,7 @@ class Gallery:
         """Everything that the page says of one clip, its loops written where they may be shown."""
         item = predictions.clips[index]
         # As sure as predict.py says: the page has no other number for it.
-        row = describe_clip(predictions, index, self.recogniser.calibration)
+        row = describe_clip(predictions, index, self.recogniser.calibration, idle_labels(self.recogniser.classes))
         answer = predictions.labels.index(row["answer"])
         for stream in self.streams if item.may_be_shown else ():
             if stream.modality in PICTURES:
@@ -217,7 +217,7 @@ def write_gallery(
 ) -> list[dict]:
     """Write the loops of the `most` surest wrong answers, and of a few right ones, to `output`/gallery; returns for
     each of them what the page says."""
-    chosen = pick_clips(predictions, predictions.fused, most, RIGHT)
+    chosen = pick_clips(predictions, predictions.fused, most, RIGHT, recogniser.calibration)
     gallery, items = Gallery(recogniser, data, output / "gallery"), [predictions.clips[index] for index in chosen]
     nearest = find_nearest(recogniser, data, items, NEIGHBOURS, workers)
     with command.progress() as bar:

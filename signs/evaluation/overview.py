@@ -26,7 +26,7 @@ def write_overview(path: Path, recogniser, data: Dataset, predictions: Predictio
     """Frames, flow and probabilities of some clips of the split, training curves, accuracies."""
     bundle, names = recogniser.bundle, plots.legible([row.name or row.label for row in recogniser.classes])
     names = dict(zip(recogniser.labels, names, strict=True))
-    picked = pick_clips(predictions, predictions.fused, CLIPS, CLIPS)
+    picked = pick_clips(predictions, predictions.fused, CLIPS, CLIPS, recogniser.calibration)
     chosen = picked[:1] + picked[1:][1 - CLIPS :]  # what goes wrong, where anything does, then rather what does not
     figure = plt.figure(figsize=(15, 2.5 * len(chosen) + 3.4), layout="constrained")
     grid = figure.add_gridspec(len(chosen) + 1, 2, width_ratios=(4, 1), height_ratios=[2.4] * len(chosen) + [3])

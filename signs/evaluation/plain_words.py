@@ -5,7 +5,6 @@
 Every answer was asked for a take, or a person, that was left out while the rest was learnt.
 """
 
-import math
 from collections import Counter
 from pathlib import Path
 
@@ -18,6 +17,8 @@ import numpy as np
 
 MORE = 5  # takes to record of signs that are mistaken
 WORST = 3  # pairs of signs, and takes, that are named
+CLOSE = 0.05  # between how sure answers are and how many are right, both on average, within which the two agree
+SURE = 0.8  # of answers that look trustworthy; an edge of the reliability curve's bins
 ODD = 0.5  # of another sign's probability, below which a take's own sign is said to be missed
 
 
@@ -55,8 +56,25 @@ def of_ten(table: Predictions, who: str, owners: list[str]) -> str:
 
 
 def tenths(share: float, low: float, high: float) -> str:
-    """`about 7 of ten answers are right (5 to 8)`, of a share and its interval."""
-    return f"about {round(10 * share)} of ten answers are right ({math.floor(10 * low)} to {math.ceil(10 * high)})"
+    """`about 7 of ten answers are right (5 to 8)`, of a share and its interval, all to the nearest, as percents are."""
+    return f"about {round(10 * share)} of ten answers are right ({round(10 * low)} to {round(10 * high)})"
+
+
+def sureness(curve: list[dict]) -> tuple[str, str]:
+    """(`surer than it should be`, the numbers behind it) of `calibration.reliability`'s bins: on average, because with
+    few clips the distances of single bins, and so the calibration error, are mostly chance."""
+    clips = sum(row["clips"] for row in curve)
+    said, right = (sum(row["clips"] * row[name] for row in curve) / clips for name in ("confidence", "accuracy"))
+    bad = [(row["low"], round(row["clips"] * (1 - row["accuracy"]))) for row in curve]
+    wrong, trusted = sum(count for _, count in bad), sum(count for low, count in bad if low > SURE - 1e-6)
+    verdict = "about as sure as it should be"
+    if abs(said - right) > CLOSE:
+        verdict = "surer than it should be" if said > right else "less sure than it should be"
+    numbers = f"it says {said:.0%} on average, and {right:.0%} are right".replace("%", " %")
+    if wrong:
+        numbers += f"; of {command.counted(wrong, 'wrong answer')} {trusted or 'none'} {'is' if trusted < 2 else 'are'}"
+        numbers += f" {100 * SURE:.0f} % sure or more"
+    return verdict, numbers
 
 
 def mistaken(table: Predictions, names: dict[str, str]) -> list[str]:

@@ -4,6 +4,7 @@ What all pictures share stands here too: the colours of the streams, the look of
 """
 
 import functools
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ RIGHT, WRONG, OTHER = "#2e8b57", "#c0392b", "#b8bcc2"
 SOFT = "#555555"  # of words beside a picture
 FEW = 40  # classes up to which a matrix has large cells, and one panel of several has names
 INCHES = 0.15  # of a class beyond that, on each axis: names of 5 points can still be read
+LETTERS = 9.5  # of a title of 11 points, in an inch
 LONGEST_NAME = 52  # characters; beside it there is room for counts
 
 matplotlib.use("Agg")
@@ -69,6 +71,11 @@ def open_frame(axes) -> None:
 def shortened(name: str) -> str:
     """The name, cut where it is longer than LONGEST_NAME."""
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 3] + "..."
+
+
+def wrapped(title: str, width: float) -> str:
+    """A title of 11 points in lines that a figure of `width` inches has room for."""
+    return textwrap.fill(title, int(LETTERS * width))
 
 
 def strip(images: np.ndarray) -> np.ndarray:
@@ -120,7 +127,7 @@ def write_confusion(counts: np.ndarray, names: list[str], title: str, path: Path
         side = float(max(5, 2 + 0.42 * len(names)))
         figure, axes = plt.subplots(figsize=(side + 0.5, side), layout="constrained")
         draw_confusion(axes, counts, names, 9)
-        axes.set_title(title, fontsize=11)
+        figure.suptitle(wrapped(title, side), fontsize=11)
     else:
         figure = large_confusion(counts, names, title)
     save(figure, path)
@@ -139,7 +146,7 @@ def large_confusion(counts: np.ndarray, names: list[str], title: str):
     axes = figure.add_axes((margin / side, margin / side, inside / side, inside / side))
     draw_confusion(axes, counts, names, 5)
     axes.set(xlabel="", ylabel="")
-    figure.suptitle(title, fontsize=11, y=1 - 0.1 / side)
+    figure.suptitle(wrapped(title, side), fontsize=11, y=1 - 0.1 / side)
     figure.supxlabel("recognised as", fontsize=10, y=0.1 / side)
     figure.supylabel("true sign", fontsize=10, x=0.1 / side)
     axes.tick_params(top=True, labeltop=True, right=True, labelright=True, length=1)
@@ -176,25 +183,28 @@ def write_gains(
     save(figure, path)
 
 
-def write_calibration(measured: dict, rejection: dict, path: Path) -> None:
-    """Reliability and risk-coverage curves, of what `calibration.measure_calibration` and `count_false_alarms` say."""
+def write_calibration(measured: dict, rejection: dict | None, path: Path) -> None:
+    """Reliability and risk-coverage curves, of what `calibration.measure_calibration` and `count_false_alarms` say;
+    rejection: None where there is no threshold."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
-    left.plot([0, 1], [0, 1], ":", color="grey")
+    left.plot([0, 100], [0, 100], ":", color="grey")
     for ending, colour, title in (("_raw", OTHER, "as the networks say"), ("", COLOURS[BOTH], "after temperature")):
-        rows, label = measured[f"reliability{ending}"], f"{title}, error {measured[f'ece{ending}']:.3f}"
+        rows, label = measured[f"reliability{ending}"], f"{title}, error {100 * measured[f'ece{ending}']:.1f} %"
         sizes = np.sqrt([row["clips"] for row in rows])
-        x, y = [row["confidence"] for row in rows], [row["accuracy"] for row in rows]
+        x, y = ([100 * row[name] for row in rows] for name in ("confidence", "accuracy"))
         left.plot(x, y, "-", color=colour, lw=1)
         left.scatter(x, y, 12 + 160 * sizes / max(sizes), color=colour, label=label, alpha=0.85)
-    left.set(xlabel="confidence", ylabel="share that is right", title="reliability; dots grow with their clips")
-    left.set(xlim=(0, 1.02), ylim=(-0.03, 1.05))
-    left.legend(loc="upper left", fontsize=9, markerscale=0.6)
+    left.set(xlabel="confidence, %", ylabel="% that are right", title="reliability; dots grow with their clips")
+    left.set(xlim=(0, 102), ylim=(-4, 106))
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=9, markerscale=0.6, frameon=False)
     rows = measured["risk_coverage"]
-    right.plot([row["coverage"] for row in rows], [row["risk"] for row in rows], color=COLOURS[BOTH])
-    right.plot(rejection["coverage"], rejection["risk"], "o", color=RIGHT, ms=9, label="with the rejection threshold")
-    right.legend(loc="upper left", fontsize=9)
-    right.set(xlabel="coverage: share of clips answered, surest first", ylabel="risk: share of answers that is wrong")
-    right.set(xlim=(0, 1.02), ylim=(0, None), title="risk and coverage")
+    right.plot([100 * row["coverage"] for row in rows], [100 * row["risk"] for row in rows], color=COLOURS[BOTH])
+    if rejection:
+        marked = {"color": RIGHT, "ms": 9, "label": "with the rejection threshold"}
+        right.plot(100 * rejection["coverage"], 100 * rejection["risk"], "o", **marked)
+        right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=9, frameon=False)
+    right.set(xlabel="coverage: % of clips answered, surest first", ylabel="risk: % of answers that are wrong")
+    right.set(xlim=(0, 102), ylim=(0, None), title="risk and coverage")
     for axes in (left, right):
         axes.grid(alpha=0.3)
         open_frame(axes)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips import dataset
+from signs.evaluation import findings
 from signs.evaluation.published import COLUMNS, Row
 from signs.inference.predictions import Predictions, titles, write_counts
 
@@ -38,12 +39,17 @@ def print_scores(results: dict, folder: Path) -> None:
     command.print_table(heads, rows, f"{folder}: accuracy in percent, 95 % intervals")
 
 
-def print_failures(score: dict, names: dict[str, str]) -> None:
-    """Who and what is recognised worst, one line each."""
-    classes = sorted((row for row in score["classes"] if row["clips"]), key=lambda row: row["recall"])
-    signs = [(names[row["label"]], row) for row in classes]
+def print_failures(predictions: Predictions, score: dict, names: dict[str, str], idle: frozenset[str]) -> None:
+    """Who and what is recognised worst, one line each, as the page has it; idle: labels that are no gesture."""
+    apart, _, judged = findings.judge_signs(predictions, score)
+    for person in apart:
+        taken = f", {person.times} of them as {names[person.taken_for]}" if person.taken_for else ""
+        look = "look at how this person stands in the picture, light and distance"
+        print(command.one_line(f"{person.signer}: {person.wrong} of {person.clips} clips fail{taken}: {look}"))
+    rows = [row for row in judged["classes"] if row["clips"] and row["label"] not in idle]
+    signs = [(names[row["label"]], row) for row in sorted(rows, key=lambda row: row["recall"])]
     people = [(row["signer"], row) for row in score["signers"]] if len(score["signers"]) > 1 else []
-    for title, rows in (("signs", signs), ("people", people)):
+    for title, rows in ((f"signs{' of the others' if apart else ''}", signs), ("people", people)):
         worst = [f"{name} {row['right']}/{row['clips']}" for name, row in rows if row["right"] < row["clips"]]
         if worst:
             print(command.one_line(f"worst {title}: {', '.join(worst[:WORST])}"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.modality import PICTURES, TABLE
-from signs.evaluation import curves, findings, plain_words, plots, scores
+from signs.evaluation import curves, findings, plain_words, plots, scores, shown_clips
 from signs.evaluation.foreign import ForeignModel
 from signs.evaluation.metrics import Metrics
 from signs.inference.bundle import Bundle
@@ -78,7 +78,11 @@ def about_model(bundle: Bundle | ForeignModel, data: str) -> list[tuple[str, str
         frames, views = command.counted(seen.frames, "frame"), command.counted(seen.views, "view")
         size = f"{frames}, {seen.crop} pixels, {views}, region {seen.region}"
         inputs.setdefault(f"{size}, scale {seen.scale}, still {seen.still}", []).append(called[stream.name])
-    flags = [f"{name.replace('_', ' ')} {value}" for name, value in about.get("flags", {}).items() if value is not None]
+    flags = [
+        f"{name.replace('_', ' ')} {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in about.get("flags", {}).items()
+        if value is not None
+    ]
     alike = len(inputs) == 1
     stores = dict.fromkeys(store for stream in bundle.streams for store in TABLE[stream.modality].stores(stored))
     return [
@@ -87,7 +91,7 @@ def about_model(bundle: Bundle | ForeignModel, data: str) -> list[tuple[str, str
         ("stored", " and ".join(stores)),
         ("seen", "; ".join(text if alike else f"{' and '.join(names)}: {text}" for text, names in inputs.items())),
         ("networks", "; ".join(f"{called[stream.name]}: {stream.network}" for stream in bundle.streams)),
-        ("training", ", ".join(flags)),
+        ("training", "; ".join(flags)),
         ("commit", about.get("commit") or "unknown"),
         ("versions", ", ".join(f"{name} {version}" for name, version in about.get("versions", {}).items())),
     ]
@@ -101,7 +105,8 @@ def write_page(
     result, log = metrics.splits[split], Log(bundle.folder / "log.csv")
     folder = bundle.folder / "report"
     logged = [each.name for each in bundle.streams if log.rows_of(each.name)]
-    draw_plots(bundle, split, result, predictions, folder)
+    limited = metrics.calibration is not None and metrics.calibration["threshold"] is not None
+    draw_plots(bundle, split, result, predictions, folder, limited)
     if logged:
         curves.write_training(log, logged, folder / "training.png")
     words = page_words(bundle, split, metrics, predictions)
@@ -114,19 +119,25 @@ def write_page(
     return path
 
 
-def draw_plots(bundle: Bundle | ForeignModel, split: str, result, predictions: Predictions, folder: Path) -> None:
-    """confusion.png and calibration.png of a `metrics.SplitResult`."""
+def draw_plots(
+    bundle: Bundle | ForeignModel, split: str, result, predictions: Predictions, folder: Path, limited: bool
+) -> None:
+    """confusion.png and calibration.png of a `metrics.SplitResult`; limited: there is a rejection threshold."""
     stream, names = predictions.fused, readable_names(bundle.classes)
     title = f"{titles(result.streams)[stream]}, {result.clips} {SPLIT_WORDS[split]} clips"
     signs = [names[label] for label in predictions.labels]
     plots.write_confusion(predictions.confusion(stream), signs, title, folder / "confusion.png")
-    plots.write_calibration(result.streams[stream]["calibration"], result.rejection, folder / "calibration.png")
+    rejection = result.rejection if limited else None
+    plots.write_calibration(result.streams[stream]["calibration"], rejection, folder / "calibration.png")
 
 
 def page_words(bundle: Bundle | ForeignModel, split: str, metrics: Metrics, predictions: Predictions) -> dict:
     """What the template says of a split, whose predictions these are."""
     result, stream = metrics.splits[split], predictions.fused
     score = result.streams[stream]
+    idle = shown_clips.idle_labels(bundle.classes)
+    found = findings.find(result, predictions, idle)
+    share = found.gestures
     return {
         "run": bundle.folder.resolve().name,
         "split": split,
@@ -139,8 +150,11 @@ def page_words(bundle: Bundle | ForeignModel, split: str, metrics: Metrics, pred
         "kinds": {each.name: WORDS[each.modality] for each in bundle.streams},
         "words": SPLIT_WORDS,
         "columns": [f"top{k}" for k in scores.TOP if k < max(result.classes, 2)] + ["mean_per_class"],
-        "of_ten": plain_words.tenths(score["top1"], *score["intervals"]["top1"]),
-        "found": findings.find(result, predictions),
+        "of_ten": plain_words.tenths(share.value, share.low, share.high) if share else "",
+        "found": found,
+        "idle": idle,
+        "sureness": plain_words.sureness(score["calibration"]["reliability"]),
+        "groups": shown_clips.group_clips(result.gallery or [], [person.signer for person in found.apart]),
         "fails": findings.FAILS,
         "named": findings.NAMED,
         "few": findings.FEW,

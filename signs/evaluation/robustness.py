@@ -96,5 +96,6 @@ def print_robustness(measured: dict, split: str) -> None:
         change = row["difference"]
         points = scores.with_interval(change["value"], (change["low"], change["high"]), sign="+")
         rows.append([name, f"{100 * row['top1']:.1f}", points])
-    title = f"{measured['clips']} {split} clips; as they are {100 * measured['top1']:.1f} %"
+    about = f"as they are {100 * measured['top1']:.1f} %; one clip is {100 / measured['clips']:.1f} points"
+    title = f"{measured['clips']} {split} clips; {about}"
     command.print_table(["change", "top-1", f"points, 95 % over {measured['over']}"], rows, title)

@@ -114,7 +114,7 @@ def shares_by_class(right: np.ndarray, classes: np.ndarray, count: int, drawn: B
 
 def per_class(predictions: Predictions, stream: str, drawn: Bootstrap) -> list[dict]:
     """A row per class of the table: clips, recall and precision with intervals, the class it is most often taken for
-    and how often; None where there is nothing to say."""
+    and how often, others that it is taken for as often; None where there is nothing to say."""
     counts, labels = predictions.confusion(stream), predictions.labels
     truth, answers = predictions.truth, predictions.streams[stream][predictions.scored].argmax(axis=1)
     recalls, precisions = (shares_by_class(truth == answers, by, len(labels), drawn) for by in (truth, answers))
@@ -126,6 +126,7 @@ def per_class(predictions: Predictions, stream: str, drawn: Bootstrap) -> list[d
             row[name], row[f"{name}_interval"] = (value.value, [value.low, value.high]) if value else (None, None)
         row["mistaken"] = int(mistakes[index].max())
         row["taken_for"] = labels[mistakes[index].argmax()] if row["mistaken"] else None
+        row["as_often"] = [labels[i] for i in np.flatnonzero(mistakes[index] == row["mistaken"])[1:] if row["mistaken"]]
         rows.append(row)
     return rows
 

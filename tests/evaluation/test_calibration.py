@@ -4,7 +4,7 @@ import json
 
 from signs.clips.dataset import Clip, Label
 from signs.command import Problem
-from signs.evaluation import calibration
+from signs.evaluation import calibration, plain_words
 from signs.inference.confidence import CALIBRATION_FILE, Calibration, load_calibration, tempered, unsure
 from signs.inference.predictions import Predictions
 
@@ -165,3 +165,24 @@ def test_what_is_not_sure_is_told_with_as_many_digits_as_it_takes():
     assert unsure(0.31, 0.594) == "not sure: 31%, an answer needs 59%"
     assert unsure(0.5921, 0.594) == "not sure: 59.2%, an answer needs 59.4%"
     assert unsure(0.59399, 0.594) == "not sure: 59.399%, an answer needs 59.400%"
+
+
+def test_whether_it_is_surer_than_it_should_be_is_said_in_words():
+    right = np.array([True] * 8 + [False] * 2)
+    for sure, verdict, last in (
+        (0.95, "surer than it should be", "of 2 wrong answers 2 are 80 % sure or more"),
+        (0.83, "about as sure as it should be", "of 2 wrong answers 2 are 80 % sure or more"),
+        (0.6, "less sure than it should be", "of 2 wrong answers none is 80 % sure or more"),
+    ):
+        curve, _ = calibration.reliability(np.full(10, sure), right)
+        said = f"it says {100 * sure:.0f} % on average, and 80 % are right; {last}"
+        assert plain_words.sureness(curve) == (verdict, said)
+    curve, _ = calibration.reliability(np.full(10, 0.97), np.ones(10, bool))
+    assert plain_words.sureness(curve) == (
+        "about as sure as it should be",
+        "it says 97 % on average, and 100 % are right",
+    )
+
+
+def test_tenths_are_rounded_as_percents_beside_them_are():
+    assert plain_words.tenths(0.82, 0.38, 0.98) == "about 8 of ten answers are right (4 to 10)"

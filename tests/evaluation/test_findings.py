@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from signs.clips.dataset import Clip, Dataset, Label
-from signs.evaluation import findings
-from signs.evaluation.findings import Advice
+from signs.evaluation import findings, printed
+from signs.evaluation.findings import Advice, Apart
 from signs.evaluation.metrics import SplitResult
 from signs.evaluation.scores import score_stream
 from signs.inference.predictions import Predictions
@@ -12,26 +12,68 @@ from signs.inference.predictions import Predictions
 import numpy as np
 
 
-def find(rows: list[tuple[str, str, str]], training: dict | None = None) -> findings.Findings:
-    """What is said of clips, (label, answer, signer) each, labels of one letter."""
+def table_of(rows: list[tuple[str, str, str]]) -> Predictions:
+    """Clips, (label, answer, signer) each, labels of one letter."""
     labels = sorted({label for label, _, _ in rows} | {answer for _, answer, _ in rows})
     clips = [Clip(f"c{number}", "test", label, signer) for number, (label, _, signer) in enumerate(rows)]
-    shares = np.eye(len(labels))[[labels.index(answer) for _, answer, _ in rows]]
-    table = Predictions(clips, labels, {"rgb": shares})
+    return Predictions(clips, labels, {"rgb": np.eye(len(labels))[[labels.index(answer) for _, answer, _ in rows]]})
+
+
+def find(rows: list[tuple[str, str, str]], training: dict | None = None, idle: str = "") -> findings.Findings:
+    """What is said of such clips."""
+    table = table_of(rows)
     streams = {"rgb": score_stream(table, "rgb")}
-    result = SplitResult({}, [], [], len(rows), len(labels), 0, {}, streams, training=training)
-    return findings.find(result, table)
+    result = SplitResult({}, [], [], len(rows), len(table.labels), 0, {}, streams, training=training)
+    return findings.find(result, table, frozenset(idle))
 
 
 def test_the_worst_signs_and_people_are_named_and_what_they_are_taken_for():
     right = [(label, label, signer) for label in "abc" for signer in ("Ann", "Ben") for _ in range(5)]
-    wrong = [("c", "a", "Cem")] * 4 + [("b", "b", "Cem")]
+    wrong = [("c", "a", "Cem")] * 4 + [("b", "b", "Cem")] * 4
     found = find(right + wrong)
+    assert found.apart == [] and find(right + wrong, idle="c").signs == []
     assert [(row["label"], row["right"], row["clips"], row["taken_for"]) for row in found.signs] == [("c", 10, 14, "a")]
-    assert [(row["signer"], row["right"], row["clips"]) for row in found.people] == [("Cem", 1, 5)]
+    assert [(row["signer"], row["right"], row["clips"]) for row in found.people] == [("Cem", 4, 8)]
     assert (found.right, found.clips) == (30, 30), "those who do not fail"
     assert found.advice == [Advice("pair", ("c", "a"), 4, 24)]
     assert found.only_by == {"c": "Cem"}
+
+
+def test_one_person_who_fails_altogether_is_named_before_the_signs_and_blames_none():
+    others = [(label, label, signer) for label in "abz" for signer in ("Ann", "Ben") for _ in range(5)]
+    theirs = [("a", "z", "Cem"), ("b", "z", "Cem"), ("a", "z", "Cem"), ("b", "a", "cem"), ("z", "z", "Cem")]
+    found = find(others + theirs, idle="z")
+    assert found.apart == [Apart("Cem", 4, 5, "z", 3)]
+    assert (found.signs, found.only_by, found.advice) == ([], {}, []), "without the clips of that person"
+    assert (found.right_signs, found.sign_clips, found.gestures.value) == (20, 24, 20 / 24), "no sign is none"
+    mistake = find([*others, *theirs, ("a", "b", "Ann"), ("a", "b", "Ben"), ("a", "b", "Ben")], idle="z")
+    assert [(row["label"], row["right"], row["clips"]) for row in mistake.signs] == [("a", 10, 13)]
+    assert mistake.advice == [Advice("pair", ("a", "b"), 3, 23)]
+
+
+def test_the_screen_names_them_first_too(capsys):
+    rows = [(label, label, signer) for label in "abz" for signer in ("Ann", "Ben") for _ in range(5)]
+    table = table_of([*rows, ("b", "a", "Ann"), ("z", "a", "Ann"), *[("a", "z", "Cem")] * 5])
+    printed.print_failures(table, score_stream(table, "rgb"), {"a": "A", "b": "B", "z": "none"}, frozenset("z"))
+    look = "look at how this person stands in the picture, light and distance"
+    assert capsys.readouterr().out.splitlines() == [
+        f"Cem: 5 of 5 clips fail, 5 of them as none: {look}",
+        "worst signs of the others: B 10/11",
+        "worst people: Cem 0/5, Ann 15/17",
+    ]
+
+
+def test_where_everybody_fails_or_few_clips_do_nobody_stands_apart():
+    assert find([("a", "b", signer) for signer in ("Ann", "Ben") for _ in range(9)]).apart == []
+    fine = [("a", "a", "Ann"), ("b", "b", "Ann")] * 9
+    assert find([*fine, *[("a", "b", "Ben")] * (findings.FEW - 1)]).apart == []
+    scattered = [("a", answer, "Ben") for answer in "bcdef"]
+    assert find(fine + scattered).apart == [Apart("Ben", 5, 5, None, 1)], "taken for this and that"
+
+
+def test_one_mistake_is_nothing_to_record():
+    found = find([("a", "a", "Ann")] * 3 + [("a", "b", "Ann")] + [("b", "b", "Ann")] * 9)
+    assert [row["label"] for row in found.signs] == ["a"] and found.advice == []
 
 
 def test_mistakes_of_several_people_or_of_the_only_one_who_signs_it_are_nobodys():

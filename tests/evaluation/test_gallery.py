@@ -6,6 +6,7 @@ from signs.clips.dataset import Clip, load_dataset
 from signs.evaluation import gallery, shown_clips
 from signs.inference import stored_clips
 from signs.inference.bundle import Stream
+from signs.inference.confidence import Calibration
 from signs.inference.predictions import Predictions
 
 import cv2
@@ -26,8 +27,25 @@ def predictions(*rows) -> Predictions:
 
 def test_the_surest_wrong_answers_first_then_right_ones_of_several_classes():
     some = predictions((0, 1, 0.5), (1, 1, 0.9), (1, 1, 0.95), (None, 3, 0.99), (2, 3, 0.8), (3, 3, 0.6), (0, 2, 0.7))
-    assert shown_clips.pick_clips(some, "rgb", 2, 3) == [4, 6, 2, 5]
-    assert shown_clips.pick_clips(some, "rgb", 9, 0) == [4, 6, 0]
+    assert shown_clips.pick_clips(some, "rgb", 2, 3, Calibration()) == [4, 6, 2, 5]
+    assert shown_clips.pick_clips(some, "rgb", 9, 0, Calibration()) == [4, 6, 0]
+
+
+def test_the_surest_is_who_is_said_to_be_and_people_who_fail_stand_together():
+    """A low temperature makes 45 % of which the rest is spread surer than 50 % against 48 %."""
+    some = predictions((0, 1, 0.45), (0, 1, 0.5), (2, 2, 0.9))
+    some.streams["rgb"][1] = (0.48, 0.5, 0.01, 0.01)
+    assert shown_clips.pick_clips(some, "rgb", 2, 0, Calibration()) == [1, 0]
+    assert shown_clips.pick_clips(some, "rgb", 2, 0, Calibration(0.3)) == [0, 1]
+    rows = [{"right": right, "signer": signer} for right, signer in ((0, "Ann"), (0, "Cem"), (0, "ann"), (1, "Ann"))]
+    assert shown_clips.group_clips(rows, ["Ben", "Ann"]) == [(2, "Ann", rows[:3:2]), (0, "", rows[1::2])]
+
+
+def test_an_answer_below_the_limit_is_not_sure_and_one_that_names_no_gesture_is_never_rejected():
+    some, learnt = predictions((0, 1, 0.5), (2, 2, 0.9), (0, 3, 0.5)), Calibration(threshold=0.6)
+    said = [shown_clips.describe_clip(some, index, learnt, frozenset("d"))["unsure"] for index in range(3)]
+    assert said == ["not sure: 50%, an answer needs 60%", None, None]
+    assert shown_clips.describe_clip(some, 0, Calibration(), frozenset())["unsure"] is None
 
 
 @pytest.fixture(scope="module")

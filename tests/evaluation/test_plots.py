@@ -30,6 +30,22 @@ def test_a_confusion_matrix_has_no_empty_boxes(tmp_path, capsys):
     assert (shown[1] == NAMES[1]) == (not said), "either a font has it, or the number stands there and a line says so"
 
 
+@pytest.mark.parametrize("classes", [3, 9, 45])
+def test_a_title_is_not_cut_off(tmp_path, monkeypatch, classes):
+    cut = []
+
+    def measure(figure, path):
+        figure.canvas.draw()
+        box = figure._suptitle.get_window_extent()
+        cut.append(box.x0 < 0 or box.x1 > figure.bbox.width or box.y1 > figure.bbox.height)
+
+    monkeypatch.setattr(plots, "save", measure)
+    names = [f"s{number}" for number in range(classes)]
+    title = "colour pictures + movement + points of body and hands, 50 test clips WWWWWWWW WWWWWWW"
+    plots.write_confusion(np.eye(classes, dtype=int), names, title, tmp_path / "c.png")
+    assert cut == [False]
+
+
 def test_without_fonts_there_are_numbers(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(fonts, "installed_fonts", tuple)
     fonts._find_font.cache_clear()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from signs.clips.dataset import Clip, Label
 from signs.clips.spec import ClipSpec, FlowSpec, InputSpec, StoredSpec
-from signs.evaluation import calibration, plots, report_page
+from signs.evaluation import calibration, plots, report_page, shown_clips
 from signs.evaluation.metrics import Metrics, SplitResult, measure_split, read_splits
 from signs.inference.bundle import Bundle, Stream
 from signs.inference.confidence import Calibration
@@ -42,7 +42,9 @@ class Model:
         names = [Label(f"{number:03d}", f"<sign> & {number}") for number in range(1, classes + 1)]
         spec = ClipSpec(StoredSpec(flow=FlowSpec("tvl1-fast")), InputSpec())
         streams = [Stream(name, name, "i3d", {}, {}) for name in ("rgb", "flow")]
-        self.bundle = Bundle(folder, spec, names, streams, "mean", {"flags": {"seed": 0}, "commit": "c0ffee"})
+        self.bundle = Bundle(
+            folder, spec, names, streams, "mean", {"flags": {"seed": 0, "model": ["a", "b"]}, "commit": "c0ffee"}
+        )
         self.classes, self.calibration = names, Calibration()
 
 
@@ -109,13 +111,17 @@ def test_overridden_checks_and_missing_parts_are_said(tmp_path):
     report_page.write_page(Model(tmp_path, 5).bundle, "drawn", "test", found, tables["test"])
     text = (tmp_path / "report" / "index.html").read_text()
     assert "cannot be trusted" in text and "(Ann)" in text
-    assert "--robustness" in text and "Not calibrated" in text and "no log.csv" in text
+    assert "--robustness" in text and "Not calibrated" in text and "How it learnt" not in text
     one = tables["test"]
     one.clips = [replace(item, signer="Ann") for item in one.clips]
     found.splits["test"] = measured(Model(tmp_path, 5), one, [["c", "cut short"]])
     report_page.write_page(Model(tmp_path, 5).bundle, "drawn", "test", found, one)
     text = (tmp_path / "report" / "index.html").read_text()
-    assert "All clips are of one person, Ann" in text and "1 clip could not be read" in text and "seed 0" in text
+    assert (
+        "All clips are of one person, Ann" in text
+        and "1 clip could not be read" in text
+        and "<td>seed 0; model a, b</td>" in text
+    )
 
 
 def test_confused_classes_stand_side_by_side():
@@ -177,9 +183,72 @@ def test_the_first_screen_says_who_and_what_fails_and_what_to_record(tmp_path):
     assert f"more people, some who sign like {fails['signer']} : it learnt from 3 people" in said
 
 
+def test_one_person_who_fails_altogether_comes_first_with_a_link_to_the_clips(tmp_path):
+    """S4's clips, all but those of no sign, are taken for none, which is sign 4."""
+    model, table = Model(tmp_path, 4), predictions("test", 4, 100)
+    model.bundle.classes[3] = model.classes[3] = replace(model.classes[3], kind="none")
+    truth, theirs = table.truth, np.arange(100) % 5 == 4
+    asked = np.where(theirs, 3, truth)
+    table.streams = dict.fromkeys(("rgb", "flow", BOTH), np.eye(4)[asked] * 0.6 + 0.1)
+    result = measured(model, table)
+    chosen = shown_clips.pick_clips(table, BOTH, 12, 1, model.calibration)
+    result.gallery = [
+        shown_clips.describe_clip(table, index, model.calibration, frozenset({"004"})) for index in chosen
+    ]
+    report_page.write_page(model.bundle, "drawn", "test", Metrics({}, None, {"test": result}), table)
+    said, wrong, signs = first_screen(tmp_path), int((asked != truth).sum()), truth != 3
+    assert f"{int((signs & ~theirs).sum())} of {signs.sum()} clips of signs are right" in said
+    assert f"{(~signs).sum()} of {(~signs).sum()} clips without a sign are left alone" in said
+    assert f"S4 : {wrong} of 20 clips fail, {wrong} of them as “<sign> & 4”" in said
+    assert "0 of 3 signs fail" in said and "more takes, by" not in said
+    assert said.index("Which people fail?") < said.index("Which signs fail?")
+    text = (tmp_path / "report" / "index.html").read_text()
+    assert 'href="#clips-of-1"' in text and 'id="clips-of-1"' in text
+    assert f"{min(12, wrong)} of {wrong} wrong, 1 recognised" in text
+
+
+def test_with_and_without_a_limit_the_words_and_the_picture_fit(tmp_path, monkeypatch):
+    drawn, write = [], plots.write_calibration
+    monkeypatch.setattr(plots, "write_calibration", lambda *given: (drawn.append(given[1]), write(*given)))
+    found, tables = made(tmp_path, 5, 40)
+    model = Model(tmp_path, 5)
+    for threshold, said in ((None, "There is no limit of how sure"), (0.5938, "less than <b>59.4 %</b> sure count as")):
+        found.calibration["threshold"] = threshold
+        report_page.write_page(model.bundle, "drawn", "test", found, tables["test"])
+        text = (tmp_path / "report" / "index.html").read_text()
+        assert said in text and ". Of the 40 test clips <b>" in re.sub(r"\s+", " ", text)
+        assert (drawn[-1] is None) == (threshold is None), "a dot only where there is a limit"
+
+
+def test_of_few_clips_nothing_is_called_better_by_one(tmp_path):
+    found, tables = made(tmp_path, 5, 40)
+    spans = {"darker": (1 / 9, 0.01, 0.4), "mirrored": (-0.44, -0.87, 0.02), "slow": (-0.5, -0.9, -0.1)}
+    rows = {
+        name: {"top1": 0.5, "difference": dict(zip(("value", "low", "high"), span, strict=True))}
+        for name, span in spans.items()
+    }
+    found.splits["test"].robustness = {"clips": 9, "over": "signers", "top1": 0.78, "changes": rows, "failed": []}
+    report_page.write_page(Model(tmp_path, 5).bundle, "drawn", "test", found, tables["test"])
+    text = (tmp_path / "report" / "index.html").read_text()
+    assert "One clip is 11 points" in text
+    assert re.findall(r'"What that says">([^<]+)</td>', text) == [
+        "no difference beyond one clip",
+        "fewer are right, but so few clips may do so by chance",
+        "worse",
+    ]
+
+
 def test_clips_have_one_number_and_nobody_is_shown_who_does_not_allow_it(tmp_path):
     found, tables = made(tmp_path, 5, 40)
-    about = {"signer": "S1", "label": "001", "answer": "002", "right": False, "confidence": 0.62, "shown": True}
+    about = {
+        "signer": "S1",
+        "label": "001",
+        "answer": "002",
+        "right": False,
+        "confidence": 0.62,
+        "unsure": None,
+        "shown": True,
+    }
     nearest = {"clip": "t1", "signer": "S9", "label": "002", "alike": 0.9, "loop": None}
     row = {"clip": "c1", **about, "top": [("002", 0.62), ("001", 0.3)], "nearest": nearest, "looked": {}}
     row |= {"alone": {"rgb": "001", "flow": "002"}, "loops": {"rgb": "gallery/c1-rgb.webp", "flow": "gallery/f.webp"}}

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -201,6 +202,22 @@ def test_missing_and_other_classes_are_named(data, learnt, tmp_path, capsys):
     assert "not used: prediction" in said and "do not sum to one" in said
     table = Predictions.read(tmp_path / "out" / "predictions-test.csv", "test")
     assert table.labels == ["left", "right", "up", "wave"]
+
+
+def test_the_example_of_the_documentation_runs_as_it_stands(data, tmp_path, capsys):
+    text = (REPOSITORY / "docs" / "evaluation.md").read_text(encoding="utf-8").partition("## Anyone's model")[2]
+    line = re.search(r"python evaluate\.py (.+)", text)[1].split()
+    (tmp_path / "data_set").mkdir()
+    (tmp_path / "data_set" / "mine").symlink_to(data.folder)
+    example = re.search(r"```python\n(.+?)```", text, re.DOTALL)[1]
+    subprocess.run([sys.executable, "-c", example], cwd=tmp_path, check=True)
+    assert (
+        evaluate.main([word if "/" not in word and ".csv" not in word else str(tmp_path / word) for word in line]) == 0
+    )
+    assert "36 rows: 36 used" in capsys.readouterr().out
+    assert (
+        json.loads((tmp_path / "model" / "theirs" / "metrics.json").read_text())["calibration"]["about"]["clips"] == 12
+    )
 
 
 def flags_of(data, table, output) -> list[str]:
