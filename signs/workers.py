@@ -5,6 +5,7 @@
 joblib does the work. The same jobs on a cluster: cluster.py.
 """
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,11 @@ class Lost:
         if "SIGKILL" in self.how:
             return "its process was killed, by hand or for want of memory, of which --workers 1 needs least"
         return f"its process crashed ({self.how}): a damaged file or a fault of a library; leave it out"
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processes(workers: int) -> int:

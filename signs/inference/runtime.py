@@ -10,7 +10,6 @@ of these files can hold code: OpenVINO's IR, ONNX and LiteRT are tables of known
 import functools
 import importlib
 import importlib.util
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from signs.inference import streaming
 from signs.inference.bundle import BUNDLE_FILE, NETWORKS, Stream, load_keras, quiet_stderr
 from signs.inference.streaming import Plan, Stage, SteppedNetwork, StreamedNetwork
 from signs.models import sparse_weights
+from signs.workers import cores
 
 import numpy as np
 
@@ -58,11 +58,6 @@ FORMS = {form.name: form for form in (
     Form("litert", "f32", "export/litert", ".tflite", "ai_edge_litert"),
 )}
 # fmt: on
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def installed(form: Form) -> bool:

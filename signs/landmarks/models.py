@@ -7,6 +7,7 @@ The wheel of mediapipe 0.10.21 still carries the files (Apache 2.0); signs/wheel
 """
 
 import functools
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from signs import wheel
 from signs.command import Problem
 from signs.wheel import Wheel
+from signs.workers import cores
 
 import numpy as np
 
@@ -139,17 +141,19 @@ def open_networks(folder: Path = FOLDER) -> Networks:
         def compiled():
             return core.compile_model(model, "CPU", hints).create_infer_request()
 
-        free = [compiled()]
+        free, turns = [compiled()], threading.Semaphore(cores())
 
         def run(inputs: np.ndarray) -> list[np.ndarray]:
-            """In as many threads as want: one that finds none free compiles another, for one lets in one at a time."""
-            try:
-                request = free.pop()
-            except IndexError:
-                request = compiled()
-            request.infer([inputs])
-            found = [np.array(request.get_output_tensor(index).data) for index in range(len(source.outputs))]
-            free.append(request)
+            """In as many threads as there are cores; who finds none free compiles another: one lets in one at a time.
+            More would be no quicker, and each holds the weights once more."""
+            with turns:
+                try:
+                    request = free.pop()
+                except IndexError:
+                    request = compiled()
+                request.infer([inputs])
+                found = [np.array(request.get_output_tensor(index).data) for index in range(len(source.outputs))]
+                free.append(request)
             return found
 
         return run
