@@ -20,6 +20,7 @@ from pathlib import Path, PurePath
 from signs import command
 from signs.clips import dataset, leakage
 from signs.clips.dataset import Clip, Dataset
+from signs.clips.footage import size_of
 from signs.clips.names import check_text
 from signs.command import Outcome, Problem
 from signs.estimate import Cost
@@ -30,15 +31,7 @@ from signs.prepare.origin import write_origin
 from signs.prepare.path_pattern import PathPattern
 from signs.prepare.point_archives import bring_points
 from signs.prepare.recordings import with_consent
-from signs.prepare.transfer import (
-    TRANSFERS,
-    bring_pictures,
-    bring_video,
-    check_room,
-    earlier_clips,
-    move_changed,
-    size_of,
-)
+from signs.prepare.transfer import TRANSFERS, bring_pictures, bring_video, check_room, earlier_clips, move_changed
 from signs.prepare.video_table import Video
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from signs.clips import preprocess
 from signs.clips.dataset import Clip, Dataset
+from signs.clips.hand_track import between
 from signs.clips.points import Points, read_points
 from signs.clips.spec import InputSpec
 from signs.clips.storage import read_archive
@@ -53,14 +54,6 @@ WAYS = (
 )
 
 
-def filled(times: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray | None:
-    """(T,) seconds, (T, N) NaN where unknown -> (A, N) at other times, between what is known; None where nothing is."""
-    known = ~np.isnan(rows).any(axis=1)
-    if not known.any():
-        return None
-    return np.column_stack([np.interp(at, times[known], column[known]) for column in rows.T])
-
-
 def shoulders(points: Points) -> tuple[np.ndarray, float] | None:
     """The middle between the shoulders, (2,) pixels, and how wide they are, medians over a clip."""
     both = points.body[:, [LEFT, RIGHT], :2]
@@ -89,11 +82,11 @@ def hand_squares(points: Points, side: int, at: np.ndarray, upright: bool) -> li
         if not np.isnan(hand).any():
             found = square_round(hand)
             row[:] = found.x, found.y, found.size, np.cos(found.angle), np.sin(found.angle)
-    placed = filled(points.times, rows, at)
+    placed = between(points.times, rows, at)
     if placed is None:
         found = shoulders(points)
         wrists = points.body[:, [WRIST[side], MIDDLE[side]], :2].mean(axis=1)
-        placed = filled(points.times, wrists, at)
+        placed = between(points.times, wrists, at)
         if placed is None or found is None:
             return None
         return [Square(x, y, HAND * found[1]) for x, y in placed]

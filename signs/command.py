@@ -28,7 +28,7 @@ from signs.cluster import Cluster
 # Every script knows them as `command.listed`, ...: handed on.
 from signs.console import counted, folded, listed, one_line, open_closed, print_table, progress  # noqa: F401
 from signs.errors import Problem, describe, is_expected, traceback_of
-from signs.estimate import Cost, Estimator, Spent, bytes_of, guarded
+from signs.estimate import Cost, Estimator, Forecast, Spent, bytes_of, guarded
 from signs.workers import Lost, processes, run_jobs
 
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
@@ -277,6 +277,12 @@ def noting(failed: list[tuple[str, str]], name: str) -> Iterator[None]:
         failed.append((name, str(problem).removeprefix(f"{name}: ")))
 
 
+def tell_forecast(bar, forecast: Forecast) -> None:
+    """Say above a bar what a run will take, if that is long."""
+    if forecast.wall >= LONG:
+        bar.console.print(forecast.line("clip"), markup=False, highlight=False, soft_wrap=True)
+
+
 def parallel(
     function: Callable,
     items: Iterable[tuple[str, object]],
@@ -311,8 +317,8 @@ def parallel(
                 if cost and not forecast:
                     estimator.add(number, replace(spent, written=bytes_of(cost.written, items[number][1])))
                     forecast = estimator.forecast()
-                    if forecast and forecast.wall >= LONG and not dry_run and len(results) < len(items):
-                        bar.console.print(forecast.line("clip"), markup=False, highlight=False, soft_wrap=True)
+                    if forecast and not dry_run and len(results) < len(items):
+                        tell_forecast(bar, forecast)
             if forecast:
                 break
     if dry_run:

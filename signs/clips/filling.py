@@ -19,8 +19,7 @@ from pathlib import Path
 from signs import cluster, command
 from signs.clips import dataset, storage
 from signs.clips.dataset import Clip, Dataset
-from signs.clips.footage import footage_of
-from signs.clips.pictures import picture_files
+from signs.clips.footage import footage_of, size_of
 from signs.clips.spec import LandmarkSpec, StoredSpec
 from signs.clips.video import READER
 from signs.cluster import Cluster
@@ -132,9 +131,9 @@ def sizes(data: Dataset, stored: StoredSpec | LandmarkSpec) -> Callable[[Clip], 
             return item.archive(data.folder, stored.frame_store).stat().st_size
         footage = footage_of(item, data.folder, part)
         if footage.rate:
-            return sum(path.stat().st_size for path in picture_files(footage.path))
+            return size_of(footage.path)
         share = (item.end - item.start) / reach[item.video(data.folder)] if item.end else 1.0
-        return share * footage.path.stat().st_size
+        return share * size_of(footage.path)
 
     return size
 

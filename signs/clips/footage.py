@@ -49,6 +49,13 @@ class Footage:
         return pictures_sha256(self.path) if self.rate else command.sha256(self.path)
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a video, or of a folder of pictures."""
+    if path.is_dir():
+        return sum(each.stat().st_size for each in picture_files(path))
+    return path.stat().st_size
+
+
 def footage_of(item: Clip, folder: Path, part: str = "video") -> Footage:
     """What a part of a data set's clip is read from."""
     return Footage(item.video(folder, part), item.start, item.end, item.rate)

@@ -127,14 +127,3 @@ def of_splits(data: Dataset, tables: dict[str, Predictions]) -> str:
     table = markdown([Row(**row) for row in told["rows"]]) if told["rows"] else ""
     notes = "".join(f"* {note}\n" for note in (told["protocol"], *told["notes"]))
     return f"# Published on {told['name']}, percent\n\n{table}\n{notes}"
-
-
-def with_ours() -> list[Row]:
-    """All published rows, and for each set and number of classes ours, which nobody has run."""
-    table = rows()
-    groups = dict.fromkeys((row.set, row.classes) for row in table)
-    found = []
-    for key, classes in groups:
-        found += [row for row in table if (row.set, row.classes) == (key, classes)]
-        found.append(Row(key, classes, "ours", NOT_RUN, ours=True))
-    return found

@@ -228,8 +228,8 @@ def extract_features(
         for name, rows in ahead:
             file.write(file.position[name], *rows)
             outcome.done.append(name)
-            if (forecast := pace.advance(len(rows[0]))) and forecast.wall >= command.LONG:
-                bar.console.print(forecast.line("clip"), markup=False, highlight=False, soft_wrap=True)
+            if forecast := pace.advance(len(rows[0])):
+                command.tell_forecast(bar, forecast)
 
 
 def missing_entries(path: Path, about: About, entries: list[Entry]) -> list[Entry]:

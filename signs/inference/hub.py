@@ -87,15 +87,7 @@ def answers(address: Address) -> Iterator[None]:
         raise Problem(f"{address}: the token holds other letters than a token has; {LOG_IN}") from None
     except (httpx2.TransportError, ConnectionError) as error:
         raise Unreachable(f"{address}: {endpoint()} does not answer ({said(error)}); try again later") from None
-    except (
-        httpx2.HTTPError,
-        httpx2.InvalidURL,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RuntimeError,
-    ) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, *STRANGE) as error:
         raise Problem(f"{address}: {endpoint()} answers otherwise than a Hub does ({said(error)})") from None
 
 

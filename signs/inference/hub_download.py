@@ -155,9 +155,7 @@ def list_files(address: Address) -> dict[str, tuple[int, str | None]]:
         most = f"at most {WHOLE.members:,} and {WHOLE.total:,}"
         raise Problem(f"{address}: {len(entries):,} files of {total:,} bytes, {most} are read; {AGAIN}")
     if others := [name for name in others if name not in USUAL]:
-        print(
-            command.one_line(f"{address}: left there, as no part of a model: {command.listed(others)}"), file=sys.stderr
-        )
+        say(f"{address}: left there, as no part of a model: {command.listed(others)}")
     return entries
 
 

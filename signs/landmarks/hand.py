@@ -11,6 +11,7 @@ other squares are tried: of raised hands that brings back one in eleven at 1 and
 import math
 from dataclasses import dataclass
 
+from signs.clips.hand_track import PALM
 from signs.landmarks.square import Square, square_along
 
 import numpy as np
@@ -25,7 +26,6 @@ WIDER = 1.35  # of the square of a hand that was none, in which it is looked for
 VISIBLE = 0.1  # of the wrist among the body's points, below which there is no hand to look for
 ROUGH = 2.7  # of twice the way from wrist to middle finger
 UP = 0.1  # share by which the square of a hand is moved towards the fingers
-PALM = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)  # points that move little against each other
 KNUCKLES = (5, 9, 13)
 DEPTH = 0.4  # what the network's z is divided by
 TURN, SHIFT, GROWTH = math.radians(40), 0.2, 0.4  # by which the square of the frame before may differ from the new one

@@ -19,7 +19,7 @@ from signs.inference import timing
 from signs.inference.timing import Timings
 from signs.live.hands_free import HandsFree
 from signs.live.modes import Mode
-from signs.live.sliding_window import BEFORE, SlidingWindow
+from signs.live.sliding_window import SlidingWindow
 
 import numpy as np
 
@@ -137,9 +137,9 @@ class Continuous(Mode):
         if self._movement:
             self._movement.frame(frame, seconds)
         if event == "began":
-            self._since, self._aside = seconds - BEFORE, False
+            self._since, self._aside = seconds - motion.BEFORE, False
         elif event == "ended" and not self._movement:
-            self._finish(self.detector.moved - self._since - BEFORE + motion.BEGIN)
+            self._finish(self.detector.moved - self._since - motion.BEFORE + motion.BEGIN)
         small = self.window.stored.resize(frame)
         self._pushing.append(self._keeper.submit(self.window.push, small, seconds, found and found.result()))
         while self._pushing and (self._pushing[0].done() or len(self._pushing) > BACKLOG):
@@ -181,7 +181,7 @@ class Continuous(Mode):
         for line in self._movement.history[self._heard :]:
             self._heard += 1
             first, last = self.span = self._movement.span
-            if line.known and last - first <= self.seconds + BEFORE:
+            if line.known and last - first <= self.seconds + motion.BEFORE:
                 self.answer = self.given = self._movement.given
                 self.latency = self._movement.latency
                 self.timings.add("last frame to answer", self.latency)

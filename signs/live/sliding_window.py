@@ -19,8 +19,6 @@ from signs.inference.timing import Timings
 
 import numpy as np
 
-BEFORE = 0.5  # seconds before a movement at which networks that go on begin
-
 
 class SlidingWindow:
     """The last `seconds` of what was pushed, at the bundle's rate, or at the rate that makes its number of frames.
@@ -100,9 +98,9 @@ class SlidingWindow:
         """{modality: (t, H, W, C) uint8} of the frames kept since the last time; empty where there are none.
 
         Args:
-            begin: give the last `BEFORE` seconds instead, as the beginning of a clip.
+            begin: give the last `motion.BEFORE` seconds instead, as the beginning of a clip.
         """
-        new = 1 + round((BEFORE + motion.BEGIN) / self.step) if begin else self.count - self._given
+        new = 1 + round((motion.BEFORE + motion.BEGIN) / self.step) if begin else self.count - self._given
         kept, self._given = list(self._kept)[-new:] if new else [], self.count
         if not kept:
             return {}

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from signs import command
 from signs.clips import trim
-from signs.clips.footage import Footage
+from signs.clips.footage import Footage, size_of
 from signs.clips.pictures import picture_files, read_picture
 from signs.command import Problem
 from signs.estimate import Cost
 from signs.prepare import intervals
 from signs.prepare.intervals import Cut
-from signs.prepare.transfer import check_is_video, size_of
+from signs.prepare.transfer import check_is_video
 from signs.prepare.video_table import Video
 
 Interval = tuple[float, float] | None

@@ -138,13 +138,6 @@ def _pictures_are_there(source: Path, target: Path, transfer: str, digest: str) 
         return False
 
 
-def size_of(source: Path) -> int:
-    """Bytes of a video, or of a folder of pictures."""
-    if source.is_dir():
-        return sum(path.stat().st_size for path in picture_files(source))
-    return source.stat().st_size
-
-
 def _hardlink(source: Path, target: Path) -> None:
     try:
         os.link(source.resolve(), target)

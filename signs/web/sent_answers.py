@@ -10,8 +10,7 @@ The last one is meant, as in a live session; a correction waits until it is writ
 from dataclasses import dataclass
 
 from signs.live.corrections import AnswerList, Corrections
-from signs.live.session_plan import NOTHING
-from signs.web.snapshot import faults_of
+from signs.web.snapshot import answer_words, faults_of
 
 MODE = "file"  # in the table of answers
 NAME = 500  # characters of a typed name that are looked at
@@ -50,20 +49,9 @@ class SentAnswers:
 
     def view(self) -> dict:
         """The last answer, and what it was. Names are text."""
-        meant, names = self.corrections.meant, self.names
-        if meant is None:
+        if (meant := self.corrections.meant) is None:
             return {}
-        none = {row.label for row in self.corrections.classes if row.kind == "none"} | {NOTHING}
-        return {
-            "ranked": [{"name": names.get(label, label), "probability": round(p, 4)} for label, p in meant.ranked],
-            "known": meant.known,
-            "none": meant.ranked[0][0] in none,
-            "truth": None if meant.truth is None else names.get(meant.truth, meant.truth),
-            "nothing": meant.truth in none,
-            "kept": meant.path is not None,
-            "pictures": meant.strip is not None,
-            **faults_of(self.corrections),
-        }
+        return answer_words(meant, self.corrections.classes, self.names) | faults_of(self.corrections)
 
 
 def correct(corrections: Corrections, what, value) -> bool:

@@ -8,7 +8,9 @@ as nothing else.
 
 import math
 
+from signs.clips.dataset import Label
 from signs.landmarks import skeleton
+from signs.live.corrections import Answered
 from signs.live.demo import Demo
 from signs.live.modes import RESTLESS, Mode
 from signs.live.screen import history_of, is_underway
@@ -50,19 +52,26 @@ def _answer(demo: Demo, names: dict[str, str]) -> dict | None:
     answered = demo.corrections.meant
     if answered is None:
         return None
-    none = {row.label for row in demo.recogniser.classes if row.kind == "none"}
     answers = demo.corrections.answers
     return {
         "number": answers.index(answered) + 1,
         "of": len(answers),
         "mode": answered.mode,
-        "known": answered.known,
-        "none": answered.ranked[0][0] in none,
-        "ranked": [{"name": names.get(label, label), "probability": round(p, 4)} for label, p in answered.ranked],
         "latency": round(answered.latency, 3),
         "underway": is_underway(demo.mode, answered),
+        **answer_words(answered, demo.recogniser.classes, names),
+    }
+
+
+def answer_words(answered: Answered, classes: list[Label], names: dict[str, str]) -> dict:
+    """What an answer says, and what it was, as somebody said; names are text."""
+    none = {row.label for row in classes if row.kind == "none"}
+    return {
+        "ranked": [{"name": names.get(label, label), "probability": round(p, 4)} for label, p in answered.ranked],
+        "known": answered.known,
+        "none": answered.ranked[0][0] in none,
         "truth": None if answered.truth is None else names.get(answered.truth, answered.truth),
-        "nothing": answered.truth is not None and (answered.truth in none or answered.truth == NOTHING),
+        "nothing": answered.truth in none | {NOTHING},
         "kept": answered.path is not None,
         "pictures": answered.strip is not None,
     }

@@ -26,8 +26,19 @@ def test_every_row_has_a_source_and_is_of_a_subset_of_its_set():
     assert {row.set for row in published.rows()} == set(published.PROTOCOLS) == set(FORMATS)
 
 
+def with_ours() -> list[published.Row]:
+    """All published rows, and for each set and number of classes ours, which nobody has run."""
+    table = published.rows()
+    groups = dict.fromkeys((row.set, row.classes) for row in table)
+    found = []
+    for key, classes in groups:
+        found += [row for row in table if (row.set, row.classes) == (key, classes)]
+        found.append(published.Row(key, classes, "ours", published.NOT_RUN, ours=True))
+    return found
+
+
 def test_the_documentation_shows_all_rows_and_ours_as_not_run():
-    table = published.markdown(published.with_ours())
+    table = published.markdown(with_ours())
     assert table.count(published.NOT_RUN) == len({(row.set, row.classes) for row in published.rows()})
     assert table in (REPOSITORY / "docs" / "evaluation.md").read_text(encoding="utf-8")
 

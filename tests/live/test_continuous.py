@@ -140,7 +140,7 @@ def test_networks_that_go_on_cost_one_step_a_frame_and_none_at_rest(going_on):
     play(mode, 0, REST)
     assert mode.state == "ready" and network.given == [], "nothing moved yet"
     play(mode, REST, REST + SIGN)
-    first = 1 + round((continuous.BEFORE + motion.BEGIN) * RATE)
+    first = 1 + round((motion.BEFORE + motion.BEGIN) * RATE)
     frames = round(SIGN * RATE) - math.ceil(motion.BEGIN * RATE)  # it is known to have begun by then
     assert len(network.given) == frames + 1, "a step a frame, and one group more at once at the beginning"
     assert network.given[:2] == [(4, 0), (first - 4, 1)], "half a second before the movement belongs to it"
