@@ -224,7 +224,7 @@ def test_without_a_websocket_it_goes_on_by_requests(visited):
 def test_a_password_is_asked(tmp_path):
     need_chromium()
     with serving(password="correct horse") as served, opened(served.address, tmp_path) as page:
-        page.wait_for("document.activeElement.id === 'password' && document.readyState === 'complete'")
+        page.wait_for("document.activeElement.id === 'password' && !document.getElementById('go').disabled")
         page.type("wrong")
         page.key("Enter")
         page.wait_for("document.getElementById('door-said').textContent === 'This is not the password.'")
@@ -232,6 +232,18 @@ def test_a_password_is_asked(tmp_path):
         page.key("Enter")
         page.wait_for("!!document.getElementById('camera-start')")
         assert "horse" not in "".join(page.addresses)
+
+
+def test_a_password_typed_before_the_script_is_there_stays(tmp_path):
+    need_chromium()
+    with serving(password="correct horse") as served, opened("about:blank", tmp_path) as page:
+        page.ask("Network.setBlockedURLs", urls=["*words.json"])
+        page.open(served.address)
+        page.wait_for("document.activeElement.id === 'password' && document.readyState === 'complete'")
+        page.type("correct horse")
+        page.key("Enter")
+        assert page.run("document.getElementById('password').value") == "correct horse"
+        assert page.run("document.getElementById('go').disabled")
 
 
 def test_every_word_is_in_the_table():

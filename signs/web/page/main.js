@@ -92,4 +92,5 @@ prepareLearn();
 prepareUpload();
 prepareSigns(about);
 show(view);
+document.querySelector("main").inert = false;  // nothing can be pressed before something listens
 link.open();

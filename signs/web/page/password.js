@@ -12,3 +12,4 @@ $("door").addEventListener("submit", async event => {
   $("password").value = "";
   $("password").focus();
 });
+$("go").disabled = false;  // before that Enter would send the form the browser's way, and the password were gone
