@@ -175,12 +175,47 @@ def show(found: dict) -> None:
         console.print(table)
 
 
+def add_groups(flags: argparse.ArgumentParser) -> None:
+    flags.add_argument("--table", type=Path, help="CSV with a column video, as in clips.csv's source, and --by's")
+    flags.add_argument("--by", default="distance", help="column of --table by which clips are grouped")
+
+
+def read_groups(args, data: Dataset) -> dict[str, str]:
+    """{clip: its group} of --table and --by; empty without a table."""
+    if not args.table:
+        return {}
+    with open(args.table, newline="", encoding="utf-8") as file:
+        by_source = {row["video"]: row[args.by] for row in csv.DictReader(file)}
+    return {item.clip: by_source[item.source] for item in data.clips if item.source in by_source}
+
+
+def prepare_jobs(args, data: Dataset, people: list[str], folds: list) -> list[tuple]:
+    """Make the data set of each fold; the command line of each training, person after person."""
+    jobs = []
+    for test, valid in folds:
+        make_fold(data, args.output / "data" / test, test, valid, learners_of(people, (test, valid), args.learners))
+        own = [flag.format(test=test) for flag in args.train]
+        paths = ("--data", args.output / "data" / test, "--output", args.output / test)
+        jobs += [(args.script, *paths, *own, *stream_flags(stream)) for stream in args.streams]
+    return jobs
+
+
+def refit(args, folds: list, pool: ThreadPoolExecutor) -> None:
+    """Train each model once more, from the validation person's clips too, and score it on the test person."""
+    jobs = []
+    for test, _ in folds:
+        paths = ("--data", args.output / "data" / test, "--output", args.output / "refit" / test)
+        once_more = ("--refit", args.output / test)
+        jobs += [(args.script, *paths, *once_more, *stream_flags(stream)) for stream in args.streams]
+    list(pool.map(lambda job: call(*job), jobs))
+    evaluate(args, folds, args.output / "refit", ("test",), pool)
+
+
 def main(argv=None) -> int:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--data", type=Path, required=True, help="data set folder with its frame and flow archives")
     flags.add_argument("--output", type=Path, required=True, help="folder for the folds and their models")
-    flags.add_argument("--table", type=Path, help="CSV with a column video, as in clips.csv's source, and --by's")
-    flags.add_argument("--by", default="distance", help="column of --table by which clips are grouped")
+    add_groups(flags)
     flags.add_argument("--streams", nargs="+", choices=STREAMS[:3], default=STREAMS[:2])
     flags.add_argument("--people", nargs="+", help="leave out only these")
     flags.add_argument("--learners", type=int, metavar="N", help="learn from so many people; all but two")
@@ -193,47 +228,13 @@ def main(argv=None) -> int:
     people = sorted({item.signer for item in data.clips})
     folds = [fold for fold in folds_of(people) if not args.people or fold[0] in args.people]
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // args.jobs)))
-    jobs = []
-    for test, valid in folds:
-        learners = learners_of(people, (test, valid), args.learners)
-        make_fold(data, args.output / "data" / test, test, valid, learners)
-        jobs += [
-            (
-                args.script,
-                "--data",
-                args.output / "data" / test,
-                "--output",
-                args.output / test,
-                *(flag.format(test=test) for flag in args.train),
-                *stream_flags(stream),
-            )
-            for stream in args.streams
-        ]
+    jobs = prepare_jobs(args, data, people, folds)
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(lambda job: call(*job), jobs))
         evaluate(args, folds, args.output, ("valid", "test"), pool)
         if args.refit:
-            again = [
-                (
-                    args.script,
-                    "--data",
-                    args.output / "data" / test,
-                    "--output",
-                    args.output / "refit" / test,
-                    "--refit",
-                    args.output / test,
-                    *stream_flags(stream),
-                )
-                for test, _ in folds
-                for stream in args.streams
-            ]
-            list(pool.map(lambda job: call(*job), again))
-            evaluate(args, folds, args.output / "refit", ("test",), pool)
-    groups = {}
-    if args.table:
-        with open(args.table, newline="", encoding="utf-8") as file:
-            by_source = {row["video"]: row[args.by] for row in csv.DictReader(file)}
-        groups = {item.clip: by_source[item.source] for item in data.clips if item.source in by_source}
+            refit(args, folds, pool)
+    groups = read_groups(args, data)
     found = {
         split: summary([row for test, _ in folds for row in scores(args.output / test, split)], groups)
         for split in ("valid", "test")
