@@ -5,6 +5,7 @@ import functools
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,6 +48,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Before the tests' processes start, as many as cores: one thread each. OpenBLAS's others spin while they wait."""
+    # Run with `&` a shell has Ctrl-C ignored, and what is started here would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("numprocesses", None):
         threads = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         os.environ |= {name: os.environ.get(name, "1") for name in threads}
