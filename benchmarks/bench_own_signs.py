@@ -6,14 +6,16 @@ The data set has points (landmark.py) of several people and takes. Asked of take
 signs, learnt from one and two of her takes; and somebody's whom the model has never seen, learnt from 1, 2, 3 and 5
 others. With all signs and with five of them, drawn several times. In the same run, what people take today: the nearest
 neighbour among the points of all takes; and with --pictures, of a data set with frames and flow (frame.py,
-opticalflow.py), histograms of colour and movement as train_linear.py fits them, both streams averaged. Intervals: 95 %,
-over people. The last line is JSON.
+opticalflow.py), what train_linear.py fits to histograms of colour and movement, both streams averaged, and to the
+published I3D (`kinetics-hub`). With --trained FOLDER whole networks too, all signs, one choice of takes a person: a
+training of some 20 s each; the folder keeps them. Intervals: 95 %, over people. The last line is JSON.
 """
 
 import argparse
 import functools
 import itertools
 import json
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -27,14 +29,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from signs import command
 from signs.clips import posture, storage
-from signs.clips.dataset import SPLITS, load_dataset
+from signs.clips.dataset import SPLITS, Dataset, load_dataset
 from signs.clips.points import read_points
 from signs.clips.spec import InputSpec
 from signs.evaluation import own_signs, scores
+from signs.inference.predictions import Predictions
 from signs.training import last_layer
 from signs.training.flags import clip_spec
 from signs.training.ridge import Ridge
 
+import bench_people
 import datagenerator
 import train_linear
 
@@ -42,6 +46,16 @@ DRAWS = 10  # of five signs
 FEW = 5
 OTHERS = (1, 2, 3, 5)
 PENALTY = 3.0  # of train_linear.py's, from the middle: with a take or two there is nothing to choose it on
+# {method: (flags of train_linear.py, streams)}
+FIXED = {
+    "histograms": ((), ("rgb", "flow")),
+    "I3D (Kinetics)": (("--network", "i3d", "--weights", "kinetics-hub", "--region", "signer"), ("rgb",)),
+}
+SMALL = "--size small --stream both --frames 20 --crop 48/54 --normalise mean scale --region signer --batch 8"
+TRAINED = {
+    "points, all of it trained": ("train_landmark.py", "--flip left=right"),
+    "small 3D-CNN + LSTM": ("train_conv3d_lstm.py", f"{SMALL} --recipe patience=99 --epochs 20 --flip left=right"),
+}
 
 
 class Takes:
@@ -55,7 +69,12 @@ class Takes:
         network, moments, _ = own_signs.open_start()
         self.views = last_layer.views_of(network, points, moments)
         self.values = np.stack([posture.seen(each, InputSpec(frames=moments)).ravel() for each in points])
-        self.pictures = histograms_of(folder, [item.clip for item in clips]) if pictures else []
+        self.names = [item.clip for item in clips]
+        self.pictures = {
+            method: features_of(folder, self.names, flags, streams)
+            for method, (flags, streams) in FIXED.items()
+            if pictures
+        }
         self.signers = np.array([item.signer for item in clips])
         self.takes = own_signs.groups_of(clips)["known"]
         self.labels = sorted({item.label for item in clips})
@@ -71,19 +90,9 @@ class Takes:
         logits = last_layer.answers(self.views.of(asked), layer, pairs)
         nearest = self.truth[learnt][cdist(self.values[asked], self.values[learnt]).argmin(axis=1)]
         named = {"learn.py": signs[logits.argmax(axis=1)], "nearest neighbour": nearest}
-        if self.pictures:
-            named["train_linear.py"] = signs[sum(self.scores(learnt, asked, targets)).argmax(axis=1)]
+        for method, streams in self.pictures.items():
+            named[method] = signs[sum(scores_of(streams, learnt, asked, targets)).argmax(axis=1)]
         return {method: answers == self.truth[asked] for method, answers in named.items()}
-
-    def scores(self, learnt: np.ndarray, asked: np.ndarray, targets: np.ndarray) -> list[np.ndarray]:
-        """(n, signs) of each stream of pictures."""
-        found = []
-        for views in self.pictures:
-            rows = views[:, learnt].reshape(-1, views.shape[-1])
-            with last_layer.blas().limit(limits=1, user_api="blas"):
-                weights, bias = Ridge(rows, np.tile(targets, (len(views), 1))).solve(PENALTY)
-            found.append(views[0, asked] @ weights + bias)
-        return found
 
     def pairs(self, learnt: np.ndarray, targets: np.ndarray, signs: np.ndarray) -> np.ndarray | None:
         """As learn.py finds out whether signs may be seen in a mirror, and which are pairs."""
@@ -93,20 +102,64 @@ class Takes:
         return own_signs.find_mirror(self.views.of(learnt), targets, groups)
 
 
-def histograms_of(folder: Path, names: list[str]) -> list[np.ndarray]:
+def scores_of(streams: list[np.ndarray], learnt: np.ndarray, asked: np.ndarray, targets: np.ndarray) -> list:
+    """(n, signs) of each stream's features, (1 + copies, N, D) each, by ridge regression."""
+    found = []
+    for views in streams:
+        rows = views[:, learnt].reshape(-1, views.shape[-1])
+        with last_layer.blas().limit(limits=1, user_api="blas"):
+            weights, bias = Ridge(rows, np.tile(targets, (len(views), 1))).solve(PENALTY)
+        found.append(views[0, asked] @ weights + bias)
+    return found
+
+
+def features_of(folder: Path, names: list[str], flags: tuple[str, ...], streams: tuple[str, ...]) -> list[np.ndarray]:
     """(1 + copies, N, D) features of these clips, as they are first, for each stream of train_linear.py."""
-    data, streams = load_dataset(folder), []
+    data, found = load_dataset(folder), []
     with tempfile.TemporaryDirectory() as output:
-        args = train_linear.parse(["--data", str(folder), "--output", output])
+        args = train_linear.parse(["--data", str(folder), "--output", output, *flags])
         spec = clip_spec(args, data)
-        for stream in ("rgb", "flow"):
+        for stream in streams:
             make = functools.partial(datagenerator.generator, args, data, spec, stream, SPLITS)
-            plain, augmented = make(False, memory=0), make(True)
-            row = train_linear.Stream(args, data, stream, {"train": plain, "train, augmented": augmented})
+            plain = make(False, memory=0)
+            some = {"train": plain} | ({"train, augmented": make(True)} if args.copies else {})
+            row = train_linear.Stream(args, data, stream, some)
             order = [[item.clip for item in plain.clips].index(name) for name in names]
             features = row.learnt_from("train")[0].reshape(1 + args.copies, len(plain.clips), -1)
-            streams.append(features[:, order])
-    return streams
+            found.append(features[:, order])
+    return found
+
+
+def answers_of_trained(data: Dataset, takes: Takes, learnt: np.ndarray, asked: np.ndarray, folder: Path, method: str):
+    """(n,) bool: whether a network that was trained on some takes names the others; it stays in the folder."""
+    script, flags = TRAINED[method]
+    names = np.array(takes.names)
+    splits = dict.fromkeys(names[learnt], "train") | dict.fromkeys(names[asked], "test")
+    model = folder / "model"
+    if not Predictions.path(model, "test").is_file():
+        bench_people.link(data, folder / "data", splits)
+        bench_people.call(script, "--data", folder / "data", "--output", model, *flags.split())
+        evaluated = ("--split", "test", "--gallery", 0)
+        bench_people.call("evaluate.py", "--data", folder / "data", "--model", model, *evaluated)
+    found = Predictions.read(Predictions.path(model, "test"), "test")
+    right = dict(zip((item.clip for item in found.clips), found.hits(found.fused), strict=True))
+    return np.array([right[name] for name in names[asked]])
+
+
+def measure_trained(takes: Takes, folder: Path, output: Path) -> dict[str, dict[str, dict]]:
+    """As `measure`, of whole networks; of the choices of one person's takes the first."""
+    data, found, owners, seen = load_dataset(folder), {}, {}, set()
+    for name, learnt, asked in jobs_of(takes):
+        person = takes.signers[asked][0]
+        if (name, person) in seen:
+            continue
+        seen.add((name, person))
+        owners.setdefault(name, []).extend(takes.signers[asked])
+        for method in TRAINED:
+            place = output / re.sub(r"\W+", "-", f"{method} {name} {person}")
+            right = answers_of_trained(data, takes, learnt, asked, place, method)
+            found.setdefault(name, {}).setdefault(method, []).extend(right)
+    return with_intervals(found, owners)
 
 
 def jobs_of(takes: Takes) -> list[tuple[str, np.ndarray, np.ndarray]]:
@@ -135,6 +188,10 @@ def measure(takes: Takes, signs: list[np.ndarray]) -> dict[str, dict[str, dict]]
             for method, right in takes.right(learnt, asked, drawn).items():
                 found.setdefault(name, {}).setdefault(method, []).extend(right)
             owners.setdefault(name, []).extend(takes.signers[asked & np.isin(takes.truth, drawn)])
+    return with_intervals(found, owners)
+
+
+def with_intervals(found: dict[str, dict[str, list]], owners: dict[str, list]) -> dict[str, dict[str, dict]]:
     rows = {}
     for name, methods in found.items():
         drawn = scores.draw_bootstrap(owners[name])
@@ -148,12 +205,15 @@ def main(argv=None) -> int:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--data", type=Path, required=True, help="data set folder with points of several people")
     flags.add_argument("--people", nargs="+", help="only these")
-    flags.add_argument("--pictures", action="store_true", help="histograms of frames and flow too")
+    flags.add_argument("--pictures", action="store_true", help="histograms of frames and flow, and I3D, too")
+    flags.add_argument("--trained", type=Path, metavar="FOLDER", help="whole networks too; they are kept there")
     args = flags.parse_args(argv)
     takes, rng = Takes(args.data, args.people, args.pictures), np.random.default_rng(0)
     whole = np.arange(len(takes.labels))
     few = [np.sort(rng.choice(whole, min(FEW, len(whole)), replace=False)) for _ in range(DRAWS)]
     results = {f"{len(whole)} signs": measure(takes, [whole]), f"{len(few[0])} signs": measure(takes, few)}
+    if args.trained:
+        results["all signs, trained"] = measure_trained(takes, args.data, args.trained)
     for title, rows in results.items():
         table = Table("learnt from", *next(iter(rows.values())), title=f"{title}: top-1 in percent, 95 % over people")
         for name, methods in rows.items():

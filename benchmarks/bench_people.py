@@ -52,21 +52,25 @@ def learners_of(people: list[str], fold: tuple[str, str], count: int | None) -> 
 
 def make_fold(data: Dataset, folder: Path, test: str, valid: str, learners: list[str]) -> None:
     """A data set of links to the archives and videos of `data`, split by person."""
-    splits, moved = {test: "test", valid: "valid"}, []
-    for item in data.clips:
-        if item.signer not in (test, valid, *learners):
-            continue
+    splits = {test: "test", valid: "valid"} | dict.fromkeys(learners, "train")
+    link(data, folder, {item.clip: splits[item.signer] for item in data.clips if item.signer in splits})
+
+
+def link(data: Dataset, folder: Path, splits: dict[str, str]) -> None:
+    """A data set of links to those clips of `data` that have a split, {clip: split}."""
+    moved = []
+    for item in (item for item in data.clips if item.clip in splits):
         # People are kept whole here, so groups of clips need not be.
-        now = replace(item, split=splits.get(item.signer, "train"), group="")
+        now = replace(item, split=splits[item.clip], group="")
         moved.append(now)
         links = {
             now.archive(folder, store): item.archive(data.folder, store)
             for store in (store for kind in STEPS for store in data.stores(kind))
         }
-        for link, target in {**links, now.video(folder): item.video(data.folder)}.items():
-            link.parent.mkdir(parents=True, exist_ok=True)
-            if not link.is_symlink():
-                link.symlink_to(target.resolve())
+        for path, target in {**links, now.video(folder): item.video(data.folder)}.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.is_symlink():
+                path.symlink_to(target.resolve())
     save_dataset(Dataset(folder, moved, data.classes))
     for store in sorted(path for path in data.folder.glob("feature-*") if path.is_dir()):
         share_features(store, load_dataset(folder))
