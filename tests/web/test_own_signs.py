@@ -6,6 +6,7 @@ import json
 from signs.clips.video import read_video
 from signs.prepare.recordings import read_recordings
 from signs.web import own_takes, visit
+from signs.web.keeping import Keeping
 from signs.web.own_folder import OwnFolder
 
 import pytest
@@ -208,7 +209,7 @@ def test_keep_makes_a_folder_of_recordings(tmp_path):
     assert keeper is None and folder.folder == tmp_path / "new"
     folder.allow("anna", ["training"], "anna")
     keeper, folder = webdemo.open_keeping(tmp_path / "new", None)
-    assert keeper.signer == "anna" and folder
+    assert Keeping(keeper, folder).keeper_of("").signer == "anna", "the only one who is there"
     folder.allow("ben", ["training"], "ben")
     assert webdemo.open_keeping(tmp_path / "new", None)[0] is None, "whose corrections would it be?"
     (tmp_path / "other").mkdir()
