@@ -6,7 +6,6 @@ failure_of(lines, code)                 ("full", "learn.py: the disc is full; ..
 without_folders(line, [Path("data_set/mine")])
 """
 
-import errno
 import os
 import re
 from collections.abc import Collection
@@ -14,6 +13,7 @@ from pathlib import Path
 
 STEP, READY = re.compile(r"step \d+ of \d+: "), "ready after "  # how learn.py's lines begin
 ABOVE = re.compile(r"learn\.py: \S+ ended with (-?\d+); it says why above")
+ROOM = "make room"  # what every line asks for that is about a full disc
 KILLED, FULL = "killed", "full"  # why it failed, where the page has words for it
 BACK = re.compile(r"`python learn\.py [^`]*--back`")
 REPORT = "report.txt"  # of a model
@@ -38,7 +38,7 @@ def failure_of(lines: Collection[str], code: int) -> tuple[str, str]:
     last = rows[-1] if rows else f"learn.py ended with {code}"
     if code < 0:  # a signal
         return KILLED, last
-    return FULL if os.strerror(errno.ENOSPC) in last or "the disc is full" in last else "", last
+    return FULL if ROOM in last else "", last
 
 
 def report_of(model: Path, data: Path, back: str) -> list[str]:

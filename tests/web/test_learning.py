@@ -127,10 +127,15 @@ def test_a_failure_is_its_last_line(learning, tmp_path):
 
 FULL = "landmark.py: the disc is full; make room and run the same command again, it goes on from here"
 
+NO_ROOM = (
+    "prepare_videos.py: data: about 0.10 GB needed, 0.02 GB free on its disc; make room or choose another --output"
+)
+
 
 @pytest.mark.parametrize(
     ("above", "why"),
     [
+        (f"{NO_ROOM}\nlearn.py: prepare_videos.py ended with 2; it says why above", "full"),
         (f"{FULL}\nlearn.py: landmark.py ended with 2; it says why above", "full"),
         ("learn.py: landmark.py ended with -9; it says why above", "killed"),
         ("landmark.py: no such clip\nlearn.py: landmark.py ended with 2; it says why above", ""),
