@@ -26,7 +26,7 @@ from signs.inference.bundle import is_bundle, load_bundle
 from signs.inference.recogniser import Recogniser, check_camera
 from signs.live.model_choice import find_model
 from signs.prepare.keepers import open_keeper
-from signs.prepare.recordings import CONSENT, TABLE, read_recordings
+from signs.prepare.recordings import CONSENT, TABLE
 
 LEARNT = "learnt_from"  # in bundle.json of a model of learn.py
 LOOPBACK, PORT = "127.0.0.1", 8080
@@ -97,8 +97,7 @@ def open_keeping(folder: Path | None, signer: str | None):
     recorded = (folder / TABLE).exists() or (folder / CONSENT).exists()
     if folder.exists() and not recorded and (folder.is_file() or any(folder.glob("[!.]*"))):
         return open_keeper(folder, signer), None
-    people = read_recordings(folder).consents
-    return open_keeper(folder, signer) if signer or len(people) == 1 else None, OwnFolder(folder)
+    return open_keeper(folder, signer) if signer else None, OwnFolder(folder)
 
 
 def make_teacher(videos: Path, model: Path, runtime: str):
@@ -136,10 +135,10 @@ def prepare_site(place, password: str | None, keeper, own, opener, most: int | N
     from signs.web.access import Access
     from signs.web.application import Site
     from signs.web.capacity import carries, measure
+    from signs.web.keeping import Keeping
     from signs.web.lobby import Lobby
     from signs.web.model_card import make_card
     from signs.web.seats import Seats
-    from signs.web.shared_keeper import SharedKeeper
     from signs.web.uploads import Uploads
 
     loaded = [opener()]
@@ -147,8 +146,7 @@ def prepare_site(place, password: str | None, keeper, own, opener, most: int | N
     count, frames = carries(seconds, most)
     people = command.counted(count, "visitor")
     print(f"serves {people} at a time: a frame takes {1000 * seconds:.0f} ms of a core", flush=True)
-    shared = SharedKeeper(keeper, own and own.turn) if keeper else None
-    lobby = Lobby(Seats(lambda: loaded.pop() if loaded else opener(), count), frames, shared, own=own)
+    lobby = Lobby(Seats(lambda: loaded.pop() if loaded else opener(), count), frames, Keeping(keeper, own), own=own)
     return Site(place, Access(password), lobby, card, Uploads(opener))
 
 

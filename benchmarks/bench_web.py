@@ -9,8 +9,9 @@ his own; what predict.py says of it is known beforehand. Measured:
 
 * answers, and the seconds from when the last picture of a sign was sent to its answer, median, 95th percentile, most;
 * answers that are not the visitor's own: his answers are counted up one by one, and in the end his table on the server
-  has what he was told, no more and no less; beside it, how many are what predict.py says of his clip (the recording
-  begins elsewhere than the file, so not all);
+  has what he was told, no more and no less (one more where he left in the middle of a sign); who comes back before the
+  server noticed that he went goes on with his session and its answers; beside it, how many are what predict.py says of
+  his clip (the recording begins elsewhere than the file, so not all);
 * how many waited, and how long until they were served;
 * the server's memory after the first minute and at the end, MB, and errors.
 
@@ -48,7 +49,7 @@ from signs.live.model_choice import STARTER
 
 UNDERWAY, LONGEST = 3, 640  # frames underway; pixels of the longer side, as the page sends them
 LAST = 20.0  # seconds for the last sign of whoever is signing when the time is over
-AWAY = 6.0  # seconds for which whoever goes stays away: longer than a lost connection is waited for
+AWAY = 6.0  # seconds for which whoever goes stays away: mostly long enough to lose the seat
 GOAL = 1.0  # seconds to an answer
 
 
@@ -120,6 +121,7 @@ class Visitor:
     cookie: str
     latencies: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)  # in the session that he has, or had
     agreed: int = 0
     foreign: int = 0
     places: set[int] = field(default_factory=set)
@@ -145,10 +147,10 @@ class Visitor:
                 await session.receive()
             finally:
                 sending.cancel()
-            if session.live:
+            if session.view.get("at") == "live":
                 table = await asyncio.to_thread(lambda: self.page.get("/answers.csv", self.cookie)[1])
-                told = [row["answer"] for row in csv.DictReader(io.StringIO(table))]
-                self.foreign += told != session.told
+                rows, count = [row["answer"] for row in csv.DictReader(io.StringIO(table))], len(self.told)
+                self.foreign += rows[:count] != self.told or len(rows) > count + session.signs
 
 
 class Session:
@@ -156,13 +158,18 @@ class Session:
 
     def __init__(self, visitor: Visitor, link, until: float, stay: float):
         self.visitor, self.link, self.until, self.stay = visitor, link, until, stay
-        self.view, self.told, self.sent_at = {}, [], []
-        self.begun, self.live, self.playing, self.last = time.monotonic(), False, 0.0, 0.0
+        self.view, self.sent_at = {}, []
+        self.begun, self.live, self.playing = time.monotonic(), False, 0.0
+        self.last = self.begun
+        self.before: int | None = None  # pictures that the server had taken in this session before this connection
+
+    @property
+    def signs(self) -> bool:
+        return self.live and self.view.get("state") not in ("idle", "result")
 
     def goes_on(self) -> bool:
         """Until the time is over; who signs then hears the answer, or it would stand in the table alone."""
-        signs = self.live and self.view.get("state") not in ("idle", "result")
-        return time.monotonic() < self.until + (LAST * signs)
+        return time.monotonic() < self.until + (LAST * self.signs)
 
     async def receive(self) -> None:
         while self.goes_on():
@@ -183,29 +190,38 @@ class Session:
         if not self.live:
             self.live, self.until_gone = True, now + self.stay
             self.visitor.waits.append(now - self.begun)
+        if self.before is None and "answer" in view:
+            self.before = view["taken"]
+            if view["answer"] is None:
+                self.visitor.told = []  # a session that has just begun
         state, earlier = view["state"], before.get("state")
         if state == "recording" and earlier != "recording":
             self.playing = now
-        if state in ("translating", "result") and earlier not in ("translating", "result") and view["taken"]:
-            self.last = self.sent_at[view["taken"] - 1]
+        if state in ("translating", "result") and earlier not in ("translating", "result") and self.taken:
+            self.last = self.sent_at[self.taken - 1]
         answer = view.get("answer")
-        if answer and answer["of"] > len(self.told):
+        if answer and answer["of"] > len(self.visitor.told):
             self.answered(answer, now)
         if state in ("idle", "result") and earlier != state and now < min(self.until_gone, self.until):
             await self.link.send('{"do":"start"}')
 
     def answered(self, answer: dict, now: float) -> None:
-        self.visitor.foreign += answer["of"] != len(self.told) + 1
+        self.visitor.foreign += answer["of"] != len(self.visitor.told) + 1
         name = answer["ranked"][0]["name"]
-        self.told.append(name)
+        self.visitor.told.append(name)
         self.visitor.latencies.append(now - self.last)
         self.visitor.agreed += name == self.visitor.expected
+
+    @property
+    def taken(self) -> int:
+        """Pictures of this connection that the server has taken."""
+        return max(0, min(len(self.sent_at), self.view.get("taken", 0) - (self.before or 0)))
 
     async def send(self) -> None:
         while True:
             view = self.view
-            underway = len(self.sent_at) - view.get("taken", 0)
-            if view.get("at") == "live" and "taken" in view and underway < UNDERWAY:
+            underway = len(self.sent_at) - self.taken
+            if view.get("at") == "live" and self.before is not None and underway < UNDERWAY:
                 now = time.monotonic()
                 jpeg = self.picture(now - self.playing if view["state"] == "recording" else 0.0)
                 self.sent_at.append(now)

@@ -2,7 +2,8 @@
 
     found = find(result, predictions, idle)       of a SplitResult; report_page.html makes sentences of it
 
-A sign, or a person, fails when fewer than FAILS of the clips are right. Classes that are no gesture are no signs.
+A sign, or a person, fails when fewer than FAILS of the clips are right. Clips of what is no gesture are counted in none
+of it, where there are others.
 
 A person fails altogether when fewer than ALTOGETHER of FEW clips or more are right, while of everybody else's clips
 FAILS or more are. That is how somebody stands, light or distance, and says nothing of a sign: signs, and what to record
@@ -78,12 +79,11 @@ class Findings:
 def find(result, predictions: Predictions, idle: frozenset[str] = frozenset()) -> Findings:
     """What there is to say of a `metrics.SplitResult`, and of the probabilities that it was measured on; idle: labels
     of the classes that are no gesture."""
-    score = result.streams[predictions.fused]
-    apart, judged, judged_score = judge_signs(predictions, score)
-    rows = (row for row in judged_score["classes"] if row["clips"] and row["label"] not in idle)
-    signs = [row for row in sorted(rows, key=lambda row: (row["recall"], -row["clips"])) if row["recall"] < FAILS]
-    people = [row for row in score["signers"] if row["top1"] < FAILS]
-    fine = [row for row in score["signers"] if row["top1"] >= FAILS]
+    apart, rows, judged, judged_score = judge(predictions, result.streams[predictions.fused], idle)
+    people = [row for row in rows if row["top1"] < FAILS]
+    fine = [row for row in rows if row["top1"] >= FAILS]
+    classes = (row for row in judged_score["classes"] if row["clips"] and row["label"] not in idle)
+    signs = [row for row in sorted(classes, key=lambda row: (row["recall"], -row["clips"])) if row["recall"] < FAILS]
     advice = [*_advice(signs, judged_score["confused"], result.training, idle), *_of_people(result.training)]
     right, clips = (sum(row[name] for row in fine) for name in ("right", "clips"))
     return Findings(
@@ -91,21 +91,26 @@ def find(result, predictions: Predictions, idle: frozenset[str] = frozenset()) -
     )
 
 
-def judge_signs(predictions: Predictions, score: dict) -> tuple[list[Apart], Predictions, dict]:
-    """(people who fail altogether, predictions of the others, their `scores.score_stream`); score: of everybody."""
-    apart = people_apart(predictions, score["signers"])
+def judge(
+    predictions: Predictions, score: dict, idle: frozenset[str]
+) -> tuple[list[Apart], list[dict], Predictions, dict]:
+    """(people who fail altogether, rows of `scores.per_signer`, predictions of the others, their
+    `scores.score_stream`); score: of everybody, idle: labels of what is no gesture, whose clips say nothing of
+    people."""
+    counted = scores.signs_alone(predictions, idle) or predictions
+    people = scores.per_signer(counted.hits(counted.fused), counted.signers)
+    apart = people_apart(counted, people)
     if not apart:
-        return apart, predictions, score
+        return apart, people, predictions, score
     judged = _without(predictions, {person.signer for person in apart})
-    return apart, judged, scores.score_stream(judged, judged.fused)
+    return apart, people, judged, scores.score_stream(judged, judged.fused)
 
 
 def _without(predictions: Predictions, people: set[str]) -> Predictions:
     """The scored clips of everybody else; people: as `one_spelling` has them."""
     signers = iter(one_spelling(predictions.signers))
     kept = np.array([known and next(signers) not in people for known in predictions.scored])
-    clips = [item for item, chosen in zip(predictions.clips, kept, strict=True) if chosen]
-    return Predictions(clips, predictions.labels, {name: rows[kept] for name, rows in predictions.streams.items()})
+    return predictions.of_clips(kept)
 
 
 def people_apart(predictions: Predictions, signers: list[dict]) -> list[Apart]:

@@ -12,6 +12,7 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Dataset
 from signs.evaluation import calibration, published, scores
+from signs.evaluation.shown_clips import idle_labels
 from signs.inference.confidence import Calibration
 from signs.inference.predictions import FUSED, Predictions
 
@@ -26,7 +27,7 @@ class SplitResult:
     streams: {stream: `scores.score_stream`, and as `calibration` `calibration.measure_calibration`}.
     gains: {stream: `scores.Difference` of all together and it, as a dict}, None of a single stream.
     training: `findings.count_training` of the data set; robustness, gallery: None where they were not asked for;
-    published: `published.beside`.
+    published: `published.beside`; signs: `measure_signs`, None where every clip is of a sign, or none is.
     """
 
     data: dict[str, str]
@@ -42,6 +43,7 @@ class SplitResult:
     robustness: dict | None = None
     gallery: list[dict] | None = None
     published: dict | None = None
+    signs: dict | None = None
 
     def to_json(self) -> dict:
         """As it stands in metrics.json: what is about the split and the scores of its streams side by side."""
@@ -91,13 +93,30 @@ def identity(data: Dataset) -> dict[str, str]:
     return {"name": data.folder.resolve().name, "clips": command.sha256(data.folder / "clips.csv")}
 
 
+def measure_signs(predictions: Predictions, idle: frozenset[str]) -> dict | None:
+    """The clips of signs alone, as the page counts them: clips, how many; streams: {stream: `scores.score_clips`};
+    gains: as those of a SplitResult. None where every clip is of a sign, or none is; idle: labels of no gesture."""
+    signs = scores.signs_alone(predictions, idle)
+    if signs is None:
+        return None
+    bootstrap = scores.draw_bootstrap(signs.signers)
+    streams = {stream: scores.score_clips(signs, stream, bootstrap) for stream in signs.streams}
+    return {"clips": len(signs.clips), "streams": streams, "gains": measure_gains(signs, bootstrap)}
+
+
+def measure_gains(predictions: Predictions, bootstrap: scores.Bootstrap) -> dict[str, dict] | None:
+    """{stream: `scores.Difference` of all together and it, as a dict}, None of a single stream."""
+    fused = predictions.fused
+    if fused not in FUSED:
+        return None
+    hits, alone = predictions.hits(fused), [stream for stream in predictions.streams if stream != fused]
+    return {stream: vars(scores.difference(hits, predictions.hits(stream), bootstrap)) for stream in alone}
+
+
 def measure_split(recogniser, predictions: Predictions, data: dict, checks: list[str], failed: list) -> SplitResult:
     """Every number of one split's probabilities, with the calibration that `recogniser` has now."""
-    fused, streams, gains = predictions.fused, {}, {}
-    bootstrap, hits = scores.draw_bootstrap(predictions.signers), predictions.hits(predictions.fused)
+    fused, streams = predictions.fused, {}
     for stream in predictions.streams:
-        if stream != fused:
-            gains[stream] = vars(scores.difference(hits, predictions.hits(stream), bootstrap))
         # The temperature is that of the fused answers.
         learnt = recogniser.calibration if stream == fused else Calibration()
         measured = calibration.measure_calibration(learnt, predictions, stream)
@@ -111,7 +130,8 @@ def measure_split(recogniser, predictions: Predictions, data: dict, checks: list
         unlabelled=int((~predictions.scored).sum()),
         rejection=calibration.count_false_alarms(recogniser.calibration, predictions, fused, recogniser.classes),
         streams=streams,
-        gains=gains if fused in FUSED else None,
+        gains=measure_gains(predictions, scores.draw_bootstrap(predictions.signers)),
+        signs=measure_signs(predictions, idle_labels(recogniser.classes)),
     )
 
 

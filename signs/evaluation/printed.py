@@ -36,20 +36,21 @@ def print_scores(results: dict, folder: Path) -> None:
             low, high = score["intervals"]["top1"]
             top1 = f"{100 * score['top1']:.2f} {100 * low:.0f}-{100 * high:.0f}"
             rows[-1] += [top1, f"{100 * score['top5']:.2f}"]
-    command.print_table(heads, rows, f"{folder}: accuracy in percent, 95 % intervals")
+    counted = ", clips that are no sign counted too" if any(result.signs for result in results.values()) else ""
+    command.print_table(heads, rows, f"{folder}: accuracy in percent, 95 % intervals{counted}")
 
 
 def print_failures(predictions: Predictions, score: dict, names: dict[str, str], idle: frozenset[str]) -> None:
     """Who and what is recognised worst, one line each, as the page has it; idle: labels that are no gesture."""
-    apart, _, judged = findings.judge_signs(predictions, score)
+    apart, people, _, judged = findings.judge(predictions, score, idle)
     for person in apart:
         taken = f", {person.times} of them as {names[person.taken_for]}" if person.taken_for else ""
         look = "look at how this person stands in the picture, light and distance"
         print(command.one_line(f"{person.signer}: {person.wrong} of {person.clips} clips fail{taken}: {look}"))
     rows = [row for row in judged["classes"] if row["clips"] and row["label"] not in idle]
     signs = [(names[row["label"]], row) for row in sorted(rows, key=lambda row: row["recall"])]
-    people = [(row["signer"], row) for row in score["signers"]] if len(score["signers"]) > 1 else []
-    for title, rows in ((f"signs{' of the others' if apart else ''}", signs), ("people", people)):
+    named = [(row["signer"], row) for row in people] if len(people) > 1 else []
+    for title, rows in ((f"signs{' of the others' if apart else ''}", signs), ("people", named)):
         worst = [f"{name} {row['right']}/{row['clips']}" for name, row in rows if row["right"] < row["clips"]]
         if worst:
             print(command.one_line(f"worst {title}: {', '.join(worst[:WORST])}"))

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.modality import PICTURES, TABLE
+from signs.clips.names import folded
 from signs.evaluation import curves, findings, plain_words, plots, scores, shown_clips
 from signs.evaluation.foreign import ForeignModel
-from signs.evaluation.metrics import Metrics
+from signs.evaluation.metrics import Metrics, SplitResult
 from signs.inference.bundle import Bundle
 from signs.inference.predictions import NETWORK_WORDS, WORDS, Predictions, titles
 from signs.live import lettering
@@ -152,6 +153,7 @@ def page_words(bundle: Bundle | ForeignModel, split: str, metrics: Metrics, pred
         "columns": [f"top{k}" for k in scores.TOP if k < max(result.classes, 2)] + ["mean_per_class"],
         "of_ten": plain_words.tenths(share.value, share.low, share.high) if share else "",
         "found": found,
+        "people": people_of(result, stream),
         "idle": idle,
         "sureness": plain_words.sureness(score["calibration"]["reliability"]),
         "groups": shown_clips.group_clips(result.gallery or [], [person.signer for person in found.apart]),
@@ -160,6 +162,17 @@ def page_words(bundle: Bundle | ForeignModel, split: str, metrics: Metrics, pred
         "few": findings.FEW,
         "more": plain_words.MORE,
     }
+
+
+def people_of(result: SplitResult, stream: str) -> list[dict]:
+    """Rows of `scores.per_signer` over the clips of signs; idle, alone: how many clips of no sign that person has, and
+    how many of them are left alone."""
+    every = {folded(row["signer"]): row for row in result.streams[stream]["signers"]}
+    counted = result.signs["streams"] if result.signs else result.streams
+    rows = [(row, every[folded(row["signer"])]) for row in counted[stream]["signers"]]
+    return [
+        {**row, "idle": of_all["clips"] - row["clips"], "alone": of_all["right"] - row["right"]} for row, of_all in rows
+    ]
 
 
 def beside(ending: str) -> str:

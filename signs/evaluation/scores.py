@@ -143,13 +143,18 @@ def per_signer(right: np.ndarray, signers: list[str]) -> list[dict]:
     return sorted(rows, key=lambda row: row["top1"])
 
 
-def score_stream(predictions: Predictions, stream: str) -> dict:
-    """Every number of one stream, as it stands in metrics.json."""
-    drawn, first = draw_bootstrap(predictions.signers), predictions.hits(stream)
+def signs_alone(predictions: Predictions, idle: frozenset[str]) -> Predictions | None:
+    """The labelled clips without those of `idle`, labels of what is no gesture; None where that leaves all or none."""
+    kept = predictions.scored & np.array([item.label not in idle for item in predictions.clips], bool)
+    return predictions.of_clips(kept) if kept.any() and (kept != predictions.scored).any() else None
+
+
+def score_clips(predictions: Predictions, stream: str, drawn: Bootstrap) -> dict:
+    """How many clips one stream recognises, in all and of each signer."""
+    first = predictions.hits(stream)
     shares = {f"top{k}": share(predictions.hits(stream, k), drawn) for k in TOP}
     shares["mean_per_class"] = mean_per_class(first, predictions.truth, drawn)
-    people, labels = per_signer(first, predictions.signers), predictions.labels
-    confused = predictions.confused(stream, PAIRS)
+    people = per_signer(first, predictions.signers)
     return {
         **{name: value.value for name, value in shares.items()},
         "intervals": {name: [value.low, value.high] for name, value in shares.items()},
@@ -158,6 +163,15 @@ def score_stream(predictions: Predictions, stream: str) -> dict:
         "worst_signer": people[0]["top1"] if people else None,
         "signers": people,
         "unknown_signers": predictions.signers.count(""),
+    }
+
+
+def score_stream(predictions: Predictions, stream: str) -> dict:
+    """Every number of one stream, as it stands in metrics.json."""
+    drawn, labels = draw_bootstrap(predictions.signers), predictions.labels
+    confused = predictions.confused(stream, PAIRS)
+    return {
+        **score_clips(predictions, stream, drawn),
         "classes": per_class(predictions, stream, drawn),
         "confused": [{**vars(pair), "true": labels[pair.true], "taken": labels[pair.taken]} for pair in confused],
     }

@@ -154,6 +154,11 @@ class Predictions:
             streams[fused_name(streams)] = fuse(streams, weights)
         return Predictions(self.clips, self.labels, streams)
 
+    def of_clips(self, kept: np.ndarray) -> "Predictions":
+        """Those of the clips that are kept, (N,) bool."""
+        clips = [item for item, chosen in zip(self.clips, kept, strict=True) if chosen]
+        return Predictions(clips, self.labels, {name: rows[kept] for name, rows in self.streams.items()})
+
     def hits(self, stream: str, k: int = 1) -> np.ndarray:
         """(scored,) bool: the true class is among the k most probable; of equal ones the first count."""
         return in_top(self.streams[stream][self.scored], self.truth, k)

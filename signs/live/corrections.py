@@ -33,7 +33,7 @@ NOWHERE = "start with --keep and a folder, to keep what you correct"
 @dataclass(eq=False)
 class Answered:
     """A sign that was answered. when: seconds since the session began; truth: its label, as somebody said; path: where
-    it is kept, kept_as: under which label."""
+    it is kept, kept_as: under which label, kept_by: by which keeper."""
 
     ranked: list[tuple[str, float]]
     known: bool
@@ -44,6 +44,7 @@ class Answered:
     truth: str | None = None
     path: Path | None = None
     kept_as: str | None = None
+    kept_by: object = None
 
 
 class AnswerTable:
@@ -88,21 +89,17 @@ class AnswerTable:
         ]
 
 
-class AnswerList:
-    """A session's answers in memory alone, in an AnswerTable's place."""
-
-    def __init__(self):
-        self.answers: list[Answered] = []
-
-    def write(self, answers: list[Answered]) -> None:
-        self.answers = answers
+def no_signs(classes: list[Label]) -> set[str]:
+    """The labels that stand for no sign: of the classes of that kind, and NOTHING unless a gesture is called so."""
+    gestures = {row.label for row in classes if row.kind == "gesture"}
+    return ({row.label for row in classes} | {NOTHING}) - gestures
 
 
 class Corrections:
-    """classes: of the model."""
+    """classes: of the model; listed: somebody else shows the answers, which are in memory alone."""
 
-    def __init__(self, keeper=None, table: AnswerTable | AnswerList | None = None):
-        self.keeper, self.table, self.message = keeper, table, ""
+    def __init__(self, keeper=None, table: AnswerTable | None = None, listed: bool = False):
+        self.keeper, self.table, self.listed, self.message = keeper, table, listed, ""
         self.faults: list[str] = []  # what could not be kept or written
         self.classes: list[Label] = []
         self.answers: list[Answered] = []
@@ -119,7 +116,7 @@ class Corrections:
     @property
     def is_kept(self) -> bool:
         """Whether what is said of an answer goes anywhere."""
-        return bool(self.keeper or self.table)
+        return bool(self.keeper or self.table or self.listed)
 
     @property
     def meant(self) -> Answered | None:
@@ -139,6 +136,11 @@ class Corrections:
             answer.strip = None  # it cannot be corrected any more, and its pictures need not be held
         self._back, self.message = 0, ""
         self._write()
+
+    def drop_pictures(self) -> None:
+        """No answer so far can be kept any more."""
+        for answer in self.answers[-MEANT:]:
+            answer.strip = None
 
     def choose(self, number: int) -> None:
         """It was the answer of this number, 0 the best."""
@@ -193,16 +195,16 @@ class Corrections:
     def _keep(self, answer: Answered, label: str, strip: Strip | None) -> None:
         if self.keeper is None or strip is None:
             return
-        before, answer.path = answer.path, self.keeper.keep(strip.video(), label, answer.ranked[0][0])
-        answer.kept_as = label
+        keeper, before, by = self.keeper, answer.path, answer.kept_by
+        answer.path = keeper.keep(strip.video(), label, answer.ranked[0][0])
+        answer.kept_as, answer.kept_by = label, keeper
         if before:  # it was said to be another one
-            self.keeper.forget(before)
-        none = any(row.label == label and row.kind == "none" for row in self.classes) or label == NOTHING
-        self.message = "kept as no sign" if none else f"kept as {label}"
+            by.forget(before)
+        self.message = "kept as no sign" if label in no_signs(self.classes) else f"kept as {label}"
 
     def _forget(self, answer: Answered) -> None:
         if answer.path:
-            self.keeper.forget(answer.path)
+            answer.kept_by.forget(answer.path)  # also of who allows no more to be kept
             answer.path = answer.kept_as = None
 
     def _write(self) -> None:

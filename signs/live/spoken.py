@@ -3,7 +3,7 @@
 spoken(demo)            "hello, 93 percent"
 """
 
-from signs.live.session_plan import NOTHING
+from signs.live.corrections import no_signs
 
 
 def spoken(demo) -> str:
@@ -11,8 +11,8 @@ def spoken(demo) -> str:
     answered = demo.corrections.meant
     if answered is None:
         return "no answer yet"
-    names = {row.label: row.name for row in demo.recogniser.classes}
-    none = {row.label for row in demo.recogniser.classes if row.kind == "none"} | {NOTHING}
+    classes = demo.recogniser.classes
+    names, none = {row.label: row.name for row in classes}, no_signs(classes)
     label, probability = answered.ranked[0]
     line = f"{names.get(label, label)}, {probability * 100:.0f} percent"
     if label in none:

@@ -29,7 +29,7 @@ def write_table(answers, names: dict[str, str]) -> str:
 
 async def answers(request: Request) -> Response:
     visitor = visitor_of(request)
-    rows = list(visitor.visit.table.answers) if visitor.visit else []
+    rows = list(visitor.visit.corrections.answers) if visitor.visit else []
     sent = visitor.sent
     text = write_table([*rows, *sent.corrections.answers], {**sent.names, **(visitor.visit.seat.names if rows else {})})
     named = {"content-disposition": 'attachment; filename="answers.csv"'}

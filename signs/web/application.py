@@ -38,7 +38,7 @@ class Site:
 
     def renew(self, recogniser) -> None:
         """The teacher's model is another one, opened here: new visits get it, and uploads."""
-        kept = {name: getattr(self.card, name) for name in ("folder", "signer", "records")}
+        kept = {name: getattr(self.card, name) for name in ("folder", "records")}
         self.card = replace(make_card(recogniser), **kept)
         self.lobby.seats.renew(recogniser, self.teacher.opener)
         self.uploads.renew(self.teacher.opener)

@@ -1,6 +1,6 @@
 """All visitors: who they are, whether they are still there, and whose turn it is.
 
-    lobby = Lobby(seats, keeper)
+    lobby = Lobby(seats, frames, keeping)
     visitor = lobby.visitor(ticket.visitor); visitor.hear()
     visitor.frame(message); visitor.order(order); visitor.view()
     await lobby.watch()                     runs as long as the server: frees the seats of who went
@@ -12,6 +12,7 @@ import asyncio
 import time
 
 from signs.command import Problem
+from signs.web.keeping import Keeping
 from signs.web.seats import Seat, Seats
 from signs.web.sent_answers import SentAnswers
 from signs.web.visit import Visit
@@ -32,7 +33,7 @@ class Visitor:
         self.visit: Visit | None = None
         self.idle = self.sending = False
         self.links: list[asyncio.Event] = []
-        self.sent = SentAnswers(lobby.keeper)
+        self.sent = SentAnswers()
         self.heard = self.framed = lobby.clock()
 
     def hear(self) -> None:
@@ -71,7 +72,7 @@ class Visitor:
     def sit(self, seat: Seat) -> None:
         loop = asyncio.get_running_loop()
         self.framed = self.lobby.clock()
-        self.visit = Visit(seat, self.lobby.keeper, lambda: loop.call_soon_threadsafe(self.tell), self.lobby.own)
+        self.visit = Visit(seat, self.lobby.keeping, lambda: loop.call_soon_threadsafe(self.tell), self.lobby.own)
 
     def rise(self) -> None:
         if self.visit:
@@ -80,11 +81,11 @@ class Visitor:
 
 
 class Lobby:
-    """frames: a second that the machine carries in all; keeper: of keepers.py, or None; own: where visitors record
+    """frames: a second that the machine carries in all; keeping: who keeps corrected signs; own: where visitors record
     signs of their own, of own_folder.py, or None."""
 
-    def __init__(self, seats: Seats, frames: float, keeper=None, clock=time.monotonic, own=None):
-        self.seats, self.keeper, self.clock, self.own, self._frames = seats, keeper, clock, own, frames
+    def __init__(self, seats: Seats, frames: float, keeping: Keeping, clock=time.monotonic, own=None):
+        self.seats, self.keeping, self.clock, self.own, self._frames = seats, keeping, clock, own, frames
         self.visitors: dict[str, Visitor] = {}
 
     @property

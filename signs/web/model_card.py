@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from signs.command import Problem
 from signs.inference.sign_loops import loops_of
 from signs.landmarks import skeleton
-from signs.prepare.keepers import RecordedTakes
+from signs.landmarks.figure import figure_of
 
 import numpy as np
 
@@ -18,20 +18,18 @@ SIDE = 1000  # units of the square that a loop is drawn in
 
 @dataclass(frozen=True)
 class ModelCard:
-    """signs: (name, number of its loop or None); loops: JSON of each; folder, signer: of what is kept, or empty;
-    records: the folder where visitors record signs of their own, or empty."""
+    """signs: (name, number of its loop or None); loops: JSON of each; folder: where corrected signs may be kept, or
+    empty; records: where visitors record signs of their own, or empty."""
 
     signs: tuple[tuple[str, int | None], ...]
     loops: tuple[dict, ...]
     folder: str
-    signer: str
     records: str
 
     def about(self) -> dict:
         return {
             "signs": [{"name": name, "loop": loop} for name, loop in self.signs],
-            "lines": {"body": skeleton.BODY, "hand": skeleton.HAND},
-            "keeps": bool(self.folder),
+            "lines": {"body": skeleton.BODY, "alone": skeleton.ALONE, "hand": skeleton.HAND},
         }
 
 
@@ -48,23 +46,19 @@ def make_card(recogniser, keeper=None, own=None) -> ModelCard:
             signs.append((row.name, len(drawn) if row.label in loops else None))
             if row.label in loops:
                 drawn.append(loop_of(loops[row.label]))
-    folder = keeper.folder.name if keeper else ""
-    signer = keeper.signer if isinstance(keeper, RecordedTakes) else ""
-    return ModelCard(tuple(signs), tuple(drawn), folder, signer, own.folder.name if own else "")
+    records = own.folder.name if own else ""
+    return ModelCard(tuple(signs), tuple(drawn), keeper.folder.name if keeper else records, records)
 
 
 def loop_of(points) -> dict:
-    """Points of a sign -> JSON: moments of whole numbers in a square of SIDE units, [x, y] or None for each point, and
-    the seconds of all."""
+    """Points of a sign -> JSON: moments of whole numbers in a square of SIDE units, [x, y] or None for each point, the
+    seconds of all, and the radii of the head."""
+    figure = figure_of(points)
+    if figure is None:
+        return {"seconds": 1.0, "moments": [], "head": [0, 0]}
     chosen = np.unique(np.linspace(0, len(points.times) - 1, min(MOST_MOMENTS, len(points.times))).round().astype(int))
-    seen = np.where(points.body[..., 3:] >= skeleton.VISIBLE, points.body[..., :2], np.nan)
     hands = points.hands[..., :2].reshape(len(points.times), -1, 2)
-    every = np.concatenate([seen, hands], axis=1)[chosen]
-    shown = np.concatenate([seen[:, skeleton.SHOWN], hands], axis=1)
-    if np.isnan(shown).all():
-        return {"seconds": 1.0, "moments": []}
-    low, high = np.nanmin(shown, axis=(0, 1)), np.nanmax(shown, axis=(0, 1))
-    size = max(float((high - low).max()), 1.0) * (1 + 2 * skeleton.MARGIN)
-    places = (every - (low + high - size) / 2) / size * SIDE
+    places = (np.concatenate([figure.body[..., :2], hands], axis=1)[chosen] - figure.corner) / figure.size * SIDE
     moments = [[None if np.isnan(place).any() else [round(float(v)) for v in place] for place in one] for one in places]
-    return {"seconds": round(float(points.times[-1] - points.times[0]), 2), "moments": moments}
+    head = (figure.radii / figure.size * SIDE).round().astype(int).tolist()
+    return {"seconds": round(float(points.times[-1] - points.times[0]), 2), "moments": moments, "head": head}

@@ -23,11 +23,16 @@ MOST_TAKES, MOST_ROWS = 100, 10_000  # of a person's sign, and of the folder: a 
 
 
 class OwnFolder:
-    """turn: held by whoever of this process writes in the folder."""
+    """turn: held by whoever of this process writes in the folder; alone: the only person who allowed recordings, or
+    empty."""
 
     def __init__(self, folder: Path):
-        self.folder, self.turn = folder, threading.Lock()
-        read_recordings(folder)  # raises Problem before a page is served
+        self.folder, self.turn, self.alone = folder, threading.Lock(), ""
+        self._count(read_recordings(folder))  # raises Problem before a page is served
+
+    def _count(self, recordings: Recordings) -> None:
+        people = [row.signer for row in recordings.consents]
+        self.alone = people[0] if len(people) == 1 else ""
 
     def known(self, signer: str) -> tuple[str, bool]:
         """(a person's name as the folder spells it, whether she allowed recordings)."""
@@ -43,6 +48,7 @@ class OwnFolder:
         with self._open() as recordings:
             if not recordings.consent_of(signer):
                 recordings.add_consent(signer, scope, given_by)
+                self._count(recordings)
 
     def add(self, content: bytes, label: str, signer: str, notes: Collection[str]) -> Recording:
         """Keep a take; raises Problem where the person was deleted meanwhile or has too many, OSError where the disc is

@@ -2,6 +2,7 @@
 
 step_of(lines)                          "step 2 of 3: ...", the last one, or ""
 report_of(model, data, "The model before")      how good the model is, a sentence each
+failure_of(lines, code)                 ("full", "learn.py: the disc is full; ...")
 without_folders(line, [Path("data_set/mine")])
 """
 
@@ -11,6 +12,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 STEP, READY = re.compile(r"step \d+ of \d+: "), "ready after "  # how learn.py's lines begin
+ABOVE = re.compile(r"learn\.py: \S+ ended with (-?\d+); it says why above")
+ROOM = "make room"  # what every line asks for that is about a full disc
+KILLED, FULL = "killed", "full"  # why it failed, where the page has words for it
 BACK = re.compile(r"`python learn\.py [^`]*--back`")
 REPORT = "report.txt"  # of a model
 
@@ -22,6 +26,19 @@ def step_of(lines: Collection[str]) -> str:
 def is_ready(lines: Collection[str]) -> bool:
     """Whether the model is there, though its form for OpenVINO may not be."""
     return any(line.startswith(READY) for line in lines)
+
+
+def failure_of(lines: Collection[str], code: int) -> tuple[str, str]:
+    """(KILLED, FULL or empty, the line that says why) of learn.py, which ended with that code; a script that it runs
+    says why above the last line."""
+    rows = list(lines)
+    if rows and (script := ABOVE.fullmatch(rows[-1])):
+        code = int(script[1])
+        rows = rows[:-1] or rows
+    last = rows[-1] if rows else f"learn.py ended with {code}"
+    if code < 0:  # a signal
+        return KILLED, last
+    return FULL if ROOM in last else "", last
 
 
 def report_of(model: Path, data: Path, back: str) -> list[str]:

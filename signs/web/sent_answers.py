@@ -1,7 +1,7 @@
 """A visitor's answers to videos that he sent: what each was, and the video kept for whoever allows that.
 
-    sent = SentAnswers(keeper)
-    sent.said(answer, recogniser, content)         what uploads.py answered; content: an MP4 to keep, or None
+    sent = SentAnswers()
+    sent.said(answer, recogniser, content, keeper)  what uploads.py answered; content: an MP4 to keep, or None
     sent.obey({"do": "choose", "value": 1}); sent.view()
 
 The last one is meant, as in a live session; a correction waits until it is written, so it runs in a thread.
@@ -9,7 +9,7 @@ The last one is meant, as in a live session; a correction waits until it is writ
 
 from dataclasses import dataclass
 
-from signs.live.corrections import AnswerList, Corrections
+from signs.live.corrections import Corrections
 from signs.web.snapshot import answer_words, faults_of
 
 MODE = "file"  # in the table of answers
@@ -27,15 +27,15 @@ class Sent:
 
 
 class SentAnswers:
-    """keeper: of shared_keeper.py, or None; names: {label: name} of the model that answered last."""
+    """names: {label: name} of the model that answered last."""
 
-    def __init__(self, keeper):
-        self.corrections, self.names = Corrections(keeper, AnswerList()), {}
+    def __init__(self):
+        self.corrections, self.names = Corrections(listed=True), {}
 
-    def said(self, answer, recogniser, content: bytes | None) -> dict:
-        """A video was answered: JSON for the page."""
-        for earlier in self.corrections.answers:
-            earlier.strip = None  # it cannot be corrected any more
+    def said(self, answer, recogniser, content: bytes | None, keeper=None) -> dict:
+        """A video was answered: JSON for the page; keeper: of keeping.py, for the content."""
+        self.corrections.drop_pictures()  # of earlier videos, which cannot be corrected any more
+        self.corrections.keeper = keeper
         self.names = {row.label: row.name for row in recogniser.classes}
         self.corrections.classes = recogniser.classes
         self.corrections.said(answer.ranked, answer.known, MODE, 0.0, Sent(content) if content else None)

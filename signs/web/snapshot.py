@@ -9,12 +9,11 @@ as nothing else.
 import math
 
 from signs.clips.dataset import Label
-from signs.landmarks import skeleton
-from signs.live.corrections import Answered
+from signs.landmarks.figure import VISIBLE
+from signs.live.corrections import Answered, no_signs
 from signs.live.demo import Demo
 from signs.live.modes import RESTLESS, Mode
 from signs.live.screen import history_of, is_underway
-from signs.live.session_plan import NOTHING
 
 import numpy as np
 
@@ -65,13 +64,13 @@ def _answer(demo: Demo, names: dict[str, str]) -> dict | None:
 
 def answer_words(answered: Answered, classes: list[Label], names: dict[str, str]) -> dict:
     """What an answer says, and what it was, as somebody said; names are text."""
-    none = {row.label for row in classes if row.kind == "none"}
+    none = no_signs(classes)
     return {
         "ranked": [{"name": names.get(label, label), "probability": round(p, 4)} for label, p in answered.ranked],
         "known": answered.known,
         "none": answered.ranked[0][0] in none,
         "truth": None if answered.truth is None else names.get(answered.truth, answered.truth),
-        "nothing": answered.truth in none | {NOTHING},
+        "nothing": answered.truth in none,
         "kept": answered.path is not None,
         "pictures": answered.strip is not None,
     }
@@ -85,7 +84,7 @@ def points_of(mode: Mode) -> dict | None:
         return None
     height, width = found.size
     size = np.array([width, height], np.float32)
-    seen = np.where(found.body[:, 3:] >= skeleton.VISIBLE, found.body[:, :2], np.nan)
+    seen = np.where(found.body[:, 3:] >= VISIBLE, found.body[:, :2], np.nan)
     return {"body": _shares(seen / size), "hands": [_shares(hand[:, :2] / size) for hand in found.hands]}
 
 

@@ -43,7 +43,7 @@ class Teacher:
         self._taught, self._first = taught, first
         self._in_first = self._from_first = first is not None  # the model in use, and the one that "back" exchanges
         self._process: subprocess.Popen | None = None
-        self._what, self._ended, self._began = "", "", 0.0
+        self._what, self._ended, self._began, self._code = "", "", 0.0, 0
         self._lines: deque[str] = deque(maxlen=LINES)
         self._lock, self._sharing = threading.Lock(), threading.Lock()
 
@@ -57,11 +57,17 @@ class Teacher:
         return bool(self._what) and not self._ended
 
     def view(self) -> dict:
-        """What the page shows. ended: "" while it runs, then "done" or "failed"; step, report, last: text without
-        folders of the server; lines: text."""
+        """What the page shows. ended: "" while it runs, then "done" or "failed"; why: of plain_lines.py; step, report,
+        last: text without folders of the server; lines: text."""
         lines = list(self._lines)
-        last = self._plain(lines[-1]) if lines and self._ended == "failed" else ""
-        state = {"what": self._what, "running": self.running, "ended": self._ended, "last": last}
+        why, last = plain_lines.failure_of(lines, self._code) if self._ended == "failed" else ("", "")
+        state = {
+            "what": self._what,
+            "running": self.running,
+            "ended": self._ended,
+            "why": why,
+            "last": self._plain(last),
+        }
         state |= {"step": plain_lines.step_of(lines), "ready": plain_lines.is_ready(lines), "report": []}
         state["seconds"] = round(time.monotonic() - self._began) if self.running else 0
         if state["ready"] or not (self.running or self._in_first):
@@ -86,7 +92,7 @@ class Teacher:
         with self._lock:
             if self.running:
                 raise Problem("it is learning already; wait until it is done")
-            self._what, self._ended, self._began = what, "", time.monotonic()
+            self._what, self._ended, self._began, self._code = what, "", time.monotonic(), 0
         self._lines.clear()
         line = [sys.executable, self.root / "learn.py", *flags, "--data", self.data, "--model", self.model]
         threading.Thread(target=self._run, args=(what, [str(each) for each in line], renew), daemon=True).start()
@@ -96,7 +102,7 @@ class Teacher:
         aside = what == "back" and self._from_first  # both models lie where they are, and learn.py knows one of them
         there = self._stamp()
         try:
-            if aside or self._follow(line) in (command.DONE, command.PARTLY):
+            if aside or self._succeeds(what, line):
                 to_first = aside and not self._in_first
                 recogniser = (self._first[1] if to_first else self._taught)()
                 same = what == "learn" and self._stamp() == there  # with nothing new learn.py replaces no model
@@ -116,6 +122,12 @@ class Teacher:
         """Another one when the model is another one."""
         path = self.model / BUNDLE_FILE
         return path.stat().st_mtime_ns if path.is_file() else 0
+
+    def _succeeds(self, what: str, line: list[str]) -> bool:
+        """Run learn.py; whether the model is there. Python ends with 1 on a fault of its own, as learn.py does where it
+        has left something out; and the model may be there though its form for OpenVINO is not."""
+        self._code = self._follow(line)
+        return plain_lines.is_ready(self._lines) if what == "learn" else self._code == command.DONE
 
     def _follow(self, line: list[str]) -> int:
         """Run a command to its end; its exit code."""

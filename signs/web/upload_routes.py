@@ -16,11 +16,11 @@ from starlette.routing import Route
 
 async def upload(request: Request) -> Response:
     site, visitor = site_of(request), visitor_of(request)
-    keeps = visitor.visit is not None and visitor.visit.keeps
+    keeper = visitor.visit and visitor.visit.corrections.keeper  # None where he does not allow it
     visitor.sending = True  # on a slow network he may be silent for long
     try:
         body = pieces(request, MOST_BYTES)
-        return JSONResponse(await site.uploads.answer(visitor.name, body, visitor.sent, keeps))
+        return JSONResponse(await site.uploads.answer(visitor.name, body, visitor.sent, keeper))
     except Problem as problem:
         return JSONResponse({"problem": str(problem)}, 422)
     except ClientDisconnect:

@@ -1,7 +1,7 @@
 """Videos that visitors send: one after the other is answered, and deleted whatever comes of it.
 
 uploads = Uploads(open_recogniser)
-answer = await uploads.answer(name, pieces, visitor.sent, keeps)        JSON for the page
+answer = await uploads.answer(name, pieces, visitor.sent, keeper)       JSON for the page
 
 For whoever allows that signs are kept the pictures are coded anew meanwhile: what is kept is no file of anybody else.
 """
@@ -34,9 +34,9 @@ class Uploads:
         self._open, self._recogniser = open_recogniser, None
         self._visitors: set[str] = set()
 
-    async def answer(self, visitor: str, pieces: AsyncIterator[bytes], sent: SentAnswers, keeps: bool) -> dict:
-        """The answer to a visitor's video; raises Problem where it has none. keeps: whether its pictures are held, for
-        a correction."""
+    async def answer(self, visitor: str, pieces: AsyncIterator[bytes], sent: SentAnswers, keeper) -> dict:
+        """The answer to a visitor's video; raises Problem where it has none. keeper: of keeping.py, for which its
+        pictures are held until it is corrected, or None."""
         if visitor in self._visitors or len(self._visitors) >= WAITING:
             raise Problem("a video is being looked at already; wait for its answer")
         self._visitors.add(visitor)
@@ -46,19 +46,19 @@ class Uploads:
                 path = Path(file.name)
                 async for piece in pieces:
                     file.write(piece)
-            return await asyncio.wrap_future(self._worker.submit(self._look, path, sent, keeps))
+            return await asyncio.wrap_future(self._worker.submit(self._look, path, sent, keeper))
         finally:
             self._visitors.discard(visitor)
             if path:
                 path.unlink(missing_ok=True)
 
-    def _look(self, path: Path, sent: SentAnswers, keeps: bool) -> dict:
+    def _look(self, path: Path, sent: SentAnswers, keeper) -> dict:
         if self._recogniser is None:
             self._recogniser = self._open()
         recogniser = self._recogniser
-        copy = Copy() if keeps else None
+        copy = Copy() if keeper else None
         answer, notes = recogniser.answer_video(path, copy.read if copy else read_limited)
-        return {**sent.said(answer, recogniser, copy and copy.finish()), "notes": notes}
+        return {**sent.said(answer, recogniser, copy and copy.finish(), keeper), "notes": notes}
 
     def renew(self, open_recogniser) -> None:
         """Another model is there; it is opened when the next video comes."""

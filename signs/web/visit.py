@@ -1,6 +1,6 @@
 """One visitor's session: the demo of livedemo.py in a thread of its own, fed by a browser's camera.
 
-    visit = Visit(seat, keeper, changed, folder)
+    visit = Visit(seat, keeping, changed, folder)
     visit.frame(message); visit.order({"do": "start"})          from the server's loop
     visit.latest                                                what the page shows, snapshot.py
     visit.close()
@@ -19,11 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from signs import command, errors
 from signs.inference import timing
-from signs.live.corrections import AnswerList, Corrections
+from signs.live.corrections import Corrections
 from signs.live.demo import MODES, Demo, build_modes
 from signs.live.film import Film
 from signs.live.hands_free import HandsFree
 from signs.web.frame_source import FrameSource
+from signs.web.keeping import Keeping
 from signs.web.own_folder import OwnFolder
 from signs.web.own_takes import OwnSigns
 from signs.web.seats import Seat
@@ -38,15 +39,14 @@ ORDERS = 32  # that may wait
 
 
 class Visit:
-    """seat: whose recogniser it uses; keeper: of keepers.py, for whoever allows that signs are kept, or None; changed:
-    called from the thread when there is something new to show; folder: where visitors record signs, or None."""
+    """seat: whose recogniser it uses; keeping: for whoever allows that signs are kept; changed: called from the thread
+    when there is something new to show; folder: where visitors record signs, or None."""
 
-    def __init__(self, seat: Seat, keeper, changed: Callable[[], None], folder: OwnFolder | None = None):
-        self.seat, self._keeper, self._changed = seat, keeper, changed
-        self.source, self.table = FrameSource(), AnswerList()
+    def __init__(self, seat: Seat, keeping: Keeping, changed: Callable[[], None], folder: OwnFolder | None = None):
+        self.seat, self._keeping, self._changed = seat, keeping, changed
+        self.source, self.corrections = FrameSource(), Corrections(listed=True)
         self.latest: dict = {"state": "loading", "mode": MODES[0]}
-        self.keeps = False
-        self.own = OwnSigns(folder, COUNTDOWN) if folder else None
+        self.own, self._signer = OwnSigns(folder, COUNTDOWN) if folder else None, ""
         self._orders: queue.Queue = queue.Queue(ORDERS)
         self._stop, self._sent, self._state = threading.Event(), 0.0, ""
         self._thread = threading.Thread(target=self._run, name="visit", daemon=True)
@@ -71,7 +71,7 @@ class Visit:
         timing.step_back()
         worker = ThreadPoolExecutor(1, thread_name_prefix="answer", initializer=timing.step_back)
         build = functools.partial(build_modes, worker=worker, countdown=COUNTDOWN, seconds=RECORDING, window=RECORDING)
-        demo = Demo(self.source, self.seat.loading, build, corrections=Corrections(None, self.table))
+        demo = Demo(self.source, self.seat.loading, build, corrections=self.corrections)
         try:
             while not self._stop.is_set():
                 self._step(demo)
@@ -93,13 +93,14 @@ class Visit:
         demo.step(wait=WAIT)
         if self.own:
             self.own.step(demo)
+            self._look_who_signs(demo)
         state, since = demo.mode and demo.mode.state, time.monotonic() - self._sent
         if state != self._state or (since > SOONEST and (taken != self.source.taken or since > 4 * SOONEST)):
             self._state, self._sent = state, time.monotonic()
             self.latest = (
                 take_snapshot(demo, self.seat.names) if demo.mode else {"state": "loading", "mode": demo.wanted}
             )
-            self.latest |= {"taken": self.source.taken, "keeps": self.keeps, "own": self.own and self.own.view()}
+            self.latest |= {"taken": self.source.taken, "own": self.own and self.own.view(), **self._kept()}
             self._tell()
 
     def _tell(self) -> None:
@@ -122,10 +123,30 @@ class Visit:
             case what if correct(demo.corrections, what, value):
                 demo.mode.set_aside()  # the movement that led to it is no sign
 
+    @property
+    def _says(self) -> str:
+        """Who signs, as the visitor says, or empty."""
+        return self.own.signer if self.own else ""
+
+    def _kept(self) -> dict:
+        """keeps: whether corrected signs are kept; keeper: in whose name they would be, empty where in nobody's, None
+        where they cannot be."""
+        allowed = self.corrections.keeper
+        keeper = allowed or self._keeping.keeper_of(self._says)
+        return {"keeps": allowed is not None, "keeper": keeper and keeper.signer}
+
     def _allow(self, demo: Demo, allowed: bool) -> None:
-        """From now on signs that are corrected are kept, or no more; before, no picture is remembered."""
-        self.keeps = allowed and self._keeper is not None
-        film, demo.corrections.keeper = demo.film, self._keeper if self.keeps else None
-        demo.film = (film or Film(REMEMBERED)) if self.keeps else None
-        if film and not demo.film:
+        """From now on signs that are corrected are kept, or no more; before and after, no picture is remembered."""
+        keeper = self._keeping.keeper_of(self._says) if allowed else None
+        film, demo.corrections.keeper = demo.film, keeper
+        demo.film = (film or Film(REMEMBERED)) if keeper else None
+        if film and not keeper:
             film.close()
+            demo.corrections.drop_pictures()
+
+    def _look_who_signs(self, demo: Demo) -> None:
+        """What one person allowed holds for nobody else who says that he signs now."""
+        before, self._signer = self._signer, self._says
+        same = self._signer and self._keeping.keeper_of(self._signer) is demo.corrections.keeper
+        if before != self._signer and not same:
+            self._allow(demo, False)

@@ -41,14 +41,21 @@ def test_the_worst_signs_and_people_are_named_and_what_they_are_taken_for():
 
 def test_one_person_who_fails_altogether_is_named_before_the_signs_and_blames_none():
     others = [(label, label, signer) for label in "abz" for signer in ("Ann", "Ben") for _ in range(5)]
-    theirs = [("a", "z", "Cem"), ("b", "z", "Cem"), ("a", "z", "Cem"), ("b", "a", "cem"), ("z", "z", "Cem")]
+    theirs = [("a", "z", "Cem"), ("b", "z", "Cem"), ("a", "z", "Cem"), ("b", "a", "cem"), ("b", "z", "Cem")]
+    theirs += [("z", "z", "Cem")] * 9
     found = find(others + theirs, idle="z")
-    assert found.apart == [Apart("Cem", 4, 5, "z", 3)]
+    assert found.apart == [Apart("Cem", 5, 5, "z", 4)], "of signs: what is no sign is right in all nine"
+    assert [row["clips"] for row in found.people] == [5] and (found.right, found.clips) == (20, 20)
     assert (found.signs, found.only_by, found.advice) == ([], {}, []), "without the clips of that person"
-    assert (found.right_signs, found.sign_clips, found.gestures.value) == (20, 24, 20 / 24), "no sign is none"
+    assert (found.right_signs, found.sign_clips, found.gestures.value) == (20, 25, 20 / 25), "no sign is none"
     mistake = find([*others, *theirs, ("a", "b", "Ann"), ("a", "b", "Ben"), ("a", "b", "Ben")], idle="z")
     assert [(row["label"], row["right"], row["clips"]) for row in mistake.signs] == [("a", 10, 13)]
     assert mistake.advice == [Advice("pair", ("a", "b"), 3, 23)]
+
+
+def test_where_nothing_but_no_sign_was_tried_its_clips_are_counted():
+    found = find([("z", "z", "Ann")] * 4 + [("z", "a", "Ben")] * 4, idle="z")
+    assert [row["signer"] for row in found.people] == ["Ben"] and found.gestures is None
 
 
 def test_the_screen_names_them_first_too(capsys):
@@ -59,7 +66,7 @@ def test_the_screen_names_them_first_too(capsys):
     assert capsys.readouterr().out.splitlines() == [
         f"Cem: 5 of 5 clips fail, 5 of them as none: {look}",
         "worst signs of the others: B 10/11",
-        "worst people: Cem 0/5, Ann 15/17",
+        "worst people: Cem 0/5, Ann 10/11",
     ]
 
 

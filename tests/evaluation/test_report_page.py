@@ -199,12 +199,36 @@ def test_one_person_who_fails_altogether_comes_first_with_a_link_to_the_clips(tm
     said, wrong, signs = first_screen(tmp_path), int((asked != truth).sum()), truth != 3
     assert f"{int((signs & ~theirs).sum())} of {signs.sum()} clips of signs are right" in said
     assert f"{(~signs).sum()} of {(~signs).sum()} clips without a sign are left alone" in said
-    assert f"S4 : {wrong} of 20 clips fail, {wrong} of them as “<sign> & 4”" in said
+    assert f"S4 : {wrong} of {wrong} clips fail, {wrong} of them as “<sign> & 4”" in said
     assert "0 of 3 signs fail" in said and "more takes, by" not in said
     assert said.index("Which people fail?") < said.index("Which signs fail?")
     text = (tmp_path / "report" / "index.html").read_text()
     assert 'href="#clips-of-1"' in text and 'id="clips-of-1"' in text
     assert f"{min(12, wrong)} of {wrong} wrong, 1 recognised" in text
+
+
+def test_people_and_inputs_are_counted_by_clips_of_signs(tmp_path):
+    """All clips of no sign, which is sign 4, are taken for sign 1, and all signs are right."""
+    model, table = Model(tmp_path, 4), predictions("test", 4, 100)
+    model.bundle.classes[3] = model.classes[3] = replace(model.classes[3], kind="none")
+    idle = table.truth == 3
+    table.streams = dict.fromkeys(("rgb", "flow", BOTH), np.eye(4)[np.where(idle, 0, table.truth)] * 0.6 + 0.1)
+    result = measured(model, table)
+    metrics_of = Metrics({}, None, {"test": result})
+    report_page.write_page(model.bundle, "drawn", "test", metrics_of, table)
+    text = re.sub(r"\s+", " ", (tmp_path / "report" / "index.html").read_text())
+    assert "0 of 5 <span>people fail" in text and text.count("<b>100.0</b>") >= 3
+    for person in range(5):
+        theirs = np.arange(100) % 5 == person
+        signs, others = int((theirs & ~idle).sum()), int((theirs & idle).sum())
+        row = text.partition(f'<th scope="row">S{person}</th>')[2].partition("</tr>")[0]
+        assert f">{signs} of {signs}</td>" in row and f">0 of {others}</td>" in row
+    assert f"Test, {int((~idle).sum())} clips of signs</caption>" in text
+    assert "clips without a sign have a column of their own" in text
+    metrics_of.write(tmp_path)
+    found = json.loads((tmp_path / "metrics.json").read_text())["test"]
+    assert found["both"]["top1"] == 1 - idle.mean(), "what others read counts all clips"
+    assert read_splits(tmp_path)["test"].signs == json.loads(json.dumps(result.signs))
 
 
 def test_with_and_without_a_limit_the_words_and_the_picture_fit(tmp_path, monkeypatch):

@@ -7,20 +7,24 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+from signs.clips.dataset import Label
 from signs.clips.video import read_video
 from signs.command import Problem
 from signs.live import keys
 from signs.live.continuous import Continuous
-from signs.live.corrections import NOWHERE, AnswerTable, Corrections
+from signs.live.corrections import NOWHERE, AnswerTable, Corrections, no_signs
 from signs.live.film import WAITING, Film
 from signs.live.hands_free import HandsFree
 from signs.live.layout import lay_out
 from signs.live.screen import Screen
+from signs.live.spoken import spoken
 from signs.live.text_field import BACKSPACES, ENTERS, ESCAPES
 from signs.prepare.keepers import answer_of, open_keeper
 from signs.prepare.recordings import read_recordings
 from signs.prepare.video_folder import read_folder
+from signs.web.snapshot import answer_words
 
 import numpy as np
 import pytest
@@ -61,6 +65,26 @@ def corrections_of(folder: Path | None, film: Film, table: Path | None = None, s
     corrections = Corrections(open_keeper(folder, signer) if folder else None, AnswerTable(table) if table else None)
     corrections.said(RANKED, True, "countdown", 0.1, film.between(0.45, 1.52))
     return corrections
+
+
+def test_a_gesture_may_be_called_nothing():
+    rows = [Label("a", "wave"), Label("rest", "rest", "none")]
+    assert no_signs(rows) == {"rest", "nothing"}
+    assert no_signs([*rows, Label("nothing", "nothing at all")]) == {"rest"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), (("none", "no sign I know; it was no sign"), ("gesture", "N, 90 percent; it was N"))
+)
+def test_the_window_and_the_page_tell_no_sign_alike(kind, words):
+    classes = [Label("nothing", "N", kind), Label("a", "wave")]
+    corrections = Corrections(listed=True)
+    corrections.said([("nothing", 0.9), ("a", 0.1)], True, "countdown", 0.1, None)
+    corrections.choose(0)
+    demo = SimpleNamespace(corrections=corrections, recogniser=SimpleNamespace(classes=classes))
+    assert spoken(demo) == words
+    said = answer_words(corrections.meant, classes, {row.label: row.name for row in classes})
+    assert (said["none"], said["nothing"]) == ((kind == "none",) * 2)
 
 
 def test_a_strip_holds_what_came_between_two_times_and_the_film_forgets(film, tmp_path):

@@ -17,6 +17,7 @@ from signs.web import addresses, picture, server
 from signs.web.access import Access
 from signs.web.application import Site
 from signs.web.capacity import message_of
+from signs.web.keeping import Keeping
 from signs.web.lobby import Lobby
 from signs.web.model_card import make_card
 from signs.web.seats import Seats
@@ -92,7 +93,8 @@ def serving(
     opened = server.open_socket("127.0.0.1", 0)
     place = replace(addresses.find_place("127.0.0.1", opened.getsockname()[1]), secure=secure)
     card, seated = make_card(loaded[0], keeper, own), Seats(lambda: loaded.pop() if loaded else opener(), seats)
-    site = Site(place, Access(password), Lobby(seated, 60.0, keeper, clock, own), card, Uploads(opener), teacher)
+    lobby = Lobby(seated, 60.0, Keeping(keeper, own), clock, own)
+    site = Site(place, Access(password), lobby, card, Uploads(opener), teacher)
     ready = threading.Event()
     running, certificate = server.make_server(site, ready.set)
     thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[opened])))

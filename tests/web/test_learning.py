@@ -1,6 +1,7 @@
 """Learning from the page: the script runs once at a time, its lines are text, and the model is for who comes then."""
 
 import json
+import os
 import tempfile
 import textwrap
 import time
@@ -25,10 +26,16 @@ SCRIPT = textwrap.dedent(
     print("step 1 of 3: the videos", flush=True)
     while (model.parent / "wait").exists():
         time.sleep(0.02)
+    if (model.parent / "crash").exists():
+        raise ValueError("a fault of the program")
+    if (model.parent / "above").exists():
+        print((model.parent / "above").read_text(), file=sys.stderr)
+        sys.exit(2)
     if (model.parent / "fail").exists():
         print("learn.py: %s/x: fewer than two signs; record a second one" % flags["--data"], file=sys.stderr)
         sys.exit(2)
     if (model.parent / "same").exists():
+        print("ready after 1 s: x", flush=True)
         sys.exit()
     model.mkdir(exist_ok=True)
     (model / "bundle.json").write_text(" ".join(sys.argv[1:]))
@@ -116,6 +123,51 @@ def test_a_failure_is_its_last_line(learning, tmp_path):
     assert not state["older"] and json.loads(guest.get("/about.json")[1])["signs"][0]["name"] == "dark"
     for order in ({"do": "--help"}, {"do": ["learn"]}, {}):
         assert guest.post("/learn", order)[0].status == 400
+
+
+FULL = "landmark.py: the disc is full; make room and run the same command again, it goes on from here"
+
+NO_ROOM = (
+    "prepare_videos.py: data: about 0.10 GB needed, 0.02 GB free on its disc; make room or choose another --output"
+)
+
+
+@pytest.mark.parametrize(
+    ("above", "why"),
+    [
+        (f"{NO_ROOM}\nlearn.py: prepare_videos.py ended with 2; it says why above", "full"),
+        (f"{FULL}\nlearn.py: landmark.py ended with 2; it says why above", "full"),
+        ("learn.py: landmark.py ended with -9; it says why above", "killed"),
+        ("landmark.py: no such clip\nlearn.py: landmark.py ended with 2; it says why above", ""),
+    ],
+)
+def test_why_a_script_of_learn_py_failed_is_said(learning, tmp_path, above, why):
+    served, _ = learning
+    guest = Guest(served)
+    (tmp_path / "above").write_text(above)
+    guest.post("/learn", {"do": "learn"})
+    state = ended(guest)
+    assert (state["ended"], state["why"]) == ("failed", why)
+    assert why == "killed" or state["last"] == above.splitlines()[0], "not that it is said above"
+
+
+def test_learning_that_is_killed_or_breaks_is_no_model(learning, tmp_path):
+    served, teacher = learning
+    guest = Guest(served)
+    (tmp_path / "crash").touch()
+    guest.post("/learn", {"do": "learn"})
+    state = ended(guest)  # with 1, as what has left something out
+    assert (state["ended"], state["why"], state["last"]) == ("failed", "", "ValueError: a fault of the program")
+    (tmp_path / "crash").unlink()
+    (tmp_path / "wait").touch()
+    guest.post("/learn", {"do": "learn"})
+    until = time.monotonic() + 60
+    while not state_of(guest)["step"]:
+        assert time.monotonic() < until
+    teacher._process.kill()
+    state = ended(guest)
+    assert (state["ended"], state["why"]) == ("failed", "killed" if os.name == "posix" else "")
+    assert not state["learnt"] and not state["older"]
 
 
 def test_learn_py_itself_is_run(tmp_path):

@@ -6,10 +6,11 @@ import json
 from signs.clips.video import read_video
 from signs.prepare.recordings import read_recordings
 from signs.web import own_takes, visit
+from signs.web.keeping import Keeping
 from signs.web.own_folder import OwnFolder
 
 import pytest
-from served import Guest, frame_of, serving, wait_for
+from served import Guest, frame_of, serving, sign, wait_for
 
 import webdemo
 
@@ -146,6 +147,44 @@ def test_names_are_text_and_no_paths(recording):
     assert row["signer"].endswith("<b>out</b>")
 
 
+def confirm(link, begun: float) -> dict:
+    """Sign and say that the answer was right; the view then."""
+    sign(link, 20, begun)
+    link.send(json.dumps({"do": "choose", "value": 0}))
+    return wait_for(link, lambda view: view["answer"]["truth"])
+
+
+def test_what_somebody_corrects_is_kept_as_soon_as_she_has_allowed_recordings(recording, monkeypatch):
+    monkeypatch.setattr(visit, "RECORDING", 0.25)
+    served, folder = recording
+    with Guest(served).link() as link, Guest(served).link() as other:
+        view = wait_for(link, lambda view: view["at"] == "live" and view["state"] == "idle")
+        assert view["keeper"] is None, "nobody has allowed anything yet"
+        link.send(json.dumps({"do": "consent", "value": True}))
+        begin(link)
+        view = wait_for(link, lambda view: view["keeper"] == "anna")
+        assert not view["keeps"]
+        assert wait_for(other, lambda view: view.get("keeper") == "anna"), "as after a start with one person there"
+        link.send(json.dumps({"do": "consent", "value": True}))
+        wait_for(link, lambda view: view["keeps"])
+        confirm(link, 5.0)
+        wait_for(link, lambda view: view["answer"]["kept"])
+        ask(link, "signer", name="ben", scope=ALL)  # what anna allowed is nothing to him
+        view = wait_for(link, lambda view: view["keeper"] == "ben" and not view["keeps"])
+        assert not view["answer"]["pictures"]
+        confirm(link, 15.0)
+        link.send(json.dumps({"do": "consent", "value": True}))
+        wait_for(link, lambda view: view["keeps"])
+        confirm(link, 25.0)
+        wait_for(link, lambda view: view["answer"]["kept"])
+        assert wait_for(other, lambda view: view["keeper"] is None), "two people, and nobody knows who signs there"
+    rows = read_recordings(folder).rows
+    assert [(row.label, row.signer, row.notes) for row in rows] == [
+        ("000", "anna", "answered 000"),
+        ("000", "ben", "answered 000"),
+    ]
+
+
 def test_nothing_is_recorded_without_keep_or_without_consent(recording, tmp_path):
     served, folder = recording
     with Guest(served).link() as link:
@@ -170,7 +209,7 @@ def test_keep_makes_a_folder_of_recordings(tmp_path):
     assert keeper is None and folder.folder == tmp_path / "new"
     folder.allow("anna", ["training"], "anna")
     keeper, folder = webdemo.open_keeping(tmp_path / "new", None)
-    assert keeper.signer == "anna" and folder
+    assert Keeping(keeper, folder).keeper_of("").signer == "anna", "the only one who is there"
     folder.allow("ben", ["training"], "ben")
     assert webdemo.open_keeping(tmp_path / "new", None)[0] is None, "whose corrections would it be?"
     (tmp_path / "other").mkdir()

@@ -118,6 +118,8 @@ def test_a_sign_of_ones_own_is_recorded_and_thrown_away_by_keys(visited):
     typed(page, "own-given", "")
     page.wait_for("document.activeElement.id === 'own-sign'")
     assert read_recordings(folder).consent_of("anna").scope == ("training",)
+    page.wait_for("!document.getElementById('consent-box').hidden")
+    assert page.run("document.getElementById('consent-said').textContent").startswith("I am anna. Keep the video")
     typed(page, "own-sign", "")
     page.wait_for(f"{lack} === 'Write first what the sign is called.' && document.activeElement.id === 'own-sign'")
     page.run("document.getElementById('own-seconds').value = 1; 0")

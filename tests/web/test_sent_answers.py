@@ -10,7 +10,7 @@ import pytest
 
 @pytest.mark.parametrize("value", (1.0, True, -1, 3, "1", [], {}, None))
 def test_a_choice_is_a_whole_number_and_nothing_else(value):
-    sent = SentAnswers(SimpleNamespace(keep=None, forget=None))
+    sent = SentAnswers()
     answer = SimpleNamespace(ranked=[("a", 0.6), ("b", 0.4)], known=True)
     sent.said(answer, SimpleNamespace(classes=[Label("a", "a"), Label("b", "b")]), None)
     assert sent.obey({"do": "choose", "value": value})["truth"] is None

@@ -1,6 +1,9 @@
 """Several visitors at once: each gets his own answers, the others see their place, whoever goes frees the seat."""
 
+import csv
+import io
 import json
+import threading
 import time
 
 from signs.web import lobby as lobbies
@@ -143,6 +146,49 @@ def test_a_sign_is_kept_only_by_whoever_allows_it(tmp_path):
         willing.send(json.dumps({"do": "choose", "value": 0}))
         wait_for(willing, lambda view: view["answer"]["truth"] == NAMES[1])
         assert len(keeper.kept) == 1
+
+
+class SlowKeeper(Keeper):
+    """One whose disc is slow."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.goes_on = threading.Event()
+
+    def keep(self, content, label, answered):
+        assert self.goes_on.wait(60)
+        return super().keep(content, label, answered)
+
+
+def test_the_table_has_every_answer_that_was_told(tmp_path):
+    """Also while a clip is being kept: what was told stands there at once."""
+    keeper = SlowKeeper(tmp_path)
+    with serving(seats=1, keeper=keeper) as served:
+        guest = Guest(served)
+        with guest.link() as link:
+            wait_for(link, lambda view: view["at"] == "live" and view["state"] == "idle")
+            link.send(json.dumps({"do": "consent", "value": True}))
+            told = [best(sign(link, 20))]
+            link.send(json.dumps({"do": "choose", "value": 1}))
+            wait_for(link, lambda view: view["answer"]["truth"] == NAMES[1])
+            told.append(best(sign(link, 230)))
+            rows = list(csv.DictReader(io.StringIO(guest.get("/answers.csv")[1].decode("utf-8-sig"))))
+            keeper.goes_on.set()
+    assert [row["answer"] for row in rows] == told and rows[0]["was"] == NAMES[1]
+
+
+def test_what_was_kept_is_taken_back_by_whoever_allows_no_more(tmp_path):
+    keeper = Keeper(tmp_path)
+    with serving(seats=1, keeper=keeper) as served, Guest(served).link() as link:
+        wait_for(link, lambda view: view["at"] == "live" and view["state"] == "idle")
+        link.send(json.dumps({"do": "consent", "value": True}))
+        sign(link, 20)
+        link.send(json.dumps({"do": "choose", "value": 0}))
+        wait_for(link, lambda view: view["answer"]["kept"])
+        link.send(json.dumps({"do": "consent", "value": False}))
+        link.send(json.dumps({"do": "take back"}))
+        view = wait_for(link, lambda view: not view["answer"]["kept"])
+        assert keeper.kept[1:] == [("forgotten", "1.mp4")] and not view["fault"] and not view["answer"]["pictures"]
 
 
 def test_those_who_wait_see_their_place_and_move_up():

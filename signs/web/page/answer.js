@@ -25,9 +25,18 @@ function fillRow(element, row, key) {
     make("span", `${percent(row.probability)} %`, { className: "percent" }), bar);
 }
 
+// The box below the answer, where somebody may allow that signs are kept: in a name, or in nobody's.
+export function showConsent(view) {
+  if (!$("consent") || view.keeps === undefined) return;
+  $("consent-box").hidden = view.keeper === null;
+  const words = { signer: view.keeper, folder: $("consent-box").dataset.folder };
+  text($("consent-said"), say(view.keeper ? "consent.signer" : "consent", words));
+  if (!$("consent").matches(":focus")) $("consent").checked = view.keeps;
+}
+
 export function showAnswer(view, order) {
   const answer = view.answer && !view.answer.underway ? view.answer : null;
-  const now = JSON.stringify([answer, view.fault, view.refused, view.history, $("consent")?.checked]);
+  const now = JSON.stringify([answer, view.fault, view.refused, view.history, view.keeper, $("consent")?.checked]);
   if (now === drawn) return;
   drawn = now;
   const said = answer ? spokenOf(answer) : { kind: "none", shown: say("answer.waiting"), spoken: "" };
@@ -62,7 +71,8 @@ export function truthOf(answer) {
 export function keptOf(answer) {
   if (answer.truth == null) return "";
   if (answer.kept) return say("correct.kept");
-  if (!$("consent")) return say($("own-person") ? "correct.not.allowed" : "correct.not.here");
+  if (!$("consent")) return say("correct.not.here");
+  if ($("consent-box").hidden) return say("correct.not.allowed");
   if (!$("consent").checked) return say("correct.not.ticked");
   return say(answer.pictures ? "correct.keeping" : "correct.not.before");
 }

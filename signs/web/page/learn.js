@@ -74,7 +74,7 @@ function show(state) {
   $("learn-good").hidden = !state.report.length;
   $("learn-report").replaceChildren(...state.report.map(line => make("li", line)));
   text($("learn-said"), saidOf(state));
-  if (state.ended === "failed") text($("learn-fault"), say("learn.failed", state));
+  if (state.ended === "failed") text($("learn-fault"), say(state.why ? `learn.failed.${state.why}` : "learn.failed", state));
   else if (state.ended || state.running) text($("learn-fault"), "");
   if (state.running) setTimeout(look, EVERY);
 }

@@ -1,6 +1,6 @@
 // The page: camera, connection, what is shown, and what keys and buttons do. Each part has a file of its own.
 
-import { showAnswer } from "./answer.js";
+import { showAnswer, showConsent } from "./answer.js";
 import { Camera } from "./camera.js";
 import { $, text } from "./elements.js";
 import { prepareKeys } from "./keys.js";
@@ -30,11 +30,11 @@ function show(next) {
   view = next;
   if (view.rate) camera.rate = view.rate;
   showState(view, camera.on);
+  showConsent(view);
   showAnswer(view, order);
   showOwn(view, camera.on && view.at === "live");
   showCurtain(view, connection, fault, camera);
   text($("link-said"), ["lost", "http"].includes(connection) ? say(`link.${connection}`) : "");
-  if ($("consent") && view.keeps !== undefined && !$("consent").matches(":focus")) $("consent").checked = view.keeps;
   $("camera-stop").hidden = !camera.on;
   fit();
   drawPoints($("overlay"), camera.on && view.at === "live" && view.state !== "result" ? view.points : null, about.lines);

@@ -10,6 +10,7 @@ export function drawPoints(canvas, points, lines) {
   if (!points || !lines) return;
   context.lineWidth = Math.max(2, Math.min(width, height) / 160);
   context.lineCap = "round";
+  if (points.head) drawHead(context, points, width, height);
   const parts = [[points.body, lines.body], [points.hands[0], lines.hand], [points.hands[1], lines.hand]];
   parts.forEach(([places, joints], part) => {
     context.strokeStyle = COLOURS[part];
@@ -23,8 +24,26 @@ export function drawPoints(canvas, points, lines) {
   });
 }
 
-// A moment of a loop, [x, y] in thousandths for body, left hand and right hand in turn, as points.
-export function pointsOfMoment(moment) {
+// An oval around the eyes, and a neck to the shoulders.
+function drawHead(context, { body, head: [across, down] }, width, height) {
+  const middleOf = places => places.every(Boolean) &&
+    [0, 1].map(axis => places.reduce((sum, place) => sum + place[axis], 0) / places.length);
+  const middle = middleOf([1, 3, 4, 6].map(point => body[point]));
+  const shoulders = middleOf([body[11], body[12]]);
+  if (!middle) return;
+  context.strokeStyle = COLOURS[0];
+  context.beginPath();
+  context.ellipse(middle[0] * width, middle[1] * height, across * width, down * height, 0, 0, 2 * Math.PI);
+  if (shoulders) {
+    context.moveTo(middle[0] * width, (middle[1] + down) * height);
+    context.lineTo(shoulders[0] * width, shoulders[1] * height);
+  }
+  context.stroke();
+}
+
+// A moment of a loop, [x, y] in thousandths for body, left hand and right hand in turn, as points; head: its radii.
+export function pointsOfMoment(moment, head) {
   const scaled = moment.map(place => place && [place[0] / 1000, place[1] / 1000]);
-  return { body: scaled.slice(0, 33), hands: [scaled.slice(33, 54), scaled.slice(54, 75)] };
+  const hands = [scaled.slice(33, 54), scaled.slice(54, 75)];
+  return { body: scaled.slice(0, 33), hands, head: head.map(radius => radius / 1000) };
 }

@@ -31,10 +31,10 @@ export function prepareSigns(about) {
     for (const { canvas, loop } of shown) {
       if (!loop.moments.length) continue;
       const part = still.matches ? 0.5 : Math.min(0.999, (now % (loop.seconds + PAUSE)) / loop.seconds);
-      const moment = pointsOfMoment(loop.moments[Math.floor(part * loop.moments.length)]);
+      const moment = pointsOfMoment(loop.moments[Math.floor(part * loop.moments.length)], loop.head);
       const context = canvas.getContext("2d");
       context.setTransform(-1, 0, 0, 1, SIDE, 0);
-      drawPoints(canvas, moment, about.lines);
+      drawPoints(canvas, moment, { ...about.lines, body: about.lines.alone });
     }
     if ($("signs").open) setTimeout(turn, still.matches ? 1000 : 66);
     else $("signs").addEventListener("toggle", turn, { once: true });
