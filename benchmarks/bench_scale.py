@@ -8,7 +8,8 @@ uncompressed AVI whose header is copied and whose pixels are drawn, 30 us each, 
 pictures are all different, as the checks of evaluate.py want it. prepare_videos.py hard-links them. For each size:
 prepare_videos.py and frame.py, both twice; index, order and one epoch of the generator, without a network;
 train_conv3d_lstm.py up to its first batch; train_linear.py on at most `--linear` of the training clips, as it takes no
-more than 10,000; evaluate.py on all validation and test clips.
+more than 10,000; evaluate.py on all validation and test clips. Of more than `--extract` clips the archives are written
+here, as frame.py would, which spends its time on looking for the person in each; it then finds nothing to do.
 
 Printed of each: seconds, seconds of processors, megabytes of the largest process and of all processes together (at
 most, looked at ten times a second; what they share counts for each), and what a clip adds to each between the smallest
@@ -35,6 +36,7 @@ sys.path.insert(0, str(ROOT))
 from signs import command
 from signs.clips import dataset, storage
 from signs.clips.dataset import load_dataset, save_dataset
+from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 
 import av
 import numpy as np
@@ -146,7 +148,6 @@ def run(*line: str | Path) -> tuple[dict[str, float], str]:
 def one_epoch(folder: Path) -> None:
     """Index, order and one epoch of the generator; prints seconds of each, and megabytes on the way."""
     begun = time.perf_counter()
-    from signs.clips.spec import ClipSpec, InputSpec
     from signs.inference.bundle import load_keras
 
     load_keras()
@@ -194,6 +195,16 @@ def to_first_batch(flags: list[str]) -> None:
     train_conv3d_lstm.main(flags)
 
 
+def write_archives(folder: Path) -> None:
+    """The archives that frame.py would make of the drawn videos, but for where the person is."""
+    data, stored, (_, places) = load_dataset(folder), StoredSpec(str(FRAMES), SIDE), template()
+    for item in data.clips:
+        content = np.fromfile(item.video(folder), np.uint8)
+        frames = np.stack([content[place : place + 3 * SIDE**2].reshape(SIDE, SIDE, 3) for place in places])
+        info = {**storage.expected_info(item, stored), "times": [0.0, 0.1, 0.2, 0.3], "squares": {}, "notes": []}
+        storage.write_archive(item.archive(folder, stored.frame_store), frames, info)
+
+
 def part_of(data: Path, folder: Path, most: int) -> Path:
     """A data set over another's stores, with so many training clips and all others."""
     whole = load_dataset(data)
@@ -206,7 +217,7 @@ def part_of(data: Path, folder: Path, most: int) -> Path:
     return folder
 
 
-def measure(folder: Path, counts: dict[str, dict[str, int]], clips: int, linear: int) -> dict[str, dict]:
+def measure(folder: Path, counts: dict[str, dict[str, int]], clips: int, args: argparse.Namespace) -> dict[str, dict]:
     """{step: what it takes} for a data set of so many clips; the folder is made and deleted."""
     data, model, started, steps = folder / "data", folder / "model", time.perf_counter(), {}
     draw(folder / "source", counts, clips)
@@ -229,14 +240,17 @@ def measure(folder: Path, counts: dict[str, dict[str, int]], clips: int, linear:
     frames = ("frame.py", "--data", data, "--frames", str(FRAMES), "--short-side", str(SIDE))
     for again in ("", ", again"):
         step(f"prepare_videos.py{again}", *prepare)
-    for again in ("", ", again"):
-        step(f"frame.py{again}", *frames)
+    if clips > args.extract:
+        write_archives(data)
+    else:
+        step("frame.py", *frames)
+    step("frame.py, again", *frames)
     steps["generator"] = {}
     text = step("generator", __file__, "--epoch-of", data)
     steps["generator"] |= json.loads(text.splitlines()[-1])
     trained = ("--data", data, "--stream", "rgb", *SEEN)
     step("to the first batch", __file__, "--first-batch", *trained, "--output", folder / "begun", "--size", "small")
-    part = part_of(data, folder / "part", linear)
+    part = part_of(data, folder / "part", args.linear)
     step("train_linear.py", "train_linear.py", "--data", part, *trained[2:], "--output", model, "--copies", "0")
     step("evaluate.py", "evaluate.py", "--data", data, "--model", model, "--split", "valid", "test")
     steps["bytes"] = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
@@ -251,8 +265,10 @@ def print_steps(found: dict[int, dict]) -> dict[str, dict[str, float]]:
         if name == "bytes":
             continue
         for clips, steps in found.items():
+            if name not in steps:
+                continue
             rows.append((name, f"{clips:,}", *(f"{steps[name][part]:,.1f}" for part in PARTS)))
-        if many > few:
+        if many > few and name in found[many]:
             added = {part: (found[many][name][part] - parts[part]) / (many - few) for part in PARTS}
             slopes[name] = added
             shown = [f"{1e3 * added[part]:.3f} ms" for part in PARTS[:2]] + [
@@ -270,6 +286,9 @@ def main(argv=None) -> int:
     flags.add_argument("--clips", type=int, nargs="+", default=[2000], help="sizes of the data sets, 747 at least")
     flags.add_argument("--folder", type=Path, help="where they are made and deleted, 25 kB a clip (default: temporary)")
     flags.add_argument("--linear", type=int, default=4000, help="training clips of train_linear.py, at most")
+    flags.add_argument(
+        "--extract", type=int, default=5000, help="clips that frame.py itself makes the archives of, at most"
+    )
     flags.add_argument("--epoch-of", type=Path, help=argparse.SUPPRESS)
     args = flags.parse_args(argv)
     if args.epoch_of:
@@ -278,7 +297,7 @@ def main(argv=None) -> int:
     counts, found = read_counts(args.counts), {}
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         for clips in sorted(args.clips):
-            found[clips] = measure(Path(folder) / str(clips), counts, clips, args.linear)
+            found[clips] = measure(Path(folder) / str(clips), counts, clips, args)
     slopes = print_steps(found)
     print(json.dumps({"load": os.getloadavg()[0], "found": found, "slopes": slopes}))
     return 0

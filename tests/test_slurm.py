@@ -68,8 +68,9 @@ def test_frames_on_slurm(slurm, certificates, tmp_path):
     """The page's own script, for one job of one process, on the loopback, and in the folders that there are here."""
     script, alone = block("python"), {"cores=16": "cores=1", "processes=16": "processes=1", "jobs=8": "jobs=1"}
     here = {"/shared/isolated-signs": str(tiny.REPOSITORY), "/shared/keys": str(certificates)}
+    bounded = {"wait_for_workers(1)": "wait_for_workers(1, timeout=240)"}
     closed = {'scheduler_options={"dashboard': 'scheduler_options={"host": "127.0.0.1", "dashboard'}
-    for old, new in (alone | here | closed).items():
+    for old, new in (alone | here | bounded | closed).items():
         assert old in script
         script = script.replace(old, new)
     data, names = tiny.data_set(tmp_path / "data").folder, {}

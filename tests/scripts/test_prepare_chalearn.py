@@ -519,4 +519,4 @@ def test_a_dry_run_says_what_it_takes_and_writes_nothing(download, capsys):
     assert "test.tar.gz: a compressed tar" in said and tree(download.parent) == before
     assert prepare(download) == command.DONE
     capsys.readouterr()
-    assert prepare(download, "--dry-run") == command.DONE and "estimate" not in capsys.readouterr().out
+    assert prepare(download, "--dry-run") == command.DONE and "estimate from" not in capsys.readouterr().out
