@@ -14,13 +14,15 @@ on after the last whole clip; clips that are new in the data set are added.
 """
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 
-from signs import command
+from signs import cluster, command
 from signs.clips import modality, storage
-from signs.clips.dataset import load_dataset
+from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
+from signs.cluster import Cluster
 from signs.command import Outcome
 from signs.inference.bundle import is_bundle, load_bundle, load_keras
 from signs.training import run_folder
@@ -48,7 +50,11 @@ def parse(argv=None) -> argparse.Namespace:
     command.add_seed(flags, "of a random start")
     command.add_dry_run(flags)
     command.add_threads(flags)
-    return flags.parse_args(argv)
+    cluster.add_flags(flags)
+    args = flags.parse_args(argv)
+    if args.dry_run and args.cluster:
+        flags.error("--dry-run measures the network here, in one process; leave --cluster out")
+    return args
 
 
 def is_model(network: str) -> bool:
@@ -78,16 +84,23 @@ def main(argv=None) -> int:
     data = load_dataset(args.data)
     stored = storage.find_stored(data, "flow" if args.stream == "flow" else "frame", args.store)
     stored = stored if args.stream == "flow" else stored.without_flow()
-    load_keras()  # takes seconds, so after what can be wrong without it
-    from signs.inference import feature_answers, features
+    with cluster.opened(args) as workers:
+        return extract(args, data, stored, workers)
 
-    extractor = build_extractor(args, stored)
-    outcome = Outcome()
+
+def extract(args: argparse.Namespace, data: Dataset, stored: StoredSpec, workers: int | Cluster) -> int:
+    """Write the features, or with --dry-run say what that will take; the exit code."""
+    load_keras()  # takes seconds, so after what can be wrong without it
+    from signs.inference import feature_answers, feature_cluster, features
+
+    extractor, outcome, rows_of = build_extractor(args, stored), Outcome(), features.rows_ahead
+    if isinstance(workers, Cluster):
+        rows_of = functools.partial(feature_cluster.rows_of_workers, workers)
     name = args.name or (Path(args.network).resolve().name if is_model(args.network) else args.network)
     if args.dry_run:
         features.rehearse(extractor, data, name, args.batch, args.workers, outcome)
         return command.DONE if outcome.done else outcome.summary()
-    folder = features.extract_splits(extractor, data, name, args.batch, args.workers, outcome)
+    folder = features.extract_splits(extractor, data, name, args.batch, args.workers, outcome, rows_of)
     feature_answers.print_frame_accuracy(folder)
     print(f"{command.counted(len(outcome.done), 'clip')}, {extractor.about.dimension} features a frame -> {folder}")
     return outcome.summary()

@@ -14,6 +14,7 @@ is left alone, so a run that was stopped goes on. `frame.py --part depth` reads 
 import argparse
 import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Dataset
 from signs.command import Outcome, Problem
+from signs.estimate import Cost
 from signs.prepare import archive, crops, file_list, montalbano, summary, transfer
 from signs.prepare.crops import Pictures, Video
 from signs.prepare.montalbano import Download, Files, Interval, Recording
@@ -150,11 +152,11 @@ def prepare(flags: argparse.Namespace) -> int:
     archive.check_password(download.members(), flags.password)
     signers = file_list.read_signers(download.signers, "sample")
     parts = tuple(crops.SHOWS) if flags.crops else ("video", "depth")
+    if flags.dry_run:
+        return rehearse(flags, download, parts, signers).summary()
     with command.lock(flags.output):
-        for part in dataset.PARTS:
-            command.remove_leftovers(flags.output / part)
-        earlier = transfer.earlier_clips(flags.output)
-        job = Cut(flags.output, parts, flags.password, signers, earlier)
+        earlier = transfer.look_back(flags.output, dataset.PARTS)
+        job = Cut(flags.output, parts, flags.password, signers, earlier.clips)
         try:
             outcome = command.parallel(job, download.recordings.items(), flags.workers, "recordings")
         finally:  # and what a killed run left there
@@ -162,12 +164,26 @@ def prepare(flags: argparse.Namespace) -> int:
         return collect(flags, download, outcome, earlier)
 
 
-def collect(flags: argparse.Namespace, download: Download, outcome: Outcome, earlier: dict[str, Clip]) -> int:
+def rehearse(flags: argparse.Namespace, download: Download, parts: tuple[str, ...], signers: dict[str, str]) -> Outcome:
+    """Cut a few recordings into a temporary folder, say what all of them will take, and keep nothing."""
+    with tempfile.TemporaryDirectory(prefix=".dry-run-") as folder:
+        output = Path(folder)
+
+        def written(recording: Recording) -> int:
+            return sum(path.stat().st_size for path in output.glob(f"*/*/*/{recording.name}_*"))
+
+        job, cost = Cut(output, parts, flags.password, signers, {}), Cost(montalbano.size_of, written)
+        jobs = download.recordings.items()
+        outcome = command.parallel(job, jobs, flags.workers, "a few recordings", cost, dry_run=True)
+    return outcome.rehearsed()
+
+
+def collect(flags: argparse.Namespace, download: Download, outcome: Outcome, earlier: transfer.Earlier) -> int:
     """Write the tables, print the counts; the exit code."""
     made: list[Made] = outcome.done
     read = {result.recording.name for result in made if result.labelled}
     # Archives of many gigabytes are put away once they are cut; their clips stay.
-    kept = [clip for clip in earlier.values() if clip.group not in read and clip.video(flags.output).is_file()]
+    kept = [clip for clip in earlier.clips.values() if clip.group not in read and clip.video(flags.output).is_file()]
     cut = [clip for result in made for clip, _ in result.clips]
     failed = download.failed + outcome.failed + [each for result in made for each in result.failed]
     expected = Counter(clip.split for clip in kept)
@@ -180,7 +196,7 @@ def collect(flags: argparse.Namespace, download: Download, outcome: Outcome, ear
         remarks.append(f"{download.signers}: names no recording that was cut, so no signer is known")
     if not data.clips and not failed:
         raise Problem(f"{flags.download}: {'; '.join(remarks)}; put the _labels.csv files beside the archives")
-    return summary.save_and_report(data, Outcome(failed=failed), expected, fresh, remarks)
+    return summary.save_and_report(data, Outcome(failed=failed), expected, fresh, remarks, earlier.below)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -191,6 +207,7 @@ def main(argv: list[str] | None = None) -> int:
     cropped = "cut out upper body and higher hand too, in colour and depth"
     flags.add_argument("--crops", action="store_true", help=cropped)
     flags.add_argument("--password", default="", help="of encrypted zip archives")
+    command.add_dry_run(flags)
     command.add_workers(flags)
     return prepare(flags.parse_args(argv))
 

@@ -17,11 +17,12 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from signs import command
+from signs import cluster, command
 from signs.clips import dataset, leakage
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.footage import size_of
 from signs.clips.names import check_text
+from signs.cluster import Cluster
 from signs.command import Outcome, Problem
 from signs.estimate import Cost
 from signs.prepare import reading, sharing, sources, summary
@@ -31,7 +32,15 @@ from signs.prepare.origin import write_origin
 from signs.prepare.path_pattern import PathPattern
 from signs.prepare.point_archives import bring_points
 from signs.prepare.recordings import with_consent
-from signs.prepare.transfer import TRANSFERS, bring_pictures, bring_video, check_room, earlier_clips, move_changed
+from signs.prepare.transfer import (
+    TRANSFERS,
+    bring_pictures,
+    bring_video,
+    check_room,
+    existing_parent,
+    look_back,
+    move_changed,
+)
 from signs.prepare.video_table import Video
 
 
@@ -51,7 +60,7 @@ def bring(job: tuple[str, Path, Path, str], transfer: str) -> tuple[str, bool]:
     return name, bring_video(source, target, transfer, digest)[1]
 
 
-def prepare(flags: argparse.Namespace) -> int:
+def prepare(flags: argparse.Namespace, workers: int | Cluster) -> int:
     """Do what the flags say; the exit code."""
     if not flags.videos.exists():
         raise Problem(f"{flags.videos}: no such file or folder; give a table video,label or a folder per label")
@@ -62,7 +71,11 @@ def prepare(flags: argparse.Namespace) -> int:
     kept = {row.label for row in classes} | {""}
     told = found.report(kept, most)
     asked = [video for video in found.videos if video.label in kept]
-    looked, unread, alone = sources.look_into(asked, flags.workers, flags.pad, flags.trim)
+    if flags.dry_run:
+        near = existing_parent(flags.output)
+        outcome = sources.rehearse(asked, workers, flags.pad, flags.trim, flags.transfer == "copy", near)
+        return outcome.summary()
+    looked, unread, alone = sources.look_into(asked, workers, flags.pad, flags.trim)
     if flags.pad and not any(video.cut for video in asked):
         remarks.append("--pad: no video has an interval, so nothing was widened")
     if flags.rate and not any(video.rate for video in asked):
@@ -74,7 +87,9 @@ def prepare(flags: argparse.Namespace) -> int:
     if not found.official:  # what is published of a public set was measured on its own splits; a note names them
         check_signers(clips, flags.allow_shared_signers)
     with command.lock(flags.output):
-        outcome, fresh = transfer_all(flags, clips, videos)
+        earlier = look_back(flags.output)
+        move_changed(flags.output, earlier.clips, clips)
+        outcome, fresh = transfer_all(flags, workers, clips, videos)
         failed = found.failed + found.missing_of(told) + outside + unread + twice + outcome.failed
         whole = Outcome(outcome.done, failed, found.others)
         data = Dataset(flags.output, outcome.done, classes)
@@ -85,7 +100,8 @@ def prepare(flags: argparse.Namespace) -> int:
             remarks.append(f"points of {command.counted(brought, 'clip')} were found already, and came along")
         expected = Counter(clip.split for clip in clips)
         write_origin(flags.output, found.origin(flags, most, table))
-        return summary.save_and_report(data, whole, expected, fresh, found.notes + remarks + alone + how)
+        said = found.notes + remarks + alone + how
+        return summary.save_and_report(data, whole, expected, fresh, said, earlier.below)
 
 
 def check_signers(clips: list[Clip], allowed: bool) -> None:
@@ -103,13 +119,13 @@ def as_clip(video: Video, top: Path) -> Clip:
     return Clip(video.clip, video.split, video.label, video.signer, "", source, video.sha256, **interval)
 
 
-def transfer_all(flags: argparse.Namespace, clips: list[Clip], videos: list[Video]) -> tuple[Outcome, int]:
+def transfer_all(
+    flags: argparse.Namespace, workers: int | Cluster, clips: list[Clip], videos: list[Video]
+) -> tuple[Outcome, int]:
     """Put all videos in their places, one of which clips are intervals once, and depth beside them; hold the lock.
 
     Returns: an Outcome whose `done` are the clips whose video is there, and how many of them this run brought.
     """
-    command.remove_leftovers(flags.output / "video")
-    move_changed(flags.output, earlier_clips(flags.output), clips)
     jobs, of_target = {}, defaultdict(list)
     for clip, video in zip(clips, videos, strict=True):
         target = str(clip.video(flags.output))
@@ -124,7 +140,7 @@ def transfer_all(flags: argparse.Namespace, clips: list[Clip], videos: list[Vide
     moves = functools.partial(bring, transfer=flags.transfer)
     # What is linked takes no room.
     cost = Cost(lambda job: size_of(job[1]), lambda job: size_of(job[2]) if flags.transfer == "copy" else 0)
-    outcome = command.parallel(moves, named, flags.workers, flags.transfer, cost)
+    outcome = command.parallel(moves, named, workers, flags.transfer, cost)
     fresh = dict(outcome.done)
     outcome.done = [clip for clip in clips if str(clip.video(flags.output)) in fresh]
     return outcome, sum(len(of_target[target]) for target, new in fresh.items() if new)
@@ -170,8 +186,12 @@ def main(argv: list[str] | None = None) -> int:
     group.add_argument("--shares", type=share, nargs=2, default=(0.15, 0.15), metavar=("VALID", "TEST"), help=drawn)
     command.add_seed(group, "of the draw")
     group.add_argument("--allow-shared-signers", action="store_true", help="one person may be in two splits")
+    command.add_dry_run(flags)
     command.add_workers(flags)
-    return prepare(flags.parse_args(argv))
+    cluster.add_flags(flags)
+    args = flags.parse_args(argv)
+    with cluster.opened(args) as workers:
+        return prepare(args, workers)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from signs.workers import Lost, processes, run_jobs
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
 LONG = 10  # seconds; a run that will take longer says so at its start
 # What may run the networks: runtime.py has them, but --help does not wait for it.
+Below = dict[str, tuple[list[str], list[str]]]  # {a folder: the names of the folders and of the files in it}
 OPENVINO = ("openvino-int8", "openvino-bf16", "openvino", "stream-int8", "stream-bf16", "stream")
 RUNTIMES = ("auto", "keras", *OPENVINO, "onnx", "litert")
 
@@ -213,18 +214,30 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def remove_leftovers(folder: Path, stem: str = r"[^.]*", deep: bool = True) -> None:
+def remove_leftovers(folder: Path, stem: str = r"[^.]*", deep: bool = True) -> Below:
     """Delete the temporary files of `atomic` that a killed run left in a folder, and below it; hold its lock.
+
+    Each folder is listed once, as there may be fifty thousand names in it and the disc may be far away.
 
     Args:
         stem: a regular expression for what comes before the first dot of the files' whole names.
+
+    Returns: what else lies there.
     """
-    for path in (folder.rglob if deep else folder.glob)(".*.part*"):
-        if re.fullmatch(rf"\.(?:{stem})\.\d+\.part(?:\..*)?", path.name):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+    leftover, below = re.compile(rf"\.(?:{stem})\.\d+\.part(?:\..*)?"), {}
+    for top, folders, files in os.walk(folder):
+        for names in (folders, files):
+            for name in filter(leftover.fullmatch, names.copy()):
+                names.remove(name)
+                path = Path(top, name)
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+        below[top] = folders.copy(), files
+        if not deep:
+            break
+    return below
 
 
 def sha256(path: Path) -> str:
@@ -236,12 +249,16 @@ def sha256(path: Path) -> str:
 @dataclass
 class Outcome:
     """What became of many jobs: `done` results in the order of the items, `failed` as (item name, one line), `noted` as
-    (what is odd, item name) of what is no failure; how many items were `there` already, done by an earlier run."""
+    (what is odd, item name) of what is no failure; how many items were `there` already, done by an earlier run.
+
+    died: a process did, or may have; what it was writing then lies there half-written.
+    """
 
     done: list = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     noted: list[tuple[str, str]] = field(default_factory=list)
     there: int = 0
+    died: bool = False
 
     def summary(self, full: Path | None = None) -> int:
         """Name what failed on stderr, equal reasons folded; the exit code that fits.
@@ -266,6 +283,13 @@ class Outcome:
         print("\n".join(lines), file=sys.stderr)
         print(f"{len(self.failed):,} not done ({where}), {len(self.done):,} done", file=sys.stderr)
         return PARTLY if self.done or self.there else NOTHING
+
+    def rehearsed(self) -> "Outcome":
+        """Of a dry run: what went wrong is named and no failure, unless all of it did."""
+        if self.done and self.failed:
+            print(*folded(self.failed)[0], sep="\n", file=sys.stderr)
+            self.failed = []
+        return self
 
 
 @contextlib.contextmanager
@@ -298,12 +322,12 @@ def parallel(
         cost: with it a long run says what it will take, as soon as the first items show that.
         dry_run: do no more items than show that, and say it.
     """
-    items, results, forecast = list(items), {}, None
+    items, results, forecast, deaths = list(items), {}, None, []
     if not items:
         return Outcome()
     spread = isinstance(workers, Cluster)
     at_once = workers.processes() if spread else processes(workers)
-    run = workers.run_jobs if spread else functools.partial(run_jobs, workers=workers)
+    run = workers.run_jobs if spread else functools.partial(run_jobs, workers=workers, deaths=deaths)
     estimator = Estimator([bytes_of(cost.size, item) if cost else 0 for _, item in items], at_once)
     with progress() as bar:
         task = bar.add_task(title, total=0)
@@ -325,4 +349,5 @@ def parallel(
         print((forecast or estimator.forecast(whatever=True)).line("clip"))
     rows = [(items[number][0], *results[number]) for number in sorted(results)]
     done = [result for _, result, reason in rows if reason is None]
-    return Outcome(done, [(name, reason) for name, _, reason in rows if reason is not None])
+    failed = [(name, reason) for name, _, reason in rows if reason is not None]
+    return Outcome(done, failed, died=spread or bool(deaths))  # what becomes of a cluster's processes, only it knows

@@ -39,11 +39,14 @@ def processes(workers: int) -> int:
     return joblib.effective_n_jobs(workers)
 
 
-def run_jobs(function: Callable, jobs: Sequence, workers: int) -> Iterator[tuple[int, object]]:
+def run_jobs(
+    function: Callable, jobs: Sequence, workers: int, deaths: list[int] | None = None
+) -> Iterator[tuple[int, object]]:
     """(number of the job, its result) in the order in which they are done; `workers` as joblib's `n_jobs`.
 
     A process that dies takes a whole pool with it. What it and its neighbours worked on is then done one by one, each
-    in a process of its own, which finds the job that is to blame; the others go on in a new pool.
+    in a process of its own, which finds the job that is to blame; the others go on in a new pool. `deaths` gets
+    the number of done jobs at each of these.
     """
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -56,6 +59,8 @@ def run_jobs(function: Callable, jobs: Sequence, workers: int) -> Iterator[tuple
                     del left[number]
                     yield number, result
             except TerminatedWorkerError:
+                if deaths is not None:
+                    deaths.append(len(jobs) - len(left))
                 for mark in sorted(Path(begun).iterdir()):
                     mark.unlink()
                     if (job := left.pop(int(mark.name), None)) is not None:
@@ -69,8 +74,8 @@ def _pooled(function: Callable, jobs: dict, workers: int, begun: Path) -> Iterat
     import joblib
 
     calls = (joblib.delayed(_marked)(function, number, job, begun) for number, job in jobs.items())
-    # One job at a time: batches of them leave a core without work at the end.
-    return joblib.Parallel(n_jobs=workers, batch_size=1, return_as="generator_unordered")(calls)
+    # Sending a job takes a millisecond of work, so joblib sends quick ones several at once, up to a fifth of a second.
+    return joblib.Parallel(n_jobs=workers, batch_size="auto", return_as="generator_unordered")(calls)
 
 
 def _marked(function: Callable, number: int, job, begun: Path) -> tuple[int, object]:

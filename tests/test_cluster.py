@@ -19,6 +19,7 @@ from signs.workers import Lost
 import pytest
 
 import frame
+import prepare_videos
 import tiny
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
@@ -61,6 +62,50 @@ def test_a_cluster_gives_the_same_bytes(opened, tmp_path, monkeypatch):
     monkeypatch.undo()
     assert frame.main(["--data", str(alone), *FLAGS, "--workers", "1"]) == command.DONE
     assert tiny.contents(data / "frame-6x32") == tiny.contents(alone / "frame-6x32")
+
+
+def test_videos_are_brought_by_a_cluster(opened, tmp_path, monkeypatch):
+    source = tiny.data_set(tmp_path / "source")
+    rows = [f"{item.video(source.folder)},{item.label},{item.split}" for item in source.clips if item.label]
+    (tmp_path / "videos.csv").write_text("\n".join(["video,label,split", *rows]))
+    line = ["--videos", str(tmp_path / "videos.csv"), "--output"]
+    monkeypatch.setattr(cluster, "opened", lambda args: contextlib.nullcontext(opened[0]))
+    assert prepare_videos.main([*line, str(tmp_path / "data"), "--cluster", "local:2"]) == command.DONE
+    monkeypatch.undo()
+    assert prepare_videos.main([*line, str(tmp_path / "alone"), "--workers", "1"]) == command.DONE
+    assert tiny.contents(tmp_path / "data") == tiny.contents(tmp_path / "alone")
+
+
+def test_features_of_a_cluster_are_the_same_bytes(opened, tmp_path, monkeypatch):
+    """Batches of seven frames have parts of clips in them, and the last one is shorter."""
+    import feature
+
+    data = tiny.stored(tmp_path / "data", (5, 12, 3, 7, 9, 8), ["video"])
+    alone = shutil.copytree(data, tmp_path / "alone")
+    network = ["--network", "mobilenet", "--weights", "none", "--crop", "32", "--batch", "7", "--name", "some"]
+    monkeypatch.setattr(cluster, "opened", lambda args: contextlib.nullcontext(opened[0]))
+    assert feature.main(["--data", str(data), *network, "--cluster", "local:2"]) == command.DONE
+    monkeypatch.undo()
+    assert feature.main(["--data", str(alone), *network]) == command.DONE
+    (store,) = data.glob("feature-*")
+    found, expected = tiny.contents(store), tiny.contents(alone / store.name)
+    assert found == expected and {"train.h5", "valid.h5", "test.h5"} < found.keys()
+
+
+def test_a_clip_that_a_worker_cannot_read_is_named_and_the_others_are_done(opened, tmp_path, monkeypatch, capsys):
+    import feature
+
+    data = tiny.stored(tmp_path / "data", (5, 12, 3, 7, 9, 8), ["video"])
+    damaged = next(data.glob("frame-*/train/*/a_2.zip"))
+    content = bytearray(damaged.read_bytes())
+    start = content.index(b"img_00003.jpg") + 200
+    content[start : start + 100] = bytes(100)
+    damaged.write_bytes(content)
+    network = ["--network", "mobilenet", "--weights", "none", "--crop", "32", "--batch", "7"]
+    monkeypatch.setattr(cluster, "opened", lambda args: contextlib.nullcontext(opened[0]))
+    assert feature.main(["--data", str(data), *network, "--cluster", "local:2"]) == command.PARTLY
+    shown = capsys.readouterr()
+    assert "a_2" in shown.err and "1 not done" in shown.err and "5 clips" in shown.out
 
 
 def test_ctrl_c_leaves_it_to_this_process_to_end_the_workers(opened):

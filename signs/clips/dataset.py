@@ -19,8 +19,9 @@ import csv
 import math
 import os
 import re
+import sys
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 
@@ -111,15 +112,14 @@ MORE = (*NUMBERS, "consent")  # consent: where somebody was asked
 CLIP_COLUMNS = [column.name for column in fields(Clip) if column.compare and column.name not in MORE]
 
 
-def placed(clips: Iterable[Clip], data: Path | None = None) -> list[Clip]:
+def placed(clips: Iterable[Clip], there: tuple[set[str], set[str]] = (set(), set())) -> list[Clip]:
     """The clips with folder and file names of which no two are alike on any system; of two alike the later gets a
     hash. Whatever has all clips of a data set calls this before it asks for a path.
 
-    `data`: a folder whose videos keep their names, whichever rows clips.csv has lost or got since.
+    `there`: `names_on_disc`, which videos keep, whichever rows clips.csv has lost or got since.
     """
     clips = list(clips)
     texts = [clip.label for clip in clips], [clip.clip for clip in clips]
-    there = names_on_disc(data) if data else ((), ())
     folders, files = (
         {text: name for text, name in safe_names(*each).items() if name != safe_name(text)}
         for each in zip(texts, there, strict=True)
@@ -131,18 +131,36 @@ def placed(clips: Iterable[Clip], data: Path | None = None) -> list[Clip]:
     ]
 
 
-def names_on_disc(data: Path) -> tuple[set[str], set[str]]:
-    """The folders of labels and, without suffixes, what lies in them: of the videos or, without these, of a store."""
-    stores = [data / "video", *(path for kind in STEPS for path in sorted(data.glob(f"{kind}-*")))]
+def names_on_disc(data: Path, below: command.Below | None = None) -> tuple[set[str], set[str]]:
+    """The folders of labels and, without suffixes, what lies in them: of the videos or, without these, of a store.
+
+    `below`: what lies below `video`, where that is known.
+    """
     folders, files = set(), set()
-    for label in next(filter(Path.is_dir, stores), data / "video").glob("*/*/"):
-        with os.scandir(label) as inside:
-            # A folder in it holds the pictures of a clip, and has no suffix.
-            names = [each.name if each.is_dir() else each.name.rpartition(".")[0] for each in inside]
-        if names:
-            folders.add(label.name)
-            files.update(names)
+    for label, in_folder, in_file in _below_video(data, below) if below else _listed_labels(data):
+        if in_folder or in_file:
+            folders.add(label)
+            files.update(in_folder)  # it holds the pictures of a clip, and has no suffix
+            files.update(name.rpartition(".")[0] for name in in_file)
     return folders, files
+
+
+def _listed_labels(data: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """(folder of a label, folders and files in it), listed now."""
+    stores = [data / "video", *(path for kind in STEPS for path in sorted(data.glob(f"{kind}-*")))]
+    for label in next(filter(Path.is_dir, stores), data / "video").glob("*/*/"):
+        names = [], []
+        with os.scandir(label) as inside:
+            for each in inside:
+                names[not each.is_dir()].append(each.name)
+        yield label.name, *names
+
+
+def _below_video(data: Path, below: command.Below) -> Iterator[tuple[str, list[str], list[str]]]:
+    for folder, names in below.items():
+        parts = Path(folder).relative_to(data / "video").parts
+        if len(parts) == 2:
+            yield parts[1], *names
 
 
 @dataclass(frozen=True)
@@ -234,20 +252,27 @@ def write_classes(path: Path, classes: list[Label]) -> None:
     write_table(path, rows, ["label", "name", "kind", *extra])
 
 
-def read_clips(path: Path) -> list[Clip]:
-    """clips.csv -> its rows, checked: unique names of one line, known splits; each with its place on disc."""
+def read_clips(path: Path, below: command.Below | None = None) -> list[Clip]:
+    """clips.csv -> its rows, checked: unique names of one line, known splits; each with its place on disc.
+
+    `below`: what lies below `video`, where that is known: else it is listed.
+    """
     clips: dict[str, Clip] = {}
-    for row in read_table(path, CLIP_COLUMNS, MORE):
+    for _, row in tables.read_rows(path, CLIP_COLUMNS, MORE):
         check_text(row["clip"], f"{path}: clip")
         known = {name: check_text(row[name], f"{path}: {name} of {row['clip']}", True) for name in ("label", "signer")}
         more = {"consent": row.get("consent", ""), **read_numbers(row, f"{path}: clip {row['clip']}")}
+        # Many clips have the same: each of these texts is kept once.
+        known = {
+            name: sys.intern(text) for name, text in ({"split": row["split"], "group": row["group"]} | known).items()
+        }
         clip = Clip(**{name: row[name] for name in CLIP_COLUMNS} | known, **more)
         if clip.split not in SPLITS:
             raise Problem(f"{path}: split {clip.split!r} of {clip.clip}; expected {', '.join(SPLITS)}")
         if clip.clip in clips:
             raise Problem(f"{path}: clip {clip.clip} stands twice")
         clips[clip.clip] = clip
-    return placed(clips.values(), path.parent)
+    return placed(clips.values(), names_on_disc(path.parent, below))
 
 
 def read_numbers(row: dict[str, str], where: str) -> dict[str, float]:

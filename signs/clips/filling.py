@@ -10,7 +10,6 @@ folder, and nothing else is done.
 import argparse
 import functools
 import itertools
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable
@@ -24,7 +23,6 @@ from signs.clips.spec import LandmarkSpec, StoredSpec
 from signs.clips.video import READER
 from signs.cluster import Cluster
 from signs.command import Outcome
-from signs.console import folded
 from signs.estimate import Cost
 
 
@@ -55,24 +53,21 @@ def fill_store(
             jobs, noted = _to_do(data, stored, args.split)
             outcome = work(jobs, data.folder)
             outcome.noted, outcome.there = noted, len(data.split(*args.split)) - len(jobs)
-            command.remove_leftovers(folder)  # of a process that died
+            if outcome.died:  # it left what it was writing; listing the folder again takes long
+                command.remove_leftovers(folder)
             return outcome
 
 
 def _rehearse(
     data: Dataset, stored: StoredSpec | LandmarkSpec, args: argparse.Namespace, work: Callable[..., Outcome]
 ) -> Outcome:
-    """Make a few clips and throw them away; what went wrong is named and no failure, unless all of it did."""
+    """Make a few clips and throw them away."""
     jobs, _ = _to_do(data, stored, args.split)
     if not jobs:
         print("nothing to do")
     # Other machines of a cluster see the data set, and not this one's temporary folder.
     with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=data.folder if args.cluster else None) as output:
-        outcome = work(jobs, Path(output), dry_run=True)
-    if outcome.done and outcome.failed:
-        print(*folded(outcome.failed)[0], sep="\n", file=sys.stderr)
-        outcome.failed = []
-    return outcome
+        return work(jobs, Path(output), dry_run=True).rehearsed()
 
 
 def _to_do(data: Dataset, stored: StoredSpec | LandmarkSpec, splits: list[str]) -> tuple[list, list[tuple[str, str]]]:

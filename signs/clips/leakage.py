@@ -7,10 +7,11 @@ Two clips are the same by what they show, not by name: the videos have the same 
 frames are the same pictures, as after a change of container. A copy that was compressed again is not found.
 """
 
+import hashlib
 import itertools
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from signs.clips import dataset
@@ -71,7 +72,7 @@ def same_clips(data: Dataset, store: str | None) -> tuple[list[str], list[str]]:
         shown = pictures_of(item.archive(data.folder, store)) if store else None
         if shown:
             same[shown].add(position)
-    pairs = {pair for alike in same.values() for pair in itertools.combinations(sorted(alike), 2)}
+    pairs = {pair for alike in same.values() for pair in pairs_of(alike, data.clips)}
     names = defaultdict(list)
     for pair in sorted(pairs):
         clips = (data.clips[position] for position in pair)
@@ -88,13 +89,26 @@ def same_clips(data: Dataset, store: str | None) -> tuple[list[str], list[str]]:
     return leaks, notes
 
 
-def pictures_of(path: Path) -> tuple | None:
-    """What tells a clip archive's pictures from others: (size, CRC-32) of each; None where it cannot be read."""
+def pairs_of(alike: Collection[int], clips: list[Clip]) -> Iterator[tuple[int, int]]:
+    """Positions of clips that are alike, in pairs: the first of each split with every other one in it and in the splits
+    behind it. So a thousand black clips are some thousand pairs, and not half a million."""
+    of_split = defaultdict(list)
+    for position in sorted(alike) if len(alike) > 1 else ():
+        of_split[clips[position].split].append(position)
+    for first, later in itertools.combinations_with_replacement(of_split, 2):
+        one = of_split[first][0]
+        yield from ((min(one, other), max(one, other)) for other in of_split[later] if other != one)
+
+
+def pictures_of(path: Path) -> bytes | None:
+    """What tells a clip archive's pictures from others, a hash of size and CRC-32 of each; None where it cannot be
+    read."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return tuple((info.file_size, info.CRC) for info in archive.infolist() if info.filename != "clip.json")
+            known = [(info.file_size, info.CRC) for info in archive.infolist() if info.filename != "clip.json"]
     except (OSError, zipfile.BadZipFile):
         return None
+    return hashlib.sha256(repr(known).encode()).digest()  # the numbers themselves would be kilobytes a clip
 
 
 def untrained_classes(data: Dataset, splits: list[str]) -> list[str]:

@@ -44,11 +44,13 @@ class Extractor:
     """An image network and what its features are.
 
     network: `cnn` with its maps averaged, (B, H, W, C) -> (B, D), and (B, classes) where it was trained to name frames.
+    source: where another process finds it, a model's folder or a file of `cnn`'s weights, once that is written.
     """
 
     cnn: keras.Model
     network: keras.Model
     about: About
+    source: Path | None = None
 
     def __call__(self, frames: np.ndarray) -> list[np.ndarray]:
         """May be called from several threads at once."""
@@ -102,9 +104,13 @@ def extractor_of_bundle(bundle: Bundle, modality: str, stored: StoredSpec) -> Ex
     spec = ClipSpec(stored, replace(bundle.spec_of(stream).input, frames=pictures, views=1, sampling="even"))
     cnn, name, flags = model.get_layer(cnn_lstm.CNN), stream.arguments["network"], bundle.about.get("flags", {})
     if stream.network == "cnn-lstm":
-        return extractor_of_network(cnn, name, spec, modality, f"of {flags.get('image_network', {}).get(stream.name)}")
-    head, labels = model.get_layer(cnn_lstm.HEAD), tuple(row.label for row in bundle.classes)
-    return extractor_of_network(cnn, name, spec, modality, f"fine-tuned from {flags.get('weights')}", head, labels)
+        trained = f"of {flags.get('image_network', {}).get(stream.name)}"
+        extractor = extractor_of_network(cnn, name, spec, modality, trained)
+    else:
+        head, labels = model.get_layer(cnn_lstm.HEAD), tuple(row.label for row in bundle.classes)
+        trained = f"fine-tuned from {flags.get('weights')}"
+        extractor = extractor_of_network(cnn, name, spec, modality, trained, head, labels)
+    return replace(extractor, source=bundle.folder)
 
 
 def list_entries(data: Dataset, about: About, split: str, failed: list) -> list[Entry]:
@@ -210,9 +216,19 @@ def rows_ahead(
 
 
 def extract_features(
-    extractor: Extractor, data: Dataset, path: Path, batch: int, workers: int, outcome: Outcome, pace: Pace
+    extractor: Extractor,
+    data: Dataset,
+    path: Path,
+    batch: int,
+    workers: int,
+    outcome: Outcome,
+    pace: Pace,
+    rows_of: Callable = rows_ahead,
 ) -> None:
-    """Write the rows of every clip of a feature file that has none yet; what cannot be read goes to `outcome`."""
+    """Write the rows of every clip of a feature file that has none yet; what cannot be read goes to `outcome`.
+
+    `rows_of`: `rows_ahead`, or what does the same elsewhere.
+    """
     split = path.stem
     with feature_file.opened(path) as file:
         todo = [entry for entry, done in zip(file.entries, file.done, strict=True) if not done]
@@ -224,11 +240,12 @@ def extract_features(
         return
     with feature_file.opened(path, write=True) as file, command.progress() as bar:
         task = bar.add_task(f"{path.parent.name} {split}", total=there + len(todo), completed=there)
-        ahead = rows_ahead(extractor, data, todo, batch, workers, outcome.failed, lambda: bar.advance(task))
+        ahead = rows_of(extractor, data, todo, batch, workers, outcome.failed, lambda: bar.advance(task))
         for name, rows in ahead:
             file.write(file.position[name], *rows)
             outcome.done.append(name)
-            if forecast := pace.advance(len(rows[0])):
+            forecast = pace.advance(len(rows[0]))
+            if forecast and rows_of is rows_ahead:  # of other processes it knows too little
                 command.tell_forecast(bar, forecast)
 
 
@@ -272,7 +289,15 @@ def rehearse(extractor: Extractor, data: Dataset, name: str, batch: int, workers
         print(pace.forecast().line("clip"))
 
 
-def extract_splits(extractor: Extractor, data: Dataset, name: str, batch: int, workers: int, outcome: Outcome) -> Path:
+def extract_splits(
+    extractor: Extractor,
+    data: Dataset,
+    name: str,
+    batch: int,
+    workers: int,
+    outcome: Outcome,
+    rows_of: Callable = rows_ahead,
+) -> Path:
     """The feature files of all splits, the training split's first, whose mean and deviation all of them get."""
     about, paths, lists = extractor.about, {}, {}
     check_name(name, "--name")
@@ -286,9 +311,10 @@ def extract_splits(extractor: Extractor, data: Dataset, name: str, batch: int, w
                 feature_file.prepare(paths[split], about, clips)
                 lists[split] = clips
         write_weights(extractor.cnn, folder / feature_file.WEIGHTS)
+        extractor = replace(extractor, source=extractor.source or folder / feature_file.WEIGHTS)
         missing = [missing_entries(path, about, lists[split]) for split, path in paths.items()]
         pace = pace_of(about, [entry for entries in missing for entry in entries], len(paths))
         for path in paths.values():
-            extract_features(extractor, data, path, batch, workers, outcome, pace)
+            extract_features(extractor, data, path, batch, workers, outcome, pace, rows_of)
         feature_file.share_statistics(folder)
     return folder

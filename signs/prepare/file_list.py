@@ -36,6 +36,7 @@ def add_list_flags(flags: argparse.ArgumentParser) -> None:
     kept = "keep only the N gestures with most training rows (ties by number) and what is no gesture, or the classes "
     kept += "of a class table; unlabelled clips are kept (default: all)"
     flags.add_argument("--classes", default="", metavar="N|TABLE", help=kept)
+    command.add_dry_run(flags)
     command.add_workers(flags)
 
 
@@ -218,12 +219,13 @@ def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
         videos.look_in(path)
     for path in plan.download.videos:
         videos.look_at(path)
+    if flags.dry_run:
+        return videos.rehearse(password, flags.workers).summary()
     with command.lock(flags.output):
-        for part in ("video", "depth"):
-            command.remove_leftovers(flags.output / part)
-        earlier = transfer.earlier_clips(flags.output)
-        transfer.move_changed(flags.output, earlier, clips.values())
-        recorded = {path: earlier[clip.clip].sha256 for path, clip in clips.items() if clip.clip in earlier}
+        earlier = transfer.look_back(flags.output, ("video", "depth"))
+        transfer.move_changed(flags.output, earlier.clips, clips.values())
+        known = {name: clip.sha256 for name, clip in earlier.clips.items()}
+        recorded = {path: known[clip.clip] for path, clip in clips.items() if clip.clip in known}
         videos.recall(recorded)
         transfer.check_room(flags.output, videos.bytes_needed())
         outcome = videos.unpack(password, flags.workers)
@@ -237,4 +239,4 @@ def carry_out(plan: Plan, flags: argparse.Namespace, password: str = "") -> int:
         outcome.failed += [(path, "depth not found in any archive or folder") for path in lacking]
         expected = Counter(row.split for row in plan.rows)
         data = Dataset(flags.output, done, plan.classes)
-        return summary.save_and_report(data, outcome, expected, fresh, plan.remarks)
+        return summary.save_and_report(data, outcome, expected, fresh, plan.remarks, earlier.below)

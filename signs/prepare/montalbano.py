@@ -40,6 +40,12 @@ class Recording:
         return min(self.splits)
 
 
+def size_of(recording: Recording) -> int:
+    """Bytes of a recording's files, as they are unpacked."""
+    sources = [*recording.files.values(), *([recording.packed] if recording.packed else [])]
+    return sum(source.size if isinstance(source, Member) else source.stat().st_size for source in sources)
+
+
 @dataclass
 class Download:
     """What a download folder holds; `signers` is its table of who signs."""

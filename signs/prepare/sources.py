@@ -4,6 +4,9 @@ looked, failed, notes = sources.look_into(videos, workers=-1, pad=0.0, trim=Fals
 videos, failed = sources.refuse_two_labels(looked)
 """
 
+import functools
+import shutil
+import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +15,8 @@ from signs import command
 from signs.clips import trim
 from signs.clips.footage import Footage, size_of
 from signs.clips.pictures import picture_files, read_picture
-from signs.command import Problem
+from signs.cluster import Cluster
+from signs.command import Outcome, Problem
 from signs.estimate import Cost
 from signs.prepare import intervals
 from signs.prepare.intervals import Cut
@@ -64,19 +68,45 @@ def without_idle(footage: Footage, span: Interval) -> Interval:
     return trim.find_sign(replace(footage, start=start, end=end)) or span
 
 
-def look_into(
-    videos: list[Video], workers: int, pad: float, trims: bool = False
-) -> tuple[list[Video], list[tuple[str, str]], list[str]]:
-    """The videos with their hashes and intervals; (where, reason) of those that cannot be used; notes."""
+def jobs_of(videos: list[Video], pad: float, trims: bool) -> list[tuple[str, Job]]:
+    """(path, what is looked for in it) of each source."""
     of_path = defaultdict(list)
     for video in videos:
         of_path[str(video.path)].append(video)
-    jobs = [
+    return [
         (path, Job(Path(path), rows[0].rate, tuple(row.cut for row in rows if row.cut or trims), pad, trims))
         for path, rows in of_path.items()
     ]
+
+
+def rehearse(videos: list[Video], workers: int | Cluster, pad: float, trims: bool, copies: bool, near: Path) -> Outcome:
+    """Look into a few sources, copy them if all are to be copied, say what all of them will take, and keep nothing.
+
+    `near`: an existing folder, in which a temporary one is seen by all machines of a cluster.
+    """
+    spread = near if isinstance(workers, Cluster) else None
+    with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=spread) as folder:
+        once = functools.partial(_look_and_copy, folder=Path(folder) if copies else None)
+        cost = Cost(lambda job: size_of(job.path), lambda job: size_of(job.path) if copies else 0)
+        jobs = jobs_of(videos, pad, trims)
+        return command.parallel(once, jobs, workers, "a few videos", cost, dry_run=True).rehearsed()
+
+
+def _look_and_copy(job: Job, folder: Path | None) -> None:
+    look(job)
+    if folder is None:
+        return
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        (shutil.copytree if job.rate else shutil.copyfile)(job.path, copy := Path(place, job.path.name))
+        Footage(copy, rate=job.rate).sha256()  # a copy is read again
+
+
+def look_into(
+    videos: list[Video], workers: int | Cluster, pad: float, trims: bool = False
+) -> tuple[list[Video], list[tuple[str, str]], list[str]]:
+    """The videos with their hashes and intervals; (where, reason) of those that cannot be used; notes."""
     cost = Cost(lambda job: size_of(job.path), lambda job: 0)
-    outcome = command.parallel(look, jobs, workers, "reading", cost)
+    outcome = command.parallel(look, jobs_of(videos, pad, trims), workers, "reading", cost)
     hashes = {path: digest for path, digest, _ in outcome.done}
     reasons = {path: reason.removeprefix(f"{path}: ") for path, reason in outcome.failed}
     spans = {path: iter(found) for path, _, found in outcome.done}

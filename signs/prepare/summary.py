@@ -20,16 +20,17 @@ MOST_CLASSES = 40  # that are printed one by one
 NOT_DONE = "not_done.csv"  # what could not be brought and why, where the screen does not name all of it
 
 
-def left_over(data: Dataset) -> list[str]:
-    """The files below `video/` that no row of clips.csv names."""
-    named, unused = {str(clip.video(data.folder)) for clip in data.clips}, []
-    for folder, folders, files in os.walk(data.folder / "video"):
+def left_over(data: Dataset, below: command.Below) -> list[str]:
+    """The files that no row of clips.csv names, of what lay below `video/` before this run."""
+    named, unused, todo = {str(clip.video(data.folder)) for clip in data.clips}, [], [str(data.folder / "video")]
+    while todo:
+        folder = todo.pop()
+        folders, files = below.get(folder, ((), ()))
         # A folder of pictures is a clip: what lies in it is its own.
-        strange = [name for name in folders if os.path.join(folder, name) not in named]
-        folders[:] = [name for name in strange if not name.startswith(".")]
-        links = [name for name in folders if Path(folder, name).is_symlink()]
-        paths = [os.path.join(folder, name) for name in (*files, *links) if not name.startswith(".")]
-        unused += [path for path in paths if path not in named]
+        visible = [os.path.join(folder, name) for name in (*folders, *files) if not name.startswith(".")]
+        strange = [path for path in visible if path not in named]
+        todo += [path for path in strange if path in below]
+        unused += [path for path in strange if path not in below and os.path.lexists(path)]
     return sorted(Path(path).relative_to(data.folder).as_posix() for path in unused)
 
 
@@ -66,7 +67,7 @@ def spelled_alike(texts: Iterable[str], fold: Callable[[str], str] = folded) -> 
     return [" = ".join(alike) for alike in spellings.values() if len(alike) > 1]
 
 
-def notes(data: Dataset) -> Iterator[str]:
+def notes(data: Dataset, below: command.Below) -> Iterator[str]:
     """What a reader of the table should know: empty classes, names that are alike, copies and signers in two splits,
     left-over videos."""
     counts = data.count()
@@ -88,15 +89,18 @@ def notes(data: Dataset) -> Iterator[str]:
         yield f"identical files in two splits: {line}"
     if len(copies) > MOST_LINES:
         yield f"and {len(copies) - MOST_LINES:,} more identical files in two splits; clips.csv has their sha256"
-    if unused := left_over(data):
+    if unused := left_over(data, below):
         are = f"{command.counted(len(unused), 'file')} below {data.folder} {'is' if len(unused) == 1 else 'are'}"
         yield f"{are} in no row of clips.csv; delete what is not wanted: {command.listed(unused)}"
 
 
-def save_and_report(data: Dataset, outcome: Outcome, expected: Counter, fresh: int, remarks: list[str]) -> int:
+def save_and_report(
+    data: Dataset, outcome: Outcome, expected: Counter, fresh: int, remarks: list[str], below: command.Below
+) -> int:
     """Write the tables of the data set, print what became of it, and return the exit code.
 
-    `expected`: clips that each split should have; `fresh`: how many videos this run wrote; `remarks` precede the notes.
+    `expected`: clips that each split should have; `fresh`: how many videos this run wrote; `remarks` precede the notes;
+    `below`: what lay below `video` before.
     """
     if data.clips:
         # Where a clip was left out, another one of a like name has no need of a hash.
@@ -105,7 +109,7 @@ def save_and_report(data: Dataset, outcome: Outcome, expected: Counter, fresh: i
         data = replace(data, clips=settled)
         save_dataset(data)
         print_counts(data, expected)
-        for line in [*remarks, *notes(data)]:
+        for line in [*remarks, *notes(data, below)]:
             print(command.one_line(f"note: {line}"))
         there = len(data.clips) - fresh
         were = "was" if there == 1 else "were"

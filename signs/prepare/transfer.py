@@ -9,7 +9,8 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from signs import command, errors
@@ -172,10 +173,22 @@ def check_room(folder: Path, need: int) -> None:
         )
 
 
-def earlier_clips(folder: Path) -> dict[str, Clip]:
-    """{clip name: Clip} of the last whole run over `folder`; empty where there was none."""
+@dataclass(frozen=True)
+class Earlier:
+    """What earlier runs left of a data set: {clip name: Clip} of the last whole one, and what lies below `video`."""
+
+    clips: dict[str, Clip]
+    below: command.Below
+
+
+def look_back(folder: Path, parts: Sequence[str] = ("video",)) -> Earlier:
+    """What earlier runs left in `folder`, but what they left half-written, which is deleted; hold its lock.
+
+    `parts`: where that may be, `video` first.
+    """
+    below, *_ = (command.remove_leftovers(folder / part) for part in parts)
     table = folder / "clips.csv"
-    return {clip.clip: clip for clip in dataset.read_clips(table)} if table.exists() else {}
+    return Earlier({clip.clip: clip for clip in dataset.read_clips(table, below)} if table.exists() else {}, below)
 
 
 def move_changed(folder: Path, earlier: dict[str, Clip], clips: Iterable[Clip]) -> None:

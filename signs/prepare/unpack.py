@@ -9,6 +9,7 @@ Nothing else of an archive is unpacked, nothing is unpacked twice, and a member'
 """
 
 import functools
+import tempfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -85,15 +86,29 @@ class Videos:
         # Half of a tar is depth, as a rule; every member is held against the free space again when its turn comes.
         return need + sum(path.stat().st_size // 2 for path in self.streams if self.missing())
 
-    def unpack(self, password: str, workers: int) -> Outcome:
-        """Bring everything found to its target; `done` are (path, SHA-256, whether it had to be written).
+    def rehearse(self, password: str, workers: int) -> Outcome:
+        """Bring a few of the videos that are not there to a temporary folder, say what all of them will take, and keep
+        nothing."""
+        self._check(password)
+        for path in self.streams:
+            print(f"{path}: a compressed tar, which is read from its start to its end; not in the estimate")
+        sizes = {path: _bytes_read((path, path, source)) for path, source in self.found.items()}
+        there = {path for path, target in self.targets.items() if target.is_file()}
+        todo = [path for path in sizes if path not in there or self.targets[path].stat().st_size != sizes[path]]
+        if not todo and not self.streams:
+            print("nothing to do")
+        with tempfile.TemporaryDirectory(prefix=".dry-run-") as folder:
+            # Numbers for names: two lists may have a video of one name.
+            jobs = [(str(path), (path, Path(folder, f"{n}.avi"), self.found[path])) for n, path in enumerate(todo)]
+            bring, cost = functools.partial(_bring, password=password), Cost(_bytes_read, _bytes_written)
+            outcome = command.parallel(bring, jobs, workers, "a few videos", cost, dry_run=True)
+        outcome.there = len(sizes) - len(todo)
+        outcome.failed[:0] = self.failed + [("archive", str(problem)) for problem in self.foreign if self.missing()]
+        return outcome.rehearsed()
 
-        Raises Problem where nothing is found and an archive that is not read here may have it.
-        """
-        if self.foreign and not (self.found or self.failed or self.streams):
-            raise self.foreign[0]
-        members = [source for source in self.found.values() if isinstance(source, Member)]
-        archive.check_password(members, password)
+    def unpack(self, password: str, workers: int) -> Outcome:
+        """Bring everything found to its target; `done` are (path, SHA-256, whether it had to be written)."""
+        self._check(password)
         jobs = [(str(path), (path, self.targets[path], source)) for path, source in self.found.items()]
         bring, cost = functools.partial(_bring, password=password), Cost(_bytes_read, _bytes_written)
         outcome = command.parallel(bring, jobs, workers, "unpacking", cost)
@@ -102,6 +117,13 @@ class Videos:
                 self._unpack_stream(path, outcome)
         outcome.failed[:0] = self.failed + [("archive", str(problem)) for problem in self.foreign if self.missing()]
         return outcome
+
+    def _check(self, password: str) -> None:
+        """Raise Problem where nothing is found and an archive that is not read here may have it, or the password does
+        not fit."""
+        if self.foreign and not (self.found or self.failed or self.streams):
+            raise self.foreign[0]
+        archive.check_password([source for source in self.found.values() if isinstance(source, Member)], password)
 
     def _unpack_stream(self, path: Path, outcome: Outcome) -> None:
         with command.progress() as bar, command.noting(self.failed, "archive"):

@@ -53,7 +53,9 @@ class Batches(keras.utils.PyDataset):
         self.devices, self.soft = distribute.ONE, None
         index = {label: position for position, label in enumerate(labels)}
         self.targets = np.array([index.get(item.label, -1) for item in clips], np.int32)
-        self._one_hot = np.eye(len(labels) + 1, len(labels), dtype=np.float32)[self.targets]  # -1: the row of zeros
+        # A row a class, not a clip: of a million clips and 250 classes that would be a gigabyte.
+        self._one_hot = np.eye(len(labels) + 1, len(labels), dtype=np.float32)  # -1: the row of zeros
+        self._drawn = None, None
         self._in_mirror = mirrored_classes(labels, augmentation.swaps if augmentation else ())
 
     def __len__(self) -> int:
@@ -70,9 +72,16 @@ class Batches(keras.utils.PyDataset):
     def _order(self) -> np.ndarray:
         """Positions of this epoch's clips; -1 fills the last batch up."""
         clips, devices = len(self.clips), self.devices.count
+        epoch = self.seed, self.epoch, devices
+        known, order = self._drawn
+        if known == epoch:  # drawn for each batch, it would cost an epoch the square of its clips
+            return order
         if self.augmentation is None:
-            return np.append(np.arange(clips), np.full(-clips % devices, -1))
-        return np.random.default_rng([self.seed, self.epoch]).permutation(clips)[: clips - clips % devices]
+            order = np.append(np.arange(clips), np.full(-clips % devices, -1))
+        else:
+            order = np.random.default_rng([self.seed, self.epoch]).permutation(clips)[: clips - clips % devices]
+        self._drawn = epoch, order  # both at once: several threads ask
+        return order
 
     def _inputs(self, chosen: np.ndarray, number: int):
         """What the network is given of the chosen clips, which are batch `number`."""
@@ -88,7 +97,7 @@ class Batches(keras.utils.PyDataset):
 
     def _targets_of(self, chosen: np.ndarray) -> np.ndarray:
         """(B, classes), or (B, 2, classes) with a teacher's answers: what the network should answer."""
-        targets = self._one_hot[chosen] * (chosen >= 0)[:, None]
+        targets = self._one_hot[np.where(chosen >= 0, self.targets[chosen], -1)]
         if self.augmentation is None:
             return targets
         targets = targets + self.augmentation.smoothing * (1 / targets.shape[1] - targets)

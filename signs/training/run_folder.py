@@ -194,7 +194,8 @@ def leave_out(data: Dataset, missing: Collection[str], where: Path, step: str) -
             how = f"left out; {step} says why. Mend their videos or delete their rows"
             print(command.one_line(f"{where}: {what}: {how}"), file=sys.stderr)
         lacking += names
-    kept = [item for item in data.clips if item.clip not in {*lacking}]
+    left = {*lacking}
+    kept = [item for item in data.clips if item.clip not in left] if left else data.clips
     return replace(data, clips=kept, left_out=(*data.left_out, *lacking))
 
 

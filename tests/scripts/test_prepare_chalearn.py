@@ -4,6 +4,7 @@ import csv
 import errno
 import io
 import os
+import re
 import shutil
 import signal
 import struct
@@ -508,3 +509,14 @@ def test_exit_codes_of_the_command(download):
         assert len(list(csv.DictReader(file))) == 11
     wrong = subprocess.run([sys.executable, SCRIPT, "--download", download], capture_output=True, text=True)
     assert wrong.returncode == 2 and "--output" in wrong.stderr
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(download, capsys):
+    before = tree(download.parent)
+    assert prepare(download, "--dry-run") == command.DONE
+    said = capsys.readouterr().out
+    assert re.search(r"estimate from \d clips?: 9 clips, .* GB in 9 files, about ", said)
+    assert "test.tar.gz: a compressed tar" in said and tree(download.parent) == before
+    assert prepare(download) == command.DONE
+    capsys.readouterr()
+    assert prepare(download, "--dry-run") == command.DONE and "estimate from" not in capsys.readouterr().out

@@ -5,6 +5,7 @@ that goes with them. The right hand is lifted, the left one hangs.
 """
 
 import io
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -455,3 +456,11 @@ def test_a_full_disc_is_noticed(download, monkeypatch, capsys):
     monkeypatch.setattr(transfer, "video_problem", lambda _: "its writer was cut off")
     assert "the disc is full" in failing(download, capsys, command.NOTHING)
     assert not there(download)["video"]
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(download, capsys):
+    before = sorted(download.parent.rglob("*"))
+    assert prepare(download, "--dry-run") == command.DONE
+    said = capsys.readouterr().out
+    assert re.search(r"estimate from \d clips?: 4 clips, .* core-hours, [\d.e-]+ GB in 4 files, about ", said)
+    assert sorted(download.parent.rglob("*")) == before

@@ -3,6 +3,7 @@
 import csv
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -100,7 +101,8 @@ def test_seed(table):
         assert signers(made(table)) == first
         found.add(str(sorted(first["test"])))
     assert len(found) > 1
-    assert summary.left_over(made(table)) == [], "videos move with their split"
+    data, below = made(table), command.remove_leftovers(table.parent / "made" / "video")
+    assert summary.left_over(data, below) == [], "videos move with their split"
 
 
 def test_files_that_no_row_names_are_named(table, capsys):
@@ -356,3 +358,14 @@ def test_real_clips(shared, tmp_path):
     assert signers(data) == {"train": {"S1", "S2", "S3", "S4"}, "valid": {"S5"}, "test": {"S6"}}
     assert [row.label for row in data.classes if row.kind == "none"] == ["random", "static"]
     assert all(clip.video(data.folder).samefile(table.parent / clip.source) for clip in data.clips)
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(table, capsys):
+    assert prepare(table, "--dry-run") == command.DONE
+    estimate = r"estimate from \d+ clips: 36 clips, [\d.e-]+ core-hours, [\d.e-]+ GB in 36 files, about "
+    assert re.search(estimate, capsys.readouterr().out) and not (table.parent / "made").exists()
+    assert prepare(table, "--dry-run", "--transfer", "hardlink") == command.DONE
+    assert " core-hours, about " in capsys.readouterr().out, "a link takes no room"
+    for path in (table.parent / "in").rglob("*.avi"):
+        path.write_text("no video")
+    assert "not a video" in failing(table, capsys, command.NOTHING, "--dry-run")
