@@ -8,6 +8,7 @@ folder, and nothing else is done.
 """
 
 import argparse
+import contextlib
 import functools
 import itertools
 import sys
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from signs import cluster, command
-from signs.clips import dataset, storage
+from signs.clips import cached_copy, dataset, done_list, storage
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.footage import footage_of, size_of
 from signs.clips.spec import LandmarkSpec, StoredSpec
@@ -56,6 +57,7 @@ def fill_store(
             outcome = work(jobs, data.folder)
             outcome.noted, outcome.there = noted, len(data.split(*args.split)) - len(jobs)
             command.remove_leftovers(folder)  # of a process that died
+            done_list.write(data, stored)
             return outcome
 
 
@@ -78,8 +80,7 @@ def _rehearse(
 def _to_do(data: Dataset, stored: StoredSpec | LandmarkSpec, splits: list[str]) -> tuple[list, list[tuple[str, str]]]:
     """(name, Clip) of the clips to make, and (note, name) of what is odd about the others; prints their number."""
     clips, jobs, noted, older = data.split(*splits), [], [], 0
-    for item in clips:
-        info = storage.read_info(item.archive(data.folder, stored.store))
+    for item, info in zip(clips, done_list.read_infos(data, clips, stored), strict=True):
         expected = storage.expected_info(item, stored)
         if info is None or not storage.is_current(info, expected):
             jobs.append((f"{item.folder}/{item.clip}", item))
@@ -112,7 +113,11 @@ def _make(
 
 
 def _make_one(item: Clip, make_archive: Callable, folder: Path, stored: StoredSpec | LandmarkSpec, output: Path):
-    return make_archive(item, folder, stored, item.archive(output, stored.store))
+    # Archives of frames are held by whoever reads them.
+    of_video = not isinstance(stored, StoredSpec) or not stored.flow or stored.flow.flow_from == "video"
+    part = stored.part if isinstance(stored, StoredSpec) else "video"
+    with cached_copy.held(item.video(folder, part)) if of_video else contextlib.nullcontext():
+        return make_archive(item, folder, stored, item.archive(output, stored.store))
 
 
 def sizes(data: Dataset, stored: StoredSpec | LandmarkSpec) -> Callable[[Clip], float]:
@@ -128,7 +133,7 @@ def sizes(data: Dataset, stored: StoredSpec | LandmarkSpec) -> Callable[[Clip], 
 
     def size(item: Clip) -> float:
         if flow and flow.flow_from == "frames":
-            return item.archive(data.folder, stored.frame_store).stat().st_size
+            return size_of(item.archive(data.folder, stored.frame_store))
         footage = footage_of(item, data.folder, part)
         if footage.rate:
             return size_of(footage.path)

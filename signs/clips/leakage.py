@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from signs.clips import dataset
+from signs.clips.cached_copy import StandIn
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.names import folded
 from signs.command import counted, listed
@@ -89,7 +90,10 @@ def same_clips(data: Dataset, store: str | None) -> tuple[list[str], list[str]]:
 
 
 def pictures_of(path: Path) -> tuple | None:
-    """What tells a clip archive's pictures from others: (size, CRC-32) of each; None where it cannot be read."""
+    """What tells a clip archive's pictures from others: (size, CRC-32) of each; None where it cannot be read, or lies
+    on an object storage: to look into each clip there would take hours."""
+    if isinstance(path, StandIn):
+        return None
     try:
         with zipfile.ZipFile(path) as archive:
             return tuple((info.file_size, info.CRC) for info in archive.infolist() if info.filename != "clip.json")
