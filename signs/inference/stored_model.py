@@ -5,8 +5,8 @@
 
     ~/.cache/signs/stored/<hash of the address>/mine.zip, or the folder's files
 
-The list with its sizes comes first: nothing is brought that is no part of a model, or that is larger than it may be. What
-is here and unchanged there is not brought again.
+The list with its sizes comes first: nothing is brought that is no part of a model, or that is larger than it may be.
+What is here and unchanged there is not brought again.
 """
 
 import hashlib
