@@ -24,7 +24,7 @@ from signs.clips.footage import footage_of, size_of
 from signs.clips.spec import LandmarkSpec, StoredSpec
 from signs.clips.video import READER
 from signs.cluster import Cluster
-from signs.command import Outcome
+from signs.command import Outcome, Problem
 from signs.console import folded
 from signs.estimate import Cost
 
@@ -46,6 +46,9 @@ def fill_store(
         make_archive: (Clip, folder of the data set, stored, path) -> its number of pictures; writes the archive there.
         args: the values of `add_flags`.
     """
+    if args.cluster and isinstance(data.folder, cached_copy.StandIn) and not args.cluster.startswith("local:"):
+        how = "run the step on each machine, with its part by --split"
+        raise Problem(f"--cluster {args.cluster}: its workers do not share {data.folder}'s copies; {how}")
     with cluster.opened(args) as workers:
         work = functools.partial(_make, data, stored, make_archive, workers, title)
         if args.dry_run:
