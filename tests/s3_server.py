@@ -7,6 +7,7 @@ with s3_server() as front:
 """
 
 import contextlib
+import logging
 import threading
 from collections.abc import Iterator
 
@@ -59,6 +60,7 @@ def s3_server() -> Iterator[Front]:
     moto = pytest.importorskip("moto.server", reason="no moto[server]; pip install -r requirements-test.txt")
     pytest.importorskip("s3fs", reason="no s3fs; pip install -r requirements-test.txt")
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server.start()
     front = server._server.app = Front(server._server.app)
     front.address = "http://{}:{}".format(*server.get_host_and_port())

@@ -60,7 +60,8 @@ def fill_store(
             outcome = work(jobs, data.folder)
             outcome.noted, outcome.there = noted, len(data.split(*args.split)) - len(jobs)
             command.remove_leftovers(folder)  # of a process that died
-            done_list.write(data, stored)
+            with contextlib.suppress(Problem):  # without it the next run looks into the clips
+                done_list.write(data, stored)
             return outcome
 
 

@@ -23,6 +23,7 @@ FLAGS = ["--frames", "6", "--short-side", "32", "--workers", "1"]
 STORE = "frame-6x32"
 NAME = f"data set/{'ä' * 100}/🤟 signs of {'n' * 200}"  # names with spaces, emoji, 200 characters
 ADDRESS = f"s3://{BUCKET}/{NAME}"
+SHORT, PLAIN = "a set", f"s3://{BUCKET}/a set"  # a line of an error names all of it
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +120,7 @@ def test_what_is_read_is_what_lies_there(front, prepared, unbroken):
         for item, here in zip(data.clips, load_dataset(prepared).clips, strict=True):
             there = storage.read_archive(item.archive(data.folder, STORE))
             assert np.array_equal(there.images, storage.read_archive(here.archive(prepared, STORE)).images)
-    assert front.count("GET", ".zip") == 5, "one was here, of which the store's settings were read"
-    assert front.count("HEAD", ".zip") <= 5
+    assert front.count("GET", ".zip") == 6 and front.count("HEAD", ".zip") == 0
     front.client.put_object(Bucket=BUCKET, Key=f"{NAME}/{STORE}/train/001/a_1.zip", Body=b"another one")
     data = load_dataset(Path(ADDRESS))
     with pytest.raises(Problem, match=r"^s3://.*a_1\.zip: cut short or damaged"):
@@ -189,33 +189,32 @@ def test_a_download_that_ends_half_way_leaves_nothing(front, prepared, unbroken,
 
 
 def test_credentials_that_run_out_half_way(front, prepared, unbroken, capsys):
-    upload(front, prepared)
-    load_dataset(Path(ADDRESS))
+    upload(front, prepared, SHORT)
+    load_dataset(Path(PLAIN))
     front.requests.clear()
-    assert extract("--split", "train") == command.DONE
+    assert extract("--split", "train", address=PLAIN) == command.DONE
     front.refuse_after = 8
-    assert extract() == command.PARTLY
+    assert extract(address=PLAIN) == command.PARTLY
     said = capsys.readouterr().err
     assert "does not let these credentials do that" in said and "renew them" in said
     front.reset()
-    assert extract() == command.DONE
-    assert {name for name in objects(front)} == {name for name in unbroken if name.startswith("frame")}
+    assert extract(address=PLAIN) == command.DONE
+    assert set(objects(front, SHORT)) == {name for name in unbroken if name.startswith("frame")}
 
 
 def test_wrong_credentials_and_none(front, prepared, capsys, monkeypatch):
     front.refuse_after, front.code = 0, "InvalidAccessKeyId"
-    assert extract() == command.NOTHING
+    assert extract(address=PLAIN) == command.NOTHING
     said = capsys.readouterr().err
-    assert said.startswith("pytest: s3://" if "pytest" in said[:8] else said[:1]) and said.count("\n") == 1
-    assert "does not let these credentials do that" in said
+    assert said.count("\n") == 1 and "does not let these credentials do that" in said
     front.reset()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    monkeypatch.setenv("HOME", str(front.address).replace("/", "_"))
+    monkeypatch.setenv("HOME", "/nowhere")
     import s3fs
 
     s3fs.S3FileSystem.clear_instance_cache()
-    assert extract() == command.NOTHING
+    assert extract(address=PLAIN) == command.NOTHING
     said = capsys.readouterr().err
     assert "credentials" in said and said.count("\n") == 1
 
@@ -238,10 +237,10 @@ def test_an_address_where_nobody_answers(front, monkeypatch, capsys, listens):
         silent.bind(("127.0.0.1", 0))
         if listens:
             silent.listen()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:{}".format(silent.getsockname()[1]))
-        assert extract() == command.NOTHING
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert extract(address=PLAIN) == command.NOTHING
     said = capsys.readouterr().err
-    assert f"{ADDRESS}: the storage does not answer" in said and said.count("\n") == 1
+    assert f"{PLAIN}: the storage does not answer" in said and said.count("\n") == 1
 
 
 def test_two_machines_fill_one_store(front, prepared, unbroken, tmp_path, monkeypatch, capsys):
@@ -271,12 +270,12 @@ def test_what_has_to_be_on_a_disc(front, tmp_path, capsys):
     import train_landmark
 
     for script, flags, flag in (
-        (train_landmark, ["--data", "x", "--output", ADDRESS], "--output"),
-        (prepare_videos, ["--videos", str(tmp_path), "--output", ADDRESS], "--output"),
-        (record, ["--output", "x", "--delete-signer", "anna", "--data", ADDRESS], "--data"),
+        (train_landmark, ["--data", "x", "--output", PLAIN], "--output"),
+        (prepare_videos, ["--videos", str(tmp_path), "--output", PLAIN], "--output"),
+        (record, ["--output", "x", "--delete-signer", "anna", "--data", PLAIN], "--data"),
     ):
         assert run(script, *flags) == command.NOTHING
-        assert f"{flag} {ADDRESS}: has to be on a disc of this machine" in capsys.readouterr().err
+        assert f"{flag} {PLAIN}: has to be on a disc of this machine" in capsys.readouterr().err
     assert not front.requests
 
 
