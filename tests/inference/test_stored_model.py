@@ -35,7 +35,7 @@ def model(server, tmp_path, monkeypatch) -> Path:
     for row in server.client.list_objects_v2(Bucket=BUCKET).get("Contents", []):
         server.client.delete_object(Bucket=BUCKET, Key=row["Key"])
     server.reset()
-    return shareable.write_model(tmp_path / "model" / "mine")
+    return shareable.write_model(tmp_path / "model" / "mine", forms=("openvino",))
 
 
 def send(model: Path, output: str = ADDRESS) -> int:

@@ -15,7 +15,6 @@ import pytest
 
 import frame
 import opticalflow
-import posed
 import tiny
 from s3_server import BUCKET, s3_server
 
@@ -295,22 +294,6 @@ def test_below_file_an_archive_is_written_whole(prepared, unbroken, tmp_path, mo
     assert extract(address=address) == command.DONE
     made = {path: content for path, content in tiny.contents(tmp_path / "there").items() if path.endswith(".zip")}
     assert made == {path: content for path, content in unbroken.items() if path.startswith("frame")}
-
-
-def test_a_training_sees_what_it_sees_on_a_disc(front, tmp_path, monkeypatch):
-    from signs.clips.spec import ClipSpec, InputSpec
-    from signs.training.point_batches import PointGenerator
-
-    here = posed.data_set(tmp_path / "posed", clips=1)
-    upload(front, here.folder, "posed", only="landmark")
-    there = load_dataset(Path(f"s3://{BUCKET}/posed"))
-    spec = ClipSpec(StoredSpec(landmark=storage.find_landmarks(there)), InputSpec(frames=12))
-    labels = [row.label for row in there.classes]
-    batches = [PointGenerator(data, data.clips, spec, labels, batch=5) for data in (here, there)]
-    assert len(batches[0]) == len(batches[1]) == 3
-    for number in range(3):
-        for one, other in zip(batches[0][number], batches[1][number], strict=True):
-            assert np.array_equal(one, other)
 
 
 def test_a_list_of_what_is_done_is_believed_of_the_same_object_alone(front, prepared, unbroken, capsys):
