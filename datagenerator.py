@@ -6,9 +6,11 @@ unless asked for: they turn most signs into another one. signs/training/batches.
 is learnt from them and which of them are mixed.
 """
 
+from pathlib import Path
+
 from signs.clips import preprocess
 from signs.clips.dataset import Clip, Dataset
-from signs.clips.modality import TABLE, read_stored
+from signs.clips.modality import TABLE, archives_of, read_stored
 from signs.clips.spec import HANDS, ClipSpec
 from signs.training import refit, run_folder
 from signs.training.batches import Batches
@@ -60,6 +62,11 @@ class ClipGenerator(Batches):
                 self._room -= kept[0].nbytes
                 self._kept[position] = kept
         return kept
+
+    def _archives(self, position: int) -> list[Path]:
+        if position in self._kept:
+            return []
+        return archives_of(self.modality, self.data, self.clips[position], self.spec.stored)
 
     @property
     def _takes_parts(self) -> bool:

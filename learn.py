@@ -46,6 +46,7 @@ REPORT = "report.txt"
 
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
+    flags.from_storage = set()
     given = "a folder for each sign with videos in it, a table video,label,signer, or a folder of record.py"
     flags.add_argument("--videos", type=Path, metavar="FOLDER|TABLE", help=given)
     pattern = "who signs, from the path below --videos, such as {label}/{signer}_{take}"

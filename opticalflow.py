@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from signs import command
-from signs.clips import filling, preprocess, storage
+from signs.clips import cached_copy, filling, preprocess, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
 from signs.clips.footage import read_kept
 from signs.clips.spec import FlowSpec, StoredSpec
@@ -51,7 +51,7 @@ def compute(item: Clip, folder: Path, stored: StoredSpec, target: Path) -> int:
     """Write a clip's flow archive to a path; returns its number of fields."""
     cv2.setNumThreads(1)  # a clip a process is the parallelism
     archive = item.archive(folder, stored.frame_store)
-    if not archive.exists():
+    if not cached_copy.exists(archive):
         raise Problem("has no frames: frame.py could not read its video; run it again to see why, or delete its row")
     frames = storage.read_archive(archive)
     if not storage.is_current(frames.info, storage.expected_info(item, stored.without_flow())):

@@ -36,6 +36,7 @@ LONGEST = 30.0  # seconds of a take
 
 def parse_arguments(argv) -> argparse.Namespace:
     flags = command.parser(__doc__)
+    flags.from_storage = set()
     flags.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where takes go, recordings/<name>")
     source = flags.add_mutually_exclusive_group()
     number = command.number(int, least=0, most=9999)

@@ -3,6 +3,7 @@
     python share.py --model model/mine --output mine.zip
     python livedemo.py --model mine.zip                     where there is no TensorFlow
     python share.py --model model/mine --output hf://anna/greetings      to a Hub, once somebody has said yes
+    python share.py --model model/mine --output s3://bucket/mine.zip     to an object storage
 
 in:   a model bundle with forms of export.py (learn.py makes them too); for the loops of its signs, the folder of
       record.py with the consent of the people in them
@@ -25,9 +26,9 @@ from pathlib import Path
 from signs import command
 from signs.clips.names import check_name, check_text
 from signs.clips.storage import ZIP_DATE
-from signs.command import Problem
-from signs.inference import exported, hub, hub_upload, licence_note, manifest, runtime, shared, sign_loops
-from signs.inference.address import address_of
+from signs.command import Problem, storage_address
+from signs.inference import exported, hub, hub_upload, licence_note, manifest, runtime, shared, sign_loops, stored_model
+from signs.inference.address import address_of, shown
 from signs.inference.bundle import SHARED, WITHDRAWN_FILE, Bundle, load_bundle, write_bundle_file
 from signs.inference.confidence import CALIBRATION_FILE, load_calibration
 from signs.inference.exported import EXPORT_FILE
@@ -43,7 +44,8 @@ LEFT_OUT = ("processor", "why")
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/mine")
-    output = "the file to write, e.g. mine.zip, or a repository of a Hub, hf://owner/name"
+    flags.from_storage = {"output"}
+    output = "the file to write, e.g. mine.zip or s3://bucket/mine.zip, or a repository of a Hub, hf://owner/name"
     flags.add_argument("--output", type=Path, required=True, metavar="ZIP|ADDRESS", help=output)
     recordings = "folders of record.py that the model learnt from: whose consent allows it is in the loops"
     flags.add_argument("--recordings", type=Path, nargs="+", metavar="FOLDER", help=recordings)
@@ -75,14 +77,16 @@ def check_output(flags: argparse.ArgumentParser, args: argparse.Namespace) -> No
         flags.error(f"--output {args.output}: expected a file that ends in .zip, or hf://owner/name")
 
 
-def check_free(path: Path) -> None:
+def check_free(output: Path) -> None:
     """Raise Problem where a file is there that share.py did not write."""
-    if path.exists():
+    address = storage_address(output)
+    path = stored_model.earlier(address) if address else output
+    if path and path.exists():
         try:
             with open(path, "rb") as file:
                 shared.SharedZip(file, path)
-        except Problem:
-            raise Problem(f"{path}: there already, and no model of share.py; choose another name") from None
+        except (Problem, IsADirectoryError):
+            raise Problem(f"{shown(output)}: there already, and no model of share.py; choose another name") from None
 
 
 def open_bundle(folder: Path) -> Bundle:
@@ -243,12 +247,16 @@ def send(place: hub_upload.Place, folder: Path, args: argparse.Namespace) -> int
     return command.DONE
 
 
-def write(folder: Path, path: Path) -> int:
-    """Make one file of a folder."""
+def write(folder: Path, output: Path, work: Path) -> int:
+    """Make one file of a folder; of one for an object storage there is a copy in `work`."""
+    address = storage_address(output)
+    path = work / "shared.zip" if address else output
     write_zip(folder, path)
+    if address:
+        stored_model.send(path, address)
     print((folder / manifest.NOTE).read_text(encoding="utf-8"), end="")
     print(f"SHA-256 {command.sha256(path)}")
-    print(command.one_line(f"-> {path} ({path.stat().st_size / 1e6:.1f} MB); read {manifest.NOTE} in it"))
+    print(command.one_line(f"-> {shown(output)} ({path.stat().st_size / 1e6:.1f} MB); read {manifest.NOTE} in it"))
     return command.DONE
 
 
@@ -262,9 +270,9 @@ def main(argv=None) -> int:
     if not place:
         check_free(args.output)
     recordings = [read_recordings(folder) for folder in args.recordings]
-    with tempfile.TemporaryDirectory() as name:
-        collect(bundle, recordings, args, Path(name))
-        return send(place, Path(name), args) if place else write(Path(name), args.output)
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as work:
+        collect(bundle, recordings, args, Path(folder))
+        return send(place, Path(folder), args) if place else write(Path(folder), args.output, Path(work))
 
 
 if __name__ == "__main__":

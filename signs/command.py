@@ -33,6 +33,8 @@ from signs.workers import Lost, processes, run_jobs
 
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
 LONG = 10  # seconds; a run that will take longer says so at its start
+# An address of an object storage as a flag has it; a path folds the slashes into one.
+STORAGE = re.compile(r"(s3|gs|file|memory):/+(?=[^/])")
 # What may run the networks: runtime.py has them, but --help does not wait for it.
 Below = dict[str, tuple[list[str], list[str]]]  # {a folder: the names of the folders and of the files in it}
 OPENVINO = ("openvino-int8", "openvino-bf16", "openvino", "stream-int8", "stream-bf16", "stream")
@@ -48,6 +50,19 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, *arguments, **how):
         super().__init__(*arguments, **how)
         self.register("type", Path, _path)
+        self.from_storage = {"data", "model"}  # flags that take an address of an object storage
+
+    def parse_args(self, *arguments, **how):
+        args = super().parse_args(*arguments, **how)
+        for name, value in vars(args).items():
+            for path in value if isinstance(value, list) else [value]:
+                address = storage_address(path) if isinstance(path, Path) else ""
+                if address and name not in self.from_storage:
+                    flag = f"--{name.replace('_', '-')}"
+                    self.error(
+                        f"{flag} {address}: has to be on a disc of this machine (docs/scale.md says what need not)"
+                    )
+        return args
 
     def error(self, message):
         message = re.sub("^argument (?=--)(.*?): ", "\\1 ", message)
@@ -73,6 +88,17 @@ def _path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("'': no path; a shell's variable was empty")
     return Path(text)
+
+
+def storage_address(path: Path | str) -> str:
+    """The address on an object storage that a path is, `s3://bucket/name`; empty of a folder or a file of a disc."""
+    text = Path(path).as_posix()
+    if not (start := STORAGE.match(text)):
+        return ""
+    names = text[start.end() :].split("/")
+    if {".", ".."} & {*names} or any(len(name.encode("utf-8", "surrogateescape")) > 255 for name in names):
+        raise Problem(f"{text[:120]}: no address; expected {start[1]}://bucket/name, each name of at most 255 bytes")
+    return f"{start[1]}://{'/' * (start[1] == 'file')}{text[start.end() :]}"
 
 
 def bounds_of(above=None, least=None, below=None, most=None) -> str:

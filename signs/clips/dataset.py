@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 
 from signs import command
-from signs.clips import tables
+from signs.clips import cached_copy, tables
 from signs.clips.names import check_text, safe_name, safe_names
 from signs.command import Problem
 
@@ -148,7 +148,13 @@ def names_on_disc(data: Path, below: command.Below | None = None) -> tuple[set[s
 def _listed_labels(data: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     """(folder of a label, folders and files in it), listed now."""
     stores = [data / "video", *(path for kind in STEPS for path in sorted(data.glob(f"{kind}-*")))]
-    for label in next(filter(Path.is_dir, stores), data / "video").glob("*/*/"):
+    first = next(filter(Path.is_dir, stores), data / "video")
+    if isinstance(first, cached_copy.StandIn):
+        places = [name.split("/") for name in (cached_copy.names(first) if first.is_dir() else ())]
+        for _, label, name, *inside in (place for place in places if len(place) > 2):
+            yield label, *(([name], []) if inside else ([], [name]))
+        return
+    for label in first.glob("*/*/"):
         names = [], []
         with os.scandir(label) as inside:
             for each in inside:
@@ -298,8 +304,9 @@ def check_no_dataset(folder: Path) -> None:
 
 
 def load_dataset(folder: Path) -> Dataset:
-    """The data set in `folder`; raises Problem where it is missing, empty or contradicts itself."""
-    folder = Path(folder)
+    """The data set in `folder`, or at an address of an object storage; raises Problem where it is missing, empty or
+    contradicts itself."""
+    folder = cached_copy.opened(folder)
     if not (folder / "clips.csv").exists():
         lacking = "no clips.csv in it" if folder.is_dir() else "no such folder"
         raise Problem(f"{folder}: {lacking}; make a data set with prepare_chalearn.py or prepare_videos.py")
@@ -312,7 +319,10 @@ def load_dataset(folder: Path) -> Dataset:
 
 
 def save_dataset(data: Dataset) -> None:
-    """Write class.csv, then clips.csv: a folder with clips.csv is a whole data set."""
+    """Write class.csv, then clips.csv: a folder with clips.csv is a whole data set. Raises Problem where it lies on an
+    object storage."""
+    if isinstance(data.folder, cached_copy.StandIn):
+        raise Problem(f"{data.folder}: its tables are read alone; change a copy on a disc, and upload it")
     write_classes(data.folder / "class.csv", data.classes)
     more = (name for name in MORE if any(getattr(clip, name) not in (None, "") for clip in data.clips))
     columns = [*CLIP_COLUMNS, *more]

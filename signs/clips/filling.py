@@ -8,6 +8,7 @@ folder, and nothing else is done.
 """
 
 import argparse
+import contextlib
 import functools
 import itertools
 import tempfile
@@ -16,13 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from signs import cluster, command
-from signs.clips import dataset, storage
+from signs.clips import cached_copy, dataset, done_list, storage
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.footage import footage_of, size_of
 from signs.clips.spec import LandmarkSpec, StoredSpec
 from signs.clips.video import READER
 from signs.cluster import Cluster
-from signs.command import Outcome
+from signs.command import Outcome, Problem
 from signs.estimate import Cost
 
 
@@ -43,6 +44,9 @@ def fill_store(
         make_archive: (Clip, folder of the data set, stored, path) -> its number of pictures; writes the archive there.
         args: the values of `add_flags`.
     """
+    if args.cluster and isinstance(data.folder, cached_copy.StandIn) and not args.cluster.startswith("local:"):
+        how = "run the step on each machine, with its part by --split"
+        raise Problem(f"--cluster {args.cluster}: its workers do not share {data.folder}'s copies; {how}")
     with cluster.opened(args) as workers:
         work = functools.partial(_make, data, stored, make_archive, workers, title)
         if args.dry_run:
@@ -55,6 +59,8 @@ def fill_store(
             outcome.noted, outcome.there = noted, len(data.split(*args.split)) - len(jobs)
             if outcome.died:  # it left what it was writing; listing the folder again takes long
                 command.remove_leftovers(folder)
+            with contextlib.suppress(Problem):  # without it the next run looks into the clips
+                done_list.write(data, stored)
             return outcome
 
 
@@ -73,8 +79,7 @@ def _rehearse(
 def _to_do(data: Dataset, stored: StoredSpec | LandmarkSpec, splits: list[str]) -> tuple[list, list[tuple[str, str]]]:
     """(name, Clip) of the clips to make, and (note, name) of what is odd about the others; prints their number."""
     clips, jobs, noted, older = data.split(*splits), [], [], 0
-    for item in clips:
-        info = storage.read_info(item.archive(data.folder, stored.store))
+    for item, info in zip(clips, done_list.read_infos(data, clips, stored), strict=True):
         expected = storage.expected_info(item, stored)
         if info is None or not storage.is_current(info, expected):
             jobs.append((f"{item.folder}/{item.clip}", item))
@@ -107,7 +112,11 @@ def _make(
 
 
 def _make_one(item: Clip, make_archive: Callable, folder: Path, stored: StoredSpec | LandmarkSpec, output: Path):
-    return make_archive(item, folder, stored, item.archive(output, stored.store))
+    # Archives of frames are held by whoever reads them.
+    of_video = not isinstance(stored, StoredSpec) or not stored.flow or stored.flow.flow_from == "video"
+    part = stored.part if isinstance(stored, StoredSpec) else "video"
+    with cached_copy.held(item.video(folder, part)) if of_video else contextlib.nullcontext():
+        return make_archive(item, folder, stored, item.archive(output, stored.store))
 
 
 def sizes(data: Dataset, stored: StoredSpec | LandmarkSpec) -> Callable[[Clip], float]:
@@ -123,7 +132,7 @@ def sizes(data: Dataset, stored: StoredSpec | LandmarkSpec) -> Callable[[Clip], 
 
     def size(item: Clip) -> float:
         if flow and flow.flow_from == "frames":
-            return item.archive(data.folder, stored.frame_store).stat().st_size
+            return size_of(item.archive(data.folder, stored.frame_store))
         footage = footage_of(item, data.folder, part)
         if footage.rate:
             return size_of(footage.path)

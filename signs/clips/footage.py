@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signs import command
+from signs.clips import cached_copy
 from signs.clips.dataset import Clip
 from signs.clips.pictures import PictureReader, picture_files, pictures_sha256
 from signs.clips.spec import StoredSpec, resize_short_side
@@ -50,7 +51,9 @@ class Footage:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a video, or of a folder of pictures."""
+    """Bytes of a video, of an archive, or of a folder of pictures."""
+    if isinstance(path, cached_copy.StandIn):
+        return cached_copy.size(path)
     if path.is_dir():
         return sum(each.stat().st_size for each in picture_files(path))
     return path.stat().st_size

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from signs.clips import dataset
+from signs.clips.cached_copy import StandIn
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.names import folded
 from signs.command import counted, listed
@@ -102,7 +103,9 @@ def pairs_of(alike: Collection[int], clips: list[Clip]) -> Iterator[tuple[int, i
 
 def pictures_of(path: Path) -> bytes | None:
     """What tells a clip archive's pictures from others, a hash of size and CRC-32 of each; None where it cannot be
-    read."""
+    read, or lies on an object storage: to look into each clip there would take hours."""
+    if isinstance(path, StandIn):
+        return None
     try:
         with zipfile.ZipFile(path) as archive:
             known = [(info.file_size, info.CRC) for info in archive.infolist() if info.filename != "clip.json"]

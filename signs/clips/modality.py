@@ -10,6 +10,7 @@ another line of the table.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from signs.clips import posture, storage
 from signs.clips.dataset import STEPS, Clip, Dataset
@@ -104,6 +105,11 @@ def shown_store(data: Dataset, stored: StoredSpec) -> str | None:
     return stored.frame_store if stored.frame_store in stores else next(iter(stores), None)
 
 
+def archives_of(stream: str, data: Dataset, item: Clip, stored: StoredSpec) -> list[Path]:
+    """Where a clip's archives lie that a modality is read from."""
+    return [item.archive(data.folder, store) for store in TABLE[stream].stores(stored)]
+
+
 def read_stored(
     stream: str,
     data: Dataset,
@@ -120,7 +126,7 @@ def read_stored(
     """
     if TABLE[stream].kind == "landmark":
         return read_points(item.archive(data.folder, stored.landmark.store), stored.landmark), {}
-    paths = [item.archive(data.folder, store) for store in TABLE[stream].stores(stored)]
+    paths = archives_of(stream, data, item, stored)
     archives = [storage.read_archive(path, pick) for path in paths]
     sizes = [archive.images.shape[:3] for archive in archives]
     if len(set(sizes)) > 1:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from signs.clips import storage
+from signs.clips import cached_copy, storage
 from signs.clips.spec import LandmarkSpec
 from signs.command import Problem
 
@@ -74,11 +74,10 @@ def _array(content: bytes) -> np.ndarray:
 
 def read_points(path: Path, stored: LandmarkSpec | None = None) -> Points:
     """Read what write_points wrote; raises Problem where it is missing, damaged, or not found as `stored` says."""
-    path = Path(path)
     again = "delete it and run landmark.py again"
-    if not path.is_file():
+    if not cached_copy.exists(path):
         raise Problem(f"{path}: no such clip; run landmark.py first")
-    with storage.damage_named(path), zipfile.ZipFile(path) as archive:
+    with cached_copy.held(path), storage.damage_named(path), zipfile.ZipFile(path) as archive:
         info = storage.parse_info(archive.read("clip.json"))
         arrays = {name: _array(archive.read(f"{name}.npy")) for name in SHAPES}
         times, size = np.array(info["times"], np.float64), tuple(map(int, info["size"]))

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from signs import command
-from signs.clips import dataset, preprocess
+from signs.clips import cached_copy, dataset, preprocess
+from signs.clips.cached_copy import StandIn
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.footage import Footage, footage_of
 from signs.clips.spec import LandmarkSpec, StoredSpec, stored_from_json
@@ -79,8 +80,9 @@ def write_members(path: Path, members: dict[str, bytes], info: dict) -> None:
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for name, member in members.items():
             archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), member)
-    with command.atomic(Path(path)) as temporary:
+    with command.atomic(path) as temporary:
         temporary.write_bytes(content.getbuffer())
+    cached_copy.send(path)
 
 
 def read_archive(path: Path, pick: Callable[[int], np.ndarray] | None = None) -> Archive:
@@ -88,11 +90,11 @@ def read_archive(path: Path, pick: Callable[[int], np.ndarray] | None = None) ->
 
     `pick`: number of stored pictures -> indices of those to read; all of them without it.
     """
-    path = Path(path)
     if path.is_dir():
         names = {file.name: file for file in path.iterdir()}
         return _archive_of(path, names, lambda name: names[name].read_bytes(), pick)
     with contextlib.ExitStack() as held:
+        held.enter_context(cached_copy.held(path))
         with damage_named(path):
             archive = held.enter_context(zipfile.ZipFile(path))
         return _archive_of(path, set(archive.namelist()), archive.read, pick)
@@ -110,6 +112,7 @@ def damage_named(path: Path) -> Iterator[None]:
     except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
+        cached_copy.forget(path)
         raise Problem(f"{path}: cut short or damaged; delete it and run the step that wrote it again") from None
 
 
@@ -150,14 +153,27 @@ def _archive_of(path: Path, names, read: Callable[[str], bytes], pick) -> Archiv
 
 def read_info(path: Path) -> dict | None:
     """clip.json of an archive; None where the archive is missing or cut short."""
-    try:
-        with open(path, "rb") as file:
-            if (content := _first_member(file)) is not None:
-                return parse_info(content)
-            with zipfile.ZipFile(file) as archive:
-                return parse_info(archive.read("clip.json"))
-    except (*DAMAGED, OSError):
-        return None
+    with contextlib.suppress(*DAMAGED, OSError):
+        if isinstance(path, StandIn):
+            with contextlib.suppress(*DAMAGED), cached_copy.edges(path) as file:
+                return _info_of(file)
+        with cached_copy.held(path), open(path, "rb") as file:
+            return _info_of(file)
+    return None
+
+
+def _info_of(file: BinaryIO) -> dict:
+    if (content := _first_member(file)) is not None:
+        return parse_info(content)
+    with zipfile.ZipFile(file) as archive:
+        return parse_info(archive.read("clip.json"))
+
+
+def archives_in(store: Path) -> Iterator[Path]:
+    """The paths of all archives of a store."""
+    if isinstance(store, StandIn):
+        return (store / name for name in cached_copy.names(store) if name.endswith(".zip"))
+    return store.rglob("[!.]*.zip")
 
 
 def _first_member(file: BinaryIO) -> bytes | None:
@@ -237,7 +253,7 @@ def find_stored(data: Dataset, kind: str, name: str | None = None, part: str = "
         raise Problem(f"{data.folder}: no {kind} store{wanted}; run {step} --data {data.folder}")
     if len(stores) > 1:
         raise Problem(f"{data.folder}: several stores, {', '.join(stores)}; choose one with --store")
-    for archive in (data.folder / stores[0]).rglob("[!.]*.zip"):
+    for archive in archives_in(data.folder / stores[0]):
         info = read_info(archive)
         if info and "stored" in info:
             return stored_from_json(info["stored"])
@@ -250,7 +266,7 @@ def find_landmarks(data: Dataset) -> LandmarkSpec:
     stores = data.stores("landmark")
     if len(stores) > 1:
         raise Problem(f"{data.folder}: several landmark stores ({', '.join(stores)}); delete all but one")
-    for archive in (path for store in stores for path in (data.folder / store).rglob("[!.]*.zip")):
+    for archive in (path for store in stores for path in archives_in(data.folder / store)):
         info = read_info(archive)
         if info and "stored" in info:
             try:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from signs import command
-from signs.clips import storage
+from signs.clips import cached_copy, storage
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.footage import Footage, footage_of
 from signs.clips.spec import StoredSpec, resize_short_side
@@ -67,7 +67,8 @@ def measure_robustness(recogniser: Recogniser, data: Dataset, clips: list[Clip])
     with command.progress() as bar:
         for item in bar.track(clips, description="robustness"):
             try:
-                frames, times = read_frames(footage_of(item, data.folder), recogniser.bundle.spec.stored)
+                with cached_copy.held(item.video(data.folder)):
+                    frames, times = read_frames(footage_of(item, data.folder), recogniser.bundle.spec.stored)
             except Problem as problem:
                 failed.append([item.clip, str(problem)])
                 continue

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from signs.command import Problem
+from signs.command import Problem, storage_address
 
 START = re.compile(r"hf:/+(?=.)")
 # Names as the Hub takes them: 96 characters, no `--`, no `..`, no .git at the end.
@@ -52,4 +52,9 @@ def known_as(path: Path | str, folder: Path) -> Iterator[None]:
     try:
         yield
     except Problem as problem:
-        raise Problem(str(problem).replace(str(folder), str(address_of(path) or path))) from None
+        raise Problem(str(problem).replace(str(folder), shown(path))) from None
+
+
+def shown(path: Path | str) -> str:
+    """A path as people gave it, the slashes of an address too."""
+    return str(address_of(path) or storage_address(path) or path)

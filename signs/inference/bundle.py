@@ -158,6 +158,8 @@ def load_bundle(folder: Path) -> Bundle:
     folder = Path(folder)
     if is_address(folder):
         raise Problem(f"{address_of(folder)}: a shared model, {WITHOUT_WEIGHTS}")
+    if address := command.storage_address(folder):
+        raise Problem(f"{address}: has to be on a disc here; only what predicts, such as predict.py, opens it there")
     if folder.is_file():
         kind = f"a shared model, {WITHOUT_WEIGHTS}" if folder.suffix == ".zip" else "a file; expected a model's folder"
         raise Problem(f"{folder}: {kind}")

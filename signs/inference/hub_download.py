@@ -21,11 +21,11 @@ from urllib.parse import urlsplit
 
 from signs import command
 from signs.clips.bounded_zip import AGAIN
+from signs.clips.cache import private_folder, remove
 from signs.clips.names import safe_name
 from signs.command import Problem
 from signs.inference import hub
 from signs.inference.address import COMMIT, Address
-from signs.inference.cache import private_folder, remove
 from signs.inference.hub import MAIN, Unreachable
 from signs.inference.manifest import (
     MANIFEST,

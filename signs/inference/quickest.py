@@ -25,10 +25,10 @@ from importlib import metadata
 from pathlib import Path
 
 from signs import command
+from signs.clips.cache import cache_folder
 from signs.command import Problem
 from signs.inference import exported, runtime
 from signs.inference.bundle import Bundle
-from signs.inference.cache import cache_folder
 from signs.inference.runtime import FORMS, Form
 
 import numpy as np

@@ -27,6 +27,7 @@ from signs.inference.confidence import load_calibration
 from signs.inference.recording import Recorded, Recording, point_stream
 from signs.inference.runtime import KERAS, Form, cores
 from signs.inference.session import Answer, Following, Session
+from signs.inference.stored_model import on_this_disc
 from signs.inference.streaming import WhileRecording
 from signs.inference.timing import Timings
 
@@ -57,11 +58,11 @@ class Recogniser:
         """Read a bundle; raises Problem where it is missing, of another format or changed.
 
         Args:
-            folder: of the bundle, or the zip that share.py made of one.
+            folder: of the bundle, or the zip that share.py made of one; or where one lies, as open_model takes it.
             runtime: "keras", a form of runtime.py that export.py made, or "auto": the quickest here that agrees.
             live: the quickest after the last frame of a recording, rather than in all; `whole` is then the other.
         """
-        bundle = load_bundle(folder) if runtime == KERAS else shared.open_model(folder)
+        bundle = load_bundle(on_this_disc(folder)) if runtime == KERAS else shared.open_model(folder)
         with known_as(folder, bundle.folder):
             rows = quickest.rows_here(bundle) if runtime == exported.AUTO else exported.read_forms(bundle)
             recogniser = cls._open(bundle, rows, exported.choose_form(bundle, rows, runtime, live))

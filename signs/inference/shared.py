@@ -1,6 +1,6 @@
 """A model as share.py passes it on, and the one function that opens a bundle from wherever it lies.
 
-    bundle = open_model("mine.zip")             or a folder, or hf://owner/name of a Hub
+    bundle = open_model("mine.zip")             or a folder, hf://owner/name of a Hub, s3://bucket/mine.zip
 
 A zip comes from somebody else. Its table of contents is checked before anything is read (bounded_zip.py), each file
 against manifest.json while it is unpacked into a folder of this user, and only then does anything parse it. manifest.py
@@ -17,11 +17,11 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.bounded_zip import AGAIN, BoundedZip
+from signs.clips.cache import private_folder, remove
 from signs.command import Problem
-from signs.inference import hub_download
-from signs.inference.address import Address, address_of, known_as
+from signs.inference import hub_download, stored_model
+from signs.inference.address import address_of, known_as, shown
 from signs.inference.bundle import Bundle, load_bundle
-from signs.inference.cache import private_folder, remove
 from signs.inference.exported import EXPORT_FILE, read_forms
 from signs.inference.manifest import (
     MANIFEST,
@@ -41,23 +41,20 @@ _UNPACKED: list[tempfile.TemporaryDirectory] = []  # where the cache cannot be w
 def open_model(path: Path) -> Bundle:
     """The bundle of a folder, of a zip that share.py made, or of an address that it sent one to; raises Problem where
     it is missing, changed, or holds what no shared model does."""
-    place = address_of(path) or Path(path)
-    if isinstance(place, Address):
-        folder = hub_download.fetched(place)
-    elif place.is_file():
-        folder = unpacked(place)
-    else:
-        folder = place
-        if (folder / MANIFEST).is_file():
+    address = address_of(path)
+    found = hub_download.fetched(address) if address else stored_model.on_this_disc(path)
+    with known_as(path, found):
+        folder = unpacked(found) if found.is_file() else found
+        if folder == found and not address and (folder / MANIFEST).is_file():
             check_folder(folder)
     with known_as(path, folder):
         bundle = load_bundle(folder)
         if bundle.shared:
             check_forms(bundle)
-    if folder != place:
-        if not bundle.shared:
-            raise Problem(f"{place}: no model that share.py wrote; {AGAIN}")
-        bundle = replace(bundle, place=str(place))
+    if (address or folder != found) and not bundle.shared:
+        raise Problem(f"{shown(path)}: no model that share.py wrote; {AGAIN}")
+    if folder != Path(path):
+        bundle = replace(bundle, place=shown(path))
     if bundle.shared and (folder / NETWORKS).is_dir():
         models.offer(folder / NETWORKS)
     return bundle

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from signs import command
-from signs.clips import modality
+from signs.clips import cached_copy, modality
 from signs.clips.dataset import Clip, Dataset
 from signs.command import Problem
 from signs.inference import runtime
+from signs.inference.bundle import Bundle
 from signs.inference.feature_answers import logits_of_clips
 from signs.inference.features import in_flight
 from signs.inference.predictions import Predictions
@@ -20,6 +21,7 @@ from scipy.special import softmax
 
 BATCH = 4  # clips a step; results do not depend on it
 WINDOW = 32  # clips whose input is held at once, at most
+AHEAD = 64  # clips that are brought from an object storage before they are asked for
 PIXELS = WINDOW * 40 * 224 * 224  # and pixels of it: 1.3 GB of two streams
 
 
@@ -36,6 +38,15 @@ def read_inputs(recogniser: Recogniser, data: Dataset, item: Clip):
     return inputs, None
 
 
+def brought_ahead(bundle: Bundle, data: Dataset, clips: list[Clip]) -> Iterator[Clip]:
+    """The clips; where they lie on an object storage, archives of those that come next are brought here meanwhile."""
+    for number, item in enumerate(clips):
+        for later in clips[number + AHEAD if number else 1 : number + AHEAD + 1]:
+            for stream in bundle.streams:
+                cached_copy.read_ahead(modality.archives_of(stream.modality, data, later, bundle.spec.stored))
+        yield item
+
+
 def batches(
     recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int, what: str, failed: list
 ) -> Iterator[tuple[list[Clip], dict[str, np.ndarray]]]:
@@ -48,7 +59,8 @@ def batches(
     ahead = min(max(PIXELS // max(spec.views * spec.frames * spec.crop**2 for spec in specs), batch), WINDOW)
     with command.progress() as bar, ThreadPoolExecutor(workers) as pool:
         task = bar.add_task(what, total=len(clips))
-        loaded = in_flight(pool, functools.partial(read_inputs, recogniser, data), clips, ahead - 1)
+        coming = brought_ahead(bundle, data, clips)
+        loaded = in_flight(pool, functools.partial(read_inputs, recogniser, data), coming, ahead - 1)
         for item, (inputs, reason) in zip(clips, loaded, strict=True):
             if reason:
                 failed.append((item.clip, reason))

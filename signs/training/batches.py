@@ -5,6 +5,9 @@ is stopped and resumed sees what an unbroken one sees. What a clip looks like is
 pictures (datagenerator.ClipGenerator) and features (feature_batches.FeatureGenerator).
 """
 
+from pathlib import Path
+
+from signs.clips import cached_copy
 from signs.clips.dataset import Clip
 from signs.command import Problem
 from signs.training import distribute
@@ -12,6 +15,8 @@ from signs.training.augmentation import Augmentation, Drawn
 
 import keras
 import numpy as np
+
+AHEAD = 16  # batches whose clips are brought from an object storage before they are asked for
 
 
 class Batches(keras.utils.PyDataset):
@@ -62,7 +67,10 @@ class Batches(keras.utils.PyDataset):
         return -(-len(self._order()) // self.batch)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        chosen = self._order()[number * self.batch : (number + 1) * self.batch]
+        order = self._order()
+        chosen = order[number * self.batch : (number + 1) * self.batch]
+        first = number + AHEAD if number else 1
+        self._read_ahead(order[first * self.batch : (number + AHEAD + 1) * self.batch])
         chosen = chosen[self.devices.share(len(chosen))]  # mixup mixes these: no host reads another's
         inputs, targets = self._inputs(chosen, number), self._targets_of(chosen)
         if self.augmentation is not None and self.augmentation.mixup:
@@ -82,6 +90,15 @@ class Batches(keras.utils.PyDataset):
             order = np.random.default_rng([self.seed, self.epoch]).permutation(clips)[: clips - clips % devices]
         self._drawn = epoch, order  # both at once: several threads ask
         return order
+
+    def _read_ahead(self, positions: np.ndarray) -> None:
+        """Have the archives of clips that come next brought here, where they lie on an object storage."""
+        for position in positions:
+            cached_copy.read_ahead(self._archives(int(position)))
+
+    def _archives(self, position: int) -> list[Path]:
+        """What a clip is read from and is not in memory."""
+        return []
 
     def _inputs(self, chosen: np.ndarray, number: int):
         """What the network is given of the chosen clips, which are batch `number`."""

@@ -1,5 +1,7 @@
 """Batches of points for a network over time: what landmark.py stored, as posture.py makes a network see it."""
 
+from pathlib import Path
+
 from signs.clips import posture
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.points import Points, read_points
@@ -24,11 +26,14 @@ class PointGenerator(Batches):
         super().__init__(clips, labels, (spec.input.frames, posture.VALUES), **settings)
         self.data, self.spec, self._kept, self._seen = data, spec, {}, {}
 
+    def _archives(self, position: int) -> list[Path]:
+        if position in self._kept:
+            return []
+        return [self.clips[position].archive(self.data.folder, self.spec.stored.landmark.store)]
+
     def _points(self, position: int) -> Points:
         if position not in self._kept:
-            stored = self.spec.stored.landmark
-            archive = self.clips[position].archive(self.data.folder, stored.store)
-            self._kept[position] = read_points(archive, stored)
+            self._kept[position] = read_points(*self._archives(position), self.spec.stored.landmark)
         return self._kept[position]
 
     def _fill(self, position: int, place: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset, modality
+from signs.clips import cached_copy, dataset, modality
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.spec import ClipSpec, StoredSpec
 from signs.command import Problem
@@ -171,7 +171,8 @@ def with_archives(data: Dataset, streams: list[str], stored: StoredSpec) -> Data
         kind = modality.TABLE[stream]
         step = f"{dataset.STEPS[kind.kind]} --data {data.folder}"
         for part, store in zip(kind.parts, kind.stores(stored), strict=True):
-            missing = {item.clip for item in data.clips if not item.archive(data.folder, store).exists()}
+            paths = {item.clip: item.archive(data.folder, store) for item in data.clips}
+            missing = {clip for clip, path in paths.items() if not cached_copy.exists(path)}
             run = step + f" --part {part}" * (part != "video")
             data = leave_out(data, missing, data.folder / store, run)
     return data

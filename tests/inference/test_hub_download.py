@@ -5,10 +5,10 @@ import json
 import sys
 from pathlib import Path
 
+from signs.clips.cache import cache_folder
 from signs.command import Problem
 from signs.inference import hub, hub_download, manifest, shared
 from signs.inference.address import Address, address_of
-from signs.inference.cache import cache_folder
 from signs.inference.recogniser import Recogniser
 
 import pytest

@@ -6,8 +6,9 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from signs.clips import cache
 from signs.command import Problem
-from signs.inference import cache, manifest, shared, sign_loops
+from signs.inference import manifest, shared, sign_loops
 from signs.inference.recogniser import Recogniser
 from signs.landmarks import models
 

@@ -1,0 +1,78 @@
+"""Which clips of a store on an object storage hold what would be written now, without a look into each.
+
+    infos = read_infos(data, clips, stored)     with the help of <store>/.done.json
+    write(data, stored)                         {name: [bytes, stamp, digest of what is expected, notes]} into it
+
+An entry counts only for the very object that it was written about. So two machines that fill one store lose nothing
+by writing the list over each other's: what it lacks is looked into again.
+"""
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+from signs.clips import cached_copy, storage
+from signs.clips.cached_copy import StandIn
+from signs.clips.dataset import Clip, Dataset
+from signs.clips.spec import LandmarkSpec, StoredSpec
+
+NAME = ".done.json"
+AT_ONCE = 16  # archives that are looked into at the same time
+
+
+def read_infos(data: Dataset, clips: list[Clip], stored: StoredSpec | LandmarkSpec) -> list[dict | None]:
+    """What clip.json of each clip holds, as `storage.read_info`; on an object storage, of what the list knows as done,
+    what is expected and the notes."""
+    store = data.folder / stored.store
+    if not isinstance(store, StandIn):
+        return [storage.read_info(item.archive(data.folder, stored.store)) for item in clips]
+    known, there = _read(store), cached_copy.listing(store)
+
+    def look(item: Clip) -> dict | None:
+        name, expected = _name(item), storage.expected_info(item, stored)
+        if (entry := there.get(name)) is None:
+            return None
+        row = known.get(name)
+        if row and row[:3] == [entry.size, entry.stamp, _digest(expected)]:
+            return {**expected, "notes": row[3]}
+        return storage.read_info(item.archive(data.folder, stored.store))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(look, clips))
+
+
+def write(data: Dataset, stored: StoredSpec | LandmarkSpec) -> None:
+    """Write the list of a store on an object storage, of the clips that are done; elsewhere nothing."""
+    store = data.folder / stored.store
+    if not isinstance(store, StandIn):
+        return
+    cached_copy.list_again(store)
+    there, rows, before = cached_copy.listing(store), {}, _read(store)
+    infos = read_infos(data, data.clips, stored)
+    for item, info in zip(data.clips, infos, strict=True):
+        expected = storage.expected_info(item, stored)
+        if info is not None and storage.is_current(info, expected):
+            entry = there[_name(item)]
+            rows[_name(item)] = [entry.size, entry.stamp, _digest(expected), info.get("notes", [])]
+    if rows != before:
+        (store / NAME).write_text(json.dumps(rows), encoding="utf-8")
+        cached_copy.send(store / NAME)
+
+
+def _read(store: StandIn) -> dict:
+    """What the list says; empty where there is none, or it is damaged."""
+    path = store / NAME
+    try:
+        with cached_copy.held(path):
+            rows = json.loads(path.read_text(encoding="utf-8"))
+        return rows if all(len(row) == 4 for row in rows.values()) else {}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _name(item: Clip) -> str:
+    return f"{item.folder}/{item.stem}.zip"
+
+
+def _digest(expected: dict) -> str:
+    return hashlib.sha256(json.dumps(expected, sort_keys=True).encode()).hexdigest()[:16]
