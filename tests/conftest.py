@@ -22,7 +22,7 @@ import starter
 
 SEES = ["--frames", "8", "--crop", "32/36"]
 TRAINING = [*SEES, "--weights", "none", "--epochs", "3", "--batch", "16"]
-I3D_TRAINING = [*TRAINING, "--epochs", "1"]  # each of them writes its 12 million weights several times
+I3D_TRAINING = [*TRAINING, "--epochs", "1"]
 
 # A machine with other work on it is no failure.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -38,6 +38,13 @@ SLOW = (
     *("scripts/test_feature.py", "scripts/test_paper_report.py", "scripts/test_pipeline.py"),
     "scripts/test_prepare_videos_people.py",
     *("web/test_page.py", "web/test_whole_way.py"),
+)
+# The longest files begin first, so that two processes end at about the same time. Elsewhere files that hold a single
+# long test would be the last ones.
+LONG = (
+    *("web/test_whole_way.py", "scripts/test_train_frame.py", "scripts/test_record.py", "training/test_distribute.py"),
+    *("scripts/test_teach_and_correct.py", "scripts/test_train_linear.py", "scripts/test_compress.py"),
+    *("scripts/test_train_landmark.py", "training/test_recurrent.py", "scripts/test_export.py"),
 )
 SLOW_FIXTURES = {"model", "i3d", "features", "recogniser", "display"}
 
@@ -61,6 +68,8 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(config, items):
+    place = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.relative_to(Path(__file__).parent).as_posix(), len(LONG)))
     if config.getoption("quick"):
         items[:] = [item for item in items if not SLOW_FIXTURES & set(getattr(item, "fixturenames", ()))]
 
@@ -138,24 +147,26 @@ def train_small(demo: Path, output: Path) -> None:
         assert main(flags) == 0
 
 
-@pytest.fixture(scope="session")
-def i3d(demo, tmp_path_factory) -> Path:
-    """A bundle of I3D on both streams, each trained by itself, for an epoch; only to be read."""
-    # Two processes do not wait for each other: each begins with another stream.
-    for stream in sorted(("rgb", "flow"), reverse=os.environ.get("PYTEST_XDIST_WORKER") == "gw0"):
-        made = once(
-            tmp_path_factory,
-            f"i3d-{stream}",
-            lambda folder, stream=stream: train_i3d_on(demo, folder.parent / "i3d" / "demo", stream),
-        )
-    return made.parent / "i3d" / "demo"
+@pytest.fixture
+def i3d(demo, tmp_path_factory, monkeypatch) -> Path:
+    """A bundle of train_i3d.py on both streams, each trained by itself, for an epoch; only to be read.
+
+    Meanwhile another network stands in I3D's place: to build, train and write its 12 million weights takes twenty
+    seconds a time, and test_pipeline.py trains the real one too.
+    """
+    import small_network
+
+    monkeypatch.setattr("signs.models.i3d.build_i3d", small_network.build)
+    return once(tmp_path_factory, "i3d", lambda folder: train_small_i3d(demo, folder / "demo")) / "demo"
 
 
-def train_i3d_on(demo: Path, output: Path, stream: str) -> None:
+def train_small_i3d(demo: Path, output: Path) -> None:
     import train_i3d
 
-    with without_graphs():
-        assert train_i3d.main(["--data", str(demo), "--output", str(output), "--stream", stream, *I3D_TRAINING]) == 0
+    for stream in ("rgb", "flow"):
+        with without_graphs():
+            flags = ["--data", str(demo), "--output", str(output), "--stream", stream, *I3D_TRAINING]
+            assert train_i3d.main(flags) == 0
 
 
 @pytest.fixture(scope="module")
@@ -208,11 +219,14 @@ def without_graphs(eager: bool = True):
 
 @pytest.fixture(scope="module")
 def narrow():
-    """A sixteenth of the weights of the smallest joined network, for files that start no process that reads them."""
+    """A sixteenth of the weights of the smallest joined network, fewer of the 3D-CNN, for files that start no process
+    that reads them."""
     from signs.models import conv3d_lstm
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(conv3d_lstm.SIZES, "small", 16)
+        patch.setattr(conv3d_lstm, "CONV3D_WIDTHS", (8, 12, 16, 16))
+        patch.setattr(conv3d_lstm, "HIDDEN", 24)
         yield
 
 
@@ -220,6 +234,18 @@ def narrow():
 def eager():
     """Trainings of a file are a few steps each, sooner done than traced; those in processes of their own are traced."""
     with without_graphs():
+        yield
+
+
+@contextlib.contextmanager
+def untimed():
+    """Exported forms are not timed, for which each is opened once more and run twelve times; test_export.py has the
+    times looked at."""
+    from signs.inference import quickest
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quickest, "seconds_of", lambda *_: 0.001)
+        patch.setattr(quickest, "time_form", lambda *_: {"ms": 1.0, "after_ms": 1.0, "together": False})
         yield
 
 

@@ -114,6 +114,7 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     import signs  # noqa: F401  first: it sets what TensorFlow reads while it is imported
 
+    sys.modules["sklearn"] = None  # two seconds of Keras's import, where it is there
     import keras  # noqa: F401
 
     warnings.filterwarnings("ignore", r".*fork\(\)")  # of threads that stand still until the first operation

@@ -292,8 +292,14 @@ def load_keras() -> None:
         raise Problem(f"KERAS_BACKEND={backend}; expected {' or '.join(BACKENDS)}")
     try:
         with quiet_stderr():
-            import keras
-
+            # Both import these where they are there, for what nothing here asks of them: half of the start.
+            hidden = {"matplotlib", "pandas", "sklearn"} - sys.modules.keys()
+            sys.modules.update(dict.fromkeys(hidden))
+            try:
+                import keras
+            finally:
+                for name in hidden:
+                    del sys.modules[name]
             # TensorFlow warns that a smaller last batch makes a second graph.
             logging.getLogger("tensorflow").setLevel(logging.ERROR)
             if keras.backend.backend() == "tensorflow":

@@ -26,10 +26,10 @@ import pytest
 
 import compress
 import tiny
-from conftest import once, without_graphs
+from conftest import once
 from datagenerator import ClipGenerator
 
-pytestmark = pytest.mark.usefixtures("narrow")
+pytestmark = pytest.mark.usefixtures("narrow", "eager")
 FRAMES, SIZE, TINY = 4, 32, 0.6  # share of the weights that lie below 2^-100
 # What a training of long ago left; the rest is as it is today.
 FLAGS = {"batch": 8, "learning_rate": 1e-2, "shift": 0.05, "ema": 0.5, "seed": 3, "epochs": 40, "network": "other"}
@@ -81,10 +81,9 @@ def stopwatch(monkeypatch):
 
 
 def call(data, model, output, *flags) -> int:
-    with without_graphs():
-        return compress.main(
-            ["--data", str(data), "--model", str(model), "--output", str(output), "--batch", "8", *map(str, flags)]
-        )
+    return compress.main(
+        ["--data", str(data), "--model", str(model), "--output", str(output), "--batch", "16", *map(str, flags)]
+    )
 
 
 def books(output) -> dict[str, dict]:
@@ -155,8 +154,7 @@ def test_each_step_is_a_bundle_and_the_books_are_right(demo, student, stopwatch,
     recogniser = Recogniser.load(output)
     said = recogniser.bundle.about["compressed"]
     assert (said["step"], said["precision"]) == (best["step"], best["precision"])
-    with without_graphs():
-        predictions, failed = stored_clips.predict(recogniser, data, data.split("valid"), 8, 2)
+    predictions, failed = stored_clips.predict(recogniser, data, data.split("valid"), 8, 2)
     assert best["accuracy"] == predictions.top("both", 1) and not failed and recogniser.calibration.about
     assert np.allclose(
         predictions.streams["both"], Predictions.read(output / "predictions-valid.csv", "valid").streams["both"]
@@ -205,10 +203,7 @@ def test_what_fine_tuning_leaves(demo, flow, tmp_path):
     kept = {}
     for name, rate, flags.epochs in (("better", 1e-3, 2), ("worse", 1e3, 1)):
         flags.learning_rate, flags.ema = rate, 0.0
-        with without_graphs():
-            model = compression.prune_stream(
-                flags, batches, stream, source.weights(stream), tmp_path / name, sparsity=0.9
-            )
+        model = compression.prune_stream(flags, batches, stream, source.weights(stream), tmp_path / name, sparsity=0.9)
         kept[name] = np.concatenate([np.asarray(one).ravel() for one in pruning.kernels(model).values()])
         losses = [float(row["val_loss"]) for row in Log(tmp_path / name / "log.csv").rows_of("flow")]
         assert (min(losses[1:]) < losses[0]) == (name == "better"), losses

@@ -27,6 +27,7 @@ import export
 import small_network
 import starter
 import tiny
+from conftest import untimed
 
 KILLED = f"""
 import os, signal, sys
@@ -49,7 +50,7 @@ SHAPES = {"rgb": (8, 32, 32, 3), "flow": (8, 32, 32, 2)}
 
 @pytest.fixture(scope="module", autouse=True)
 def _small_i3d():
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, untimed():
         patch.setattr(i3d, "build_i3d", small_network.build)
         yield
 

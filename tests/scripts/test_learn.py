@@ -1,5 +1,6 @@
 """learn.py: from takes of somebody's own signs to a model, what it says of it, and back to the model before."""
 
+import functools
 import json
 import shutil
 from dataclasses import replace
@@ -21,9 +22,17 @@ import pytest
 import learn
 import posed
 import tiny
-from conftest import without_graphs
 
+pytestmark = pytest.mark.usefixtures("eager")
 STORE = "landmark-30fps"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _opened_once():
+    """The network below the last layer, which nobody changes, is built and read once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(own_signs, "open_start", functools.cache(own_signs.open_start))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -38,27 +47,47 @@ def takes(tmp_path_factory) -> Path:
     return data.folder
 
 
+def learn_from(takes: Path, folder: Path, chosen, *more: str) -> int:
+    """The exit code of learn.py on some of these takes, with `data` and `mine` below the folder."""
+    data, whole = folder / "data", load_dataset(takes)
+
+    def prepare(args) -> list[int]:
+        shutil.copytree(takes, data, dirs_exist_ok=True)
+        save_dataset(Dataset(data, [item for item in whole.clips if chosen(item)], whole.classes))
+        return [command.DONE]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learn.models, "fetch", lambda: None)
+        patch.setattr(learn, "run", lambda script, *flags, **how: command.DONE)
+        patch.setattr(learn, "prepare", prepare)
+        flags = ["--videos", "any", "--data", str(data), "--model", str(folder / "mine"), *more]
+        return command.run(lambda: learn.main(flags))
+
+
+@pytest.fixture(scope="module")
+def learnt(takes, tmp_path_factory) -> Path:
+    """Folders to begin with: `anna` has learnt from her, `both` from her and then from ben too, `three` from those that
+    are not dana."""
+    folder = tmp_path_factory.mktemp("learnt")
+    for before, name, people in ((None, "anna", "a"), ("anna", "both", "ab"), (None, "three", "abc")):
+        if before:
+            shutil.copytree(folder / before, folder / name)
+        assert learn_from(takes, folder / name, lambda item, people=people: item.signer[0] in people) == command.DONE
+    return folder
+
+
 @pytest.fixture
-def run(takes, tmp_path, monkeypatch, capsys):
-    """learn.py on some of these takes: `run(lambda item: ..., "--back")`; its exit code and what it printed."""
-    monkeypatch.setattr(learn.models, "fetch", lambda: None)
-    monkeypatch.setattr(learn, "run", lambda script, *flags, **how: command.DONE)
-    data, whole = tmp_path / "data", load_dataset(takes)
+def run(takes, learnt, tmp_path, capsys):
+    """learn.py on some of these takes: `run(lambda item: ..., "--back")`; its exit code and what it printed.
+    `run.begin("anna")`: with one of the folders of `learnt`."""
 
     def run(chosen=lambda item: True, *more: str) -> tuple[int, str]:
-        def prepare(args) -> list[int]:
-            shutil.copytree(takes, data, dirs_exist_ok=True)
-            save_dataset(Dataset(data, [item for item in whole.clips if chosen(item)], whole.classes))
-            return [command.DONE]
-
-        monkeypatch.setattr(learn, "prepare", prepare)
-        flags = ["--videos", "any", "--data", str(data), "--model", str(tmp_path / "mine"), *more]
-        with without_graphs():
-            code = command.run(lambda: learn.main(flags))
+        code = learn_from(takes, tmp_path, chosen, *more)
         captured = capsys.readouterr()
         return code, captured.out + captured.err
 
-    run.model, run.data = tmp_path / "mine", data
+    run.model, run.data = tmp_path / "mine", tmp_path / "data"
+    run.begin = lambda name: shutil.copytree(learnt / name, tmp_path, dirs_exist_ok=True)
     return run
 
 
@@ -85,20 +114,19 @@ def test_people_and_what_is_said_of_the_model(run):
     assert json.loads((run.model / "calibration.json").read_text())["about"]["clips"] == 27
 
 
-def test_somebody_new_is_named(run, takes):
-    run(lambda item: item.signer != "dana")
+def test_somebody_new_is_named(learnt, takes):
     dana = [item for item in load_dataset(takes).clips if item.signer == "dana"]
-    assert named_right(run.model, takes, dana) >= 7 / 9
+    assert named_right(learnt / "three" / "mine", takes, dana) >= 7 / 9
 
 
-def test_what_is_no_sign_is_called_so(run, takes):
+def test_what_is_no_sign_is_called_so(learnt, takes):
     """Nobody recorded a take of `nothing`; asked is somebody new who does not sign."""
-    code, _ = run(lambda item: item.signer != "dana")
-    recogniser = Recogniser.load(run.model, "keras")
+    model, data = learnt / "three" / "mine", learnt / "three" / "data"
+    recogniser = Recogniser.load(model, "keras")
     assert [row.label for row in recogniser.classes if row.kind == "none"] == [NOTHING]
-    assert recogniser.name(NOTHING) == own_signs.NO_SIGN and code == command.DONE
-    assert json.loads((run.model / "calibration.json").read_text())["threshold"] is not None
-    assert NOTHING not in {row.label for row in load_dataset(run.data).classes}
+    assert recogniser.name(NOTHING) == own_signs.NO_SIGN
+    assert json.loads((model / "calibration.json").read_text())["threshold"] is not None
+    assert NOTHING not in {row.label for row in load_dataset(data).classes}
     bundle, given = recogniser.bundle, []
     for item in load_dataset(takes).clips:
         if item.signer == "dana":
@@ -133,7 +161,7 @@ def test_takes_of_nothing_are_learnt_with_what_is_drawn(run, monkeypatch):
 
 
 def test_the_same_again_does_nothing_and_one_more_person_replaces_the_model(run):
-    run(lambda item: item.signer == "anna")
+    run.begin("anna")
     first = load_bundle(run.model).hashes
     code, said = run(lambda item: item.signer == "anna")
     assert code == command.DONE and "nothing new" in said and "for somebody else nobody can tell" in said
@@ -162,7 +190,7 @@ def test_too_little_to_learn_from(run):
 
 
 def test_takes_that_are_gone_leave_nothing(run):
-    run(lambda item: item.signer in ("anna", "ben"))
+    run.begin("both")
     assert list(run.data.glob(f"{STORE}/*/*/ben_*"))
     run(lambda item: item.signer == "anna")
     assert not list(run.data.glob("*/*/*/ben_*")) and list(run.data.glob(f"{STORE}/*/*/anna_*"))
@@ -208,7 +236,7 @@ def test_places_that_are_something_else(run, tmp_path, flags, expected):
 
 
 def test_a_damaged_model_is_replaced_or_named(run):
-    run(lambda item: item.signer == "anna")
+    run.begin("anna")
     (run.model / "landmark.weights.h5").unlink()
     code, said = run(lambda item: item.signer == "anna")
     assert code == command.DONE and "nothing new" not in said and load_bundle(run.model)
@@ -219,8 +247,7 @@ def test_a_damaged_model_is_replaced_or_named(run):
 
 @pytest.mark.parametrize("there", [("aside",), ("aside", "before"), ("aside", "mine"), ("aside", "mine", "before")])
 def test_an_exchange_that_was_stopped_goes_on(run, there):
-    run(lambda item: item.signer == "anna")
-    run(lambda item: item.signer in ("anna", "ben"))
+    run.begin("both")
     names = {"mine": run.model, "before": learn.before(run.model), "aside": learn.aside(run.model)}
     shutil.copytree(run.model, names["aside"])
     for name in names.keys() - {*there}:
@@ -247,7 +274,7 @@ def test_back_without_a_model_before(run):
 
 
 def test_a_stop_half_way_leaves_the_old_model(run, monkeypatch):
-    run(lambda item: item.signer == "anna")
+    run.begin("anna")
     first = load_bundle(run.model).hashes
     with monkeypatch.context() as patch:
         patch.setattr(own_signs, "save_bundle", lambda bundle: 1 / 0)

@@ -188,7 +188,7 @@ def test_the_strong_recipe_and_its_mixed_precision(demo, tmp_path, capsys, monke
     assert made.spec.input.views == 2 and made.about["flags"]["mixup"] == 0.2 and made.about["flags"]["balance"]
     weights = arrays(output / "rgb.weights.h5")
     assert all(value.dtype == np.float32 for value in weights.values())
-    with conftest.sketches():
+    with conftest.sketches(), conftest.without_graphs():
         assert evaluate.main(["--data", str(demo), "--model", str(output), "--gallery", "0"]) == command.DONE
     assert "colour pictures" in capsys.readouterr().out
 

@@ -1,5 +1,6 @@
 """From videos to an answer in a real window, with MediaPipe's networks: teach, recognise, correct, learn, go back."""
 
+import importlib
 import time
 from pathlib import Path
 
@@ -38,8 +39,14 @@ def my_signs(tmp_path, shared) -> Path:
     return tmp_path / "my_signs"
 
 
+def run_here(script: str, *flags, shown: bool = False) -> int:
+    """In this process, which has Keras already; test_whole_way.py has learn.py start them in their own."""
+    return importlib.import_module(Path(script).stem).main([*map(str, flags)])
+
+
 def test_teach_correct_learn_and_go_back(my_signs, tmp_path, display, monkeypatch, capfd):
     scene.real_networks()
+    monkeypatch.setattr(learn, "run", run_here)
     data, model = tmp_path / "data", tmp_path / "mine"
     flags = ["--videos", str(my_signs), "--data", str(data), "--model", str(model), "--workers", "1"]
     assert command.run(lambda: learn.main(flags)) == command.DONE
@@ -67,8 +74,7 @@ def test_teach_correct_learn_and_go_back(my_signs, tmp_path, display, monkeypatc
     name, (frames, _) = kept[0].parent.name, read_video(kept[0])
     assert len(frames) == len(read_video(tmp_path / "new.mp4")[0]), "all that was answered"
 
-    run = learn.run
-    monkeypatch.setattr(learn, "run", lambda script, *more, **how: script == "export.py" or run(script, *more, **how))
+    monkeypatch.setattr(learn, "run", lambda script, *more, **_: script == "export.py" or run_here(script, *more))
     assert command.run(lambda: learn.main(flags)) in (command.DONE, command.PARTLY)
     out = capfd.readouterr().out
     assert "6 takes that the model before had too: " in out and "7 takes of 4 signs" in out

@@ -23,7 +23,7 @@ import starter
 import tiny
 import train_frame
 
-pytestmark = pytest.mark.usefixtures("small_network", "sketched")
+pytestmark = pytest.mark.usefixtures("small_network", "sketched", "eager")
 FLAGS = [
     *small_cnn.FLAGS,
     "--frames-a-clip",
@@ -32,8 +32,8 @@ FLAGS = [
     "2",
     "1",
     "--batch",
-    "8",
-    "8",
+    "16",
+    "16",
     "--lstm",
     "4",
     "--frames",
@@ -46,8 +46,7 @@ STORES = {"rgb": "feature-both-40x64", "flow": "feature-both-40x64-tvl1-fast"}
 
 
 def train(data: Path, output: Path, *flags) -> int:
-    with conftest.without_graphs():
-        return train_frame.main(["--data", str(data), "--output", str(output), *FLAGS, *map(str, flags)])
+    return train_frame.main(["--data", str(data), "--output", str(output), *FLAGS, *map(str, flags)])
 
 
 @pytest.fixture(scope="module")

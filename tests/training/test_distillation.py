@@ -22,16 +22,14 @@ from scipy.special import softmax
 
 import tiny
 import train_conv3d_lstm
-from conftest import without_graphs
 from datagenerator import ClipGenerator
 
-pytestmark = pytest.mark.usefixtures("narrow")
-SMALL = ["--frames", "4", "--crop", "24", "--epochs", "2", "--batch", "2"]
+pytestmark = pytest.mark.usefixtures("narrow", "eager")
+SMALL = ["--frames", "4", "--crop", "24", "--epochs", "2", "--batch", "3"]
 
 
 def train(data: Path, output: Path, *flags: str) -> Path:
-    with without_graphs():
-        assert train_conv3d_lstm.main(["--data", str(data), "--output", str(output), *SMALL, *flags]) == 0
+    assert train_conv3d_lstm.main(["--data", str(data), "--output", str(output), *SMALL, *flags]) == 0
     return output
 
 

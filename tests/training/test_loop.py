@@ -19,6 +19,7 @@ import pytest
 import conftest
 
 pytestmark = pytest.mark.usefixtures("eager")
+BATCHES = 2  # a step by itself takes as long as an epoch of a graph
 PHASES = [Phase("top", 1, 1e-2, top_only=True), Phase("all", 3, 1e-3)]
 
 
@@ -28,7 +29,7 @@ def a_checkpoint_each_epoch(monkeypatch):
 
 
 class Data(keras.utils.PyDataset):
-    """Four batches that depend on the epoch; `stop_at`: an epoch in which the machine goes off."""
+    """Batches that depend on the epoch; `stop_at`: an epoch in which the machine goes off."""
 
     at_hand, devices = True, distribute.ONE
 
@@ -37,18 +38,18 @@ class Data(keras.utils.PyDataset):
         self.seed, self.epoch, self.stop_at, self.flip, self.moves = 0, 0, stop_at, flip, moves
 
     def __len__(self):
-        return 4
+        return BATCHES
 
     @property
     def clips(self):
-        return [Clip(f"clip_{number}", "valid") for number in range(32)]
+        return [Clip(f"clip_{number}", "valid") for number in range(8 * BATCHES)]
 
     @property
     def targets(self):
-        return np.concatenate([self[number][1] for number in range(4)]).argmax(axis=1)
+        return np.concatenate([self[number][1] for number in range(BATCHES)]).argmax(axis=1)
 
     def __getitem__(self, number):
-        if self.epoch == self.stop_at and number == 2:
+        if self.epoch == self.stop_at and number == BATCHES - 1:
             raise RuntimeError("power cut")
         rng = np.random.default_rng([self.epoch * self.moves, number])
         x = rng.normal(size=(8, 6)).astype(np.float32)
@@ -106,7 +107,7 @@ def validated(folder) -> list[Validated]:
     found = []
     for row in Log(folder / "log.csv").rows_of("rgb"):
         one = Validated.read(folder, "rgb", int(row["epoch"]))
-        right = one.probabilities[np.arange(32), one.targets].astype(float)
+        right = one.probabilities[np.arange(8 * BATCHES), one.targets].astype(float)
         assert -np.log(right).mean() == pytest.approx(float(row["val_loss"]), rel=1e-4)
         assert np.mean(one.probabilities.argmax(axis=1) == one.targets) == pytest.approx(float(row["val_accuracy"]))
         found.append(one)
@@ -115,10 +116,10 @@ def validated(folder) -> list[Validated]:
 
 
 def kept_probabilities(folder) -> np.ndarray:
-    """(32, 2) what the kept weights make of the validation clips, by Keras's own softmax."""
+    """(N, 2) what the kept weights make of the validation clips, by Keras's own softmax."""
     model = build()
     model.load_weights(folder / "rgb.weights.h5")
-    batches = [model(Data(moves=False)[number][0], training=False) for number in range(4)]
+    batches = [model(Data(moves=False)[number][0], training=False) for number in range(BATCHES)]
     return np.concatenate([keras.ops.convert_to_numpy(keras.ops.softmax(logits)) for logits in batches])
 
 
@@ -339,7 +340,7 @@ WORSENING = [Phase("all", 30, 1e-1)]
 
 def test_early_stopping_counts_on_after_a_stop(tmp_path):
     """Trained on one truth and validated on its opposite, the loss only rises: patience decides."""
-    whole, stopped, patience = tmp_path / "whole", tmp_path / "stopped", 4
+    whole, stopped, patience = tmp_path / "whole", tmp_path / "stopped", 2
     wrong = Data(flip=True, moves=False)
     train(whole, valid=wrong, phases=WORSENING, patience=patience)
     losses = [float(row["val_loss"]) for row in Log(whole / "log.csv").rows]

@@ -27,8 +27,8 @@ import starter
 import tiny
 import train_lstm
 
-pytestmark = pytest.mark.usefixtures("small_network", "sketched")
-FLAGS = ["--features", "small", "--lstm", "5", "4", "--epochs", "1", "--batch", "8"]
+pytestmark = pytest.mark.usefixtures("small_network", "sketched", "eager")
+FLAGS = ["--features", "small", "--lstm", "5", "4", "--epochs", "1", "--batch", "16"]
 # What an LSTM is trained on, and what it sees when it predicts.
 KINDS = {
     "even": ["--frames", "4", "--stream", "both"],
@@ -38,8 +38,7 @@ KINDS = {
 
 
 def train(data: Path, output: Path, *flags) -> int:
-    with conftest.without_graphs():
-        return train_lstm.main(["--data", str(data), "--output", str(output), *FLAGS, *map(str, flags)])
+    return train_lstm.main(["--data", str(data), "--output", str(output), *FLAGS, *map(str, flags)])
 
 
 @pytest.fixture(scope="module")
