@@ -68,13 +68,18 @@ def is_training(output: Path, streams: list[str]) -> bool:
     """Whether another process trains other streams than these in the folder at this moment; hold its lock `run`."""
     for path in output.glob(".lock-*"):
         stream = path.name.removeprefix(".lock-")
-        if stream in modality.TABLE and stream not in streams:
-            try:
-                with command.lock(output, stream):
-                    pass
-            except Problem:
-                return True
+        if stream in modality.TABLE and stream not in streams and is_held(output, stream):
+            return True
     return False
+
+
+def is_held(output: Path, stream: str) -> bool:
+    """Whether another process trains a stream in the folder at this moment; hold its lock `run`."""
+    try:
+        with command.lock(output, stream):
+            return False
+    except Problem:
+        return True
 
 
 def changed_settings(before: dict, settings: dict) -> list[str]:
@@ -228,13 +233,29 @@ def write_bundle(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list
     return command.PARTLY if faulty or data.left_out else command.DONE
 
 
+def trained_anew(output: Path, stream: str) -> bool:
+    """Whether another process trains a stream of an earlier bundle from its beginning at this moment, and will join it
+    to the others when it ends; raises Problem where the log has nothing of it and nobody does."""
+    log = Log(output / "log.csv")
+    if log.rows_of(stream):
+        return False
+    with command.lock(output, "run", wait=True):
+        held = is_held(output, stream)
+    if not held and not log.rows_of(stream):
+        raise Problem(
+            f"{log.path}: nothing of {stream}, which is in bundle.json; train it once more, --stream {stream}"
+        )
+    return held
+
+
 def bundle_of_run(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list[Stream]) -> Bundle:
     """The bundle of the streams trained now and those that are there already, which is not written yet."""
     if is_bundle(args.output):
         earlier, names = load_bundle(args.output), {stream.name for stream in trained}
         if earlier.spec.stored.flow and not spec.stored.flow:
             spec = replace(spec, stored=earlier.spec.stored)
-        trained = [stream for stream in earlier.streams if stream.name not in names] + trained
+        others = [stream for stream in earlier.streams if stream.name not in names]
+        trained = [stream for stream in others if not trained_anew(args.output, stream.name)] + trained
         if "image_network" in flags:
             flags["image_network"] = earlier.about["flags"].get("image_network", {}) | flags["image_network"]
     streams = sorted(trained, key=lambda stream: stream.name, reverse=True)

@@ -6,10 +6,12 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
+from signs import command
 from signs.clips.dataset import Clip, Dataset, Label
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.command import Problem
 from signs.training import run_folder
+from signs.training.log import Log
 
 import pytest
 
@@ -107,3 +109,16 @@ def test_a_new_clip_of_an_old_class_is_named_when_a_run_goes_on(tmp_path):
         run_folder.claimed(flags_of(tmp_path), replace(CLASSES, clips=changed), spec),
     ):
         pass
+
+
+def test_of_two_streams_that_are_trained_again_at_once_the_first_to_end_waits_for_none(tmp_path):
+    """The other one has begun anew: its weights are there, and the log has nothing of it yet."""
+    log = Log(tmp_path / "log.csv")
+    log.add({"stream": "flow", "epoch": 1, "val_loss": 1.0})
+    with command.lock(tmp_path, "rgb"):
+        assert run_folder.trained_anew(tmp_path, "rgb")
+        log.add({"stream": "rgb", "epoch": 1, "val_loss": 1.0})
+        assert not run_folder.trained_anew(tmp_path, "rgb"), "what it has so far is joined"
+    log.cut("rgb", 0)
+    with pytest.raises(Problem, match="nothing of rgb, which is in bundle.json; train it once more, --stream rgb"):
+        run_folder.trained_anew(tmp_path, "rgb")
