@@ -19,7 +19,7 @@ import evaluate
 import train_linear
 from conftest import TRAINING
 
-pytestmark = pytest.mark.usefixtures("sketched")
+pytestmark = pytest.mark.usefixtures("sketched", "eager")
 
 SEES = [*TRAINING[:4], "--normalise", "--region", "middle", "--workers", "2"]
 
