@@ -55,6 +55,14 @@ def trained(data, tmp_path_factory) -> Path:
     return model
 
 
+@pytest.fixture(scope="module")
+def brief(data, tmp_path_factory) -> Path:
+    """Another, after one step."""
+    model = tmp_path_factory.mktemp("brief") / "model"
+    assert run(data, model, "--seed", "1", *SHORT) == command.DONE
+    return model
+
+
 def run(data: Path, model: Path, *more: str) -> int:
     with without_graphs("--epochs" in more):  # 16 epochs are worth tracing
         return command.run(lambda: train_landmark.main(["--data", str(data), "--output", str(model), *FLAGS, *more]))
@@ -96,10 +104,10 @@ def interrupted(checkpoint):
     raise KeyboardInterrupt
 
 
-def test_once_more_with_the_validation_people(data, trained, tmp_path, capsys):
-    assert command.run(lambda: train_landmark.main(refit_flags(data, trained, tmp_path / "again"))) == command.DONE
+def test_once_more_with_the_validation_people(data, brief, tmp_path, capsys):
+    assert command.run(lambda: train_landmark.main(refit_flags(data, brief, tmp_path / "again"))) == command.DONE
     assert "learnt from the validation clips too" in capsys.readouterr().out
-    assert load_bundle(tmp_path / "again").about["refit"]["of"] == str(trained)
+    assert load_bundle(tmp_path / "again").about["refit"]["of"] == str(brief)
 
 
 def refit_flags(data: Path, trained: Path, output: Path) -> list[str]:
@@ -122,8 +130,8 @@ def test_a_teacher_and_a_small_model_of_it(data, trained, tmp_path, monkeypatch,
     assert (tmp_path / "small" / "sparsity-0.5-int8" / "landmark.sparse.h5").is_file()
 
 
-def test_two_of_them_are_joined(data, trained, tmp_path):
-    assert run(data, tmp_path / "other", "--seed", "1", *SHORT) == command.DONE
+def test_two_of_them_are_joined(data, trained, brief, tmp_path):
+    shutil.copytree(brief, tmp_path / "other")
     content = json.loads((tmp_path / "other" / "bundle.json").read_text())
     content["spec"]["stored"]["short_side"] = 64  # of frames, which neither of them sees
     (tmp_path / "other" / "bundle.json").write_text(json.dumps(content))
