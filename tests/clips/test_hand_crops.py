@@ -23,8 +23,9 @@ import evaluate
 import posed
 import tiny
 import train_linear
-from conftest import linked, without_graphs
+from conftest import linked
 
+pytestmark = pytest.mark.usefixtures("sketched", "eager")
 HANDS = InputSpec(6, 36, 32, region="hands")
 
 
@@ -114,8 +115,7 @@ def data(demo, tmp_path_factory):
 def trained(data, tmp_path_factory):
     model = tmp_path_factory.mktemp("model") / "hands"
     flags = ["--frames", "8", "--crop", "32/36", "--copies", "1", "--penalty", "1", "--flip", "--region", "hands"]
-    with without_graphs():
-        code = train_linear.main(["--data", str(data), "--output", str(model), "--stream", "flow", *flags])
+    code = train_linear.main(["--data", str(data), "--output", str(model), "--stream", "flow", *flags])
     assert code == command.DONE
     return model
 
@@ -143,8 +143,7 @@ def test_it_is_evaluated_and_joined(data, trained, tmp_path, capsys):
     assert evaluate.main(["--data", str(data), "--model", str(trained), "--split", "test", "--gallery", "1"]) == 0
     whole = tmp_path / "whole"
     flags = ["--frames", "8", "--crop", "32/36", "--copies", "0", "--penalty", "1", "--stream", "flow"]
-    with without_graphs():
-        assert train_linear.main(["--data", str(data), "--output", str(whole), *flags]) == command.DONE
+    assert train_linear.main(["--data", str(data), "--output", str(whole), *flags]) == command.DONE
     joined = tmp_path / "joined"
     assert ensemble.main(["--model", str(whole), str(trained), "--output", str(joined)]) == command.DONE
     bundle = load_bundle(joined)

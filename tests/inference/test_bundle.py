@@ -1,11 +1,13 @@
 """bundle.json is checked before anything of it is used; nothing in it is run."""
 
+import builtins
 import functools
 import json
 import operator
+import sys
 
 from signs.command import Problem
-from signs.inference.bundle import BUNDLE_FILE, load_bundle, save_bundle
+from signs.inference.bundle import BUNDLE_FILE, load_bundle, load_keras, save_bundle
 
 import numpy as np
 import pytest
@@ -157,3 +159,20 @@ def test_nothing_in_it_is_run(copied, tmp_path):
             with pytest.raises(Problem):
                 Recogniser.load(copied)
     assert not mark.exists()
+
+
+def test_keras_starts_without_what_it_imports_for_nobody(monkeypatch):
+    """What is there already stays, what is not is not looked for meanwhile, and can be imported after it."""
+    import matplotlib
+
+    monkeypatch.delitem(sys.modules, "pandas", raising=False)
+    plain, seen = builtins.__import__, {}
+
+    def look(name, *more, **named):
+        if name == "keras":
+            seen.update({each: sys.modules.get(each, "is looked for") for each in ("matplotlib", "pandas")})
+        return plain(name, *more, **named)
+
+    monkeypatch.setattr(builtins, "__import__", look)
+    load_keras()
+    assert seen == {"matplotlib": matplotlib, "pandas": None} and "pandas" not in sys.modules

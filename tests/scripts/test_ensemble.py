@@ -19,7 +19,7 @@ import evaluate
 import train_linear
 from conftest import TRAINING
 
-pytestmark = pytest.mark.usefixtures("sketched")
+pytestmark = pytest.mark.usefixtures("sketched", "eager")
 
 SEES = [*TRAINING[:4], "--normalise", "--region", "middle", "--workers", "2"]
 
@@ -87,7 +87,7 @@ def test_each_goes_on_seeing_what_it_saw(histogram, demo, tmp_path):
         np.testing.assert_allclose(answer.logits[stream], rows[0], atol=1e-3)
     both.warm_up()
     threads = cv2.getNumThreads()
-    assert evaluate.main(["--data", str(demo), "--model", str(tmp_path / "joined"), "--gallery", "2"]) == command.DONE
+    assert evaluate.main(["--data", str(demo), "--model", str(tmp_path / "joined"), "--gallery", "1"]) == command.DONE
     cv2.setNumThreads(threads)
     page = (tmp_path / "joined" / "report" / "index.html").read_text()
     assert "movement (optical flow), histograms, cut to the body: 6 frames, 24 pixels" in page

@@ -55,17 +55,18 @@ def evaluated(demo, altered, model, recogniser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluated")
     for name in ("bundle.json", "log.csv", "rgb.weights.h5", "flow.weights.h5"):
         shutil.copy(model / name, folder)
-    said, few = io.StringIO(), ["--gallery", "3"]
+    said = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             Recogniser,
             "load",
             lambda asked, runtime: Recogniser(replace(recogniser.bundle, folder=asked), recogniser.networks),
         )
-        test = evaluate.main(["--data", str(demo), "--model", str(folder), "--split", "test", "--baselines", *few])
+        flags = ["--model", str(folder), "--gallery"]
+        test = evaluate.main(["--data", str(demo), *flags, "0", "--split", "test", "--baselines"])
         shutil.copy(folder / "metrics.json", folder / "metrics-test.json")
         with contextlib.redirect_stderr(said):
-            valid = evaluate.main(["--data", str(altered[0]), "--model", str(folder), *few])
+            valid = evaluate.main(["--data", str(altered[0]), *flags, "3"])
     return folder, test, valid, said.getvalue()
 
 

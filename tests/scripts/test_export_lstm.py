@@ -29,6 +29,7 @@ import numpy as np
 import pytest
 
 import export
+from conftest import untimed
 
 SIDE = 16
 
@@ -106,7 +107,8 @@ def fixed(demo, tmp_path_factory):
         "flow": ("conv3d", {}),
     }
     folder = make(tmp_path_factory.mktemp("model") / "fixed", load_dataset(demo), seen, networks, 6)
-    return write_forms(folder, demo, *exported.WRITERS)
+    with untimed():
+        return write_forms(folder, demo, *exported.WRITERS)
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ import pytest
 import learn
 import posed
 import tiny
+from conftest import without_graphs
 
-pytestmark = pytest.mark.usefixtures("eager")
 STORE = "landmark-30fps"
 
 
@@ -56,7 +56,7 @@ def learn_from(takes: Path, folder: Path, chosen, *more: str) -> int:
         save_dataset(Dataset(data, [item for item in whole.clips if chosen(item)], whole.classes))
         return [command.DONE]
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, without_graphs():
         patch.setattr(learn.models, "fetch", lambda: None)
         patch.setattr(learn, "run", lambda script, *flags, **how: command.DONE)
         patch.setattr(learn, "prepare", prepare)

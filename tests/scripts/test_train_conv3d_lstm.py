@@ -19,19 +19,17 @@ import pytest
 import evaluate
 import predict
 import tiny
-from conftest import without_graphs
 from datagenerator import ClipGenerator
 from train_conv3d_lstm import main
 
-pytestmark = pytest.mark.usefixtures("sketched")
+pytestmark = pytest.mark.usefixtures("sketched", "narrow", "eager")
 
 LABELS = ["001", "002"]
-SMALL = ["--crop", "24", "--size", "small", "--epochs", "1", "--batch", "2"]
+SMALL = ["--crop", "24", "--size", "small", "--epochs", "1", "--batch", "3"]
 
 
 def train(data: Path, output: Path, *flags: str) -> Path:
-    with without_graphs():
-        assert main(["--data", str(data), "--output", str(output), *SMALL, *flags]) == 0
+    assert main(["--data", str(data), "--output", str(output), *SMALL, *flags]) == 0
     return output
 
 
@@ -146,7 +144,7 @@ def test_clips_of_any_length_are_padded_to_the_longest_of_a_batch(data):
 def test_padding_changes_no_weight_of_a_training(tmp_path):
     """Clips of 8 frames: batches of them as they are, and with a second batch that is padded to 9."""
     data = tiny.stored(tmp_path / "data", [8] * 6, ["video"])
-    plain = ["--augment", "part=1", "--recipe", "dropout=0", "--epochs", "2"]
+    plain = ["--augment", "part=1", "--recipe", "dropout=0", "--epochs", "2", "--batch", "2"]
     trained = [train(data, tmp_path / frames, "--frames", frames, *plain) for frames in ("8", "whole")]
     even, padded = (Recogniser.load(folder, "keras").models["grey"] for folder in trained)
     for mine, theirs in zip(padded.weights, even.weights, strict=True):
@@ -203,9 +201,8 @@ def test_depth_that_lacks_a_clip_or_has_other_frames(data, tmp_path):
 
 
 def test_the_3d_cnn_is_a_bundle_too(data, tmp_path):
-    with without_graphs():
-        flags = ["--data", str(data), "--output", str(tmp_path), "--network", "conv3d", "--stream", "rgb"]
-        assert main([*flags, "--frames", "4", "--crop", "16", "--epochs", "1"]) == 0
+    flags = ["--data", str(data), "--output", str(tmp_path), "--network", "conv3d", "--stream", "rgb"]
+    assert main([*flags, "--frames", "4", "--crop", "16", "--epochs", "1"]) == 0
     row = load_bundle(tmp_path).streams[0]
     assert (row.network, row.modality, row.arguments["input_shape"]) == ("conv3d", "rgb", [4, 16, 16, 3])
 
@@ -220,8 +217,7 @@ def test_a_loss_that_is_no_number_ends_the_training_with_the_best_epoch(data, tm
     monkeypatch.setattr(ClipGenerator, "__getitem__", spoilt)
     flags = ["--data", str(data), "--output", str(tmp_path), *SMALL, "--network", "conv3d", "--frames", "8"]
     flags = [*flags[: flags.index("--size")], *flags[flags.index("--size") + 2 :], "--epochs", "3"]
-    with without_graphs():
-        assert main(flags) == command.PARTLY
+    assert main(flags) == command.PARTLY
     assert "in epoch 2; the best epoch before it is kept" in capsys.readouterr().err
     assert load_bundle(tmp_path).about["training"]["grey"]["epoch"] == 1
     assert main(flags) == command.PARTLY and "in epoch 2; the best" in capsys.readouterr().err

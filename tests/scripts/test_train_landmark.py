@@ -25,12 +25,13 @@ import evaluate
 import export
 import posed
 import train_landmark
-from conftest import without_graphs
+from conftest import untimed, without_graphs
 
+pytestmark = pytest.mark.usefixtures("sketched", "eager")
 RECIPE = ["ema=0", "dropout=0", "warm-up=0"]
 FLAGS = ["--epochs", "16", "--batch", "6", "--frames", "12", "--learning-rate", "0.01", "--flip", "left=right"]
 FLAGS += ["--weights", "none", "--recipe", *RECIPE]
-SHORT = ["--epochs", "1"]
+SHORT = ["--epochs", "1", "--batch", "18"]  # one step
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,6 +52,14 @@ def data(tmp_path_factory) -> Path:
 def trained(data, tmp_path_factory) -> Path:
     model = tmp_path_factory.mktemp("trained") / "model"
     assert run(data, model) == command.DONE
+    return model
+
+
+@pytest.fixture(scope="module")
+def brief(data, tmp_path_factory) -> Path:
+    """Another, after one step."""
+    model = tmp_path_factory.mktemp("brief") / "model"
+    assert run(data, model, "--seed", "1", *SHORT) == command.DONE
     return model
 
 
@@ -81,9 +90,9 @@ def test_three_signs_of_somebody_new(data, trained, capsys):
 
 
 def test_going_on_gives_the_same_bytes(data, tmp_path):
-    flags = ["--recipe", *RECIPE, "schedule=constant", "patience=1"]
+    flags = ["--batch", "18", "--recipe", *RECIPE, "schedule=constant", "patience=1"]
     assert run(data, tmp_path / "model", "--epochs", "2", *flags) == command.DONE
-    with without_graphs(), pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Checkpoint, "finish", interrupted)
         train_landmark.main(["--data", str(data), "--output", str(tmp_path / "again"), *FLAGS, *flags, "--epochs", "1"])
     assert run(data, tmp_path / "again", "--epochs", "2", *flags) == command.DONE
@@ -95,10 +104,10 @@ def interrupted(checkpoint):
     raise KeyboardInterrupt
 
 
-def test_once_more_with_the_validation_people(data, trained, tmp_path, capsys):
-    assert command.run(lambda: train_landmark.main(refit_flags(data, trained, tmp_path / "again"))) == command.DONE
+def test_once_more_with_the_validation_people(data, brief, tmp_path, capsys):
+    assert command.run(lambda: train_landmark.main(refit_flags(data, brief, tmp_path / "again"))) == command.DONE
     assert "learnt from the validation clips too" in capsys.readouterr().out
-    assert load_bundle(tmp_path / "again").about["refit"]["of"] == str(trained)
+    assert load_bundle(tmp_path / "again").about["refit"]["of"] == str(brief)
 
 
 def refit_flags(data: Path, trained: Path, output: Path) -> list[str]:
@@ -106,7 +115,7 @@ def refit_flags(data: Path, trained: Path, output: Path) -> list[str]:
 
 
 def test_from_another_model_with_a_new_top(data, trained, tmp_path, capsys):
-    flags = ["--weights", str(trained), "--epochs", "0", "--recipe", "top-epochs=2"]
+    flags = ["--weights", str(trained), "--epochs", "0", "--batch", "18", "--recipe", "top-epochs=2"]
     assert run(data, tmp_path / "model", *flags) == command.DONE
     assert "top epoch  2/2" in capsys.readouterr().out
 
@@ -117,28 +126,26 @@ def test_a_teacher_and_a_small_model_of_it(data, trained, tmp_path, monkeypatch,
     assert load_bundle(tmp_path / "student").about["flags"]["temperature"] == 3
     monkeypatch.setattr(compression_table, "stopwatch", lambda: contextlib.nullcontext(lambda folder: (1.0, "Keras")))
     flags = ["--output", str(tmp_path / "small"), "--epochs", "1", "--sparsity", "0.5", "--precision", "int8"]
-    with without_graphs():
-        assert compress.main(["--data", str(data), "--model", str(tmp_path / "student"), *flags]) == command.DONE
+    assert compress.main(["--data", str(data), "--model", str(tmp_path / "student"), *flags]) == command.DONE
     assert (tmp_path / "small" / "sparsity-0.5-int8" / "landmark.sparse.h5").is_file()
 
 
-def test_two_of_them_are_joined(data, trained, tmp_path):
-    assert run(data, tmp_path / "other", "--seed", "1", *SHORT) == command.DONE
+def test_two_of_them_are_joined(data, trained, brief, tmp_path):
+    shutil.copytree(brief, tmp_path / "other")
     content = json.loads((tmp_path / "other" / "bundle.json").read_text())
     content["spec"]["stored"]["short_side"] = 64  # of frames, which neither of them sees
     (tmp_path / "other" / "bundle.json").write_text(json.dumps(content))
     joined = str(tmp_path / "joined")
     assert ensemble.main(["--model", str(trained), str(tmp_path / "other"), "--output", joined]) == command.DONE
-    assert score(data, tmp_path / "joined") == command.DONE
+    assert score(data, tmp_path / "joined", "--gallery", "0") == command.DONE
     assert [row.name for row in load_bundle(tmp_path / "joined").streams] == ["landmark", "landmark-landmark"]
 
 
 def test_forms_for_the_laptop(data, trained, tmp_path):
     model = shutil.copytree(trained, tmp_path / "model")
-    assert (
-        export.main(["--data", str(data), "--model", str(model), "--forms", "openvino", "onnx", "litert"])
-        == command.DONE
-    )
+    flags = ["--data", str(data), "--model", str(model), "--clips", "4", "--forms", "openvino", "onnx", "litert"]
+    with untimed(), without_graphs(False):
+        assert export.main(flags) == command.DONE
     forms = json.loads((model / "export.json").read_text())["forms"]
     assert {name for name, row in forms.items() if row["use"]} >= {"openvino", "onnx", "litert"}
 

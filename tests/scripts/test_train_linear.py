@@ -26,18 +26,17 @@ import export
 import train_i3d
 import train_linear
 from checkpoints import randomised, write_checkpoint
-from conftest import linked, without_graphs
+from conftest import linked, untimed, without_graphs
 from datagenerator import ClipGenerator
 from paper_report import Run
 
-pytestmark = pytest.mark.usefixtures("sketched")
+pytestmark = pytest.mark.usefixtures("sketched", "eager")
 
 SEES = ["--frames", "8", "--crop", "32/36", "--workers", "2"]
 
 
 def train(data, output, *flags):
-    with without_graphs():
-        assert train_linear.main(["--data", str(data), "--output", str(output), *SEES, *flags]) == command.DONE
+    assert train_linear.main(["--data", str(data), "--output", str(output), *SEES, *flags]) == command.DONE
     return output
 
 
@@ -54,8 +53,7 @@ def test_clips_without_an_archive_are_left_out_until_they_have_one(demo, tmp_pat
     whole = item.archive(data, store).rename(tmp_path / "whole.zip")
     flags = ["--data", str(data), "--output", str(tmp_path / "model"), *SEES, "--copies", "0", "--penalty", "1"]
     for _ in range(2):
-        with without_graphs():
-            assert train_linear.main(flags) == command.PARTLY
+        assert train_linear.main(flags) == command.PARTLY
         assert f"{data / store}: lacks 1 of 16 clips of train ({item.clip}): left out" in capsys.readouterr().err
     made = load_bundle(tmp_path / "model")
     assert len(made.streams) == 2 and made.about["data"]["clips"]["train"] == 15
@@ -109,26 +107,9 @@ def test_it_is_evaluated_with_a_page_and_runs_in_every_form(trained, demo, capsy
     assert evaluate.main(["--data", str(demo), "--model", str(trained), "--split", "valid", "--gallery", "1"]) == 0
     cv2.setNumThreads(threads)
     assert (trained / "report" / "index.html").exists()
-    assert (
-        export.main(
-            [
-                "--data",
-                str(demo),
-                "--model",
-                str(trained),
-                "--split",
-                "valid",
-                "--clips",
-                "4",
-                "--forms",
-                "openvino",
-                "onnx",
-                "litert",
-                "stream",
-            ]
-        )
-        == command.DONE
-    )
+    flags = ["--data", str(demo), "--model", str(trained), "--split", "valid", "--clips", "4", "--forms"]
+    with untimed(), without_graphs(False):
+        assert export.main([*flags, "openvino", "onnx", "litert", "stream"]) == command.DONE
     assert "stream is left out: " in capsys.readouterr().out
     forms = json.loads((trained / "export.json").read_text())["forms"]
     assert {"openvino", "onnx", "litert"} <= forms.keys()
@@ -147,20 +128,34 @@ def inflated(demo, tmp_path_factory):
     return train(demo, folder / "model", *flags), folder, network
 
 
-def answers_of(published, model, learnt: tuple[str, ...], demo):
-    """The model's logits of the validation clips, and those of scikit-learn's ridge on what the published network makes
-    of the clips of the splits in `learnt`, each feature brought to the spread that it has in `train`."""
-    data, made, features, truth = load_dataset(demo), load_bundle(model), {}, {}
-    below = i3d.below_top(published)
+@pytest.fixture(scope="module")
+def fitted(inflated):
+    """The network of that classifier."""
+    return Recogniser.load(inflated[0], "keras").models["rgb"]
+
+
+@pytest.fixture(scope="module")
+def seen(inflated, demo):
+    """{split: (clips as the network sees them, one-hot rows of their classes, what the published network makes of
+    them)}."""
+    model, _, published = inflated
+    data, made, below, found = load_dataset(demo), load_bundle(model), i3d.below_top(published), {}
     for split in ("train", "valid"):
         clips = data.split(split, labelled=True)
         batches = ClipGenerator(data, clips, made.spec, "rgb", [row.label for row in data.classes], batch=len(clips))
-        inputs, truth[split] = batches[0]
-        features[split] = np.asarray(below(inputs))
+        found[split] = (*batches[0], np.asarray(below(batches[0][0])))
+    return found
+
+
+def answers_of(network, learnt: tuple[str, ...], seen):
+    """A model's logits of the validation clips, and those of scikit-learn's ridge on what the published network makes
+    of the clips of the splits in `learnt`, each feature brought to the spread that it has in `train`."""
+    inputs = seen["valid"][0]
+    truth, features = ({split: row[place] for split, row in seen.items()} for place in (1, 2))
     spread = (features["train"].std(axis=0) + ridge.FLAT) * np.sqrt(1024)
     rows, targets = (np.concatenate([part[split] for split in learnt]) for part in (features, truth))
     wanted = linear_model.Ridge(alpha=1).fit(rows / spread, targets).predict(features["valid"] / spread)
-    return np.asarray(Recogniser.load(model, "keras").models["rgb"](inputs)), wanted
+    return np.asarray(network(inputs)), wanted
 
 
 def assert_one_factor_apart(found, wanted):
@@ -170,24 +165,25 @@ def assert_one_factor_apart(found, wanted):
     np.testing.assert_allclose(found, factor * wanted, atol=0.01 * np.abs(found).max())
 
 
-def test_the_top_of_i3d_is_fitted_and_nothing_else(inflated, demo):
+def test_the_top_of_i3d_is_fitted_and_nothing_else(inflated, fitted, seen):
     model, _, published = inflated
-    seen = load_bundle(model).spec.input
-    assert (seen.still, seen.scale, seen.region) == ("keep", "fixed", "middle")
-    assert_one_factor_apart(*answers_of(published, model, ("train",), demo))
-    for layer in Recogniser.load(model, "keras").models["rgb"].layers:
+    what = load_bundle(model).spec.input
+    assert (what.still, what.scale, what.region) == ("keep", "fixed", "middle")
+    assert_one_factor_apart(*answers_of(fitted, ("train",), seen))
+    for layer in fitted.layers:
         if not layer.name.startswith("Logits"):
             for one, other in zip(layer.get_weights(), published.get_layer(layer.name).get_weights(), strict=True):
                 np.testing.assert_array_equal(one, other)
     assert Run(load_bundle(model), {}).start, "Figure 5 names where it started"
 
 
-def test_it_is_refitted(inflated, demo, tmp_path, capsys):
-    model, folder, published = inflated
+def test_it_is_refitted(inflated, seen, demo, tmp_path, capsys):
+    model, folder, _ = inflated
     again = train(demo, tmp_path / "again", "--refit", str(model))
     assert "rgb: 24 clips, 1,024 features" in capsys.readouterr().out, "those of both splits"
     assert load_bundle(again).about["flags"]["weights"] == str(folder)
-    assert_one_factor_apart(*answers_of(published, again, ("train", "valid"), demo))
+    network = Recogniser.load(again, "keras").models["rgb"]
+    assert_one_factor_apart(*answers_of(network, ("train", "valid"), seen))
     with pytest.raises(Problem, match="it had another --network"):
         train(demo, tmp_path / "other", "--refit", str(model), "--network", "histogram")
     flags = ["--data", str(demo), "--stream", "rgb", "--workers", "1"]
@@ -195,7 +191,7 @@ def test_it_is_refitted(inflated, demo, tmp_path, capsys):
         train_i3d.main([*flags, "--output", str(tmp_path / "refit"), "--refit", str(model)])
 
 
-def test_it_is_what_an_i3d_is_trained_further_from(inflated, demo, tmp_path, monkeypatch):
+def test_it_is_what_an_i3d_is_trained_further_from(inflated, fitted, demo, tmp_path, monkeypatch):
     """Up to the first step, which is as any other's."""
     model, _, _ = inflated
     started = []
@@ -209,7 +205,7 @@ def test_it_is_what_an_i3d_is_trained_further_from(inflated, demo, tmp_path, mon
     with pytest.raises(StopIteration):
         train_i3d.main(["--data", str(demo), "--output", str(tmp_path / "on"), *flags])
     (phases, weights), *_ = started
-    wanted = Recogniser.load(model, "keras").models["rgb"].get_weights()
+    wanted = fitted.get_weights()
     assert phases == ["all"] and all(np.array_equal(one, other) for one, other in zip(weights, wanted, strict=True))
 
 

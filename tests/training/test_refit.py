@@ -23,18 +23,17 @@ import evaluate
 import paper_report
 import train_conv3d_lstm
 import train_linear
-from conftest import linked, without_graphs
+from conftest import linked
 
-pytestmark = pytest.mark.usefixtures("sketched", "narrow")
+pytestmark = pytest.mark.usefixtures("sketched", "narrow", "eager")
 
 SEES = ["--frames", "8", "--crop", "32/36", "--normalise", "mean", "scale", "--region", "signer", "--workers", "2"]
 HISTOGRAM = ["--copies", "1", "--penalty", "10", "1", *SEES]
-SMALL = ["--stream", "flow", "--size", "small", "--epochs", "2", "--batch", "8", *SEES]
+SMALL = ["--stream", "flow", "--size", "small", "--epochs", "2", "--batch", "16", *SEES]
 
 
 def call(script, data, output, *flags):
-    with without_graphs():
-        assert script.main(["--data", str(data), "--output", str(output), *map(str, flags)]) == command.DONE
+    assert script.main(["--data", str(data), "--output", str(output), *map(str, flags)]) == command.DONE
     return output
 
 
