@@ -44,7 +44,7 @@ LEFT_OUT = ("processor", "why")
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/mine")
-    flags.from_storage = {"output"}
+    flags.from_storage = flags.from_hub = {"output"}
     output = "the file to write, e.g. mine.zip or s3://bucket/mine.zip, or a repository of a Hub, hf://owner/name"
     flags.add_argument("--output", type=Path, required=True, metavar="ZIP|ADDRESS", help=output)
     recordings = "folders of record.py that the model learnt from: whose consent allows it is in the loops"

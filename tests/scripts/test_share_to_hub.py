@@ -288,7 +288,8 @@ def test_what_needs_keras_weights_says_so_and_brings_nothing(server, open_it):
 
 
 def test_the_live_demos_take_an_address(monkeypatch):
-    assert find_model(Path(WHERE)) == Path(WHERE)
+    for address in (WHERE, "HF://anna/greetings", "s3://bucket/mine.zip"):
+        assert find_model(Path(address)) == Path(address)
     with pytest.raises(Problem, match="no address"):
         find_model(Path("hf://greetings"))
     with pytest.raises(Problem, match="no such folder; give a model's, a zip of share.py, or hf://owner/name"):
