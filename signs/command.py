@@ -26,7 +26,7 @@ from pathlib import Path
 from signs.cluster import Cluster
 
 # Every script knows them as `command.listed`, ...: handed on.
-from signs.console import counted, folded, listed, one_line, open_closed, print_table, progress  # noqa: F401
+from signs.console import counted, folded, listed, one_line, open_closed, print_table, progress, shown_cell  # noqa: F401
 from signs.errors import Problem, describe, is_expected, traceback_of
 from signs.estimate import Cost, Estimator, Forecast, Spent, bytes_of, guarded
 from signs.workers import Lost, processes, run_jobs
@@ -316,7 +316,8 @@ class Outcome:
                 open(temporary, "w", newline="", encoding="utf-8", errors="backslashreplace") as file,
             ):
                 noted = [(name, reason) for reason, name in self.noted]
-                csv.writer(file).writerows([("name", "reason"), *self.failed, *noted])
+                rows = [("name", "reason"), *self.failed, *noted]
+                csv.writer(file).writerows(tuple(map(shown_cell, row)) for row in rows)
             where = f"all named in {full}"
         if not self.failed:
             return DONE

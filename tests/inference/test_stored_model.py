@@ -94,6 +94,19 @@ def test_a_folder_is_opened_as_one_on_a_disc(server, model):
         shared.open_model(Path(address))
 
 
+def test_a_zip_that_becomes_a_folder(server, model):
+    assert send(model) == command.DONE
+    here = stored_model.fetched(ADDRESS)
+    assert here.is_file()
+    upload(server, model, KEY)
+    assert answer(ADDRESS) == answer(model) and here.is_dir()
+
+
+def test_a_bucket_alone_is_no_place(model, capsys):
+    assert send(model, "s3://mine.zip") == command.NOTHING
+    assert "--output s3://mine.zip: a bucket alone; expected s3://bucket/mine.zip" in capsys.readouterr().err
+
+
 def test_what_is_no_model(server, model, monkeypatch, capsys):
     server.client.put_object(Bucket=BUCKET, Key="text/a.txt", Body=b"text")
     with pytest.raises(Problem, match=rf"^s3://{BUCKET}/text: 1 object below it, no bundle.json among them"):
