@@ -244,6 +244,13 @@ def test_an_address_where_nobody_answers(front, monkeypatch, capsys, listens):
     assert f"{PLAIN}: the storage does not answer" in said and said.count("\n") == 1
 
 
+def test_a_video_that_is_gone_is_named_by_its_address(front, prepared, capsys):
+    upload(front, prepared, SHORT)
+    front.client.delete_object(Bucket=BUCKET, Key=f"{SHORT}/video/test/001/c_1.avi")
+    assert extract(address=PLAIN) == command.PARTLY
+    assert f"test/001/c_1: {PLAIN}/video/test/001/c_1.avi: no such file" in capsys.readouterr().err
+
+
 def test_two_machines_fill_one_store(front, prepared, unbroken, tmp_path, monkeypatch, capsys):
     """They do some clips twice; none is damaged, as equal input gives equal bytes and each object comes at once."""
     upload(front, prepared)
