@@ -126,11 +126,21 @@ def evaluate(args) -> int:
             raise Problem(
                 f"--output {args.output}: is a model, whose own evaluation would be lost; name another folder"
             )
+        check_compared(args.model, data, splits)
         with command.lock(args.output, "evaluation"):
             return evaluate_predictions(args, data, splits, checks)
     checks = check_model(args.model, data, splits, args.ignore_checks)
     with command.lock(args.model, "evaluation"):  # metrics.json is read, changed and written; the page shows its loops
         return evaluate_splits(args, data, splits, checks)
+
+
+def check_compared(model: Path | None, data: Dataset, splits: list[str]) -> None:
+    """Raise Problem where the model that is compared with has left no answers to the splits."""
+    for split in splits if model else ():
+        path = Predictions.path(model, split)
+        if data.split(split, labelled=True) and not path.is_file():
+            first = f"run evaluate.py --data {data.folder} --model {model} --split {split} first, or leave --model out"
+            raise Problem(f"{path}: no such file; {first}")
 
 
 def remove_leftovers(folder: Path) -> None:

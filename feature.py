@@ -102,7 +102,8 @@ def extract(args: argparse.Namespace, data: Dataset, stored: StoredSpec, workers
         return command.DONE if outcome.done else outcome.summary()
     folder = features.extract_splits(extractor, data, name, args.batch, args.workers, outcome, rows_of)
     feature_answers.print_frame_accuracy(folder)
-    print(f"{command.counted(len(outcome.done), 'clip')}, {extractor.about.dimension} features a frame -> {folder}")
+    count = command.counted(len(outcome.done), "clip")
+    print(f"{count}, {extractor.about.dimension} features a frame -> {folder!s}")  # on this disc, of a storage's too
     return outcome.summary()
 
 

@@ -44,7 +44,7 @@ LEFT_OUT = ("processor", "why")
 def parse(argv=None) -> argparse.Namespace:
     flags = command.parser(__doc__)
     flags.add_argument("--model", type=Path, required=True, help="model folder, e.g. model/mine")
-    flags.from_storage = {"output"}
+    flags.from_storage = flags.from_hub = {"output"}
     output = "the file to write, e.g. mine.zip or s3://bucket/mine.zip, or a repository of a Hub, hf://owner/name"
     flags.add_argument("--output", type=Path, required=True, metavar="ZIP|ADDRESS", help=output)
     recordings = "folders of record.py that the model learnt from: whose consent allows it is in the loops"
@@ -73,8 +73,11 @@ def check_output(flags: argparse.ArgumentParser, args: argparse.Namespace) -> No
         flags.error("--public and --yes belong to an --output hf://owner/name")
     if args.output.resolve().is_relative_to(args.model.resolve()):
         flags.error(f"--output {args.output}: lies in the model's folder; choose another place")
+    in_bucket = storage_address(args.output).partition("://")[2]
+    if in_bucket and "/" not in in_bucket:
+        flags.error(f"--output {shown(args.output)}: a bucket alone; expected s3://bucket/mine.zip")
     if args.output.suffix.lower() != ".zip" or args.output.is_dir():
-        flags.error(f"--output {args.output}: expected a file that ends in .zip, or hf://owner/name")
+        flags.error(f"--output {shown(args.output)}: expected a file that ends in .zip, or hf://owner/name")
 
 
 def check_free(output: Path) -> None:

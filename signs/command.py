@@ -26,7 +26,7 @@ from pathlib import Path
 from signs.cluster import Cluster
 
 # Every script knows them as `command.listed`, ...: handed on.
-from signs.console import counted, folded, listed, one_line, open_closed, print_table, progress  # noqa: F401
+from signs.console import counted, folded, listed, one_line, open_closed, print_table, progress, shown_cell  # noqa: F401
 from signs.errors import Problem, describe, is_expected, traceback_of
 from signs.estimate import Cost, Estimator, Forecast, Spent, bytes_of, guarded
 from signs.workers import Lost, processes, run_jobs
@@ -34,7 +34,10 @@ from signs.workers import Lost, processes, run_jobs
 DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
 LONG = 10  # seconds; a run that will take longer says so at its start
 # An address of an object storage as a flag has it; a path folds the slashes into one.
-STORAGE = re.compile(r"(s3|gs|file|memory):/+(?=[^/])")
+STORAGE = re.compile(r"(s3|gs|file|memory):/+(?=[^/])", re.IGNORECASE)
+HUB = re.compile(r"hf:/+(?=[^/])", re.IGNORECASE)
+ADDRESSES = "hf://owner/name, s3://bucket/name, gs:// or file://"
+ANY_ADDRESS = re.compile(r"\s*\w[\w+.-]+://")  # of one letter it is a disc of Windows
 # What may run the networks: runtime.py has them, but --help does not wait for it.
 Below = dict[str, tuple[list[str], list[str]]]  # {a folder: the names of the folders and of the files in it}
 OPENVINO = ("openvino-int8", "openvino-bf16", "openvino", "stream-int8", "stream-bf16", "stream")
@@ -51,18 +54,26 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **how)
         self.register("type", Path, _path)
         self.from_storage = {"data", "model"}  # flags that take an address of an object storage
+        self.from_hub = {"model"}  # flags that take one of a Hub
 
     def parse_args(self, *arguments, **how):
         args = super().parse_args(*arguments, **how)
         for name, value in vars(args).items():
             for path in value if isinstance(value, list) else [value]:
-                address = storage_address(path) if isinstance(path, Path) else ""
-                if address and name not in self.from_storage:
-                    flag = f"--{name.replace('_', '-')}"
-                    self.error(
-                        f"{flag} {address}: has to be on a disc of this machine (docs/scale.md says what need not)"
-                    )
+                if isinstance(path, Path):
+                    self._check_place(name, path)
         return args
+
+    def _check_place(self, name: str, path: Path) -> None:
+        """End with one line where a flag takes no address of this kind: a folder of that name would be made."""
+        address = storage_address(path)
+        if HUB.match(path.as_posix()) and name not in self.from_hub:
+            address = HUB.sub("hf://", path.as_posix())
+        elif name in self.from_storage:
+            address = ""
+        if address:
+            where = "has to be on a disc of this machine (docs/scale.md says what need not)"
+            self.error(f"--{name.replace('_', '-')} {address}: {where}")
 
     def error(self, message):
         message = re.sub("^argument (?=--)(.*?): ", "\\1 ", message)
@@ -87,6 +98,8 @@ def parser(doc: str) -> argparse.ArgumentParser:
 def _path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("'': no path; a shell's variable was empty")
+    if ANY_ADDRESS.match(text) and not (STORAGE.match(text) or HUB.match(text)):
+        raise argparse.ArgumentTypeError(f"{text[:120]!r}: no address; expected {ADDRESSES}, or a path")
     return Path(text)
 
 
@@ -95,10 +108,11 @@ def storage_address(path: Path | str) -> str:
     text = Path(path).as_posix()
     if not (start := STORAGE.match(text)):
         return ""
+    scheme = start[1].lower()
     names = text[start.end() :].split("/")
     if {".", ".."} & {*names} or any(len(name.encode("utf-8", "surrogateescape")) > 255 for name in names):
-        raise Problem(f"{text[:120]}: no address; expected {start[1]}://bucket/name, each name of at most 255 bytes")
-    return f"{start[1]}://{'/' * (start[1] == 'file')}{text[start.end() :]}"
+        raise Problem(f"{text[:120]}: no address; expected {scheme}://bucket/name, each name of at most 255 bytes")
+    return f"{scheme}://{'/' * (scheme == 'file')}{text[start.end() :]}"
 
 
 def bounds_of(above=None, least=None, below=None, most=None) -> str:
@@ -302,7 +316,8 @@ class Outcome:
                 open(temporary, "w", newline="", encoding="utf-8", errors="backslashreplace") as file,
             ):
                 noted = [(name, reason) for reason, name in self.noted]
-                csv.writer(file).writerows([("name", "reason"), *self.failed, *noted])
+                rows = [("name", "reason"), *self.failed, *noted]
+                csv.writer(file).writerows(tuple(map(shown_cell, row)) for row in rows)
             where = f"all named in {full}"
         if not self.failed:
             return DONE

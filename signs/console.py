@@ -11,6 +11,7 @@ LONGEST = 300  # characters of a line
 FEW = 3  # lines of one kind that are printed each by itself
 KINDS = 30  # of lines that are printed
 VARIES = re.compile(r"'[^']*'|\S*[\d/\\]\S*")  # what lines of one kind differ in: quoted words, numbers, paths
+FORMULA = re.compile(r"[\s']*[=+\-@＝＋－＠]")  # how one begins in a spreadsheet, and what shown_cell made of one
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they turn the text beside them round
 
 
@@ -37,6 +38,17 @@ def one_line(text: str, most: int = LONGEST) -> str:
     text = printable(text[: 2 * most] + text[-2 * most :] if len(text) > 4 * most else text)
     end = most // 3
     return text if len(text) <= most else f"{text[: most - end - 5]} ... {text[-end:]}"
+
+
+def shown_cell(text: str) -> str:
+    """A text for a table that people open in a spreadsheet, where `=`, `+`, `-` and `@` would begin a formula: an
+    apostrophe before it keeps it a text."""
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def read_cell(text: str) -> str:
+    """The text that `shown_cell` got; of a table that it never saw, the cell as it is."""
+    return text[1:] if text[:1] == "'" and FORMULA.match(text) else text
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -336,6 +336,9 @@ def test_equal_reasons_are_folded_with_a_count(tmp_path, capsys):
     assert lines[3:] == [f"2,975 not done (all named in {full}), 88,175 done"]
     with open(full, newline="") as file:
         assert list(csv.reader(file))[2:] == [list(row) for row in rows]
+    lines_of([("=1+1", "@x"), *rows], capsys, 1, full)
+    with open(full, newline="") as file:
+        assert list(csv.reader(file))[1] == ["'=1+1", "'@x"], "no formula"
     lines_of(rows[:3], capsys, 1, full)
     assert not full.exists()
 

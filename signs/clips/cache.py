@@ -24,10 +24,12 @@ def private_folder(*names: str) -> Path:
 
 
 def check_private(folder: Path) -> None:
-    """Raise PermissionError where somebody else may write into a folder."""
+    """Raise PermissionError where somebody else may write into a folder, or this user may not."""
     about = folder.stat()
     if hasattr(os, "getuid") and (about.st_uid != os.getuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
         raise PermissionError(f"{folder}: others may write there")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder}: it cannot be written there")
 
 
 def remove(folder: Path) -> None:

@@ -76,7 +76,7 @@ def opened(folder: Path) -> Path:
             old.unlink(missing_ok=True)
         _forget_stores({path for path in here.glob("[!.]*") if path.is_dir()} - {here / name for name in folders})
         for name in folders:
-            if not name.startswith("."):
+            if not name.startswith(".") and name not in files:
                 (here / name).mkdir(exist_ok=True)
     return here
 

@@ -113,7 +113,7 @@ def make_room(size: int, room: Path) -> None:
     that cannot be."""
     most = limit()
     if size > most:
-        raise Problem(f"a file of {size / 1e9:.2f} GB does not go into a cache of {most / 1e9:.2f} GB; {LARGER}")
+        raise Problem(f"a file of {size / 1e9:.3g} GB does not go into a cache of {most / 1e9:.3g} GB; {LARGER}")
     with command.lock(room, "room", wait=True):
         counter = room / ".used"
         try:
@@ -123,7 +123,7 @@ def make_room(size: int, room: Path) -> None:
         if used + size > most:
             used = _delete_oldest(room, max(0, int(most * (1 - SPARE)) - size))
         if used + size > most:
-            raise Problem(f"the cache of {most / 1e9:.2f} GB is full of what is being read; {LARGER}")
+            raise Problem(f"the cache of {most / 1e9:.3g} GB is full of what is being read; {LARGER}")
         counter.write_text(str(used + size), encoding="ascii")
 
 

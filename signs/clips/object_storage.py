@@ -61,6 +61,7 @@ def connect(address: str):
         ) from None
     if scheme == "s3":
         storage.retries = TRIES
+        storage.max_concurrency = 1  # parts of a large object: others would be left in the air where one fails
     return storage
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from signs.command import Problem
 from signs.console import listed, one_line
 
-FORMULAS = tuple("=+-@＝＋－＠")  # what begins a formula, in wide letters too
 SEPARATORS = ",;\t"
 AS_CSV = "save it as CSV in UTF-8"
 # First bytes of what is taken for a table now and then.
@@ -85,9 +84,3 @@ def name_columns(path: Path, heads: list[str], known: list[str], synonyms: Mappi
         if columns.count(name) > 1:
             raise Problem(f"{path}: {columns.count(name)} columns are called {name}; expected one")
     return columns
-
-
-def shown_cell(text: str) -> str:
-    """A text for a table that people open in a spreadsheet, where `=`, `+`, `-` and `@` would begin a formula: an
-    apostrophe before it keeps it a text."""
-    return f"'{text}" if text.lstrip().startswith(FORMULAS) else text

@@ -51,7 +51,7 @@ class VideoReader:
     """
 
     def __init__(self, path: Path, threads: int = MOST_THREADS, start: float | None = None, end: float | None = None):
-        self.path, self.notes = Path(path), []
+        self.path, self.notes = path if isinstance(path, Path) else Path(path), []
         self._start, self._end = start, math.inf if end is None else end
         self._size = self._matrix = None  # of the first frame
         self._damaged = 0

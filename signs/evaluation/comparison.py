@@ -6,6 +6,7 @@ from pathlib import Path
 
 from signs import command
 from signs.command import Problem
+from signs.console import shown_cell
 from signs.evaluation import plots, scores
 from signs.evaluation.metrics import read_splits
 from signs.inference.predictions import Predictions
@@ -105,8 +106,9 @@ def write_gains(first: Run, last: Run, names: dict[str, str], path: Path) -> Non
         print(f"{first.folder} and {last.folder} know other classes: no picture of what was gained and lost")
         return
     gains = class_gains(first, last, names)
+    texts = {name: gains[name].map(shown_cell) for name in ("label", "name")}
     with command.atomic(path.with_suffix(".csv")) as temporary:
-        gains.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+        gains.assign(**texts).to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     gains["counts"] = [f"{row.first} to {row.last} of {row.clips}" for row in gains.itertuples()]
     gained, lost = extremes(gains)
     bars = pd.concat([gained, lost[::-1]])[["name", "gain", "counts"]].to_numpy()

@@ -16,6 +16,7 @@ from signs import command
 from signs.clips.container import VIDEO_SUFFIXES
 from signs.clips.dataset import Clip, Dataset, Label
 from signs.command import Problem
+from signs.console import read_cell
 from signs.evaluation.foreign_table import Table, read_probabilities
 from signs.inference.confidence import Calibration, load_calibration
 from signs.inference.predictions import GIVEN, Predictions
@@ -88,8 +89,9 @@ class Clips:
 
     def find(self, text: str) -> Clip:
         """The clip of a name or path; raises Problem where there is none, or several fit alike."""
-        if text in self._named:
-            return self._named[text]
+        for name in (text, read_cell(text)):  # the latter as our own tables have it
+            if name in self._named:
+                return self._named[name]
         asked, best, longest = parts_of(text), {}, 0
         for item, parts in self._stems.get(asked[-1], ()) if asked else ():
             alike = _common_end(asked, parts)

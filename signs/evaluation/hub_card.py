@@ -48,18 +48,21 @@ class Shared:
     points: bool
 
 
+def plain(text: str) -> str:
+    """A text that people chose, which a page shows as it is: no markup, no link, no picture."""
+    return html.escape(text).translate({ord(each): f"&#{ord(each)};" for each in "[]`"})
+
+
 def write_card(bundle: Bundle, shared: Shared) -> str:
     """The text; bundle: the model as it lies in its folder, with all that is known of it."""
     signs = [row.name for row in bundle.classes if row.kind == "gesture"]
     parts = [
         metadata(shared.licence),
         f"# {counted(len(signs), 'sign')} in video",
-        f"It names one sign a clip: {html.escape(listed(signs, NAMED))}.",
+        f"It names one sign a clip: {plain(listed(signs, NAMED))}.",
         "## Use",
         f"```\npython livedemo.py --model {shared.address}\npython predict.py --model {shared.address} clip.mp4\n```",
-        'The programs are those of isolated-signs, with `pip install ".[live,hub]"`; no TensorFlow is needed. Nothing '
-        "here is run as code: networks are tables of known operations and numbers, manifest.json has the SHA-256 of "
-        "each file, and all are checked before they are read.",
+        HOW,
         "## What it learnt from",
         "\n".join(f"* {line}" for line in origins(bundle, shared)),
         "## How often it is right",
@@ -67,7 +70,7 @@ def write_card(bundle: Bundle, shared: Shared) -> str:
         "## Limits",
         "\n".join(f"* {line}" for line in limits(bundle, shared)),
         "## Licence",
-        f"{html.escape(shared.licence) or UNSTATED.capitalize()}. LICENCE.txt says more.",
+        f"{plain(shared.licence) or UNSTATED.capitalize()}. LICENCE.txt says more.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -88,7 +91,7 @@ def origins(bundle: Bundle, shared: Shared) -> list[str]:
     people = count_people(bundle)
     of_whom = f"of {counted(people, 'person', 'people')}" if people else "of people whose number is not known"
     lines = [f"{counted(clips, 'clip')} {of_whom}" if isinstance(clips, int) else f"clips {of_whom}"]
-    lines.append(f"data and their licence: {html.escape(shared.learnt_from) or 'not stated'}")
+    lines.append(f"data and their licence: {plain(shared.learnt_from) or 'not stated'}")
     return lines + [f"its training began with {start}" for start in shared.starts]
 
 

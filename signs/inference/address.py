@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from signs.command import Problem, storage_address
+from signs.command import HUB, Problem, storage_address
 
-START = re.compile(r"hf:/+(?=.)")
 # Names as the Hub takes them: 96 characters, no `--`, no `..`, no .git at the end.
 NAME = re.compile(r"(?=.{1,96}\Z)(?!.*(?:--|\.\.|\.git\Z))\w(?:[\w.-]*\w)?/\w(?:[\w.-]*\w)?", re.ASCII)
 REVISION = re.compile(r"(?!.*(?:\.\.|//|@\{))\w[\w./-]{0,198}(?<![./])", re.ASCII)
@@ -32,14 +31,14 @@ class Address:
 
 
 def is_address(path: Path | str) -> bool:
-    return bool(START.match(Path(path).as_posix()))
+    return bool(HUB.match(Path(path).as_posix()))
 
 
 def address_of(path: Path | str) -> Address | None:
     """The address that a path is; None of a folder or a file; raises Problem where it is one that cannot be."""
     if not is_address(path):
         return None
-    name, at, revision = START.sub("", Path(path).as_posix()).partition("@")
+    name, at, revision = HUB.sub("", Path(path).as_posix()).partition("@")
     if not NAME.fullmatch(name) or at and not REVISION.fullmatch(revision):
         shown = f"hf://{name}{at}{revision}"
         raise Problem(f"{shown[:120]}: no address; expected hf://owner/name, or hf://owner/name@revision")

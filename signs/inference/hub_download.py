@@ -107,7 +107,7 @@ def is_whole(folder: Path) -> bool:
 def bring(address: Address, folder: Path) -> None:
     """Download a commit's files into a folder, whatever of them an earlier run left there."""
     listed = list_files(address)
-    if folder.is_symlink():
+    if folder.is_symlink() or any(path.is_dir() for path in map(folder.joinpath, listed)) or folder.is_file():
         remove(folder)
     folder.mkdir(mode=0o700, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)  # the hash of this one nobody knows

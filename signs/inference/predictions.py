@@ -12,8 +12,8 @@ from pathlib import Path
 from signs import command
 from signs.clips.dataset import Clip
 from signs.clips.modality import TABLE
-from signs.clips.tables import shown_cell
 from signs.command import Problem
+from signs.console import read_cell, shown_cell
 
 import numpy as np
 
@@ -198,10 +198,12 @@ class Predictions:
         return run / f"predictions-{split}.csv"
 
     def write(self, path: Path) -> None:
-        """A row per clip and stream: clip, signer, label, stream, then a probability a class."""
+        """A row per clip and stream: clip, signer, label, stream, then a probability a class. No spreadsheet takes a
+        cell for a formula."""
         import pandas
 
-        about = [(item.clip, item.signer, item.label, stream) for item in self.clips for stream in self.streams]
+        texts = [tuple(map(shown_cell, (item.clip, item.signer, item.label))) for item in self.clips]
+        about = [(*row, stream) for row in texts for stream in self.streams]
         shares = np.stack(list(self.streams.values()), axis=1).reshape(len(about), len(self.labels))
         table = pandas.DataFrame(shares, columns=[f"p_{label}" for label in self.labels])
         table = pandas.concat([pandas.DataFrame(about, columns=COLUMNS), table], axis=1)
@@ -228,6 +230,7 @@ class Predictions:
         if not names or any(others != names[0] for others in names):
             raise Problem(f"{path}: rows or columns are missing; {again} again")
         first = next(iter(parts.values()))
-        clips = [Clip(row.clip, split, row.label, row.signer) for row in first.itertuples()]
+        texts = zip(*(map(read_cell, first[name]) for name in ("clip", "label", "signer")), strict=True)
+        clips = [Clip(clip, split, label, signer) for clip, label, signer in texts]
         labels = [name.removeprefix("p_") for name in header[len(COLUMNS) :]]
         return cls(clips, labels, {stream: shares[part.index] for stream, part in parts.items()})

@@ -37,6 +37,8 @@ def fetched(address: str) -> Path:
             bring(address, here, found[""])
             return here
         files = files_of_model(address, found)
+        if here.is_symlink() or here.is_file():
+            remove(here)
         if here.is_dir():
             for path in here.rglob("*"):
                 if path.is_symlink() or path.is_file() and path.relative_to(here).as_posix() not in files:

@@ -20,8 +20,8 @@ from pathlib import Path
 from signs import command, errors
 from signs.clips.dataset import Label
 from signs.clips.names import check_text, folded
-from signs.clips.tables import shown_cell
 from signs.command import Problem
+from signs.console import shown_cell
 from signs.live.film import Strip
 from signs.live.session_plan import NOTHING
 

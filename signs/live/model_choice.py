@@ -1,13 +1,13 @@
 """Which model a live demo starts: the one that was named, else the starter, else that of `make demo`.
 
-find_model(None)            a bundle's folder, the zip that share.py made of one, or its address on a Hub
+find_model(None)            a bundle's folder, the zip that share.py made of one, or its address on a Hub or storage
 """
 
 import sys
 from pathlib import Path
 
 from signs import command
-from signs.command import Problem
+from signs.command import ADDRESSES, Problem, storage_address
 from signs.inference.address import address_of
 from signs.inference.bundle import load_bundle
 from signs.landmarks import models
@@ -20,8 +20,8 @@ def find_model(model: Path | None) -> Path:
     """The bundle that was asked for, or the starter; where that cannot see hands, that of `make demo`; raises Problem
     where there is none."""
     if model is not None:
-        if not (model.exists() or address_of(model)):
-            raise Problem(f"{model}: no such folder; give a model's, a zip of share.py, or hf://owner/name")
+        if not (model.exists() or address_of(model) or storage_address(model)):
+            raise Problem(f"{model}: no such folder; give a model's, a zip of share.py, or {ADDRESSES}")
         return model
     try:
         models.import_openvino()

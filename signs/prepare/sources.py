@@ -124,8 +124,8 @@ def look_into(
     notes = [f"{command.counted(alone, 'video')} {hold} cut already"] if alone else []
     if trims:
         lengths = [video.end - video.start for video in looked if video.start is not None]
-        mean = f", which are {sum(lengths) / len(lengths):.2f} s long on average" if lengths else ""
-        notes.append(f"--trim: {command.counted(len(lengths), 'clip')} of {len(looked):,} are intervals now{mean}")
+        mean = f" of {sum(lengths) / len(lengths):.2f} s on average" if lengths else ""
+        notes.append(f"--trim: {command.counted(len(lengths), 'clip')} of {len(looked):,} are intervals{mean}")
     return looked, failed, notes
 
 

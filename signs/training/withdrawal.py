@@ -23,6 +23,7 @@ from signs.clips import dataset
 from signs.clips.dataset import Clip, load_dataset, save_dataset
 from signs.clips.names import folded
 from signs.clips.storage import DAMAGED
+from signs.console import read_cell
 from signs.inference import sign_loops
 from signs.inference.bundle import BUNDLE_FILE, PARENTS, WITHDRAWN_FILE
 from signs.inference.sign_loops import Loop
@@ -186,7 +187,8 @@ def _clean_table(path: Path, person: Person, names: Collection[str]) -> int:
         return 0
 
     def is_hers(row: list[str]) -> bool:
-        return row[place["clip"]] in names or folded(row[place["signer"]]) == folded(person.name)
+        clip, signer = read_cell(row[place["clip"]]), read_cell(row[place["signer"]])
+        return clip in names or folded(signer) == folded(person.name)
 
     kept = [row for row in rows if not is_hers(row)]
     if not kept:

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from signs.clips.tables import shown_cell
+from signs.console import shown_cell
 from signs.web.bodies import visitor_of
 
 from starlette.requests import Request

@@ -66,6 +66,8 @@ def test_classes_that_gain_and_lose(tmp_path, capsys):
         written(tmp_path / name, hits)
     first, last = comparison.load_runs([tmp_path / "frames", tmp_path / "lstm"], "test")
     gains = comparison.class_gains(first, last, {"a": "NA", "b": "b", "c": "c"})
+    comparison.write_gains(first, last, {"a": "=1+1", "b": "b", "c": "c"}, tmp_path / "gain.png")
+    assert "a,'=1+1,20" in (tmp_path / "gain.csv").read_text()
     assert gains.values.tolist() == [["a", "NA", 20, 10, 14, 0.2], ["c", "c", 20, 5, 5, 0], ["b", "b", 20, 12, 6, -0.3]]
     gained, lost = comparison.extremes(gains)
     assert gained["gain"].tolist() == [0.2] and lost["gain"].tolist() == [-0.3]

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -127,6 +129,7 @@ def test_a_private_one_is_opened_with_a_token(server, files, monkeypatch):
 
 def test_a_path_of_one_machine_is_no_address():
     assert address_of("model/mine") is None and address_of(Path("mine.zip")) is None
+    assert address_of(Path("HF://anna/greetings")) == Address(NAME)
     assert address_of(Path("hf://a/b.c@v1.0/x")) == Address("a/b.c", "v1.0/x")
 
 
@@ -300,6 +303,34 @@ def test_what_was_spoilt_in_the_cache_is_brought_again(server, files):
     ):
         spoil()
         assert shared.open_model(WHERE).folder == folder and tiny.contents(folder) == files
+
+
+def test_what_lies_in_the_way_of_a_download_goes(server, files):
+    commit = server.add(NAME, files)
+    folder = cache_folder_of(server)
+    part = folder / f".{commit}.part"
+    for lie in (part.touch, (part / "bundle.json").mkdir):
+        part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if lie != part.touch:
+            part.mkdir()
+        lie()
+        found = shared.open_model(WHERE).folder
+        assert found == folder / commit and tiny.contents(found) == files
+        shutil.rmtree(found)
+
+
+def cache_folder_of(server) -> Path:
+    with pytest.raises(Problem):
+        shared.open_model(f"{WHERE}@nothing")
+    (folder,) = cache_folder().glob("hub/*/*")
+    return folder
+
+
+def test_a_cache_that_may_be_read_alone_is_none(server, files, monkeypatch):
+    server.add(NAME, files)
+    cache = shared.open_model(WHERE).folder.parent
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != cache)
+    assert not shared.open_model(WHERE).folder.is_relative_to(cache)
 
 
 def test_without_a_cache_it_is_opened_all_the_same(server, files, tmp_path, monkeypatch):

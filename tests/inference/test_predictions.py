@@ -87,6 +87,18 @@ def test_names_that_look_like_numbers_or_nothing_stay_text(tmp_path):
     assert path.read_bytes() == before, "nine digits are read and written again as they were"
 
 
+def test_no_cell_is_a_formula_and_each_comes_back(tmp_path):
+    path = tmp_path / "predictions-test.csv"
+    texts = ("=1+1", "'+x", " @sum")
+    clips = [Clip(f"-{number}", "test", text, text) for number, text in enumerate(texts)]
+    Predictions(clips, list(texts), {"rgb": np.eye(3)}).write(path)
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert all(cell[0].isalnum() or cell[0] == "'" for row in rows for cell in row)
+    found = Predictions.read(path, "test")
+    assert found.clips == clips and found.labels == list(texts) and found.hits("rgb").all()
+
+
 def test_the_table_is_the_one_that_csv_would_write(tmp_path):
     written = some(names=("a,b", 'c"d', "e"), labels=("Tschüß", "001", "two words"))
     written.streams["rgb"] = np.array([[1 / 3, 1e-12, np.nan], [1, 0, 2e-5], [0.1, 123456.789, 0.25]])

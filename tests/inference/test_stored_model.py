@@ -94,6 +94,36 @@ def test_a_folder_is_opened_as_one_on_a_disc(server, model):
         shared.open_model(Path(address))
 
 
+def test_a_zip_that_becomes_a_folder(server, model):
+    assert send(model) == command.DONE
+    here = stored_model.fetched(ADDRESS)
+    assert here.is_file()
+    upload(server, model, KEY)
+    assert answer(ADDRESS) == answer(model) and here.is_dir()
+
+
+def test_a_large_one_goes_in_parts_and_breaks_off_in_one_line(server, model, tmp_path, monkeypatch):
+    import s3fs
+
+    monkeypatch.setattr(s3fs.core, "calculate_chunksize", lambda size, chunksize=None: 5 << 20)  # 50 MiB it is
+    path = tmp_path / "large.zip"
+    path.write_bytes(bytes(10 << 20))
+    stored_model.send(path, ADDRESS)
+    numbers = [query.partition("&")[0] for method, _, query in server.requests if method == "PUT"]
+    assert numbers == ["partNumber=1", "partNumber=2"], "one after the other"
+    server.refuse_after = 1
+    with pytest.raises(Problem, match="does not let these credentials do that"):
+        stored_model.send(path, ADDRESS)
+    asked = sum(method == "PUT" for method, _, _ in server.requests)
+    assert asked == 3, "no part is under way any more"
+    server.reset()
+
+
+def test_a_bucket_alone_is_no_place(model, capsys):
+    assert send(model, "s3://mine.zip") == command.NOTHING
+    assert "--output s3://mine.zip: a bucket alone; expected s3://bucket/mine.zip" in capsys.readouterr().err
+
+
 def test_what_is_no_model(server, model, monkeypatch, capsys):
     server.client.put_object(Bucket=BUCKET, Key="text/a.txt", Body=b"text")
     with pytest.raises(Problem, match=rf"^s3://{BUCKET}/text: 1 object below it, no bundle.json among them"):

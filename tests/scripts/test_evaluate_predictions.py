@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from signs import command
-from signs.clips.dataset import Label, load_dataset
+from signs.clips.dataset import Clip, Dataset, Label, load_dataset
 from signs.command import Problem
 from signs.evaluation import foreign, foreign_table
 from signs.evaluation.foreign import Clips
@@ -187,6 +187,21 @@ def test_ours_beside_it_on_the_clips_that_both_have(data, learnt, judged, tmp_pa
     said = capsys.readouterr().out
     assert "1 clip of test that" in said and "23 clips" in said and "McNemar" in said
     assert (tmp_path / "out" / "gain-test.png").exists()
+
+
+def test_ours_that_is_not_there_is_said_before_anything_is_read(data, tmp_path):
+    flags = ["--data", data.folder, "--predictions", tmp_path / "none.csv", "--output", tmp_path / "out"]
+    with pytest.raises(Problem, match="nowhere/predictions-valid.csv: no such file; run evaluate.py"):
+        evaluate.main([*map(str, flags), "--model", "nowhere"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_our_own_table_is_read_though_a_clip_begins_as_a_formula(tmp_path):
+    clips = [Clip("-a", "test", "=1", "+anna"), Clip("b", "test", "@2", "ben")]
+    small = Dataset(tmp_path, clips, [Label("=1", "=one"), Label("@2", "two")])
+    Predictions(clips, ["=1", "@2"], {"given": np.eye(2)}).write(tmp_path / "t.csv")
+    tables, _, account = foreign.read_predictions([tmp_path / "t.csv"], small, ["test"])
+    assert not account.failed and tables["test"][0].hits("given").all()
 
 
 def test_missing_and_other_classes_are_named(data, learnt, tmp_path, capsys):

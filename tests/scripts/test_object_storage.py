@@ -223,6 +223,8 @@ def test_a_bucket_or_a_data_set_that_is_not_there(front, capsys):
     assert "s3://nobody-has-this/data: not there, or there is no such bucket" in capsys.readouterr().err
     assert extract(address=f"s3://{BUCKET}/nothing") == command.NOTHING
     assert f"s3://{BUCKET}/nothing: not there" in capsys.readouterr().err
+    assert extract(address=f"S3://{BUCKET}/nothing") == command.NOTHING
+    assert f"s3://{BUCKET}/nothing: not there" in capsys.readouterr().err
     assert extract(address=f"s3://{BUCKET}/a/../b") == command.NOTHING
     assert "no address; expected s3://bucket/name" in capsys.readouterr().err
 
@@ -240,6 +242,13 @@ def test_an_address_where_nobody_answers(front, monkeypatch, capsys, listens):
         assert extract(address=PLAIN) == command.NOTHING
     said = capsys.readouterr().err
     assert f"{PLAIN}: the storage does not answer" in said and said.count("\n") == 1
+
+
+def test_a_video_that_is_gone_is_named_by_its_address(front, prepared, capsys):
+    upload(front, prepared, SHORT)
+    front.client.delete_object(Bucket=BUCKET, Key=f"{SHORT}/video/test/001/c_1.avi")
+    assert extract(address=PLAIN) == command.PARTLY
+    assert f"test/001/c_1: {PLAIN}/video/test/001/c_1.avi: no such file" in capsys.readouterr().err
 
 
 def test_two_machines_fill_one_store(front, prepared, unbroken, tmp_path, monkeypatch, capsys):
@@ -266,8 +275,15 @@ def test_two_machines_fill_one_store(front, prepared, unbroken, tmp_path, monkey
 def test_what_has_to_be_on_a_disc(front, tmp_path, capsys):
     import prepare_videos
     import record
+    import share
     import train_landmark
 
+    for where in ("az://bucket/x", " s3://bucket/x", "s3://", "hf://"):
+        assert run(share, "--model", tmp_path, "--output", where) == command.NOTHING
+        assert f"{where!r}: no address; expected hf://owner/name, s3://" in capsys.readouterr().err
+    for where in ("hf://anna/greetings", "S3://bucket/x"):
+        assert run(train_landmark, "--data", "x", "--output", where) == command.NOTHING
+        assert f"--output {where.lower()}: has to be on a disc of this machine" in capsys.readouterr().err
     for script, flags, flag in (
         (train_landmark, ["--data", "x", "--output", PLAIN], "--output"),
         (prepare_videos, ["--videos", str(tmp_path), "--output", PLAIN], "--output"),

@@ -205,14 +205,14 @@ def test_the_card_says_what_is_known_and_names_nobody(model, server, tmp_path):
     Predictions(clips, list(shareable.SIGNS), {"new": rows, "known": rows}).write(
         Predictions.path(model, before_after.LEFT_OUT)
     )
-    assert send(model, "--yes", "--licence", "CC BY-NC 4.0", "--learnt-from", "videos of <b>ours</b>") == 0
+    assert send(model, "--yes", "--licence", "CC BY-NC 4.0", "--learnt-from", "videos of <b>ours</b> [x](y)") == 0
     head, text = card_of(server)
     assert head["license"] == "cc-by-nc-4.0" and head["pipeline_tag"] == "video-classification"
     for words in (
         "It names one sign a clip: Left, Right, Up.",
         f"python livedemo.py --model {WHERE}",
         "9 clips of 2 people",
-        "data and their licence: videos of &lt;b&gt;ours&lt;/b&gt;",
+        "data and their licence: videos of &lt;b&gt;ours&lt;/b&gt; &#91;x&#93;(y)",
         "began with the network of signs/models/dgs",
         "of 6 takes are named right (each person left out in turn, so for somebody new)",
         "an answer below 40% is marked as not sure",
@@ -288,7 +288,8 @@ def test_what_needs_keras_weights_says_so_and_brings_nothing(server, open_it):
 
 
 def test_the_live_demos_take_an_address(monkeypatch):
-    assert find_model(Path(WHERE)) == Path(WHERE)
+    for address in (WHERE, "HF://anna/greetings", "s3://bucket/mine.zip"):
+        assert find_model(Path(address)) == Path(address)
     with pytest.raises(Problem, match="no address"):
         find_model(Path("hf://greetings"))
     with pytest.raises(Problem, match="no such folder; give a model's, a zip of share.py, or hf://owner/name"):
