@@ -37,7 +37,8 @@ import numpy as np
 
 FORMAT = 3
 HEAD = 4096  # bytes of an archive that are read at once; clip.json of 40 frames has some two thousand
-LOCAL, END = struct.Struct("<4s5H3I2H"), struct.Struct("<4s4H2IH")  # a zip's header of a member, and what ends it
+# What a zip has before a member and, in the list of all of them, of it; and what ends the zip.
+LOCAL, LISTED, END = struct.Struct("<4s5H3I2H"), struct.Struct("<4s6H3I5H2I"), struct.Struct("<4s4H2IH")
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal input gives equal bytes
 # What zipfile raises where a bit of a header is wrong.
 DAMAGED = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, KeyError, zlib.error)
@@ -186,16 +187,20 @@ def _first_member(file: BinaryIO) -> bytes | None:
     head = file.read(HEAD)
     if len(head) < LOCAL.size or not head.startswith(b"PK\x03\x04"):
         return None
-    *_, method, _, _, crc, size, _, named, extra = LOCAL.unpack_from(head)
+    *_, method, _, _, crc, size, _, named, extra = about = LOCAL.unpack_from(head)
     start = LOCAL.size + named + extra
     if method or not size or head[LOCAL.size : LOCAL.size + named] != b"clip.json":
         return None
     content = head[start : start + size]
     content += file.read(size - len(content))
-    whole = file.seek(-END.size, os.SEEK_END) + END.size
-    sign, *_, length, place, comment = END.unpack(file.read())
-    ends = sign == b"PK\x05\x06" and not comment and place + length + END.size == whole
-    return content if ends and zlib.crc32(content) == crc else None
+    place = file.seek(-END.size, os.SEEK_END)
+    sign, *_, length, listed, comment = END.unpack(file.read())
+    if sign != b"PK\x05\x06" or comment or listed + length != place:
+        return None
+    file.seek(listed)
+    entry = LISTED.unpack(file.read(LISTED.size))
+    same = entry[0] == b"PK\x01\x02" and entry[2:12] == about[1:] and not entry[-1]  # where it begins
+    return content if same and zlib.crc32(content) == crc else None
 
 
 def encode(images: np.ndarray, quality: int) -> dict[str, bytes]:
