@@ -38,8 +38,8 @@ STORAGE = re.compile(r"(s3|gs|file|memory):/+(?=[^/])", re.IGNORECASE)
 HUB = re.compile(r"hf:/+(?=[^/])", re.IGNORECASE)
 ADDRESSES = "hf://owner/name, s3://bucket/name, gs:// or file://"
 ANY_ADDRESS = re.compile(r"\s*\w[\w+.-]+://")  # of one letter it is a disc of Windows
-# What may run the networks: runtime.py has them, but --help does not wait for it.
 Below = dict[str, tuple[list[str], list[str]]]  # {a folder: the names of the folders and of the files in it}
+# What may run the networks: runtime.py has them, but --help does not wait for it.
 OPENVINO = ("openvino-int8", "openvino-bf16", "openvino", "stream-int8", "stream-bf16", "stream")
 RUNTIMES = ("auto", "keras", *OPENVINO, "onnx", "litert")
 
