@@ -295,6 +295,8 @@ def main(argv=None) -> int:
         one_epoch(args.epoch_of)
         return 0
     counts, found = read_counts(args.counts), {}
+    if args.folder:
+        args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         for clips in sorted(args.clips):
             found[clips] = measure(Path(folder) / str(clips), counts, clips, args)
