@@ -25,12 +25,11 @@ from typing import BinaryIO
 
 from signs import command
 from signs.clips import copy_room, object_storage
-from signs.clips.cache import cache_folder, private_folder
+from signs.clips.cache import cache_folder
+from signs.clips.copy_room import STORAGE, TABLES
 from signs.clips.object_storage import Entry, answers, missing
 from signs.command import Problem
 
-STORAGE = "storage"  # below the cache
-TABLES = ("clips.csv", "class.csv")
 MARK = ".storage"  # in the folder that stands for a data set
 EDGE = 1 << 17  # bytes at each end of an archive that hold its table of contents and its clip.json
 AHEAD = 16  # copies that come at the same time before they are asked for
@@ -61,7 +60,7 @@ def opened(folder: Path) -> Path:
     if not (address := command.storage_address(folder)):
         return Path(folder)
     scheme, _, name = address.partition("://")
-    here = StandIn(private_folder(STORAGE), scheme, name.strip("/"))
+    here = StandIn(copy_room.root(), scheme, name.strip("/"))
     with answers(address) as storage:
         files, folders = object_storage.top_of(storage, address)
     here.mkdir(parents=True, exist_ok=True)
@@ -99,14 +98,18 @@ def _root(path: StandIn) -> Path:
     raise Problem(f"{path}: lies in no data set; delete {cache_folder() / STORAGE}, and run the command again")
 
 
+def _list_file(store: Path) -> Path:
+    return store.parent / f".list-{store.name}.json"
+
+
 def listing(store: Path) -> dict[str, Entry]:
-    """{name: Entry} of every object of a store, sorted by name, by one list for all processes of a start."""
-    file = store.parent / f".list-{store.name}.json"
+    """{name: Entry} of every object of a store, by one list for all processes of a start."""
+    file = _list_file(store)
     with contextlib.suppress(FileNotFoundError):
         time, known = file.stat().st_mtime_ns, _lists.get(file)
         if not known or known[0] != time:
             rows = json.loads(file.read_text(encoding="utf-8"))
-            known = _lists[file] = time, {name: Entry(*row) for name, row in sorted(rows.items())}
+            known = _lists[file] = time, {name: Entry(*row) for name, row in rows.items()}
         return known[1]
     with command.lock(store.parent, f"list-{store.name}", wait=True):
         if not file.exists():
@@ -119,7 +122,7 @@ def listing(store: Path) -> dict[str, Entry]:
 
 def list_again(store: StandIn) -> None:
     """Have the next question answered by a new list."""
-    (store.parent / f".list-{store.name}.json").unlink(missing_ok=True)
+    _list_file(store).unlink(missing_ok=True)
 
 
 def names(store: StandIn) -> list[str]:
@@ -134,13 +137,15 @@ def _objects(path: StandIn) -> dict[StandIn, Entry]:
     found, name = listing(root / store), "/".join(rest)
     if name in found:
         return {path: found[name]}
-    ordered, start = _ordered(root / store, len(found)), f"{name}/"
+    time, _ = _lists[_list_file(root / store)]
+    ordered, start = _ordered(root / store, time, len(found)), f"{name}/"
     inside = ordered[bisect_left(ordered, start) : bisect_left(ordered, name + chr(ord("/") + 1))]
     return {root / store / each: found[each] for each in inside}
 
 
 @functools.lru_cache(maxsize=8)
-def _ordered(store: Path, count: int) -> list[str]:
+def _ordered(store: Path, time: int, count: int) -> list[str]:
+    """Names of a list of that time, to which `send` adds."""
     return sorted(listing(store))
 
 
@@ -244,5 +249,5 @@ def send(path: Path) -> None:
         path.unlink(missing_ok=True)
         raise
     copy_room.mark(path, entry)
-    if known := _lists.get(root / f".list-{store}.json"):
+    if known := _lists.get(_list_file(root / store)):
         known[1]["/".join(rest)] = entry

@@ -30,10 +30,12 @@ LARGER = f"set {LIMIT} larger"
 SPARE = 0.1  # of the room, which is made at once where any is needed
 LAST_STAMP = 16**7  # seconds; one above all stamps
 PARTS = ".part"
+STORAGE = "storage"  # below the cache: where all copies lie
+TABLES = ("clips.csv", "class.csv")  # of a data set, which stay
 
 
 def root() -> Path:
-    return private_folder("storage")
+    return private_folder(STORAGE)
 
 
 def limit() -> int:
@@ -137,7 +139,7 @@ def _delete_oldest(room: Path, most: int) -> int:
             with contextlib.suppress(OSError):
                 if Path(folder).name == PARTS:
                     _delete_unused(path)
-                elif (about := path.stat()).st_mtime < LAST_STAMP and name not in ("clips.csv", "class.csv"):
+                elif (about := path.stat()).st_mtime < LAST_STAMP and name not in TABLES:
                     copies.append((about.st_atime_ns, about.st_size, path))
     left = sum(size for _, size, _ in copies)
     for _, size, path in sorted(copies):

@@ -98,11 +98,7 @@ def refusal(error: Exception) -> str:
 def name_of(address: str, path: str) -> str:
     """An object's name below an address, from the path that fsspec gives of it."""
     below = address.partition("://")[2].strip("/")
-    return path.partition("://")[2].strip("/").removeprefix(below).strip("/") if "://" in path else _below(path, below)
-
-
-def _below(path: str, folder: str) -> str:
-    return path.strip("/").removeprefix(folder).strip("/")
+    return (path.partition("://")[2] or path).strip("/").removeprefix(below).strip("/")
 
 
 def objects_below(storage, address: str) -> dict[str, Entry]:
