@@ -7,8 +7,9 @@ signs, learnt from one and two of her takes; and somebody's whom the model has n
 others. With all signs and with five of them, drawn several times. In the same run, what people take today: the nearest
 neighbour among the points of all takes; and with --pictures, of a data set with frames and flow (frame.py,
 opticalflow.py), what train_linear.py fits to histograms of colour and movement, both streams averaged, and to the
-published I3D (`kinetics-hub`). With --trained FOLDER whole networks too, all signs, one choice of takes a person: a
-training of some 20 s each; the folder keeps them. Intervals: 95 %, over people. The last line is JSON.
+published I3D (`kinetics-hub`). With --trained FOLDER whole networks too, all signs, one choice of takes a person: two
+trainings of some 20 s each; the folder keeps them, and a second run goes on. Intervals: 95 %, over people. The last
+line is JSON.
 """
 
 import argparse
@@ -122,8 +123,7 @@ def features_of(folder: Path, names: list[str], flags: tuple[str, ...], streams:
         for stream in streams:
             make = functools.partial(datagenerator.generator, args, data, spec, stream, SPLITS)
             plain = make(False, memory=0)
-            some = {"train": plain} | ({"train, augmented": make(True)} if args.copies else {})
-            row = train_linear.Stream(args, data, stream, some)
+            row = train_linear.Stream(args, data, stream, {"train": plain, "train, augmented": make(True)})
             order = [[item.clip for item in plain.clips].index(name) for name in names]
             features = row.learnt_from("train")[0].reshape(1 + args.copies, len(plain.clips), -1)
             found.append(features[:, order])
@@ -131,14 +131,23 @@ def features_of(folder: Path, names: list[str], flags: tuple[str, ...], streams:
 
 
 def answers_of_trained(data: Dataset, takes: Takes, learnt: np.ndarray, asked: np.ndarray, folder: Path, method: str):
-    """(n,) bool: whether a network that was trained on some takes names the others; it stays in the folder."""
+    """(n,) bool: whether a network that was trained on some takes names the others; it stays in the folder.
+
+    The best epoch is chosen on the last of the people, or of one person's takes, and a second training has all of them.
+    """
     script, flags = TRAINED[method]
     names = np.array(takes.names)
-    splits = dict.fromkeys(names[learnt], "train") | dict.fromkeys(names[asked], "test")
+    groups = takes.signers if len(set(takes.signers[learnt])) > 1 else takes.takes
+    valid = learnt & (groups == groups[learnt].max())
+    splits = [
+        dict.fromkeys(names[which], split) for which, split in ((learnt, "train"), (valid, "valid"), (asked, "test"))
+    ]
     model = folder / "model"
     if not Predictions.path(model, "test").is_file():
-        bench_people.link(data, folder / "data", splits)
-        bench_people.call(script, "--data", folder / "data", "--output", model, *flags.split())
+        bench_people.link(data, folder / "data", splits[0] | splits[1] | splits[2])
+        chosen = ("--data", folder / "data", "--output", folder / "chosen")
+        bench_people.call(script, *chosen, *flags.split())
+        bench_people.call(script, "--data", folder / "data", "--output", model, "--refit", folder / "chosen")
         evaluated = ("--split", "test", "--gallery", 0)
         bench_people.call("evaluate.py", "--data", folder / "data", "--model", model, *evaluated)
     found = Predictions.read(Predictions.path(model, "test"), "test")
@@ -147,11 +156,12 @@ def answers_of_trained(data: Dataset, takes: Takes, learnt: np.ndarray, asked: n
 
 
 def measure_trained(takes: Takes, folder: Path, output: Path) -> dict[str, dict[str, dict]]:
-    """As `measure`, of whole networks; of the choices of one person's takes the first."""
+    """As `measure`, of whole networks; of the choices of one person's takes the first. From a single take of each sign
+    none is trained: there is nothing to choose the epoch on."""
     data, found, owners, seen = load_dataset(folder), {}, {}, set()
     for name, learnt, asked in jobs_of(takes):
         person = takes.signers[asked][0]
-        if (name, person) in seen:
+        if (name, person) in seen or len(set(zip(takes.signers[learnt], takes.takes[learnt], strict=True))) < 2:
             continue
         seen.add((name, person))
         owners.setdefault(name, []).extend(takes.signers[asked])
