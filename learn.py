@@ -25,13 +25,13 @@ from pathlib import Path
 from signs import command
 from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset, load_dataset, read_clips, save_dataset
+from signs.clips.no_sign import NO_SIGN, NOTHING
 from signs.clips.points import Points, read_points
 from signs.command import Problem
 from signs.evaluation import before_after, own_signs
 from signs.inference import sign_loops
 from signs.inference.bundle import BUNDLE_FILE, is_bundle, is_whole, load_bundle
 from signs.landmarks import models
-from signs.live.session_plan import NOTHING
 from signs.prepare import video_folder, video_table
 from signs.prepare.keepers import answer_of, is_corrected
 from signs.prepare.path_pattern import PathPattern
@@ -173,8 +173,8 @@ def learnable(data: Dataset) -> tuple[list[Clip], list[Points]]:
                 found.append(points)
     if empty:
         print(command.one_line(f"left out, as nobody is found in them: {command.listed(empty)}"), file=sys.stderr)
-    if own_signs.NO_SIGN in {item.label for item in clips}:
-        raise Problem(f"a sign called {own_signs.NO_SIGN!r}: so the model calls what it does not know; rename it")
+    if NO_SIGN in {item.label for item in clips}:
+        raise Problem(f"a sign called {NO_SIGN!r}: so the model calls what it does not know; rename it")
     if len({item.label for item in clips}) < 2:
         raise Problem(f"{data.folder}: fewer than two signs; record a second one, or takes of `{NOTHING}`")
     return clips, found

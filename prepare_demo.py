@@ -26,6 +26,7 @@ from pathlib import Path
 from signs import command
 from signs.clips import dataset
 from signs.clips.dataset import Label
+from signs.clips.no_sign import NO_SIGN
 from signs.command import Problem
 from signs.prepare import synthetic, synthetic_pauses, synthetic_signs, transfer
 from signs.prepare.synthetic import Manner
@@ -49,7 +50,6 @@ SIGNS = {
     for line, axis in (("across", (1, 0)), ("upright", (0, -1)))
     for relation in ("together", "against", "following", "changing")
 }
-NO_SIGN = "no sign I know"  # the name of the class after the signs, of kind `none`
 UNSEEN = {"train": (), "valid": synthetic_pauses.UNSEEN_VALID, "test": synthetic_pauses.UNSEEN_TEST}
 
 

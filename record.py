@@ -23,9 +23,9 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.names import check_text, folded
+from signs.clips.no_sign import NOTHING
 from signs.clips.video import first_frame_problem
 from signs.command import Problem
-from signs.live.session_plan import NOTHING
 from signs.prepare import recordings
 from signs.prepare.recordings import Recordings, read_recordings
 

@@ -13,6 +13,8 @@ any moment, the same command goes on a few seconds before that. It starts from w
 taught (`--weights dgs`), or from another model of this script, with a new top (`--weights model/<run>`).
 `--refit model/<run>` trains once more as a finished run did, with the validation clips too. `--teacher model/<run>`
 learns from the answers of any trained model of the same classes too (knowledge distillation, docs/compact.md).
+Where class.csv has no class of kind `none`, `--no-sign 0.6` gives the model one, `nothing`, from what is drawn with the
+bodies of the training clips: other people's signs, and what people do between signs (docs/landmarks.md).
 """
 
 import argparse
@@ -23,6 +25,7 @@ from pathlib import Path
 from signs import command
 from signs.clips import posture, storage
 from signs.clips.dataset import Dataset, load_dataset
+from signs.clips.no_sign import NOTHING, with_nothing
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.command import Problem
 from signs.inference.bundle import Stream, is_bundle, load_bundle, load_keras
@@ -47,6 +50,8 @@ def parse(argv=None) -> argparse.Namespace:
     what = "what is drawn at random for each clip and epoch"
     options.add_settings(parser, "--augment", augmented, {STREAM: {}}, what)
     flags.add_flip(parser)
+    what = "drawn clips of no sign for each training clip, such as 0.6: class.csv has none; 0: no such class is added"
+    parser.add_argument("--no-sign", type=command.number(least=0, most=10), default=0.0, metavar="N", help=what)
     distillation.add_flag(parser)
     parser.set_defaults(stream=[STREAM])
     args = flags.complete_recipe(refit.parse(parser, argv), PointAugmentation)
@@ -54,7 +59,18 @@ def parse(argv=None) -> argparse.Namespace:
     distillation.fill(args)
     if args.weights not in STARTS and not is_bundle(args.weights):
         raise Problem(f"--weights {args.weights}: {', '.join(STARTS)}, or the folder of a model of train_landmark.py")
+    if args.no_sign and args.teacher:
+        raise Problem("--no-sign: no teacher knows that class; leave --teacher or --no-sign out")
     return args
+
+
+def with_no_sign(args, data: Dataset) -> Dataset:
+    """The data set as a model with `--no-sign` knows it; raises Problem where it has such a class already."""
+    none = [row.label for row in data.classes if row.kind == "none"]
+    if args.no_sign and (none or NOTHING in {row.label for row in data.classes}):
+        what = f"class.csv has a class for what is no sign already ({(none or [NOTHING])[0]})"
+        raise Problem(f"--no-sign {args.no_sign:g}: {what}; leave it out")
+    return replace(data, classes=with_nothing(data.classes)) if args.no_sign else data
 
 
 def clip_spec(args, data: Dataset) -> ClipSpec:
@@ -98,7 +114,7 @@ def train(args, data: Dataset, generators: dict, lesson) -> Stream:
 
 def main(argv=None) -> int:
     args = parse(argv)
-    data = load_dataset(args.data)
+    data = with_no_sign(args, load_dataset(args.data))
     spec, teacher = clip_spec(args, data), distillation.load_teacher(args, data)
     data = run_folder.with_archives(data, [STREAM], spec.stored)
     if teacher:

@@ -10,6 +10,9 @@ model without a class for what is no sign; `after` is what learn.py makes (signs
 have that class taught too, from two takes of each. Of answers that are given: those right and wrong, in percent of the
 taught signs' takes, and those of all others, which are false. Intervals: 95 %, over people.
 
+With --trained FOLDER whole networks too, which stay there: train_landmark.py learns all signs from four people (a fifth
+chooses the epoch and how sure an answer has to be) without and with `--no-sign 0.6`, and is asked all of the sixth's.
+
 With --points five of 30 signs that the background is made of are taught, from five takes each, ten times: does it
 swallow them? The share of left-out takes that are answered rightly, by clips. The last line is JSON.
 
@@ -34,13 +37,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from signs import command
 from signs.clips import storage
-from signs.clips.dataset import Clip, Label, load_dataset
+from signs.clips.dataset import Clip, Dataset, Label, load_dataset
+from signs.clips.no_sign import NOTHING, with_nothing
 from signs.clips.points import Points, read_points
 from signs.evaluation import own_signs, scores
+from signs.inference import confidence, stored_clips
 from signs.inference.predictions import Predictions
-from signs.live.session_plan import NOTHING
+from signs.inference.recogniser import Recogniser
 from signs.training import last_layer
 
+import bench_people
 from make_start import dgs_clips
 
 FEW, OTHERS = 5, 5  # signs that are taught; other people who teach
@@ -75,7 +81,7 @@ class Takes:
         given = [NOTHING if item.label in self.none else item.label for item in clips]
         classes = [Label(sign, sign) for sign in job.signs]
         if way == "after" or NOTHING in given:
-            classes = own_signs.with_nothing(classes)
+            classes = with_nothing(classes)
         labels = [row.label for row in classes]
         targets = np.eye(len(labels), dtype=np.float32)[[labels.index(label) for label in given]]
         views, background = self.views.of(job.learnt), None
@@ -122,26 +128,69 @@ class Takes:
 
 def measure(takes: Takes, draws: int) -> dict[str, dict[str, dict]]:
     """{row: {way: {what: {value, low, high}}}}: of taught signs right and wrong; false of others and of each label."""
-    found: dict[tuple, list[tuple[str, str, str]]] = {}
+    found: dict[tuple, list[tuple[str, bool, str]]] = {}
     for job in takes.jobs(draws):
+        labels = takes.labels[job.asked]
+        kinds = [label if label in {*job.signs, *takes.none} else "not taught" for label in labels]
         for way in WAYS:
-            given = takes.answers(job, way)
-            rows = found.setdefault((job.row, way), [])
-            for number, answer in zip(job.asked, given, strict=True):
-                label = takes.labels[number]
-                kind = "taught" if label in job.signs else label if label in takes.none else "not taught"
-                if kind == "taught":
-                    rows += [("right", answer == label, job.person), ("wrong", answer not in ("", label), job.person)]
-                else:
-                    rows.append((kind, answer != "", job.person))
+            given = [(*pair, job.person) for pair in zip(kinds, takes.answers(job, way), strict=True)]
+            found.setdefault((job.row, way), []).extend(counted(given, set(job.signs)))
     results = {}
-    for (row, way), answers in found.items():
-        for what in dict.fromkeys(what for what, *_ in answers):
-            values, owners = zip(*[(value, owner) for name, value, owner in answers if name == what], strict=True)
-            share = scores.share(np.array(values), scores.draw_bootstrap(list(owners)))
-            shown = {"value": share.value, "low": share.low, "high": share.high}
-            results.setdefault(row, {}).setdefault(way, {})[what] = shown
+    for (row, way), rows in found.items():
+        results.setdefault(row, {})[way] = shares_of(rows)
     return results
+
+
+def counted(given: list[tuple[str, str, str]], signs: set[str]) -> list[tuple[str, bool, str]]:
+    """(label, answer, person) of each take -> (what is counted, whether it is so, person)."""
+    rows = []
+    for label, answer, person in given:
+        if label in signs:
+            rows += [("right", answer == label, person), ("wrong", answer not in ("", label), person)]
+        else:
+            rows.append((label, answer != "", person))
+    return rows
+
+
+def shares_of(rows: list[tuple[str, bool, str]]) -> dict[str, dict]:
+    """{what is counted: {value, low, high}}"""
+    results = {}
+    for what in dict.fromkeys(what for what, *_ in rows):
+        values, owners = zip(*[(value, owner) for name, value, owner in rows if name == what], strict=True)
+        share = scores.share(np.array(values), scores.draw_bootstrap(list(owners)))
+        results[what] = {"value": share.value, "low": share.low, "high": share.high}
+    return results
+
+
+def measure_trained(folder: Path, output: Path) -> dict[str, dict[str, dict]]:
+    """As `measure`, of whole networks; what none of them learnt are all classes of kind `none`."""
+    data, found = load_dataset(folder), {way: [] for way in WAYS}
+    signs = [row.label for row in data.classes if row.kind == "gesture"]
+    people = sorted({item.signer for item in data.clips if item.label})
+    taught = [item for item in data.clips if item.label in signs]
+    for person, valid in bench_people.folds_of(people):
+        splits = {item.clip: {person: "test", valid: "valid"}.get(item.signer, "train") for item in taught}
+        fold = Dataset(data.folder, taught, [row for row in data.classes if row.label in signs])
+        bench_people.link(fold, output / person / "data", splits)
+        hers = [item for item in data.clips if item.label and item.signer == person]
+        for way in WAYS:
+            answers = answers_of_trained(output / person, way, data, hers)
+            found[way] += [(item.label, answer, person) for item, answer in zip(hers, answers, strict=True)]
+    results = {way: shares_of(counted(given, set(signs))) for way, given in found.items()}
+    return {f"{len(people) - 2} others, {len(signs)} signs, whole network": results}
+
+
+def answers_of_trained(folder: Path, way: str, data: Dataset, clips: list[Clip]) -> list[str]:
+    """The label that each clip is given by a network that is trained in a folder, where it is not there."""
+    model, fold = folder / way, folder / "data"
+    if not (model / confidence.CALIBRATION_FILE).is_file():
+        more = ("--no-sign", 0.6) if way == "after" else ()
+        bench_people.call("train_landmark.py", "--data", fold, "--output", model, "--flip", "left=right", *more)
+        bench_people.call("evaluate.py", "--data", fold, "--model", model, "--split", "valid", "--gallery", 0)
+    recogniser = Recogniser.load(model, "keras")
+    table, _ = stored_clips.predict(recogniser, data, clips, 16, 1)
+    assert [item.clip for item in table.clips] == [item.clip for item in clips]
+    return [Takes.answer(row, recogniser.classes, recogniser.calibration) for row in table.streams[table.fused]]
 
 
 def show(results: dict[str, dict[str, dict]]) -> None:
@@ -179,6 +228,7 @@ def main(argv=None) -> int:
     source = flags.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", type=Path, help="data set folder with points of several people")
     source.add_argument("--points", type=Path, help="dgs30.npz, as for make_start.py")
+    flags.add_argument("--trained", type=Path, metavar="FOLDER", help="whole networks too; they are kept there")
     flags.add_argument("--draws", type=int, default=3, help="of five signs (10 with --points)")
     args = flags.parse_args(argv)
     if args.points:
@@ -189,6 +239,7 @@ def main(argv=None) -> int:
         stored, clips = storage.find_landmarks(data), [item for item in data.clips if item.label]
         points = [read_points(item.archive(args.data, stored.store), stored) for item in clips]
         results = measure(Takes(clips, points, {row.label for row in data.classes if row.kind == "none"}), args.draws)
+        results |= measure_trained(args.data, args.trained) if args.trained else {}
         show(results)
     print(json.dumps(results))
     return command.DONE

@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from signs import command
 from signs.clips import posture, storage
 from signs.clips.dataset import Clip, Dataset, Label, load_dataset, placed, save_dataset
+from signs.clips.no_sign import NO_SIGN, NOTHING
 from signs.clips.points import Points, read_points, write_points
 from signs.clips.spec import HANDS, InputSpec
 from signs.evaluation import own_signs
@@ -35,7 +36,6 @@ from signs.evaluation.unknown import find_threshold
 from signs.inference.bundle import is_bundle
 from signs.inference.confidence import tempered
 from signs.landmarks.stream import landmark_spec
-from signs.live.session_plan import NOTHING
 from signs.training import last_layer
 from signs.training.point_augmentation import PointAugmentation
 
@@ -256,7 +256,7 @@ def main(argv=None) -> int:
     network = Asked(own_signs.DGS, material, np.ones(len(rows), bool))
     if args.asked:
         results["asked"] = measure_asked(network, args.asked, *sure)
-    write_data(args.work / "data", list(zip(rows, clips, strict=True)), (Label(NOTHING, own_signs.NO_SIGN, "none"),))
+    write_data(args.work / "data", list(zip(rows, clips, strict=True)), (Label(NOTHING, NO_SIGN, "none"),))
     write_starter(args.output, args.work, network.layer, *sure)
     print(json.dumps(results))
     return command.DONE

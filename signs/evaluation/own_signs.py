@@ -15,6 +15,7 @@ from pathlib import Path
 from signs import command
 from signs.clips import posture, storage
 from signs.clips.dataset import Clip, Dataset, Label
+from signs.clips.no_sign import NOTHING, with_nothing
 from signs.clips.points import Points
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.evaluation import before_after, calibration, plain_words
@@ -22,7 +23,6 @@ from signs.evaluation import unknown as unknown_signs
 from signs.inference.bundle import Bundle, Stream, load_bundle, load_keras, save_bundle
 from signs.inference.confidence import FALSE_ALARMS, tempered
 from signs.inference.predictions import Predictions
-from signs.live.session_plan import NOTHING
 from signs.training import last_layer
 from signs.training.background import FILE, background_of
 
@@ -31,7 +31,6 @@ from scipy.special import softmax
 
 DGS = Path(__file__).resolve().parents[1] / "models" / "dgs"
 STREAM = "landmark"
-NO_SIGN = "no sign I know"  # the name of the class NOTHING
 KNOWN = "learnt_from"  # in bundle.json: a hash of all that the model learnt from
 SURE = 0.15  # temperature of answers where no take can be left out
 TAKES = 5  # groups into which the takes of one person are left out, at most
@@ -168,13 +167,6 @@ def learn(data: Dataset, clips: list[Clip], points: list[Points], folder: Path) 
         hashes = load_bundle(folder).hashes
         learnt.calibrate(next(iter(tables.values())), classes, hashes).write(folder)
     return plain_words.describe(tables, clips, {row.label: row.name for row in classes}, data.folder)
-
-
-def with_nothing(classes: list[Label]) -> list[Label]:
-    """Classes with one for what is no sign, by a name that a person understands."""
-    there = any(row.label == NOTHING for row in classes)
-    whole = classes if there else [*classes, Label(NOTHING, NOTHING, "none")]
-    return [replace(row, name=NO_SIGN) if (row.label, row.name) == (NOTHING, NOTHING) else row for row in whole]
 
 
 def no_sign(below, moments: int, start, views, points: list[Points], targets, labels: list[str]):

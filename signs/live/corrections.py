@@ -20,10 +20,10 @@ from pathlib import Path
 from signs import command, errors
 from signs.clips.dataset import Label
 from signs.clips.names import check_text, folded
+from signs.clips.no_sign import NOTHING
 from signs.command import Problem
 from signs.console import shown_cell
 from signs.live.film import Strip
-from signs.live.session_plan import NOTHING
 
 CHOICES = 3  # answers that are shown, and may be chosen
 MEANT = 5  # answers back to which one may step

@@ -14,10 +14,11 @@ from collections.abc import Callable
 
 from signs import errors
 from signs.clips.names import check_text, folded
+from signs.clips.no_sign import NOTHING
 from signs.clips.spec import EQUAL
 from signs.command import Problem
 from signs.live import guidance
-from signs.live.session_plan import NOTHING, PAUSES, Plan
+from signs.live.session_plan import PAUSES, Plan
 from signs.live.take import Take
 from signs.live.text_field import TextField
 from signs.prepare.recordings import SCOPES, Recording, Recordings, check_scope

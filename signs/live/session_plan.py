@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-NOTHING = "nothing"  # the label of what is no sign
 # What people do between signs; a model that never saw it takes each of them for a sign.
 PAUSES = (
     "rest your hands as you do between signs",

@@ -29,12 +29,16 @@ ELBOW, WRIST, SHOULDER = 13, 15, 11  # the left one's; the right one's is the ne
 def pauses_of(take: Points, rng: np.random.Generator) -> list[tuple[str, Points]]:
     """A clip of each of KINDS by who makes a take; none where a shoulder, an elbow or a wrist is not found.
     She is not drawn standing still as the take begins or ends if that is how she holds her hands in most of it."""
-    whole = replace(take, body=posture.between(take.body, take.times, take.times))
-    if np.isnan(whole.body[:, [SHOULDER, SHOULDER + 1, *ARMS[:4]], 0]).any():
-        return []
-    person = Person.of(whole)
-    kinds = [kind for kind in KINDS if kind not in STILL or person.rests(kind)]
+    person = person_of(take)
+    kinds = [kind for kind in KINDS if kind not in STILL or person.rests(kind)] if person else []
     return [(kind, person.pause(kind, rng)) for kind in kinds]
+
+
+def person_of(take: Points) -> "Person | None":
+    """Who makes a take; None where a shoulder, an elbow or a wrist is not found."""
+    whole = replace(take, body=posture.between(take.body, take.times, take.times))
+    arms = whole.body[:, [SHOULDER, SHOULDER + 1, *ARMS[:4]], 0]
+    return None if np.isnan(arms).any() else Person.of(whole)
 
 
 @dataclass(frozen=True)
@@ -103,8 +107,34 @@ class Person:
         hands[..., :2] += moved[:, None, None]
         return body, hands, middle
 
+    def sign(self, other: Points, rng: np.random.Generator) -> Points:
+        """Another person's sign, made by this one: her hands go where the other's went, as far as her arms reach."""
+        length = max(8, round(RATE * float(np.clip(other.times[-1] - other.times[0], *SECONDS))))
+        moments = np.linspace(other.times[0], other.times[-1], length)
+        body, hands, middle = self.standing(length, rng.choice([0, len(self.take.times) - 1]), rng)
+        others_body, others_hands, present = posture.sampled(other, moments)
+        scale = self.width / posture.shoulder_width(other.body)
+        of = others_body[:, posture.SHOULDERS, :2].mean(axis=1)
+        for side in (0, 1):
+            shape = others_hands[:, side]
+            if np.isnan(shape[:, 0, 0]).any():  # never seen: it rests
+                continue
+            _, wrists = self.reach(body, side, middle + (shape[:, 0, :2] - of) * scale)
+            shape[..., :3] = (shape[..., :3] - shape[:, :1, :3]) * scale
+            shape[..., :2] += wrists[:, None]
+            shape[present[:, side] < 0.5] = np.nan
+            hands[:, side] = shape
+        return Points(body, hands, np.arange(length) / RATE, self.take.size)
+
     def move(self, body: np.ndarray, hands: np.ndarray, side: int, wrists: np.ndarray, rng) -> None:
         """Bring an arm's wrist to (T, 2) pixels, as far as the arm reaches, with a hand of the take."""
+        elbows, wrists = self.reach(body, side, wrists)
+        hands[:, side] = np.nan
+        if self.shapes:
+            hands[:, side] = self.hand(side, wrists, np.arctan2(*(wrists - elbows).T[::-1]), rng)
+
+    def reach(self, body: np.ndarray, side: int, wrists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Bring an arm's wrist to (T, 2) pixels, as far as it reaches; where elbow and wrist are then, (T, 2) each."""
         shoulders = body[:, SHOULDER + side, :2]
         ways = wrists - shoulders
         far = np.maximum(np.linalg.norm(ways, axis=1), 1.0)
@@ -118,9 +148,7 @@ class Person:
         normal = np.column_stack([ways[:, 1], -ways[:, 0]])
         elbows, wrists = shoulders + ways * along[:, None] + normal * across[:, None], shoulders + ways * reach[:, None]
         body[:, ELBOW + side, :2], body[:, WRIST + side, :2] = elbows, wrists
-        hands[:, side] = np.nan
-        if self.shapes:
-            hands[:, side] = self.hand(side, wrists, np.arctan2(*(wrists - elbows).T[::-1]), rng)
+        return elbows, wrists
 
     def hand(self, side: int, wrists: np.ndarray, forward: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(T, 2) wrists, (T,) radians of the forearm -> (T, 21, 4) a hand of the take, lost now and then."""

@@ -1,6 +1,6 @@
 """A visitor's own signs so far: GET /own.json. What is recorded comes by orders, as live_routes.py has them."""
 
-from signs.live.session_plan import NOTHING
+from signs.clips.no_sign import NOTHING
 from signs.web.bodies import visitor_of
 
 from starlette.requests import Request

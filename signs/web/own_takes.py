@@ -12,11 +12,12 @@ import time
 
 from signs import errors
 from signs.clips.names import check_text, folded
+from signs.clips.no_sign import NOTHING
 from signs.clips.spec import EQUAL
 from signs.command import Problem
 from signs.live.demo import Demo
 from signs.live.modes import Mode
-from signs.live.session_plan import NOTHING, PAUSES
+from signs.live.session_plan import PAUSES
 from signs.live.take import Take
 from signs.prepare.recordings import SCOPES, Recording
 from signs.web.own_folder import OwnFolder

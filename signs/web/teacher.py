@@ -21,9 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from signs import command, errors
+from signs.clips.no_sign import NOTHING
 from signs.command import Problem
 from signs.inference.bundle import BUNDLE_FILE, is_bundle
-from signs.live.session_plan import NOTHING
 from signs.prepare.recordings import CONSENT, read_recordings
 from signs.web import plain_lines
 from signs.web.words import words_for

@@ -4,13 +4,13 @@ import subprocess
 import sys
 
 from signs.clips.hands_alone import hands_alone
+from signs.clips.no_sign import NOTHING
 from signs.clips.points import Points
 from signs.inference.recogniser import Recogniser
 from signs.inference.recording import Recorded
 from signs.inference.sign_loops import loops_of
 from signs.inference.timing import Timings
 from signs.live import model_choice
-from signs.live.session_plan import NOTHING
 from signs.training import pauses
 
 import numpy as np

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import Clip, Dataset, Label, load_dataset, save_dataset
+from signs.clips.no_sign import NO_SIGN, NOTHING
 from signs.clips.points import read_points
 from signs.command import Problem
 from signs.evaluation import own_signs
 from signs.inference.bundle import load_bundle
 from signs.inference.recogniser import Recogniser
-from signs.live.session_plan import NOTHING
 from signs.training import pauses
 
 import numpy as np
@@ -124,7 +124,7 @@ def test_what_is_no_sign_is_called_so(learnt, takes):
     model, data = learnt / "three" / "mine", learnt / "three" / "data"
     recogniser = Recogniser.load(model, "keras")
     assert [row.label for row in recogniser.classes if row.kind == "none"] == [NOTHING]
-    assert recogniser.name(NOTHING) == own_signs.NO_SIGN
+    assert recogniser.name(NOTHING) == NO_SIGN
     assert json.loads((model / "calibration.json").read_text())["threshold"] is not None
     assert NOTHING not in {row.label for row in load_dataset(data).classes}
     bundle, given = recogniser.bundle, []

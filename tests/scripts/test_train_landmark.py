@@ -4,16 +4,21 @@ import contextlib
 import functools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from signs import command
 from signs.clips import storage
-from signs.clips.dataset import load_dataset
+from signs.clips.dataset import load_dataset, save_dataset
+from signs.clips.no_sign import NOTHING
 from signs.clips.points import read_points, write_points
 from signs.evaluation import compression_table
+from signs.inference import sign_loops
 from signs.inference.bundle import load_bundle
 from signs.inference.predictions import Predictions
+from signs.inference.recogniser import Recogniser
 from signs.models import landmark
+from signs.training import no_sign_clips, pauses
 from signs.training.checkpoint import Checkpoint
 
 import numpy as np
@@ -198,3 +203,36 @@ def test_the_start_has_no_top_that_could_be_trained_alone(data, tmp_path, capsys
     flags = ["--data", str(data), "--output", str(tmp_path / "model"), "--epochs", "0"]
     assert command.run(lambda: train_landmark.main(flags)) == command.NOTHING
     assert "--epochs 0: at least 1" in capsys.readouterr().err
+
+
+def test_a_class_for_what_is_no_sign(data, tmp_path, monkeypatch):
+    loops = list(sign_loops.read_loops(no_sign_clips.STARTER).values())
+    monkeypatch.setattr(no_sign_clips, "loops_not_taught", lambda takes, labels: loops)  # its network is not narrow
+    model = tmp_path / "model"
+    assert run(data, model, "--no-sign", "0.6", "--seed", "1") == command.DONE
+    bundle = load_bundle(model)
+    assert [(row.label, row.kind) for row in bundle.classes][-1] == (NOTHING, "none")
+    assert evaluate.main(["--data", str(data), "--model", str(model), "--split", "test"]) == command.DONE
+    found = Predictions.read(Predictions.path(model, "test"), "test")
+    assert found.hits(found.fused).mean() > 0.5, "signs are still named"
+    recogniser = Recogniser.load(model, "keras")
+    people = [posed.points(sign, 3, seed) for seed, sign in enumerate(posed.SIGNS)]
+    asked = [clip for take in people for _, clip in pauses.pauses_of(take, np.random.default_rng(5))]
+    stream = recogniser.bundle.streams[0]
+    logits = recogniser.logits(stream, np.stack([recogniser.input(stream, clip, {}) for clip in asked]))
+    assert np.mean(logits.argmax(axis=-1) == len(bundle.classes) - 1) > 0.5
+    again = tmp_path / "again"
+    assert train_landmark.main(["--data", str(data), "--output", str(again), "--refit", str(model)]) == command.DONE
+    assert len(load_bundle(again).classes) == len(bundle.classes)
+
+
+def test_no_sign_that_cannot_be(data, trained, tmp_path, capsys):
+    assert run(data, tmp_path / "a", "--no-sign", "0.6", "--teacher", str(trained)) == command.NOTHING
+    assert "no teacher knows that class" in capsys.readouterr().err
+    there = tmp_path / "data"
+    shutil.copytree(data, there)
+    known = load_dataset(there)
+    save_dataset(replace(known, classes=[*known.classes[:-1], replace(known.classes[-1], kind="none")]))
+    assert run(there, tmp_path / "b", "--no-sign", "0.6") == command.NOTHING
+    assert "a class for what is no sign already" in capsys.readouterr().err
+    assert not (tmp_path / "a").exists() and not (tmp_path / "b").exists()
