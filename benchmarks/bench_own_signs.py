@@ -7,7 +7,7 @@ signs, learnt from one and two of her takes; and somebody's whom the model has n
 others. With all signs and with five of them, drawn several times. In the same run, what people take today: the nearest
 neighbour among the points of all takes; and with --pictures, of a data set with frames and flow (frame.py,
 opticalflow.py), what train_linear.py fits to histograms of colour and movement, both streams averaged, and to the
-published I3D (`kinetics-hub`). With --trained FOLDER whole networks too, all signs, one choice of takes a person: two
+published I3D (`kinetics-hub`). With --trained FOLDER whole networks too, all signs, from most takes and most people: two
 trainings of some 20 s each; the folder keeps them, and a second run goes on. Intervals: 95 %, over people. The last
 line is JSON.
 """
@@ -123,10 +123,14 @@ def features_of(folder: Path, names: list[str], flags: tuple[str, ...], streams:
         for stream in streams:
             make = functools.partial(datagenerator.generator, args, data, spec, stream, SPLITS)
             plain = make(False, memory=0)
-            row = train_linear.Stream(args, data, stream, {"train": plain, "train, augmented": make(True)})
+            augmented = make(True)
+            row = train_linear.Stream(args, data, stream, {"train": plain, "train, augmented": augmented})
+            views = [train_linear.features_of(row.network, plain, args.workers)[0]]
+            for augmented.epoch in range(1, args.copies + 1):  # clips come in another order each time
+                drawn = train_linear.features_of(row.network, augmented, args.workers)[0]
+                views.append(drawn[np.argsort(augmented._order())])
             order = [[item.clip for item in plain.clips].index(name) for name in names]
-            features = row.learnt_from("train")[0].reshape(1 + args.copies, len(plain.clips), -1)
-            found.append(features[:, order])
+            found.append(row.spread(np.stack(views))[:, order])
     return found
 
 
@@ -156,20 +160,26 @@ def answers_of_trained(data: Dataset, takes: Takes, learnt: np.ndarray, asked: n
 
 
 def measure_trained(takes: Takes, folder: Path, output: Path) -> dict[str, dict[str, dict]]:
-    """As `measure`, of whole networks; of the choices of one person's takes the first. From a single take of each sign
-    none is trained: there is nothing to choose the epoch on."""
-    data, found, owners, seen = load_dataset(folder), {}, {}, set()
-    for name, learnt, asked in jobs_of(takes):
+    """As `measure`, of whole networks, which learn from most takes and from most people; of the choices of one person's
+    takes the first."""
+    data, found, owners = load_dataset(folder), {}, {}
+    for name, learnt, asked in largest(takes, jobs_of(takes)):
         person = takes.signers[asked][0]
-        if (name, person) in seen or len(set(zip(takes.signers[learnt], takes.takes[learnt], strict=True))) < 2:
-            continue
-        seen.add((name, person))
         owners.setdefault(name, []).extend(takes.signers[asked])
         for method in TRAINED:
             place = output / re.sub(r"\W+", "-", f"{method} {name} {person}")
             right = answers_of_trained(data, takes, learnt, asked, place, method)
             found.setdefault(name, {}).setdefault(method, []).extend(right)
     return with_intervals(found, owners)
+
+
+def largest(takes: Takes, jobs: list[tuple]) -> list[tuple]:
+    """For each person the first of the jobs that learn from most of her takes, and of those from most other people."""
+    groups = {}
+    for job in jobs:
+        name, learnt, asked = job
+        groups.setdefault((takes.signers[asked][0], name.startswith("her own")), []).append(job)
+    return [max(group, key=lambda job: job[1].sum()) for group in groups.values()]
 
 
 def jobs_of(takes: Takes) -> list[tuple[str, np.ndarray, np.ndarray]]:
