@@ -7,10 +7,12 @@ out:  model/<joined>/: bundle.json, a copy of every weight file
 
 Networks that are unlike each other are wrong about unlike clips, so the mean of their answers is right more often than
 the best of them. They have to be trained on the same store and know the same classes; what each sees of a clip
-(--frames, --crop, --region ... of its training) stays as it was. The first stream of a name (rgb, flow) keeps it; a
-later one gets the name of its network behind it, then its region. The result is an ordinary model: evaluate.py,
-predict.py, export.py and livedemo.py take it. Models that have learnt from the validation clips too (`--refit`) cannot
-be calibrated by them: `--calibration` takes over the calibration of the models that they repeat, joined and evaluated.
+(--frames, --crop, --region ... of its training) stays as it was. What is no sign (`--no-sign` of train_landmark.py) may
+be unknown to some of them: the others say whether a clip is none, all say which sign it is. The first stream of a name
+(rgb, flow) keeps it; a later one gets the name of its network behind it, then its region. The result is an ordinary
+model: evaluate.py, predict.py, export.py and livedemo.py take it. Models that have learnt from the validation clips too
+(`--refit`) cannot be calibrated by them: `--calibration` takes over the calibration of the models that they repeat,
+joined and evaluated.
 """
 
 import argparse
@@ -46,12 +48,17 @@ def sees_pictures(model: Bundle) -> bool:
     return any(stream.modality in PICTURES for stream in model.streams)
 
 
+def widest_of(models: list[Bundle]) -> Bundle:
+    """The first of the models that know most classes."""
+    return max(models, key=lambda model: len(model.classes))
+
+
 def common_spec(models: list[Bundle]) -> ClipSpec:
     """The first model's spec, with flow and landmarks where any of them has these; raises Problem where their clips
     were stored in different ways, or their classes differ. How frames are stored is nothing to a model of points alone.
     """
     first = next((model for model in models if sees_pictures(model)), models[0])
-    spec = first.spec
+    spec, widest = first.spec, widest_of(models)
     for model in models:
         stored, common = asdict(model.spec.stored), asdict(spec.stored)
         if not (stored["landmark"] and common["landmark"]):
@@ -63,8 +70,8 @@ def common_spec(models: list[Bundle]) -> ClipSpec:
         if changed := sorted(name for name, value in stored.items() if common[name] != value):
             what = f"of clips that were stored in another way than for {first.folder} ({', '.join(changed)})"
             raise Problem(f"{model.folder}: {what}; train both on one --store")
-        if [row.label for row in model.classes] != [row.label for row in first.classes]:
-            raise Problem(f"{model.folder}: has other classes than {first.folder}, or in another order")
+        if not widest.covers(model.classes):
+            raise Problem(f"{model.folder}: has other classes than {widest.folder}, or in another order")
         stored = model.spec.stored
         flow, landmark = stored.flow or spec.stored.flow, stored.landmark or spec.stored.landmark
         spec = replace(spec, stored=replace(spec.stored, flow=flow, landmark=landmark))
@@ -114,7 +121,7 @@ def write_ensemble(models: list[Bundle], output: Path) -> Bundle:
     about = {"flags": {"model": folders}, "data": first.about.get("data", {}), "training": training}
     if any(map(refit.learnt_from_valid, models)):
         about["refit"] = {"of": folders, "splits": refit.SPLITS}
-    joined = Bundle(output, spec, first.classes, streams, "mean", about)
+    joined = Bundle(output, spec, widest_of(models).classes, streams, "mean", about)
     save_bundle(joined)
     return joined
 

@@ -7,9 +7,9 @@ signs, learnt from one and two of her takes; and somebody's whom the model has n
 others. With all signs and with five of them, drawn several times. In the same run, what people take today: the nearest
 neighbour among the points of all takes; and with --pictures, of a data set with frames and flow (frame.py,
 opticalflow.py), what train_linear.py fits to histograms of colour and movement, both streams averaged, and to the
-published I3D (`kinetics-hub`). With --trained FOLDER whole networks too, all signs, from most takes and most people: two
-trainings of some 20 s each; the folder keeps them, and a second run goes on. Intervals: 95 %, over people. The last
-line is JSON.
+published I3D (`kinetics-hub`). With --trained FOLDER whole networks too, all signs, from most takes and most
+people: two trainings of some 20 s each; the folder keeps them, and a second run goes on. Intervals: 95 %, over people.
+The last line is JSON.
 """
 
 import argparse

@@ -24,7 +24,7 @@ def cut(model: keras.Model, layers: tuple[str, ...]) -> tuple[keras.Model, keras
 
 def gradient(head: keras.Model, maps, classes: np.ndarray) -> np.ndarray:
     """d logit / d maps, of each clip's class: (B, t, h, w, C), (B,) -> (B, t, h, w, C) float32."""
-    chosen = np.eye(head.output.shape[-1], dtype=np.float32)[classes]
+    chosen = np.float32(np.arange(head.output.shape[-1]) == classes[:, None])  # 0 of a class that it does not know
 
     def logit(values):
         return keras.ops.sum(head(values, training=False) * chosen)

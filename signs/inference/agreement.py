@@ -14,11 +14,11 @@ from signs.command import Problem
 from signs.inference import exported, quickest, stored_clips
 from signs.inference.bundle import Bundle
 from signs.inference.confidence import Calibration
+from signs.inference.predictions import probabilities_of
 from signs.inference.recogniser import Recogniser
 from signs.inference.runtime import Form
 
 import numpy as np
-from scipy.special import softmax
 
 CLOSE = 1e-3  # logits of float32 forms, of the largest logit where that is above 1
 LOST = 0.01  # accuracy that a reduced form may lose
@@ -65,7 +65,8 @@ def logits_of(networks: dict, inputs: list[dict]) -> dict[str, np.ndarray]:
 
 def fused(calibration: Calibration, logits: dict[str, np.ndarray]) -> np.ndarray:
     """{stream: (N, classes)} logits -> (N, classes) probabilities."""
-    return calibration.fuse({name: softmax(np.float64(rows), axis=-1) for name, rows in logits.items()})
+    classes = max(rows.shape[-1] for rows in logits.values())
+    return calibration.fuse({name: probabilities_of(rows, classes) for name, rows in logits.items()})
 
 
 def accuracy_of(probabilities: np.ndarray, truth: np.ndarray) -> float | None:

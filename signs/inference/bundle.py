@@ -105,6 +105,12 @@ class Bundle:
         seen = self.spec_of(stream).input
         return (seen.views, frames or seen.frames, *picture)
 
+    def covers(self, classes: list[Label]) -> bool:
+        """Whether these are the classes that the streams tell apart, but for some at the end that are no gesture."""
+        labels = [row.label for row in self.classes]
+        more = self.classes[len(classes) :]
+        return labels[: len(classes)] == [row.label for row in classes] and all(row.kind == "none" for row in more)
+
     @property
     def regions(self) -> set[str]:
         """Regions of a picture that the streams see."""
@@ -235,10 +241,13 @@ def _check_parts(bundle: Bundle) -> None:
         if shape[1:] != picture or shape[0] not in (None, seen.frames):
             again = "" if stream.modality in PICTURES else "; points are given otherwise now: train it again"
             raise Problem(f"stream {stream.name} takes {shape}, and a clip is seen as {[seen.frames, *picture]}{again}")
-        if (classes := stream.arguments["classes"]) != len(bundle.classes):
+        classes = stream.arguments["classes"]
+        if classes > len(bundle.classes) or not bundle.covers(bundle.classes[:classes]):
             raise Problem(
                 f"stream {stream.name} tells {classes} classes apart, and the table has {len(bundle.classes)}"
             )
+    if len(bundle.classes) not in (stream.arguments["classes"] for stream in bundle.streams):
+        raise Problem(f"no stream tells the {len(bundle.classes)} classes of the table apart")
     for row in bundle.classes:
         check_text(row.label, "label")
         check_text(row.name or row.label, f"name of {row.label}")

@@ -16,6 +16,7 @@ from signs.command import Problem
 from signs.console import read_cell, shown_cell
 
 import numpy as np
+from scipy.special import softmax
 
 BOTH, ALL = "both", "all"  # the fused prediction beside the streams' own: of RGB and flow, of any others
 FUSED = (BOTH, ALL)
@@ -47,8 +48,31 @@ COLUMNS = ["clip", "signer", "label", "stream"]
 
 
 def fuse(streams: dict[str, np.ndarray], weights: dict[str, float] | None = None) -> np.ndarray:
-    """The mean of the streams' probabilities, plain (Sarhan & Frintrop 2020) unless weights are given."""
-    return np.average(list(streams.values()), axis=0, weights=[weights[name] for name in streams] if weights else None)
+    """(..., classes) the mean of the streams' probabilities, plain (Sarhan & Frintrop 2020) unless weights are given.
+
+    A class to which a stream gives exactly 0 is one that it does not know, as `probabilities_of` has it: what is no
+    sign. How likely that is the others alone say; which of the other classes it is, if it is none of these, all say.
+    """
+    rows = np.stack(list(streams.values()))
+    shares = np.array([weights[name] for name in streams] if weights else np.ones(len(rows)))
+    known = rows.any(axis=tuple(range(1, rows.ndim - 1)))  # (streams, classes)
+    if known.all() or not known.any(axis=0).all():
+        return np.average(rows, axis=0, weights=shares)
+    by_all = known.all(axis=0)
+    votes = (known * shares[:, None])[:, ~by_all]
+    fused = np.empty(rows.shape[1:])
+    fused[..., ~by_all] = np.einsum("s...c,sc->...c", rows[..., ~by_all], votes / votes.sum(axis=0))
+    among = rows[..., by_all] / np.maximum(rows[..., by_all].sum(axis=-1, keepdims=True), 1e-300)
+    rest = 1 - fused[..., ~by_all].sum(axis=-1, keepdims=True)
+    fused[..., by_all] = rest * np.average(among, axis=0, weights=shares)
+    return fused
+
+
+def probabilities_of(logits: np.ndarray, classes: int) -> np.ndarray:
+    """(..., M) logits -> (..., classes) float64 probabilities of M classes; 0 of those after them, which the network
+    does not know."""
+    known = softmax(np.float64(logits), axis=-1)
+    return np.pad(known, [(0, 0)] * (known.ndim - 1) + [(0, classes - known.shape[-1])])
 
 
 def fused_name(streams: Iterable[str]) -> str:

@@ -24,6 +24,7 @@ from signs.inference import exported, quickest, shared
 from signs.inference.address import known_as
 from signs.inference.bundle import Bundle, Stream, load_bundle
 from signs.inference.confidence import load_calibration
+from signs.inference.predictions import probabilities_of
 from signs.inference.recording import Recorded, Recording, point_stream
 from signs.inference.runtime import KERAS, Form, cores
 from signs.inference.session import Answer, Following, Session
@@ -32,7 +33,6 @@ from signs.inference.streaming import WhileRecording
 from signs.inference.timing import Timings
 
 import numpy as np
-from scipy.special import softmax
 
 
 class Recogniser:
@@ -147,7 +147,7 @@ class Recogniser:
 
     def conclude(self, logits: dict[str, np.ndarray], seconds: dict[str, float], frames, flow) -> Answer:
         """{stream: (classes,) logits} -> the answer."""
-        probabilities = {name: softmax(np.float64(row)) for name, row in logits.items()}
+        probabilities = {name: probabilities_of(row, len(self.labels)) for name, row in logits.items()}
         fused = self.calibration.fuse(probabilities)
         ranked = self.rank(self.calibration.calibrated(fused))
         known = self.calibration.known(ranked[0][1], self._rows[ranked[0][0]].kind == "gesture")
@@ -175,15 +175,16 @@ class Recogniser:
         return preprocess.network_input(_pictures(stream, images), spec.input, bound)
 
     def logits(self, stream: Stream, batch: np.ndarray) -> np.ndarray:
-        """(B * views, frames, crop, crop, C) float32 -> (B, classes), averaged over the views of each clip."""
+        """(B * views, frames, crop, crop, C) float32 -> (B, classes that the stream knows), averaged over the views of
+        each clip."""
         try:
             logits = self.networks[stream.name].logits(batch)
         except Exception as error:
             if self.form is None:
                 raise
             raise self._other(stream, f"does not take {list(batch.shape)}") from error
-        if logits.shape[-1] != len(self.labels):
-            raise self._other(stream, f"tells {logits.shape[-1]} classes apart, and the table has {len(self.labels)}")
+        if logits.shape[-1] != (known := stream.arguments["classes"]):
+            raise self._other(stream, f"tells {logits.shape[-1]} classes apart, and bundle.json says {known}")
         if not np.isfinite(logits).all():
             raise self._other(stream, "gives no numbers")
         return logits.reshape(-1, self.bundle.spec_of(stream).input.views, logits.shape[-1]).mean(axis=1)

@@ -12,12 +12,11 @@ from signs.inference import runtime
 from signs.inference.bundle import Bundle
 from signs.inference.feature_answers import logits_of_clips
 from signs.inference.features import in_flight
-from signs.inference.predictions import Predictions
+from signs.inference.predictions import Predictions, probabilities_of
 from signs.inference.recogniser import Recogniser
 
 import keras
 import numpy as np
-from scipy.special import softmax
 
 BATCH = 4  # clips a step; results do not depend on it
 WINDOW = 32  # clips whose input is held at once, at most
@@ -99,7 +98,7 @@ def logits(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int,
 def predict(recogniser: Recogniser, data: Dataset, clips: list[Clip], batch: int, workers: int):
     """Probabilities of stored clips, fused ones too: (Predictions, [(clip, why it was left out), ...])."""
     kept, rows, failed = logits(recogniser, data, clips, batch, workers, "predict")
-    probabilities = {name: softmax(np.float64(stream), axis=-1) for name, stream in rows.items()}
+    probabilities = {name: probabilities_of(stream, len(recogniser.labels)) for name, stream in rows.items()}
     return Predictions(kept, recogniser.labels, probabilities).with_fused(recogniser.calibration.weights), failed
 
 

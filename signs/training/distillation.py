@@ -22,12 +22,12 @@ from signs.clips.dataset import Clip, Dataset
 from signs.command import Problem
 from signs.inference.bundle import Bundle, load_bundle
 from signs.inference.confidence import load_calibration
+from signs.inference.predictions import probabilities_of
 from signs.training import options
 from signs.training.options import option
 from signs.training.recipe import Recipe
 
 import numpy as np
-from scipy.special import softmax
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,8 @@ def check(teacher: Bundle, data: Dataset) -> None:
 def lesson(args, teacher: Bundle, data: Dataset, clips: list[Clip]) -> Lesson:
     """The teacher's lesson on the training clips; its networks run only where their logits are not stored yet."""
     answers = logits(teacher, data, clips, args.workers)
-    softened = {name: softmax(np.float64(rows / args.temperature), axis=-1) for name, rows in answers.items()}
+    classes = len(teacher.classes)
+    softened = {name: probabilities_of(rows / args.temperature, classes) for name, rows in answers.items()}
     fused = load_calibration(teacher.folder, teacher.hashes).fuse(softened)
     order = {row.label: column for column, row in enumerate(teacher.classes)}
     return options.make(Lesson, args, soft=np.float32(fused[:, [order[row.label] for row in data.classes]]))

@@ -62,7 +62,7 @@ def point_generators(args, data: Dataset, spec: ClipSpec) -> dict:
         return PointGenerator(data, clips, spec, labels, drawn, **settings, **more)
 
     splits = refit.SPLITS if again else ("train",)
-    drawn = draw_no_sign(args, batches(splits)) if args.no_sign else []
+    drawn = draw_no_sign(args, batches(splits)) if getattr(args, "no_sign", 0) else []
     return {"train": batches(splits, drawn, augmentation=augmentation), "valid": None if again else batches(("valid",))}
 
 

@@ -13,6 +13,20 @@ import numpy as np
 import pytest
 
 
+def test_a_class_that_one_stream_does_not_know():
+    knows = np.array([[0.2, 0.2, 0.6], [0.5, 0.4, 0.1]])
+    others = predictions.probabilities_of(np.log([[0.9, 0.1], [0.25, 0.75]]), 3)
+    assert others == pytest.approx(np.array([[0.9, 0.1, 0], [0.25, 0.75, 0]]))
+    streams = {"landmark": knows, "rgb": others}
+    fused = predictions.fuse(streams)
+    assert fused.sum(axis=1) == pytest.approx(1) and fused[:, 2] == pytest.approx(knows[:, 2])
+    assert fused[0, :2] == pytest.approx(0.4 * (np.array([0.5, 0.5]) + [0.9, 0.1]) / 2)
+    assert predictions.fuse({name: rows[0] for name, rows in streams.items()}) == pytest.approx(fused[0]), "live"
+    weighted = predictions.fuse(streams, {"landmark": 0.25, "rgb": 0.75})
+    assert weighted[:, 2] == pytest.approx(knows[:, 2])
+    assert weighted[1, :2] == pytest.approx(0.9 * (0.25 * np.array([5, 4]) / 9 + 0.75 * np.array([0.25, 0.75])))
+
+
 @pytest.mark.parametrize(
     ("stream", "modality"),
     [

@@ -205,7 +205,7 @@ def test_the_start_has_no_top_that_could_be_trained_alone(data, tmp_path, capsys
     assert "--epochs 0: at least 1" in capsys.readouterr().err
 
 
-def test_a_class_for_what_is_no_sign(data, tmp_path, monkeypatch):
+def test_a_class_for_what_is_no_sign(data, trained, tmp_path, monkeypatch):
     loops = list(sign_loops.read_loops(no_sign_clips.STARTER).values())
     monkeypatch.setattr(no_sign_clips, "loops_not_taught", lambda takes, labels: loops)  # its network is not narrow
     model = tmp_path / "model"
@@ -219,8 +219,15 @@ def test_a_class_for_what_is_no_sign(data, tmp_path, monkeypatch):
     people = [posed.points(sign, 3, seed) for seed, sign in enumerate(posed.SIGNS)]
     asked = [clip for take in people for _, clip in pauses.pauses_of(take, np.random.default_rng(5))]
     stream = recogniser.bundle.streams[0]
-    logits = recogniser.logits(stream, np.stack([recogniser.input(stream, clip, {}) for clip in asked]))
+    logits = recogniser.logits(stream, np.concatenate([recogniser.input(stream, clip, {}) for clip in asked]))
     assert np.mean(logits.argmax(axis=-1) == len(bundle.classes) - 1) > 0.5
+    joined = tmp_path / "joined"
+    assert ensemble.main(["--model", str(trained), str(model), "--output", str(joined)]) == command.DONE
+    assert score(data, joined) == command.DONE, "one of them does not know that class"
+    both = Predictions.read(Predictions.path(joined, "test"), "test")
+    first, second = (both.streams[row.name] for row in load_bundle(joined).streams)
+    assert (first[:, -1] == 0).all() and (second[:, -1] > 0).all()
+    assert both.streams[both.fused][:, -1] == pytest.approx(second[:, -1], rel=1e-6)
     again = tmp_path / "again"
     assert train_landmark.main(["--data", str(data), "--output", str(again), "--refit", str(model)]) == command.DONE
     assert len(load_bundle(again).classes) == len(bundle.classes)
