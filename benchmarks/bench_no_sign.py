@@ -184,7 +184,7 @@ def answers_of_trained(folder: Path, way: str, data: Dataset, clips: list[Clip])
     """The label that each clip is given by a network that is trained in a folder, where it is not there."""
     model, fold = folder / way, folder / "data"
     if not (model / confidence.CALIBRATION_FILE).is_file():
-        more = ("--no-sign", 0.6) if way == "after" else ()
+        more = ("--no-sign", "0.6") if way == "after" else ()
         bench_people.call("train_landmark.py", "--data", fold, "--output", model, "--flip", "left=right", *more)
         bench_people.call("evaluate.py", "--data", fold, "--model", model, "--split", "valid", "--gallery", 0)
     recogniser = Recogniser.load(model, "keras")

@@ -142,7 +142,7 @@ def answers_of_trained(data: Dataset, takes: Takes, learnt: np.ndarray, asked: n
     script, flags = TRAINED[method]
     names = np.array(takes.names)
     groups = takes.signers if len(set(takes.signers[learnt])) > 1 else takes.takes
-    valid = learnt & (groups == groups[learnt].max())
+    valid = learnt & (groups == sorted(set(groups[learnt]))[-1])
     splits = [
         dict.fromkeys(names[which], split) for which, split in ((learnt, "train"), (valid, "valid"), (asked, "test"))
     ]
