@@ -65,6 +65,15 @@ def prepare(flags: argparse.Namespace, workers: int | Cluster) -> int:
     if not flags.videos.exists():
         raise Problem(f"{flags.videos}: no such file or folder; give a table video,label or a folder per label")
     found = reading.read_videos(flags)
+    try:
+        return bring_all(flags, workers, found)
+    except Problem:
+        print_left_out(found)
+        raise
+
+
+def bring_all(flags: argparse.Namespace, workers: int | Cluster, found: reading.Found) -> int:
+    """Make the data set of what was found; the exit code."""
     most, table = number_and_table(flags.classes)
     classes, outside = known_classes(table, flags.none_labels, found.videos, found.listing.classes)
     classes, remarks = choose_classes(flags, most, classes, found.videos, found.subset(most))
@@ -81,6 +90,7 @@ def prepare(flags: argparse.Namespace, workers: int | Cluster) -> int:
     if flags.rate and not any(video.rate for video in asked):
         remarks.append("--rate: there are no folders of pictures")
     videos, twice = sources.refuse_two_labels(looked)
+    found.failed += unread + twice
     videos, how = sharing.share_out(videos, flags, found.official is not None)
     top = flags.videos if flags.videos.is_dir() else flags.videos.parent
     clips = dataset.placed(with_consent((as_clip(video, top) for video in videos), top))
@@ -88,9 +98,10 @@ def prepare(flags: argparse.Namespace, workers: int | Cluster) -> int:
         check_signers(clips, flags.allow_shared_signers)
     with command.lock(flags.output):
         earlier = look_back(flags.output)
+        check_same(flags.output, earlier.clips, found.videos, top)
         move_changed(flags.output, earlier.clips, clips)
         outcome, fresh = transfer_all(flags, workers, clips, videos)
-        failed = found.failed + found.missing_of(told) + outside + unread + twice + outcome.failed
+        failed = found.failed + found.missing_of(told) + outside + outcome.failed
         whole = Outcome(outcome.done, failed, found.others)
         data = Dataset(flags.output, outcome.done, classes)
         if not table:
@@ -102,6 +113,23 @@ def prepare(flags: argparse.Namespace, workers: int | Cluster) -> int:
         write_origin(flags.output, found.origin(flags, most, table))
         said = found.notes + remarks + alone + how
         return summary.save_and_report(data, whole, expected, fresh, said, earlier.below)
+
+
+def print_left_out(found: reading.Found) -> None:
+    """What was read in which way, and what cannot be used, before a refusal that may come of it."""
+    for note in found.notes:
+        print(command.one_line(f"note: {note}"), file=sys.stderr)
+    if failed := found.failed:
+        what = command.counted(len(failed), "row or file", "rows or files")
+        print(command.one_line(f"left out: {what}; {failed[0][0]}: {failed[0][1]}"), file=sys.stderr)
+
+
+def check_same(output: Path, earlier: dict[str, Clip], videos: list[Video], top: Path) -> None:
+    """Raise Problem where a data set of other videos lies in the output: it was made of none of these."""
+    known = {as_clip(video, top).source for video in videos}
+    if earlier and not any(clip.source in known for clip in earlier.values()):
+        what = f"holds {command.counted(len(earlier), 'clip')} of other videos, such as {min(earlier)}"
+        raise Problem(f"--output {output}: {what}; choose another folder, or delete it")
 
 
 def check_signers(clips: list[Clip], allowed: bool) -> None:

@@ -39,16 +39,17 @@ def read_annotations(path: Path, tier: str | None) -> tuple[list[Video], list[tu
 
     Raises Problem where there is none, or it has to be said which tier is meant.
     """
-    files = [path]
+    files, below = [path], [path]
     if path.is_dir():
-        below = [each for each in sorted(path.rglob("[!.]*")) if each.suffix.lower() in SUFFIXES]
+        below = files_below(path)
         files = [each for each in below if each.suffix.lower() == ".eaf" or track_of(each) == (tier or "")]
         if not files:
             raise Problem(f"{path}: no annotations of {tier}: {counted(len(below), 'file')}; expected {EXPECTED}")
-    videos, failed, seen = [], [], {}
+    videos, failed, seen, count = [], [], {}, 0
     for file in files:
         with command.noting(failed, file.name):
             rows, video = read_eaf(file, tier) if file.suffix.lower() == ".eaf" else read_subtitles(file)
+            count += len(rows)
             for label, signer, cut in rows:
                 where = f"{file.name} {cut}"
                 with command.noting(failed, where):
@@ -63,7 +64,16 @@ def read_annotations(path: Path, tier: str | None) -> tuple[list[Video], list[tu
         raise Problem(f"{path}: no annotation can be used; {failed[0][0]}: {failed[0][1]}")
     if not videos:
         raise Problem(f"{path}: no annotation in it; expected signs with their times")
-    return videos, failed, [f"{counted(len(videos), 'annotation')} of {counted(len(files), 'file')}"]
+    notes = [f"{counted(count, 'annotation')} of {counted(len(files), 'file')}"]
+    if others := [each.name for each in below if each not in files]:
+        what = f"{counted(len(others), 'file')} of subtitles of another track, or none, left out"
+        notes.append(f"{what}: {listed(others, SHOWN)}; a track's files end in .{tier or 'NAME'}.vtt or .srt")
+    return videos, failed, notes
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files of annotations below a folder."""
+    return [each for each in sorted(folder.rglob("[!.]*")) if each.suffix.lower() in SUFFIXES]
 
 
 def read_eaf(path: Path, tier: str | None) -> tuple[Rows, Path]:

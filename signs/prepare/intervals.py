@@ -16,11 +16,17 @@ from signs.command import Problem
 import numpy as np
 
 COLUMNS = ("start", "end", "start_frame", "end_frame", "fps")
+STARTS, ENDS = ("start", "begin"), ("end", "stop")
+UNITS = ("{}_time", "{} time", "{}_seconds", "{} (s)", "{} [s]", "{}_s", "{}_sec")
 SYNONYMS = {
-    **dict.fromkeys(("start_time", "start_seconds"), "start"),
-    **dict.fromkeys(("end_time", "end_seconds"), "end"),
-    **dict.fromkeys(("frame_start", "first_frame"), "start_frame"),
-    **dict.fromkeys(("frame_end", "last_frame"), "end_frame"),
+    form.format(word): side
+    for side, words in (("start", STARTS), ("end", ENDS))
+    for word in words
+    for form in ("{}", *UNITS)
+    if form.format(word) != side
+} | {
+    **dict.fromkeys(("frame_start", "first_frame", "start frame", "begin_frame"), "start_frame"),
+    **dict.fromkeys(("frame_end", "last_frame", "end frame", "stop_frame"), "end_frame"),
 }
 CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
 SLACK = 0.5  # seconds by which an interval may end behind its video: rounded times, a frame that was lost
@@ -80,6 +86,9 @@ def read_cut(row: Mapping[str, str]) -> Cut | None:
     Raises Problem where it makes no sense.
     """
     said = {name: text for name in COLUMNS if (text := (row.get(name) or "").strip())}
+    for seconds, frames in (("start", "end_frame"), ("end", "start_frame")):
+        if said.keys() & {*COLUMNS[:4]} == {seconds, frames}:
+            raise Problem(f"{seconds} is in seconds, {frames} in frames; give both in one of them")
     if "start" in said or "end" in said:
         end = seconds_of(said["end"]) if "end" in said else None
         return checked(Cut(seconds_of(said.get("start", "0")), end))
@@ -114,9 +123,9 @@ def resolve(cut: Cut, times: np.ndarray, pad: float = 0.0) -> tuple[float, float
     start, end = _seconds(cut, times, length, step)
     has = f"the video's {length:.2f} s"
     if start >= length:
-        raise Problem(f"interval {cut} begins behind the end of {has}{_other_rate(cut, step)}")
+        raise Problem(f"interval {cut} begins behind the end of {has}{_other_unit(cut, step, length)}")
     if end > length + SLACK:
-        raise Problem(f"interval {cut} ends behind the end of {has}{_other_rate(cut, step)}")
+        raise Problem(f"interval {cut} ends behind the end of {has}{_other_unit(cut, step, length)}")
     end = min(end, length)
     if not ((times >= start - 1e-6) & (times < end - 1e-6)).any():
         raise Problem(f"interval {cut} is empty: no frame lies in it")
@@ -134,9 +143,11 @@ def _seconds(cut: Cut, times: np.ndarray, length: float, step: float) -> tuple[f
     return tuple(starts[at] if at < len(starts) else length + (at - len(times)) * step for at in (first, last))
 
 
-def _other_rate(cut: Cut, step: float) -> str:
-    """Where frames are counted at another rate than the video's, a hint at it."""
+def _other_unit(cut: Cut, step: float, length: float) -> str:
+    """Where times are written in another unit, or frames counted at another rate than the video's, a hint at it."""
     rate = 1 / step
+    if not cut.frames and cut.end and cut.end - cut.start >= 2000 * step and cut.end <= 1000 * length:
+        return "; these look like milliseconds: divide them by 1000"
     if cut.frames and cut.rate and max(rate / cut.rate, cut.rate / rate) > NEAR:
         return f"; they are counted at {cut.rate:g} frames/s, the video has {rate:g}"
     return ""

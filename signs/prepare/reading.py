@@ -81,7 +81,7 @@ def read_videos(flags: argparse.Namespace) -> Found:
     elif path.is_dir():
         found = read_folder(flags)
     else:
-        found = Found(*video_table.read_table(path, flags.signer_from, flags.rate), [])
+        found = Found(*video_table.read_table(path, flags.signer_from, flags.rate))
     if found.failed and not found.videos and not found.listing.missing:
         raise Problem(f"no video can be used; {found.failed[0][0]}: {found.failed[0][1]}")
     if found.listing.missing and not found.videos:

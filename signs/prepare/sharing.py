@@ -46,6 +46,9 @@ def share_out(videos: list[Video], flags: argparse.Namespace, official: bool = F
     elif known:
         few = f", as {people[0]} alone signs" if len(people) == 1 else ""
         remark += f"{few}: measures will say nothing about new people, and evaluate.py asks for --ignore-checks"
+    wanted = [part for part, share in zip(("valid", "test"), flags.shares, strict=True) if share]
+    if empty := [part for part in wanted if part not in of_file.values()]:
+        remark += f"; too few for {' and '.join(empty)}: of one label {len(wanted) + 1} clips are needed at least"
     return [replace(video, split=video.split or of_file[unit_of(video)]) for video in videos], [remark]
 
 

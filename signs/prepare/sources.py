@@ -124,8 +124,8 @@ def look_into(
     notes = [f"{command.counted(alone, 'video')} {hold} cut already"] if alone else []
     if trims:
         lengths = [video.end - video.start for video in looked if video.start is not None]
-        mean = f" of {sum(lengths) / len(lengths):.2f} s on average" if lengths else ""
-        notes.append(f"--trim: {command.counted(len(lengths), 'clip')} of {len(looked):,} are intervals{mean}")
+        mean = f", {sum(lengths) / len(lengths):.2f} s each on average" if lengths else ""
+        notes.append(f"--trim: {len(lengths):,} of {command.counted(len(looked), 'clip')} are intervals now{mean}")
     return looked, failed, notes
 
 

@@ -17,6 +17,7 @@ from signs.clips.pictures import is_picture
 from signs.clips.video import ONLY_SOUND, first_frame_problem
 from signs.command import Problem
 from signs.prepare import folder_layout
+from signs.prepare.annotations import SUFFIXES as ANNOTATIONS
 from signs.prepare.path_pattern import PathPattern
 from signs.prepare.video_table import Video, as_video
 
@@ -116,7 +117,10 @@ def read_folder(
         remarks[0] += "; not_done.csv in the data set names all"
     videos, failed, by_folder = [], list(found.unread), not pattern or "label" not in pattern.words
     if by_folder:
-        remarks += folder_layout.check_layout(folder, paths)
+        try:
+            remarks += folder_layout.check_layout(folder, paths)
+        except Problem as problem:
+            raise Problem(f"{problem}{_annotated(found)}") from None
         failed += [(str(path), "no video in this folder") for path in _empty_labels(folder, paths)]
     for path, place in zip(found.videos, paths, strict=True):
         with command.noting(failed, str(place)):
@@ -126,6 +130,13 @@ def read_folder(
             video = as_video(path, str(place), known, pattern, str(place))
             videos.append(replace(video, rate=rate) if path.is_dir() else video)
     return videos, failed, remarks, others if len(others) > EXAMPLES else []
+
+
+def _annotated(found: Found) -> str:
+    """Where files of annotations lie among the videos, what to do with them."""
+    there = [path for path in found.others if path.suffix.lower() in ANNOTATIONS]
+    what = f"; {command.counted(len(there), 'file')} of annotations in it, such as {there[0].name if there else ''}"
+    return f"{what}: --tier NAME cuts their signs out" if there else ""
 
 
 def _empty_labels(folder: Path, paths: list[PurePosixPath]) -> Iterator[Path]:
@@ -143,6 +154,6 @@ def what_else(folder: Path, found: Found) -> Iterator[str]:
         names = [path.relative_to(folder).as_posix() for path in others[:EXAMPLES]]
         more = ", ..." if len(others) > EXAMPLES else ""
         are = "is no video" if len(others) == 1 else "are no videos"
-        yield f"{command.counted(len(others), 'file')} {are}: {counts} ({', '.join(names)}{more})"
+        yield f"{command.counted(len(others), 'file')} {are}: {counts} ({', '.join(names)}{more}){_annotated(found)}"
     if loops := [path.relative_to(folder).as_posix() for path in found.loops]:
         yield f"links to a folder above them, not followed: {command.listed(loops)}"

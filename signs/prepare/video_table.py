@@ -1,7 +1,7 @@
 """Videos of any origin, of which a table tells the labels.
 
-    videos, failed = video_table.read_table(Path("videos.csv"))     columns video and label; signer and split if known;
-                                                                    start, end of signs in longer videos
+    videos, failed, notes = video_table.read_table(Path("videos.csv"))      columns video and label; signer and split if
+                                                                    known; start, end of signs in longer videos
     videos, failed = video_table.name_clips(videos)
 
 `failed` holds (where, reason) of what cannot be used.
@@ -16,8 +16,8 @@ from pathlib import Path, PurePath
 from signs import command
 from signs.clips import dataset, tables
 from signs.clips.names import check_text, folded
-from signs.command import Problem
-from signs.prepare import intervals, path_pattern
+from signs.command import Problem, counted, listed
+from signs.prepare import intervals, path_pattern, recordings
 from signs.prepare.intervals import Cut
 from signs.prepare.path_pattern import PathPattern
 
@@ -28,6 +28,8 @@ SYNONYMS = {
     **intervals.SYNONYMS,
 }
 COLUMNS = ("label", "signer", "split", *intervals.COLUMNS, "rate")
+OWN_COLUMNS = {*recordings.COLUMNS, *dataset.CLIP_COLUMNS, *dataset.MORE}  # of clips.csv: nobody wrote them for this
+SHOWN = 6  # columns in a line
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,17 @@ class Video:
 
 def read_table(
     table: Path, pattern: PathPattern | None = None, rate: float | None = None
-) -> tuple[list[Video], list[tuple[str, str]]]:
-    """The rows of a table of videos, and (where, reason) of those that cannot be used.
+) -> tuple[list[Video], list[tuple[str, str]], list[str]]:
+    """The rows of a table of videos, (where, reason) of those that cannot be used, and notes on what it leaves open.
 
     `pattern`: of the videos' paths, or of their ends. `rate`: frames/s of folders of pictures, whose rows have none.
     """
     required = ("video",) if pattern and "label" in pattern.words else ("video", "label")
-    videos, failed, lines = [], [], {}
+    videos, failed, lines, heads = [], [], {}, {}
     for number, row in tables.read_rows(table, required, COLUMNS, SYNONYMS):
         name = row["video"].strip().replace("\\", "/")
         where = f"{table.name} line {number}{name and f', {name}'}"
+        heads |= row
         with command.noting(failed, where):
             if not name:
                 raise Problem("no video in this row; expected a path, relative to the table")
@@ -80,7 +83,22 @@ def read_table(
         raise Problem(f"{zero.where}: frame 0; frames count from 1 here: add 1 to both columns of frames in {table}")
     if not videos and not failed:
         raise Problem(f"{table}: no row in it; expected a row per video: video,label[,signer][,split]")
-    return videos, failed
+    return videos, failed, remarks_of(videos, [head for head in heads if head])
+
+
+def remarks_of(videos: list[Video], heads: list[str]) -> list[str]:
+    """Which columns of a table say nothing here, and which rows' intervals are open."""
+    remarks, ours = [], {"video", *COLUMNS, *OWN_COLUMNS}
+    if unused := [head for head in heads if head not in ours]:
+        remarks.append(f"not used: {'column' if len(unused) == 1 else 'columns'} {listed(unused, SHOWN)}")
+    if (whole := [video for video in videos if not video.cut]) and len(whole) < len(videos):
+        rows = counted(len(whole), "row")
+        remarks.append(f"{rows} without a start and an end, whose whole video is the clip; the first: {whole[0].where}")
+    if endless := [video for video in videos if video.cut and video.cut.end is None]:
+        remarks.append(
+            f"{counted(len(endless), 'row')} without an end, taken to the video's; the first: {endless[0].where}"
+        )
+    return remarks
 
 
 def rate_of(path: Path, row: dict, rate: float | None) -> float | None:

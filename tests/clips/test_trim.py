@@ -67,7 +67,7 @@ def listed(tmp_path):
 
 def test_clips_say_what_was_cut_and_frames_are_of_the_rest(tmp_path, listed, capsys):
     assert prepare_videos.main([*listed, "--trim"]) == command.DONE
-    assert "--trim: 1 clip of 2 are intervals of" in capsys.readouterr().out
+    assert "--trim: 1 of 2 clips are intervals now, " in capsys.readouterr().out
     data = load_dataset(tmp_path / "data")
     idle, busy = sorted(data.clips, key=lambda clip: clip.label, reverse=True)
     assert (idle.start, idle.end) == pytest.approx((1.0, 2.75), abs=0.2) and busy.start is None

@@ -266,6 +266,51 @@ def test_a_track_of_subtitles(talk, tmp_path, capsys):
     assert "does not begin with WEBVTT" in capsys.readouterr().err
 
 
+def test_columns_that_say_where_a_sign_is(talk, tmp_path, capsys):
+    for number, head in enumerate(("begin,end", "Begin,Stop", "start_time,stop_time", "Start (s),End (s)")):
+        path = table(talk, f"{head},room", "a,0.4,0.8,7", "b,1.2,,7", "c,,,7")
+        assert prepare(path, tmp_path / str(number), "--shares", 0, 0) == command.DONE
+        assert times(load_dataset(tmp_path / str(number))) == {"a": (0.4, 0.8), "b": (1.2, 2), "c": (None, None)}
+        said = capsys.readouterr().out
+        assert "note: not used: column room\n" in said
+        assert "1 row without an end, taken to the video's; the first: table.csv line 3" in said
+        assert "1 row without a start and an end, whose whole video is the clip; the first: table.csv line 4" in said
+    assert prepare(table(talk, "from,to", "a,0.4,0.8"), tmp_path / "o", "--shares", 0, 0) == command.NOTHING
+    assert capsys.readouterr().err.startswith("note: not used: columns from, to\n")
+    assert prepare(table(talk, "start,end_frame", "a,0.4,20"), tmp_path / "p") == command.NOTHING
+    assert "start is in seconds, end_frame in frames; give both in one of them" in capsys.readouterr().err
+    rows = "a,400,800", "b,0:20,0:21"
+    assert prepare(table(talk, "start,end", *rows, "c,0,1"), tmp_path / "q", "--shares", 0, 0) == command.PARTLY
+    lines = [line for line in capsys.readouterr().err.splitlines() if "behind the end" in line]
+    assert ["look like milliseconds" in line for line in lines] == [True, False]
+
+
+def test_annotations_that_are_left_out_are_named(talk, tmp_path, capsys):
+    imitations.put(talk.parent / "talk.gloss.srt", SRT)
+    imitations.put(talk.parent / "talk.srt", SRT)
+    assert prepare(talk.parent, tmp_path / "out", "--tier", "gloss") == command.DONE
+    said = capsys.readouterr().out
+    assert "1 file of subtitles of another track, or none, left out: talk.srt" in said
+    assert "too few for valid and test: of one label 3 clips are needed" in said
+    assert prepare(talk.parent, tmp_path / "o") == command.NOTHING
+    assert "2 files of annotations in it, such as talk.gloss.srt: --tier NAME" in capsys.readouterr().err
+    elan(talk.parent / "talk.eaf", *TWO, annotation(3, "ts4", "ts3", "back"))
+    flags = ["--tier", "Gloss right", "--train-signers", "nobody"]
+    assert prepare(talk.parent, tmp_path / "o", *flags) == command.NOTHING
+    said = capsys.readouterr().err.splitlines()[-2:]
+    assert said[0].startswith("left out: 1 row or file; talk.eaf 1.6 to 0.8 s: ") and "nobody is not in" in said[1]
+
+
+def test_a_folder_with_another_data_set_is_left_alone(talk, tmp_path, capsys):
+    assert prepare(table(talk, "start,end", "a,0.4,0.8", "b,1,2"), tmp_path / "out", "--shares", 0, 0) == command.DONE
+    before = (tmp_path / "out" / "clips.csv").read_bytes()
+    other = imitations.put(tmp_path / "else" / "wave" / "film.mp4", imitations.film())
+    imitations.put(other.parent.parent / "stop" / "film2.mp4", imitations.film(seed=1))
+    assert prepare(other.parent.parent, tmp_path / "out", "--shares", 0, 0) == command.NOTHING
+    assert "holds 2 clips of other videos, such as talk_0000400_0000800" in capsys.readouterr().err
+    assert (tmp_path / "out" / "clips.csv").read_bytes() == before
+
+
 def test_folders_of_pictures(tmp_path, capsys):
     for number, (label, take) in enumerate((label, take) for label in ("wave", "stop") for take in (1, 2, 3)):
         imitations.pictures(tmp_path / "in" / label / str(take), 3, number)
