@@ -1,5 +1,7 @@
-"""A script of the repository with a network in I3D's place that compiles in a second, on two CPU devices; STOP_AT is an
-epoch in which the machine goes off.
+"""A script of the repository with a network in I3D's place that compiles in a second, on two CPU devices.
+
+STOP_AT is an epoch in which the machine goes off, STOP_HOST the only one of several that does, READ a file of what each
+host reads.
 
     KERAS_BACKEND=jax python tests/small_network.py train_i3d --data ... --output ... --devices 2 [then evaluate ...]
 """
@@ -7,6 +9,7 @@ epoch in which the machine goes off.
 import importlib
 import os
 import sys
+import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -44,6 +47,26 @@ def two_devices() -> None:
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
+def note_reading(file: Path) -> None:
+    """Add a line to the file for each archive that is decoded: epoch, host, clip. None is kept in memory."""
+    import datagenerator
+
+    read, images = datagenerator.read_stored, datagenerator.ClipGenerator._images
+    datagenerator.ClipGenerator.__init__.__kwdefaults__["memory"] = 0
+    reader = threading.local()
+
+    def read_and_note(modality, data, item, *rest):
+        with open(file, "a", encoding="utf-8") as lines:
+            lines.write(f"{reader.generator.epoch} {reader.generator.devices.host} {item.clip}\n")
+        return read(modality, data, item, *rest)
+
+    def remember(generator, position):
+        reader.generator = generator
+        return images(generator, position)
+
+    datagenerator.read_stored, datagenerator.ClipGenerator._images = read_and_note, remember
+
+
 def main() -> int:
     two_devices()
     from signs.models import i3d
@@ -52,13 +75,16 @@ def main() -> int:
 
     i3d.build_i3d = build
     batch, stop_at = ClipGenerator.__getitem__, int(os.environ.get("STOP_AT", -1))
+    stop_host = os.environ.get("STOP_HOST")
 
     def until_the_machine_goes_off(generator, number):
-        if generator.epoch == stop_at and number == 2:
+        if generator.epoch == stop_at and number == 2 and stop_host in (None, str(generator.devices.host)):
             os._exit(9)
         return batch(generator, number)
 
     ClipGenerator.__getitem__ = until_the_machine_goes_off
+    if "READ" in os.environ:
+        note_reading(Path(os.environ["READ"]))
     code, words = 0, sys.argv[1:]
     while words and code == 0:
         end = words.index("then") if "then" in words else len(words)

@@ -67,15 +67,18 @@ class Batches(keras.utils.PyDataset):
         return -(-len(self._order()) // self.batch)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        order = self._order()
-        chosen = order[number * self.batch : (number + 1) * self.batch]
-        first = number + AHEAD if number else 1
-        self._read_ahead(order[first * self.batch : (number + AHEAD + 1) * self.batch])
-        chosen = chosen[self.devices.share(len(chosen))]  # mixup mixes these: no host reads another's
+        chosen = self._part(number)  # mixup mixes these: no host reads another's
+        for later in range(number + AHEAD if number else 1, number + AHEAD + 1):
+            self._read_ahead(self._part(later))
         inputs, targets = self._inputs(chosen, number), self._targets_of(chosen)
         if self.augmentation is not None and self.augmentation.mixup:
             targets = self._mix(inputs, targets, number)
         return inputs, targets
+
+    def _part(self, number: int) -> np.ndarray:
+        """Positions of this host's clips of a batch, none behind the last batch."""
+        batch = self._order()[number * self.batch : (number + 1) * self.batch]
+        return batch[self.devices.share(len(batch))]
 
     def _order(self) -> np.ndarray:
         """Positions of this epoch's clips; -1 fills the last batch up."""

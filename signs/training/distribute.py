@@ -20,7 +20,7 @@ from pathlib import Path
 
 from signs import command
 from signs.command import Problem
-from signs.training.hosts import call_hosts
+from signs.training.hosts import Watch, call_hosts
 
 FLAGS = ("devices", "coordinator", "hosts", "host")
 KEPT = ("log.csv", "*.weights.h5", "checkpoint/*")  # what a training goes on from
@@ -29,12 +29,13 @@ KEPT = ("log.csv", "*.weights.h5", "checkpoint/*")  # what a training goes on fr
 @dataclass(frozen=True)
 class Devices:
     """What a training runs on: `count` devices on `hosts` machines together; this machine is number `host`. A network
-    is built and trained within `scope()`."""
+    is built and trained within `scope()`. `watch` ends this host with the others."""
 
     count: int = 1
     hosts: int = 1
     host: int = 0
     scope: Callable[[], AbstractContextManager] = contextlib.nullcontext
+    watch: Watch | None = None
 
     def share(self, size: int) -> slice:
         """What this host sees of a batch of that size, a multiple of `count`."""
@@ -90,8 +91,9 @@ def start(args, stamp: str) -> Devices:
         return Devices(number, scope=tf.distribute.MirroredStrategy(names[:number]).scope) if number > 1 else ONE
     import jax
 
+    watch = None
     if args.coordinator:
-        call_hosts(args.coordinator, args.hosts, args.host, stamp)
+        watch = call_hosts(args.coordinator, args.hosts, args.host, stamp)
         # JAX would listen on every address of host 0.
         jax.distributed.initialize(
             args.coordinator, args.hosts, args.host, coordinator_bind_address=None if args.host else args.coordinator
@@ -102,7 +104,7 @@ def start(args, stamp: str) -> Devices:
         return ONE
     devices = [device for of_host in by_host for device in of_host[:number]]
     parallel = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
-    return Devices(len(devices), args.hosts, args.host, parallel.scope)
+    return Devices(len(devices), args.hosts, args.host, parallel.scope, watch)
 
 
 def _number(args, present: int, gpus: bool) -> int:
@@ -157,10 +159,13 @@ def whole(model):
 
 @contextlib.contextmanager
 def output(devices: Devices, folder: Path) -> Iterator[Path]:
-    """Where this host writes: the first into `folder`, the others, silently, into a temporary copy of it."""
+    """Where this host writes: the first into `folder`, the others, silently, into a temporary copy of it. The hosts
+    watch each other, and the block ends when it does on all of them."""
     with contextlib.ExitStack() as held:
+        if devices.watch:
+            held.enter_context(devices.watch)
         if devices.host:
-            folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
+            folder = devices.watch.temporary = Path(held.enter_context(tempfile.TemporaryDirectory()))
             held.enter_context(contextlib.redirect_stdout(held.enter_context(open(os.devnull, "w", encoding="utf-8"))))
         if devices.hosts > 1:
             _hand_out(devices, folder)

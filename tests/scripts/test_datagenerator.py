@@ -222,8 +222,9 @@ def test_colour_changes_channels_and_zoom_changes_size_and_flow(data):
 
 
 def test_devices_share_each_batch_and_each_host_reads_its_own_part(data, monkeypatch):
-    """16 clips on three devices: 15 an epoch, other ones in the next; each batch is the hosts' parts together."""
-    still, read = Augmentation(shift=0, brightness=0), []
+    """16 clips on three devices: 15 an epoch, other ones in the next; each batch is the hosts' parts together. Nor is
+    more brought from a storage ahead of need: all but what is in the first batch."""
+    still, read, ahead = Augmentation(shift=0, brightness=0), [], []
     one = generator(data, augmentation=still)
 
     def note(some, position, place):
@@ -231,12 +232,14 @@ def test_devices_share_each_batch_and_each_host_reads_its_own_part(data, monkeyp
         place.fill(position)
 
     monkeypatch.setattr(ClipGenerator, "_fill", note)
+    monkeypatch.setattr(ClipGenerator, "_read_ahead", lambda some, positions: ahead.extend(positions))
     whole, read[:] = [images[:, 0, 0, 0, 0] for images, _ in batches(one)], []
     parts = []
     for host in range(3):
         some = generator(data, augmentation=still)
-        some.devices = Devices(3, 3, host)
+        some.devices, ahead[:] = Devices(3, 3, host), []
         parts.append([images[:, 0, 0, 0, 0] for images, _ in batches(some)])
+        assert sorted(ahead) == sorted(np.concatenate(parts[-1][1:]))
     assert [len(part) for part in parts[0]] == [2, 2, 1]
     for number, expected in enumerate(whole):
         together = np.concatenate([part[number] for part in parts])

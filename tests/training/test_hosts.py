@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from signs.command import Problem
 from signs.training import hosts as hosts_module
@@ -89,3 +90,53 @@ def test_a_stranger_at_the_port_does_not_count(port):
     assert call(port, (2, 1, "same")) == [None]
     first.join()
     assert told == [[None]]
+
+
+@pytest.fixture
+def watches(port, monkeypatch):
+    """Those of hosts 0, 1 and 2 of one training; a list of those that ended, and of what is to end this process."""
+    ended, registered = [], []
+    monkeypatch.setattr(hosts_module, "_leave", ended.append)
+    monkeypatch.setattr(hosts_module.atexit, "register", lambda *what: registered.append(what))
+    monkeypatch.setattr(hosts_module, "LAST", 0.0)
+    monkeypatch.setattr(hosts_module, "GRACE", 0.05)
+    with ThreadPoolExecutor() as pool:
+        calls = [pool.submit(call_hosts, f"127.0.0.1:{port}", 3, number, "same") for number in range(3)]
+        yield *(call.result() for call in calls), ended, registered
+
+
+def wait_until(ended: list, count: int) -> None:
+    limit = time.monotonic() + 10
+    while len(ended) < count and time.monotonic() < limit:
+        time.sleep(0.01)
+    assert ended == [2] * count
+
+
+def test_hosts_wait_for_each_other_at_the_end(watches):
+    first, second, third, ended, registered = watches
+    first.__enter__()
+    second.__enter__()
+    waits = threading.Thread(target=first.__exit__, args=(None, None, None))
+    waits.start()
+    with third:
+        also_waits = threading.Thread(target=second.__exit__, args=(None, None, None))
+        also_waits.start()
+        waits.join(0.1)
+        assert waits.is_alive(), "host 2 is not done"
+    waits.join(10)
+    also_waits.join(10)
+    assert not waits.is_alive() and not ended and not registered
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(Problem("clip 7: damaged"), "clip 7: damaged"), (ValueError("7\n8"), "ValueError: 7 8")]
+)
+def test_an_error_of_one_host_ends_the_others_which_name_it(watches, capsys, error, said):
+    first, second, third, ended, registered = watches
+    first.__enter__()  # and no end of the block, which a host that has ended never comes to
+    third.__enter__()
+    with pytest.raises(type(error)), second:
+        raise error
+    wait_until(ended, 2)
+    assert capsys.readouterr().err.count(f"host 1 ended: {said}; start the same commands again") == 2
+    assert registered == [(hosts_module._leave, 2)], "it ends by itself, with what is its own line"
