@@ -223,8 +223,8 @@ def edges(path: StandIn) -> BinaryIO:
     with answers(address) as storage:
         if entry.size <= 2 * EDGE:
             return BytesIO(storage.cat_file(address))
-        content[:EDGE] = storage.cat_file(address, 0, EDGE)
-        content[-EDGE:] = storage.cat_file(address, entry.size - EDGE, entry.size)
+        content[:EDGE] = storage.cat_file(address, start=0, end=EDGE)
+        content[-EDGE:] = storage.cat_file(address, start=entry.size - EDGE, end=entry.size)
     return BytesIO(content)
 
 

@@ -126,6 +126,19 @@ def test_what_is_read_is_what_lies_there(front, prepared, unbroken):
         storage.read_archive(data.clips[0].archive(data.folder, STORE))
 
 
+def test_of_a_large_archive_two_ends_tell_what_it_is(front, prepared, unbroken, tmp_path):
+    """Archives of pictures of the usual size are several times as large as both ends."""
+    upload(front, prepared, only="frame")
+    large, info = tmp_path / "large.zip", {"format": storage.FORMAT, "source": "a_1.avi"}
+    picture = np.random.default_rng(0).bytes(3 * cached_copy.EDGE)
+    storage.write_members(large, {"img_00001.jpg": picture}, info)
+    front.client.put_object(Bucket=BUCKET, Key=f"{NAME}/{STORE}/train/001/a_1.zip", Body=large.read_bytes())
+    data = load_dataset(Path(ADDRESS))
+    path = data.clips[0].archive(data.folder, STORE)
+    assert storage.read_info(path) == info
+    assert front.count("GET", "a_1.zip") == 2 and not path.exists()
+
+
 def test_the_cache_is_bounded_and_keeps_what_is_in_use(front, prepared, unbroken, monkeypatch):
     upload(front, prepared, only="frame")
     data = load_dataset(Path(ADDRESS))
