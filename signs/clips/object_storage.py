@@ -46,6 +46,11 @@ def entry_of(about: dict) -> Entry:
     return Entry(int(about["size"]), int(digits, 16))
 
 
+def content_stamp(content: bytes) -> int:
+    """The stamp of an archive in a shard, by its bytes."""
+    return int(hashlib.sha256(content).hexdigest()[:7], 16)
+
+
 def connect(address: str):
     """fsspec's file system of an address; raises Problem where it is not installed."""
     scheme = address.partition(":")[0]
@@ -131,9 +136,15 @@ def part(storage, address: str, entry: Entry, start: int, end: int) -> bytes:
 
 
 def bring(storage, address: str, path: Path, entry: Entry) -> None:
-    """Download an object, or its part of a shard, to a path; raises Problem where it has another size than was said."""
+    """Download an object, or its part of a shard, to a path; raises Problem where it has another size than was said,
+    or a shard has other bytes."""
     if entry.shard:
-        path.write_bytes(part(storage, address, entry, 0, entry.size))
+        content = part(storage, address, entry, 0, entry.size)
+        if content_stamp(content) != entry.stamp:
+            raise Problem(
+                f"{address}: other bytes than its index says; delete it, and run the step again with --shards"
+            )
+        path.write_bytes(content)
     else:
         storage.get_file(address, str(path))
     if (found := path.stat().st_size) != entry.size:

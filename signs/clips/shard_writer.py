@@ -83,8 +83,8 @@ def _count(size: int, before: int) -> int:
 def _send(job: tuple[int, dict[str, Path]], address: str, known: dict[str, Shard]) -> tuple[str, Shard]:
     """Write a shard and send it, unless it is there; its name, and what it holds."""
     number, paths = job
-    stamps = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}
-    digest = hashlib.sha256(json.dumps(stamps).encode()).hexdigest()[:16]
+    hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}
+    digest = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
     name, archives = f"{number:04d}-{digest}.tar", {}
     if name in known:
         return name, known[name]
@@ -97,7 +97,7 @@ def _send(job: tuple[int, dict[str, Path]], address: str, known: dict[str, Shard
                 about.size = len(content)
                 tar.addfile(about, io.BytesIO(content))
                 padded = -(-about.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-                archives[each] = [tar.offset - padded, about.size, int(stamps[each][:7], 16)]
+                archives[each] = [tar.offset - padded, about.size, object_storage.content_stamp(content)]
         with answers(address) as place:
             entry = object_storage.send(place, path, f"{address}/{name}")
     return name, Shard(entry.size, archives)
