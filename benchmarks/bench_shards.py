@@ -13,7 +13,7 @@ and array_record are installed. The order is drawn anew over all clips; the CRCs
     copied          all of it to the disc by fsspec's `get`, 32 files at once, and read from there
     whole           four shards at a time to the disc, clips in an order drawn within each four: not the order asked for
 
-Three of them are also read as a training reads, with all pictures decoded on all cores (`decoded`).
+With `--decode` three of them are also read as a training reads, with all pictures decoded on all cores (`decoded`).
 
 S3 is moto's server in a process of its own, whose front waits `--latency` ms before each answer and sends contents of
 objects itself, as moto would copy a whole object for each range of it. Epochs on a disc begin with a cold page cache
@@ -90,11 +90,12 @@ def cold(folder: Path) -> str:
         return "fadvise"
 
 
-def on_storage(there: str, order: list[Clip], kinds: list[str], threads: list[int], server: Server) -> dict[str, dict]:
+def on_storage(
+    there: str, order: list[Clip], kinds: list[str], threads: list[int], decode: bool, server: Server
+) -> dict[str, dict]:
     """{way: what it takes} of each way to read an epoch."""
     rows = {}
     with tempfile.TemporaryDirectory() as scratch:
-        os.environ["XDG_CACHE_HOME"] = scratch
         epochs = {count: Epoch(there, order, count, Path(scratch)) for count in threads}
         product = epochs[threads[0]].product
         ways = {
@@ -108,10 +109,12 @@ def on_storage(there: str, order: list[Clip], kinds: list[str], threads: list[in
         for kind in kinds:
             ways[f"{kind} whole"] = functools.partial(epochs[threads[0]].whole, kind)
         ways |= {f"{kind} copied": functools.partial(epochs[threads[0]].copied, kind) for kind in ("archive", "tar")}
-        some = ("product", "product, shards", "tar whole")
+        some = ("product", "product, shards", "tar whole") if decode else ()
         ways |= {f"{name}, decoded": functools.partial(decoded, ways[name]) for name in some}
         for name, way in ways.items():
-            rows[name] = timed(way, server)
+            os.sync()
+            with tempfile.TemporaryDirectory() as os.environ["XDG_CACHE_HOME"]:
+                rows[name] = timed(way, server)
             print(f"{name}: {rows[name]}", file=sys.stderr, flush=True)
     return rows
 
@@ -231,6 +234,7 @@ def main(argv=None) -> int:
         "--latency", type=float, nargs="+", default=[0, 5, 20], help="ms before each answer of the storage"
     )
     flags.add_argument("--threads", type=int, nargs="+", default=[16, 64])
+    flags.add_argument("--decode", action="store_true", help="also with all pictures decoded")
     flags.add_argument("--repeat", type=int, default=3)
     flags.add_argument("--folder", type=Path, help="where they are made and deleted (default: temporary)")
     args = flags.parse_args(argv)
@@ -249,7 +253,9 @@ def main(argv=None) -> int:
             write_done(there)
             for latency in args.latency:
                 server.latency.value = latency
-                rounds = [on_storage(there, order, kinds, args.threads, server) for _ in range(args.repeat)]
+                rounds = [
+                    on_storage(there, order, kinds, args.threads, args.decode, server) for _ in range(args.repeat)
+                ]
                 assert len({row["crc"] for each in rounds for row in each.values()}) == 1, "other bytes came"
                 rows = middle(rounds) | listing_and_resume(there, folder, order, args.names, server)
                 found[f"{latency:g} ms"] = rows | one_changed(there, folder, order[0], server)

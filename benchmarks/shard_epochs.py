@@ -38,7 +38,6 @@ class Epoch:
         return object_storage.connect(self.there)
 
     def product(self, kind: str) -> Iterator[bytes]:
-        shutil.rmtree(self.scratch / "signs", ignore_errors=True)
         data = load_dataset(cached_copy.opened(Path(f"{self.there}/{kind}")))
         paths = [item.archive(data.folder, STORED.store) for item in self.order]
         for number, path in enumerate(paths):
