@@ -19,12 +19,13 @@ import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import astuple
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from signs import command
-from signs.clips import copy_room, object_storage
+from signs.clips import copy_room, object_storage, shards
 from signs.clips.cache import cache_folder
 from signs.clips.copy_room import STORAGE, TABLES
 from signs.clips.object_storage import Entry, answers, missing
@@ -115,7 +116,8 @@ def listing(store: Path) -> dict[str, Entry]:
         if not file.exists():
             with answers(address_of(store)) as storage:
                 found = object_storage.objects_below(storage, address_of(store))
-            rows = {name: [entry.size, entry.stamp] for name, entry in found.items()}
+                found = shards.with_archives(storage, address_of(store), found)
+            rows = {name: astuple(entry) for name, entry in found.items()}
             command.write_text(file, json.dumps(rows))
     return listing(store)
 
@@ -172,6 +174,14 @@ def held(path: Path) -> Iterator[None]:
         yield
 
 
+def _source(path: StandIn, entry: Entry) -> str:
+    """The address of the object that holds an archive: its own, or its shard's."""
+    if not entry.shard:
+        return address_of(path)
+    root = _root(path)
+    return f"{address_of(root / path.relative_to(root).parts[0])}/{entry.shard}"
+
+
 def _copy(path: StandIn, entry: Entry) -> BinaryIO:
     """The open copy of an object, which is not deleted while it is open."""
     for _ in range(AGAIN):
@@ -181,7 +191,7 @@ def _copy(path: StandIn, entry: Entry) -> BinaryIO:
         if coming and not coming.cancel():
             coming.exception()  # waits; what went wrong comes again below
         else:
-            copy_room.bring(address_of(path), path, entry, copy_room.root())
+            copy_room.bring(_source(path, entry), path, entry, copy_room.root())
     raise Problem(f"{path}: its copy is deleted as soon as it is here; {copy_room.LARGER}")
 
 
@@ -199,7 +209,7 @@ def _bring_quietly(path: StandIn) -> None:
             if file := copy_room.open_copy(each, entry):
                 file.close()
             elif not _ending():
-                copy_room.bring(address_of(each), each, entry, copy_room.root())
+                copy_room.bring(_source(each, entry), each, entry, copy_room.root())
 
 
 @functools.cache
@@ -219,12 +229,12 @@ def edges(path: StandIn) -> BinaryIO:
         raise missing(path)
     if file := copy_room.open_copy(path, entry):
         return file
-    content, address = bytearray(entry.size), address_of(path)
+    content, address = bytearray(entry.size), _source(path, entry)
     with answers(address) as storage:
         if entry.size <= 2 * EDGE:
-            return BytesIO(storage.cat_file(address))
-        content[:EDGE] = storage.cat_file(address, 0, EDGE)
-        content[-EDGE:] = storage.cat_file(address, entry.size - EDGE, entry.size)
+            return BytesIO(object_storage.part(storage, address, entry, 0, entry.size))
+        content[:EDGE] = object_storage.part(storage, address, entry, 0, EDGE)
+        content[-EDGE:] = object_storage.part(storage, address, entry, entry.size - EDGE, entry.size)
     return BytesIO(content)
 
 

@@ -32,6 +32,8 @@ LAST_STAMP = 16**7  # seconds; one above all stamps
 PARTS = ".part"
 STORAGE = "storage"  # below the cache: where all copies lie
 TABLES = ("clips.csv", "class.csv")  # of a data set, which stay
+# Threads of one process wait for each other here; the lock of a file is only looked at again after 50 ms.
+_turn = threading.Lock()
 
 
 def root() -> Path:
@@ -100,7 +102,7 @@ def bring(address: str, path: Path, entry: Entry, room: Path | None = None) -> N
         with open(part, "wb") as file:
             _share(file)
             with answers(address) as storage:
-                object_storage.bring(storage, address, part, entry.size)
+                object_storage.bring(storage, address, part, entry)
             mark(part, entry)
             path.parent.mkdir(parents=True, exist_ok=True)
             if not fcntl:
@@ -116,7 +118,7 @@ def make_room(size: int, room: Path) -> None:
     most = limit()
     if size > most:
         raise Problem(f"a file of {size / 1e9:.3g} GB does not go into a cache of {most / 1e9:.3g} GB; {LARGER}")
-    with command.lock(room, "room", wait=True):
+    with _turn, command.lock(room, "room", wait=True):
         counter = room / ".used"
         try:
             used = int(counter.read_text(encoding="ascii"))

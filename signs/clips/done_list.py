@@ -29,12 +29,11 @@ def read_infos(data: Dataset, clips: list[Clip], stored: StoredSpec | LandmarkSp
     known, there = _read(store), cached_copy.listing(store)
 
     def look(item: Clip) -> dict | None:
-        name, expected = _name(item), storage.expected_info(item, stored)
+        name, expected = name_of(item), storage.expected_info(item, stored)
         if (entry := there.get(name)) is None:
             return None
-        row = known.get(name)
-        if row and row[:3] == [entry.size, entry.stamp, _digest(expected)]:
-            return {**expected, "notes": row[3]}
+        if (said := known.get(name)) and said == row(entry.size, entry.stamp, expected, said[3]):
+            return {**expected, "notes": said[3]}
         return storage.read_info(item.archive(data.folder, stored.store))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -52,8 +51,8 @@ def write(data: Dataset, stored: StoredSpec | LandmarkSpec) -> None:
     for item, info in zip(data.clips, infos, strict=True):
         expected = storage.expected_info(item, stored)
         if info is not None and storage.is_current(info, expected):
-            entry = there[_name(item)]
-            rows[_name(item)] = [entry.size, entry.stamp, _digest(expected), info.get("notes", [])]
+            entry = there[name_of(item)]
+            rows[name_of(item)] = row(entry.size, entry.stamp, expected, info.get("notes", []))
     if rows != before:
         (store / NAME).write_text(json.dumps(rows), encoding="utf-8")
         cached_copy.send(store / NAME)
@@ -65,14 +64,15 @@ def _read(store: StandIn) -> dict:
     try:
         with cached_copy.held(path):
             rows = json.loads(path.read_text(encoding="utf-8"))
-        return rows if all(len(row) == 4 for row in rows.values()) else {}
+        return rows if all(len(each) == 4 for each in rows.values()) else {}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
-def _name(item: Clip) -> str:
+def name_of(item: Clip) -> str:
     return f"{item.folder}/{item.stem}.zip"
 
 
-def _digest(expected: dict) -> str:
-    return hashlib.sha256(json.dumps(expected, sort_keys=True).encode()).hexdigest()[:16]
+def row(size: int, stamp: int, expected: dict, notes: list) -> list:
+    """What the list says of a clip: its object, a digest of what was expected of it, what is odd about it."""
+    return [size, stamp, hashlib.sha256(json.dumps(expected, sort_keys=True).encode()).hexdigest()[:16], notes]

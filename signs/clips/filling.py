@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from signs import cluster, command
-from signs.clips import cached_copy, dataset, done_list, storage
+from signs.clips import cached_copy, dataset, done_list, shard_writer, storage
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.footage import footage_of, size_of
 from signs.clips.spec import LandmarkSpec, StoredSpec
@@ -28,9 +28,11 @@ from signs.estimate import Cost
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
-    """`--split`, `--dry-run`, `--workers`, `--cluster` of a script that fills a store."""
+    """`--split`, `--dry-run`, `--shards`, `--workers`, `--cluster` of a script that fills a store."""
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
     command.add_dry_run(flags)
+    say = "then send the store to a storage, e.g. s3://bucket/data_set/x, in files of some 200 MB each"
+    flags.add_argument("--shards", metavar="ADDRESS", default="", help=say)
     command.add_workers(flags)
     cluster.add_flags(flags)
 
@@ -47,6 +49,8 @@ def fill_store(
     if args.cluster and isinstance(data.folder, cached_copy.StandIn) and not args.cluster.startswith("local:"):
         how = "run the step on each machine, with its part by --split"
         raise Problem(f"--cluster {args.cluster}: its workers do not share {data.folder}'s copies; {how}")
+    if args.shards:
+        shard_writer.check(data, stored, args.shards)
     with cluster.opened(args) as workers:
         work = functools.partial(_make, data, stored, make_archive, workers, title)
         if args.dry_run:
@@ -61,6 +65,8 @@ def fill_store(
                 command.remove_leftovers(folder)
             with contextlib.suppress(Problem):  # without it the next run looks into the clips
                 done_list.write(data, stored)
+            if args.shards:
+                outcome.failed += shard_writer.pack(data, stored, args.shards, args.workers).failed
             return outcome
 
 

@@ -30,10 +30,13 @@ CONTENT = ("ETag", "etag", "md5Hash", "mtime", "created", "LastModified")
 
 @dataclass(frozen=True)
 class Entry:
-    """An object: its bytes, and a number made of what the storage says of its content: another one, another content."""
+    """An object: its bytes, and a number made of what the storage says of its content: another one, another content.
+    Of an archive in a shard: that one's name in the store, and where it begins there."""
 
     size: int
     stamp: int
+    shard: str = ""
+    start: int = 0
 
 
 def entry_of(about: dict) -> Entry:
@@ -41,6 +44,11 @@ def entry_of(about: dict) -> Entry:
     content = next((str(about[name]) for name in CONTENT if about.get(name)), "")
     digits = hashlib.sha256(f"{about['size']} {content}".encode()).hexdigest()[:7]
     return Entry(int(about["size"]), int(digits, 16))
+
+
+def content_stamp(content: bytes) -> int:
+    """The stamp of an archive in a shard, by its bytes."""
+    return int(hashlib.sha256(content).hexdigest()[:7], 16)
 
 
 def connect(address: str):
@@ -120,12 +128,28 @@ def top_of(storage, address: str) -> tuple[dict[str, Entry], list[str]]:
     return files, folders
 
 
-def bring(storage, address: str, path: Path, size: int) -> None:
-    """Download an object to a path; raises Problem where it has another size than was said."""
-    storage.get_file(address, str(path))
-    if (found := path.stat().st_size) != size:
+def part(storage, address: str, entry: Entry, start: int, end: int) -> bytes:
+    """Bytes from start to end of an object, or of an archive in the shard at the address."""
+    if (start, end) == (0, entry.size) and not entry.shard:
+        return storage.cat_file(address)
+    return storage.cat_file(address, start=entry.start + start, end=entry.start + end)
+
+
+def bring(storage, address: str, path: Path, entry: Entry) -> None:
+    """Download an object, or its part of a shard, to a path; raises Problem where it has another size than was said,
+    or a shard has other bytes."""
+    if entry.shard:
+        content = part(storage, address, entry, 0, entry.size)
+        if content_stamp(content) != entry.stamp:
+            raise Problem(
+                f"{address}: other bytes than its index says; delete it, and run the step again with --shards"
+            )
+        path.write_bytes(content)
+    else:
+        storage.get_file(address, str(path))
+    if (found := path.stat().st_size) != entry.size:
         raise Problem(
-            f"{address}: {found:,} of {size:,} bytes came; it was changed meanwhile, or is cut short: try again"
+            f"{address}: {found:,} of {entry.size:,} bytes came; it was changed meanwhile, or is cut short: try again"
         )
 
 

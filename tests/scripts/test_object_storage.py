@@ -1,6 +1,7 @@
 """Data sets on an object storage: prepared, read, bounded on this disc; and what a storage does wrong, in one line."""
 
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -126,6 +127,31 @@ def test_what_is_read_is_what_lies_there(front, prepared, unbroken):
         storage.read_archive(data.clips[0].archive(data.folder, STORE))
 
 
+def test_of_a_large_archive_two_ends_tell_what_it_is(front, prepared, unbroken, tmp_path):
+    """Archives of pictures of the usual size are several times as large as both ends."""
+    upload(front, prepared, only="frame")
+    large, info = tmp_path / "large.zip", {"format": storage.FORMAT, "source": "a_1.avi"}
+    picture = np.random.default_rng(0).bytes(3 * cached_copy.EDGE)
+    storage.write_members(large, {"img_00001.jpg": picture}, info)
+    front.client.put_object(Bucket=BUCKET, Key=f"{NAME}/{STORE}/train/001/a_1.zip", Body=large.read_bytes())
+    data = load_dataset(Path(ADDRESS))
+    path = data.clips[0].archive(data.folder, STORE)
+    assert storage.read_info(path) == info
+    assert front.count("GET", "a_1.zip") == 2 and not path.exists()
+
+
+def test_a_clip_of_a_shard_is_one_request(front, prepared, unbroken):
+    assert extract("--shards", ADDRESS, address=prepared) == command.DONE
+    front.requests.clear()
+    data = load_dataset(Path(ADDRESS))
+    for _ in range(2):
+        for item, here in zip(data.clips, load_dataset(prepared).clips, strict=True):
+            there = storage.read_archive(item.archive(data.folder, STORE))
+            assert np.array_equal(there.images, storage.read_archive(here.archive(prepared, STORE)).images)
+    assert front.count("GET", ".tar") == 6 and front.count("GET", "shards.json") == 1
+    assert front.count("HEAD") == front.count("GET", ".zip") == 0
+
+
 def test_the_cache_is_bounded_and_keeps_what_is_in_use(front, prepared, unbroken, monkeypatch):
     upload(front, prepared, only="frame")
     data = load_dataset(Path(ADDRESS))
@@ -218,9 +244,11 @@ def test_wrong_credentials_and_none(front, prepared, capsys, monkeypatch):
     assert "credentials" in said and said.count("\n") == 1
 
 
-def test_a_bucket_or_a_data_set_that_is_not_there(front, capsys):
-    assert extract(address="s3://nobody-has-this/data") == command.NOTHING
-    assert "s3://nobody-has-this/data: not there, or there is no such bucket" in capsys.readouterr().err
+def test_a_bucket_or_a_data_set_that_is_not_there(front, prepared, capsys):
+    nowhere = "s3://nobody-has-this/data"
+    for data, more in ((nowhere, ()), (prepared, ("--shards", nowhere))):
+        assert extract(*more, address=data) == command.NOTHING
+        assert re.search(f"{nowhere}[^:]*: not there, or there is no such bucket", capsys.readouterr().err)
     assert extract(address=f"s3://{BUCKET}/nothing") == command.NOTHING
     assert f"s3://{BUCKET}/nothing: not there" in capsys.readouterr().err
     assert extract(address=f"S3://{BUCKET}/nothing") == command.NOTHING
