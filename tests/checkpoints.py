@@ -1,12 +1,32 @@
-"""I3D with random weights, and checkpoints as TensorFlow 1 wrote them."""
+"""I3D with random weights, a smaller one, and checkpoints as TensorFlow 1 wrote them."""
 
+import contextlib
 from pathlib import Path
 
-from signs.models import kinetics
+from signs.models import i3d, kinetics
 from signs.models.weights import checkpoint_names
 
 import numpy as np
+import pytest
 import tensorflow as tf
+
+NARROWED = 8  # times fewer channels
+LEFT = ("Mixed_3c", "MaxPool3d_4a_3x3", "Mixed_4f", "MaxPool3d_5a_2x2", "Mixed_5b", "Mixed_5c")
+
+
+@contextlib.contextmanager
+def smaller_i3d():
+    """I3D without five of its nine blocks, those that are left with an eighth of their channels."""
+
+    def narrow(channels):
+        return tuple(map(narrow, channels)) if isinstance(channels, tuple) else channels // NARROWED
+
+    rows = {name: i3d.MIXED[name] for name in LEFT}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            i3d, "MIXED", {name: narrow(row) if name.startswith("Mixed") else row for name, row in rows.items()}
+        )
+        yield
 
 
 def randomised(model):

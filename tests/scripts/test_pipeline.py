@@ -15,6 +15,7 @@ from signs.training.log import Log
 import numpy as np
 import pytest
 
+import checkpoints
 import conftest
 import small_network
 import train_i3d
@@ -65,8 +66,14 @@ def test_missing_published_weights_are_named(demo, tmp_path):
     assert "\n" not in str(caught.value) and not (tmp_path / "model").exists()
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory) -> tuple[Path, dict]:
+@pytest.fixture
+def smaller():
+    with checkpoints.smaller_i3d():
+        yield
+
+
+@pytest.fixture
+def published(smaller, tmp_path_factory) -> tuple[Path, dict]:
     """A folder with an RGB checkpoint as published, for 400 classes, and its arrays."""
     from signs.models.i3d import build_i3d
     from signs.models.weights import checkpoint_names
@@ -86,7 +93,7 @@ def published(tmp_path_factory) -> tuple[Path, dict]:
     return folder, values
 
 
-def test_from_published_weights_first_the_top_and_then_everything(demo, published, tmp_path, monkeypatch):
+def test_from_published_weights_first_the_top_and_then_everything(demo, published, smaller, tmp_path, monkeypatch):
     from signs.models.weights import checkpoint_names
 
     folder, values = published

@@ -25,7 +25,7 @@ import evaluate
 import export
 import train_i3d
 import train_linear
-from checkpoints import randomised, write_checkpoint
+from checkpoints import NARROWED, randomised, smaller_i3d, write_checkpoint
 from conftest import linked, untimed, without_graphs
 from datagenerator import ClipGenerator
 from paper_report import Run
@@ -33,6 +33,13 @@ from paper_report import Run
 pytestmark = pytest.mark.usefixtures("sketched", "eager")
 
 SEES = ["--frames", "8", "--crop", "32/36", "--workers", "2"]
+FEATURES = 1024 // NARROWED  # of I3D below its last layer
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _smaller():
+    with smaller_i3d():
+        yield
 
 
 def train(data, output, *flags):
@@ -152,7 +159,7 @@ def answers_of(network, learnt: tuple[str, ...], seen):
     of the clips of the splits in `learnt`, each feature brought to the spread that it has in `train`."""
     inputs = seen["valid"][0]
     truth, features = ({split: row[place] for split, row in seen.items()} for place in (1, 2))
-    spread = (features["train"].std(axis=0) + ridge.FLAT) * np.sqrt(1024)
+    spread = (features["train"].std(axis=0) + ridge.FLAT) * np.sqrt(FEATURES)
     rows, targets = (np.concatenate([part[split] for split in learnt]) for part in (features, truth))
     wanted = linear_model.Ridge(alpha=1).fit(rows / spread, targets).predict(features["valid"] / spread)
     return np.asarray(network(inputs)), wanted
@@ -180,7 +187,7 @@ def test_the_top_of_i3d_is_fitted_and_nothing_else(inflated, fitted, seen):
 def test_it_is_refitted(inflated, seen, demo, tmp_path, capsys):
     model, folder, _ = inflated
     again = train(demo, tmp_path / "again", "--refit", str(model))
-    assert "rgb: 24 clips, 1,024 features" in capsys.readouterr().out, "those of both splits"
+    assert f"rgb: 24 clips, {FEATURES} features" in capsys.readouterr().out, "those of both splits"
     assert load_bundle(again).about["flags"]["weights"] == str(folder)
     network = Recogniser.load(again, "keras").models["rgb"]
     assert_one_factor_apart(*answers_of(network, ("train", "valid"), seen))
