@@ -238,12 +238,13 @@ def test_from_weights_first_the_new_top_and_then_everything(data, tmp_path, monk
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True)), "not even its moving averages"
 
 
-def test_features_of_an_earlier_model_are_told_before_training(data, tmp_path):
-    assert train(data, tmp_path / "new", "--epochs", "1") == command.DONE
-    shutil.rmtree(tmp_path / "new")
-    with pytest.raises(Problem, match="feature-new-40x64: features of an earlier model of that name; delete it, or"):
-        train(data, tmp_path / "new", "--epochs", "1")
-    assert not (tmp_path / "new" / "frame" / "log.csv").exists()
+def test_features_of_an_earlier_model_are_told_before_training(trained, tmp_path):
+    data, model, _ = trained
+    there = tiny.contents(data / STORES["rgb"])
+    with pytest.raises(Problem, match="feature-both-40x64: features of an earlier model of that name; delete it, or"):
+        train(data, tmp_path / model.name, "--epochs", "1")
+    assert not (tmp_path / model.name / "frame" / "log.csv").exists()
+    assert tiny.contents(data / STORES["rgb"]) == there
 
 
 def test_a_bad_test_clip_is_named_and_the_model_is_made(data, tmp_path, capsys):
