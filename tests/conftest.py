@@ -16,6 +16,7 @@ import signs  # noqa: F401  before any test file imports Keras
 
 import filelock
 import hypothesis
+import numpy as np
 import pytest
 
 import starter
@@ -250,16 +251,23 @@ def untimed():
 
 
 @contextlib.contextmanager
-def sketches():
-    """Pictures that no test looks at are drawn small and without a layout, which takes most of the time."""
+def sketches(drawn: bool = False):
+    """Pictures that no test looks at are blank, or drawn small and without a layout: to draw them takes most of
+    evaluate.py's time. test_evaluate.py, test_plots.py and test_paper_report.py have them drawn."""
+    import cv2
     from matplotlib.figure import Figure
 
-    savefig = Figure.savefig
+    savefig = getattr(Figure.savefig, "drawing", Figure.savefig)  # matplotlib's own, inside another `sketches` too
 
     def sketch(figure, path, dpi):
-        figure._layout_engine = None  # set_layout_engine("none") would draw once more, for nothing
-        savefig(figure, path, dpi=dpi / 5)
+        if drawn:
+            figure._layout_engine = None  # set_layout_engine("none") would draw once more, for nothing
+            savefig(figure, path, dpi=dpi / 5)
+        else:
+            width, height = (figure.get_size_inches() * dpi / 5).astype(int)
+            path.write_bytes(cv2.imencode(".png", np.full((height, width), 255, np.uint8))[1].tobytes())
 
+    sketch.drawing = savefig
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", sketch)
         yield

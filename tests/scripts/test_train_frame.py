@@ -57,7 +57,7 @@ def trained(demo, tmp_path_factory) -> tuple[Path, Path, str]:
 
     folder, said = tmp_path_factory.mktemp("frames"), io.StringIO()
     data = conftest.linked(demo, folder / "demo")
-    with contextlib.redirect_stdout(said):
+    with contextlib.redirect_stdout(said), conftest.sketches(drawn=True):
         assert train(data, folder / "both", "--stream", "both", "--frames", "run:6x3", *AUGMENTED) == command.DONE
     return data, folder / "both", said.getvalue()
 

@@ -155,7 +155,8 @@ def test_evaluate_predict_the_report_and_the_live_demo_agree(features, models, l
         both = np.array([float(rows[item.clip, "both"][f"p_{label}"]) for label in labels])
         assert [share for _, share in found["top"]] == pytest.approx(calibration.calibrated(both), abs=5e-3)
     assert (model / "report" / "index.html").stat().st_size > 10000
-    assert paper_report.main(["--data", str(features), "--model", str(model)]) == command.DONE
+    with conftest.sketches(drawn=True):
+        assert paper_report.main(["--data", str(features), "--model", str(model)]) == command.DONE
     assert (model / "report" / "figure3.png").stat().st_size > 1000
     capsys.readouterr()
     for kind in ("even", "whole"):
