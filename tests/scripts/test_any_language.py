@@ -59,7 +59,7 @@ def made(tmp_path_factory) -> tuple[Path, Path]:
     assert frame.main([*one, "--frames", "8", "--short-side", "32"]) == 0
     assert opticalflow.main(one) == 0
     sees = ["--frames", "8", "--crop", "32", "--copies", "1", "--penalty", "10", "--region", "middle"]
-    with conftest.without_graphs(), conftest.sketches():
+    with conftest.without_graphs(), conftest.sketches(drawn=True):
         assert train_linear.main([*one, "--output", str(model), *sees]) == 0
         assert evaluate.main([*one, "--model", str(model), "--split", "valid", "--gallery", "1"]) == 0
     return data, model
