@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from served import serving
 
+import scene
 import tiny
 import webdemo
 from browser import Tab, need_chromium, opened, write_camera
@@ -52,6 +53,7 @@ def clips(shared) -> dict:
 def page(clips, tmp_path, monkeypatch):
     """(a page in Chromium, the site, what puts a clip before its camera): webdemo.py --keep, with an earlier model."""
     need_chromium()
+    scene.real_networks()
     monkeypatch.setattr(visit, "COUNTDOWN", 0.3)
     monkeypatch.setattr(visit, "RECORDING", SECONDS)
     model = tmp_path / "model"
