@@ -212,9 +212,6 @@ def test_a_class_for_what_is_no_sign(data, trained, tmp_path, monkeypatch):
     assert run(data, model, "--no-sign", "0.6", "--seed", "1") == command.DONE
     bundle = load_bundle(model)
     assert [(row.label, row.kind) for row in bundle.classes][-1] == (NOTHING, "none")
-    assert evaluate.main(["--data", str(data), "--model", str(model), "--split", "test"]) == command.DONE
-    found = Predictions.read(Predictions.path(model, "test"), "test")
-    assert found.hits(found.fused).mean() > 0.5, "signs are still named"
     recogniser = Recogniser.load(model, "keras")
     people = [posed.points(sign, 3, seed) for seed, sign in enumerate(posed.SIGNS)]
     asked = [clip for take in people for _, clip in pauses.pauses_of(take, np.random.default_rng(5))]
@@ -223,14 +220,14 @@ def test_a_class_for_what_is_no_sign(data, trained, tmp_path, monkeypatch):
     assert np.mean(logits.argmax(axis=-1) == len(bundle.classes) - 1) > 0.5
     joined = tmp_path / "joined"
     assert ensemble.main(["--model", str(trained), str(model), "--output", str(joined)]) == command.DONE
-    assert score(data, joined) == command.DONE, "one of them does not know that class"
+    flags = ["--data", str(data), "--model", str(joined), "--split", "test", "--gallery", "0"]
+    assert evaluate.main(flags) == command.DONE, "one of them does not know that class"
     both = Predictions.read(Predictions.path(joined, "test"), "test")
-    first, second = (both.streams[row.name] for row in load_bundle(joined).streams)
+    names = [row.name for row in load_bundle(joined).streams]
+    first, second = (both.streams[name] for name in names)
     assert (first[:, -1] == 0).all() and (second[:, -1] > 0).all()
     assert both.streams[both.fused][:, -1] == pytest.approx(second[:, -1], rel=1e-6)
-    again = tmp_path / "again"
-    assert train_landmark.main(["--data", str(data), "--output", str(again), "--refit", str(model)]) == command.DONE
-    assert len(load_bundle(again).classes) == len(bundle.classes)
+    assert both.hits(names[1]).mean() > 0.5, "signs are still named"
 
 
 def test_no_sign_that_cannot_be(data, trained, tmp_path, capsys):
