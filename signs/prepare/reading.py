@@ -5,6 +5,7 @@ found.videos, found.failed, found.notes
 """
 
 import argparse
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,12 +42,14 @@ class Found:
         """Whether so many classes are a subset that the set itself has."""
         return bool(self.official and self.listing.ordered and most in self.official.rows)
 
-    def origin(self, flags: argparse.Namespace, most: int | None, table: Path | None) -> Origin | None:
-        """What origin.json says: the public set, and which of its own subsets was asked for."""
+    def origin(self, flags: argparse.Namespace, most: int | None, table: Path | None, told: set[str]) -> Origin | None:
+        """What origin.json says: the public set, which of its own subsets was asked for, and what its lists name of the
+        labels `told`."""
         if not self.official:
             return None
         whole = max(self.official.rows) if most is None else most if self.subset(most) else None
-        return Origin(self.official.key, None if table or flags.min_clips > 1 else whole)
+        listed = Counter(video.split for video in (*self.listing.videos, *self.listing.missing) if video.label in told)
+        return Origin(self.official.key, None if table or flags.min_clips > 1 else whole, dict(listed))
 
     def missing_of(self, labels: set[str]) -> list[tuple[str, str]]:
         """(where, reason) of the missing videos of these classes."""

@@ -20,7 +20,8 @@ from signs.prepare.formats.tree import Tree
 @dataclass(frozen=True)
 class Format:
     """A public data set. wanted: the files by which it is known; is_here: whether they are there; rows: {number of
-    classes of a subset, the first of the set's own order: {split: published rows}}; none: labels of no gesture."""
+    classes of a subset, the first of the set's own order: {split: published rows}}; none: labels of no gesture, which
+    `rows` counts among the classes where `none_counts`."""
 
     name: str
     page: str
@@ -31,6 +32,7 @@ class Format:
     rows: dict[int, dict[str, int]]
     signers: int
     none: tuple[str, ...] = ()
+    none_counts: bool = False
     prefer: str = ""
     seen: bool = False  # with real data
 
@@ -165,6 +167,7 @@ FORMATS = {
         {27: {"train": 118562, "valid": 14787, "test": 14743}},
         1300,
         none=("No gesture", "Doing other things"),
+        none_counts=True,
     ),
     "ipn-hand": Format(
         "IPN Hand",
