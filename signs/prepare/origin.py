@@ -17,8 +17,8 @@ FILE = "origin.json"
 @dataclass(frozen=True)
 class Origin:
     """format: a key of FORMATS; classes: how many the subset has that the set itself defines, a key of Format.rows;
-    None where the classes are another choice, of which nothing is published; listed: {split: rows of the set's lists for
-    these classes, whether their videos are there or not}, empty where an earlier version wrote it."""
+    None where the classes are another choice, of which nothing is published; listed: {split: rows that the set's lists
+    have of these classes, with and without a video}, empty where an earlier version wrote it."""
 
     format: str
     classes: int | None

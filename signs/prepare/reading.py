@@ -11,7 +11,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.container import VIDEO_SUFFIXES
-from signs.command import Problem, counted
+from signs.command import Problem, counted, listed
 from signs.prepare import annotations, video_folder, video_table
 from signs.prepare.depth import without_depth
 from signs.prepare.formats import table
@@ -22,6 +22,9 @@ from signs.prepare.path_pattern import PathPattern
 from signs.prepare.video_table import Video
 
 NOT_THERE = "its video is not there"
+ONLY_DEPTH = "its video is not there, its depth is"
+NO_LIST = "no list names it"
+NAMED = 3  # of such videos, in a line
 
 
 @dataclass
@@ -49,11 +52,12 @@ class Found:
             return None
         whole = max(self.official.rows) if most is None else most if self.subset(most) else None
         listed = Counter(video.split for video in (*self.listing.videos, *self.listing.missing) if video.label in told)
-        return Origin(self.official.key, None if table or flags.min_clips > 1 else whole, dict(listed))
+        return Origin(self.official.key, None if table or flags.min_clips > 1 else whole, dict(sorted(listed.items())))
 
     def missing_of(self, labels: set[str]) -> list[tuple[str, str]]:
         """(where, reason) of the missing videos of these classes."""
-        return [(video.where, NOT_THERE) for video in self.listing.missing if video.label in labels]
+        missing = [video for video in self.listing.missing if video.label in labels]
+        return [(video.where, ONLY_DEPTH if video.depth else NOT_THERE) for video in missing]
 
     def report(self, kept: set[str], most: int | None) -> set[str]:
         """Print how much of a public data set is there, by its own lists and by what is published of it; the labels
@@ -114,7 +118,12 @@ def read_folder(flags: argparse.Namespace) -> Found:
     how = [] if flags.format else [f"recognised by its files: --format {key}; --signer-from reads it as plain folders"]
     counts = [f"{counted(count, 'row')}: {text}" for text, count in listing.notes.items()]
     notes = [*how, *tree.remarks(), *listing.remarks, *counts]
-    return Found(listing.videos, listing.failed, notes, [], official, listing)
+    strays = tree.strays()
+    if strays:
+        also = "; not_done.csv in the data set names all" if len(strays) > NAMED else ""
+        notes.append(f"{counted(len(strays), 'video')} that no list names: {listed(strays, NAMED)}{also}")
+    others = [(NO_LIST, path) for path in strays] if len(strays) > NAMED else []
+    return Found(listing.videos, listing.failed, notes, others, official, listing)
 
 
 def said_by(pattern: PathPattern, videos: list[Video]) -> str:

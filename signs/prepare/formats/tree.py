@@ -4,6 +4,7 @@ tree = Tree(folder)
 tree.find("69241")                    a video of that name, with any suffix, in any folder; None where there is none
 tree.find("Animals/4. Bird/MVI_3045.MOV")
 tree.lists(r"MSASL_train\\.json")      the lists whose names fit
+tree.strays()                         the videos for which nobody looked
 """
 
 import os
@@ -30,6 +31,8 @@ class Tree:
         self._pictures: dict[str, list[str]] = defaultdict(list)
         self._lists: list[str] = []
         self._doubled: Counter[tuple[str, ...]] = Counter()
+        self._asked: set[str] = set()
+        self._reads_pictures = False
         self._look(folder, "", ())
         for paths in (*self._videos.values(), *self._pictures.values(), self._lists):
             paths.sort()
@@ -70,6 +73,8 @@ class Tree:
             paths = [path for path in paths if folded(f"/{path if pictures else _stem(path)}").endswith(end)]
         # Names on YouTube differ in capitals alone.
         paths = [path for path in paths if asked.name in (_name(path), PurePosixPath(path).stem)] or paths
+        self._asked.update(paths)
+        self._reads_pictures |= pictures
         preferred = [path for path in paths if self.prefer and self.prefer in path.lower()] or paths
         if len(paths) > 1:
             self._doubled[tuple(str(PurePosixPath(path).parent) for path in (*preferred, *paths[:NOTED]))] += 1
@@ -82,6 +87,11 @@ class Tree:
             f"({', '.join(sorted(set(folders)))}); those in {folders[0]} were taken"
             for folders, count in sorted(self._doubled.items())
         ]
+
+    def strays(self) -> list[str]:
+        """The videos, and the folders of pictures of a set that has such, that `find` was never asked for, in order."""
+        named = [*self._videos.values(), *(self._pictures.values() if self._reads_pictures else ())]
+        return sorted(path for paths in named for path in paths if path not in self._asked)
 
     def lists(self, pattern: str) -> list[Path]:
         """The lists whose names fit a regular expression, capitals aside; of equal files one."""
