@@ -69,6 +69,22 @@ def test_ours_stands_beside_by_instance_and_by_class(autsl, capsys):
     assert "98.42" in said and "75.00" in said and "people are disjoint" in said
 
 
+def test_the_table_is_read_at_80_columns(autsl, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    data, predictions = autsl
+    for key, classes in (("autsl", 226), ("wlasl", 300), ("slovo", 1000)):
+        write_origin(data.folder, Origin(key, classes))
+        told = published.beside(data, "test", predictions)
+        printed.print_published(told)
+        lines = capsys.readouterr().out.splitlines()
+        alike = [row for row in published.rows() if (row.set, row.classes) == (key, classes)]
+        start = next(number for number, line in enumerate(lines) if set(line) == {"─"})
+        end = lines.index("(1) " + alike[0].source)
+        assert max(map(len, lines[1:end])) <= 80
+        assert len(lines[start + 1 : end]) <= 2 * len(alike) + 3, "two lines a row at most, and an empty one"
+        assert all(sum(row.source in line for line in lines) == 1 for row in alike)
+
+
 def test_ours_is_not_run_where_another_split_or_other_classes_were_evaluated(autsl):
     data, predictions = autsl
     told = published.beside(data, "valid", predictions)
