@@ -81,6 +81,24 @@ def read_videos(flags: argparse.Namespace) -> Found:
         raise Problem(f"--output {flags.output}: lies in {path}; choose a folder that is not read")
     if not path.is_dir() and flags.format:
         raise Problem(f"--format {flags.format}: give the folder that holds its lists and videos as --videos")
+    with table.lists_lie_elsewhere(path):
+        found = read_rows(flags)
+    if flags.signer_from:
+        found.notes.append(said_by(flags.signer_from, found.videos))
+    found.videos, depths, alone = without_depth(found.videos)
+    found.failed += alone
+    if depths:
+        found.notes.append(f"{counted(depths, 'video')} of depth: parts of their colour clips, no clips of their own")
+    if have := sum(video.depth is not None for video in found.videos):
+        found.notes.append(f"{have:,} of {counted(len(found.videos), 'video')} have depth: frame.py --part depth")
+    found.videos, unnamed = video_table.name_clips(found.videos)
+    found.failed += unnamed
+    return found
+
+
+def read_rows(flags: argparse.Namespace) -> Found:
+    """What there is by the kind of `--videos`; raises Problem where nothing of it can be used."""
+    path = flags.videos
     if path.suffix.lower() in annotations.SUFFIXES or (path.is_dir() and flags.tier):
         found = Found(*annotations.read_annotations(path, flags.tier))
     elif flags.tier:
@@ -94,14 +112,6 @@ def read_videos(flags: argparse.Namespace) -> Found:
     if found.listing.missing and not found.videos:
         none = f"none of the {len(found.listing.missing):,} videos of {found.official.name} is in it"
         raise Problem(f"{path}: {none}; expected {found.official.wanted}")
-    if flags.signer_from:
-        found.notes.append(said_by(flags.signer_from, found.videos))
-    found.videos, depths, alone = without_depth(found.videos)
-    found.failed += alone
-    if depths:
-        found.notes.append(f"{counted(depths, 'video')} of depth: parts of their colour clips, no clips of their own")
-    found.videos, unnamed = video_table.name_clips(found.videos)
-    found.failed += unnamed
     return found
 
 

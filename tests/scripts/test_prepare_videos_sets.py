@@ -117,6 +117,45 @@ def test_strays_are_counted_and_all_are_in_not_done_csv(tmp_path, capsys):
         assert ["train/signer1_sample993_color.mp4", "no list names it"] in list(csv.reader(file))
 
 
+# A folder of videos that its lists lie above, and one of these lists.
+ONE_TOO_DEEP = {
+    "wlasl": ("videos", "WLASL_v0.3.json"),
+    "autsl": ("train", "train_labels.csv"),
+    "slovo": ("train", "annotations.csv"),
+    "asl-citizen": ("ASL_Citizen/videos", "ASL_Citizen/splits/val.csv"),
+    "include": ("Animals", "lists/include_train.txt"),
+    "jester": ("20bn-jester-v1", "jester-v1-validation.csv"),
+    "ipn-hand": ("frames", "annotations/Annot_TrainList.txt"),
+}
+
+
+@pytest.mark.parametrize("key", ONE_TOO_DEEP)
+def test_a_folder_beside_its_lists_or_a_list_alone_says_what_to_give(tmp_path, capsys, key):
+    videos, path = (tmp_path / "in" / each for each in ONE_TOO_DEEP[key])
+    imitations.SETS[key](tmp_path / "in")
+    if key == "autsl":  # as in some releases
+        for each in (tmp_path / "in" / "train").glob("*.csv"):
+            each.rename(tmp_path / "in" / each.name)
+    folder = videos.parent
+    for given in (
+        (videos,),
+        (videos, "--signer-from", "{label}+{take}"),
+        (videos, "--format", key),
+        (videos, "--rate", 12),
+        (path,),
+    ):
+        flags = ["--videos", *given, "--output", tmp_path / "out", "--workers", 1]
+        assert command.run(lambda flags=flags: prepare_videos.main(list(map(str, flags)))) == command.NOTHING
+        assert f"give --videos {folder}\n" in capsys.readouterr().err, given
+
+
+def test_a_folder_beside_no_lists_keeps_its_own_reason(tmp_path, capsys):
+    imitations.put(tmp_path / "in" / "a.mp4", tiny.avi(1))
+    imitations.wlasl(tmp_path / "WLASL")  # another set beside it is no list of these videos
+    assert prepare(tmp_path) == command.NOTHING
+    assert "1 video lies in it directly" in capsys.readouterr().err
+
+
 def test_wlasl(tmp_path):
     imitations.wlasl(tmp_path / "in")
     assert prepare(tmp_path) == command.PARTLY
@@ -153,9 +192,10 @@ def test_ms_asl_shares_one_video(tmp_path):
     assert len(list((tmp_path / "out" / "video").rglob("*.mp4"))) == 1
 
 
-def test_autsl_keeps_depth_apart(tmp_path):
+def test_autsl_keeps_depth_apart(tmp_path, capsys):
     imitations.autsl(tmp_path / "in")
     assert prepare(tmp_path) == command.PARTLY
+    assert "4 of 5 videos have depth: frame.py --part depth" in capsys.readouterr().out
     data = made(tmp_path)
     assert Counter(clip.split for clip in data.clips) == {"train": 3, "valid": 1, "test": 1}
     depth = sorted(path.name for path in (tmp_path / "out" / "depth").rglob("*.mp4"))

@@ -7,9 +7,11 @@ tree.lists(r"MSASL_train\\.json")      the lists whose names fit
 tree.strays()                         the videos for which nobody looked
 """
 
+import contextlib
 import os
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from signs.clips.container import VIDEO_SUFFIXES
@@ -23,9 +25,10 @@ NOTED = 3  # folders in a line
 
 
 class Tree:
-    """All of a folder. `prefer`: a word in the path of those that are taken where two have one name."""
+    """All of a folder. `prefer`: a word in the path of those that are taken where two have one name; lists: paths of
+    lists below it that are taken for all there is, and nothing is looked for."""
 
-    def __init__(self, folder: Path, prefer: str = ""):
+    def __init__(self, folder: Path, prefer: str = "", lists: Iterable[Path] | None = None):
         self.folder, self.prefer = folder, prefer
         self._videos: dict[str, list[str]] = defaultdict(list)
         self._pictures: dict[str, list[str]] = defaultdict(list)
@@ -33,7 +36,10 @@ class Tree:
         self._doubled: Counter[tuple[str, ...]] = Counter()
         self._asked: set[str] = set()
         self._reads_pictures = False
-        self._look(folder, "", ())
+        if lists is None:
+            self._look(folder, "", ())
+        else:
+            self._lists = [path.relative_to(folder).as_posix() for path in lists]
         for paths in (*self._videos.values(), *self._pictures.values(), self._lists):
             paths.sort()
 
@@ -120,6 +126,18 @@ class Tree:
         if not lists:
             raise Problem(f"{self.folder}: no list {pattern.replace(chr(92), '')} in it")
         return lists[0]
+
+
+def lists_in(folder: Path) -> list[Path]:
+    """The lists in a folder, and in those of its folders that hold lists and nothing else (`annotations`)."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        inside = [path] if path.is_file() else []
+        with contextlib.suppress(OSError):  # what may not be opened holds no list for us
+            inside = inside or [each for each in path.iterdir() if not each.name.startswith(".")]
+        if all(each.suffix.lower() in LISTS and each.is_file() for each in inside):
+            found += inside
+    return found
 
 
 def _name(path: str) -> str:
