@@ -118,15 +118,14 @@ def what_is_gone(data: Dataset, origin: Origin, split: str, clips: int) -> tuple
     rows, there = official.rows.get(origin.classes, {}), [item for item in data.clips if item.label]
     whole, listed = rows.get(""), rows.get(split) or origin.listed.get(split)
     expected = listed or sum(item.split == split for item in there)
-    if clips != expected:
-        by = "published" if split in rows else "in its lists" if listed else "in the data set"
-        lacking.append(f"{counted(clips, 'clip')} of {split} ({expected:,} {by})")
+    by = "published" if split in rows else "in its lists" if listed else "in the data set"
+    tested = f"{counted(clips, 'clip')} of {split} ({expected:,} {by})"
     if whole and len(there) != whole:
         lacking.append(f"{counted(len(there), 'clip')} of all splits ({whole:,} published)")
     classes = {item.label for item in there} - set(() if official.none_counts else official.none)
     if len(classes) < origin.classes:
         lacking.append(f"{len(classes):,} of {origin.classes:,} classes")
-    return bool(listed or whole), lacking
+    return bool(listed or whole), [tested, *lacking] if lacking or clips != expected else []
 
 
 def markdown(shown: list[Row]) -> str:

@@ -104,6 +104,7 @@ PARTS = [
     ("wlasl", 100, {}, ["3 clips of test (4 in the data set)", "(2,038 published), 2 of 100 classes"]),
     ("ipn-hand", 13, {}, ["4 clips of all splits (5,649 published), 1 of 13 classes"]),
     ("include", 50, {"test": 200}, ["3 clips of test (200 in its lists), 2 of 50 classes"]),
+    ("include", 50, {"test": 3}, ["3 clips of test (3 in its lists), 2 of 50 classes"]),
     ("jester", 27, {"valid": 9}, ["3 clips of valid (14,787 published), 2 of 27 classes"]),
     ("lsa64", 64, {"": 9}, ["4 clips of all splits (3,200 published), 2 of 64 classes"]),
 ]
