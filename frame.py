@@ -6,7 +6,7 @@ in:   data_set/<name>/clips.csv and video/<split>/<label>/<clip>.avi; a clip tha
       folder of pictures, is read from that
 out:  data_set/<name>/frame-40x240/<split>/<label>/<clip>.zip
 
-With `--part depth`, of a data set that has depth: depth/<split>/<label>/<clip>.avi -> frame-40x240-depth.
+With `--part depth`, of the clips that have depth: depth/<split>/<label>/<clip>.avi -> frame-40x240-depth.
 
 A clip whose archive already holds what would be written now is skipped, so the same command goes on after a stop. One
 bad video does not stop the others: it is named at the end. Sarhan & Frintrop (2020) keep 40 frames, evenly.
@@ -15,10 +15,11 @@ bad video does not stop the others: it is named at the end. Sarhan & Frintrop (2
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from signs import command
-from signs.clips import dataset, filling, region, storage
+from signs.clips import cached_copy, dataset, filling, region, storage
 from signs.clips.dataset import Clip, Dataset, load_dataset
 from signs.clips.footage import read_kept
 from signs.clips.spec import StoredSpec
@@ -54,6 +55,19 @@ def extract_all(data: Dataset, stored: StoredSpec, args: argparse.Namespace) -> 
     return outcome
 
 
+def with_depth(data: Dataset, splits: list[str]) -> Dataset:
+    """The data set without the clips that came without depth, whose number is printed; raises Problem where all did."""
+    clips = data.split(*splits)
+    paths = {item.clip: item.video(data.folder, "depth") for item in clips}
+    # A link that leads nowhere is depth that is lost, which is a failure.
+    gone = {clip for clip, path in paths.items() if not (cached_copy.exists(path) or path.is_symlink())}
+    if len(gone) == len(clips):
+        raise Problem(f"{data.folder}: none of {command.counted(len(clips), 'clip')} has depth")
+    if gone:
+        print(f"{len(gone):,} of {command.counted(len(clips), 'clip')} {'has' if len(gone) == 1 else 'have'} no depth")
+    return replace(data, clips=[item for item in data.clips if item.clip not in gone])
+
+
 def main(argv=None) -> int:
     flags = command.parser(__doc__)
     flags.add_argument("--data", type=Path, required=True, help="data set folder, e.g. data_set/chalearn")
@@ -69,6 +83,8 @@ def main(argv=None) -> int:
     data = load_dataset(args.data)
     if args.part != "video" and not (data.folder / args.part).is_dir():
         raise Problem(f"{data.folder}: no folder {args.part} in it; prepare_chalearn2014.py --crops makes every part")
+    if args.part == "depth":
+        data = with_depth(data, args.split)
     return extract_all(data, stored, args).summary()
 
 

@@ -110,7 +110,7 @@ def bring_all(flags: argparse.Namespace, workers: int | Cluster, found: reading.
         if brought := bring_points(top, flags.output, [clip for clip in data.clips if clip.start is None]):
             remarks.append(f"points of {command.counted(brought, 'clip')} were found already, and came along")
         expected = Counter(clip.split for clip in clips)
-        write_origin(flags.output, found.origin(flags, most, table))
+        write_origin(flags.output, found.origin(flags, most, table, told))
         said = found.notes + remarks + alone + how
         return summary.save_and_report(data, whole, expected, fresh, said, earlier.below)
 

@@ -20,11 +20,13 @@ from signs.console import read_cell
 from signs.evaluation.foreign_table import Table, read_probabilities
 from signs.inference.confidence import Calibration, load_calibration
 from signs.inference.predictions import GIVEN, Predictions
+from signs.prepare.depth import ENDING, WORDS
 
 import numpy as np
 
 SAME = 1e-6  # by which two rows of a clip may differ and be one
 UNKNOWN = "names no clip of the data set"
+KEEP_ZEROS = "names are texts, keep their zeros (pandas: dtype=str, or str.zfill on what was written)"
 NO_ROW = "no row in the file"
 
 
@@ -77,15 +79,22 @@ class Account:
 
 
 class Clips:
-    """The clips of a data set by what a file may call them: their name, or the path of their video."""
+    """The clips of a data set by what a file may call them: their name, or the path of their video; where no clip is
+    called so, either without the `_color` that a set's own lists leave out (AUTSL)."""
 
     def __init__(self, data: Dataset):
         self._named = {item.clip: item for item in data.clips}
         self._stems: dict[str, list[tuple[Clip, tuple[str, ...]]]] = defaultdict(list)
+        self._bare: dict[str, list[tuple[Clip, tuple[str, ...]]]] = defaultdict(list)
+        self._numbers: dict[str, list[str]] = defaultdict(list)
         for item in data.clips:
             places = {parts_of(item.source), parts_of(item.video(data.folder).as_posix()), parts_of(item.clip)}
             for parts in places - {()}:
                 self._stems[parts[-1]].append((item, parts))
+                if (ending := ENDING.fullmatch(parts[-1])) and WORDS[ending["word"].lower()] == "color":
+                    self._bare[ending["name"]].append((item, (*parts[:-1], ending["name"])))
+            if item.clip.isdecimal():
+                self._numbers[item.clip.lstrip("0")].append(item.clip)
 
     def find(self, text: str) -> Clip:
         """The clip of a name or path; raises Problem where there is none, or several fit alike."""
@@ -93,7 +102,8 @@ class Clips:
             if name in self._named:
                 return self._named[name]
         asked, best, longest = parts_of(text), {}, 0
-        for item, parts in self._stems.get(asked[-1], ()) if asked else ():
+        last = asked[-1] if asked else ""
+        for item, parts in self._stems.get(last) or self._bare.get(last, ()):
             alike = _common_end(asked, parts)
             if alike > longest:
                 best, longest = {}, alike
@@ -102,7 +112,9 @@ class Clips:
         if len(best) > 1:
             raise Problem(f"may be {len(best)} clips, {command.listed(sorted(best), 2)}; use the names of clips.csv")
         if not best:
-            raise Problem(UNKNOWN)
+            # Not taken for it: an index that counts rows would fit other clips.
+            zeros = [name for name in self._numbers.get(text.removesuffix(".0"), ()) if name != text]
+            raise Problem(f"{UNKNOWN}{f'; {zeros[0]} is one: {KEEP_ZEROS}' if len(zeros) == 1 else ''}")
         return next(iter(best.values()))
 
 
@@ -126,7 +138,7 @@ def place_rows(table: Table, clips: Clips, splits: list[str], account: Account) 
         try:
             item = clips.find(name)
         except Problem as problem:
-            account.rows[str(problem) if str(problem) == UNKNOWN else "fit several clips"] += 1
+            account.rows[UNKNOWN if str(problem).startswith(UNKNOWN) else "fit several clips"] += 1
             account.failed.append((name, str(problem)))
             continue
         if item.split not in splits:
@@ -180,7 +192,8 @@ def read_predictions(
         missing = [(item.clip, refused.get(item.clip, NO_ROW)) for item in data.split(split) if item.clip not in placed]
         if not there:
             reason = account.failed[0] if account.failed else missing[0]
-            raise Problem(f"{paths[0]}: no clip of {split} has probabilities in it; {reason[0]}: {reason[1]}")
+            none = f"{paths[0]}: no clip of {split} has probabilities in it"
+            raise Problem(f"{none}, such as {missing[0][0]}; {reason[0]}: {reason[1]}")
         rows = table.values[[placed[item.clip] for item in there]]
         found[split] = Predictions(there, table.classes, {GIVEN: rows}), missing
     return found, [*data.classes, *(Label(name, name) for name in table.others)], account

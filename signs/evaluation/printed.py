@@ -1,5 +1,6 @@
 """What an evaluation prints, and the confusion matrices that it leaves beside."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from signs import command
@@ -57,13 +58,20 @@ def print_failures(predictions: Predictions, score: dict, names: dict[str, str],
 
 
 def print_published(beside: dict | None) -> None:
-    """What others published on the data set, and ours; `published.beside`."""
+    """What others published on the data set, and ours; `published.beside`. Sources stand below, and columns that nobody
+    fills are left out: 80 columns do."""
     if beside is None:
         return
     table = [Row(**row) for row in beside["rows"]]
     if table:
         title = f"published on {beside['name']}, percent: {beside['protocol']}"
+        sources = list(dict.fromkeys(row.source for row in table if row.source))
+        numbers = {source: f"({number})" for number, source in enumerate(sources, 1)}
+        cells = [replace(row, source=numbers.get(row.source, "")).cells for row in table]
+        kept = [at for at in range(len(COLUMNS) - 1) if {row[at] for row in cells} != {"-"}]
         bold = [index for index, row in enumerate(table) if row.ours]
-        command.print_table(COLUMNS[:-1], [row.cells[:-1] for row in table], title, left=("input", "source"), bold=bold)
+        heads, rows = [COLUMNS[at] for at in kept], [[row[at] for at in kept] for row in cells]
+        command.print_table(heads, rows, title, left=("input", "source"), bold=bold)
+        print("\n".join(f"{number} {source}" for source, number in numbers.items()))
     for note in beside["notes"]:
         print(command.one_line(f"note: {note}"))

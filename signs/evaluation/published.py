@@ -8,7 +8,7 @@ published.csv holds only rows whose source was read; its last column says where.
 
 import csv
 import functools
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from signs.clips.dataset import Dataset
@@ -16,7 +16,7 @@ from signs.command import counted
 from signs.evaluation import scores
 from signs.inference.predictions import Predictions, titles
 from signs.prepare.formats.table import FORMATS
-from signs.prepare.origin import read_origin
+from signs.prepare.origin import Origin, read_origin
 
 NOT_RUN = "not run"
 COLUMNS = ("method", "input", "top-1", "top-5", "top-1 a class", "top-5 a class", "source", "read in")
@@ -100,11 +100,32 @@ def beside(data: Dataset, split: str, predictions: Predictions | None) -> dict |
         about["notes"].append(f"published numbers are of {protocol.split}, this report is of {split}: {NOT_RUN} there")
     elif predictions is not None:
         mine = ours(origin.format, origin.classes, predictions)
-        expected, clips = official.rows.get(origin.classes, {}).get(split), int(predictions.scored.sum())
-        if expected and expected != clips:
-            have = f"{counted(clips, 'clip')} of the {expected:,} that the official list has"
-            about["notes"].append(f"ours is over {have}: videos that are gone make it another test")
+        known, lacking = what_is_gone(data, origin, split, int(predictions.scored.sum()))
+        if lacking:
+            mine = replace(mine, method=f"{mine.method}, of a part")
+            other = "what is gone makes it another test, not to be compared"
+            about["notes"].append(f"ours is of a part of {official.name}: {', '.join(lacking)}; {other}")
+        elif not known:
+            unknown = f"how many clips of {split} its lists have was not recorded when this data set was made"
+            about["notes"].append(f"{unknown}, so nobody knows whether some are gone: prepare it again")
     return about | {"rows": [asdict(row) for row in [*alike, mine]]}
+
+
+def what_is_gone(data: Dataset, origin: Origin, split: str, clips: int) -> tuple[bool, list[str]]:
+    """Whether it is known how many clips a split should have, and in words where ours has others: of its clips, of
+    those of all splits where only these are published, and of the classes. clips: those that were scored."""
+    official, lacking = FORMATS[origin.format], []
+    rows, there = official.rows.get(origin.classes, {}), [item for item in data.clips if item.label]
+    whole, listed = rows.get(""), rows.get(split) or origin.listed.get(split)
+    expected = listed or sum(item.split == split for item in there)
+    by = "published" if split in rows else "in its lists" if listed else "in the data set"
+    tested = f"{counted(clips, 'clip')} of {split} ({expected:,} {by})"
+    if whole and len(there) != whole:
+        lacking.append(f"{counted(len(there), 'clip')} of all splits ({whole:,} published)")
+    classes = {item.label for item in there} - set(() if official.none_counts else official.none)
+    if len(classes) < origin.classes:
+        lacking.append(f"{len(classes):,} of {origin.classes:,} classes")
+    return bool(listed or whole), [tested, *lacking] if lacking or clips != expected else []
 
 
 def markdown(shown: list[Row]) -> str:

@@ -80,7 +80,9 @@ def known_times(bundle: Bundle, rows: dict, names: list[str]) -> dict:
             break
     if (seconds := time.perf_counter() - started) > TOLD:
         names = ", ".join(name for name in missing if name in times)
-        print(f"{names or 'forms'} timed on this processor, once: {seconds:.0f} s", file=sys.stderr)
+        what = f"{seconds:.0f} s were spent on finding out how fast the model runs here"
+        again = "it is remembered" if len(times) == len(missing) else "the rest is done when it is started again"
+        print(f"first use on this processor: {what} ({names or 'no form does'}); {again}", file=sys.stderr)
     with contextlib.suppress(OSError):
         command.write_text(path, json.dumps(times) + "\n")
     return times

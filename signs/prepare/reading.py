@@ -5,12 +5,13 @@ found.videos, found.failed, found.notes
 """
 
 import argparse
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from signs import command
 from signs.clips.container import VIDEO_SUFFIXES
-from signs.command import Problem, counted
+from signs.command import Problem, counted, listed
 from signs.prepare import annotations, video_folder, video_table
 from signs.prepare.depth import without_depth
 from signs.prepare.formats import table
@@ -21,6 +22,9 @@ from signs.prepare.path_pattern import PathPattern
 from signs.prepare.video_table import Video
 
 NOT_THERE = "its video is not there"
+ONLY_DEPTH = "its video is not there, its depth is"
+NO_LIST = "no list names it"
+NAMED = 3  # of such videos, in a line
 
 
 @dataclass
@@ -41,16 +45,19 @@ class Found:
         """Whether so many classes are a subset that the set itself has."""
         return bool(self.official and self.listing.ordered and most in self.official.rows)
 
-    def origin(self, flags: argparse.Namespace, most: int | None, table: Path | None) -> Origin | None:
-        """What origin.json says: the public set, and which of its own subsets was asked for."""
+    def origin(self, flags: argparse.Namespace, most: int | None, table: Path | None, told: set[str]) -> Origin | None:
+        """What origin.json says: the public set, which of its own subsets was asked for, and what its lists name of the
+        labels `told`."""
         if not self.official:
             return None
         whole = max(self.official.rows) if most is None else most if self.subset(most) else None
-        return Origin(self.official.key, None if table or flags.min_clips > 1 else whole)
+        listed = Counter(video.split for video in (*self.listing.videos, *self.listing.missing) if video.label in told)
+        return Origin(self.official.key, None if table or flags.min_clips > 1 else whole, dict(sorted(listed.items())))
 
     def missing_of(self, labels: set[str]) -> list[tuple[str, str]]:
         """(where, reason) of the missing videos of these classes."""
-        return [(video.where, NOT_THERE) for video in self.listing.missing if video.label in labels]
+        missing = [video for video in self.listing.missing if video.label in labels]
+        return [(video.where, ONLY_DEPTH if video.depth else NOT_THERE) for video in missing]
 
     def report(self, kept: set[str], most: int | None) -> set[str]:
         """Print how much of a public data set is there, by its own lists and by what is published of it; the labels
@@ -74,6 +81,24 @@ def read_videos(flags: argparse.Namespace) -> Found:
         raise Problem(f"--output {flags.output}: lies in {path}; choose a folder that is not read")
     if not path.is_dir() and flags.format:
         raise Problem(f"--format {flags.format}: give the folder that holds its lists and videos as --videos")
+    with table.lists_lie_elsewhere(path):
+        found = read_rows(flags)
+    if flags.signer_from:
+        found.notes.append(said_by(flags.signer_from, found.videos))
+    found.videos, depths, alone = without_depth(found.videos)
+    found.failed += alone
+    if depths:
+        found.notes.append(f"{counted(depths, 'video')} of depth: parts of their colour clips, no clips of their own")
+    if have := sum(video.depth is not None for video in found.videos):
+        found.notes.append(f"{have:,} of {counted(len(found.videos), 'video')} have depth: frame.py --part depth")
+    found.videos, unnamed = video_table.name_clips(found.videos)
+    found.failed += unnamed
+    return found
+
+
+def read_rows(flags: argparse.Namespace) -> Found:
+    """What there is by the kind of `--videos`; raises Problem where nothing of it can be used."""
+    path = flags.videos
     if path.suffix.lower() in annotations.SUFFIXES or (path.is_dir() and flags.tier):
         found = Found(*annotations.read_annotations(path, flags.tier))
     elif flags.tier:
@@ -87,14 +112,6 @@ def read_videos(flags: argparse.Namespace) -> Found:
     if found.listing.missing and not found.videos:
         none = f"none of the {len(found.listing.missing):,} videos of {found.official.name} is in it"
         raise Problem(f"{path}: {none}; expected {found.official.wanted}")
-    if flags.signer_from:
-        found.notes.append(said_by(flags.signer_from, found.videos))
-    found.videos, depths, alone = without_depth(found.videos)
-    found.failed += alone
-    if depths:
-        found.notes.append(f"{counted(depths, 'video')} of depth: parts of their colour clips, no clips of their own")
-    found.videos, unnamed = video_table.name_clips(found.videos)
-    found.failed += unnamed
     return found
 
 
@@ -111,7 +128,12 @@ def read_folder(flags: argparse.Namespace) -> Found:
     how = [] if flags.format else [f"recognised by its files: --format {key}; --signer-from reads it as plain folders"]
     counts = [f"{counted(count, 'row')}: {text}" for text, count in listing.notes.items()]
     notes = [*how, *tree.remarks(), *listing.remarks, *counts]
-    return Found(listing.videos, listing.failed, notes, [], official, listing)
+    strays = tree.strays()
+    if strays:
+        also = "; not_done.csv in the data set names all" if len(strays) > NAMED else ""
+        notes.append(f"{counted(len(strays), 'video')} that no list names: {listed(strays, NAMED)}{also}")
+    others = [(NO_LIST, path) for path in strays] if len(strays) > NAMED else []
+    return Found(listing.videos, listing.failed, notes, others, official, listing)
 
 
 def said_by(pattern: PathPattern, videos: list[Video]) -> str:

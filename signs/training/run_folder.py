@@ -227,7 +227,8 @@ def write_bundle(args, data: Dataset, spec: ClipSpec, flags: dict, trained: list
         if refit.learnt_from_valid(bundle):
             print(f"{name}: epoch {row['epoch']:.0f}, as {args.refit} chose; learnt from the validation clips too")
         else:
-            print(f"{name}: best at epoch {row['epoch']:.0f}, validation accuracy {row['val_accuracy']:.1%}")
+            there = f"validation accuracy is {row['val_accuracy']:.1%} there"
+            print(f"{name}: epoch {row['epoch']:.0f} is kept, the lowest validation loss; {there}")
     print(f"model bundle -> {args.output}")
     faulty = any(Checkpoint(args.output, stream.name).state.fault for stream in trained)
     return command.PARTLY if faulty or data.left_out else command.DONE

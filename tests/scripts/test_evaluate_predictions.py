@@ -365,6 +365,31 @@ def test_a_class_of_another_model_is_one_line_of_text(tmp_path):
             foreign_table.read_probabilities(path, [Label("house", "house")])
 
 
+def test_the_ids_of_a_sets_own_lists_are_its_clips():
+    names = ["signer3_sample1_color", "signer3_sample10_color", "signer3_sample1_depth", "b_color", "b", "00543"]
+    items = [Clip(name, "test", "x", "ana", source=f"test/{name}.mp4") for name in names]
+    clips = Clips(Dataset(Path("set"), items, [Label("x", "x")]))
+    for asked in ("signer3_sample1", "test/signer3_sample1.mp4", "signer3_sample1_color.mp4"):
+        assert clips.find(asked).clip == "signer3_sample1_color"
+    assert clips.find("b").clip == clips.find("test/b.mp4").clip == "b", "a name itself comes first"
+    assert clips.find("00543").clip == "00543"
+
+
+def test_numbers_that_lost_their_zeros_are_told_what_to_do(tmp_path, capsys):
+    items = [Clip(name, "test", "x", "ana") for name in ("00543", "00544", "0054", "054", "700")]
+    data = Dataset(tmp_path, items, [Label("x", "x"), Label("y", "y")])
+    clips = Clips(data)
+    for asked in ("543", "543.0"):
+        with pytest.raises(Problem, match="names no clip of the data set; 00543 is one: .*zfill"):
+            clips.find(asked)
+    for asked in ("54", "0700", "9"):  # two clips, other zeros than it has, none
+        with pytest.raises(Problem, match="names no clip of the data set$"):
+            clips.find(asked)
+    table = write(tmp_path / "theirs.csv", [("543", 0.5, 0.5), ("544", 0.5, 0.5)], ["clip", "x", "y"])
+    with pytest.raises(Problem, match="such as 00543; 543: names no clip .*; 00543 is one"):
+        foreign.read_predictions([table], data, ["test"])
+
+
 def test_names_of_clips_as_macos_spells_them():
     assert foreign.parts_of("videos/e\u0301t\u00e9.mp4") == ("videos", "\u00e9t\u00e9")
 

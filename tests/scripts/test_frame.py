@@ -122,11 +122,25 @@ def test_a_part_that_the_data_has_not(data, capsys):
 def test_a_part_of_some_clips(data, unbroken, capsys):
     one = load_dataset(data).clips[0]
     tiny.write_video(one.video(data, "depth"), tiny.moving(seed=9))
-    assert run(data, "--part", "depth") == command.PARTLY
-    assert "5 not done (named above), 1 done" in capsys.readouterr().err
+    assert run(data, "--part", "depth") == command.DONE, "a clip without depth is no failure"
+    said = capsys.readouterr()
+    assert "5 of 6 clips have no depth" in said.out and "not done" not in said.err
+    assert run(data, "--part", "depth", "--split", "valid") == command.NOTHING
+    assert "none of 1 clip has depth" in capsys.readouterr().err
     assert list(tiny.contents(data / f"{STORE}-depth")) == ["train/001/a_1.zip"]
     assert tiny.contents(data / f"{STORE}-depth")["train/001/a_1.zip"] != unbroken["train/001/a_1.zip"]
     assert not (data / STORE).exists()
+
+
+def test_depth_that_is_lost_is_a_failure(data, capsys):
+    one, two = load_dataset(data).clips[:2]
+    tiny.write_video(one.video(data, "depth"), tiny.moving(seed=9))
+    path = two.video(data, "depth")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(data / "nowhere.avi")
+    assert run(data, "--part", "depth") == command.PARTLY
+    said = capsys.readouterr()
+    assert "4 of 6 clips have no depth" in said.out and "1 not done" in said.err and two.clip in said.err
 
 
 def test_no_clip_is_done(data, capsys):

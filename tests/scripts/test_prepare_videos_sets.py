@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -9,12 +10,15 @@ from signs import command
 from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.storage import read_info
 from signs.prepare.formats.table import FORMATS
+from signs.prepare.formats.tree import Tree
+from signs.prepare.reading import Found
 
 import pytest
 
 import frame
 import imitations
 import prepare_videos
+import tiny
 
 
 def prepare(folder: Path, *more) -> int:
@@ -32,14 +36,14 @@ def rows(data: Dataset) -> set[tuple]:
 
 # Rows of the lists, in all and that become clips, what is said of the others, and what is noted.
 EXPECTED = {
-    "wlasl": (10, 6, ["07069: its video is not there", "12306: its video is not there"], ["WLASL_v0.2.json was not"]),
+    "wlasl": (10, 6, ["07069 (on YouTube AAAAAAAAAAA): its video", "12306: its video"], ["WLASL_v0.2.json was not"]),
     "ms-asl": (10, 5, ["is empty", "no 'start_time'", "label 9 is not in", "begins behind"], ["1 row: frames counted"]),
-    "autsl": (6, 5, ["train_labels.csv line 4: its video is not there"], ["--format autsl"]),
+    "autsl": (6, 5, ["line 4 (signer9_sample9): its video is not there"], ["--format autsl"]),
     "lsa64": (9, 8, ["065_001_001: expected SIGN_SIGNER"], ["those in lsa64_cut/all were taken"]),
     "slovo": (6, 4, ["begins behind the end of the video's 2.00 s"], ["differ in accents alone", "cut already"]),
     "asl-citizen": (6, 4, ["stands there twice"], ["differ in capitals alone are classes of their own: HELLO = Hello"]),
-    "include": (6, 5, ["include_test.txt line 2: its video"], ["train_include.csv was not"]),
-    "jester": (6, 5, ["jester-v1-train.csv line 4: its video is not there"], ["--format jester"]),
+    "include": (6, 5, ["include_test.txt line 2 (Greetings/48. Hello/MVI_77.MOV): its"], ["train_include.csv was not"]),
+    "jester": (6, 5, ["jester-v1-train.csv line 4 (77): its video is not there"], ["--format jester"]),
     "ipn-hand": (6, 5, ["frames 90 to 120 begins behind"], ["no validation split"]),
 }
 
@@ -59,6 +63,97 @@ def test_a_set_as_it_is_shipped(tmp_path, capsys, key):
     assert prepare(tmp_path, "--format", key) == command.PARTLY
     assert f"nothing to do: all {clips}" in capsys.readouterr().out
     assert rows(made(tmp_path)) == rows(data)
+
+
+# A video or folder that is there, as what it is looked for, and where else the lists say that it may be.
+GONE = {
+    "wlasl": ("raw_videos", ["book 07068 (on YouTube dQw4w9WgXcQ): its video is not there"]),
+    "ms-asl": ("bbbbbbbbbbb.mp4", ["MSASL_train.json row 0 (bbbbbbbbbbb): ", "MSASL_val.json row 1 (gone0000000): "]),
+    "autsl": ("val/signer2_sample1_color.mp4", ["(signer2_sample1): its video is not there, its depth is"]),
+    "slovo": ("train/aa-2.mp4", ["annotations.csv line 3 (aa-2): its video is not there"]),
+    "asl-citizen": ("ASL_Citizen/videos/3-hello.mp4", ["val.csv line 2 (3-hello.mp4): its video is not there"]),
+    "include": ("Animals/4. Bird/MVI_2.MOV", ["include_val.txt line 1 (Animals/4. Bird/MVI_2.MOV): its"]),
+    "jester": ("20bn-jester-v1/10", ["jester-v1-validation.csv line 1 (10): its video is not there"]),
+    "ipn-hand": ("frames/1CV12_2_L_#9", ["Annot_TestList.txt line 3 (1CV12_2_L_#9): its video is not there"]),
+}
+
+
+@pytest.mark.parametrize("key", GONE)
+def test_what_is_missing_is_called_as_it_is_looked_for(tmp_path, key):
+    path, reasons = GONE[key]
+    imitations.SETS[key](tmp_path)
+    shutil.rmtree(tmp_path / path) if (tmp_path / path).is_dir() else (tmp_path / path).unlink()
+    listing = FORMATS[key].read(Tree(tmp_path))
+    found = Found([], listing.failed, [], official=FORMATS[key], listing=listing)
+    missing = found.missing_of({video.label for video in listing.missing})
+    said = "\n".join(map(": ".join, [*found.failed, *missing]))
+    assert not [reason for reason in reasons if reason not in said], said
+
+
+@pytest.mark.parametrize("key", imitations.SETS)
+def test_videos_that_no_list_names_are_named(tmp_path, key):
+    imitations.SETS[key](tmp_path)
+    FORMATS[key].read(tree := Tree(tmp_path))
+    known = {"wlasl": ["raw_videos/DQW4W9WGXCQ.mp4"]}.get(key, [])
+    assert tree.strays() == known
+    imitations.put(tmp_path / "more" / "signer1_sample999_color.mp4", b"")
+    imitations.put(tmp_path / "more" / "888" / "00001.jpg", b"")
+    FORMATS[key].read(tree := Tree(tmp_path))
+    folders = ["more/888"] * (key in ("jester", "ipn-hand"))
+    strays = [] if key == "lsa64" else ["more/signer1_sample999_color.mp4"]  # LSA64 has no lists: it is a failure there
+    assert tree.strays() == [*folders, *strays, *known]
+
+
+def test_strays_are_counted_and_all_are_in_not_done_csv(tmp_path, capsys):
+    imitations.autsl(tmp_path / "in")
+    for number in range(4):
+        imitations.put(tmp_path / "in" / "train" / f"signer1_sample{990 + number}_color.mp4", tiny.avi(number))
+    assert prepare(tmp_path) == command.PARTLY
+    out = " ".join(capsys.readouterr().out.split())
+    assert (
+        "4 videos that no list names: train/signer1_sample990_color.mp4, " in out and "and 1 more; not_done.csv" in out
+    )
+    with open(tmp_path / "out" / "not_done.csv", newline="") as file:
+        assert ["train/signer1_sample993_color.mp4", "no list names it"] in list(csv.reader(file))
+
+
+# A folder of videos that its lists lie above, and one of these lists.
+ONE_TOO_DEEP = {
+    "wlasl": ("videos", "WLASL_v0.3.json"),
+    "autsl": ("train", "train_labels.csv"),
+    "slovo": ("train", "annotations.csv"),
+    "asl-citizen": ("ASL_Citizen/videos", "ASL_Citizen/splits/val.csv"),
+    "include": ("Animals", "lists/include_train.txt"),
+    "jester": ("20bn-jester-v1", "jester-v1-validation.csv"),
+    "ipn-hand": ("frames", "annotations/Annot_TrainList.txt"),
+}
+
+
+@pytest.mark.parametrize("key", ONE_TOO_DEEP)
+def test_a_folder_beside_its_lists_or_a_list_alone_says_what_to_give(tmp_path, capsys, key):
+    videos, path = (tmp_path / "in" / each for each in ONE_TOO_DEEP[key])
+    imitations.SETS[key](tmp_path / "in")
+    if key == "autsl":  # as in some releases
+        for each in (tmp_path / "in" / "train").glob("*.csv"):
+            each.rename(tmp_path / "in" / each.name)
+    folder = videos.parent
+    for given in (
+        (videos,),
+        (videos, "--signer-from", "{label}+{take}"),
+        (videos, "--format", key),
+        (videos, "--rate", 12),
+        (path,),
+    ):
+        flags = ["--videos", *given, "--output", tmp_path / "out", "--workers", 1]
+        assert command.run(lambda flags=flags: prepare_videos.main(list(map(str, flags)))) == command.NOTHING
+        assert f"give --videos {folder}\n" in capsys.readouterr().err, given
+
+
+def test_a_folder_beside_no_lists_keeps_its_own_reason(tmp_path, capsys):
+    imitations.put(tmp_path / "in" / "a.mp4", tiny.avi(1))
+    imitations.wlasl(tmp_path / "WLASL")  # another set beside it is no list of these videos
+    assert prepare(tmp_path) == command.NOTHING
+    assert "1 video lies in it directly" in capsys.readouterr().err
 
 
 def test_wlasl(tmp_path):
@@ -97,9 +192,10 @@ def test_ms_asl_shares_one_video(tmp_path):
     assert len(list((tmp_path / "out" / "video").rglob("*.mp4"))) == 1
 
 
-def test_autsl_keeps_depth_apart(tmp_path):
+def test_autsl_keeps_depth_apart(tmp_path, capsys):
     imitations.autsl(tmp_path / "in")
     assert prepare(tmp_path) == command.PARTLY
+    assert "4 of 5 videos have depth: frame.py --part depth" in capsys.readouterr().out
     data = made(tmp_path)
     assert Counter(clip.split for clip in data.clips) == {"train": 3, "valid": 1, "test": 1}
     depth = sorted(path.name for path in (tmp_path / "out" / "depth").rglob("*.mp4"))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 from signs import command
@@ -61,7 +62,11 @@ def test_clips_without_an_archive_are_left_out_until_they_have_one(demo, tmp_pat
     flags = ["--data", str(data), "--output", str(tmp_path / "model"), *SEES, "--copies", "0", "--penalty", "1"]
     for _ in range(2):
         assert train_linear.main(flags) == command.PARTLY
-        assert f"{data / store}: lacks 1 of 16 clips of train ({item.clip}): left out" in capsys.readouterr().err
+        said = capsys.readouterr()
+        assert f"{data / store}: lacks 1 of 16 clips of train ({item.clip}): left out" in said.err
+        assert re.search(
+            r"rgb: epoch \d+ is kept, the lowest validation loss; validation accuracy is .*% there", said.out
+        )
     made = load_bundle(tmp_path / "model")
     assert len(made.streams) == 2 and made.about["data"]["clips"]["train"] == 15
     whole.rename(item.archive(data, store))

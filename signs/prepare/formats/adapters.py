@@ -82,10 +82,12 @@ def named(row: object, key: str) -> str:
 def add_wlasl(tree: Tree, listing: Listing, gloss: str, row: dict) -> None:
     """An instance of a gloss."""
     name, whole = str(row["video_id"]), youtube(str(row.get("url", "")))
-    path, cut = tree.find(name), None
-    if not path and whole and (path := tree.find(whole)):
+    path, film, cut = tree.find(name), whole and tree.find(whole), None
+    if not path and film:
         last = int(row["frame_end"])
-        cut = Cut(int(row["frame_start"]), last if last > 0 else None, True, WLASL_RATE)
+        path, cut = film, Cut(int(row["frame_start"]), last if last > 0 else None, True, WLASL_RATE)
+    elif not path and whole:
+        listing.where += f" (on YouTube {whole})"
     listing.add(path, gloss, row["signer_id"], row["split"], cut, name)
 
 
@@ -96,16 +98,16 @@ def read_ms_asl(tree: Tree, listing: Listing) -> None:
     listing.ordered = True
     for path in tree.versions(r"MSASL_(train|val|test)\.json"):
         for number, row in enumerate(read_json(path, list)):
-            with listing.row(f"{path.name} row {number}"):
+            name = youtube(named(row, "url")) or named(row, "url")
+            with listing.row(f"{path.name} row {number} ({name})"):
                 start, end, rate = float(row["start_time"]), float(row["end_time"]), float(row["fps"])
                 if rate <= 0 or abs(row["start"] / rate - start) > 0.5:
                     listing.notes[OTHER_RATE] += 1
                 if not 0 <= row["label"] < len(names):
                     raise Problem(f"label {row['label']} is not in MSASL_classes.json, which has {len(names)}")
-                name = youtube(str(row["url"])) or str(row["url"])
                 split = split_of(path, tree.folder)
                 label = names[row["label"]]
-                listing.add(tree.find(name), label, row["signer_id"], split, Cut(start, end), f"{name} {start}")
+                listing.add(tree.find(name), label, row["signer_id"], split, Cut(start, end), name)
 
 
 def read_autsl(tree: Tree, listing: Listing) -> None:
@@ -116,14 +118,14 @@ def read_autsl(tree: Tree, listing: Listing) -> None:
             known[row["classid"]] = Label(row["classid"], row["en"], extra={"tr": row["tr"]})
     for path in autsl_lists(tree):
         for where, values in read_lines(path, ","):
-            with listing.row(where):
-                sample, label = values[0], values[1] if len(values) > 1 else ""
+            sample, label = values[0], values[1] if len(values) > 1 else ""
+            with listing.row(f"{where} ({sample[:30]})"):
                 match = AUTSL_SAMPLE.fullmatch(sample)
                 if not match:
-                    raise Problem(f"{sample[:30]!r}; expected signer0_sample1,41")
+                    raise Problem("expected signer0_sample1,41")
                 video, depth = tree.find(f"{sample}_color"), tree.find(f"{sample}_depth")
                 split = split_of(path, tree.folder) or (split_of(video, tree.folder) if video else "")
-                listing.add(video, label, match[1], split, name=sample, depth=depth)
+                listing.add(video, label, match[1], split, name=f"{sample}_color", depth=depth)
                 if label not in known and label:
                     known[label] = Label(label, label)
     listing.classes += sorted(known.values(), key=lambda row: (len(row.label), row.label))
@@ -143,10 +145,10 @@ def read_lsa64(tree: Tree, listing: Listing) -> None:
     """The names of the files tell sign, signer and repetition; there are no official splits."""
     for stem in tree.stems():
         with listing.row(stem):
-            match = LSA64_NAME.fullmatch(stem)
+            path, match = tree.find(stem), LSA64_NAME.fullmatch(stem)
             if not match:
                 raise Problem("expected SIGN_SIGNER_REPETITION, such as 001_001_001")
-            listing.add(tree.find(stem), match[1], match[2])
+            listing.add(path, match[1], match[2])
     numbers = sorted({video.label for video in listing.videos})
     listing.classes += [Label(number, LSA64_SIGNS[int(number) - 1]) for number in numbers]
 
@@ -156,12 +158,12 @@ def read_slovo(tree: Tree, listing: Listing) -> None:
     labels = set()
     path = tree.one(r"annotations\.csv")
     for number, row in tables.read_rows(path, ("attachment_id", "text", "user_id", "train", "begin", "end")):
-        with listing.row(f"{path.name} line {number}"):
+        name = row["attachment_id"]
+        with listing.row(f"{path.name} line {number} ({name})"):
             begin, end = number_of(row["begin"], "begin"), number_of(row["end"], "end")
             split = "train" if row["train"].strip().lower() in ("true", "1") else "test"
             # Frames count from 0 here, and `end` is not part of the gesture; 0 to 0: all of it.
             cut = Cut(begin + 1, end, True, alone=True) if end else None
-            name = row["attachment_id"]
             listing.add(tree.find(name), row["text"], row["user_id"], split, cut, name)
             labels.add(row["text"].strip())
     listing.classes += [Label(label, label) for label in sorted(labels)]
@@ -171,8 +173,8 @@ def read_asl_citizen(tree: Tree, listing: Listing) -> None:
     """One table a split."""
     for path in tree.versions(r"(train|val|test)\.csv"):
         for number, row in tables.read_rows(path, ("participant id", "video file", "gloss")):
-            with listing.row(f"{path.parent.name}/{path.name} line {number}"):
-                name, label = row["video file"], row["gloss"]
+            name, label = row["video file"], row["gloss"]
+            with listing.row(f"{path.parent.name}/{path.name} line {number} ({name})"):
                 listing.add(tree.find(name), label, row["participant id"], split_of(path, tree.folder), name=name)
     by_name = sorted({video.label for video in (*listing.videos, *listing.missing)})
     listing.classes += [Label(label, label) for label in by_name]
@@ -186,7 +188,7 @@ def read_include(tree: Tree, listing: Listing) -> None:
         listing.remarks.append(f"two versions of the lists: {were}")
     for path in texts or csvs:
         for where, place in include_rows(path):
-            with listing.row(where):
+            with listing.row(f"{where} ({place})"):
                 listing.add(tree.find(place), include_word(place), "", split_of(path, tree.folder), name=place)
     subset = tree.lists(r"include50_(train|val|test)\.txt") + tree.lists(r"(train|test)_include50\.csv")
     listing.ordered = bool(subset)
@@ -214,12 +216,12 @@ def read_jester(tree: Tree, listing: Listing) -> None:
     """A folder of pictures a clip; the test rows have no label."""
     for path in tree.versions(r"jester-v1-(train|validation|test)\.csv"):
         for where, values in read_lines(path, ";"):
-            with listing.row(where):
+            with listing.row(f"{where} ({values[0]})"):
                 add_jester(tree, listing, values[0], values[1] if len(values) > 1 else "", path)
     for path in tree.versions(r"(Train|Validation|Test)\.csv"):
         column = "video_id" if has_columns(path, "video_id") else "id"
         for number, row in tables.read_rows(path, (column,), ("label",)):
-            with listing.row(f"{path.name} line {number}"):
+            with listing.row(f"{path.name} line {number} ({row[column]})"):
                 add_jester(tree, listing, row[column], row.get("label", ""), path)
     names = [values[0] for path in tree.lists(r"jester-v1-labels\.csv") for _, values in read_lines(path, ";")]
     labels = names or sorted({video.label for video in (*listing.videos, *listing.missing)} - {""})
@@ -238,13 +240,11 @@ def read_ipn_hand(tree: Tree, listing: Listing) -> None:
         for where, values in read_lines(path, ","):
             if values[0].lower() == "video":
                 continue
-            with listing.row(where):
+            with listing.row(f"{where} ({values[0]})"):
                 name, label, _, first, last = values[:5]
-                video, frames = tree.find(name), None
-                if not video:
-                    video, frames = tree.find(name, pictures=True), IPN_RATE
-                cut = Cut(int(first), int(last), True, frames)
+                video, folder = tree.find(name), tree.find(name, pictures=True)
+                rate = IPN_RATE if folder and not video else None
+                cut = Cut(int(first), int(last), True, None if video else IPN_RATE)
                 signer = "_".join(name.split("_")[:2])
-                rate = frames if video else None
-                listing.add(video, label, signer, split_of(path, tree.folder), cut, f"{name} {first}", rate=rate)
+                listing.add(video or folder, label, signer, split_of(path, tree.folder), cut, name, rate=rate)
     listing.classes += [Label(label, name) for label, name in IPN_GESTURES.items()]

@@ -43,15 +43,16 @@ class Listing:
 
     @contextlib.contextmanager
     def row(self, where: str) -> Iterator[None]:
-        """A row of a list: what keeps it from being used is noted with its place, and the next one is read."""
+        """A row of a list, called by its place and the video that it is of: what keeps it from being used is noted with
+        both, and the next one is read."""
         self.where = where
         try:
             yield
         except Problem as problem:
-            self.failed.append((where, str(problem)))
+            self.failed.append((self.where, str(problem)))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             what = f"no {error}" if isinstance(error, KeyError) else str(error)
-            self.failed.append((where, f"no row of this set ({what}); is the list another one, or damaged?"))
+            self.failed.append((self.where, f"no row of this set ({what}); is the list another one, or damaged?"))
 
     def add(
         self,
@@ -64,7 +65,7 @@ class Listing:
         **more,
     ) -> None:
         """A video of the row in hand, `path` None where it is missing; name: as what it is looked for, where that is
-        not the row's own; more: fields of Video. Raises Problem where the row cannot be used."""
+        not the row's place; more: fields of Video. Raises Problem where the row cannot be used."""
         known = {"label": str(label), "signer": str(signer), "split": split}
         video = as_video(path or Path(name or self.where), self.where, known, None, "")
         video = replace(video, cut=cut and intervals.checked(cut), **more)

@@ -1,26 +1,28 @@
 """The public data sets that prepare_videos.py reads as they are shipped: one entry each.
 
-    key, found = recognise(tree)              by the names of their lists and files
+    key, tree = choose(folder, None)          by the names of their lists and files
     listing = FORMATS["wlasl"].read(tree)
 
 A new data set is one more entry here and the function that reads its lists in adapters.py. Counts are those that each
 set's own page or paper publishes.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from signs.command import Problem, listed
 from signs.prepare.formats import adapters
 from signs.prepare.formats.listing import Listing, has_columns
-from signs.prepare.formats.tree import Tree
+from signs.prepare.formats.tree import Tree, lists_in
 
 
 @dataclass(frozen=True)
 class Format:
     """A public data set. wanted: the files by which it is known; is_here: whether they are there; rows: {number of
-    classes of a subset, the first of the set's own order: {split: published rows}}; none: labels of no gesture."""
+    classes of a subset, the first of the set's own order: {split: published rows}}; none: labels of no gesture, which
+    `rows` counts among the classes where `none_counts`."""
 
     name: str
     page: str
@@ -31,6 +33,7 @@ class Format:
     rows: dict[int, dict[str, int]]
     signers: int
     none: tuple[str, ...] = ()
+    none_counts: bool = False
     prefer: str = ""
     seen: bool = False  # with real data
 
@@ -165,6 +168,7 @@ FORMATS = {
         {27: {"train": 118562, "valid": 14787, "test": 14743}},
         1300,
         none=("No gesture", "Doing other things"),
+        none_counts=True,
     ),
     "ipn-hand": Format(
         "IPN Hand",
@@ -183,6 +187,25 @@ FORMATS = {
 def recognise(tree: Tree) -> list[str]:
     """The keys of the sets whose files are there."""
     return [key for key, each in FORMATS.items() if each.is_here(tree)]
+
+
+@contextlib.contextmanager
+def lists_lie_elsewhere(path: Path) -> Iterator[None]:
+    """Where the block cannot read a folder beside the lists of a public set, or one of these lists, the Problem says
+    which folder to give instead."""
+    try:
+        yield
+    except Problem:
+        folder = path.absolute().parent
+        one = path.is_file() and path.suffix.lower() not in (".json", ".txt")  # else it is no table of anybody's own
+        with contextlib.suppress(OSError):  # not to be read: what went wrong stands as it is
+            here = recognise(Tree(folder, lists=[path.absolute()] if one else lists_in(folder)))
+            if here and not (path.is_dir() and recognise(Tree(path))):
+                name, below = FORMATS[here[0]].name, [each for each in folder.iterdir() if each.is_dir()]
+                top = folder if below or path.is_dir() else folder.parent
+                what = f"a list of {name}" if path.is_file() else f"no lists in it; those of {name} lie one folder up"
+                raise Problem(f"{path}: {what}: give --videos {top}") from None
+        raise
 
 
 def choose(folder: Path, key: str | None) -> tuple[str | None, Tree]:

@@ -4,11 +4,14 @@ tree = Tree(folder)
 tree.find("69241")                    a video of that name, with any suffix, in any folder; None where there is none
 tree.find("Animals/4. Bird/MVI_3045.MOV")
 tree.lists(r"MSASL_train\\.json")      the lists whose names fit
+tree.strays()                         the videos for which nobody looked
 """
 
+import contextlib
 import os
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from signs.clips.container import VIDEO_SUFFIXES
@@ -22,15 +25,21 @@ NOTED = 3  # folders in a line
 
 
 class Tree:
-    """All of a folder. `prefer`: a word in the path of those that are taken where two have one name."""
+    """All of a folder. `prefer`: a word in the path of those that are taken where two have one name; lists: paths of
+    lists below it that are taken for all there is, and nothing is looked for."""
 
-    def __init__(self, folder: Path, prefer: str = ""):
+    def __init__(self, folder: Path, prefer: str = "", lists: Iterable[Path] | None = None):
         self.folder, self.prefer = folder, prefer
         self._videos: dict[str, list[str]] = defaultdict(list)
         self._pictures: dict[str, list[str]] = defaultdict(list)
         self._lists: list[str] = []
         self._doubled: Counter[tuple[str, ...]] = Counter()
-        self._look(folder, "", ())
+        self._asked: set[str] = set()
+        self._reads_pictures = False
+        if lists is None:
+            self._look(folder, "", ())
+        else:
+            self._lists = [path.relative_to(folder).as_posix() for path in lists]
         for paths in (*self._videos.values(), *self._pictures.values(), self._lists):
             paths.sort()
 
@@ -70,6 +79,8 @@ class Tree:
             paths = [path for path in paths if folded(f"/{path if pictures else _stem(path)}").endswith(end)]
         # Names on YouTube differ in capitals alone.
         paths = [path for path in paths if asked.name in (_name(path), PurePosixPath(path).stem)] or paths
+        self._asked.update(paths)
+        self._reads_pictures |= pictures
         preferred = [path for path in paths if self.prefer and self.prefer in path.lower()] or paths
         if len(paths) > 1:
             self._doubled[tuple(str(PurePosixPath(path).parent) for path in (*preferred, *paths[:NOTED]))] += 1
@@ -82,6 +93,11 @@ class Tree:
             f"({', '.join(sorted(set(folders)))}); those in {folders[0]} were taken"
             for folders, count in sorted(self._doubled.items())
         ]
+
+    def strays(self) -> list[str]:
+        """The videos, and the folders of pictures of a set that has such, that `find` was never asked for, in order."""
+        named = [*self._videos.values(), *(self._pictures.values() if self._reads_pictures else ())]
+        return sorted(path for paths in named for path in paths if path not in self._asked)
 
     def lists(self, pattern: str) -> list[Path]:
         """The lists whose names fit a regular expression, capitals aside; of equal files one."""
@@ -110,6 +126,18 @@ class Tree:
         if not lists:
             raise Problem(f"{self.folder}: no list {pattern.replace(chr(92), '')} in it")
         return lists[0]
+
+
+def lists_in(folder: Path) -> list[Path]:
+    """The lists in a folder, and in those of its folders that hold lists and nothing else (`annotations`)."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        inside = [path] if path.is_file() else []
+        with contextlib.suppress(OSError):  # what may not be opened holds no list for us
+            inside = inside or [each for each in path.iterdir() if not each.name.startswith(".")]
+        if all(each.suffix.lower() in LISTS and each.is_file() for each in inside):
+            found += inside
+    return found
 
 
 def _name(path: str) -> str:
