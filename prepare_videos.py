@@ -98,7 +98,7 @@ def bring_all(flags: argparse.Namespace, workers: int | Cluster, found: reading.
         check_signers(clips, flags.allow_shared_signers)
     with command.lock(flags.output):
         earlier = look_back(flags.output)
-        check_same(flags.output, earlier.clips, found.videos, top)
+        check_same(flags.output, earlier.clips, clips, found.videos, top)
         move_changed(flags.output, earlier.clips, clips)
         outcome, fresh = transfer_all(flags, workers, clips, videos)
         failed = found.failed + found.missing_of(told) + outside + outcome.failed
@@ -124,10 +124,15 @@ def print_left_out(found: reading.Found) -> None:
         print(command.one_line(f"left out: {what}; {failed[0][0]}: {failed[0][1]}"), file=sys.stderr)
 
 
-def check_same(output: Path, earlier: dict[str, Clip], videos: list[Video], top: Path) -> None:
-    """Raise Problem where a data set of other videos lies in the output: it was made of none of these."""
-    known = {as_clip(video, top).source for video in videos}
-    if earlier and not any(clip.source in known for clip in earlier.values()):
+def check_same(output: Path, earlier: dict[str, Clip], clips: list[Clip], videos: list[Video], top: Path) -> None:
+    """Raise Problem where a data set of other videos lies in the output: it was made of none of these, whether they are
+    among the classes that are kept now or not."""
+    before = {clip.source for clip in earlier.values()}
+    if (
+        before
+        and before.isdisjoint(clip.source for clip in clips)
+        and before.isdisjoint(as_clip(video, top).source for video in videos)
+    ):
         what = f"holds {command.counted(len(earlier), 'clip')} of other videos, such as {min(earlier)}"
         raise Problem(f"--output {output}: {what}; choose another folder, or delete it")
 

@@ -18,6 +18,7 @@ predicted and are never scored. Clip names are unique in a data set.
 import csv
 import math
 import os
+import posixpath
 import re
 import sys
 from collections import Counter
@@ -77,8 +78,11 @@ class Clip:
     @property
     def folder(self) -> PurePosixPath:
         """`<split>/<label>`, below `video/` or a store."""
-        named = (self.label_folder or safe_name(self.label)) if self.label else UNLABELLED
-        return PurePosixPath(self.split, named)
+        return PurePosixPath(self.split, self._label_folder)
+
+    @property
+    def _label_folder(self) -> str:
+        return (self.label_folder or safe_name(self.label)) if self.label else UNLABELLED
 
     @property
     def stem(self) -> str:
@@ -88,10 +92,10 @@ class Clip:
     def video(self, data: Path, part: str = "video") -> Path:
         """Where a part of the clip lies: a video, or a folder of pictures where there is a rate. A clip that was cut
         out of a file has no suffix in `source`: it is an AVI."""
-        suffix = PurePosixPath(self.source).suffix.lower()
+        suffix = posixpath.splitext(self.source)[1].lower()
         suffix = "" if self.rate else suffix if SUFFIX.fullmatch(suffix) else ".avi"
-        if self.start is None:
-            return data / part / self.folder / (self.stem + suffix)
+        if self.start is None:  # one join: prepare_videos.py asks for each of 50,000 clips seven times
+            return data / f"{part}/{self.split}/{self._label_folder}/{self.stem}{suffix}"
         source = PurePosixPath(self.source)
         name = safe_name(source.name if self.rate else source.stem)
         return data / part / WHOLE / f"{name}~{self.sha256[:8]}{suffix}"
@@ -104,7 +108,7 @@ class Clip:
 
     def archive(self, data: Path, store: str) -> Path:
         """`store` is the whole folder name: `frame-40x240`, `flow-40x240-tvl1-fast`."""
-        return data / store / self.folder / f"{self.stem}.zip"
+        return data / f"{store}/{self.split}/{self._label_folder}/{self.stem}.zip"
 
 
 NUMBERS = ("start", "end", "rate")  # columns that are there where a clip has such a number

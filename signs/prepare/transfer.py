@@ -195,7 +195,7 @@ def move_changed(folder: Path, earlier: dict[str, Clip], clips: Iterable[Clip]) 
     """Rename videos whose place is another than in the last run, so that they are not made again."""
     for clip in clips:
         before = earlier.get(clip.clip)
-        if not before:
+        if not before or (before, before.label_folder, before.file) == (clip, clip.label_folder, clip.file):
             continue
         old, new = before.video(folder), clip.video(folder)
         # A video of many intervals stays for those of them that are not in the list.
