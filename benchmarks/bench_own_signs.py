@@ -130,7 +130,8 @@ def features_of(folder: Path, names: list[str], flags: tuple[str, ...], streams:
                 drawn = train_linear.features_of(row.network, augmented, args.workers)[0]
                 views.append(drawn[np.argsort(augmented._order())])
             order = [[item.clip for item in plain.clips].index(name) for name in names]
-            found.append(row.spread(np.stack(views))[:, order])
+            whole = row.spread(np.concatenate(views)).reshape(len(views), len(plain.clips), -1)
+            found.append(whole[:, order])
     return found
 
 
