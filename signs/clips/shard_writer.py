@@ -35,6 +35,13 @@ def check(data: Dataset, stored: StoredSpec | LandmarkSpec, address: str) -> Non
         raise Problem(f"--shards: {data.folder} is on a storage already; pack a data set of this machine's disc")
     if not (there := command.storage_address(address)):
         raise Problem(f"--shards {address}: no address of a storage; expected s3://bucket/name, gs:// or file://")
+    scheme, _, name = there.partition("://")
+    if scheme == "memory":
+        raise Problem(f"--shards {address}: gone when this command ends; expected s3://bucket/name, gs:// or file://")
+    if scheme == "file" and Path(name).exists() and Path(name).samefile(data.folder):
+        raise Problem(f"--shards {address}: the data set's own folder; name another place")
+    if scheme != "file" and "/" not in name.strip("/"):
+        raise Problem(f"--shards {address}: a whole bucket; name a folder in it, such as {address}/{data.folder.name}")
     with answers(there) as place:
         object_storage.objects_below(place, f"{there}/{stored.store}")
 
@@ -67,9 +74,10 @@ def pack(data: Dataset, stored: StoredSpec | LandmarkSpec, address: str, workers
     if outcome.failed:
         return outcome
     made = dict(outcome.done)
-    outcome.there = len(made.keys() & known.keys())
+    outcome.there = sum(known.get(name) == shard for name, shard in made.items())
     _finish(data, address, there, made, found, done)
-    print(f"{command.counted(len(done), 'clip')} in {command.counted(len(made), 'shard')} -> {there}")
+    held = f"{command.counted(len(done), 'clip')} in {command.counted(len(made), 'shard')}"
+    print(f"{held}, {len(made) - outcome.there:,} sent now -> {there}")
     return outcome
 
 
@@ -85,22 +93,37 @@ def _send(job: tuple[int, dict[str, Path]], address: str, known: dict[str, Shard
     number, paths = job
     hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}
     digest = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
-    name, archives = f"{number:04d}-{digest}.tar", {}
-    if name in known:
+    name = f"{number:04d}-{digest}.tar"
+    if name in known and known[name].archives == write_tar(paths, Sink()):  # an index that was damaged is mended
         return name, known[name]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
-        with tarfile.open(path, "w") as tar:
-            for each, source in paths.items():
-                content = source.read_bytes()
-                about = tarfile.TarInfo(each)
-                about.size = len(content)
-                tar.addfile(about, io.BytesIO(content))
-                padded = -(-about.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-                archives[each] = [tar.offset - padded, about.size, object_storage.content_stamp(content)]
+        with open(path, "wb") as file:
+            archives = write_tar(paths, file)
         with answers(address) as place:
             entry = object_storage.send(place, path, f"{address}/{name}")
     return name, Shard(entry.size, archives)
+
+
+class Sink:
+    """A file that keeps nothing."""
+
+    def write(self, content: bytes) -> int:
+        return len(content)
+
+
+def write_tar(paths: dict[str, Path], file) -> dict[str, list[int]]:
+    """Write archives into a tar; {name: [where it begins, bytes, stamp]}."""
+    archives = {}
+    with tarfile.open(fileobj=file, mode="w|") as tar:
+        for name, source in paths.items():
+            content = source.read_bytes()
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            tar.addfile(about, io.BytesIO(content))
+            padded = -(-about.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+            archives[name] = [tar.offset - padded, about.size, object_storage.content_stamp(content)]
+    return archives
 
 
 def _finish(data: Dataset, address: str, there: str, made: dict, found: dict[str, Entry], done: dict) -> None:

@@ -32,9 +32,23 @@ def read_index(storage, address: str) -> dict[str, Shard]:
         index = json.loads(storage.cat_file(f"{address}/{INDEX}"))
         if index["format"] != FORMAT:
             raise Problem(f"{address}/{INDEX}: of another version (format {index['format']}, not {FORMAT}); {AGAIN}")
-        return {name: Shard(*row) for name, row in index["shards"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return {name: checked(name, Shard(*row)) for name, row in index["shards"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Problem(f"{address}/{INDEX}: damaged; {AGAIN}") from None
+
+
+def checked(name: str, shard: Shard) -> Shard:
+    """The same; raises ValueError, TypeError or AttributeError where it is none that shard_writer.py wrote."""
+    if not SHARD.fullmatch(name):
+        raise ValueError(name)
+    for archive, (start, size, stamp) in shard.archives.items():
+        if len(parts := archive.split("/")) != 3 or {"", ".", ".."} & {*parts} or "\0" in archive:
+            raise ValueError(archive)
+        if not all(type(number) is int and number >= 0 for number in (start, size, stamp, shard.size)):
+            raise TypeError(archive)
+        if start + size > shard.size:
+            raise ValueError(archive)
+    return shard
 
 
 def index_of(shards: dict[str, Shard]) -> str:

@@ -36,7 +36,7 @@ class Line:
     """A connection to another host, on which each message is a line of JSON, an object."""
 
     def __init__(self, connection: socket.socket):
-        self._connection, self._messages = connection, connection.makefile("rb")
+        self._connection, self._rest = connection, b""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in ALIVE.items():
             if hasattr(socket, option):  # not on every system
@@ -47,18 +47,23 @@ class Line:
             self._connection.sendall(json.dumps(message).encode() + b"\n")
 
     def receive(self, seconds: float | None) -> dict | None:
-        """The next message; None where something else or nothing comes."""
-        self._connection.settimeout(seconds)
+        """The next message; None where something else comes, or it is not there in so many seconds."""
+        until = None if seconds is None else time.monotonic() + seconds
         try:
-            message = json.loads(self._messages.readline(8 * LONGEST))
-        except (OSError, ValueError):
+            while b"\n" not in self._rest and len(self._rest) < 8 * LONGEST:
+                self._connection.settimeout(until and max(until - time.monotonic(), 0.001))
+                if not (part := self._connection.recv(8 * LONGEST)):
+                    return None
+                self._rest += part
+            line, _, self._rest = self._rest.partition(b"\n")
+            message = json.loads(line)
+        except (OSError, ValueError, RecursionError):
             return None
         return message if isinstance(message, dict) else None
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)  # ends a `receive` of another thread
-        self._messages.close()
         self._connection.close()
 
 
@@ -167,7 +172,7 @@ def _gather(address: str, port: int, here: dict) -> dict[int, Line]:
 
 
 def _what_is_wrong(here: dict, caller: dict | None, present: dict) -> str | None:
-    if caller is None or not here.keys() <= caller.keys():
+    if caller is None or any(type(caller.get(name)) is not type(value) for name, value in here.items()):
         return "this port is that of a training on several hosts"
     if caller["hosts"] != here["hosts"]:
         return f"--hosts {caller['hosts']}: host 0 was started with {here['hosts']}"

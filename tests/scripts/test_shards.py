@@ -171,6 +171,59 @@ def test_a_shard_that_cannot_be_sent_leaves_what_was_there(here, there, monkeypa
     assert read(there) == before
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda shard, row: row.__setitem__(0, -5),
+        lambda shard, row: row.__setitem__(0, 1.5),
+        lambda shard, row: row.__setitem__(1, "12"),
+        lambda shard, row: row.__setitem__(1, 10**13),
+        lambda shard, row: row.pop(),
+        lambda shard, row: shard.__setitem__(1, list(shard[1])),
+        lambda shard, row: shard[1].__setitem__("../../../x.zip", row),
+    ],
+)
+def test_an_index_that_no_step_wrote_is_damaged_and_mended(here, there, spoil):
+    assert pack(here, there) == command.DONE
+    index = there / STORE / shards.INDEX
+    content = json.loads(index.read_text())
+    shard = next(iter(content["shards"].values()))
+    spoil(shard, next(iter(shard[1].values())))
+    for text in (json.dumps(content), "[" * 100_000):
+        index.write_text(text)
+        with pytest.raises(Problem, match=r"^file://.*shards.json: damaged; run the step again with --shards"):
+            read(there)
+    assert pack(here, there) == command.DONE and read(there) == archives(here)
+
+
+def test_a_place_in_the_index_that_is_another_clips_is_mended(here, there, tmp_path, capsys):
+    assert pack(here, there) == command.DONE
+    index = there / STORE / shards.INDEX
+    content = json.loads(index.read_text())
+    row = next(iter(next(iter(content["shards"].values()))[1].values()))
+    row[0] += 512
+    index.write_text(json.dumps(content))
+    with pytest.raises(Problem, match="other bytes than its index says"):
+        read(there)
+    capsys.readouterr()
+    assert pack(here, there) == command.DONE and read(there) == archives(here)
+    assert "1 sent now" in capsys.readouterr().out
+
+
+def test_places_where_shards_are_not_sent(here, tmp_path, capsys):
+    before = archives(here)
+    (tmp_path / "link").symlink_to(here)
+    for address, said in (
+        (f"file://{here}", "the data set's own folder"),
+        (f"file://{tmp_path}/link", "the data set's own folder"),
+        ("memory://x/y", "gone when this command ends"),
+        ("s3://bucket", "a whole bucket; name a folder in it, such as s3://bucket/"),
+    ):
+        assert extract(here, "--shards", address) == command.NOTHING
+        assert said in capsys.readouterr().err
+    assert archives(here) == before
+
+
 @pytest.mark.parametrize("address", ["there", "http://there/x"])
 def test_what_is_no_address_is_refused_before_the_work(here, address, capsys):
     shutil.rmtree(here / STORE)

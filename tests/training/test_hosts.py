@@ -56,6 +56,41 @@ def test_one_that_was_started_otherwise_is_told_and_the_rest_waits_for_the_right
     assert "--hosts 2: no call from host 1 in 1 s" in first
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"host": [1], "hosts": 2, "stamp": "same"}\n',
+        b"[" * 3999 + b"\n",
+        b'{"host": true, "hosts": 2, "stamp": ""}\n',
+    ],
+)
+def test_a_stranger_who_speaks_is_no_host(port, line):
+    told = []
+    waits = threading.Thread(target=lambda: told.extend(call(port, (2, 0, "same"))))
+    waits.start()
+    time.sleep(0.2)
+    with socket.create_connection(("127.0.0.1", port)) as stranger:
+        stranger.sendall(line)
+        assert b"this port is that of a training" in stranger.recv(1000)
+    waits.join()
+    assert "no call from host 1" in told[0]
+
+
+def test_a_stranger_who_speaks_slowly_is_not_waited_for(port, monkeypatch):
+    monkeypatch.setattr(hosts_module, "CALL", 0.3)
+    told = []
+    waits = threading.Thread(target=lambda: told.extend(call(port, (2, 0, "same"))))
+    waits.start()
+    time.sleep(0.2)
+    with socket.create_connection(("127.0.0.1", port)) as stranger:
+        for _ in range(3):
+            stranger.sendall(b"{")
+            time.sleep(0.2)
+        stranger.settimeout(5)
+        assert b"this port is that of a training" in stranger.recv(1000)
+    waits.join()
+
+
 def test_a_number_twice(port):
     told = call(port, (3, 0, "same"), (3, 1, "same"), (3, 1, "same"))
     assert "no call from host 2" in told[0]
