@@ -125,14 +125,11 @@ def print_left_out(found: reading.Found) -> None:
 
 
 def check_same(output: Path, earlier: dict[str, Clip], clips: list[Clip], videos: list[Video], top: Path) -> None:
-    """Raise Problem where a data set of other videos lies in the output: it was made of none of these, whether they are
-    among the classes that are kept now or not."""
+    """Raise Problem where a data set of other videos lies in the output: none of its clips shows what one of these
+    does, or came of one, among the classes that are kept now or not."""
     before = {clip.source for clip in earlier.values()}
-    if (
-        before
-        and before.isdisjoint(clip.source for clip in clips)
-        and before.isdisjoint(as_clip(video, top).source for video in videos)
-    ):
+    same = not {clip.sha256 for clip in earlier.values()}.isdisjoint(clip.sha256 for clip in clips)
+    if before and not same and before.isdisjoint(as_clip(video, top).source for video in videos):
         what = f"holds {command.counted(len(earlier), 'clip')} of other videos, such as {min(earlier)}"
         raise Problem(f"--output {output}: {what}; choose another folder, or delete it")
 

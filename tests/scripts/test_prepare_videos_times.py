@@ -304,7 +304,7 @@ def test_annotations_that_are_left_out_are_named(talk, tmp_path, capsys):
 def test_a_folder_with_another_data_set_is_left_alone(talk, tmp_path, capsys):
     assert prepare(table(talk, "start,end", "a,0.4,0.8", "b,1,2"), tmp_path / "out", "--shares", 0, 0) == command.DONE
     before = (tmp_path / "out" / "clips.csv").read_bytes()
-    other = imitations.put(tmp_path / "else" / "wave" / "film.mp4", imitations.film())
+    other = imitations.put(tmp_path / "else" / "wave" / "film.mp4", imitations.film(seed=2))
     imitations.put(other.parent.parent / "stop" / "film2.mp4", imitations.film(seed=1))
     assert prepare(other.parent.parent, tmp_path / "out", "--shares", 0, 0) == command.NOTHING
     assert "holds 2 clips of other videos, such as talk_0000400_0000800" in capsys.readouterr().err

@@ -30,6 +30,7 @@ ZERO = {
 }
 ZERO |= {"--min-clips", "--valid-groups", "--false-alarms", "--shares", "compress --epochs"}
 ZERO |= {f"train_{name} --epochs" for name in ("conv3d_lstm", "frame", "i3d", "landmark")}  # a new top is trained alone
+ZERO |= {"train_landmark --no-sign"}  # no such class
 
 
 class Caught(Exception):
