@@ -28,11 +28,10 @@ from signs.clips.dataset import Dataset, load_dataset
 from signs.clips.no_sign import NOTHING, with_nothing
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.command import Problem
-from signs.inference.bundle import Stream, is_bundle, load_bundle, load_keras
+from signs.inference.bundle import DGS, Stream, is_bundle, load_bundle, load_keras
 from signs.training import distillation, flags, options, refit, run_folder
 from signs.training.point_augmentation import PointAugmentation
 
-DGS = Path(__file__).resolve().parent / "signs" / "models" / "dgs"  # benchmarks/make_start.py
 STREAM = "landmark"
 STARTS = ("dgs", "none")
 

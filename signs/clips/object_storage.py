@@ -42,13 +42,16 @@ class Entry:
 def entry_of(about: dict) -> Entry:
     """The Entry of an object, from how fsspec describes it."""
     content = next((str(about[name]) for name in CONTENT if about.get(name)), "")
-    digits = hashlib.sha256(f"{about['size']} {content}".encode()).hexdigest()[:7]
-    return Entry(int(about["size"]), int(digits, 16))
+    return Entry(int(about["size"]), stamp_of(sha256(f"{about['size']} {content}".encode())))
 
 
-def content_stamp(content: bytes) -> int:
-    """The stamp of an archive in a shard, by its bytes."""
-    return int(hashlib.sha256(content).hexdigest()[:7], 16)
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def stamp_of(digest: str) -> int:
+    """The stamp that a SHA-256 gives: of what is said of an object, or of the bytes of an archive in a shard."""
+    return int(digest[:7], 16)
 
 
 def connect(address: str):
@@ -140,7 +143,7 @@ def bring(storage, address: str, path: Path, entry: Entry) -> None:
     or a shard has other bytes."""
     if entry.shard:
         content = part(storage, address, entry, 0, entry.size)
-        if content_stamp(content) != entry.stamp:
+        if stamp_of(sha256(content)) != entry.stamp:
             raise Problem(
                 f"{address}: other bytes than its index says; delete it, and run the step again with --shards"
             )

@@ -7,7 +7,6 @@ are there. Equal archives give equal bytes.
 """
 
 import functools
-import hashlib
 import io
 import json
 import math
@@ -68,7 +67,7 @@ def pack(data: Dataset, stored: StoredSpec | LandmarkSpec, address: str, workers
     paths = {name: data.folder / stored.store / name for name in sorted(done)}
     count = _count(sum(path.stat().st_size for path in paths.values()), len(old))
     for name, path in paths.items():
-        parts[int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % count][name] = path
+        parts[int(object_storage.sha256(name.encode())[:8], 16) % count][name] = path
     jobs = [(f"shard {number}", (number, part)) for number, part in sorted(parts.items())]
     outcome = command.parallel(functools.partial(_send, address=there, known=known), jobs, workers, "shards")
     if outcome.failed:
@@ -91,15 +90,14 @@ def _count(size: int, before: int) -> int:
 def _send(job: tuple[int, dict[str, Path]], address: str, known: dict[str, Shard]) -> tuple[str, Shard]:
     """Write a shard and send it, unless it is there; its name, and what it holds."""
     number, paths = job
-    hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}
-    digest = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
-    name = f"{number:04d}-{digest}.tar"
-    if name in known and known[name].archives == write_tar(paths, Sink()):  # an index that was damaged is mended
+    digest, archives = write_tar(paths, Sink())
+    name = f"{number:04d}-{digest[:16]}.tar"
+    if name in known and known[name].archives == archives:  # an index that was damaged is mended
         return name, known[name]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
         with open(path, "wb") as file:
-            archives = write_tar(paths, file)
+            _, archives = write_tar(paths, file)
         with answers(address) as place:
             entry = object_storage.send(place, path, f"{address}/{name}")
     return name, Shard(entry.size, archives)
@@ -112,18 +110,19 @@ class Sink:
         return len(content)
 
 
-def write_tar(paths: dict[str, Path], file) -> dict[str, list[int]]:
-    """Write archives into a tar; {name: [where it begins, bytes, stamp]}."""
-    archives = {}
+def write_tar(paths: dict[str, Path], file) -> tuple[str, dict[str, list[int]]]:
+    """Write archives into a tar; a digest of all of them, and {name: [where it begins, bytes, stamp]}."""
+    hashes, archives = {}, {}
     with tarfile.open(fileobj=file, mode="w|") as tar:
         for name, source in paths.items():
             content = source.read_bytes()
             about = tarfile.TarInfo(name)
             about.size = len(content)
             tar.addfile(about, io.BytesIO(content))
+            hashes[name] = object_storage.sha256(content)
             padded = -(-about.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-            archives[name] = [tar.offset - padded, about.size, object_storage.content_stamp(content)]
-    return archives
+            archives[name] = [tar.offset - padded, about.size, object_storage.stamp_of(hashes[name])]
+    return object_storage.sha256(json.dumps(hashes).encode()), archives
 
 
 def _finish(data: Dataset, address: str, there: str, made: dict, found: dict[str, Entry], done: dict) -> None:

@@ -20,7 +20,7 @@ from signs.clips.points import Points
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.evaluation import before_after, calibration, plain_words
 from signs.evaluation import unknown as unknown_signs
-from signs.inference.bundle import Bundle, Stream, load_bundle, load_keras, save_bundle
+from signs.inference.bundle import DGS, Bundle, Stream, load_bundle, load_keras, save_bundle
 from signs.inference.confidence import FALSE_ALARMS, tempered
 from signs.inference.predictions import Predictions
 from signs.training import last_layer
@@ -29,7 +29,6 @@ from signs.training.background import FILE, background_of
 import numpy as np
 from scipy.special import softmax
 
-DGS = Path(__file__).resolve().parents[1] / "models" / "dgs"
 STREAM = "landmark"
 KNOWN = "learnt_from"  # in bundle.json: a hash of all that the model learnt from
 SURE = 0.15  # temperature of answers where no take can be left out

@@ -31,6 +31,7 @@ from signs.inference.confidence import CALIBRATION_FILE
 
 FORMAT = 1
 BUNDLE_FILE = "bundle.json"
+DGS = Path(__file__).resolve().parents[1] / "models" / "dgs"  # what 30 signs taught: benchmarks/make_start.py
 SHARED = "shared"  # in bundle.json of a model that share.py wrote: it has exported forms alone
 # Where a bundle names the models that it was made of, below its flags and beside them.
 PARENTS = ("model", "weights", "start", "teacher", "refit")

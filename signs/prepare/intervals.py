@@ -16,15 +16,10 @@ from signs.command import Problem
 import numpy as np
 
 COLUMNS = ("start", "end", "start_frame", "end_frame", "fps")
-STARTS, ENDS = ("start", "begin"), ("end", "stop")
+SIDES = {"start": "start", "begin": "start", "end": "end", "stop": "end"}
 UNITS = ("{}_time", "{} time", "{}_seconds", "{} (s)", "{} [s]", "{}_s", "{}_sec")
 SYNONYMS = {
-    form.format(word): side
-    for side, words in (("start", STARTS), ("end", ENDS))
-    for word in words
-    for form in ("{}", *UNITS)
-    if form.format(word) != side
-} | {
+    **{form.format(word): side for word, side in SIDES.items() for form in ("{}", *UNITS)},
     **dict.fromkeys(("frame_start", "first_frame", "start frame", "begin_frame"), "start_frame"),
     **dict.fromkeys(("frame_end", "last_frame", "end frame", "stop_frame"), "end_frame"),
 }

@@ -14,14 +14,13 @@ from signs.clips import posture
 from signs.clips.points import Points
 from signs.clips.spec import InputSpec
 from signs.inference import runtime, sign_loops
-from signs.inference.bundle import load_bundle
+from signs.inference.bundle import DGS, load_bundle
 from signs.training import pauses
 from signs.training.background import MOVING, OTHER_SIGNS, STILL, taught
 
 import numpy as np
 
-ROOM = Path(__file__).resolve().parents[1]
-DGS, STARTER = ROOM / "models" / "dgs", ROOM / "live" / "starter"
+STARTER = Path(__file__).resolve().parents[1] / "live" / "starter"
 SHARE = OTHER_SIGNS + STILL + MOVING  # clips of no sign for each of a sign
 EACH = 2  # of other signs that one take's body makes, at most
 

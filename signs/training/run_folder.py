@@ -25,7 +25,7 @@ from signs.training.log import FOLDER, Log
 
 # Flags that may change when a run goes on.
 NOT_PART_OF_A_RUN = ("data", "output", "stream", "epochs", "recurrent_epochs", "workers", *distribute.FLAGS)
-# Flags that a run of an earlier version may lack. Its `input` says what the last two did.
+# Flags that a run of an earlier version may lack. Its `input` says what sampling and views did.
 NEW_FLAGS = ("script", "recipe", "sampling", "views", "no_sign")
 FEW = 0.1  # share of a split's clips that a training leaves out; of a small split two clips, but not half of it
 
