@@ -28,6 +28,7 @@ from signs.estimate import Cost
 from signs.prepare import reading, sharing, sources, summary
 from signs.prepare.chosen_classes import choose_classes, known_classes, number_and_table
 from signs.prepare.formats.table import FORMATS
+from signs.prepare.known_files import KnownFiles
 from signs.prepare.origin import write_origin
 from signs.prepare.path_pattern import PathPattern
 from signs.prepare.point_archives import bring_points
@@ -40,6 +41,8 @@ from signs.prepare.transfer import (
     existing_parent,
     look_back,
     move_changed,
+    pictures_are_there,
+    video_is_there,
 )
 from signs.prepare.video_table import Video
 
@@ -58,6 +61,17 @@ def bring(job: tuple[str, Path, Path, str], transfer: str) -> tuple[str, bool]:
     if source.is_dir():
         return name, bring_pictures(source, target, transfer, digest)
     return name, bring_video(source, target, transfer, digest)[1]
+
+
+def is_known_there(job: tuple[str, Path, Path, str], transfer: str, known: KnownFiles) -> bool:
+    """Whether the video of a job is in its place, as an earlier run left it and nobody has written to it."""
+    _, source, target, digest = job
+
+    def hash_of(path: Path) -> str:
+        return (known.read(path) or ("",))[0]
+
+    is_there = pictures_are_there if source.is_dir() else video_is_there
+    return bool(digest) and is_there(source, target, transfer, digest, hash_of)
 
 
 def prepare(flags: argparse.Namespace, workers: int | Cluster) -> int:
@@ -80,11 +94,12 @@ def bring_all(flags: argparse.Namespace, workers: int | Cluster, found: reading.
     kept = {row.label for row in classes} | {""}
     told = found.report(kept, most)
     asked = [video for video in found.videos if video.label in kept]
+    known = KnownFiles(flags.output)
     if flags.dry_run:
         near = existing_parent(flags.output)
-        outcome = sources.rehearse(asked, workers, flags.pad, flags.trim, flags.transfer == "copy", near)
+        outcome = sources.rehearse(asked, known, workers, flags.pad, flags.trim, flags.transfer == "copy", near)
         return outcome.summary()
-    looked, unread, alone = sources.look_into(asked, workers, flags.pad, flags.trim)
+    looked, unread, alone = sources.look_into(asked, known, workers, flags.pad, flags.trim)
     if flags.pad and not any(video.cut for video in asked):
         remarks.append("--pad: no video has an interval, so nothing was widened")
     if flags.rate and not any(video.rate for video in asked):
@@ -100,7 +115,9 @@ def bring_all(flags: argparse.Namespace, workers: int | Cluster, found: reading.
         earlier = look_back(flags.output)
         check_same(flags.output, earlier.clips, clips, found.videos, top)
         move_changed(flags.output, earlier.clips, clips)
-        outcome, fresh = transfer_all(flags, workers, clips, videos)
+        known.write()  # who stops the copying has not to wait for the reading again
+        outcome, fresh = transfer_all(flags, workers, clips, videos, known)
+        known.write()
         failed = found.failed + found.missing_of(told) + outside + outcome.failed
         whole = Outcome(outcome.done, failed, found.others)
         data = Dataset(flags.output, outcome.done, classes)
@@ -150,7 +167,7 @@ def as_clip(video: Video, top: Path) -> Clip:
 
 
 def transfer_all(
-    flags: argparse.Namespace, workers: int | Cluster, clips: list[Clip], videos: list[Video]
+    flags: argparse.Namespace, workers: int | Cluster, clips: list[Clip], videos: list[Video], known: KnownFiles
 ) -> tuple[Outcome, int]:
     """Put all videos in their places, one of which clips are intervals once, and depth beside them; hold the lock.
 
@@ -166,12 +183,15 @@ def transfer_all(
             jobs.setdefault(target, (target, video.depth, Path(target), ""))
     if flags.transfer == "copy":
         check_room(flags.output, sum(size_of(job[1]) for job in jobs.values() if not job[2].exists()))
-    named = [(str(job[1]), job) for job in jobs.values()]
+    there = {target for target, job in jobs.items() if is_known_there(job, flags.transfer, known)}
+    named = [(str(job[1]), job) for target, job in jobs.items() if target not in there]
     moves = functools.partial(bring, transfer=flags.transfer)
     # What is linked takes no room.
     cost = Cost(lambda job: size_of(job[1]), lambda job: size_of(job[2]) if flags.transfer == "copy" else 0)
     outcome = command.parallel(moves, named, workers, flags.transfer, cost)
-    fresh = dict(outcome.done)
+    for target, _ in outcome.done if flags.transfer == "copy" else ():
+        known.note_written(Path(target), jobs[target][3])
+    fresh = dict.fromkeys(there, False) | dict(outcome.done)
     outcome.done = [clip for clip in clips if str(clip.video(flags.output)) in fresh]
     return outcome, sum(len(of_target[target]) for target, new in fresh.items() if new)
 

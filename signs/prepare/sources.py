@@ -1,6 +1,6 @@
 """What lies in the files that were asked for: each is opened and hashed once, and its intervals are looked for.
 
-looked, failed, notes = sources.look_into(videos, workers=-1, pad=0.0, trim=False)      with sha256, start and end
+looked, failed, notes = sources.look_into(videos, known, workers=-1, pad=0.0, trims=False)   with sha256, start and end
 videos, failed = sources.refuse_two_labels(looked)
 """
 
@@ -20,6 +20,7 @@ from signs.command import Outcome, Problem
 from signs.estimate import Cost
 from signs.prepare import intervals
 from signs.prepare.intervals import Cut
+from signs.prepare.known_files import KnownFiles
 from signs.prepare.transfer import check_is_video
 from signs.prepare.video_table import Video
 
@@ -37,6 +38,11 @@ class Job:
     cuts: tuple[Cut | None, ...]
     pad: float
     trim: bool
+
+    @property
+    def asked(self) -> str:
+        """All but the path."""
+        return repr((self.rate, self.cuts, self.pad, self.trim)) if self.cuts else ""
 
 
 def look(job: Job) -> tuple[str, str, list[Interval | str]]:
@@ -79,8 +85,11 @@ def jobs_of(videos: list[Video], pad: float, trims: bool) -> list[tuple[str, Job
     ]
 
 
-def rehearse(videos: list[Video], workers: int | Cluster, pad: float, trims: bool, copies: bool, near: Path) -> Outcome:
-    """Look into a few sources, copy them if all are to be copied, say what all of them will take, and keep nothing.
+def rehearse(
+    videos: list[Video], known: KnownFiles, workers: int | Cluster, pad: float, trims: bool, copies: bool, near: Path
+) -> Outcome:
+    """Look into a few of the sources that are not known, copy them if all are to be copied, say what all of them will
+    take, and keep nothing.
 
     `near`: an existing folder, in which a temporary one is seen by all machines of a cluster.
     """
@@ -88,7 +97,9 @@ def rehearse(videos: list[Video], workers: int | Cluster, pad: float, trims: boo
     with tempfile.TemporaryDirectory(prefix=".dry-run-", dir=spread) as folder:
         once = functools.partial(_look_and_copy, folder=Path(folder) if copies else None)
         cost = Cost(lambda job: size_of(job.path), lambda job: size_of(job.path) if copies else 0)
-        jobs = jobs_of(videos, pad, trims)
+        jobs = [each for each in jobs_of(videos, pad, trims) if not known.read(each[1].path, each[1].asked)]
+        if not jobs:
+            print("nothing to read: all videos are known from before")
         return command.parallel(once, jobs, workers, "a few videos", cost, dry_run=True).rehearsed()
 
 
@@ -102,14 +113,18 @@ def _look_and_copy(job: Job, folder: Path | None) -> None:
 
 
 def look_into(
-    videos: list[Video], workers: int | Cluster, pad: float, trims: bool = False
+    videos: list[Video], known: KnownFiles, workers: int | Cluster, pad: float, trims: bool = False
 ) -> tuple[list[Video], list[tuple[str, str]], list[str]]:
     """The videos with their hashes and intervals; (where, reason) of those that cannot be used; notes."""
     cost = Cost(lambda job: size_of(job.path), lambda job: 0)
-    outcome = command.parallel(look, jobs_of(videos, pad, trims), workers, "reading", cost)
-    hashes = {path: digest for path, digest, _ in outcome.done}
+    jobs = dict(jobs_of(videos, pad, trims))
+    before = {path: found for path, job in jobs.items() if (found := known.read(job.path, job.asked))}
+    outcome = command.parallel(look, [job for job in jobs.items() if job[0] not in before], workers, "reading", cost)
+    for path, digest, found in outcome.done:
+        known.note(jobs[path].path, digest, jobs[path].asked, found)
+    hashes = {path: digest for path, (digest, _) in before.items()} | {row[0]: row[1] for row in outcome.done}
     reasons = {path: reason.removeprefix(f"{path}: ") for path, reason in outcome.failed}
-    spans = {path: iter(found) for path, _, found in outcome.done}
+    spans = {path: iter(found) for path, (_, found) in before.items()} | {row[0]: iter(row[2]) for row in outcome.done}
     looked, failed, alone = [], [], 0
     for video in videos:
         path = str(video.path)

@@ -9,7 +9,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def bring_video(source: Path, target: Path, transfer: str, digest: str = "") -> 
     if not digest:
         check_is_video(source)
         digest = command.sha256(source)
-    if _is_there(source, target, transfer, digest):
+    if video_is_there(source, target, transfer, digest):
         return digest, False
     with command.atomic(target) as temporary:
         if transfer == "link":
@@ -98,7 +98,7 @@ def bring_pictures(source: Path, target: Path, transfer: str, digest: str) -> bo
 
     `digest`: their SHA-256 (pictures.pictures_sha256).
     """
-    if _pictures_are_there(source, target, transfer, digest):
+    if pictures_are_there(source, target, transfer, digest):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name.split('.')[0]}.{os.getpid()}.part")
@@ -126,15 +126,20 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _pictures_are_there(source: Path, target: Path, transfer: str, digest: str) -> bool:
+def pictures_are_there(
+    source: Path, target: Path, transfer: str, digest: str, hash_of: Callable[[Path], str] = pictures_sha256
+) -> bool:
+    """Whether a folder of pictures of that hash is in its place already, as that transfer leaves it."""
     if transfer == "link":
         return target.is_symlink() and target.resolve() == source.resolve()
     if target.is_symlink() or not target.is_dir() or source.resolve() == target.resolve():
         return False
     try:
-        first, there = picture_files(source)[0], picture_files(target)[0]
-        linked = first.samefile(there)
-        return linked == (transfer == "hardlink") and pictures_sha256(target) == digest
+        ours, there = picture_files(source), picture_files(target)
+        if transfer == "copy":
+            return not ours[0].samefile(there[0]) and hash_of(target) == digest
+        same = [path.name for path in ours] == [path.name for path in there]
+        return same and all(map(os.path.samefile, ours, there))
     except Problem:  # no picture is left in it
         return False
 
@@ -148,14 +153,17 @@ def _hardlink(source: Path, target: Path) -> None:
         raise NoHardLink("no hard link can be made there (another disc?); use --transfer copy or link") from None
 
 
-def _is_there(source: Path, target: Path, transfer: str, digest: str) -> bool:
+def video_is_there(
+    source: Path, target: Path, transfer: str, digest: str, hash_of: Callable[[Path], str] = command.sha256
+) -> bool:
+    """Whether a video of that hash is in its place already, as that transfer leaves it."""
     if transfer == "link":
         return target.is_symlink() and target.resolve() == source.resolve()
     if target.is_symlink() or not target.is_file():
         return False
     if target.samefile(source):
         return transfer == "hardlink"
-    return transfer == "copy" and target.stat().st_size == source.stat().st_size and command.sha256(target) == digest
+    return transfer == "copy" and target.stat().st_size == source.stat().st_size and hash_of(target) == digest
 
 
 def existing_parent(path: Path) -> Path:

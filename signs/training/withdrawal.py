@@ -27,6 +27,7 @@ from signs.console import read_cell
 from signs.inference import sign_loops
 from signs.inference.bundle import BUNDLE_FILE, PARENTS, WITHDRAWN_FILE
 from signs.inference.sign_loops import Loop
+from signs.prepare import known_files
 from signs.prepare.transfer import remove
 from signs.training.run_folder import clips_of
 
@@ -61,7 +62,11 @@ def remove_from_data(folder: Path, clips: Collection[Clip]) -> list[Path]:
             for path in files_of(folder, clip):
                 remove(path)
         features = [path for path in sorted(folder.glob("feature-*/*.h5")) if names & clips_in(path)]
-        for path in (*features, folder / "not_done.csv"):  # the latter names files of hers, perhaps
+        for path in (
+            *features,
+            folder / "not_done.csv",
+            folder / known_files.FILE,
+        ):  # the last two know of hers, perhaps
             path.unlink(missing_ok=True)
         save_dataset(replace(data, clips=[clip for clip in data.clips if clip.clip not in names]))
     return features
