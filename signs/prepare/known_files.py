@@ -86,7 +86,7 @@ def key_of(path: Path) -> str:
 def stamp_of(path: Path) -> tuple[int, str]:
     """When a file or a picture of a folder was written to last, ns since 1970, and what changes when one is written
     to. Raises OSError or Problem where there is none."""
-    about = os.stat(path)
+    about = path.stat()
     if not stat.S_ISDIR(about.st_mode):
         return about.st_mtime_ns, f"{about.st_size} {about.st_mtime_ns} {about.st_ino}"
     files = picture_files(path)

@@ -112,7 +112,7 @@ def test_two_videos_that_changed_their_names_are_read_again(videos):
     assert prepare(videos) == 0
     hashes = {clip.clip: clip.sha256 for clip in load_dataset(videos.parent / "made").clips}
     folder = videos.parent
-    times = os.stat(folder / "2.avi").st_mtime_ns
+    times = (folder / "2.avi").stat().st_mtime_ns
     os.utime(folder / "0.avi", ns=(times, times))
     assert prepare(videos) == 0
     for old, new in (("0", "x"), ("2", "0"), ("x", "2")):
