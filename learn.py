@@ -14,7 +14,6 @@ sign. Each model knows it, from movements drawn with the bodies of the takes, an
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -28,9 +27,9 @@ from signs.clips.dataset import Clip, Dataset, load_dataset, read_clips, save_da
 from signs.clips.no_sign import NO_SIGN, NOTHING
 from signs.clips.points import Points, read_points
 from signs.command import Problem
-from signs.evaluation import before_after, own_signs
-from signs.inference import sign_loops
-from signs.inference.bundle import BUNDLE_FILE, is_bundle, is_whole, load_bundle
+from signs.evaluation import before_after, own_signs, whole_network
+from signs.inference import model_exchange, sign_loops
+from signs.inference.bundle import BUNDLE_FILE, load_bundle
 from signs.landmarks import models
 from signs.prepare import video_folder, video_table
 from signs.prepare.keepers import answer_of, is_corrected
@@ -53,6 +52,10 @@ def parse(argv=None) -> argparse.Namespace:
     flags.add_argument("--signer-from", metavar="PATTERN", help=pattern)
     flags.add_argument("--data", type=Path, default=Path("data_set/mine"), help="where the data set is kept")
     flags.add_argument("--model", type=Path, default=Path("model/mine"), help="where the model is kept")
+    thorough = (
+        "then train the whole network too: minutes, and more of a new person's signs are named; for 3 people or more"
+    )
+    flags.add_argument("--thorough", action="store_true", help=thorough)
     flags.add_argument("--back", action="store_true", help="exchange the model and the one before it, and end")
     command.add_workers(flags)
     args = flags.parse_args(argv)
@@ -62,41 +65,14 @@ def parse(argv=None) -> argparse.Namespace:
     return args
 
 
-def before(model: Path) -> Path:
-    """Where the model before the last one lies."""
-    return model.with_name(model.name + ".before")
-
-
-def aside(model: Path) -> Path:
-    """Where it lies while the two are exchanged."""
-    return model.with_name(model.name + ".aside")
-
-
 def go_back(model: Path) -> int:
     """Exchange a model and the one before it."""
-    settle(model)
-    if not is_bundle(before(model)):
-        raise Problem(f"{before(model)}: no model there; learn.py keeps one when it has replaced it")
-    classes = load_bundle(before(model)).classes  # raises before anything is moved
-    if model.exists():
-        os.replace(model, aside(model))
-    os.replace(before(model), model)
-    settle(model)
+    classes = model_exchange.go_back(model).classes
     report = model / REPORT
     what = report.read_text(encoding="utf-8").splitlines()[0] if report.is_file() else "an earlier model"
     signs = command.listed([row.name for row in classes if row.kind == "gesture"])
     print(command.one_line(f"{model} is the one of {what} now ({signs}); the same command goes back"))
     return command.DONE
-
-
-def settle(model: Path) -> None:
-    """End an exchange that was stopped half-way."""
-    if aside(model).exists():
-        free = next((path for path in (model, before(model)) if not path.exists()), None)
-        if free:
-            os.replace(aside(model), free)
-        else:
-            shutil.rmtree(aside(model))
 
 
 def table_of(videos: Path) -> Path:
@@ -196,16 +172,6 @@ def corrected(recordings: Recordings | None, clips: list[Clip]) -> set[str]:
     return {item.clip for item in clips if rows.get(item.source)}
 
 
-def replace_model(made: Path, model: Path) -> None:
-    """Put a new model in the place of the one that is there, which is kept beside it."""
-    if is_whole(model):
-        shutil.rmtree(before(model), ignore_errors=True)
-        os.replace(model, before(model))
-    elif model.exists():
-        shutil.rmtree(model)  # half-written, damaged or empty
-    os.replace(made, model)
-
-
 def is_known(model: Path, known: str) -> bool:
     """Whether a model is whole, and has learnt from just these clips."""
     try:
@@ -225,7 +191,7 @@ def make(args) -> int:
     """Prepare, learn, tell and export; the exit code."""
     started = time.perf_counter()
     check_places(args)
-    settle(args.model)
+    model_exchange.settle(args.model)
     models.fetch()
     codes = prepare(args)
     data = load_dataset(args.data)
@@ -233,20 +199,68 @@ def make(args) -> int:
     clips, points = learnable(data)
     codes.append(command.PARTLY if len(clips) < len([item for item in data.clips if item.label]) else command.DONE)
     data = narrowed(data, clips)
+    asked = whole_network.people_asked(clips) if args.thorough else []
     if is_known(args.model, own_signs.identity(data, clips)):
         print(f"nothing new: {args.model} has learnt from these {command.counted(len(clips), 'take')} already")
     else:
         learn(args, data, clips, points)
-    print((args.model / REPORT).read_text(encoding="utf-8"), end="")
+    print(*report_of(args.model), sep="\n")
     keep = f" --keep {args.videos}" if args.videos.is_dir() else ""
     seconds = time.perf_counter() - started
     print(f"ready after {seconds:.0f} s: python livedemo.py --model {args.model}{keep}", flush=True)
     if not (args.model / "export.json").is_file():
         print("start it now if you like; its form for OpenVINO, which starts sooner, takes some 20 s more", flush=True)
-        flags = ["--forms", "openvino", "--split", "train", "--clips", 20]
-        codes.append(run("export.py", "--data", args.data, "--model", args.model, *flags))
+        codes.append(export(args.data, args.model))
         print("done")
+    if asked:
+        train_whole(args, data, clips, asked)
+    elif whole_network.ABOUT not in load_bundle(args.model).about:
+        print(*whole_network.advice(clips), sep="\n", end="")
     return max(codes)
+
+
+def export(data: Path, model: Path) -> int:
+    """The form of a model for the laptop; the exit code."""
+    flags = ["--forms", "openvino", "--split", "train", "--clips", 20]
+    return run("export.py", "--data", data, "--model", model, *flags)
+
+
+def train_whole(args, data: Dataset, clips: list[Clip], asked: list[str]) -> None:
+    """Train the whole network of the signs, twice: without the people who are asked, and, where it names at least as
+    many of their takes as the last layer, with them. That takes the model's place."""
+    quick = load_bundle(args.model)
+    if whole_network.ABOUT in quick.about:
+        print("the whole network was trained for these takes already")
+        return
+    work = whole_network.begin(args.model, data, clips, asked)
+    print(
+        f"the whole network is trained, minutes; {command.listed(asked)} are asked what it has learnt. Ctrl-C keeps the"
+    )
+    print("model that is ready, and the same command goes on later", flush=True)
+    train = ("train_landmark.py", "--data", work / "data", "--output")
+    flags = [*whole_network.mirror_flags(quick), *whole_network.no_sign_flags(data)]
+    run(*train, work / "chosen", *flags, shown=True)
+    run("evaluate.py", "--data", work / "data", "--model", work / "chosen", "--split", "valid", "--gallery", 0)
+    found = whole_network.compare(work / "chosen", quick.folder, asked)
+    if found.better:
+        run(*train, work / "refit", "--refit", work / "chosen", shown=True)
+        whole_network.assemble(work / "refit", quick, found, made := work / "made")
+        write_report(made, [*report_of(args.model), found.line()])
+        export(args.data, made)
+        model_exchange.replace_in_place(made, args.model)
+    else:
+        whole_network.note(quick, found)
+        write_report(args.model, [*report_of(args.model), found.line()])
+    print(found.line())
+    shutil.rmtree(work)
+
+
+def report_of(model: Path) -> list[str]:
+    return (model / REPORT).read_text(encoding="utf-8").splitlines()
+
+
+def write_report(model: Path, lines: list[str]) -> None:
+    command.write_text(model / REPORT, "\n".join(lines) + "\n")
 
 
 def learn(args, data: Dataset, clips: list[Clip], points: list[Points]) -> None:
@@ -261,8 +275,9 @@ def learn(args, data: Dataset, clips: list[Clip], points: list[Points]) -> None:
         allowed = recordings.allowing(TO_SHARE) if recordings else ()  # these takes first: share.py may pass them on
         sign_loops.write_loops(made, sign_loops.choose_loops(data, clips, points, allowed))
         lines += before_after.compare(args.model, made, corrected(recordings, clips))
-        command.write_text(made / REPORT, "\n".join(lines) + "\n")
-        replace_model(made, args.model)
+        shutil.rmtree(model_exchange.work_of(args.model), ignore_errors=True)  # of other takes
+        write_report(made, lines)
+        model_exchange.replace_model(made, args.model)
     finally:
         shutil.rmtree(made, ignore_errors=True)  # half of a model, where something failed
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from signs import command
 from signs.clips.dataset import Clip
 from signs.command import Outcome, Problem
+from signs.inference.model_exchange import work_of
 from signs.prepare.recordings import Recordings, read_recordings
+from signs.prepare.transfer import remove
 from signs.training import withdrawal
 from signs.training.withdrawal import Person
 
@@ -62,6 +64,7 @@ class Removal:
         names = {clip.clip for clips in self.clips.values() for clip in clips}
         for model in self.results:
             with command.noting(failed, str(model)):
+                remove(work_of(model))
                 if rows := withdrawal.clean_results(model, self.person, names, model in self.learnt):
                     print(f"{model}: {command.counted(rows, 'row')} of predictions and the report deleted")
         for model in self.learnt:

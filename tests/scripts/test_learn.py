@@ -11,7 +11,8 @@ from signs.clips.dataset import Clip, Dataset, Label, load_dataset, save_dataset
 from signs.clips.no_sign import NO_SIGN, NOTHING
 from signs.clips.points import read_points
 from signs.command import Problem
-from signs.evaluation import own_signs
+from signs.evaluation import own_signs, whole_network
+from signs.inference import model_exchange
 from signs.inference.bundle import load_bundle
 from signs.inference.recogniser import Recogniser
 from signs.training import pauses
@@ -19,9 +20,11 @@ from signs.training import pauses
 import numpy as np
 import pytest
 
+import evaluate
 import learn
 import posed
 import tiny
+import train_landmark
 from conftest import without_graphs
 
 STORE = "landmark-30fps"
@@ -47,6 +50,14 @@ def takes(tmp_path_factory) -> Path:
     return data.folder
 
 
+def run_here(script: str, *flags, shown: bool = False) -> int:
+    """What learn.py starts, in this process: trainings are short, forms are none."""
+    flags = [*map(str, flags)]
+    if script == "train_landmark.py":
+        return train_landmark.main(flags if "--refit" in flags else [*flags, "--epochs", "1"])
+    return evaluate.main(flags) if script == "evaluate.py" else command.DONE
+
+
 def learn_from(takes: Path, folder: Path, chosen, *more: str) -> int:
     """The exit code of learn.py on some of these takes, with `data` and `mine` below the folder."""
     data, whole = folder / "data", load_dataset(takes)
@@ -58,7 +69,7 @@ def learn_from(takes: Path, folder: Path, chosen, *more: str) -> int:
 
     with pytest.MonkeyPatch.context() as patch, without_graphs():
         patch.setattr(learn.models, "fetch", lambda: None)
-        patch.setattr(learn, "run", lambda script, *flags, **how: command.DONE)
+        patch.setattr(learn, "run", run_here)
         patch.setattr(learn, "prepare", prepare)
         flags = ["--videos", "any", "--data", str(data), "--model", str(folder / "mine"), *more]
         return command.run(lambda: learn.main(flags))
@@ -165,14 +176,14 @@ def test_the_same_again_does_nothing_and_one_more_person_replaces_the_model(run)
     first = load_bundle(run.model).hashes
     code, said = run(lambda item: item.signer == "anna")
     assert code == command.DONE and "nothing new" in said and "for somebody else nobody can tell" in said
-    assert load_bundle(run.model).hashes == first and not learn.before(run.model).exists()
+    assert load_bundle(run.model).hashes == first and not model_exchange.before(run.model).exists()
     code, said = run(lambda item: item.signer in ("anna", "ben"))
     assert "9 takes that the model before had too: " in said
-    assert load_bundle(run.model).hashes != first and load_bundle(learn.before(run.model)).hashes == first
+    assert load_bundle(run.model).hashes != first and load_bundle(model_exchange.before(run.model)).hashes == first
     code, said = run(lambda item: True, "--back")
     assert code == command.DONE and load_bundle(run.model).hashes == first
     run(lambda item: True, "--back")
-    assert load_bundle(learn.before(run.model)).hashes == first
+    assert load_bundle(model_exchange.before(run.model)).hashes == first
     assert sorted(
         path.name for path in run.model.parent.iterdir() if "mine" in path.name and "lock" not in path.name
     ) == ["mine", "mine.before"]
@@ -182,6 +193,80 @@ def test_one_take_of_each_sign(run):
     code, said = run(lambda item: item.clip in ("anna_left_0", "anna_right_0", "anna_up_0"))
     assert code == command.DONE and "one take of each sign" in said and "nobody can tell" in said
     assert not (run.model / "calibration.json").exists()
+
+
+def test_several_people_teach_the_whole_network(run, takes, monkeypatch):
+    """Stopped half-way, and gone on with: then its model takes the place of the last layer's."""
+
+    def one(item: Clip) -> bool:
+        return item.clip.endswith("_0")  # of three takes: it is quicker
+
+    run.begin("anna")
+    first, work, plain = load_bundle(run.model).hashes, model_exchange.work_of(run.model), run_here
+    with monkeypatch.context() as patch:
+        patch.setitem(globals(), "run_here", lambda *line, **how: 1 / 0 if line[0] == "evaluate.py" else plain(*line))
+        with pytest.raises(ZeroDivisionError):
+            run(one, "--thorough")
+    begun = (work / "chosen" / "log.csv").stat().st_mtime_ns
+    quick = load_bundle(run.model)
+    assert quick.about["flags"]["script"] == "learn.py" and quick.hashes != first, "it can be used meanwhile"
+    seen, compare = [], whole_network.compare
+    marked = work / "chosen" / "log.csv"
+    monkeypatch.setattr(
+        whole_network, "compare", lambda *places: seen.append(marked.stat().st_mtime_ns) or compare(*places)
+    )
+    monkeypatch.setattr(whole_network.Found, "better", True)
+    code, said = run(one, "--thorough")
+    assert seen == [begun], "it was trained again"
+    assert code == command.DONE and "of 3 takes by anna, learnt from the others alone, the whole network names " in said
+    bundle = load_bundle(run.model)
+    assert bundle.about["flags"]["script"] == "train_landmark.py" and bundle.about["refit"] and not work.exists()
+    assert bundle.about[whole_network.ABOUT]["takes"] == 3 and bundle.about["data"]["folder"] == run.data.name
+    assert load_bundle(model_exchange.before(run.model)).hashes == first, "not the last layer's model of the same takes"
+    assert (run.model / "report.txt").read_text().splitlines()[-1] in said
+    assert 0 <= named_right(run.model, takes, load_dataset(takes).clips[:3]) <= 1
+    assert (run.model / "calibration.json").exists() and (run.model / "predictions-left-out.csv").exists()
+    code, said = run(one, "--thorough")
+    assert code == command.DONE and "nothing new" in said and "trained for these takes already" in said
+    code, said = run(lambda item: one(item) and item.signer != "dana")
+    assert "9 takes that the model before had too" in said and "--thorough trains the whole network" in said
+
+
+def test_a_whole_network_that_names_fewer_is_not_taken(run, monkeypatch):
+    started = []
+    monkeypatch.setitem(globals(), "run_here", lambda script, *flags, **how: started.append(script) or command.DONE)
+    monkeypatch.setattr(whole_network, "compare", lambda trained, quick, asked: whole_network.Found(4, 5, 9, asked))
+    run.begin("three")
+    code, said = run(lambda item: item.signer != "dana", "--thorough")
+    assert code == command.DONE and "names 4 rightly, the last layer 5; so the model stays as it was" in said
+    assert load_bundle(run.model).about["flags"]["script"] == "learn.py" and started.count("train_landmark.py") == 1
+    assert not model_exchange.work_of(run.model).exists()
+    assert "trained for these takes already" in run(lambda item: item.signer != "dana", "--thorough")[1]
+
+
+def test_what_was_begun_of_other_takes_goes(run):
+    run.begin("three")
+    work = whole_network.begin(run.model, load_dataset(run.data), load_dataset(run.data).clips, ["anna"])
+    assert {item.signer for item in load_dataset(work / "data").split("valid")} == {"anna"}
+    (work / "chosen").mkdir()
+    assert whole_network.begin(run.model, load_dataset(run.data), [], []) == work and (work / "chosen").exists()
+    run(lambda item: item.signer != "carla")
+    assert not work.exists(), "what has learnt from other takes stays on the disc"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        (lambda item: item.signer in ("anna", "ben"), "2 people are named; it learns from 3 people or more"),
+        (
+            lambda item: item.signer[0] + item.label[0] in ("al", "ar", "bl", "br", "cl", "cu", "dl", "du"),
+            "all made by two others too",
+        ),
+    ],
+)
+def test_too_few_people_for_the_whole_network(run, chosen, expected):
+    code, said = run(chosen, "--thorough")
+    assert code == command.NOTHING and expected in said and not run.model.exists()
 
 
 def test_too_little_to_learn_from(run):
@@ -248,7 +333,7 @@ def test_a_damaged_model_is_replaced_or_named(run):
 @pytest.mark.parametrize("there", [("aside",), ("aside", "before"), ("aside", "mine"), ("aside", "mine", "before")])
 def test_an_exchange_that_was_stopped_goes_on(run, there):
     run.begin("both")
-    names = {"mine": run.model, "before": learn.before(run.model), "aside": learn.aside(run.model)}
+    names = {"mine": run.model, "before": model_exchange.before(run.model), "aside": model_exchange.aside(run.model)}
     shutil.copytree(run.model, names["aside"])
     for name in names.keys() - {*there}:
         shutil.rmtree(names[name])
