@@ -215,7 +215,8 @@ def make(args) -> int:
     if asked:
         train_whole(args, data, clips, asked)
     elif whole_network.ABOUT not in load_bundle(args.model).about:
-        print(*whole_network.advice(clips), sep="\n", end="")
+        for line in whole_network.advice(clips):
+            print(line)
     return max(codes)
 
 
@@ -234,9 +235,11 @@ def train_whole(args, data: Dataset, clips: list[Clip], asked: list[str]) -> Non
         return
     work = whole_network.begin(args.model, data, clips, asked)
     print(
-        f"the whole network is trained, minutes; {command.listed(asked)} are asked what it has learnt. Ctrl-C keeps the"
+        command.one_line(
+            f"the whole network is trained now, some minutes, and asked of takes by {command.listed(asked)}"
+        )
     )
-    print("model that is ready, and the same command goes on later", flush=True)
+    print("Ctrl-C keeps the model that is ready, and the same command goes on later", flush=True)
     train = ("train_landmark.py", "--data", work / "data", "--output")
     flags = [*whole_network.mirror_flags(quick), *whole_network.no_sign_flags(data)]
     run(*train, work / "chosen", *flags, shown=True)
@@ -256,6 +259,7 @@ def train_whole(args, data: Dataset, clips: list[Clip], asked: list[str]) -> Non
 
 
 def report_of(model: Path) -> list[str]:
+    """The lines that are said of a model."""
     return (model / REPORT).read_text(encoding="utf-8").splitlines()
 
 
