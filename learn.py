@@ -21,7 +21,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from signs import command
+from signs import child_process, command
 from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset, load_dataset, read_clips, save_dataset
 from signs.clips.no_sign import NO_SIGN, NOTHING
@@ -118,7 +118,8 @@ def run(script: str, *flags, shown: bool = False) -> int:
         Problem: it did nothing; it said why.
     """
     line = [sys.executable, str(ROOT / script), *map(str, flags)]
-    done = subprocess.run(line, stdout=None if shown else subprocess.DEVNULL, check=False)
+    with child_process.ends_with_this() as how:
+        done = subprocess.run(line, **how, stdout=None if shown else subprocess.DEVNULL, check=False)
     if done.returncode not in (command.DONE, command.PARTLY):
         raise Problem(f"{script} ended with {done.returncode}; it says why above")
     return done.returncode

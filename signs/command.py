@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from signs import child_process
 from signs.cluster import Cluster
 
 # Every script knows them as `command.listed`, ...: handed on.
@@ -193,6 +194,7 @@ def run(main: Callable[[], int | None]) -> int:
     """Call `main()` and turn what it raises into one line on stderr and an exit code."""
     name = Path(sys.argv[0]).name
     open_closed()
+    child_process.watch_starter()
     for console in (sys.stdout, sys.stderr):
         if isinstance(console, io.TextIOWrapper):  # a console without `ß` shows `?`
             console.reconfigure(errors="replace")

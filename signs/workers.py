@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from signs import child_process
+
 IDLE_DEATHS = 3  # of processes one after the other, while no job was begun or done: no job is to blame
 
 
@@ -80,6 +82,7 @@ def _pooled(function: Callable, jobs: dict, workers: int, begun: Path) -> Iterat
 
 def _marked(function: Callable, number: int, job, begun: Path) -> tuple[int, object]:
     """Meanwhile a file says that the job is worked on; a process that dies leaves it."""
+    child_process.watch_pool()
     mark = begun / str(number)
     mark.touch()
     try:

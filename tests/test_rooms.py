@@ -7,7 +7,7 @@ import tiny
 
 # What a room may import from: itself and what stands before it.
 FLOORS = [
-    ["console"],
+    ["child_process", "console"],
     ["errors", "workers"],
     ["cluster", "estimate"],
     ["command"],

@@ -23,7 +23,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from signs import command
+from signs import child_process, command
 from signs.clips import dataset
 from signs.clips.dataset import Clip, Dataset
 from signs.command import Problem
@@ -200,6 +200,7 @@ def print_ledger(rows: list[Row], about: str, chosen: Row) -> None:
 
 
 def _one_core() -> None:
+    child_process.watch_pool()
     os.environ.update(dict.fromkeys(THREADS, "1"))
     if hasattr(os, "sched_setaffinity"):  # threads that start later inherit it
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

@@ -33,9 +33,10 @@ TWICE = 2  # mistakes of a sign, or between two, from which to record more of th
 class Advice:
     """Something to record more of.
 
-    kind: `pair` of signs that are taken for each other, a `sign` that fails, a sign that is `scarce` in training, or
-    `people`; labels: of the signs; count: mistakes, training clips or people of the training; of: the clips tried, or
-    the usual number of training clips.
+    kind: `pair` of signs that are taken for each other, `one way` where only the first is taken for the second, a
+    `sign` that fails, a sign that is `scarce` in training, `no sign` that is taken for one, or `people`; labels: of the
+    signs; count: mistakes, training clips or people of the training; of: the clips tried, or the usual number of
+    training clips.
     """
 
     kind: str
@@ -84,7 +85,8 @@ def find(result, predictions: Predictions, idle: frozenset[str] = frozenset()) -
     fine = [row for row in rows if row["top1"] >= FAILS]
     classes = (row for row in judged_score["classes"] if row["clips"] and row["label"] not in idle)
     signs = [row for row in sorted(classes, key=lambda row: (row["recall"], -row["clips"])) if row["recall"] < FAILS]
-    advice = [*_advice(signs, judged_score["confused"], result.training, idle), *_of_people(result.training)]
+    advice = _advice(signs, judged_score["confused"], result.training, idle)
+    advice += [*_of_no_sign(result.rejection), *_of_people(result.training)]
     right, clips = (sum(row[name] for row in fine) for name in ("right", "clips"))
     return Findings(
         apart, signs, people, _mistaken_of_one(judged), right, clips, *_of_gestures(predictions, idle), advice
@@ -162,7 +164,9 @@ def _advice(signs: list[dict], confused: list[dict], training: dict | None, idle
         both, count = (pair["true"], pair["taken"]), pair["count"] + pair["back"]
         if count >= TWICE and failing & {*both} and not (named | idle) & {*both}:
             named |= {*both}
-            advice.append(Advice("pair", both, count, pair["clips"] + pair["back_clips"]))
+            one_way = Advice("one way", both, count, pair["clips"])
+            both_ways = Advice("pair", both, count, pair["clips"] + pair["back_clips"])
+            advice.append(both_ways if pair["back"] else one_way)
     for row in signs:
         wrong = row["clips"] - row["right"]
         # One mistake among others that are right may be chance.
@@ -179,6 +183,14 @@ def _scarce(clips: dict[str, int]) -> Iterator[Advice]:
     """Signs with far fewer training clips than most; {label: training clips}."""
     usual = int(median(clips.values())) if clips else 0
     yield from (Advice("scarce", (label,), count, usual) for label, count in clips.items() if count < SCARCE * usual)
+
+
+def _of_no_sign(rejection: dict) -> list[Advice]:
+    """Of `calibration.count_false_alarms`: clips of no sign, where too many of them are answered with one."""
+    if rejection.get("of") != "no gesture" or rejection["found"] <= 1 - FAILS:
+        return []
+    wrong = round(rejection["found"] * rejection["clips"])
+    return [Advice("no sign", count=wrong, of=rejection["clips"])] if wrong >= TWICE else []
 
 
 def _of_people(training: dict | None) -> list[Advice]:

@@ -116,7 +116,8 @@ def write_page(
         beside("html")
     )
     path = folder / "index.html"
-    command.write_text(path, template.render(words))
+    # No line begins with a percent sign.
+    command.write_text(path, template.render(words).replace(" %", "\N{NO-BREAK SPACE}%"))
     return path
 
 
@@ -165,13 +166,13 @@ def page_words(bundle: Bundle | ForeignModel, split: str, metrics: Metrics, pred
 
 
 def people_of(result: SplitResult, stream: str) -> list[dict]:
-    """Rows of `scores.per_signer` over the clips of signs; idle, alone: how many clips of no sign that person has, and
-    how many of them are left alone."""
+    """Rows of `scores.per_signer` over the clips of signs; idle, named: how many clips of no sign that person has, and
+    how many of them are named so."""
     every = {folded(row["signer"]): row for row in result.streams[stream]["signers"]}
     counted = result.signs["streams"] if result.signs else result.streams
     rows = [(row, every[folded(row["signer"])]) for row in counted[stream]["signers"]]
     return [
-        {**row, "idle": of_all["clips"] - row["clips"], "alone": of_all["right"] - row["right"]} for row, of_all in rows
+        {**row, "idle": of_all["clips"] - row["clips"], "named": of_all["right"] - row["right"]} for row, of_all in rows
     ]
 
 

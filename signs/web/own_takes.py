@@ -109,7 +109,7 @@ class OwnSigns:
     def obey(self, demo: Demo, what, value) -> bool:
         """Whether an order was one of these, and is carried out; what is wrong with it is the fault that is shown."""
         does = {"signer": self._be, "take": self._begin, "pause": self._begin_pause, "undo": self._undo}
-        if what not in does:
+        if not isinstance(what, str) or what not in does:
             return False
         if self._take is None:
             self.said, self.notes, self.fault = {}, [], ""
@@ -150,7 +150,7 @@ class OwnSigns:
             return
         if not allowed:
             self.asked = signer  # where the next line raises, the question stays
-            self.folder.allow(signer, [word for word in scope if word in SCOPES], text_of(value, "given_by") or signer)
+            self.folder.allow(signer, [word for word in SCOPES if word in scope], text_of(value, "given_by") or signer)
             self.asked = ""
         self.signer = signer
         self._look()

@@ -15,8 +15,10 @@ from signs.web.application import Site, build_app
 from signs.web.certificate import make_context
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 CONNECTIONS = 600  # at a time; beyond, one is told to come later
+HEAD = 10.0  # seconds in which a connection has to bring a request
 PING = 4.0  # seconds between two questions whether a WebSocket is still there, and for the answer
 
 
@@ -31,6 +33,28 @@ def open_socket(host: str, port: int) -> socket.socket:
         opened.close()
         raise Problem(f"port {port} of {host} cannot be had ({error.strerror}); name another with --port") from None
     return opened
+
+
+class Connection(H11Protocol):
+    """Closed where no request comes: else CONNECTIONS of them, of whoever knows no address, would shut all others
+    out."""
+
+    def connection_made(self, transport) -> None:
+        super().connection_made(transport)
+        self._expect_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._waiting.cancel()
+        self._expect_request()
+
+    def _expect_request(self) -> None:
+        self._waiting = self.loop.call_later(HEAD, self._give_up)
+
+    def _give_up(self) -> None:
+        answering = self.cycle and not self.cycle.response_complete
+        if not answering and self.transport.get_protocol() is self:  # else it is a WebSocket by now
+            self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -55,7 +79,7 @@ def make_server(site: Site, ready: Callable[[], None]) -> tuple[Server, str]:
     config = uvicorn.Config(
         build_app(site),
         loop="asyncio",
-        http="h11",
+        http=Connection,
         ws="websockets-sansio",
         ws_max_size=picture.MOST_BYTES,
         ws_max_queue=8,

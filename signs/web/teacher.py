@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from signs import command, errors
+from signs import child_process, command, errors
 from signs.clips.no_sign import NOTHING
 from signs.command import Problem
 from signs.inference.bundle import BUNDLE_FILE, is_bundle
@@ -131,11 +131,16 @@ class Teacher:
 
     def _follow(self, line: list[str]) -> int:
         """Run a command to its end; its exit code."""
-        known = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         # A session of its own: learn.py starts scripts itself, which have to end with it.
-        how = {"env": known, "text": True, "encoding": "utf-8", "errors": "replace", "start_new_session": True}
-        with subprocess.Popen(line, **pipes, **how) as process:
+        text = {"text": True, "encoding": "utf-8", "errors": "replace", "start_new_session": True}
+        with child_process.ends_with_this() as how:
+            how["env"] |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+            return self._read(subprocess.Popen(line, **pipes, **text, **how))
+
+    def _read(self, started: subprocess.Popen) -> int:
+        """Keep what a process prints until its end; its exit code."""
+        with started as process:
             self._process = process
             if hasattr(os, "setpriority"):
                 with contextlib.suppress(OSError):  # it has ended already
@@ -156,8 +161,9 @@ class Teacher:
                 path = Path(folder) / "model.zip"
                 line = [sys.executable, self.root / "share.py", "--model", self.model, "--output", path]
                 line += ["--recordings", self.videos] if (self.videos / CONSENT).is_file() else []
-                pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-                done = subprocess.run(list(map(str, line)), **pipes, timeout=PATIENCE, check=False)
+                pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+                with child_process.ends_with_this() as how:
+                    done = subprocess.run(list(map(str, line)), **pipes, **how, timeout=PATIENCE, check=False)
                 if done.returncode != command.DONE:
                     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
                     raise Problem(

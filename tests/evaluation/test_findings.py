@@ -19,11 +19,13 @@ def table_of(rows: list[tuple[str, str, str]]) -> Predictions:
     return Predictions(clips, labels, {"rgb": np.eye(len(labels))[[labels.index(answer) for _, answer, _ in rows]]})
 
 
-def find(rows: list[tuple[str, str, str]], training: dict | None = None, idle: str = "") -> findings.Findings:
+def find(
+    rows: list[tuple[str, str, str]], training: dict | None = None, idle: str = "", rejection: dict | None = None
+) -> findings.Findings:
     """What is said of such clips."""
     table = table_of(rows)
     streams = {"rgb": score_stream(table, "rgb")}
-    result = SplitResult({}, [], [], len(rows), len(table.labels), 0, {}, streams, training=training)
+    result = SplitResult({}, [], [], len(rows), len(table.labels), 0, rejection or {}, streams, training=training)
     return findings.find(result, table, frozenset(idle))
 
 
@@ -35,7 +37,7 @@ def test_the_worst_signs_and_people_are_named_and_what_they_are_taken_for():
     assert [(row["label"], row["right"], row["clips"], row["taken_for"]) for row in found.signs] == [("c", 10, 14, "a")]
     assert [(row["signer"], row["right"], row["clips"]) for row in found.people] == [("Cem", 4, 8)]
     assert (found.right, found.clips) == (30, 30), "those who do not fail"
-    assert found.advice == [Advice("pair", ("c", "a"), 4, 24)]
+    assert found.advice == [Advice("one way", ("c", "a"), 4, 14)], "no a is taken for c"
     assert found.only_by == {"c": "Cem"}
 
 
@@ -50,7 +52,9 @@ def test_one_person_who_fails_altogether_is_named_before_the_signs_and_blames_no
     assert (found.right_signs, found.sign_clips, found.gestures.value) == (20, 25, 20 / 25), "no sign is none"
     mistake = find([*others, *theirs, ("a", "b", "Ann"), ("a", "b", "Ben"), ("a", "b", "Ben")], idle="z")
     assert [(row["label"], row["right"], row["clips"]) for row in mistake.signs] == [("a", 10, 13)]
-    assert mistake.advice == [Advice("pair", ("a", "b"), 3, 23)]
+    assert mistake.advice == [Advice("one way", ("a", "b"), 3, 13)]
+    both = find([*others, *[("a", "b", "Ann")] * 3, ("b", "a", "Ann")])
+    assert both.advice == [Advice("pair", ("a", "b"), 4, 24)]
 
 
 def test_where_nothing_but_no_sign_was_tried_its_clips_are_counted():
@@ -94,6 +98,14 @@ def test_a_sign_that_is_taken_for_many_is_recorded_alone_and_few_clips_are_said(
     training = {"clips": {"a": 9, "b": 10, "c": 11, "d": 3}, "signers": 4}
     found = find(rows, training)
     assert found.advice == [Advice("sign", ("d",), 3, 3), Advice("scarce", ("d",), 3, 9), Advice("people", count=4)]
+
+
+def test_too_many_false_alarms_are_something_to_record():
+    rows = [("a", "a", "Ann")] * 5 + [("z", "a", "Ann")] * 6
+    for found, advice in ((2 / 6, [Advice("no sign", count=2, of=6)]), (1 / 6, [])):
+        alarms = {"of": "no gesture", "found": found, "clips": 6}
+        assert find(rows, idle="z", rejection=alarms).advice == advice, "of those that get an answer, not of all six"
+    assert find(rows, idle="z", rejection={"of": "all clips", "found": 0.5, "clips": 11}).advice == []
 
 
 def test_no_more_is_advised_than_somebody_reads():

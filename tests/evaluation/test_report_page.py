@@ -204,7 +204,7 @@ def test_one_person_who_fails_altogether_comes_first_with_a_link_to_the_clips(tm
     assert said.index("Which people fail?") < said.index("Which signs fail?")
     text = (tmp_path / "report" / "index.html").read_text()
     assert 'href="#clips-of-1"' in text and 'id="clips-of-1"' in text
-    assert f"{min(12, wrong)} of {wrong} wrong, 1 recognised" in text
+    assert f"{'all ' if wrong <= 12 else '12 of '}{wrong} that are wrong, 1 that are right" in text
 
 
 def test_people_and_inputs_are_counted_by_clips_of_signs(tmp_path):
@@ -229,6 +229,12 @@ def test_people_and_inputs_are_counted_by_clips_of_signs(tmp_path):
     found = json.loads((tmp_path / "metrics.json").read_text())["test"]
     assert found["both"]["top1"] == 1 - idle.mean(), "what others read counts all clips"
     assert read_splits(tmp_path)["test"].signs == json.loads(json.dumps(result.signs))
+    assert f" 0 of {idle.sum()} clips without a sign are left alone" in first_screen(tmp_path)
+    assert f"more takes, by several people; {idle.sum()} of {idle.sum()} are taken for a sign" in first_screen(tmp_path)
+    model.calibration = Calibration(threshold=0.99)
+    unsure = Metrics({}, None, {"test": measured(model, table)})
+    report_page.write_page(model.bundle, "drawn", "test", unsure, table)
+    assert f" {idle.sum()} of {idle.sum()} clips without a sign are left alone" in first_screen(tmp_path)
 
 
 def test_with_and_without_a_limit_the_words_and_the_picture_fit(tmp_path, monkeypatch):
@@ -236,7 +242,7 @@ def test_with_and_without_a_limit_the_words_and_the_picture_fit(tmp_path, monkey
     monkeypatch.setattr(plots, "write_calibration", lambda *given: (drawn.append(given[1]), write(*given)))
     found, tables = made(tmp_path, 5, 40)
     model = Model(tmp_path, 5)
-    for threshold, said in ((None, "There is no limit of how sure"), (0.5938, "less than <b>59.4 %</b> sure count as")):
+    for threshold, said in ((None, "There is no limit of how sure"), (0.5938, "less than <b>59.4\xa0%</b> sure")):
         found.calibration["threshold"] = threshold
         report_page.write_page(model.bundle, "drawn", "test", found, tables["test"])
         text = (tmp_path / "report" / "index.html").read_text()

@@ -1,13 +1,16 @@
 """Nobody gets anything but who knows the address, and no other site through his browser: each attack is tried."""
 
+import contextlib
 import json
+import socket
+import time
 
-from signs.web import access, addresses, guard
+from signs.web import access, addresses, guard, server
 from signs.web.access import Access, Attempts
 
 import pytest
 import websockets.exceptions
-from served import Guest, serving
+from served import Guest, serving, views
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +128,25 @@ def test_what_is_no_order_is_refused(guest):
         assert guest.post("/order", body)[0].status == 400
     assert guest.request("PUT", "/order", b"{}", Origin=guest.own()["Origin"])[0].status == 405
     assert guest.get("/page/..%2faccess.py")[0].status == 404
+
+
+def test_who_says_nothing_shuts_nobody_out(monkeypatch):
+    """Neither connections without a request nor with half of one; a WebSocket stays."""
+    monkeypatch.setattr(server, "CONNECTIONS", 6)
+    monkeypatch.setattr(server, "HEAD", 1.0)
+    with serving(seats=1) as served, contextlib.ExitStack() as stack:
+        guest = Guest(served)
+        link = stack.enter_context(guest.link())
+        for half in [b"GET / HTTP/1.1\r\nHost:"] + 7 * [b""]:
+            silent = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), 10))
+            silent.sendall(half)
+        assert guest.get("/")[0].status == 503, "too many"
+        until = time.monotonic() + 30
+        while guest.get("/")[0].status != 200:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        link.send("{}")
+        assert next(views(link))["at"]
 
 
 def test_five_wrong_passwords_wait():

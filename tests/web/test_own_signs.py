@@ -203,6 +203,15 @@ def test_nothing_is_recorded_without_keep_or_without_consent(recording, tmp_path
         assert b"own-person" not in Guest(other).get("/")[1]
 
 
+def test_orders_of_any_shape_end_no_session(recording):
+    with Guest(recording[0]).link() as link:
+        wait_for(link, lambda view: view["at"] == "live" and view["state"] == "idle")
+        for what in ([], {}, None):
+            link.send(json.dumps({"do": what}))
+        ask(link, "signer", name="anna", scope=[[], {}, *ALL])
+        assert own(link, lambda view: view["signer"] or view["fault"])["signer"] == "anna"
+
+
 def test_keep_makes_a_folder_of_recordings(tmp_path):
     assert webdemo.open_keeping(None, None) == (None, None)
     keeper, folder = webdemo.open_keeping(tmp_path / "new", None)

@@ -173,7 +173,7 @@ def test_teach_learn_recognise_correct_share_and_go_back(page, tmp_path):
 
     tab.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path / "downloads"))
     tab.click("#learn-share")
-    tab.wait_for(f"{said('learn-said')}.startsWith('The file is there') || {said('learn-fault')}")
+    tab.wait_for(f"{said('learn-said')}.startsWith('The file model.zip') || {said('learn-fault')}")
     assert not tab.run(said("learn-fault"))
     bundle = open_model(wait_whole(tab, tmp_path / "downloads" / "model.zip"))
     assert sorted(row.name for row in bundle.classes if row.kind == "gesture") == sorted(SIGNS)

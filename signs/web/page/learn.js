@@ -63,6 +63,7 @@ function saidOf(state) {
 function show(state) {
   $("learn-go").disabled = state.running || !state.enough;
   $("learn-back").disabled = state.running || !state.before;
+  $("learn-back-why").hidden = !state.before;
   $("learn-share").disabled = state.running || !state.learnt;
   $("learn-knows").hidden = !state.enough;
   text($("learn-knows"), say("learn.knows", { signs: state.signs.join(", ") }));

@@ -88,7 +88,7 @@ function showPerson(own) {
   signer = own.signer;
   const inside = $("own-person").contains(document.activeElement) || $("own-work").contains(document.activeElement);
   $("own-person").hidden = Boolean(signer);
-  $("own-work").hidden = !signer;
+  $("own-work").hidden = $("own-more").hidden = !signer;
   text($("own-who"), signer);
   $("own-name").value = "";
   if (inside) $(signer ? "own-sign" : "own-name").focus();
