@@ -74,6 +74,7 @@ def connect(address: str, read: float | None = None):
         ) from None
     if scheme == "s3":
         storage.retries = TRIES
+        storage.max_concurrency = 1  # an object is read at once, without a question for its size before
     return storage
 
 

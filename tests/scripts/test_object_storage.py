@@ -1,8 +1,14 @@
 """Data sets on an object storage: prepared, read, bounded on this disc; and what a storage does wrong, in one line."""
 
+import functools
 import json
 import re
+import shutil
+import signal
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 from signs import command
@@ -65,6 +71,12 @@ def unbroken(prepared) -> dict[str, bytes]:
     """The stores that runs on a disc make."""
     assert frame.main(["--data", str(prepared), *FLAGS]) == opticalflow.main(flow_flags(prepared)) == command.DONE
     return {path: content for path, content in tiny.contents(prepared).items() if path.startswith(("frame", "flow"))}
+
+
+@pytest.fixture(scope="module")
+def framed(prepared, unbroken) -> Path:
+    """The data set with these stores."""
+    return prepared
 
 
 def flow_flags(data: Path | str) -> list[str]:
@@ -244,6 +256,67 @@ def test_wrong_credentials_and_none(front, prepared, capsys, monkeypatch):
     assert "credentials" in said and said.count("\n") == 1
 
 
+def test_a_bucket_that_may_only_be_read(front, prepared, framed, capsys):
+    """That is said before the clips are made, of a data set there and of shards."""
+    upload(front, prepared, SHORT)
+    shards, front.code, front.no_writing = f"s3://{BUCKET}/shards", "AccessDenied", True
+    for data, more in ((PLAIN, ()), (framed, ("--shards", shards))):
+        assert extract(*more, address=data) == command.NOTHING
+        said = capsys.readouterr()
+        assert re.search("^[^:]*: nothing can be written there: s3://.* does not let these credentials", said.err)
+        assert said.err.count("\n") == 1 and "frames" not in said.out
+
+
+def test_what_is_stopped_leaves_no_parts(front, monkeypatch):
+    """One request, however large the object is: s3fs would send 100 MiB and more in parts, here a hundredth of that."""
+    import s3fs
+
+    monkeypatch.setattr(s3fs.S3FileSystem._pipe_file, "__defaults__", (2**19, None, "overwrite"))
+    assert object_storage.send(bytes(2**20), f"s3://{BUCKET}/large").size == 2**20
+    assert [method for method, _, _ in front.requests] == ["PUT", "HEAD"]
+
+
+def test_a_server_may_take_its_time_to_store_what_is_large(front, monkeypatch):
+    monkeypatch.setattr(object_storage, "TIMES", object_storage.TIMES | {"read_timeout": 0.2})
+    monkeypatch.setattr(object_storage, "LARGE", 100)
+    front.wait = 0.5
+    with pytest.raises(Problem, match="does not answer"):
+        object_storage.send(bytes(100), f"s3://{BUCKET}/small")
+    assert object_storage.send(bytes(101), f"s3://{BUCKET}/large").size == 101
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGKILL"])
+def test_a_stop_while_a_shard_is_sent(front, framed, tmp_path, monkeypatch, how):
+    """Ctrl-C and kill -9; then the same command sends what an unbroken one does, and nothing else is there."""
+    here, flags = shutil.copytree(framed, tmp_path / "here"), [*FLAGS, "--shards", f"s3://{BUCKET}/shards"]
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    line = [sys.executable, str(tiny.REPOSITORY / "frame.py"), "--data", str(here), *flags]
+    front.wait = 0.5
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
+        while process.poll() is None and not front.count("PUT", ".tar"):
+            time.sleep(0.02)
+        process.send_signal(getattr(signal, how))
+        said = process.communicate(timeout=60)[1]
+    if how == "SIGINT":
+        assert process.returncode == command.STOPPED and "the same command goes on from here" in said
+    front.wait = 0
+    time.sleep(0.6)  # the request that was under way
+    assert not front.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads")
+    assert not list(tmp_path.rglob("*.tar")) and not list((here / STORE).rglob(".*.part*"))
+    assert frame.main(["--data", str(here), *flags]) == command.DONE
+    broken = contents(front, "shards")
+    assert extract("--shards", f"s3://{BUCKET}/unbroken", address=here) == command.DONE
+    assert broken == contents(front, "unbroken")
+
+
+def contents(front, name: str) -> dict[str, bytes]:
+    """{path: content} of all objects below a name."""
+    rows = front.client.list_objects_v2(Bucket=BUCKET, Prefix=f"{name}/").get("Contents", [])
+    get = functools.partial(front.client.get_object, Bucket=BUCKET)
+    return {row["Key"].removeprefix(name): get(Key=row["Key"])["Body"].read() for row in rows}
+
+
 def test_a_bucket_or_a_data_set_that_is_not_there(front, prepared, capsys):
     nowhere = "s3://nobody-has-this/data"
     for data, more in ((nowhere, ()), (prepared, ("--shards", nowhere))):
@@ -255,6 +328,9 @@ def test_a_bucket_or_a_data_set_that_is_not_there(front, prepared, capsys):
     assert f"s3://{BUCKET}/nothing: not there" in capsys.readouterr().err
     assert extract(address=f"s3://{BUCKET}/a/../b") == command.NOTHING
     assert "no address; expected s3://bucket/name" in capsys.readouterr().err
+    # s3fs would write every object of the data set over the one before, as what follows is no part of a name to it.
+    assert extract("--shards", f"s3://{BUCKET}/a?versionId=3", address=prepared) == command.NOTHING
+    assert "no address; the newest version alone is read and written, so leave ?versionId=" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("listens", [False, True])
