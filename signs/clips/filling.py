@@ -31,7 +31,7 @@ def add_flags(flags: argparse.ArgumentParser) -> None:
     """`--split`, `--dry-run`, `--shards`, `--workers`, `--cluster` of a script that fills a store."""
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
     command.add_dry_run(flags)
-    say = "then send the store to a storage, e.g. s3://bucket/data_set/x, in files of some 200 MB each"
+    say = "then send the store to a storage, e.g. s3://bucket/data_set/x, in files of some 100 MB each"
     flags.add_argument("--shards", metavar="ADDRESS", default="", help=say)
     command.add_workers(flags)
     cluster.add_flags(flags)

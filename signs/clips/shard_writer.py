@@ -27,7 +27,7 @@ from signs.clips.shards import Shard
 from signs.clips.spec import LandmarkSpec, StoredSpec
 from signs.command import Outcome, Problem
 
-SIZE = 200e6  # bytes of a shard, about
+SIZE = 100e6  # bytes of a shard, about; whoever sends one has it twice in memory
 AGAIN = 3  # times that all is looked at, where other runs send to the same address
 
 
