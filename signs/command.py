@@ -36,6 +36,7 @@ DONE, PARTLY, NOTHING, STOPPED = 0, 1, 2, 130
 LONG = 10  # seconds; a run that will take longer says so at its start
 # An address of an object storage as a flag has it; a path folds the slashes into one.
 STORAGE = re.compile(r"(s3|gs|file|memory):/+(?=[^/])", re.IGNORECASE)
+VERSION = "?versionId="  # in an S3 address: one of an object's versions
 HUB = re.compile(r"hf:/+(?=[^/])", re.IGNORECASE)
 ADDRESSES = "hf://owner/name, s3://bucket/name, gs:// or file://"
 ANY_ADDRESS = re.compile(r"\s*\w[\w+.-]+://")  # of one letter it is a disc of Windows
@@ -111,6 +112,8 @@ def storage_address(path: Path | str) -> str:
         return ""
     scheme = start[1].lower()
     names = text[start.end() :].split("/")
+    if scheme == "s3" and VERSION in text:
+        raise Problem(f"{text[:120]}: no address; the newest version alone is read and written, so leave {VERSION} out")
     if {".", ".."} & {*names} or any(len(name.encode("utf-8", "surrogateescape")) > 255 for name in names):
         raise Problem(f"{text[:120]}: no address; expected {scheme}://bucket/name, each name of at most 255 bytes")
     return f"{scheme}://{'/' * (scheme == 'file')}{text[start.end() :]}"

@@ -4,11 +4,14 @@ with s3_server() as front:
     front.client                        boto3's, past the front's faults
     front.refuse_after = 3              the credentials run out after three more requests
     front.cut = "a_1.zip"               this object's content ends half-way
+    front.no_writing = True             the credentials may read alone
+    front.wait = 0.5                    seconds before each answer to a sending
 """
 
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -26,11 +29,13 @@ class Front:
 
     def reset(self) -> None:
         self.requests, self.refuse_after, self.code, self.cut = [], None, "ExpiredToken", ""
+        self.wait, self.no_writing = 0, False
 
     def __call__(self, environ, start_response):
         with self.lock:
             self.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"]))
             refused = self.refuse_after is not None and self.refuse_after <= 0
+            refused |= self.no_writing and environ["REQUEST_METHOD"] not in ("GET", "HEAD")
             if self.refuse_after is not None:
                 self.refuse_after -= 1
         if refused:
@@ -39,6 +44,8 @@ class Front:
             length = str(len(body))
             start_response("403 Forbidden", [("Content-Type", "application/xml"), ("Content-Length", length)])
             return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        if environ["REQUEST_METHOD"] in ("PUT", "POST"):
+            time.sleep(self.wait)
         body = self.inner(environ, start_response)
         if self.cut and environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"].endswith(self.cut):
             content = b"".join(body)

@@ -253,8 +253,7 @@ def send(path: Path) -> None:
     store, *rest = path.relative_to(root).parts
     try:
         copy_room.make_room(path.stat().st_size, copy_room.root())
-        with answers(address) as storage:
-            entry = object_storage.send(storage, path, address)
+        entry = object_storage.send(path.read_bytes(), address)
     except BaseException:
         path.unlink(missing_ok=True)
         raise

@@ -7,14 +7,17 @@ An entry counts only for the very object that it was written about. So two machi
 by writing the list over each other's: what it lacks is looked into again.
 """
 
+import contextlib
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from signs.clips import cached_copy, storage
+from signs.clips import cached_copy, object_storage, storage
 from signs.clips.cached_copy import StandIn
 from signs.clips.dataset import Clip, Dataset
+from signs.clips.object_storage import answers
 from signs.clips.spec import LandmarkSpec, StoredSpec
+from signs.command import Problem
 
 NAME = ".done.json"
 AT_ONCE = 16  # archives that are looked into at the same time
@@ -61,12 +64,29 @@ def write(data: Dataset, stored: StoredSpec | LandmarkSpec) -> None:
 def _read(store: StandIn) -> dict:
     """What the list says; empty where there is none, or it is damaged."""
     path = store / NAME
-    try:
-        with cached_copy.held(path):
-            rows = json.loads(path.read_text(encoding="utf-8"))
+    with contextlib.suppress(OSError), cached_copy.held(path):
+        return parsed(path.read_bytes())
+    return {}
+
+
+def parsed(content: bytes) -> dict[str, list]:
+    """The rows of a list; empty where it is damaged."""
+    with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
+        rows = json.loads(content)
         return rows if all(len(each) == 4 for each in rows.values()) else {}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+    return {}
+
+
+def check_writable(address: str) -> None:
+    """Raise Problem where nothing can be written into the store at an address, before hours of work are lost on it: its
+    list is written as it is there, or an empty one."""
+    path = f"{address}/{NAME}"
+    with answers(address) as place:
+        content = place.cat_file(path) if place.exists(path) else b"{}"
+    try:
+        object_storage.send(content, path)
+    except Problem as problem:
+        raise Problem(f"nothing can be written there: {problem}") from None
 
 
 def name_of(item: Clip) -> str:

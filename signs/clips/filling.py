@@ -31,7 +31,7 @@ def add_flags(flags: argparse.ArgumentParser) -> None:
     """`--split`, `--dry-run`, `--shards`, `--workers`, `--cluster` of a script that fills a store."""
     flags.add_argument("--split", nargs="+", choices=dataset.SPLITS, default=[], help="only these splits")
     command.add_dry_run(flags)
-    say = "then send the store to a storage, e.g. s3://bucket/data_set/x, in files of some 200 MB each"
+    say = "then send the store to a storage, e.g. s3://bucket/data_set/x, in files of some 100 MB each"
     flags.add_argument("--shards", metavar="ADDRESS", default="", help=say)
     command.add_workers(flags)
     cluster.add_flags(flags)
@@ -50,7 +50,7 @@ def fill_store(
         how = "run the step on each machine, with its part by --split"
         raise Problem(f"--cluster {args.cluster}: its workers do not share {data.folder}'s copies; {how}")
     if args.shards:
-        shard_writer.check(data, stored, args.shards)
+        shard_writer.check(data, stored, args.shards, args.dry_run)
     with cluster.opened(args) as workers:
         work = functools.partial(_make, data, stored, make_archive, workers, title)
         if args.dry_run:
@@ -59,6 +59,8 @@ def fill_store(
         with command.lock(folder):
             command.remove_leftovers(folder)
             jobs, noted = _to_do(data, stored, args.split)
+            if jobs and isinstance(folder, cached_copy.StandIn):
+                done_list.check_writable(f"{folder}")
             outcome = work(jobs, data.folder)
             outcome.noted, outcome.there = noted, len(data.split(*args.split)) - len(jobs)
             if outcome.died:  # it left what it was writing; listing the folder again takes long
@@ -66,7 +68,8 @@ def fill_store(
             with contextlib.suppress(Problem):  # without it the next run looks into the clips
                 done_list.write(data, stored)
             if args.shards:
-                outcome.failed += shard_writer.pack(data, stored, args.shards, args.workers).failed
+                with command.noting(outcome.failed, args.shards):
+                    outcome.failed += shard_writer.pack(data, stored, args.shards, args.workers)
             return outcome
 
 

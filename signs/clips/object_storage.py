@@ -4,14 +4,13 @@
         entries = objects_below(storage, address)
 
 Credentials are those that s3fs and gcsfs find (environment, ~/.aws, ...); nothing of them is kept. AWS_ENDPOINT_URL
-names another S3 server than Amazon's. An object is there whole or not at all on S3 and Google's storage, where a
-writing is one request; below file:// it is written to a temporary name and renamed.
+names another S3 server than Amazon's. An object is there whole or not at all: a writing is one request, so that one
+which is stopped leaves nothing; below file:// it is written to a temporary name and renamed.
 """
 
 import contextlib
 import errno
 import hashlib
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,8 @@ from signs.errors import is_disc_full
 
 # Seconds in which a server must take a connection, and must go on answering; a request is tried so often.
 CONNECT, READ, TRIES = 4, 6, 3
+LARGE, STORING = 10_000_000, 60  # bytes; in which many seconds so many, all of them sent, must be stored
+ONE = 5 * 2**30  # bytes that S3 takes in one request
 TIMES = {"connect_timeout": CONNECT, "read_timeout": READ, "retries": {"max_attempts": 0}, "max_pool_connections": 64}
 NEEDED = {"s3": "s3fs", "gs": "gcsfs"}
 # What an object's entry in a list says of its content, by storage.
@@ -54,8 +55,9 @@ def stamp_of(digest: str) -> int:
     return int(digest[:7], 16)
 
 
-def connect(address: str):
-    """fsspec's file system of an address; raises Problem where it is not installed."""
+def connect(address: str, read: float | None = None):
+    """fsspec's file system of an address, which may be silent for READ or so many seconds; raises Problem where it is
+    not installed."""
     scheme = address.partition(":")[0]
     try:
         import fsspec
@@ -63,7 +65,7 @@ def connect(address: str):
         settings = {"use_listings_cache": False} if scheme in NEEDED else {}
         if scheme == "s3":
             known = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})
-            settings["config_kwargs"] = TIMES | known
+            settings["config_kwargs"] = TIMES | ({"read_timeout": read} if read else {}) | known
         storage = fsspec.filesystem(scheme, **settings)
     except ImportError:
         missing = NEEDED.get(scheme, "fsspec")
@@ -72,14 +74,14 @@ def connect(address: str):
         ) from None
     if scheme == "s3":
         storage.retries = TRIES
-        storage.max_concurrency = 1  # parts of a large object: others would be left in the air where one fails
+        storage.max_concurrency = 1  # an object is read at once, without a question for its size before
     return storage
 
 
 @contextlib.contextmanager
-def answers(address: str) -> Iterator:
-    """The storage of an address; what it raises within the block is raised as Problem."""
-    storage = connect(address)
+def answers(address: str, read: float | None = None) -> Iterator:
+    """The storage of an address, as `connect`; what it raises within the block is raised as Problem."""
+    storage = connect(address, read)
     try:
         yield storage
     except Problem:
@@ -156,17 +158,21 @@ def bring(storage, address: str, path: Path, entry: Entry) -> None:
         )
 
 
-def send(storage, path: Path, address: str) -> Entry:
-    """Upload a file as one object, whole or not at all; the object's Entry."""
-    if address.startswith("file://"):
-        target = Path(storage._strip_protocol(address))
-        with command.atomic(target) as temporary:
-            shutil.copyfile(path, temporary)
-    else:
-        storage.put_file(str(path), address)
-    entry = entry_of(storage.info(address))
-    if entry.size != path.stat().st_size:
-        raise Problem(f"{address}: {entry.size:,} of {path.stat().st_size:,} bytes are there; run the command again")
+def send(content: bytes, address: str) -> Entry:
+    """Upload an object, whole or not at all; its Entry.
+
+    s3fs would send a large one in parts, which stay at the storage, invisible and paid for, where the sending is
+    stopped. And where the last request of it is tried twice, it says that the object is not there.
+    """
+    with answers(address, STORING if len(content) > LARGE else None) as storage:
+        if address.startswith("file://"):
+            with command.atomic(Path(storage._strip_protocol(address))) as temporary:
+                temporary.write_bytes(content)
+        else:
+            storage.pipe_file(address, content, **({"chunksize": ONE} if address.startswith("s3://") else {}))
+        entry = entry_of(storage.info(address))
+    if entry.size != len(content):
+        raise Problem(f"{address}: {entry.size:,} of {len(content):,} bytes are there; run the command again")
     return entry
 
 

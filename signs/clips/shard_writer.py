@@ -6,13 +6,15 @@ A clip's shard follows from its name, so a clip that has changed or is new chang
 are there. Equal archives give equal bytes.
 """
 
+import contextlib
+import csv
 import functools
 import io
 import json
 import math
 import tarfile
-import tempfile
 from collections import defaultdict
+from collections.abc import Container
 from pathlib import Path
 
 from signs import command
@@ -25,11 +27,13 @@ from signs.clips.shards import Shard
 from signs.clips.spec import LandmarkSpec, StoredSpec
 from signs.command import Outcome, Problem
 
-SIZE = 200e6  # bytes of a shard, about
+SIZE = 100e6  # bytes of a shard, about; whoever sends one has it twice in memory
+AGAIN = 3  # times that all is looked at, where other runs send to the same address
 
 
-def check(data: Dataset, stored: StoredSpec | LandmarkSpec, address: str) -> None:
-    """Raise Problem where a store cannot be packed to an address, or that one does not answer."""
+def check(data: Dataset, stored: StoredSpec | LandmarkSpec, address: str, dry_run: bool = False) -> None:
+    """Raise Problem where a store cannot be packed to an address, or that one does not answer; a dry run writes nothing
+    there."""
     if isinstance(data.folder, StandIn):
         raise Problem(f"--shards: {data.folder} is on a storage already; pack a data set of this machine's disc")
     if not (there := command.storage_address(address)):
@@ -40,44 +44,106 @@ def check(data: Dataset, stored: StoredSpec | LandmarkSpec, address: str) -> Non
     if scheme == "file" and Path(name).exists() and Path(name).samefile(data.folder):
         raise Problem(f"--shards {address}: the data set's own folder; name another place")
     if scheme != "file" and "/" not in name.strip("/"):
-        raise Problem(f"--shards {address}: a whole bucket; name a folder in it, such as {address}/{data.folder.name}")
-    with answers(there) as place:
-        object_storage.objects_below(place, f"{there}/{stored.store}")
+        such = f"{there.rstrip('/')}/{data.folder.resolve().name}"
+        raise Problem(f"--shards {address}: a whole bucket; name a folder in it, such as {such}")
+    _check_same(data, there)
+    if not dry_run:
+        done_list.check_writable(f"{there}/{stored.store}")
 
 
-def pack(data: Dataset, stored: StoredSpec | LandmarkSpec, address: str, workers: int) -> Outcome:
-    """Send the tables and the archives of a store that are done; what is there already is not sent again.
+def _check_same(data: Dataset, address: str) -> None:
+    """Raise Problem where another data set lies at an address: its clips would go."""
+    table = f"{address}/{TABLES[0]}"
+    with answers(address) as place:
+        object_storage.objects_below(place, table)  # which says whether there is such a bucket
+        content = place.cat_file(table) if place.exists(table) else b""
+    rows = csv.DictReader(io.StringIO(content.decode(errors="replace")))
+    there = {row.get("sha256") or row.get("clip") for row in rows}
+    if there and there.isdisjoint(item.sha256 or item.clip for item in data.clips):
+        raise Problem(f"--shards {address}: another data set is there, with none of these videos; name another place")
+
+
+def pack(data: Dataset, stored: StoredSpec | LandmarkSpec, address: str, workers: int) -> list[tuple[str, str]]:
+    """Send the tables and the archives of a store that are done; what is there already is not sent again, and clips
+    there that are not done here stay. What cannot be sent: (name, one line).
 
     The index comes after all shards, and only then goes what it does not name any more: whoever reads meanwhile reads
-    what was there before, or is told that it is not there.
+    what was there before, or is told that it is not there. Where another run writes an index meanwhile, all is looked
+    at again.
     """
     address = command.storage_address(address)
-    there, parts, done = f"{address}/{stored.store}", defaultdict(dict), {}
+    there, done = f"{address}/{stored.store}", _done(data, stored)
+    if not done:
+        print(f"no clip is done, so nothing is sent to {there}")
+        return []
+    for _ in range(AGAIN):
+        found, old = _look(there)
+        outcome = _send_all(data.folder / stored.store, there, done, found, old, workers)
+        if outcome.failed:
+            return outcome.failed
+        made = {name: shard for name, shard, _ in outcome.done}
+        index = _kept(data, done, _whole(found, old)) | made
+        for table in TABLES:
+            object_storage.send((data.folder / table).read_bytes(), f"{address}/{table}")
+        if _look(there)[1] == old:
+            _finish(there, index, found, done)
+            if index.items() <= _whole(*_look(there)).items():
+                held = f"{command.counted(len(done), 'clip')} in {command.counted(len(made), 'shard')}"
+                kept = sum(len(shard.archives) for shard in index.values()) - len(done)
+                others = f"; {command.counted(kept, 'clip')} there, not done here, left as found" if kept else ""
+                print(f"{held}, {sum(sent for *_, sent in outcome.done):,} sent now -> {there}{others}")
+                return []
+    return [(there, "another run sends there at the same time; wait for it, then run the command again")]
+
+
+def _done(data: Dataset, stored: StoredSpec | LandmarkSpec) -> dict[str, tuple[dict, list]]:
+    """{name of an archive: (what is expected of it, what is odd about it)} of the clips that are done here, sorted."""
+    done = {}
     for item, info in zip(data.clips, done_list.read_infos(data, data.clips, stored), strict=True):
         expected = storage.expected_info(item, stored)
         if info is not None and storage.is_current(info, expected):
             done[done_list.name_of(item)] = expected, info.get("notes", [])
+    return dict(sorted(done.items()))
+
+
+def _look(there: str) -> tuple[dict[str, Entry], dict[str, Shard]]:
+    """({name: Entry} of a store's objects, its index; that is empty where it is damaged, as then all of it is written
+    anew)."""
     with answers(there) as place:
         found = object_storage.objects_below(place, there)
         try:
-            old = shards.read_index(place, there) if shards.INDEX in found else {}
-        except Problem:  # it is written anew, as are its shards
-            old = {}
-    known = {name: shard for name, shard in old.items() if name in found and found[name].size == shard.size}
-    paths = {name: data.folder / stored.store / name for name in sorted(done)}
-    count = _count(sum(path.stat().st_size for path in paths.values()), len(old))
-    for name, path in paths.items():
-        parts[int(object_storage.sha256(name.encode())[:8], 16) % count][name] = path
+            index = shards.read_index(place, there) if shards.INDEX in found else {}
+        except Problem:
+            index = {}
+    return found, index
+
+
+def _whole(found: dict[str, Entry], index: dict[str, Shard]) -> dict[str, Shard]:
+    """What an index has of shards that are there."""
+    return {name: shard for name, shard in index.items() if name in found and found[name].size == shard.size}
+
+
+def _kept(data: Dataset, done: Container[str], old: dict[str, Shard]) -> dict[str, Shard]:
+    """The shards there of this data set's clips that are not done here: another machine made them, or this one deleted
+    its own."""
+    names = {done_list.name_of(item) for item in data.clips}
+    rest = {
+        name: {clip: row for clip, row in shard.archives.items() if clip in names and clip not in done}
+        for name, shard in old.items()
+    }
+    return {name: Shard(old[name].size, archives) for name, archives in rest.items() if archives}
+
+
+def _send_all(store: Path, there: str, done: dict, found: dict[str, Entry], old: dict, workers: int) -> Outcome:
+    """Send the shards of what is done; of each: name, Shard, whether it was sent now."""
+    parts = defaultdict(dict)
+    before = sum(not done.keys().isdisjoint(shard.archives) for shard in old.values())
+    count = _count(sum((store / name).stat().st_size for name in done), before)
+    for name in done:
+        parts[int(object_storage.sha256(name.encode())[:8], 16) % count][name] = store / name
     jobs = [(f"shard {number}", (number, part)) for number, part in sorted(parts.items())]
-    outcome = command.parallel(functools.partial(_send, address=there, known=known), jobs, workers, "shards")
-    if outcome.failed:
-        return outcome
-    made = dict(outcome.done)
-    outcome.there = sum(known.get(name) == shard for name, shard in made.items())
-    _finish(data, address, there, made, found, done)
-    held = f"{command.counted(len(done), 'clip')} in {command.counted(len(made), 'shard')}"
-    print(f"{held}, {len(made) - outcome.there:,} sent now -> {there}")
-    return outcome
+    sizes = {name: entry.size for name, entry in found.items()}
+    return command.parallel(functools.partial(_send, address=there, sizes=sizes), jobs, workers, "shards")
 
 
 def _count(size: int, before: int) -> int:
@@ -87,26 +153,26 @@ def _count(size: int, before: int) -> int:
     return before if right / 2 <= before <= 2 * right else right
 
 
-def _send(job: tuple[int, dict[str, Path]], address: str, known: dict[str, Shard]) -> tuple[str, Shard]:
-    """Write a shard and send it, unless it is there; its name, and what it holds."""
+def _send(job: tuple[int, dict[str, Path]], address: str, sizes: dict[str, int]) -> tuple[str, Shard, bool]:
+    """Make a shard and send it, unless it is there, as after a stop; its name, what it holds, whether it was sent."""
     number, paths = job
-    digest, archives = write_tar(paths, Sink())
+    digest, archives = write_tar(paths, sink := Sink())
     name = f"{number:04d}-{digest[:16]}.tar"
-    if name in known and known[name].archives == archives:  # an index that was damaged is mended
-        return name, known[name]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, name)
-        with open(path, "wb") as file:
-            _, archives = write_tar(paths, file)
-        with answers(address) as place:
-            entry = object_storage.send(place, path, f"{address}/{name}")
-    return name, Shard(entry.size, archives)
+    if sizes.get(name) == sink.size:
+        return name, Shard(sink.size, archives), False
+    content = io.BytesIO()
+    _, archives = write_tar(paths, content)
+    entry = object_storage.send(content.getvalue(), f"{address}/{name}")
+    return name, Shard(entry.size, archives), True
 
 
 class Sink:
-    """A file that keeps nothing."""
+    """A file that keeps nothing but its size, bytes."""
+
+    size = 0
 
     def write(self, content: bytes) -> int:
+        self.size += len(content)
         return len(content)
 
 
@@ -125,17 +191,16 @@ def write_tar(paths: dict[str, Path], file) -> tuple[str, dict[str, list[int]]]:
     return object_storage.sha256(json.dumps(hashes).encode()), archives
 
 
-def _finish(data: Dataset, address: str, there: str, made: dict, found: dict[str, Entry], done: dict) -> None:
-    """Send tables, index and the list of what is done; delete what lies there of these archives in another way."""
-    stamps = {name: row[1:] for shard in made.values() for name, row in shard.archives.items()}
-    rows = {name: done_list.row(*stamps[name], *about) for name, about in done.items()}
-    texts = {shards.INDEX: shards.index_of(made), done_list.NAME: json.dumps(rows)}
-    with tempfile.TemporaryDirectory() as folder, answers(address) as place:
-        for table in TABLES:
-            object_storage.send(place, data.folder / table, f"{address}/{table}")
-        for name, text in texts.items():
-            Path(folder, name).write_text(text, encoding="utf-8")
-            object_storage.send(place, Path(folder, name), f"{there}/{name}")
+def _finish(there: str, index: dict[str, Shard], found: dict[str, Entry], done: dict) -> None:
+    """Send the index, then the list of what is done; delete what lies there of these archives in another way."""
+    stamps = {name: row[1:] for shard in index.values() for name, row in shard.archives.items()}
+    object_storage.send(shards.index_of(index).encode(), f"{there}/{shards.INDEX}")
+    with answers(there) as place:
+        known = done_list.parsed(place.cat_file(f"{there}/{done_list.NAME}")) if done_list.NAME in found else {}
+        rows = {name: row for name, row in known.items() if name in stamps}
+        rows |= {name: done_list.row(*stamps[name], *about) for name, about in done.items()}
+        object_storage.send(json.dumps(rows).encode(), f"{there}/{done_list.NAME}")
         for name in found:
-            if name in stamps or (shards.SHARD.fullmatch(name) and name not in made):
-                place.rm_file(f"{there}/{name}")
+            if name in done or (shards.SHARD.fullmatch(name) and name not in index):
+                with contextlib.suppress(FileNotFoundError):  # another run deleted it
+                    place.rm_file(f"{there}/{name}")

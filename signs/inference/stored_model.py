@@ -80,8 +80,7 @@ def bring(address: str, path: Path, entry: Entry) -> None:
 
 def send(path: Path, address: str) -> None:
     """Upload a zip."""
-    with answers(address) as storage:
-        object_storage.send(storage, path, address)
+    object_storage.send(path.read_bytes(), address)
 
 
 def earlier(address: str) -> Path | None:

@@ -2,7 +2,11 @@
 
 import json
 import re
+import shutil
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 from signs import command
@@ -65,6 +69,12 @@ def unbroken(prepared) -> dict[str, bytes]:
     """The stores that runs on a disc make."""
     assert frame.main(["--data", str(prepared), *FLAGS]) == opticalflow.main(flow_flags(prepared)) == command.DONE
     return {path: content for path, content in tiny.contents(prepared).items() if path.startswith(("frame", "flow"))}
+
+
+@pytest.fixture(scope="module")
+def framed(prepared, unbroken) -> Path:
+    """The data set with these stores."""
+    return prepared
 
 
 def flow_flags(data: Path | str) -> list[str]:
@@ -244,6 +254,53 @@ def test_wrong_credentials_and_none(front, prepared, capsys, monkeypatch):
     assert "credentials" in said and said.count("\n") == 1
 
 
+def test_a_bucket_that_may_only_be_read(front, prepared, framed, capsys):
+    """That is said before the clips are made, of a data set there and of shards."""
+    upload(front, prepared, SHORT)
+    shards, front.code, front.no_writing = f"s3://{BUCKET}/shards", "AccessDenied", True
+    for data, more in ((PLAIN, ()), (framed, ("--shards", shards))):
+        assert extract(*more, address=data) == command.NOTHING
+        said = capsys.readouterr()
+        assert re.search("^[^:]*: nothing can be written there: s3://.* does not let these credentials", said.err)
+        assert said.err.count("\n") == 1 and "frames" not in said.out
+
+
+def test_a_server_may_take_its_time_to_store_what_is_large(front, monkeypatch):
+    monkeypatch.setattr(object_storage, "TIMES", object_storage.TIMES | {"read_timeout": 0.2})
+    monkeypatch.setattr(object_storage, "LARGE", 100)
+    front.wait = 0.5
+    with pytest.raises(Problem, match="does not answer"):
+        object_storage.send(bytes(100), f"s3://{BUCKET}/small")
+    assert object_storage.send(bytes(101), f"s3://{BUCKET}/large").size == 101
+
+
+def test_kill_while_a_shard_is_sent(front, framed, tmp_path, monkeypatch):
+    """Then the same command sends what an unbroken one does, and nothing else is there, nor on this disc."""
+    here, flags = shutil.copytree(framed, tmp_path / "here"), [*FLAGS, "--shards", f"s3://{BUCKET}/shards"]
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    line = [sys.executable, str(tiny.REPOSITORY / "frame.py"), "--data", str(here), *flags]
+    front.wait = 0.5
+    with subprocess.Popen(line) as process:
+        while process.poll() is None and not front.count("PUT", ".tar"):
+            time.sleep(0.02)
+        process.kill()
+    front.wait = 0
+    time.sleep(0.6)  # the request that was under way
+    assert not front.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads")
+    assert not list(tmp_path.rglob("*.tar")) and not list((here / STORE).rglob(".*.part*"))
+    assert frame.main(["--data", str(here), *flags]) == command.DONE
+    broken = contents(front, "shards")
+    assert extract("--shards", f"s3://{BUCKET}/unbroken", address=here) == command.DONE
+    assert broken == contents(front, "unbroken")
+
+
+def contents(front, name: str) -> dict[str, bytes]:
+    """{path: content} of all objects below a name."""
+    rows = front.client.list_objects_v2(Bucket=BUCKET, Prefix=f"{name}/").get("Contents", [])
+    keys = [row["Key"] for row in rows]
+    return {key.removeprefix(name): front.client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
+
+
 def test_a_bucket_or_a_data_set_that_is_not_there(front, prepared, capsys):
     nowhere = "s3://nobody-has-this/data"
     for data, more in ((nowhere, ()), (prepared, ("--shards", nowhere))):
@@ -255,6 +312,9 @@ def test_a_bucket_or_a_data_set_that_is_not_there(front, prepared, capsys):
     assert f"s3://{BUCKET}/nothing: not there" in capsys.readouterr().err
     assert extract(address=f"s3://{BUCKET}/a/../b") == command.NOTHING
     assert "no address; expected s3://bucket/name" in capsys.readouterr().err
+    # s3fs would write every object of the data set over the one before, as what follows is no part of a name to it.
+    assert extract("--shards", f"s3://{BUCKET}/a?versionId=3", address=prepared) == command.NOTHING
+    assert "no address; the newest version alone is read and written, so leave ?versionId=" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("listens", [False, True])
@@ -330,7 +390,7 @@ def test_below_file_an_archive_is_written_whole(prepared, unbroken, tmp_path, mo
             (tmp_path / "there" / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / "there" / path).write_bytes(content)
     address = f"file://{tmp_path}/there"
-    monkeypatch.setattr(object_storage.shutil, "copyfile", lambda source, target: Path(target).write_bytes(b"half") / 0)
+    monkeypatch.setattr(Path, "write_bytes", lambda path, content: path.open("wb").write(content[:9]) / 0)
     assert extract(address=address) != command.DONE
     assert not list((tmp_path / "there").rglob("*.zip"))
     monkeypatch.undo()
