@@ -20,6 +20,7 @@ import functools
 import math
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from signs import command
@@ -98,8 +99,11 @@ def complete(args: argparse.Namespace) -> argparse.Namespace:
     return args
 
 
-def features_of(network, batches, workers: int) -> tuple[np.ndarray, np.ndarray]:
-    """What `network` makes of every clip of a generator, (N, D) float32, and their targets, (N, classes)."""
+def features_of(network, batches, workers: int, then: Callable = np.asarray) -> tuple[np.ndarray, np.ndarray]:
+    """What `network` makes of every clip of a generator, (N, D) float32, and their targets, (N, classes).
+
+    then: what is kept of each batch's (n, D) instead, (n, ...).
+    """
     from signs.inference.features import in_flight
 
     rows, targets = [], []
@@ -107,7 +111,7 @@ def features_of(network, batches, workers: int) -> tuple[np.ndarray, np.ndarray]
     waiting = max(2, min(2 * workers, room))
     with ThreadPoolExecutor(workers) as pool:
         for inputs, target in in_flight(pool, batches.__getitem__, range(len(batches)), waiting):
-            rows.append(np.asarray(network.predict_on_batch(inputs)))
+            rows.append(then(np.asarray(network.predict_on_batch(inputs))))
             targets.append(target)
     return np.concatenate(rows), np.concatenate(targets)
 
@@ -163,46 +167,60 @@ class Stream:
         """Fit with each penalty and keep the best, or fit again with the one that was; returns the bundle's row."""
         args, started = self.args, time.perf_counter()
         features, targets = self.learnt_from("train")
-        self.valid = self.spread(features_of(self.network, self.generators["valid"], args.workers)[0])
-        self.truth = self.generators["valid"].targets
+        self.values, self.truth = features.shape[1], self.generators["valid"].targets
         ridge = Ridge(features, targets)
         del features  # up to a gigabyte, of which the ridge has its own
         if args.refit:
             self.again(ridge, targets, started)
         else:
+            fits = [ridge.solve(penalty) for penalty in args.penalty]
+            answers = self.answers_of(fits)
             self.tell(("train",), started)
-            self.choose(ridge, targets.argmax(axis=1))
+            self.choose(ridge, fits, answers, targets.argmax(axis=1))
         return run_folder.trained_stream(args.output, self.name, args.network, self.row.arguments)
+
+    def answers_of(self, fits: list[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+        """(N, classes) logits of the validation clips by each (weights, bias), whose features are not kept: they are a
+        hundred times as large."""
+
+        def answers(rows: np.ndarray) -> np.ndarray:
+            seen = self.spread(rows)
+            return np.stack([seen @ weights + bias for weights, bias in fits], axis=1)
+
+        found, _ = features_of(self.network, self.generators["valid"], self.args.workers, answers)
+        return [found[:, number] for number in range(len(fits))]
 
     def tell(self, splits: tuple[str, ...], started: float) -> None:
         """One line for people: what is learnt from."""
         clips, seconds = sum(len(self.generators[split].clips) for split in splits), time.perf_counter() - started
         views = f", {self.args.copies + 1} times each" * (self.args.copies > 0)
-        size = f"{command.counted(clips, 'clip')}{views}, {self.valid.shape[1]:,} features"
+        size = f"{command.counted(clips, 'clip')}{views}, {self.values:,} features"
         print(f"{self.name}: {size}, {seconds:.1f} s")
 
-    def choose(self, ridge: Ridge, truth: np.ndarray) -> None:
-        """Keep the penalty of the lowest loss on the validation clips."""
+    def choose(self, ridge: Ridge, fits: list, answers: list[np.ndarray], truth: np.ndarray) -> None:
+        """Keep the penalty of the lowest loss on the validation clips.
+
+        fits, answers: of each penalty, as `answers_of` has them; truth: (N,) class index of what was learnt from.
+        """
         best, names = float("inf"), np.array([item.clip for item in self.generators["valid"].clips])
-        for number, penalty in enumerate(self.args.penalty, 1):
-            started, fitted = time.perf_counter(), ridge.solve(penalty)
-            temperature = self.temperature(*fitted)
+        for number, (fitted, logits) in enumerate(zip(fits, answers, strict=True), 1):
+            started, temperature = time.perf_counter(), self.temperature(logits)
             weights, bias = (part / temperature for part in fitted)
-            logits, measured = self.valid @ weights + bias, {}
+            logits, measured = logits / temperature, {}
             measured["loss"], measured["accuracy"] = judged(ridge.answers(weights, bias), truth)
             measured["val_loss"], measured["val_accuracy"] = judged(logits, self.truth)
             if measured["val_loss"] < best:
                 best = measured["val_loss"]
                 self.save(weights, bias)
-            answers = np.float32(softmax(np.float64(logits), axis=-1))
-            Validated(names, self.truth, answers).write(self.args.output, self.name, number)
+            probabilities = np.float32(softmax(np.float64(logits), axis=-1))
+            Validated(names, self.truth, probabilities).write(self.args.output, self.name, number)
             self.note(number, {**measured, "seconds": time.perf_counter() - started})
 
     def again(self, ridge: Ridge, targets: np.ndarray, began: float) -> None:
         """Fit to the validation clips too, with the penalty that was chosen and the temperature that belongs to it."""
         started, number = time.perf_counter(), int(refit.chosen(self.args, self.name)["epoch"])
         penalty = self.args.penalty[number - 1]
-        temperature = self.temperature(*ridge.solve(penalty))
+        temperature = self.temperature(*self.answers_of([ridge.solve(penalty)]))
         valid_features, valid_targets = self.learnt_from("valid")
         self.tell(refit.SPLITS, began)
         targets = np.concatenate([targets, valid_targets])
@@ -212,10 +230,9 @@ class Stream:
         self.save(weights, bias)
         self.note(number, {"loss": loss, "accuracy": accuracy, "seconds": time.perf_counter() - started})
 
-    def temperature(self, weights: np.ndarray, bias: np.ndarray) -> np.float32:
-        """That of the lowest loss on the validation clips."""
-        probabilities = softmax(np.float64(self.valid @ weights + bias), axis=-1)
-        return np.float32(calibration.fit_temperature(probabilities, self.truth))
+    def temperature(self, logits: np.ndarray) -> np.float32:
+        """That of the lowest loss on the validation clips, by their (N, classes) logits."""
+        return np.float32(calibration.fit_temperature(softmax(np.float64(logits), axis=-1), self.truth))
 
     def save(self, weights: np.ndarray, bias: np.ndarray) -> None:
         from signs.training import averaging
