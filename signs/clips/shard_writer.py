@@ -76,12 +76,14 @@ def pack(data: Dataset, stored: StoredSpec | LandmarkSpec, address: str, workers
     if not done:
         print(f"no clip is done, so nothing is sent to {there}")
         return []
+    sent = set()
     for _ in range(AGAIN):
         found, old = _look(there)
         outcome = _send_all(data.folder / stored.store, there, done, found, old, workers)
         if outcome.failed:
             return outcome.failed
         made = {name: shard for name, shard, _ in outcome.done}
+        sent |= {name for name, _, now in outcome.done if now}
         index = _kept(data, done, _whole(found, old)) | made
         for table in TABLES:
             object_storage.send((data.folder / table).read_bytes(), f"{address}/{table}")
@@ -91,7 +93,7 @@ def pack(data: Dataset, stored: StoredSpec | LandmarkSpec, address: str, workers
                 held = f"{command.counted(len(done), 'clip')} in {command.counted(len(made), 'shard')}"
                 kept = sum(len(shard.archives) for shard in index.values()) - len(done)
                 others = f"; {command.counted(kept, 'clip')} there, not done here, left as found" if kept else ""
-                print(f"{held}, {sum(sent for *_, sent in outcome.done):,} sent now -> {there}{others}")
+                print(f"{held}, {len(sent):,} sent now -> {there}{others}")
                 return []
     return [(there, "another run sends there at the same time; wait for it, then run the command again")]
 
