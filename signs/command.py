@@ -113,7 +113,8 @@ def storage_address(path: Path | str) -> str:
     scheme = start[1].lower()
     names = text[start.end() :].split("/")
     if scheme == "s3" and VERSION in text:
-        raise Problem(f"{text[:120]}: no address; the newest version alone is read and written, so leave {VERSION} out")
+        text = f"s3://{text[start.end() :][:120]}"
+        raise Problem(f"{text}: no address; the newest version alone is read and written, so leave {VERSION} out")
     if {".", ".."} & {*names} or any(len(name.encode("utf-8", "surrogateescape")) > 255 for name in names):
         raise Problem(f"{text[:120]}: no address; expected {scheme}://bucket/name, each name of at most 255 bytes")
     return f"{scheme}://{'/' * (scheme == 'file')}{text[start.end() :]}"

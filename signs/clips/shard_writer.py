@@ -58,9 +58,9 @@ def _check_same(data: Dataset, address: str) -> None:
         object_storage.objects_below(place, table)  # which says whether there is such a bucket
         content = place.cat_file(table) if place.exists(table) else b""
     rows = csv.DictReader(io.StringIO(content.decode(errors="replace")))
-    there = {row.get("sha256") or row.get("clip") for row in rows}
-    if there and there.isdisjoint(item.sha256 or item.clip for item in data.clips):
-        raise Problem(f"--shards {address}: another data set is there, with none of these videos; name another place")
+    there = {(row.get("clip"), row.get("sha256")) for row in rows}
+    if there and there.isdisjoint((item.clip, item.sha256) for item in data.clips):
+        raise Problem(f"--shards {address}: another data set is there, with none of these clips; name another place")
 
 
 def pack(data: Dataset, stored: StoredSpec | LandmarkSpec, address: str, workers: int) -> list[tuple[str, str]]:

@@ -314,7 +314,8 @@ def test_a_bucket_or_a_data_set_that_is_not_there(front, prepared, capsys):
     assert "no address; expected s3://bucket/name" in capsys.readouterr().err
     # s3fs would write every object of the data set over the one before, as what follows is no part of a name to it.
     assert extract("--shards", f"s3://{BUCKET}/a?versionId=3", address=prepared) == command.NOTHING
-    assert "no address; the newest version alone is read and written, so leave ?versionId=" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"s3://{BUCKET}/a?versionId=3: no address; the newest version alone is read and written, so leave" in said
 
 
 @pytest.mark.parametrize("listens", [False, True])

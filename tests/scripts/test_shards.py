@@ -263,7 +263,7 @@ def test_another_data_set_is_not_written_over(here, there, tmp_path, capsys):
     table.write_text(re.sub("[0-9a-f]{64}", lambda found: found[0][::-1], table.read_text(encoding="utf-8")), "utf-8")
     capsys.readouterr()
     assert pack(other, there) == command.NOTHING
-    assert "another data set is there, with none of these videos; name another place" in capsys.readouterr().err
+    assert "another data set is there, with none of these clips; name another place" in capsys.readouterr().err
     assert tiny.contents(there) == before
 
 
