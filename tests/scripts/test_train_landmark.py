@@ -232,11 +232,15 @@ def test_a_class_for_what_is_no_sign(data, trained, tmp_path, monkeypatch):
 
 def test_no_sign_that_cannot_be(data, trained, tmp_path, capsys):
     assert run(data, tmp_path / "a", "--no-sign", "0.6", "--teacher", str(trained)) == command.NOTHING
-    assert "no teacher knows that class" in capsys.readouterr().err
+    assert "no teacher can be asked" in capsys.readouterr().err
     there = tmp_path / "data"
     shutil.copytree(data, there)
     known = load_dataset(there)
     save_dataset(replace(known, classes=[*known.classes[:-1], replace(known.classes[-1], kind="none")]))
     assert run(there, tmp_path / "b", "--no-sign", "0.6") == command.NOTHING
     assert "a class for what is no sign already" in capsys.readouterr().err
+    for label, name in (("Nothing", "up"), ("up", "No sign I know")):
+        save_dataset(replace(known, classes=[*known.classes[:-1], replace(known.classes[-1], label=label, name=name)]))
+        assert run(there, tmp_path / "b", "--no-sign", "0.6") == command.NOTHING
+        assert "is what no sign is called" in capsys.readouterr().err
     assert not (tmp_path / "a").exists() and not (tmp_path / "b").exists()
