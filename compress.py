@@ -201,8 +201,8 @@ def copy_bundle(folder: Path, output: Path) -> None:
 
 
 def bundle_generators(flags, data: Dataset, bundle: Bundle, stream: Stream) -> dict:
-    """Batches of what a stream of the bundle sees, with the bundle's classes in their order."""
-    relabelled = replace(data, classes=bundle.classes)
+    """Batches of what a stream of the bundle sees, with the classes that it tells apart in their order."""
+    relabelled = replace(data, classes=bundle.classes[: stream.arguments["classes"]])
     if stream.modality not in PICTURES:
         from signs.training.point_batches import point_generators
 

@@ -118,7 +118,9 @@ def write_ensemble(models: list[Bundle], output: Path) -> Bundle:
         streams.append(replace(stream, name=name, files={"weights": weights}, input=differs))
         training[name] = model.about.get("training", {}).get(stream.name, {})
     folders = [str(model.folder) for model in models]
-    about = {"flags": {"model": folders}, "data": first.about.get("data", {}), "training": training}
+    drawn = max(model.about.get("flags", {}).get("no_sign", 0.0) for model in models)  # what compress.py trains with
+    flags = {"model": folders, **({"no_sign": drawn} if drawn else {})}
+    about = {"flags": flags, "data": first.about.get("data", {}), "training": training}
     if any(map(refit.learnt_from_valid, models)):
         about["refit"] = {"of": folders, "splits": refit.SPLITS}
     joined = Bundle(output, spec, widest_of(models).classes, streams, "mean", about)

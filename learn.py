@@ -24,7 +24,7 @@ from pathlib import Path
 from signs import child_process, command
 from signs.clips import storage
 from signs.clips.dataset import Clip, Dataset, load_dataset, read_clips, save_dataset
-from signs.clips.no_sign import NO_SIGN, NOTHING
+from signs.clips.no_sign import NOTHING, check_signs
 from signs.clips.points import Points, read_points
 from signs.command import Problem
 from signs.evaluation import before_after, own_signs, whole_network
@@ -41,6 +41,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent
 REPORT = "report.txt"
+FEWER = f"fewer than two signs; record a second one, or takes of `{NOTHING}`"
 
 
 def parse(argv=None) -> argparse.Namespace:
@@ -97,11 +98,20 @@ def check_same(videos: list[Video], args) -> None:
         raise Problem(f"{args.data}: made of other videos, none of which is in {args.videos}; to keep it add {named}")
 
 
+def check_labels(videos: list[Video], where: Path) -> None:
+    """Raise Problem where no model could come of these videos' labels, before body and hands are looked for."""
+    labels = {video.label for video in videos} - {""}
+    check_signs(labels - {NOTHING}, f"{where}: ", f", or `{NOTHING}`, in small letters, for takes of no sign")
+    if len(labels) < 2:
+        raise Problem(f"{where}: {FEWER}")
+
+
 def prepare(args) -> list[int]:
     """The videos into the data set, and the points of body and hands in them; the exit codes."""
     print("step 1 of 3: the videos are brought in", flush=True)
     videos = table_of(args.videos)
     there = read_videos(videos, args.signer_from)
+    check_labels(there, args.videos)
     check_same(there, args)
     more = ["--none-labels", NOTHING] if any(video.label == NOTHING for video in there) else []
     more += ["--signer-from", args.signer_from] if args.signer_from else []
@@ -150,10 +160,8 @@ def learnable(data: Dataset) -> tuple[list[Clip], list[Points]]:
                 found.append(points)
     if empty:
         print(command.one_line(f"left out, as nobody is found in them: {command.listed(empty)}"), file=sys.stderr)
-    if NO_SIGN in {item.label for item in clips}:
-        raise Problem(f"a sign called {NO_SIGN!r}: so the model calls what it does not know; rename it")
     if len({item.label for item in clips}) < 2:
-        raise Problem(f"{data.folder}: fewer than two signs; record a second one, or takes of `{NOTHING}`")
+        raise Problem(f"{data.folder}: {FEWER}")
     return clips, found
 
 

@@ -22,8 +22,8 @@ from collections import Counter
 from pathlib import Path
 
 from signs import command
-from signs.clips.names import check_text, folded
-from signs.clips.no_sign import NOTHING
+from signs.clips.names import check_text
+from signs.clips.no_sign import check_signs
 from signs.clips.video import first_frame_problem
 from signs.command import Problem
 from signs.prepare import recordings
@@ -78,8 +78,7 @@ def check_combination(flags: argparse.ArgumentParser, args: argparse.Namespace) 
         if (value := getattr(args, name)) is not None:
             setattr(args, name, check_text(value, f"--{name.replace('_', '-')}"))
     args.sign = [check_text(sign, "--sign") for sign in args.sign]
-    if NOTHING in map(folded, args.sign):
-        flags.error(f"--sign {NOTHING}: that is what the pauses are called; choose another name")
+    check_signs(args.sign, "--sign: ")
     args.consent = recordings.check_scope(args.consent.split(",")) if args.consent is not None else None
     if args.consent and not args.signer:
         flags.error("--consent is one person's: name her with --signer")

@@ -25,7 +25,7 @@ from pathlib import Path
 from signs import command
 from signs.clips import posture, storage
 from signs.clips.dataset import Dataset, load_dataset
-from signs.clips.no_sign import NOTHING, with_nothing
+from signs.clips.no_sign import check_signs, with_nothing
 from signs.clips.spec import ClipSpec, InputSpec, StoredSpec
 from signs.command import Problem
 from signs.inference.bundle import DGS, Stream, is_bundle, load_bundle, load_keras
@@ -59,17 +59,20 @@ def parse(argv=None) -> argparse.Namespace:
     if args.weights not in STARTS and not is_bundle(args.weights):
         raise Problem(f"--weights {args.weights}: {', '.join(STARTS)}, or the folder of a model of train_landmark.py")
     if args.no_sign and args.teacher:
-        raise Problem("--no-sign: no teacher knows that class; leave --teacher or --no-sign out")
+        raise Problem("--no-sign: no teacher can be asked of clips that are drawn; leave --teacher or --no-sign out")
     return args
 
 
 def with_no_sign(args, data: Dataset) -> Dataset:
-    """The data set as a model with `--no-sign` knows it; raises Problem where it has such a class already."""
-    none = [row.label for row in data.classes if row.kind == "none"]
-    if args.no_sign and (none or NOTHING in {row.label for row in data.classes}):
-        what = f"class.csv has a class for what is no sign already ({(none or [NOTHING])[0]})"
+    """The data set as a model with `--no-sign` knows it; raises Problem where it has such a class already, or a sign
+    of that name."""
+    if not args.no_sign:
+        return data
+    if none := [row.label for row in data.classes if row.kind == "none"]:
+        what = f"class.csv has a class for what is no sign already ({none[0]})"
         raise Problem(f"--no-sign {args.no_sign:g}: {what}; leave it out")
-    return replace(data, classes=with_nothing(data.classes)) if args.no_sign else data
+    check_signs([name for row in data.classes for name in (row.label, row.name)], f"{data.folder}/class.csv: a sign ")
+    return replace(data, classes=with_nothing(data.classes))
 
 
 def clip_spec(args, data: Dataset) -> ClipSpec:

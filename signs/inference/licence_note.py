@@ -10,10 +10,12 @@ from signs.models import kinetics
 
 UNSTATED = "not stated; ask who gave it to you before you pass it on"
 APACHE = "Apache License 2.0 (https://www.apache.org/licenses/LICENSE-2.0)"
-DGS = (
-    "the network of signs/models/dgs, which learnt points of 30 signs of German Sign Language from the repository "
-    f"Tachionstrahl/SignLanguageRecognition (https://github.com/Tachionstrahl/SignLanguageRecognition), {APACHE}"
+POINTS = (
+    "points of 30 signs of German Sign Language from the repository Tachionstrahl/SignLanguageRecognition "
+    f"(https://github.com/Tachionstrahl/SignLanguageRecognition), {APACHE}"
 )
+DGS = f"the network of signs/models/dgs, which learnt {POINTS}"
+DRAWN = f"{POINTS}, which taught it what is no sign"
 KINETICS = (
     "the I3D weights that DeepMind published, which learnt from Kinetics "
     f"(https://github.com/google-deepmind/kinetics-i3d), {APACHE}"
@@ -36,6 +38,8 @@ def starts_of(bundle: Bundle, depth: int = 0) -> list[str]:
     script, weights, found = str(flags.get("script", "")), flags.get("weights"), []
     if script.startswith("learn.py") or weights == "dgs":
         found.append(DGS)
+    elif flags.get("no_sign"):
+        found.append(DRAWN)
     if weights in kinetics.STARTS or weights is None and script == "train_linear.py" and "i3d" in networks:
         found.append(KINETICS)
     image_networks = [f"{flags.get('network')}, weights {weights}", *flags.get("image_network", {}).values()]

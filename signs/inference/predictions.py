@@ -45,6 +45,7 @@ NETWORK_WORDS = {
 }
 SHORT = {"flow": "movement"}  # in the title of what is fused; the others have their words
 COLUMNS = ["clip", "signer", "label", "stream"]
+LEAST = 1e-300  # probability of a class that a network knows: 0 is that of one that it does not know
 
 
 def fuse(streams: dict[str, np.ndarray], weights: dict[str, float] | None = None) -> np.ndarray:
@@ -71,7 +72,7 @@ def fuse(streams: dict[str, np.ndarray], weights: dict[str, float] | None = None
 def probabilities_of(logits: np.ndarray, classes: int) -> np.ndarray:
     """(..., M) logits -> (..., classes) float64 probabilities of M classes; 0 of those after them, which the network
     does not know."""
-    known = softmax(np.float64(logits), axis=-1)
+    known = np.maximum(softmax(np.float64(logits), axis=-1), LEAST)
     return np.pad(known, [(0, 0)] * (known.ndim - 1) + [(0, classes - known.shape[-1])])
 
 

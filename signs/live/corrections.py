@@ -20,7 +20,7 @@ from pathlib import Path
 from signs import command, errors
 from signs.clips.dataset import Label
 from signs.clips.names import check_text, folded
-from signs.clips.no_sign import NOTHING
+from signs.clips.no_sign import NOTHING, is_taken
 from signs.command import Problem
 from signs.console import shown_cell
 from signs.live.film import Strip
@@ -163,7 +163,11 @@ class Corrections:
             self.message = str(problem)
             return
         known = (row.label for row in self.classes if folded(name) in (folded(row.label), folded(row.name)))
-        self._be(next(known, name))
+        label = next(known, None)
+        if label is None and is_taken(name):
+            self.be_nothing()
+        else:
+            self._be(label or name)
 
     def take_back(self) -> None:
         """What was said of the last answer was a mistake."""

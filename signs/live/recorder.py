@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 
 from signs import errors
-from signs.clips.names import check_text, folded
-from signs.clips.no_sign import NOTHING
+from signs.clips.names import check_text
+from signs.clips.no_sign import NOTHING, check_signs
 from signs.clips.spec import EQUAL
 from signs.command import Problem
 from signs.live import guidance
@@ -125,8 +125,7 @@ class Recorder:
             self.enter(CHOOSE if self.kept and self.kept[-1].signer == self.signer else SIGN)
 
     def _choose_sign(self, sign: str) -> None:
-        if folded(sign) == NOTHING:
-            raise Problem(f"{NOTHING!r} is what the pauses are called; choose another name")
+        check_signs([sign])
         self._begin(sign, self.plan.takes)
 
     def _begin(self, label: str, takes: int, prompt: str = "") -> None:

@@ -39,7 +39,7 @@ def flags_of(bundle: Bundle, args) -> Namespace:
     values = {
         row.name: row.default for kind in (PointAugmentation, Recipe, Augmentation) for row in options.options(kind)
     }
-    values |= {"batch": 4, "learning_rate": 1e-3, "seed": 0, "flip": None}
+    values |= {"batch": 4, "learning_rate": 1e-3, "seed": 0, "flip": None, "no_sign": 0.0}
     values |= {name: value for name, value in bundle.about.get("flags", {}).items() if name in values}
     rate = args.learning_rate or values["learning_rate"] / SLOWER
     return Namespace(**{**values, "epochs": args.epochs, "learning_rate": rate, "workers": args.workers})

@@ -141,6 +141,8 @@ def mean_by_epoch(run: Path, streams: list[str]) -> list[float]:
             if not (np.array_equal(answer.clips, first.clips) and np.array_equal(answer.targets, first.targets)):
                 why = f"{streams[0]} and {stream} were validated on different clips"
                 raise Problem(f"{run / FOLDER}: {why}; the data set was changed in between, train again")
-        mean = predictions.fuse({stream: np.float64(answer.probabilities) for stream, answer in answers.items()})
+        mean = predictions.fuse(
+            {stream: np.maximum(np.float64(row.probabilities), predictions.LEAST) for stream, row in answers.items()}
+        )
         accuracies.append(Validated(first.clips, first.targets, mean).accuracy)
     return accuracies

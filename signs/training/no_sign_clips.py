@@ -22,14 +22,15 @@ import numpy as np
 
 STARTER = Path(__file__).resolve().parents[1] / "live" / "starter"
 SHARE = OTHER_SIGNS + STILL + MOVING  # clips of no sign for each of a sign
+BATCH = 64  # clips that the network sees at once
 EACH = 2  # of other signs that one take's body makes, at most
 
 
 def draw_clips(takes: list[Points], loops: list[Points], share: float = SHARE, seed: int = 0) -> list[Points]:
-    """`share` clips for each take, of the kinds as in background.py; fewer where arms are seen in few takes, none where
-    in none. Equal input gives equal clips."""
+    """`share` clips for each take, of the kinds as in background.py, one of each at least; fewer where arms are seen in
+    few takes, none where in none. Equal input gives equal clips."""
     parts = {"other": OTHER_SIGNS if loops else 0.0, "still": STILL, "moving": MOVING}
-    wanted = {kind: round(part * share / SHARE * len(takes)) for kind, part in parts.items()}
+    wanted = {kind: max(round(part * share / SHARE * len(takes)), part > 0) for kind, part in parts.items()}
     drawn, rng = {kind: [] for kind in wanted}, np.random.default_rng([2, seed])
     for number in rng.permutation(len(takes)):
         person = pauses.person_of(takes[number])
@@ -52,5 +53,6 @@ def loops_not_taught(takes: list[Points], labels: list[str]) -> list[Points]:
     seen = np.stack([posture.seen(take, InputSpec(frames=bundle.spec.input.frames)) for take in takes])
     names = sorted(set(labels))
     targets = np.eye(len(names))[[names.index(label) for label in labels]]
-    gone = {bundle.classes[number].label for number in taught(network.logits(seen), targets)}
+    logits = np.concatenate([network.logits(seen[start : start + BATCH]) for start in range(0, len(seen), BATCH)])
+    gone = {bundle.classes[number].label for number in taught(logits, targets)}
     return [points for label, points in sign_loops.read_loops(STARTER).items() if label not in gone]

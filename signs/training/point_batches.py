@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from signs import command
 from signs.clips import posture
 from signs.clips.dataset import Clip, Dataset
 from signs.clips.no_sign import NOTHING
@@ -62,7 +63,7 @@ def point_generators(args, data: Dataset, spec: ClipSpec) -> dict:
         return PointGenerator(data, clips, spec, labels, drawn, **settings, **more)
 
     splits = refit.SPLITS if again else ("train",)
-    drawn = draw_no_sign(args, batches(splits)) if getattr(args, "no_sign", 0) else []
+    drawn = draw_no_sign(args, batches(splits)) if args.no_sign and NOTHING in labels else []
     return {"train": batches(splits, drawn, augmentation=augmentation), "valid": None if again else batches(("valid",))}
 
 
@@ -72,4 +73,6 @@ def draw_no_sign(args, batches: PointGenerator) -> list[Points]:
     loops = no_sign_clips.loops_not_taught(takes, [item.label for item in batches.clips])
     if not (drawn := no_sign_clips.draw_clips(takes, loops, args.no_sign, args.seed)):
         raise Problem("no clip shows both arms, to draw what is no sign with; train without it: --no-sign 0")
+    clips = command.counted(len(takes), "training clip")
+    print(f"no sign: {command.counted(len(drawn), 'clip')} drawn with the bodies of {clips}", flush=True)
     return drawn

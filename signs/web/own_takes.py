@@ -12,7 +12,7 @@ import time
 
 from signs import errors
 from signs.clips.names import check_text, folded
-from signs.clips.no_sign import NOTHING
+from signs.clips.no_sign import NOTHING, check_signs
 from signs.clips.spec import EQUAL
 from signs.command import Problem
 from signs.live.demo import Demo
@@ -157,8 +157,8 @@ class OwnSigns:
 
     def _begin(self, demo: Demo, value: dict, prompt: str = "") -> None:
         sign = check_text(text_of(value, "sign"), "the sign") if not prompt else NOTHING
-        if not prompt and folded(sign) == NOTHING:
-            raise Problem(f"{NOTHING!r} is what the pauses are called; choose another name")
+        if not prompt:
+            check_signs([sign])
         if not self.signer:
             raise Problem("say first who signs")
         seconds = value.get("seconds")

@@ -27,6 +27,18 @@ def test_a_class_that_one_stream_does_not_know():
     assert weighted[1, :2] == pytest.approx(0.9 * (0.25 * np.array([5, 4]) / 9 + 0.75 * np.array([0.25, 0.75])))
 
 
+def test_a_class_that_is_all_but_impossible_is_known_all_the_same(tmp_path):
+    """Of one clip as of many: each clip's answer is its own."""
+    sure = predictions.probabilities_of(np.array([[0.0, -2000.0], [0.0, 1.0]]), 2)
+    unsure = np.full((2, 2), 0.5)
+    fused = predictions.fuse({"rgb": sure, "flow": unsure})
+    assert predictions.fuse({"rgb": sure[0], "flow": unsure[0]}) == pytest.approx(fused[0])
+    assert fused[0] == pytest.approx([0.75, 0.25])
+    clips = [Clip(str(number), "valid", "a", "", "", "", "") for number in range(2)]
+    Predictions(clips, ["a", "b"], {"rgb": sure}).write(tmp_path / "table.csv")
+    assert (Predictions.read(tmp_path / "table.csv", "valid").streams["rgb"] > 0).all(), "nor in the table"
+
+
 @pytest.mark.parametrize(
     ("stream", "modality"),
     [

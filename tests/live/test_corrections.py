@@ -148,6 +148,10 @@ def test_a_name_that_the_model_knows_is_that_sign_whatever_its_capitals(film, si
     corrections.be_nothing()
     corrections.settle()
     assert corrections.meant.truth == "003" and [path.name for path in sign_folders.glob("*")].count("003") == 1
+    for name in ("No Sign I Know", "NOTHING"):  # the words of the window, whatever the model knows
+        corrections.choose(0)
+        corrections.be(name)
+        assert corrections.meant.truth == "003"
     for name in ("a/b", "..", "con"):
         corrections.be(name)
         corrections.settle()

@@ -406,3 +406,22 @@ def test_other_videos_do_not_take_the_place_of_a_data_set(tmp_path):
     save_dataset(Dataset(tmp_path / "data", [], [Label("a", "a")]))
     learn.check_same(videos, args)
     learn.check_places(args)
+
+
+@pytest.mark.parametrize(
+    ("signs", "said"),
+    [
+        (("hello", "Nothing"), "'Nothing' is what no sign is called; choose another name, or `nothing`"),
+        (("hello", "No sign I know"), "'No sign I know' is what no sign is called"),
+        (("hello",), "one label only, hello"),
+    ],
+)
+def test_names_are_looked_at_before_any_hand(tmp_path, capsys, monkeypatch, signs, said):
+    for sign in signs:
+        (tmp_path / "signs" / sign).mkdir(parents=True)
+        (tmp_path / "signs" / sign / "one.mp4").write_bytes(b"not looked at")
+    monkeypatch.setattr(learn.models, "fetch", lambda: None)
+    monkeypatch.setattr(learn, "run", lambda script, *flags, **how: pytest.fail(f"{script} takes minutes"))
+    flags = ["--videos", str(tmp_path / "signs"), "--data", str(tmp_path / "data"), "--model", str(tmp_path / "mine")]
+    assert command.run(lambda: learn.main(flags)) == command.NOTHING
+    assert said in capsys.readouterr().err and not (tmp_path / "data").exists()

@@ -187,6 +187,8 @@ def test_what_a_model_began_with(tmp_path):
     assert "what this file cannot know" in note({"weights": "/home/anna/model.ckpt"})
     assert "what this file cannot know" in note({})
     assert "signs/models/dgs" in note({"script": "learn.py"})
+    drawn = note({"script": "train_landmark.py", "weights": "none", "no_sign": 0.6})
+    assert "which taught it what is no sign" in drawn and "Tachionstrahl" in drawn, "a licence asks to be named"
     shareable.write_model(tmp_path / "model" / "child")
     child = tmp_path / "model" / "child" / "bundle.json"
     child.write_text(json.dumps(json.loads(child.read_text()) | {"flags": {"model": ["elsewhere/mine", "model/x"]}}))

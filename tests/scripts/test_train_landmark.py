@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import shutil
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from signs.inference.bundle import load_bundle
 from signs.inference.predictions import Predictions
 from signs.inference.recogniser import Recogniser
 from signs.models import landmark
-from signs.training import no_sign_clips, pauses
+from signs.training import compression, no_sign_clips, pauses
 from signs.training.checkpoint import Checkpoint
 
 import numpy as np
@@ -228,15 +229,25 @@ def test_a_class_for_what_is_no_sign(data, trained, tmp_path, monkeypatch):
     assert (first[:, -1] == 0).all() and (second[:, -1] > 0).all()
     assert both.streams[both.fused][:, -1] == pytest.approx(second[:, -1], rel=1e-6)
     assert both.hits(names[1]).mean() > 0.5, "signs are still named"
+    whole, known = load_bundle(joined), load_dataset(data)
+    flags = compression.flags_of(whole, Namespace(epochs=1, learning_rate=None, workers=1))
+    batches = [compress.bundle_generators(flags, known, whole, row)["train"] for row in whole.streams]
+    drawn = [[item.label for item in each.clips].count(NOTHING) for each in batches]
+    assert drawn[0] == 0 and drawn[1] == 4 + 2 + 4, "what is pruned goes on learning it: other, still, moving"
+    assert [each[0][1].shape[-1] for each in batches] == [len(bundle.classes) - 1, len(bundle.classes)]
 
 
 def test_no_sign_that_cannot_be(data, trained, tmp_path, capsys):
     assert run(data, tmp_path / "a", "--no-sign", "0.6", "--teacher", str(trained)) == command.NOTHING
-    assert "no teacher knows that class" in capsys.readouterr().err
+    assert "no teacher can be asked" in capsys.readouterr().err
     there = tmp_path / "data"
     shutil.copytree(data, there)
     known = load_dataset(there)
     save_dataset(replace(known, classes=[*known.classes[:-1], replace(known.classes[-1], kind="none")]))
     assert run(there, tmp_path / "b", "--no-sign", "0.6") == command.NOTHING
     assert "a class for what is no sign already" in capsys.readouterr().err
+    for label, name in (("Nothing", "up"), ("down", "No sign I know")):
+        save_dataset(replace(known, classes=[*known.classes, replace(known.classes[-1], label=label, name=name)]))
+        assert run(there, tmp_path / "b", "--no-sign", "0.6") == command.NOTHING
+        assert "is what no sign is called" in capsys.readouterr().err
     assert not (tmp_path / "a").exists() and not (tmp_path / "b").exists()

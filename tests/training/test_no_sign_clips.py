@@ -42,6 +42,12 @@ def test_who_shows_no_arms_draws_nothing(loops):
     assert no_sign_clips.draw_clips(armless, loops), "one is enough"
 
 
+def test_few_takes_and_a_small_share_draw_one_of_each_kind(loops):
+    for count, share in ((1, 0.6), (2, 0.6), (20, 1e-9)):
+        assert len(no_sign_clips.draw_clips(takes(count), loops, share)) == 3
+    assert len(no_sign_clips.draw_clips(takes(2), [], 0.6)) == 2, "there are no other signs"
+
+
 def test_anothers_sign_goes_where_the_other_hands_go(loops):
     take = posed.points("up", 1, 0)
     wide = replace(take, body=take.body * [3, 3, 3, 1], hands=take.hands * [3, 3, 3, 1])

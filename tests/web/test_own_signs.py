@@ -109,7 +109,7 @@ def test_a_pause_is_no_sign(recording):
     with Guest(served).link() as link:
         begin(link)
         ask(link, "take", sign="Nothing")
-        assert "pauses" in own(link, lambda view: view["fault"])["fault"]
+        assert "what no sign is called" in own(link, lambda view: view["fault"])["fault"]
         assert take(link, 5.0, "pause", levels=(60,))["said"]["word"] == "pause"
         assert [(row.label, row.notes) for row in read_recordings(folder).rows] == [("nothing", "")]
 
