@@ -38,7 +38,7 @@ def watch_starter() -> None:
     if not os.environ.pop(WATCHED, ""):
         return
     pipe = os.dup(0)
-    with open(os.devnull) as empty:
+    with open(os.devnull, "rb") as empty:
         os.dup2(empty.fileno(), 0)  # what is started here gets no end of the pipe: Windows would wait for the thread
     _end_after(functools.partial(os.read, pipe, 1), GRACE)
 
