@@ -113,6 +113,7 @@ def prepare(args) -> list[int]:
     there = read_videos(videos, args.signer_from)
     check_labels(there, args.videos)
     check_same(there, args)
+    models.fetch()
     more = ["--none-labels", NOTHING] if any(video.label == NOTHING for video in there) else []
     more += ["--signer-from", args.signer_from] if args.signer_from else []
     workers = ["--workers", args.workers]
@@ -201,7 +202,6 @@ def make(args) -> int:
     started = time.perf_counter()
     check_places(args)
     model_exchange.settle(args.model)
-    models.fetch()
     codes = prepare(args)
     data = load_dataset(args.data)
     remove_gone(data)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import Clip
+from signs.clips.no_sign import NOTHING
 from signs.evaluation import scores
 from signs.inference.predictions import Predictions
 
@@ -30,8 +31,10 @@ def describe(tables: dict[str, Predictions], clips: list[Clip], names: dict[str,
         clips: all that it learnt from; names: {label: readable name}; folder: of the data set.
     """
     people = len({item.signer for item in clips} - {""})
-    takes, signs = command.counted(len(clips), "take"), command.counted(len({item.label for item in clips}), "sign")
-    lines = [f"{takes} of {signs}" + f", by {command.counted(people, 'person', 'people')}" * (people > 0)]
+    labels = [item.label for item in clips if item.label != NOTHING]
+    takes, signs = command.counted(len(labels), "take"), command.counted(len(set(labels)), "sign")
+    nothing = f" and {len(clips) - len(labels)} of no sign" * (len(labels) < len(clips))
+    lines = [f"{takes} of {signs}{nothing}" + f", by {command.counted(people, 'person', 'people')}" * (people > 0)]
     if "known" in tables:
         lines.append(of_ten(tables["known"], "the people in it", [""] * len(clips)))
     if "new" in tables:
@@ -56,8 +59,10 @@ def of_ten(table: Predictions, who: str, owners: list[str]) -> str:
 
 
 def tenths(share: float, low: float, high: float) -> str:
-    """`about 7 of ten answers are right (5 to 8)`, of a share and its interval, all to the nearest, as percents are."""
-    return f"about {round(10 * share)} of ten answers are right ({round(10 * low)} to {round(10 * high)})"
+    """`about 7 of ten answers are right (5 to 8)`, of a share and its interval, all to the nearest, as percents are; 10
+    of ten are all."""
+    count = "more than 9" if 9.5 <= 10 * share < 10 else f"about {round(10 * share)}"
+    return f"{count} of ten answers are right ({round(10 * low)} to {round(10 * high)})"
 
 
 def sureness(curve: list[dict]) -> tuple[str, str]:

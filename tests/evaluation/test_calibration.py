@@ -186,3 +186,5 @@ def test_whether_it_is_surer_than_it_should_be_is_said_in_words():
 
 def test_tenths_are_rounded_as_percents_beside_them_are():
     assert plain_words.tenths(0.82, 0.38, 0.98) == "about 8 of ten answers are right (4 to 10)"
+    assert plain_words.tenths(0.97, 0.9, 1) == "more than 9 of ten answers are right (9 to 10)"
+    assert plain_words.tenths(1, 0.9, 1) == "about 10 of ten answers are right (9 to 10)"
