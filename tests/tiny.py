@@ -17,6 +17,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import Clip, Dataset, Label, save_dataset
+from signs.prepare import known_files
 
 import av
 import cv2
@@ -158,12 +159,13 @@ def stored(folder: Path, lengths: Sequence[int], parts: Sequence[str] = ("video"
 
 
 def contents(store: Path) -> dict[str, bytes]:
-    """{path below the store: bytes} of every file, hidden ones too; the lock, which stays, is left out."""
+    """{path below the store: bytes} of every file, hidden ones too; left out are the lock, which stays, and what is known
+    of files by their place on this disc."""
     assert store.is_dir()
     return {
         path.relative_to(store).as_posix(): path.read_bytes()
         for path in store.rglob("*")
-        if path.is_file() and path.name != ".lock"
+        if path.is_file() and path.name not in (".lock", known_files.FILE)
     }
 
 
