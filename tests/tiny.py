@@ -159,8 +159,8 @@ def stored(folder: Path, lengths: Sequence[int], parts: Sequence[str] = ("video"
 
 
 def contents(store: Path) -> dict[str, bytes]:
-    """{path below the store: bytes} of every file, hidden ones too; left out are the lock, which stays, and what is known
-    of files by their place on this disc."""
+    """{path below the store: bytes} of every file, hidden ones too, but for the lock, which stays, and what is known of
+    files by their place on this disc."""
     assert store.is_dir()
     return {
         path.relative_to(store).as_posix(): path.read_bytes()
