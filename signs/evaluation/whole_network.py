@@ -168,5 +168,13 @@ def assemble(trained: Path, quick: Bundle, found: Found, made: Path) -> None:
         shutil.copyfile(answers, made / answers.name)
     if (quick.folder / LOOPS).is_dir():
         shutil.copytree(quick.folder / LOOPS, made / LOOPS)
-    kept = {"data": quick.about["data"], KNOWN: quick.about[KNOWN], THOROUGH: asdict(found)}
+    flags = {name: value for name, value in bundle.about["flags"].items() if name != "refit"}  # that run is deleted
+    refit = {"splits": bundle.about["refit"]["splits"]}
+    kept = {
+        "flags": flags,
+        "refit": refit,
+        "data": quick.about["data"],
+        KNOWN: quick.about[KNOWN],
+        THOROUGH: asdict(found),
+    }
     save_bundle(replace(bundle, folder=made, about={**bundle.about, **kept}))
