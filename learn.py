@@ -213,6 +213,7 @@ def make(args) -> int:
         print(f"nothing new: {args.model} has learnt from these {command.counted(len(clips), 'take')} already")
     else:
         learn(args, data, clips, points)
+    whole_network.remove_done(args.model)
     print(*report_of(args.model), sep="\n")
     keep = f" --keep {args.videos}" if args.videos.is_dir() else ""
     seconds = time.perf_counter() - started
@@ -223,7 +224,7 @@ def make(args) -> int:
         print("done")
     if asked:
         train_whole(args, data, clips, asked)
-    elif whole_network.ABOUT not in load_bundle(args.model).about:
+    elif model_exchange.THOROUGH not in load_bundle(args.model).about:
         for line in whole_network.advice(clips):
             print(line)
     return max(codes)
@@ -239,7 +240,7 @@ def train_whole(args, data: Dataset, clips: list[Clip], asked: list[str]) -> Non
     """Train the whole network of the signs, twice: without the people who are asked, and, where it names at least as
     many of their takes as the last layer, with them. That takes the model's place."""
     quick = load_bundle(args.model)
-    if whole_network.ABOUT in quick.about:
+    if model_exchange.THOROUGH in quick.about:
         print("the whole network was trained for these takes already")
         return
     work = whole_network.begin(args.model, data, clips, asked)
@@ -264,7 +265,7 @@ def train_whole(args, data: Dataset, clips: list[Clip], asked: list[str]) -> Non
         whole_network.note(quick, found)
         write_report(args.model, [*report_of(args.model), found.line()])
     print(found.line())
-    shutil.rmtree(work)
+    whole_network.remove_done(args.model)
 
 
 def report_of(model: Path) -> list[str]:
@@ -288,7 +289,6 @@ def learn(args, data: Dataset, clips: list[Clip], points: list[Points]) -> None:
         allowed = recordings.allowing(TO_SHARE) if recordings else ()  # these takes first: share.py may pass them on
         sign_loops.write_loops(made, sign_loops.choose_loops(data, clips, points, allowed))
         lines += before_after.compare(args.model, made, corrected(recordings, clips))
-        shutil.rmtree(model_exchange.work_of(args.model), ignore_errors=True)  # of other takes
         write_report(made, lines)
         model_exchange.replace_model(made, args.model)
     finally:

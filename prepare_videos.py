@@ -189,8 +189,11 @@ def transfer_all(
     # What is linked takes no room.
     cost = Cost(lambda job: size_of(job[1]), lambda job: size_of(job[2]) if flags.transfer == "copy" else 0)
     outcome = command.parallel(moves, named, workers, flags.transfer, cost)
-    for target, _ in outcome.done if flags.transfer == "copy" else ():
-        known.note_written(Path(target), jobs[target][3])
+    for target, _ in outcome.done:
+        if flags.transfer == "copy":
+            known.note_written(Path(target), jobs[target][3])
+        elif flags.transfer == "hardlink":
+            known.note_linked(jobs[target][1])
     fresh = dict.fromkeys(there, False) | dict(outcome.done)
     outcome.done = [clip for clip in clips if str(clip.video(flags.output)) in fresh]
     return outcome, sum(len(of_target[target]) for target, new in fresh.items() if new)

@@ -22,6 +22,7 @@ from signs.evaluation import before_after, calibration, plain_words
 from signs.evaluation import unknown as unknown_signs
 from signs.inference.bundle import DGS, Bundle, Stream, load_bundle, load_keras, save_bundle
 from signs.inference.confidence import FALSE_ALARMS, tempered
+from signs.inference.model_exchange import KNOWN
 from signs.inference.predictions import Predictions
 from signs.training import last_layer
 from signs.training.background import FILE, background_of
@@ -30,7 +31,6 @@ import numpy as np
 from scipy.special import softmax
 
 STREAM = "landmark"
-KNOWN = "learnt_from"  # in bundle.json: a hash of all that the model learnt from
 SURE = 0.15  # temperature of answers where no take can be left out
 TAKES = 5  # groups into which the takes of one person are left out, at most
 

@@ -21,29 +21,30 @@ from signs.clips.dataset import Clip, Dataset, save_dataset
 from signs.clips.no_sign import NOTHING
 from signs.command import Problem
 from signs.evaluation import before_after
-from signs.evaluation.own_signs import KNOWN
 from signs.inference.bundle import Bundle, load_bundle, save_bundle, write_bundle_file
 from signs.inference.confidence import CALIBRATION_FILE
-from signs.inference.model_exchange import work_of
+from signs.inference.model_exchange import KNOWN, THOROUGH, work_of
 from signs.inference.predictions import Predictions
 from signs.inference.sign_loops import FOLDER as LOOPS
 
 FEWEST = 3  # people: two teach while a third is asked
 ASKED = 5  # one of so many people is asked
 SHARE = 0.6  # drawn clips of no sign for each take, as the last layer has them
-ABOUT = "thorough"  # in bundle.json: a Found
 
 
 def people_asked(clips: list[Clip]) -> list[str]:
-    """Who is asked while the network is chosen: those with most signs, each of which two others make.
+    """Who is asked while the network is chosen: those with most signs, each of which two others make. Takes of no sign
+    make nobody one of them; nor do takes of which nobody is named, who may be any of them.
 
     Raises:
         Problem: there are too few people.
     """
     makers = defaultdict(set)
+    signs = defaultdict(set)
     for item in clips:
-        makers[item.label].add(item.signer)
-    signs = {person: {item.label for item in clips if item.signer == person} for person in _people(clips)}
+        if item.signer and item.label != NOTHING:
+            makers[item.label].add(item.signer)
+            signs[item.signer].add(item.label)
     if len(signs) < FEWEST:
         there = command.counted(len(signs), "person is", "people are")
         raise Problem(f"--thorough: {there} named; it learns from {FEWEST} people or more (docs/own_signs.md)")
@@ -67,19 +68,22 @@ def advice(clips: list[Clip]) -> list[str]:
     return ["several people teach: --thorough trains the whole network, some minutes, which knows new people better"]
 
 
-def _people(clips: list[Clip]) -> set[str]:
-    return {item.signer for item in clips} - {""}
-
-
 def begin(model: Path, data: Dataset, clips: list[Clip], asked: list[str]) -> Path:
     """The folder to train in, with its data set; what a stopped run has trained of just these takes stays in it."""
-    work, known = work_of(model), load_bundle(model).about[KNOWN]
-    mark = work / KNOWN
-    if not mark.is_file() or mark.read_text(encoding="utf-8") != known:
-        shutil.rmtree(work, ignore_errors=True)
+    work = work_of(model)
+    if not (work / KNOWN).is_file():
         make_fold(data, clips, asked, work / "data")
-        command.write_text(mark, known)
+        command.write_text(work / KNOWN, load_bundle(model).about[KNOWN])
     return work
+
+
+def remove_done(model: Path) -> None:
+    """Delete what was trained of other takes than the model's, or of these to the end, or was begun half-way."""
+    work, about = work_of(model), load_bundle(model).about
+    mark = work / KNOWN
+    if THOROUGH in about or not mark.is_file() or mark.read_bytes() != about[KNOWN].encode():
+        mark.unlink(missing_ok=True)
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def make_fold(data: Dataset, clips: list[Clip], asked: list[str], folder: Path) -> None:
@@ -137,14 +141,16 @@ class Found:
 def compare(trained: Path, quick: Path, asked: list[str]) -> Found:
     """How a trained network and learn.py's last layer name the takes of the people who were asked."""
     table = Predictions.read(Predictions.path(trained, "valid"), "valid")
-    hits, last = table.hits(table.fused).tolist(), before_after.read_right(quick)["new"]
+    hits, last = table.hits(table.fused).tolist(), before_after.read_right(quick).get("new")
+    if last is None:
+        raise Problem(f"{quick}: its answers to takes that were left out are gone; delete it, then the same again")
     takes = [(item.clip, item.label) for item in table.clips]
     return Found(sum(hits), sum(last[take] for take in takes), len(takes), asked)
 
 
 def note(quick: Bundle, found: Found) -> None:
     """Keep in a model what was found, so that it is not trained again for the same takes."""
-    write_bundle_file(replace(quick, about={**quick.about, ABOUT: asdict(found)}))
+    write_bundle_file(replace(quick, about={**quick.about, THOROUGH: asdict(found)}))
 
 
 def assemble(trained: Path, quick: Bundle, found: Found, made: Path) -> None:
@@ -162,5 +168,13 @@ def assemble(trained: Path, quick: Bundle, found: Found, made: Path) -> None:
         shutil.copyfile(answers, made / answers.name)
     if (quick.folder / LOOPS).is_dir():
         shutil.copytree(quick.folder / LOOPS, made / LOOPS)
-    kept = {"data": quick.about["data"], KNOWN: quick.about[KNOWN], ABOUT: asdict(found)}
+    flags = {name: value for name, value in bundle.about["flags"].items() if name != "refit"}  # that run is deleted
+    refit = {"splits": bundle.about["refit"]["splits"]}
+    kept = {
+        "flags": flags,
+        "refit": refit,
+        "data": quick.about["data"],
+        KNOWN: quick.about[KNOWN],
+        THOROUGH: asdict(found),
+    }
     save_bundle(replace(bundle, folder=made, about={**bundle.about, **kept}))

@@ -55,9 +55,10 @@ def starts_of(bundle: Bundle, depth: int = 0) -> list[str]:
 
 
 def parents_of(bundle: Bundle) -> list[Path]:
-    """The models, or files of weights, that a model was made of, as its bundle names them."""
+    """The models, or files of weights, that a model's numbers come from, as its bundle names them: of the run that it
+    refits it has the flags alone, and began anew with what they say."""
     tables = (bundle.about.get("flags", {}), bundle.about.get("compressed", {}))
-    values = [table.get(name) for table in tables for name in PARENTS]
+    values = [table.get(name) for table in tables for name in PARENTS if name != "refit"]
     texts = [text for value in values for text in (value if isinstance(value, list) else [value])]
     return [Path(text) for text in texts if isinstance(text, str) and text not in PUBLISHED]
 

@@ -13,6 +13,9 @@ from pathlib import Path
 from signs.command import Problem
 from signs.inference.bundle import Bundle, is_bundle, is_whole, load_bundle
 
+KNOWN = "learnt_from"  # in bundle.json of a model of learn.py: a hash of all that it learnt from
+THOROUGH = "thorough"  # in bundle.json of one whose whole network was trained, or was not better: how good that is
+
 
 def before(model: Path) -> Path:
     """Where the model before the last one lies."""
@@ -27,6 +30,11 @@ def aside(model: Path) -> Path:
 def work_of(model: Path) -> Path:
     """Where `learn.py --thorough` trains; deleted when it is done."""
     return model.with_name(model.name + ".whole")
+
+
+def owner_of(folder: Path) -> Path:
+    """The model that a folder beside it belongs to, or the folder itself: learn.py holds the lock of that name."""
+    return folder.with_suffix("") if folder.suffix in (".before", ".aside", ".whole", ".new") else folder
 
 
 def go_back(model: Path) -> Bundle:

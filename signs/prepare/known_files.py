@@ -5,8 +5,9 @@
     known.note(path, sha256, asked, spans)
     known.write()                           what this run has read and noted, and nothing older
 
-A file is the same while its size, the time of its last writing and its number on the disc are the same, as Git and
-rsync have it. The table names no file: it has a hash of each path.
+A file is the same while its size, the time of its last writing, its number on the disc and the time of its last change
+are the same, as Git has it: whoever writes to a file may set the first time back, but nobody the last, which a rename
+changes too. The table names no file: it has a hash of each path.
 """
 
 import hashlib
@@ -68,6 +69,12 @@ class KnownFiles:
         self.stamps[key_of(path)] = stamp_of(path)[1]
         self.note(path, sha256)
 
+    def note_linked(self, path: Path) -> None:
+        """A hard link of a video was made, which changes the time of its last change, and nothing else of it."""
+        stamp, asked_and_found = self.rows.get(key := key_of(path), "\t").split("\t", 1)
+        if stamp and (now := stamp_of(path)[1]).split()[:-1] == stamp.split()[:-1]:
+            self.rows[key] = f"{now}\t{asked_and_found}"
+
     def write(self) -> None:
         """Write the table; hold the lock of the data set."""
         rows = "".join(f"{key}\t{row}\n" for key, row in self.rows.items())
@@ -85,11 +92,11 @@ def key_of(path: Path) -> str:
 
 def stamp_of(path: Path) -> tuple[int, str]:
     """When a file or a picture of a folder was written to last, ns since 1970, and what changes when one is written
-    to. Raises OSError or Problem where there is none."""
+    to, the time of the last change at its end. Raises OSError or Problem where there is none."""
     about = path.stat()
     if not stat.S_ISDIR(about.st_mode):
-        return about.st_mtime_ns, f"{about.st_size} {about.st_mtime_ns} {about.st_ino}"
-    files = picture_files(path)
-    each = [(file.name, *stamp_of(file)) for file in files]
-    text = "\n".join(f"{name} {stamp}" for name, _, stamp in each)
-    return max(newest for _, newest, _ in each), hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return about.st_mtime_ns, f"{about.st_size} {about.st_mtime_ns} {about.st_ino} {about.st_ctime_ns}"
+    each = [(file.name, file.stat()) for file in picture_files(path)]
+    text = "\n".join(f"{name} {one.st_size} {one.st_mtime_ns} {one.st_ino}" for name, one in each)
+    whole = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return max(one.st_mtime_ns for _, one in each), f"{whole} {max(one.st_ctime_ns for _, one in each)}"

@@ -4,13 +4,14 @@ removal = find_person("anna", Recordings, data_sets, models)
 removal.print_plan(); outcome = removal.carry_out(); removal.print_rest()
 """
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import Clip
 from signs.command import Outcome, Problem
-from signs.inference.model_exchange import work_of
+from signs.inference.model_exchange import owner_of
 from signs.prepare.recordings import Recordings, read_recordings
 from signs.prepare.transfer import remove
 from signs.training import withdrawal
@@ -27,7 +28,8 @@ class Removal:
     """What there is of a person.
 
     clips: {data set: her clips}; learnt: models that may have learnt from her, and what was made of these; results: all
-    models whose results are looked through; sources: {model: data set that it learnt from}.
+    models whose results are looked through; works: where learn.py trains and is not done; sources: {model: data set
+    that it learnt from}.
     """
 
     person: Person
@@ -35,6 +37,7 @@ class Removal:
     clips: dict[Path, list[Clip]] = field(default_factory=dict)
     learnt: list[Path] = field(default_factory=list)
     results: list[Path] = field(default_factory=list)
+    works: list[Path] = field(default_factory=list)
     sources: dict[Path, Path] = field(default_factory=dict)
     failed: list[tuple[str, str]] = field(default_factory=list)
 
@@ -54,17 +57,29 @@ class Removal:
             print(f"{folder}: {command.counted(len(clips), 'clip')}, with archives, features and rows")
         for model in self.learnt:
             print(f"{model}: learnt from them; it is marked as withdrawn")
+        for work in self.works:
+            print(f"{work}: a training of learn.py that is not done; it is deleted, whoever is in it")
         if self.results:
             models = command.listed([str(model) for model in self.results])
             print(command.one_line(f"looked through for rows of predictions, loops and pictures: {models}"))
 
     def carry_out(self) -> Outcome:
-        """Delete and mark; what could not be is named. Recordings go last, so that the same again finishes a stop."""
+        """Delete and mark; what could not be is named. Recordings go last, so that the same again finishes a stop.
+        Raises Problem, before anything is deleted, where learn.py is at work on one of the models."""
+        with contextlib.ExitStack() as held:
+            for model in sorted({owner_of(folder) for folder in (*self.results, *self.works)}):
+                if (model.parent / f".lock-{model.name}").exists():
+                    held.enter_context(_stopped(model))
+            return self._carry_out()
+
+    def _carry_out(self) -> Outcome:
         failed, done = list(self.failed), []
         names = {clip.clip for clips in self.clips.values() for clip in clips}
+        for work in self.works:
+            with command.noting(failed, str(work)):
+                remove(work)
         for model in self.results:
             with command.noting(failed, str(model)):
-                remove(work_of(model))
                 if rows := withdrawal.clean_results(model, self.person, names, model in self.learnt):
                     print(f"{model}: {command.counted(rows, 'row')} of predictions and the report deleted")
         for model in self.learnt:
@@ -93,12 +108,24 @@ class Removal:
         print(OUT_OF_REACH)
 
 
+def _stopped(model: Path) -> contextlib.AbstractContextManager:
+    """Hold the lock of learn.py, which would put a model that has learnt from her where this one lies."""
+    try:
+        return command.lock(model.parent, model.name)
+    except Problem:
+        raise Problem(
+            f"{model}: learn.py is at work on it, and nothing is deleted yet; stop it, then the same again"
+        ) from None
+
+
 def find_person(name: str, output: Path, data_sets: list[Path], models: list[Path]) -> Removal:
     """What there is of a person in a folder of recordings, in data sets and in models, each of which exists."""
     recordings = read_recordings(output)
     name = recordings.spelling(name)
     person = Person(name, frozenset(row.sha256 for row in recordings.of_signer(name)))
-    removal = Removal(person, recordings, results=withdrawal.find_models(models))
+    works = withdrawal.find_works(models)
+    results = [each for each in withdrawal.find_models(models) if not any(map(each.is_relative_to, works))]
+    removal = Removal(person, recordings, results=results, works=works)
     for folder in data_sets:
         with command.noting(removal.failed, str(folder)):
             if clips := withdrawal.clips_of_person(folder, person):

@@ -26,6 +26,7 @@ from signs.clips.storage import DAMAGED
 from signs.console import read_cell
 from signs.inference import sign_loops
 from signs.inference.bundle import BUNDLE_FILE, PARENTS, WITHDRAWN_FILE
+from signs.inference.model_exchange import KNOWN, THOROUGH, owner_of, work_of
 from signs.inference.sign_loops import Loop
 from signs.prepare import known_files
 from signs.prepare.transfer import remove
@@ -101,6 +102,17 @@ def find_models(folders: Iterable[Path]) -> list[Path]:
         found |= {path.parent for path in folder.rglob(BUNDLE_FILE)}
         found |= {path.parent.parent for path in folder.rglob("checkpoint/run.json")}
     return sorted(found)
+
+
+def find_works(folders: Iterable[Path]) -> list[Path]:
+    """The folders in which `learn.py --thorough` trains, in, below or beside these."""
+    near = {path for folder in folders for path in (folder, work_of(folder), *folder.rglob("*.whole"))}
+    return sorted(path for path in near if path.suffix == ".whole" and path.is_dir() and not is_model(path))
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a bundle, or a training that began."""
+    return (folder / BUNDLE_FILE).exists() or (folder / "checkpoint").exists()
 
 
 def about_model(folder: Path) -> dict:
@@ -229,10 +241,11 @@ def mark_withdrawn(model: Path) -> None:
 
 def command_anew(model: Path, data: Path, recordings: Path) -> str:
     """How the model was made, as a command that makes it anew beside the old one; learn.py's takes its place."""
-    flags = about_model(model).get("flags", {})
+    about = about_model(model)
+    flags = about.get("flags", {})
     script = str(flags.get("script", "train_landmark.py"))
     script = script if script.endswith(".py") else f"{script}.py"
-    if script == "learn.py":
-        model = model.with_suffix("") if model.suffix == ".before" else model
-        return f"python {script} --videos {recordings} --data {data} --model {model}"
+    if KNOWN in about or script == "learn.py":
+        thorough = " --thorough" if THOROUGH in about else ""
+        return f"python learn.py --videos {recordings} --data {data} --model {owner_of(model)}{thorough}"
     return f"python {script} --data {data} --output {model}-anew"

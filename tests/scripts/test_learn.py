@@ -15,7 +15,7 @@ from signs.evaluation import own_signs, whole_network
 from signs.inference import model_exchange
 from signs.inference.bundle import load_bundle
 from signs.inference.recogniser import Recogniser
-from signs.training import pauses
+from signs.training import pauses, withdrawal
 
 import numpy as np
 import pytest
@@ -224,7 +224,8 @@ def test_several_people_teach_the_whole_network(run, takes, monkeypatch):
     assert code == command.DONE and "of 3 takes by anna, learnt from the others alone, the whole network names " in said
     bundle = load_bundle(run.model)
     assert bundle.about["flags"]["script"] == "train_landmark.py" and bundle.about["refit"] and not work.exists()
-    assert bundle.about[whole_network.ABOUT]["takes"] == 3 and bundle.about["data"]["folder"] == run.data.name
+    assert not withdrawal.parents_of(run.model), "it names a run that is deleted"
+    assert bundle.about[model_exchange.THOROUGH]["takes"] == 3 and bundle.about["data"]["folder"] == run.data.name
     assert load_bundle(model_exchange.before(run.model)).hashes == first, "not the last layer's model of the same takes"
     assert (run.model / "report.txt").read_text().splitlines()[-1] in said
     assert 0 <= named_right(run.model, takes, load_dataset(takes).clips[:3]) <= 1
@@ -252,9 +253,46 @@ def test_what_was_begun_of_other_takes_goes(run):
     work = whole_network.begin(run.model, load_dataset(run.data), load_dataset(run.data).clips, ["anna"])
     assert {item.signer for item in load_dataset(work / "data").split("valid")} == {"anna"}
     (work / "chosen").mkdir()
+    run(lambda item: item.signer != "dana")
     assert whole_network.begin(run.model, load_dataset(run.data), [], []) == work and (work / "chosen").exists()
     run(lambda item: item.signer != "carla")
     assert not work.exists(), "what has learnt from other takes stays on the disc"
+
+
+@pytest.mark.parametrize("state", ["of other takes", "not begun", "done"])
+def test_what_was_trained_of_a_model_that_is_no_more_goes(run, state):
+    """As after --back, or where the end was stopped: those takes may be of somebody who took them back."""
+    run.begin("three")
+    data = load_dataset(run.data)
+    work = whole_network.begin(run.model, data, data.clips, ["anna"])
+    if state == "of other takes":
+        (work / "learnt_from").write_bytes(b"\xff")
+    elif state == "not begun":
+        (work / "learnt_from").unlink()
+    else:
+        whole_network.note(load_bundle(run.model), whole_network.Found(1, 2, 3, ["anna"]))
+    _, said = run(lambda item: item.signer != "dana")
+    assert "nothing new" in said and not work.exists()
+
+
+@pytest.mark.parametrize(
+    ("takes", "asked"),
+    [
+        ({"a": "up left no", "b": "up left no", "c": "no"}, None),
+        ({"a": "up left no", "b": "up left", "c": "up left no", "d": "no"}, ["a"]),
+        ({"a": "up left", "b": "up left", "c": "down", "": "up left"}, None),
+        ({"a": "no", "b": "=up", "c": "=up", "d": "=up -x"}, ["b"]),
+    ],
+)
+def test_who_is_asked_makes_signs_that_two_others_make(takes, asked):
+    """Takes of no sign are none, and a take of nobody's name may be her own."""
+    signs = [(who, {"no": NOTHING}.get(sign, sign)) for who, all_signs in takes.items() for sign in all_signs.split()]
+    clips = [Clip(f"{number}", "train", sign, who, "", "", "") for number, (who, sign) in enumerate(signs)]
+    if asked is None:
+        with pytest.raises(Problem, match="--thorough: "):
+            whole_network.people_asked(clips)
+    else:
+        assert whole_network.people_asked(clips) == asked
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from signs import command
 from signs.clips.dataset import load_dataset
+from signs.clips.pictures import pictures_sha256
 from signs.prepare import known_files, sources, transfer
 from signs.prepare.known_files import KnownFiles
 from signs.training import withdrawal
@@ -105,6 +106,24 @@ def test_a_video_that_was_written_to_is_read_again(videos, opened, capsys):
     assert len(opened) == 4 and {re.sub("[.].*", "", name) for name in opened} == {"1", "pictures2"}
     after = {clip.clip: clip.sha256 for clip in load_dataset(videos.parent / "made").clips}
     assert {clip for clip in after if after[clip] != hashes[clip]} == {"1", "pictures2"}
+
+
+@pytest.mark.parametrize("way", transfer.TRANSFERS)
+@pytest.mark.parametrize("name", ["1.avi", "pictures1/00002.png"])
+def test_a_video_whose_time_was_set_back_is_read_again(videos, way, name):
+    """As unpacking or mending in place does; a new file may get the number on the disc of the one that was deleted."""
+    path, other = videos.parent / name, videos.parent / name.replace("1", "3", 1)
+    assert prepare(videos, "--transfer", way) == 0
+    before, about = path.read_bytes(), path.stat()
+    content = bytearray(other.read_bytes().ljust(len(before), b"\0")[: len(before)])
+    if way == "link":
+        path.unlink()
+    path.write_bytes(content if name == "1.avi" else bytes(before[:-1]) + b"!")
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert prepare(videos, "--transfer", way) == 0
+    clip = next(each for each in load_dataset(videos.parent / "made").clips if each.clip == name[: name.index("1") + 1])
+    source = videos.parent / clip.source
+    assert clip.sha256 == (pictures_sha256(source) if source.is_dir() else command.sha256(source))
 
 
 def test_two_videos_that_changed_their_names_are_read_again(videos):

@@ -102,6 +102,44 @@ def test_nothing_of_a_person_is_left(studio, capsys):
     assert "no signer A" in capsys.readouterr().err
 
 
+def begin_thorough(model: Path) -> Path:
+    """What `learn.py --thorough` leaves that was stopped: takes, and a network that began to learn from them."""
+    work = model.with_name(f"{model.name}.whole")
+    for name in ("data/landmark/a_1.zip", "chosen/checkpoint/run.json"):
+        (work / name).parent.mkdir(parents=True)
+        (work / name).write_text("{}")
+    return work
+
+
+def test_a_training_that_is_not_done_is_deleted_with_its_takes(studio, capsys):
+    """Also where the model is gone for which it was."""
+    works = [begin_thorough(studio / "model" / name) for name in ("hands", "no-more")]
+    assert delete(studio, "--yes") == command.DONE
+    out = capsys.readouterr().out
+    assert not any(work.exists() for work in works) and all(f"{work}: a training of learn.py" in out for work in works)
+
+
+@pytest.mark.parametrize("model", ["hands", "no-more"])
+def test_nothing_is_deleted_while_learn_is_at_work(studio, capsys, model):
+    """Its model would have learnt from her, and take the place of one that is marked."""
+    begin_thorough(studio / "model" / model)
+    with command.lock(studio / "model", model):
+        before = tiny.contents(studio)
+        assert delete(studio, "--yes") == command.NOTHING
+        assert tiny.contents(studio) == before
+    assert "learn.py is at work on it, and nothing is deleted yet" in capsys.readouterr().err
+    assert delete(studio, "--yes") == command.DONE
+
+
+def test_a_model_of_a_whole_network_is_made_anew_by_learn(tmp_path):
+    model = write_model(tmp_path / "mine", tmp_path / "data")
+    content = json.loads((model / "bundle.json").read_text())
+    content |= {"learnt_from": "", "thorough": {}, "flags": {"script": "train_landmark.py"}}
+    (model / "bundle.json").write_text(json.dumps(content))
+    anew = withdrawal.command_anew(model, Path("data_set/mine"), Path("recordings/mine"))
+    assert anew == f"python learn.py --videos recordings/mine --data data_set/mine --model {model} --thorough"
+
+
 @pytest.mark.parametrize("flag", ["weights", "start", "teacher", "refit"])
 def test_a_model_that_began_with_another_is_made_of_it(tmp_path, flag):
     write_model(tmp_path / "made", tmp_path / "data", **{flag: "model/first"})

@@ -186,6 +186,7 @@ def test_what_a_model_began_with(tmp_path):
     assert "EfficientNet-Lite" in note({"weights": "imagenet", "network": "EfficientNetLite0"})
     assert "what this file cannot know" in note({"weights": "/home/anna/model.ckpt"})
     assert "what this file cannot know" in note({})
+    assert "cannot know" not in note({"weights": "dgs", "refit": "model/gone"})
     assert "signs/models/dgs" in note({"script": "learn.py"})
     drawn = note({"script": "train_landmark.py", "weights": "none", "no_sign": 0.6})
     assert "which taught it what is no sign" in drawn and "Tachionstrahl" in drawn, "a licence asks to be named"
